@@ -1,0 +1,80 @@
+# Everything here needs Python 3.11 or newer and make, nothing else: `make run` and `make test` set
+# up what they use, in .venv*, from the hashed locks in requirements/.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PROTOS := $(shell find protos -name '*.proto' | sort)
+SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types drift proto lock setup build bench clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: setup ## Deploy the stack into an embedded AWS on this machine, and watch it drain 5,000 events
+	@$(BIN)/python -m tests.local.run
+
+test: setup check ## Run lint, types, drift checks and all tests
+	$(BIN)/pytest
+
+check: setup lint types drift
+
+lint: .venv/.made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cfn-lint template.yaml
+
+types: .venv/.made
+	$(BIN)/mypy layers/eventdrain functions tests
+
+drift: .venv/.made
+	@rm -rf build/proto && mkdir -p build/proto
+	@$(MAKE) --no-print-directory proto PROTO_OUT=build/proto
+	diff --recursive --exclude=__pycache__ build/proto/wgtwo layers/wgtwo/wgtwo
+
+PROTO_OUT ?= layers/wgtwo
+proto: .venv/.made ## Generate the code of the event API from protos/ into layers/wgtwo
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+	  --python_out=$(PROTO_OUT) --mypy_out=quiet:$(PROTO_OUT) $(PROTOS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+	  --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=quiet:$(PROTO_OUT) $(SERVICES)
+
+build: setup ## Build the stack for an AWS account, as `sam build` does
+	.venv-sam/bin/sam build
+
+bench: .venv/.made ## Measure speed and memory; print a table, write build/bench.json and docs/speed.png
+	$(BIN)/python -m tests.bench
+
+setup: .venv/.made .venv-sam/.made .venv-aws/.made
+
+# The developer's tools and tests; the SAM CLI; the embedded AWS: three environments, for the pins of
+# the latter two exclude each other, and a deployed function must find nothing of the first.
+.venv/.made: requirements/uv.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3 ...")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv requirements/dev.txt
+	@touch $@
+
+.venv-sam/.made: .venv/.made requirements/sam.txt
+	$(PYTHON) -m venv --clear .venv-sam
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-sam requirements/sam.txt
+	@touch $@
+
+.venv-aws/.made: .venv/.made requirements/aws.txt
+	$(PYTHON) -m venv --clear .venv-aws
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-aws requirements/aws.txt
+	@touch $@
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate \
+  --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock'
+lock: .venv/.made ## Compile the locks anew from requirements/*.in and layers/vendor/requirements.in
+	$(COMPILE) layers/vendor/requirements.in -o layers/vendor/requirements.txt
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) -c layers/vendor/requirements.txt requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/sam.in -o requirements/sam.txt
+	$(COMPILE) requirements/aws.in -o requirements/aws.txt
+
+clean: ## Remove what was built and installed
+	rm -rf .venv .venv-sam .venv-aws .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,62 @@
+"""What the errors of AWS services mean for an event."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from eventdrain.ports import Refusal, Verdict
+
+MAY_PASS: Final = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "KMS.ThrottlingException",
+        "KmsThrottled",
+        "OperationAborted",
+        "OverLimit",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Codes that come with a 4xx status although the same call may succeed. All 5xx and 429 may."""
+
+_SERVER_ERROR: Final = 500
+_TOO_MANY_REQUESTS: Final = 429
+
+
+def code_of(error: BotoCoreError | ClientError) -> str:
+    """Give the error's code as the service names it, or the name of our side's error."""
+    if isinstance(error, ClientError):
+        return str(error.response["Error"].get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def may_pass(error: BotoCoreError | ClientError) -> bool:
+    """Tell whether the same call may succeed later without anybody's doing."""
+    if isinstance(error, ClientError):
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS or code_of(error) in MAY_PASS
+    return isinstance(error, HTTPClientError)
+
+
+def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Refusal:
+    """Tell what an error means for all events of the call that it ended.
+
+    The service's own text is not repeated: it may quote what was sent.
+
+    Args:
+        error: What botocore raised.
+        action: What was tried, e.g. ``s3:PutObject to the bucket b``.
+        cure: What to do if it won't pass by itself.
+    """
+    code = code_of(error)
+    if may_pass(error):
+        return Refusal(code, f"{action} failed with {code}", Verdict.TRY_AGAIN)
+    return Refusal(code, f"{action} failed with {code}: {cure}", Verdict.END_RUN)

@@ -1,0 +1,91 @@
+"""How the event API is connected to, and what its answers mean."""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from eventdrain.errors import StreamEnded, StreamError, StreamRefused, Unauthenticated
+
+if TYPE_CHECKING:
+    from eventdrain.settings import Endpoint
+
+OPTIONS: Final = (
+    # The vendor's gateway silently drops idle connections, asks for a ping every minute, also
+    # without calls in flight, and answers more frequent ones with GOAWAY.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Without it a dead peer is noticed only after another minute (gRPC core, ping_timeout).
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    # An event is a few hundred bytes; one that is absurdly large must not end the stream.
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    # A Lambda environment is frozen between runs, and what was connected then is dead after it.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+MAY_PASS: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+"""Codes after which the same call may succeed. All others are ours or the operator's to mend."""
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+def target(endpoint: Endpoint) -> str:
+    """Give the endpoint as gRPC names it."""
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{host}:{endpoint.port}"
+
+
+def call_metadata(token: str | None) -> Metadata:
+    """Give what every call carries."""
+    return () if token is None else (("authorization", f"Bearer {token}"),)
+
+
+@cache
+def channel_credentials() -> grpc.ChannelCredentials:
+    """Trust the system's root certificates; those that gRPC ships, if the system has no bundle."""
+    pem = "".join(
+        ssl.DER_cert_to_PEM_cert(certificate)
+        for certificate in ssl.create_default_context().get_ca_certs(binary_form=True)
+    )
+    return grpc.ssl_channel_credentials(root_certificates=pem.encode() or None)
+
+
+def stream_error(code: grpc.StatusCode, *, scope: str, is_ours: str | None) -> StreamError:
+    """Tell what the end of a stream means.
+
+    Args:
+        code: The status that it ended with.
+        scope: The OAuth scope that the stream needs; empty for none.
+        is_ours: What our own side says of it, if no server has had a say; a server's own words
+            are not repeated, for nobody knows what they hold.
+    """
+    if code is grpc.StatusCode.UNAUTHENTICATED:
+        return Unauthenticated("the event server does not accept the access token")
+    detail = f" ({is_ours})" if is_ours else ""
+    if code in MAY_PASS:
+        return StreamEnded(f"the stream ended with {code.name}{detail}")
+    if code is grpc.StatusCode.PERMISSION_DENIED:
+        need = f"the scope {scope}" if scope else "access to this stream"
+        return StreamRefused(
+            f"the event server answers PERMISSION_DENIED: the client of the credentials secret"
+            f" needs {need}; ask for it at the vendor's portal"
+        )
+    return StreamRefused(
+        f"the event server refuses the stream with {code.name}{detail}: check API_ENDPOINT,"
+        " EVENT_TYPE and the stream's settings"
+    )

@@ -1,0 +1,162 @@
+"""The event source: a server stream over gRPC, read as raw bytes.
+
+grpcio reads a synchronous stream several times cheaper than an asynchronous one, if it may use
+the calling thread for it (``SingleThreadedUnaryStream``). So one thread reads, and hands over to
+the event loop what has come since the loop last looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import asynccontextmanager
+from threading import Semaphore, Thread
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc.experimental import ChannelOptions
+
+from eventdrain.adapters.grpc_channel import (
+    OPTIONS,
+    call_metadata,
+    channel_credentials,
+    stream_error,
+    target,
+)
+from eventdrain.errors import StreamEnded, StreamError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from eventdrain.settings import Endpoint
+    from eventdrain.streams import EventStream
+
+
+class GrpcEventSource:
+    """Opens streams; see ``ports.EventSource``.
+
+    Args:
+        stream: Which stream.
+        endpoint: The server.
+        request: The serialised request that opens the stream.
+        max_unread: How many messages to read ahead of the engine, whatever the server sends.
+        timeout_seconds: The deadline of the call, a backstop: the engine ends a stream itself,
+            for a deadline throws away what has arrived and was not read.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        endpoint: Endpoint,
+        request: bytes,
+        *,
+        max_unread: int,
+        timeout_seconds: float,
+    ) -> None:
+        self._stream = stream
+        self._endpoint = endpoint
+        self._request = request
+        self._max_unread = max_unread
+        self._timeout_seconds = timeout_seconds
+
+    @asynccontextmanager
+    async def connect(self, token: str | None) -> AsyncIterator[GrpcConnection]:
+        """See ``ports.EventSource``."""
+        options = (*OPTIONS, (ChannelOptions.SingleThreadedUnaryStream, 1))
+        if self._endpoint.is_secure:
+            channel = grpc.secure_channel(target(self._endpoint), channel_credentials(), options)
+        else:
+            channel = grpc.insecure_channel(target(self._endpoint), options)
+        with channel:
+            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+                self._stream.stream_path
+            )
+            call = method(
+                self._request, timeout=self._timeout_seconds, metadata=call_metadata(token)
+            )
+            connection = GrpcConnection(channel, call, self._stream.scope, self._max_unread)
+            try:
+                yield connection
+            finally:
+                call.cancel()
+                await connection.ended()
+
+
+class GrpcConnection:
+    """An open stream; see ``ports.Connection``."""
+
+    def __init__(
+        self, channel: grpc.Channel, messages: Iterator[bytes], scope: str, max_unread: int
+    ) -> None:
+        self._channel = channel
+        self._messages = messages
+        self._scope = scope
+        self._loop = asyncio.get_running_loop()
+        self._unread: deque[bytes] = deque()
+        self._room = Semaphore(max_unread)
+        self._is_announced = False
+        self._changed = asyncio.Event()
+        self._is_ready = False
+        self._end: StreamError | None = None
+        self._is_closing = False
+        channel.subscribe(self._note_connectivity)
+        self._thread = Thread(target=self._read_all, name="event-stream", daemon=True)
+        self._thread.start()
+
+    async def opened(self) -> None:
+        """See ``ports.Connection``."""
+        while not self._is_ready:
+            if self._end is not None:
+                raise self._end
+            await self._wait()
+        self._channel.unsubscribe(self._note_connectivity)
+
+    async def receive(self) -> Sequence[bytes]:
+        """See ``ports.Connection``."""
+        while not self._unread:
+            if self._end is not None:
+                raise self._end
+            await self._wait()
+        self._is_announced = False
+        messages = [self._unread.popleft() for _ in range(len(self._unread))]
+        self._room.release(len(messages))
+        return messages
+
+    async def ended(self) -> None:
+        """Wait for the reading thread to end, after the call was cancelled."""
+        self._is_closing = True
+        self._channel.unsubscribe(self._note_connectivity)
+        self._room.release()
+        await asyncio.to_thread(self._thread.join)
+
+    async def _wait(self) -> None:
+        await self._changed.wait()
+        self._changed.clear()
+
+    def _note_connectivity(self, state: grpc.ChannelConnectivity) -> None:
+        if state is grpc.ChannelConnectivity.READY:
+            self._is_ready = True
+            self._announce()
+
+    def _read_all(self) -> None:
+        try:
+            for message in self._messages:
+                self._room.acquire()
+                if self._is_closing:
+                    return
+                self._is_ready = True
+                self._unread.append(message)
+                if not self._is_announced:
+                    self._is_announced = True
+                    self._announce()
+            self._end = StreamEnded("the server closed the stream")
+        except grpc.RpcError as error:
+            self._end = stream_error(
+                error.code(),
+                scope=self._scope,
+                is_ours=None if self._is_ready else error.details(),
+            )
+        self._announce()
+
+    def _announce(self) -> None:
+        self._loop.call_soon_threadsafe(self._changed.set)

@@ -1,0 +1,50 @@
+"""Secrets in AWS Secrets Manager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from eventdrain.adapters.aws_errors import code_of
+from eventdrain.errors import CredentialsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+class SecretsManager:
+    """Reads and writes secrets; see ``tokens.SecretStore``.
+
+    Args:
+        client: Its calls must be bounded in time.
+    """
+
+    def __init__(self, client: SecretsManagerClient) -> None:
+        self._client = client
+
+    def get(self, arn: str) -> str | None:
+        """See ``tokens.SecretStore``."""
+        try:
+            answer = self._client.get_secret_value(SecretId=arn)
+        except (BotoCoreError, ClientError) as error:
+            # A secret that is there and was never filled has no current version, and the answer
+            # is the same as for one that is not there (API reference, GetSecretValue).
+            if code_of(error) == "ResourceNotFoundException":
+                return None
+            raise CredentialsError(
+                f"secretsmanager:GetSecretValue of {arn} failed with {code_of(error)}: check that"
+                " the secret exists in this region and is not scheduled for deletion, the"
+                " function's role, and the key that encrypts it"
+            ) from None
+        return answer.get("SecretString")
+
+    def put(self, arn: str, content: str) -> None:
+        """See ``tokens.SecretStore``."""
+        try:
+            self._client.put_secret_value(SecretId=arn, SecretString=content)
+        except (BotoCoreError, ClientError) as error:
+            raise CredentialsError(
+                f"secretsmanager:PutSecretValue of {arn} failed with {code_of(error)}: check the"
+                " function's role, and the key that encrypts the secret"
+            ) from None

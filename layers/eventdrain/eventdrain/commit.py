@@ -1,0 +1,241 @@
+"""The commit: the only door to durability, and the only place that acks.
+
+A batch is archived and published side by side, then those of its deliveries are acked whose event
+both sinks have. The worst of the two results is the event's result: what the outbox refused is not
+acked although the archive has it, and comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from eventdrain.backoff import Backoff
+from eventdrain.errors import NOT_ACCEPTED, DrainError
+from eventdrain.ports import Refusal, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from eventdrain.delivery import Delivery
+    from eventdrain.ports import Acker, Authorization, Sink
+
+_FIRST_WAIT: Final = timedelta(milliseconds=200)
+_LONGEST_WAIT: Final = timedelta(seconds=5)
+_ACK_ATTEMPTS: Final = 5
+"""Some three seconds in all. A sink is waited for as long as the window allows, for its outage
+would only come again with the next batch; an ack that the server keeps refusing is one event's
+trouble, and that event comes again."""
+
+_NO_HANDLE: Final = Refusal(
+    code="NoAckInfo",
+    message="the server gave no ack_info with a delivery, so it can't be acked",
+    verdict=Verdict.LEAVE_EVENT,
+)
+_OUT_OF_TIME: Final = Refusal(
+    code="OutOfTime",
+    message="the window ended before the sink had answered",
+    verdict=Verdict.LEAVE_EVENT,
+)
+
+
+class LeftReason(StrEnum):
+    """Why a delivery was received and not acked; the server sends its event again."""
+
+    ARCHIVE = "archive"
+    """The archive refused it, and perhaps the outbox did too."""
+    OUTBOX = "outbox"
+    """Archived, but the outbox refused it."""
+    ACK = "ack"
+    """Written to both sinks, but the server did not confirm its ack."""
+    UNREADABLE = "unreadable"
+    """It can't become a line."""
+    NOT_TAKEN = "not_taken"
+    """It came too late: the limit or the end of the window was reached."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the deliveries of one batch.
+
+    Attributes:
+        written: How many are durable in both sinks.
+        acked: How many of those the server confirmed.
+        left: The others, by reason; ``acked`` and these make up the batch.
+        archive_refused: How many the archive refused.
+        outbox_refused: How many the outbox refused; some of them may be refused by both.
+        refusals: How often each code was given for what is left, by ``<where>:<code>``.
+        fatal: The refusal that ends the run, if there was one.
+    """
+
+    written: int = 0
+    acked: int = 0
+    left: Counter[LeftReason] = field(default_factory=Counter)
+    archive_refused: int = 0
+    outbox_refused: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    fatal: Refusal | None = None
+
+    @property
+    def size(self) -> int:
+        """How many deliveries the batch had."""
+        return self.acked + self.left.total()
+
+
+class Commit:
+    """Commits batches; several may be under way at once.
+
+    Args:
+        archive: The durable copy.
+        outbox: The messages to consumers.
+        acker: Acknowledges at the event server.
+        authorization: The token for acks; renewed once, if the server does not accept it.
+        clock: Seconds; the clock that ``until`` is given by.
+    """
+
+    def __init__(
+        self,
+        *,
+        archive: Sink,
+        outbox: Sink,
+        acker: Acker,
+        authorization: Authorization,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._archive = archive
+        self._outbox = outbox
+        self._acker = acker
+        self._authorization = authorization
+        self._clock = clock
+
+    async def __call__(self, deliveries: Sequence[Delivery], *, until: float) -> Outcome:
+        """Write a batch to both sinks and ack what both have.
+
+        What may succeed later is tried again, with growing, jittered waits.
+
+        Args:
+            deliveries: The batch. Two deliveries of one event are written once and both acked.
+            until: Nothing is waited for from this moment on.
+
+        Returns:
+            What became of each delivery. Never raises for what a service answers.
+        """
+        distinct: dict[str, Delivery] = {}
+        for delivery in deliveries:
+            distinct.setdefault(delivery.event_id, delivery)
+        events = list(distinct.values())
+        not_archived, not_published = await asyncio.gather(
+            self._write(self._archive, events, until), self._write(self._outbox, events, until)
+        )
+        outcome = Outcome()
+        durable: list[Delivery] = []
+        for delivery in deliveries:
+            archive_refusal = not_archived.get(delivery.event_id)
+            outbox_refusal = not_published.get(delivery.event_id)
+            outcome.archive_refused += archive_refusal is not None
+            outcome.outbox_refused += outbox_refusal is not None
+            if archive_refusal is not None:
+                _leave(outcome, LeftReason.ARCHIVE, archive_refusal)
+            elif outbox_refusal is not None:
+                _leave(outcome, LeftReason.OUTBOX, outbox_refusal)
+            else:
+                durable.append(delivery)
+        outcome.written = len(durable)
+        for refusal in await self._ack(durable, until):
+            if refusal is None:
+                outcome.acked += 1
+            else:
+                _leave(outcome, LeftReason.ACK, refusal)
+        return outcome
+
+    async def _write(
+        self, sink: Sink, events: Sequence[Delivery], until: float
+    ) -> Mapping[str, Refusal]:
+        backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
+        refused: dict[str, Refusal] = {}
+        pending = events
+        while pending:
+            answer = await self._write_once(sink, pending, until)
+            refused |= answer
+            if any(refusal.verdict is Verdict.END_RUN for refusal in answer.values()):
+                break
+            pending = [
+                event
+                for event in pending
+                if event.event_id in answer and answer[event.event_id].verdict is Verdict.TRY_AGAIN
+            ]
+            if not (pending and await self._may_try_again(backoff, until)):
+                break
+            for event in pending:
+                del refused[event.event_id]
+        return refused
+
+    async def _write_once(
+        self, sink: Sink, events: Sequence[Delivery], until: float
+    ) -> Mapping[str, Refusal]:
+        try:
+            async with asyncio.timeout(max(0.0, until - self._clock())):
+                return await sink.write(events)
+        except TimeoutError:
+            # Some of them may have been written. None is known to be, so none is acked.
+            return dict.fromkeys((event.event_id for event in events), _OUT_OF_TIME)
+
+    async def _ack(self, deliveries: Sequence[Delivery], until: float) -> Sequence[Refusal | None]:
+        backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
+        results: list[Refusal | None] = [
+            None if delivery.ack_info else _NO_HANDLE for delivery in deliveries
+        ]
+        pending = [index for index, refusal in enumerate(results) if refusal is None]
+        for attempt in range(_ACK_ATTEMPTS):
+            if not pending or (attempt and not await self._may_try_again(backoff, until)):
+                break
+            answers = await self._ack_once([deliveries[index] for index in pending], until)
+            for index, answer in zip(pending, answers, strict=True):
+                results[index] = answer
+            pending = [
+                index
+                for index, answer in zip(pending, answers, strict=True)
+                if answer is not None and answer.verdict is Verdict.TRY_AGAIN
+            ]
+        return results
+
+    async def _ack_once(
+        self, deliveries: Sequence[Delivery], until: float
+    ) -> Sequence[Refusal | None]:
+        token = self._authorization.token()
+        answers = await self._acker.ack(
+            deliveries, token=token, timeout_seconds=max(0.0, until - self._clock())
+        )
+        if not any(answer and answer.verdict is Verdict.RENEW_TOKEN for answer in answers):
+            return answers
+        try:
+            is_renewed = await asyncio.to_thread(self._authorization.renew, token)
+        except DrainError as error:
+            renewal = Refusal(type(error).__name__, str(error), Verdict.END_RUN)
+        else:
+            verdict = Verdict.TRY_AGAIN if is_renewed else Verdict.END_RUN
+            renewal = Refusal("UNAUTHENTICATED", NOT_ACCEPTED, verdict)
+        return [
+            renewal if answer and answer.verdict is Verdict.RENEW_TOKEN else answer
+            for answer in answers
+        ]
+
+    async def _may_try_again(self, backoff: Backoff, until: float) -> bool:
+        """Wait for the next attempt; False, without waiting, if it would come too late."""
+        wait = backoff.wait_seconds()
+        if self._clock() + wait >= until:
+            return False
+        await asyncio.sleep(wait)
+        return True
+
+
+def _leave(outcome: Outcome, reason: LeftReason, refusal: Refusal) -> None:
+    outcome.left[reason] += 1
+    outcome.refusals[f"{reason}:{refusal.code}"] += 1
+    if refusal.verdict is Verdict.END_RUN and outcome.fatal is None:
+        outcome.fatal = refusal

@@ -1,0 +1,179 @@
+"""A delivery: one arrival of an event, read from the wire and turned into its line.
+
+A line is what the archive and the outbox hold of an event, as JSON on one line, ASCII only (which
+SQS always accepts), with its keys in this order:
+
+=================== ================================================================================
+``event_id``        see ``event_id``
+``event_type``      the stream's event type
+``event_time``      RFC 3339, UTC, with all the precision that came; null if unset or out of range
+``subscription_id`` ``wg2rn``, else the deprecated ``value``; null if neither is set
+``redelivered``     whether the server marked this delivery as sent before
+``received_at``     when this delivery arrived, RFC 3339, UTC, milliseconds
+``event``           the payload in protobuf's JSON mapping, proto field names, unset fields absent
+``raw``             base64 of the delivered message; only where the line can't hold all of it:
+                    fields that our descriptors don't know, or a timestamp out of range
+=================== ================================================================================
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from json import JSONEncoder
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from eventdrain.errors import UnreadableDelivery
+from eventdrain.event_id import event_id
+from eventdrain.json_mapping import json_mapping
+
+if TYPE_CHECKING:
+    from eventdrain.streams import EventStream
+    from wgtwo.events.v1.events_pb2 import Metadata
+
+_FIRST_SECOND: Final = -62135596800
+"""0001-01-01T00:00:00Z: the range of ``google.protobuf.Timestamp``, by its documentation."""
+_LAST_SECOND: Final = 253402300799
+"""9999-12-31T23:59:59Z."""
+_NANOS: Final = 1_000_000_000
+
+_to_json = JSONEncoder(separators=(",", ":")).encode
+
+
+class Delivery(NamedTuple):
+    """One delivery of an event, ready to be written.
+
+    Attributes:
+        event_id: The same for every delivery of the event.
+        event_type: The stream's event type.
+        ack_info: The handle that acknowledges this delivery; empty if the server gave none.
+        event_time: As in the line, None where the line has null.
+        subscription_id: As in the line, empty where the line has null.
+        redelivered: Whether the server marked it as sent before.
+        received_at: When it arrived.
+        line: Its line, without the newline.
+    """
+
+    event_id: str
+    event_type: str
+    ack_info: str
+    event_time: str | None
+    subscription_id: str
+    redelivered: bool
+    received_at: datetime
+    line: str
+
+    @property
+    def day(self) -> str:
+        """The UTC day of the event as ``YYYY-MM-DD``; that of its arrival if it has no time."""
+        return (self.event_time or self.received_at.isoformat())[:10]
+
+    @property
+    def age_seconds(self) -> float:
+        """How old the event was when it arrived; 0 if it has no time."""
+        if self.event_time is None:
+            return 0.0
+        happened = datetime.fromisoformat(self.event_time[:19]).replace(tzinfo=UTC)
+        return (self.received_at - happened).total_seconds()
+
+
+class DeliveryReader:
+    """Reads the deliveries of one stream.
+
+    Args:
+        stream: The stream that the messages come from.
+    """
+
+    def __init__(self, stream: EventStream) -> None:
+        self._event_type = stream.event_type
+        self._parse = stream.stream_response.FromString
+        self._payload_name = stream.payload_field.name
+        message_type = stream.payload_field.message_type
+        if message_type is None:
+            raise TypeError(f"{stream.payload_field.full_name} is not a message")
+        self._payload_json = json_mapping(message_type)
+
+    def read(self, message: bytes, received_at: datetime) -> Delivery:
+        """Read one delivered message.
+
+        Args:
+            message: A stream response as it came over the wire.
+            received_at: When it came, UTC.
+
+        Raises:
+            UnreadableDelivery: It doesn't parse, or holds no event.
+        """
+        try:
+            response: Any = self._parse(message)
+        except DecodeError as error:
+            # The error's own text can quote what it could not decode.
+            raise UnreadableDelivery("does not parse") from error
+        if not response.HasField(self._payload_name):
+            raise UnreadableDelivery("holds no event")
+        payload = getattr(response, self._payload_name)
+        metadata: Metadata = response.metadata
+        timestamp = (
+            (metadata.timestamp.seconds, metadata.timestamp.nanos)
+            if metadata.HasField("timestamp")
+            else None
+        )
+        event_time = None if timestamp is None else rfc3339(*timestamp)
+        subscription = metadata.identifier.subscription_identifier
+        subscription_id = subscription.wg2rn or subscription.value or None
+        identity = event_id(
+            self._event_type,
+            timestamp,
+            subscription_id,
+            payload.SerializeToString(deterministic=True),
+        )
+        line = {
+            "event_id": identity,
+            "event_type": self._event_type,
+            "event_time": event_time,
+            "subscription_id": subscription_id,
+            "redelivered": metadata.is_redelivered,
+            "received_at": received_at.isoformat(timespec="milliseconds")[:-6] + "Z",
+            "event": self._payload_json(payload),
+        }
+        if (timestamp is not None and event_time is None) or _has_unknown_fields(response):
+            line["raw"] = b64encode(message).decode()
+        return Delivery(
+            event_id=identity,
+            event_type=self._event_type,
+            ack_info=metadata.ack_info.value,
+            event_time=event_time,
+            subscription_id=subscription_id or "",
+            redelivered=metadata.is_redelivered,
+            received_at=received_at,
+            line=_to_json(line),
+        )
+
+
+def rfc3339(seconds: int, nanos: int) -> str | None:
+    """Write a protobuf timestamp as RFC 3339 in UTC.
+
+    As in protobuf's JSON mapping there are no, three, six or nine digits after the second: as
+    many as the value needs.
+
+    Returns:
+        None if the timestamp is outside of what ``google.protobuf.Timestamp`` allows.
+    """
+    if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < _NANOS):
+        return None
+    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    if nanos == 0:
+        return f"{whole}Z"
+    fraction = f"{nanos:09d}"
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{whole}.{fraction}Z"
+
+
+def _has_unknown_fields(response: Any) -> bool:  # noqa: ANN401 - any of the generated messages
+    # Discarding is one call into C for the whole tree, where asking walks it message by message
+    # in Python. The message has given all it had to give by now.
+    size = response.ByteSize()
+    response.DiscardUnknownFields()
+    return bool(response.ByteSize() != size)

@@ -1,0 +1,80 @@
+"""What can go wrong, as one tree. The adapters map their SDK's errors to it at the edge.
+
+::
+
+    DrainError                  everything below; its text is safe to log
+    ├── ConfigurationError      a setting is missing or can't work: ends the run before it starts
+    ├── CredentialsError        a secret is missing, empty or malformed: an operator must act
+    ├── TokenError              the token endpoint gave no token
+    │   ├── TokenRefused        and will not, before an operator acts
+    │   └── TokenUnavailable    but may, if asked again
+    ├── StreamError             the event stream
+    │   ├── StreamEnded         closed or broken by the server: opened again
+    │   ├── Unauthenticated     the server does not accept the token: renewed once
+    │   └── StreamRefused       and opening it again would change nothing
+    └── UnreadableDelivery      one message that can't become a line; the stream goes on
+
+That a sink or the server did not take an event is no error but a value: ``ports.Refusal``.
+Nothing here carries a secret or personal data: no message contents, no token, no secret's value.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NOT_ACCEPTED: Final = (
+    "the event server does not accept the access token, and there is no other to try: check what"
+    " the credentials secret holds, and that its client may read this stream"
+)
+
+
+class DrainError(Exception):
+    """Any error of this package."""
+
+
+class ConfigurationError(DrainError):
+    """One or more settings are missing or can't work."""
+
+
+class CredentialsError(DrainError):
+    """A secret is missing, empty or malformed; names the secret and the shape it should have."""
+
+
+class TokenError(DrainError):
+    """The token endpoint gave no token."""
+
+
+class TokenRefused(TokenError):  # noqa: N818 - the tree reads as outcomes
+    """The token endpoint refuses this client, and asking again would change nothing."""
+
+
+class TokenUnavailable(TokenError):  # noqa: N818
+    """The token endpoint could not be reached, or answered in a way that may pass."""
+
+
+class StreamError(DrainError):
+    """The event stream could not be opened or read."""
+
+
+class StreamEnded(StreamError):  # noqa: N818
+    """The server closed or broke the stream; a new one may be opened."""
+
+
+class Unauthenticated(StreamError):  # noqa: N818
+    """The server does not accept the token."""
+
+
+class StreamRefused(StreamError):  # noqa: N818
+    """The server refuses the stream, and opening it again would change nothing."""
+
+
+class UnreadableDelivery(DrainError):  # noqa: N818
+    """A delivered message that can't become a line.
+
+    Attributes:
+        reason: Why, as a short constant; fit for a metric or a log line.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"a delivery can't be archived as a line: {reason}")
+        self.reason = reason

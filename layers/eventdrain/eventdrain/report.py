@@ -1,0 +1,108 @@
+"""The report: what one drain did, why it ended, in counts that reconcile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from eventdrain.commit import LeftReason
+from eventdrain.window import EndReason
+
+if TYPE_CHECKING:
+    from eventdrain.commit import Outcome
+    from eventdrain.delivery import Delivery
+
+
+@dataclass(slots=True)
+class Report:
+    """What one drain did. ``received == acked + sum(left.values())`` once it has ended.
+
+    Counts are of deliveries, unless they say otherwise. Nothing in it is personal data.
+
+    Attributes:
+        event_type: The stream that was drained.
+        end_reason: Why the drain ended.
+        error: What is wrong and what to do, where it ended as failed.
+        received: Deliveries that arrived.
+        redelivered: Those of them that the server marked as sent before.
+        committed: Those of them that both sinks have.
+        acked: Those of them whose ack the server confirmed.
+        left: Received and not acked, by reason: the server sends these events again.
+        archive_refused: Not taken by the archive.
+        outbox_refused: Not taken by the outbox.
+        refusals: How often each cause was given for what is left, by ``<where>:<code>``.
+        batches: How many commits there were.
+        connections: How often the stream was opened.
+        bytes_received: Size of the messages received.
+        oldest_event_age_seconds: How old the oldest event was on arrival.
+        run_seconds: From the start of the drain to its end.
+    """
+
+    event_type: str
+    end_reason: EndReason = EndReason.FAILED
+    error: str | None = None
+    received: int = 0
+    redelivered: int = 0
+    committed: int = 0
+    acked: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    archive_refused: int = 0
+    outbox_refused: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    batches: int = 0
+    connections: int = 0
+    bytes_received: int = 0
+    oldest_event_age_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether somebody must act before the next run can do better."""
+        return self.end_reason is EndReason.FAILED
+
+    @property
+    def ack_refused(self) -> int:
+        """Deliveries in both sinks whose ack the server did not confirm."""
+        return self.left[LeftReason.ACK]
+
+    @property
+    def unreadable(self) -> int:
+        """Deliveries that could not become a line."""
+        return self.left[LeftReason.UNREADABLE]
+
+    def note(self, delivery: Delivery) -> None:
+        """Note what one delivery tells about the stream."""
+        self.redelivered += delivery.redelivered
+        self.oldest_event_age_seconds = max(self.oldest_event_age_seconds, delivery.age_seconds)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of a batch."""
+        self.batches += 1
+        self.committed += outcome.written
+        self.acked += outcome.acked
+        self.left.update(outcome.left)
+        self.archive_refused += outcome.archive_refused
+        self.outbox_refused += outcome.outbox_refused
+        self.refusals.update(outcome.refusals)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the report as a JSON object, for the log and for the caller."""
+        return {
+            "event_type": self.event_type,
+            "end_reason": self.end_reason.value,
+            "error": self.error,
+            "received": self.received,
+            "redelivered": self.redelivered,
+            "committed": self.committed,
+            "acked": self.acked,
+            "left": dict(self.left),
+            "archive_refused": self.archive_refused,
+            "outbox_refused": self.outbox_refused,
+            "refusals": dict(self.refusals),
+            "batches": self.batches,
+            "connections": self.connections,
+            "bytes_received": self.bytes_received,
+            "oldest_event_age_seconds": round(self.oldest_event_age_seconds, 3),
+            "run_seconds": round(self.run_seconds, 3),
+        }

@@ -1,0 +1,126 @@
+"""The composition root: settings in, a drain with its adapters out, run to its report."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.adapters.grpc_acker import GrpcAcker
+from eventdrain.adapters.grpc_source import GrpcEventSource
+from eventdrain.adapters.s3_archive import S3Archive
+from eventdrain.adapters.secrets_manager import SecretsManager
+from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.batch import Batch
+from eventdrain.commit import Commit
+from eventdrain.delivery import DeliveryReader
+from eventdrain.drain import Drain
+from eventdrain.errors import DrainError
+from eventdrain.pace import Pace
+from eventdrain.report import Report
+from eventdrain.stream_request import stream_request
+from eventdrain.tokens import NoAuthorization, TokenKeeper
+from eventdrain.window import Window
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from eventdrain.adapters.aws_clients import AwsClients
+    from eventdrain.ports import Authorization
+    from eventdrain.settings import Settings
+
+_CALLS_AT_ONCE: Final = 32
+"""Blocking AWS calls under way: two batches of a hundred make ten SQS calls and an S3 call each,
+and a third may begin."""
+
+
+def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
+    """Run one drain.
+
+    Args:
+        settings: What to drain, and to where.
+        remaining: How long the process may still live.
+
+    Returns:
+        The report. Every error that a setting, a secret or a service is the cause of ends in it;
+        what is raised is a bug.
+    """
+    report = Report(event_type=settings.stream.event_type)
+    started = time.monotonic()
+    window = Window.opening(
+        started, length=settings.window, remaining=remaining, reserve=settings.reserve
+    )
+    clients = aws_clients(calls_at_once=_CALLS_AT_ONCE)
+    try:
+        authorization = _authorization(settings, clients)
+        # A token that can't be had must not look like a stream that can't be opened.
+        authorization.token()
+    except DrainError as error:
+        report.error = str(error)
+        report.run_seconds = time.monotonic() - started
+        return report
+    executor = ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="sinks")
+    try:
+        return asyncio.run(_drain(settings, window, clients, authorization, executor, report))
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _drain(
+    settings: Settings,
+    window: Window,
+    clients: AwsClients,
+    authorization: Authorization,
+    executor: ThreadPoolExecutor,
+    report: Report,
+) -> Report:
+    source = GrpcEventSource(
+        settings.stream,
+        settings.api_endpoint,
+        stream_request(settings),
+        max_unread=settings.max_in_flight,
+        timeout_seconds=max(1.0, window.commit_until - time.monotonic()),
+    )
+    archive = S3Archive(
+        clients.s3,
+        bucket=settings.archive_bucket,
+        prefix=settings.archive_prefix,
+        executor=executor,
+    )
+    outbox = SqsOutbox(clients.sqs, queue_url=settings.outbox_queue_url, executor=executor)
+    async with GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker:
+        drain = Drain(
+            source=source,
+            authorization=authorization,
+            reader=DeliveryReader(settings.stream),
+            batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
+            commit=Commit(archive=archive, outbox=outbox, acker=acker, authorization=authorization),
+            pace=Pace(
+                window,
+                limit=settings.max_events,
+                idle=settings.idle,
+                max_in_flight=settings.max_in_flight,
+            ),
+            window=window,
+            inbox_size=settings.max_in_flight,
+            report=report,
+        )
+        return await drain.run()
+
+
+def _authorization(settings: Settings, clients: AwsClients) -> Authorization:
+    if not settings.credentials_secret_arn:
+        return NoAuthorization()
+    # Most runs find a token that lives on, and need not know how to mint one.
+    from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint  # noqa: PLC0415
+
+    return TokenKeeper(
+        secrets=SecretsManager(clients.secrets),
+        endpoint=OAuthTokenEndpoint(settings.token_endpoint),
+        credentials_arn=settings.credentials_secret_arn,
+        token_arn=settings.token_secret_arn,
+        scope=settings.stream.scope,
+        needed_for=settings.window,
+    )
