@@ -126,8 +126,8 @@ class Drain:
 
     async def _take_until_end(self, reading: asyncio.Task[None]) -> EndReason:
         while (reason := self._pace.end(self._clock())) is None:
-            self._take()
             self._settle_commits()
+            self._take()
             if self._batch.is_due(self._clock()) or self._pace.is_last:
                 self._start_commit()
             if reading.done():

@@ -1,0 +1,265 @@
+"""The embedded AWS: ministack, run as a process of ours on loopback, on a free port.
+
+It takes a real `sam deploy` and runs the deployed function, so that the template, the layers and
+the roles are tried as they are. What matters about how it is started:
+
+- `AUTH=true`: it checks IAM, so the function has no right that its role doesn't give it.
+- `USE_SSL=1`: it serves TLS with a certificate that it makes by itself, as the stack's bucket and
+  queues refuse anything else. This needs no root: port 443, which ministack also tries to take, is
+  left alone where it can't be had.
+- A clean environment: ministack hands all of its own to the functions, and a certificate bundle
+  that the machine exports would replace the one with its certificate.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+
+import boto3
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+PROJECT_FOLDER: Final = Path(__file__).resolve().parents[2]
+AWS_ENVIRONMENT: Final = PROJECT_FOLDER / ".venv-aws"
+"""Where ministack is installed. Its functions run on this environment's Python, so it holds nothing
+that the layers bring: what a deployed function imports comes from its layers or not at all."""
+
+_START_LIMIT: Final = timedelta(seconds=60)
+
+
+class EmbeddedAwsError(Exception):
+    """The embedded AWS could not be started. The message holds the end of its log."""
+
+
+class EmbeddedAws:
+    """A running ministack, from `start` to `stop`; as a context manager, for a block's length.
+
+    Nothing of it is left after `stop`: neither its processes nor its files.
+
+    Attributes:
+        region: The AWS region that it plays.
+        endpoint_url: Its address, such as `https://localhost:45013`. Set by `start`.
+        ca_bundle: The certificate to trust for `endpoint_url`. Set by `start`.
+        log_file: What ministack prints; in its temporary folder unless another was asked for.
+    """
+
+    region: Final = "eu-north-1"
+
+    def __init__(self, *, log_file: Path | None = None) -> None:
+        """Prepare one; nothing runs before `start`.
+
+        Args:
+            log_file: Where to keep ministack's log beyond `stop`.
+        """
+        self._wanted_log_file = log_file
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.endpoint_url = ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def folder(self) -> Path:
+        """The temporary folder that everything of this run is in.
+
+        Raises:
+            EmbeddedAwsError: It isn't running.
+        """
+        if self._folder is None:
+            raise EmbeddedAwsError("The embedded AWS isn't running: call start() first.")
+        return self._folder
+
+    @property
+    def ca_bundle(self) -> Path:
+        """The certificate that ministack made for itself."""
+        return self.folder / "ministack-tls" / "server.crt"
+
+    @property
+    def log_file(self) -> Path:
+        """Where ministack's output goes."""
+        return self._wanted_log_file or self.folder / "ministack.log"
+
+    def start(self) -> None:
+        """Start ministack and wait until it answers.
+
+        Raises:
+            EmbeddedAwsError: It or `openssl` isn't installed, it ended, or it didn't answer.
+        """
+        program = AWS_ENVIRONMENT / "bin" / "ministack"
+        if not program.exists():
+            raise EmbeddedAwsError(
+                f"{program.relative_to(PROJECT_FOLDER)} is missing: install requirements/aws.txt"
+                f" into {AWS_ENVIRONMENT.name}."
+            )
+        if shutil.which("openssl") is None:
+            raise EmbeddedAwsError(
+                "openssl is not on PATH: install it, ministack makes its certificate with it."
+            )
+        self._folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
+        port = _free_port()
+        self.endpoint_url = f"https://localhost:{port}"
+        try:
+            with self.log_file.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [program],
+                    env=self._own_environment(port),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # a process group of its own, to be ended as one
+                )
+            self._wait_until_it_answers()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End ministack and its functions' workers, and remove its files. May be repeated.
+
+        They are killed: ministack has nothing to save, and ends by itself only when its last client
+        has closed its connection.
+        """
+        if self._process is not None:
+            end_group(self._process)
+            self._process = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+            self._folder = None
+
+    def environment(self) -> dict[str, str]:
+        """Make the whole environment of a process that shall use this AWS and no other.
+
+        It has root's keys of the embedded account, its endpoint and certificate, and neither
+        credentials, profiles nor settings of the person who runs it.
+        """
+        return {
+            **self._bare_environment(),
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_CA_BUNDLE": str(self.ca_bundle),
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    @overload
+    def client(self, service: Literal["cloudformation"]) -> CloudFormationClient: ...
+    @overload
+    def client(self, service: Literal["lambda"]) -> LambdaClient: ...
+    @overload
+    def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
+    @overload
+    def client(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, service: Literal["scheduler"]) -> EventBridgeSchedulerClient: ...
+    @overload
+    def client(self, service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+    @overload
+    def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    def client(self, service: Any) -> Any:
+        """Make a boto3 client of a service, with root's rights in the embedded account."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint_url,
+            verify=str(self.ca_bundle),
+            region_name=self.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator's well-known key
+        )
+
+    def _bare_environment(self) -> dict[str, str]:
+        no_settings = self.folder / "no-aws-settings"
+        no_settings.touch()
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": str(no_settings),
+            "AWS_SHARED_CREDENTIALS_FILE": str(no_settings),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _own_environment(self, port: int) -> dict[str, str]:
+        return {
+            **self._bare_environment(),
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": self.region,
+            "IOT_MTLS_ENABLED": "0",  # else it takes port 8883 too
+        }
+
+    def _wait_until_it_answers(self) -> None:
+        process = self._process
+        end = time.monotonic() + _START_LIMIT.total_seconds()
+        while not self._answers():
+            if process is None or process.poll() is not None:
+                raise EmbeddedAwsError(f"ministack ended. Its log ends with:\n{self._log_end()}")
+            if time.monotonic() > end:
+                raise EmbeddedAwsError(
+                    f"ministack didn't answer at {self.endpoint_url} within {_START_LIMIT}."
+                    f" Its log ends with:\n{self._log_end()}"
+                )
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        if not self.ca_bundle.exists():
+            return False
+        try:
+            trust = ssl.create_default_context(cafile=self.ca_bundle)
+            health = f"{self.endpoint_url}/_ministack/health"
+            with urllib.request.urlopen(health, timeout=5, context=trust) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        except (OSError, urllib.error.URLError):
+            return False  # not yet: neither the certificate nor the port need be ready
+
+    def _log_end(self) -> str:
+        return self.log_file.read_text(errors="replace")[-2000:]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def end_group(leader: subprocess.Popen[Any]) -> None:
+    """Kill what is left of the process group of a process that was started as its leader."""
+    with suppress(ProcessLookupError):  # nothing is left
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()

@@ -1,0 +1,93 @@
+"""Which fault strikes when: the schedule that the servers of the local stack draw from.
+
+A fault is a value of the server that it belongs to (``StreamFault``, ``AckFault``, ...). Here is
+only how often it strikes, and the count that proves that it did.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+FaultT = TypeVar("FaultT")
+
+
+@dataclass
+class _Injection:
+    fault: Any
+    times_left: int | None
+    probability: float
+    event_type: str | None
+    skip: int
+
+
+class Faults:
+    """The faults that are in force. May be changed from any thread while a server runs.
+
+    Args:
+        seed: Of the draws for faults with a probability.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._lock = threading.Lock()
+        self._random = random.Random(seed)  # noqa: S311 - faults, not secrets
+        self._injections: list[_Injection] = []
+        self._struck: Counter[Any] = Counter()
+
+    def inject(
+        self,
+        fault: object,
+        *,
+        times: int | None = None,
+        probability: float = 1.0,
+        event_type: str | None = None,
+        skip: int = 0,
+    ) -> None:
+        """Put a fault in force.
+
+        Args:
+            fault: A hashable value that a server understands.
+            times: How often it strikes before it is spent; None for always.
+            probability: Of striking at each occasion.
+            event_type: Strikes only this stream's calls; None for all.
+            skip: How many occasions it lets pass first.
+        """
+        with self._lock:
+            self._injections.append(_Injection(fault, times, probability, event_type, skip))
+
+    def clear(self) -> None:
+        """Put no fault in force; the counts stay."""
+        with self._lock:
+            self._injections.clear()
+
+    def draw(self, kind: type[FaultT], event_type: str | None = None) -> tuple[FaultT, ...]:
+        """Give the faults of a kind that strike on this occasion, and count them as struck."""
+        if not self._injections:  # the fast path: called once for each delivery and ack
+            return ()
+        with self._lock:
+            drawn: list[FaultT] = []
+            for injection in self._injections:
+                if isinstance(injection.fault, kind) and self._strikes(injection, event_type):
+                    drawn.append(injection.fault)
+                    self._struck[injection.fault] += 1
+            return tuple(drawn)
+
+    def struck(self, fault: object) -> int:
+        """Give how often a fault has struck."""
+        with self._lock:
+            return self._struck[fault]
+
+    def _strikes(self, injection: _Injection, event_type: str | None) -> bool:
+        if injection.event_type not in (None, event_type) or injection.times_left == 0:
+            return False
+        if injection.skip:
+            injection.skip -= 1
+            return False
+        if injection.probability < 1 and self._random.random() >= injection.probability:
+            return False
+        if injection.times_left is not None:
+            injection.times_left -= 1
+        return True

@@ -1,0 +1,87 @@
+"""The access tokens that exist: written by the token server, read by the event server.
+
+One object that both hold, in one process, so that a token expires or is revoked for both at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one token allows.
+
+    Attributes:
+        client_id: Whose token it is.
+        scopes: What it allows.
+        expires_at: In seconds of the book's clock.
+        token: The token itself.
+    """
+
+    client_id: str
+    scopes: frozenset[str]
+    expires_at: float
+    token: str = field(repr=False)
+
+
+class TokenBook:
+    """The tokens that were issued, whether expired, revoked or valid. Safe for threads.
+
+    Args:
+        clock: Gives seconds, never going back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._grants: dict[str, Grant] = {}
+        self._revoked: set[str] = set()
+
+    def issue(
+        self,
+        client_id: str,
+        scopes: Iterable[str],
+        lifetime: timedelta,
+        *,
+        token: str | None = None,
+    ) -> Grant:
+        """Make a token valid for a lifetime; a made-up one unless given."""
+        token = token or f"made-up-{secrets.token_urlsafe(24)}"
+        expires_at = self._clock() + lifetime.total_seconds()
+        grant = Grant(client_id, frozenset(scopes), expires_at, token)
+        with self._lock:
+            self._grants[token] = grant
+            self._revoked.discard(token)
+        return grant
+
+    def check(self, token: str) -> Grant | None:
+        """Give what a token allows; None if it is unknown, expired or revoked."""
+        with self._lock:
+            grant = self._grants.get(token)
+            if grant is None or token in self._revoked or self._clock() >= grant.expires_at:
+                return None
+            return grant
+
+    def revoke(self, token: str) -> None:
+        """Make a token invalid."""
+        with self._lock:
+            self._revoked.add(token)
+
+    def revoke_all(self) -> None:
+        """Make every token that was issued so far invalid."""
+        with self._lock:
+            self._revoked.update(self._grants)
+
+    def issued(self) -> tuple[Grant, ...]:
+        """Give all grants, in the order of their issue."""
+        with self._lock:
+            return tuple(self._grants.values())

@@ -1,0 +1,426 @@
+"""What the template says that no emulator can show: encryption, retention, rights, limits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from eventdrain.settings import Settings
+from tests.local.embedded_aws import PROJECT_FOLDER
+from tests.packaging.expanded_template import ExpandedTemplate, written_template
+
+KEY: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+SANDBOX: Final = "https://sandbox.api.wgtwo.com:443"
+ALL_OPTIONS: Final = {
+    "KmsKeyArn": KEY,
+    "Tracing": "Active",
+    "FifoQueue": "true",
+    "RetentionDays": "30",
+    "ReservedConcurrency": "1",
+    "Architecture": "x86_64",
+}
+VARIANTS: Final = [
+    pytest.param({}, id="defaults"),
+    pytest.param(ALL_OPTIONS, id="all options"),
+    pytest.param({"Authentication": "none", "ApiEndpoint": SANDBOX}, id="sandbox"),
+]
+QUEUES: Final = ("OutboxQueue", "OutboxDeadLetterQueue", "ScheduleDeadLetterQueue")
+LONGEST_FUNCTION_TIMEOUT_SECONDS: Final = 900  # Lambda quotas
+TIME_TO_START_SECONDS: Final = 15  # a cold start and a token, with room
+
+
+def variables(template: ExpandedTemplate) -> dict[str, str]:
+    """The function's environment, with made-up names for what only a deployment knows."""
+    declared: dict[str, Any] = template.properties("DrainEventsFunction")["Environment"][
+        "Variables"
+    ]
+    return {
+        name: value if isinstance(value, str) else "known-when-deployed"
+        for name, value in declared.items()
+    }
+
+
+def function_environment() -> dict[str, Any]:
+    """The function's environment as the template writes it."""
+    function = written_template()["Resources"]["DrainEventsFunction"]["Properties"]
+    environment: dict[str, Any] = function["Environment"]["Variables"]
+    return environment
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    """A statement's actions, which may be written as one string."""
+    action: str | list[str] = statement["Action"]
+    return [action] if isinstance(action, str) else action
+
+
+# --- Parameters ---
+
+
+@pytest.mark.parametrize("name", written_template()["Parameters"])
+def test_parameter_is_documented(name: str) -> None:
+    """Each parameter has a default, a description, a limit, a group and a label in the console."""
+    template = written_template()
+    parameter = template["Parameters"][name]
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    groups = [group for group in interface["ParameterGroups"] if name in group["Parameters"]]
+
+    assert {"Default", "Description"} <= parameter.keys()
+    assert parameter.keys() & {"AllowedValues", "AllowedPattern", "MinValue"}
+    assert len(groups) == 1
+    assert interface["ParameterLabels"][name]["default"]
+
+
+def test_defaults_agree() -> None:
+    """The template's defaults are those that the settings take for a variable that is missing."""
+    deployed = variables(ExpandedTemplate(Authentication="none"))
+    required = {name: deployed[name] for name in ("ARCHIVE_BUCKET", "OUTBOX_QUEUE_URL")}
+
+    assert Settings.from_env(deployed) == Settings.from_env(required)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (name, str(value))
+        for name, parameter in written_template()["Parameters"].items()
+        if {"Ref": name} in function_environment().values()
+        for value in [
+            *parameter.get("AllowedValues", []),
+            *(parameter[bound] for bound in ("MinValue", "MaxValue") if bound in parameter),
+        ]
+    ],
+)
+def test_allowed_value_is_accepted(name: str, value: str) -> None:
+    """The function accepts what the template allows, at both ends of every range."""
+    Settings.from_env(variables(ExpandedTemplate(**{name: value})))
+
+
+@pytest.mark.parametrize(
+    "window", written_template()["Parameters"]["WindowSeconds"]["AllowedValues"]
+)
+def test_window_fits_into_its_function(window: int) -> None:
+    """A window with the longest reserve and a cold start ends before the function's time-out."""
+    longest_reserve = written_template()["Parameters"]["ReserveSeconds"]["MaxValue"]
+    timeout = ExpandedTemplate(WindowSeconds=str(window)).properties("DrainEventsFunction")[
+        "Timeout"
+    ]
+
+    assert window + longest_reserve + TIME_TO_START_SECONDS <= timeout
+    assert timeout <= LONGEST_FUNCTION_TIMEOUT_SECONDS
+
+
+# --- Rights ---
+
+
+def test_rights_of_the_function() -> None:
+    """The function may put, send, read secrets, keep its token and log, each on one resource."""
+    statements = ExpandedTemplate().statements("DrainEventsRole")
+
+    assert {sid: (actions(it), it["Resource"]) for sid, it in statements.items()} == {
+        "WriteArchive": (
+            ["s3:PutObject"],
+            {"Fn::Sub": "${ArchiveBucket.Arn}/${ArchivePrefix}/*"},
+        ),
+        "SendToOutbox": (["sqs:SendMessage"], {"Fn::GetAtt": ["OutboxQueue", "Arn"]}),
+        "WriteLogs": (
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
+                ":log-group:${DrainEventsLogGroup}:log-stream:*"
+            },
+        ),
+        "ReadCredentials": (
+            ["secretsmanager:GetSecretValue"],
+            {"Fn::GetAtt": ["CredentialsSecret", "Id"]},
+        ),
+        "KeepToken": (
+            ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+            {"Fn::GetAtt": ["TokenSecret", "Id"]},
+        ),
+    }
+
+
+def test_no_secrets() -> None:
+    """Without authentication there are no secrets and no rights to any; the function knows none."""
+    template = ExpandedTemplate(Authentication="none", ApiEndpoint=SANDBOX, KmsKeyArn=KEY)
+    statements = template.statements("DrainEventsRole")
+    environment = variables(template)
+
+    assert not template.of_type("AWS::SecretsManager::Secret")
+    assert not [sid for sid, it in statements.items() if "secretsmanager" in str(it)]
+    assert environment["CREDENTIALS_SECRET_ARN"] == environment["TOKEN_SECRET_ARN"] == ""
+    assert not template.outputs.keys() & {"CredentialsSecretArn", "TokenSecretArn"}
+
+
+@pytest.mark.parametrize(
+    ("role", "grants"),
+    [
+        (
+            "DrainEventsRole",
+            {
+                "s3": {"kms:GenerateDataKey"},
+                "sqs": {"kms:Decrypt", "kms:GenerateDataKey"},
+                "secretsmanager": {"kms:Decrypt", "kms:GenerateDataKey"},
+            },
+        ),
+        ("ScheduleRole", {"sqs": {"kms:Decrypt", "kms:GenerateDataKey"}}),
+    ],
+)
+def test_rights_on_the_key(role: str, grants: dict[str, set[str]]) -> None:
+    """A customer's key may be used through the services that need it, each with what it needs."""
+    statements = [
+        it for it in ExpandedTemplate(KmsKeyArn=KEY).statements(role).values() if "kms:" in str(it)
+    ]
+
+    assert {it["Resource"] for it in statements} == {KEY}
+    assert {
+        it["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"]: set(actions(it))
+        for it in statements
+    } == {
+        f"{service}.${{AWS::Region}}.amazonaws.com": allowed for service, allowed in grants.items()
+    }
+    assert "kms:" not in str(ExpandedTemplate().statements(role))
+
+
+@pytest.mark.parametrize("parameters", VARIANTS)
+def test_no_broad_rights(
+    parameters: dict[str, str],
+) -> None:
+    """No managed policies, no wildcard actions, and * only where X-Ray knows nothing else."""
+    template = ExpandedTemplate(**parameters)
+    roles = template.of_type("AWS::IAM::Role")
+    statements = {sid: it for role in roles for sid, it in template.statements(role).items()}
+    broad = {sid for sid, it in statements.items() if it["Resource"] == "*"}
+
+    assert set(roles) == {"DrainEventsRole", "ScheduleRole"}
+    assert not [name for name, role in roles.items() if "ManagedPolicyArns" in role]
+    assert not template.of_type("AWS::IAM::Policy")
+    assert not [it for it in statements.values() if "*" in str(actions(it))]
+    assert broad == ({"SendTraces"} if parameters.get("Tracing") == "Active" else set())
+
+
+def test_rights_of_the_schedule() -> None:
+    """The schedule may start the function and record a failed start, for this account only."""
+    template = ExpandedTemplate()
+    (trust,) = template.properties("ScheduleRole")["AssumeRolePolicyDocument"]["Statement"]
+
+    assert {
+        sid: (actions(it), it["Resource"])
+        for sid, it in template.statements("ScheduleRole").items()
+    } == {
+        "StartDrain": (
+            ["lambda:InvokeFunction"],
+            {"Fn::GetAtt": ["DrainEventsFunction", "Arn"]},
+        ),
+        "RecordFailedStart": (
+            ["sqs:SendMessage"],
+            {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]},
+        ),
+    }
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "service", "resources"),
+    [
+        (
+            "ArchiveBucketPolicy",
+            "s3",
+            [
+                {"Fn::GetAtt": ["ArchiveBucket", "Arn"]},
+                {"Fn::Sub": "${ArchiveBucket.Arn}/*"},
+            ],
+        ),
+        *((f"{queue}Policy", "sqs", {"Fn::GetAtt": [queue, "Arn"]}) for queue in QUEUES),
+    ],
+)
+def test_tls_only(policy: str, service: str, resources: object) -> None:
+    """Bucket and queues refuse every request that comes without TLS."""
+    (statement,) = ExpandedTemplate().properties(policy)["PolicyDocument"]["Statement"]
+
+    assert statement == {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": f"{service}:*",
+        "Resource": resources,
+        "Condition": {"Bool": {"aws:SecureTransport": False}},
+    }
+
+
+# --- At rest ---
+
+
+def test_encryption_by_default() -> None:
+    """Bucket and queues are encrypted with AWS's own keys where no key is given."""
+    template = ExpandedTemplate()
+    (rule,) = template.properties("ArchiveBucket")["BucketEncryption"][
+        "ServerSideEncryptionConfiguration"
+    ]
+
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    for queue in QUEUES:
+        assert template.properties(queue)["SqsManagedSseEnabled"] is True
+
+
+def test_encryption_with_a_key() -> None:
+    """A key that is given encrypts bucket, queues, secrets and logs."""
+    template = ExpandedTemplate(KmsKeyArn=KEY)
+    (rule,) = template.properties("ArchiveBucket")["BucketEncryption"][
+        "ServerSideEncryptionConfiguration"
+    ]
+
+    assert rule == {
+        "BucketKeyEnabled": True,
+        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},
+    }
+    for queue in QUEUES:
+        assert template.properties(queue)["KmsMasterKeyId"] == KEY
+        assert "SqsManagedSseEnabled" not in template.properties(queue)
+    for secret in template.of_type("AWS::SecretsManager::Secret").values():
+        assert secret["KmsKeyId"] == KEY
+    assert template.properties("DrainEventsLogGroup")["KmsKeyId"] == KEY
+
+
+@pytest.mark.parametrize("name", ["ArchiveBucket", "CredentialsSecret", "TokenSecret"])
+def test_retained(name: str) -> None:
+    """Bucket and secrets outlive the stack and their own replacement."""
+    resource = ExpandedTemplate().resources[name]
+
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_no_secret_values() -> None:
+    """The secrets are made empty: their values come from the operator and from the function."""
+    for secret in ExpandedTemplate().of_type("AWS::SecretsManager::Secret").values():
+        assert not secret.keys() & {"SecretString", "GenerateSecretString"}
+
+
+def test_archive_is_private() -> None:
+    """The archive is closed to the public, versioned, and owned by the account alone."""
+    bucket = ExpandedTemplate().properties("ArchiveBucket")
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+@pytest.mark.parametrize(("days", "expirations"), [("0", []), ("30", ["30"])])
+def test_archive_retention(days: str, expirations: list[str]) -> None:
+    """Archived events expire only if asked to; what was deleted goes for good after 30 days."""
+    rules = ExpandedTemplate(RetentionDays=days).properties("ArchiveBucket")[
+        "LifecycleConfiguration"
+    ]["Rules"]
+
+    assert [it["ExpirationInDays"] for it in rules if "ExpirationInDays" in it] == expirations
+    assert [it["NoncurrentVersionExpiration"] for it in rules if it["Id"] == "clean-up"] == [
+        {"NoncurrentDays": 30}
+    ]
+
+
+# --- Queues and schedule ---
+
+
+@pytest.mark.parametrize("parameters", VARIANTS)
+def test_outbox_dead_letters(
+    parameters: dict[str, str],
+) -> None:
+    """Messages that nobody handles go to a queue of the same kind that keeps them long enough."""
+    template = ExpandedTemplate(**parameters)
+    outbox = template.properties("OutboxQueue")
+    dead_letters = template.properties("OutboxDeadLetterQueue")
+    longest = written_template()["Parameters"]["OutboxRetentionSeconds"]["MaxValue"]
+
+    assert outbox["RedrivePolicy"]["deadLetterTargetArn"] == {
+        "Fn::GetAtt": ["OutboxDeadLetterQueue", "Arn"]
+    }
+    assert outbox.get("FifoQueue") == dead_letters.get("FifoQueue")
+    # A dead letter's age counts from when it was first sent.
+    assert dead_letters["MessageRetentionPeriod"] >= longest
+
+
+def test_fifo_names() -> None:
+    """FIFO queues have the names that SQS demands; others are named by CloudFormation."""
+    template = ExpandedTemplate(FifoQueue="true")
+
+    for name in ("OutboxQueue", "OutboxDeadLetterQueue"):
+        assert template.properties(name)["FifoQueue"] is True
+        assert template.properties(name)["QueueName"]["Fn::Sub"].endswith(".fifo")
+        assert "QueueName" not in ExpandedTemplate().properties(name)
+
+
+@pytest.mark.parametrize("parameters", VARIANTS)
+def test_schedule(
+    parameters: dict[str, str],
+) -> None:
+    """A start that fails is tried again for two minutes and then recorded in a standard queue."""
+    template = ExpandedTemplate(**parameters)
+    (schedule,) = template.of_type("AWS::Scheduler::Schedule").values()
+    target = schedule["Target"]
+
+    assert "Name" not in schedule, "a fixed name would clash with a second stack's"
+    assert target["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 120}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
+    # EventBridge Scheduler delivers dead letters to standard queues only.
+    assert "FifoQueue" not in template.properties("ScheduleDeadLetterQueue")
+
+
+def test_no_stale_runs() -> None:
+    """Lambda neither repeats a failed run nor queues up starts that the next one overtakes."""
+    (config,) = ExpandedTemplate().of_type("AWS::Lambda::EventInvokeConfig").values()
+
+    assert config["MaximumRetryAttempts"] == 0
+    assert config["MaximumEventAgeInSeconds"] == 60
+
+
+# --- Function and layers ---
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_layers_match_the_architecture(architecture: str) -> None:
+    """One parameter chooses the function's architecture and the vendor layer that fits it."""
+    template = ExpandedTemplate(Architecture=architecture)
+    layers = template.of_type("AWS::Lambda::LayerVersion")
+    function = template.properties("DrainEventsFunction")
+    attached = [layer["Ref"] for layer in function["Layers"]]
+    vendor = [name for name in attached if name.startswith("VendorLayer")]
+
+    assert function["Architectures"] == [architecture]
+    assert sorted(attached) == sorted(layers)
+    assert [layers[name]["CompatibleArchitectures"] for name in vendor] == [[architecture]]
+    assert all(architecture in layer["CompatibleArchitectures"] for layer in layers.values())
+
+
+def test_layers_match_the_runtime() -> None:
+    """The vendor layer is built for the Python that the function runs on."""
+    template = ExpandedTemplate()
+    runtime = template.properties("DrainEventsFunction")["Runtime"]
+    version = runtime.removeprefix("python")
+    makefile = (PROJECT_FOLDER / "layers" / "vendor" / "Makefile").read_text()
+
+    assert f"\nPYTHON_VERSION := {version}\n" in makefile
+    for layer in template.of_type("AWS::Lambda::LayerVersion").values():
+        assert layer["CompatibleRuntimes"] == [runtime]
+
+
+def test_reserved_concurrency() -> None:
+    """Concurrency is reserved only if asked for, as small accounts refuse it."""
+    reserved = "ReservedConcurrentExecutions"
+
+    assert reserved not in ExpandedTemplate().properties("DrainEventsFunction")
+    asked = ExpandedTemplate(ReservedConcurrency="1").properties("DrainEventsFunction")
+    assert asked[reserved] == "1"
+
+
+def test_log_group() -> None:
+    """The function logs to a group of the stack's own, which forgets."""
+    template = ExpandedTemplate(LogRetentionDays="7")
+
+    assert template.properties("DrainEventsFunction")["LoggingConfig"]["LogGroup"] == {
+        "Ref": "DrainEventsLogGroup"
+    }
+    assert template.properties("DrainEventsLogGroup")["RetentionInDays"] == "7"
