@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -174,6 +175,8 @@ class EmbeddedAws:
 
     @overload
     def client(self, service: Literal["cloudformation"]) -> CloudFormationClient: ...
+    @overload
+    def client(self, service: Literal["iam"]) -> IAMClient: ...
     @overload
     def client(self, service: Literal["lambda"]) -> LambdaClient: ...
     @overload

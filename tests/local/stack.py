@@ -1,9 +1,10 @@
 """The stack in the embedded AWS: built and deployed by the SAM CLI, looked into by boto3.
 
-Both run as a person would run them, from the environment `.venv-sam`. Two things differ from a
+Both run as a person would run them, from the environment `.venv-sam`. Three things differ from a
 deployment to an account: the layers are built for this machine's Python (`LAYER_TARGET=host`), as
-ministack's functions run on it, and the vendor layer of the architecture that isn't deployed is not
-built, as nothing would use it.
+ministack's functions run on it; the vendor layer of the architecture that isn't deployed is not
+built, as nothing would use it; and the function's role gets one action more, see
+`_allow_send_message_batch`.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ class SamStack:
             environment={**self._aws.environment(), "SAM_CLI_POLL_DELAY": "1"},
         )
         self._outputs = self._read_outputs()
+        self._allow_send_message_batch()
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -206,6 +208,26 @@ class SamStack:
                 on_wait()
             time.sleep(0.5)
         return runs
+
+    def _allow_send_message_batch(self) -> None:
+        """Let the function call SendMessageBatch, which AWS allows with `sqs:SendMessage`.
+
+        ministack wants an action of the call's own name for it. AWS has no such action (Service
+        Authorization Reference, Amazon SQS), so it does not belong into the template.
+        """
+        function = self._aws.client("lambda").get_function_configuration(
+            FunctionName=self.outputs["DrainEventsFunctionName"]
+        )
+        statement = {
+            "Effect": "Allow",
+            "Action": "sqs:SendMessageBatch",
+            "Resource": self.outputs["OutboxQueueArn"],
+        }
+        self._aws.client("iam").put_role_policy(
+            RoleName=function["Role"].rpartition("/")[2],
+            PolicyName="embedded-aws-send-message-batch",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
 
     def _read_outputs(self) -> dict[str, str]:
         stacks = self._aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]

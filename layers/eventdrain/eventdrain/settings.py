@@ -137,7 +137,7 @@ class Settings:
             window=timedelta(seconds=env.number("WINDOW_SECONDS", 240, 1, 840)),
             idle=timedelta(seconds=env.number("IDLE_SECONDS", 5, 1, 60)),
             linger=timedelta(milliseconds=env.number("LINGER_MILLISECONDS", 250, 10, 5000)),
-            reserve=timedelta(seconds=env.number("RESERVE_SECONDS", 15, 5, 60)),
+            reserve=timedelta(seconds=env.number("RESERVE_SECONDS", 15, 5, 45)),
             archive_bucket=env.required("ARCHIVE_BUCKET", "the name of the archive's bucket"),
             archive_prefix=env.text("ARCHIVE_PREFIX", "events").strip("/"),
             outbox_queue_url=env.required("OUTBOX_QUEUE_URL", "the URL of the SQS queue"),

@@ -4,6 +4,12 @@
 of its own.
 """
 
+import sys
+from pathlib import Path
+
+# pytest's configuration puts the generated code on the path; nothing does for a run by hand.
+sys.path.append(str(Path(__file__).resolve().parents[3] / "layers" / "wgtwo"))
+
 from tests.local.event_server.authorization import AuthMode
 from tests.local.event_server.event import Event
 from tests.local.event_server.faults import AckFault, DeliveryFault, StreamFault

@@ -1,0 +1,91 @@
+"""As much of HTTP/2 (RFC 9113) as a gRPC server needs that knows what its clients will ask.
+
+Frames are made once, with room for the stream's number; header blocks are literals that no table
+is needed for (RFC 7541, section 6.2.2).
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+FRAME_HEAD: Final = 9
+FIRST_WINDOW: Final = 65_535
+"""What may be sent on a connection before its peer has made more room."""
+
+DATA: Final = 0
+HEADERS: Final = 1
+SETTINGS: Final = 4
+PING: Final = 6
+WINDOW_UPDATE: Final = 8
+
+ACK: Final = 1
+END_STREAM: Final = 1
+_END_HEADERS: Final = 4
+_INITIAL_WINDOW_SIZE: Final = 4
+
+_MOST_ROOM: Final = 2**31 - 1 - FIRST_WINDOW
+_head = Struct(">BHBBI")
+_setting = Struct(">HI")
+_number = Struct(">I")
+_message_head = Struct(">BI")
+
+
+class FrameHead(NamedTuple):
+    """The nine bytes before each frame's content."""
+
+    length: int
+    kind: int
+    flags: int
+    stream: bytes
+
+
+def frame_head(received: bytes | bytearray, at: int) -> FrameHead:
+    """Read the head of the frame that starts at an offset; nine bytes must be there."""
+    high, low, kind, flags, _ = _head.unpack_from(received, at)
+    return FrameHead(high << 16 | low, kind, flags, bytes(received[at + 5 : at + FRAME_HEAD]))
+
+
+def frame(kind: int, flags: int, content: bytes, stream: bytes = b"\0\0\0\0") -> bytes:
+    """Make a frame, by default one of the connection itself."""
+    return before_stream(kind, flags, len(content)) + stream + content
+
+
+def before_stream(kind: int, flags: int, length: int) -> bytes:
+    """Make what comes in a frame before its stream's number."""
+    return _head.pack(length >> 16, length & 0xFFFF, kind, flags, 0)[:5]
+
+
+def grpc_message(content: bytes) -> bytes:
+    """Put gRPC's head before a message, uncompressed."""
+    return _message_head.pack(0, len(content)) + content
+
+
+def literal_headers(*headers: tuple[str, str]) -> bytes:
+    """Encode headers as literals with literal names, none of them longer than 126 bytes."""
+    return b"".join(
+        b"\0" + b"".join(bytes([len(text)]) + text.encode() for text in header)
+        for header in headers
+    )
+
+
+def headers_before_stream(block: bytes, *, ends: bool = False) -> bytes:
+    """Make the head of a frame that holds a whole header block."""
+    return before_stream(HEADERS, _END_HEADERS | (END_STREAM if ends else 0), len(block))
+
+
+def more_room() -> bytes:
+    """Allow the peer as much as a connection can: more than any bench sends."""
+    return frame(WINDOW_UPDATE, 0, _number.pack(_MOST_ROOM))
+
+
+def window_increment(content: bytes) -> int:
+    """Read what a WINDOW_UPDATE adds."""
+    (increment,) = _number.unpack(content)
+    return int(increment)
+
+
+def initial_window(settings: bytes) -> int | None:
+    """Read the window that a SETTINGS frame gives new streams, None if it doesn't say."""
+    return dict(_setting.iter_unpack(settings)).get(_INITIAL_WINDOW_SIZE)
