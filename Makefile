@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+WITH_LAYERS := PYTHONPATH=layers/wgtwo:layers/eventdrain
 PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
@@ -13,7 +14,7 @@ help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 run: setup ## Deploy the stack into an embedded AWS on this machine, and watch it drain 5,000 events
-	@$(BIN)/python -m tests.local.run
+	@$(WITH_LAYERS) $(BIN)/python -m tests.local.run
 
 test: setup check ## Run lint, types, drift checks and all tests
 	$(BIN)/pytest
@@ -44,7 +45,7 @@ build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build
 
 bench: .venv/.made ## Measure speed and memory; print a table, write build/bench.json and docs/speed.png
-	$(BIN)/python -m tests.bench
+	@$(WITH_LAYERS) $(BIN)/python -m tests.bench
 
 setup: .venv/.made .venv-sam/.made .venv-aws/.made
 

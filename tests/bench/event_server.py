@@ -4,8 +4,8 @@ It streams handset changes to one client at a time, as many in flight as the cli
 and more only as acks are answered. A server made with grpcio costs more CPU time for each event
 than the clients that are measured here; this one, HTTP/2 by hand, a small part of theirs.
 
-It prints its port, and when it is told to end (SIGTERM, or the end of its input) a JSON object:
-``streams`` opened, events ``sent``, ``acked`` (each once), and ``stray_acks``: of no event that was
+It prints its port, and when its input ends a JSON object:
+``streams`` opened, when the last was (``opened_at``), events ``sent``, ``acked`` (each once), and ``stray_acks``: of no event that was
 sent, or of one acked before.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -73,6 +74,7 @@ class Events:
         self.stray_acks = 0
         self.sent = 0
         self.streams = 0
+        self.opened_at: float | None = None
         self.reader: Connection | None = None
 
     def take(self, most_bytes: int, most: int) -> Iterator[tuple[bytes, bytes]]:
@@ -108,7 +110,7 @@ class Connection(asyncio.Protocol):
         self._room_of_connection = http2.FIRST_WINDOW
         self._first_room = http2.FIRST_WINDOW
         self._stream: bytes | None = None
-        self._room_of_stream = 0
+        self._room_of_stream = http2.FIRST_WINDOW
         self._may_send = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -160,25 +162,14 @@ class Connection(asyncio.Protocol):
 
     def _read(self, head: http2.FrameHead, content: bytes) -> None:
         if head.kind == http2.DATA:
-            request = self._requests.pop(head.stream, b"") + content
-            if not head.flags & http2.END_STREAM:
-                self._requests[head.stream] = request
-            elif head.stream == self._stream:
-                self._open(request[_MESSAGE_HEAD:])
-            else:
-                self._acks.append((head.stream, request[_MESSAGE_HEAD:]))
+            self._read_data(head, content)
         elif head.kind == http2.HEADERS:
             # grpcio writes a path out the first time, and refers to it from then on. A connection
             # opens one stream at the most, so that every path that is not written out is an ack's.
             if _STREAM_METHOD in content:
                 self._stream = head.stream
         elif head.kind == http2.WINDOW_UPDATE:
-            increment = http2.window_increment(content)
-            if head.stream == b"\0\0\0\0":
-                self._room_of_connection += increment
-            elif head.stream == self._stream:
-                self._room_of_stream += increment
-            self.send_events(0)
+            self._widen(head.stream, http2.window_increment(content))
         elif head.kind == http2.PING and not head.flags & http2.ACK:
             self._transport.write(http2.frame(http2.PING, http2.ACK, content))
         elif head.kind == http2.SETTINGS and not head.flags & http2.ACK:
@@ -188,13 +179,29 @@ class Connection(asyncio.Protocol):
                 self._first_room = first_room
             self._transport.write(http2.frame(http2.SETTINGS, http2.ACK, b""))
 
+    def _read_data(self, head: http2.FrameHead, content: bytes) -> None:
+        request = self._requests.pop(head.stream, b"") + content
+        if not head.flags & http2.END_STREAM:
+            self._requests[head.stream] = request
+        elif head.stream == self._stream:
+            self._open(request[_MESSAGE_HEAD:])
+        else:
+            self._acks.append((head.stream, request[_MESSAGE_HEAD:]))
+
+    def _widen(self, stream: bytes, increment: int) -> None:
+        if stream == http2.CONNECTION:
+            self._room_of_connection += increment
+        elif stream == self._stream:
+            self._room_of_stream += increment
+        self.send_events(0)
+
     def _open(self, request: bytes) -> None:
         configuration = StreamHandsetChangeEventsRequest.FromString(request).stream_configuration
         stream = self._stream
         assert stream is not None
         self._events.streams += 1
+        self._events.opened_at = time.time()
         self._events.reader = self
-        self._room_of_stream = self._first_room
         self._transport.write(http2.headers_before_stream(_HEADERS) + stream + _HEADERS)
         self.send_events(configuration.max_in_flight or _DEFAULT_IN_FLIGHT)
 
@@ -215,6 +222,7 @@ def main(events: int, ack_ms: float) -> None:
         json.dumps(
             {
                 "streams": book.streams,
+                "opened_at": book.opened_at,
                 "sent": book.sent,
                 "acked": book.acked,
                 "stray_acks": book.stray_acks,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final, NamedTuple
 
+CONNECTION: Final = b"\0\0\0\0"
+"""The number of no stream: a frame that carries it is about the connection."""
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEAD: Final = 9
 FIRST_WINDOW: Final = 65_535
@@ -47,7 +49,7 @@ def frame_head(received: bytes | bytearray, at: int) -> FrameHead:
     return FrameHead(high << 16 | low, kind, flags, bytes(received[at + 5 : at + FRAME_HEAD]))
 
 
-def frame(kind: int, flags: int, content: bytes, stream: bytes = b"\0\0\0\0") -> bytes:
+def frame(kind: int, flags: int, content: bytes, stream: bytes = CONNECTION) -> bytes:
     """Make a frame, by default one of the connection itself."""
     return before_stream(kind, flags, len(content)) + stream + content
 

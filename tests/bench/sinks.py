@@ -1,9 +1,8 @@
 """S3 and SQS that answer at once, or after a latency, over real HTTP; a process of their own.
 
 Of S3 there is PutObject, of SQS SendMessage and SendMessageBatch in the JSON protocol. What is
-written is counted, not kept. It prints its port, and when it is told to end (SIGTERM, or the end of
-its input) a JSON object: ``objects``, events ``archived`` in them, SQS ``calls`` and messages
-``published`` by them.
+written is counted, not kept. It prints its port, and when its input ends a JSON object:
+``objects``, events ``archived`` in them, SQS ``calls`` and messages ``published`` by them.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Connection(asyncio.Protocol):
         if not separator:
             return
         request_line, *lines = head_text.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        headers = dict(line.lower().split(": ", 1) for line in lines)
         if "expect" in headers and not self._was_told_to_go_on:
             self._was_told_to_go_on = True
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -78,11 +77,11 @@ class Connection(asyncio.Protocol):
     def _send(self, action: str, request: Mapping[str, Any]) -> bytes:
         self._counts["calls"] += 1
         answer: dict[str, Any]
-        if action == "SendMessageBatch":
+        if action == "sendmessagebatch":
             sent = [{"Id": entry["Id"], **_receipt(entry)} for entry in request["Entries"]]
             self._counts["published"] += len(sent)
             answer = {"Successful": sent}
-        elif action == "SendMessage":
+        elif action == "sendmessage":
             self._counts["published"] += 1
             answer = _receipt(request)
         else:
@@ -104,7 +103,7 @@ def _receipt(message: Mapping[str, Any]) -> dict[str, str]:
     return {
         "MessageId": str(uuid4()),
         "MD5OfMessageBody": body,
-        # boto3 checks neither digest; the second is here so that an answer is as long as a real one.
+        # boto3 checks neither; the second is here so that an answer is as long as a real one.
         "MD5OfMessageAttributes": body,
     }
 

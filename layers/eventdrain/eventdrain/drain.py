@@ -125,15 +125,18 @@ class Drain:
         return self._report
 
     async def _take_until_end(self, reading: asyncio.Task[None]) -> EndReason:
-        while (reason := self._pace.end(self._clock())) is None:
+        while True:
             self._settle_commits()
+            reason = self._pace.end(self._clock())
+            has_just_arrived = reason is EndReason.IDLE and self._inbox
+            if reason is not None and not has_just_arrived:
+                return reason
             self._take()
             if self._batch.is_due(self._clock()) or self._pace.is_last:
                 self._start_commit()
             if reading.done():
                 return EndReason.FAILED
             await self._wait_for_change()
-        return reason
 
     async def _wait_for_change(self) -> None:
         due_at = self._batch.due_at

@@ -78,13 +78,13 @@ _PUBLISH_INTERVAL_SECONDS: Final = 0.1
     "--refuse-acks",
     type=click.FloatRange(0, 1),
     metavar="PROBABILITY",
-    help="Answer acks with STATUS_CODE_FAILURE, so often.",
+    help="Refuse acks with STATUS_CODE_FAILURE, 0 to 1 of them.",
 )
 @click.option(
     "--break-streams-after",
     type=click.IntRange(0),
     metavar="EVENTS",
-    help="End each stream with UNAVAILABLE after so many.",
+    help="End each stream with UNAVAILABLE after so many events.",
 )
 @click.option(
     "--drip", type=click.FloatRange(0), metavar="SECONDS", help="Time between two events."
@@ -154,9 +154,10 @@ def _introduce(server: EventServer, auth: AuthMode, kind: EventType) -> None:
     authorization = ""
     if auth is AuthMode.PRODUCTION:
         token = server.tokens.issue("by-hand", ALL_SCOPES, _TOKEN_LIFETIME).token
-        authorization = f" -H 'authorization: Bearer {token}'"
-        click.echo("Every call needs a token. This made-up one has all scopes, for 24 hours; it is")
-        click.echo(f"good for this server only and is not shown again: {token}")
+        authorization = ' -H "authorization: Bearer $TOKEN"'
+        click.echo("Every call needs a token. This made-up one has all scopes, lasts for 24 hours,")
+        click.echo("is good for this server only, and is not shown again:")
+        click.echo(f"  TOKEN={token}")
     proto = kind.request.DESCRIPTOR.file.name
     grpcurl = f"grpcurl -plaintext -import-path protos -proto {proto}{authorization}"
     service = f"{server.target} {kind.service}"

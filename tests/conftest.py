@@ -1,0 +1,32 @@
+"""How hypothesis searches: quickly by default, the same every time; longer and freely on demand.
+
+``HYPOTHESIS_PROFILE=thorough pytest tests/unit`` looks at fifty times as many examples, other ones
+with every run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+# The machine that runs the tests may be busy with something else: no example has a deadline, and
+# slow drawing is no failure.
+_PATIENT: Final = (HealthCheck.too_slow,)
+
+settings.register_profile(
+    "quick",
+    deadline=None,
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=_PATIENT,
+)
+settings.register_profile(
+    "thorough",
+    deadline=None,
+    max_examples=5000,
+    print_blob=True,
+    suppress_health_check=_PATIENT,
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -1,0 +1,255 @@
+"""Stream messages and deliveries for tests: builders, and strategies that find the odd ones.
+
+All of it is made up; see ``tests.local.event_server.made_up`` for events that look real.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
+from hypothesis import strategies as st
+
+from eventdrain.delivery import Delivery, DeliveryReader
+from eventdrain.streams import STREAMS, EventStream
+from tests.local.event_server.event import length_delimited, varint
+from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.descriptor import Descriptor
+    from google.protobuf.message import Message
+
+RECEIVED_AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+FIRST_SECOND: Final = 1_772_366_400
+"""2026-03-01T12:00:00Z: when event 0 of :func:`message` happened; one each second follows."""
+
+# --- Builders ---
+
+
+def message(
+    index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
+) -> bytes:
+    """Build a handset change as it comes over the wire.
+
+    Args:
+        index: Which event: distinct ones are distinct events.
+        delivery: Which delivery of it: its ``ack_info`` is ``ack-<index>-<delivery>``.
+        redelivered: Whether it is marked as sent before.
+        ack_info: In place of that; empty for none.
+    """
+    response = StreamHandsetChangeEventsResponse()
+    response.metadata.timestamp.seconds = FIRST_SECOND + index
+    response.metadata.identifier.subscription_identifier.wg2rn = f"madeup:eu:{index}"
+    response.metadata.ack_info.value = f"ack-{index}-{delivery}" if ack_info is None else ack_info
+    response.metadata.is_redelivered = redelivered
+    response.handset_change_event.number.e164 = f"+999{index:010d}"
+    return response.SerializeToString(deterministic=True)
+
+
+def unreadable_message(index: int = 0) -> bytes:
+    """Build a message that doesn't parse."""
+    return b"\xff\xff" + str(index).encode()
+
+
+def delivery_of(
+    index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
+) -> Delivery:
+    """Read the delivery that :func:`message` builds."""
+    return reader().read(
+        message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info), RECEIVED_AT
+    )
+
+
+def reader() -> DeliveryReader:
+    """Make a reader for what :func:`message` builds."""
+    return DeliveryReader(STREAMS["handset_change"])
+
+
+def line_delivery(
+    event_id: str = "0" * 32,
+    *,
+    event_time: str | None = "2026-03-01T12:00:00Z",
+    subscription_id: str = "madeup:eu:0",
+    received_at: datetime = RECEIVED_AT,
+    line: str = "{}",
+) -> Delivery:
+    """Build a delivery that no message is behind."""
+    return Delivery(
+        event_id=event_id,
+        event_type="handset_change",
+        ack_info=f"ack-{event_id}",
+        event_time=event_time,
+        subscription_id=subscription_id,
+        redelivered=False,
+        received_at=received_at,
+        line=line,
+    )
+
+
+# --- Strategies: messages ---
+
+streams: Final = st.sampled_from(list(STREAMS.values()))
+
+_SCALARS: Final[dict[int, st.SearchStrategy[Any]]] = {
+    FieldDescriptor.TYPE_STRING: st.text(max_size=20),
+    FieldDescriptor.TYPE_BOOL: st.booleans(),
+    FieldDescriptor.TYPE_INT32: st.integers(-(2**31), 2**31 - 1),
+    FieldDescriptor.TYPE_INT64: st.integers(-(2**63), 2**63 - 1),
+}
+
+
+@st.composite
+def messages(draw: st.DrawFn, descriptor: Descriptor) -> Message:
+    """Draw any message of a type: each field set or not, empty or not, at every depth."""
+    drawn = GetMessageClass(descriptor)()
+    for field in descriptor.fields:
+        if not draw(st.booleans(), label=f"has {field.name}"):
+            continue
+        if field.message_type is not None:
+            getattr(drawn, field.name).CopyFrom(draw(messages(field.message_type)))
+        elif field.is_repeated:
+            getattr(drawn, field.name).extend(
+                draw(st.lists(_SCALARS[field.type], max_size=3), label=field.name)
+            )
+        else:
+            setattr(drawn, field.name, draw(_SCALARS[field.type], label=field.name))
+    return drawn
+
+
+timestamps_in_range: Final = st.tuples(
+    st.integers(-62_135_596_800, 253_402_300_799),
+    st.one_of(
+        st.just(0),
+        st.integers(0, 999).map(lambda milliseconds: milliseconds * 1_000_000),
+        st.integers(0, 999_999).map(lambda microseconds: microseconds * 1_000),
+        st.integers(0, 999_999_999),
+    ),
+)
+"""Seconds and nanoseconds that ``google.protobuf.Timestamp`` allows."""
+
+
+@st.composite
+def responses(draw: st.DrawFn, stream: EventStream) -> Message:
+    """Draw any response of a stream that holds an event."""
+    response = draw(messages(stream.stream_response.DESCRIPTOR))
+    payload = getattr(response, stream.payload_field.name)
+    payload.SetInParent()
+    if draw(st.booleans(), label="timestamp in range"):
+        seconds, nanos = draw(timestamps_in_range)
+        metadata: Any = response
+        metadata.metadata.timestamp.seconds = seconds
+        metadata.metadata.timestamp.nanos = nanos
+    return response
+
+
+@st.composite
+def stream_responses(draw: st.DrawFn) -> tuple[EventStream, Message]:
+    """Draw a stream and any response of it that holds an event."""
+    stream = draw(streams)
+    return stream, draw(responses(stream))
+
+
+_unknown_numbers: Final = st.integers(100, 2**29 - 1).filter(
+    lambda number: not 19_000 <= number <= 19_999
+)
+unknown_fields: Final = st.one_of(
+    st.builds(
+        lambda number, value: varint(number << 3) + varint(value),
+        _unknown_numbers,
+        st.integers(0, 2**64 - 1),
+    ),
+    st.builds(
+        lambda number, value: varint(number << 3 | 1) + value,
+        _unknown_numbers,
+        st.binary(min_size=8, max_size=8),
+    ),
+    st.builds(length_delimited, _unknown_numbers, st.binary(max_size=10)),
+    st.builds(
+        lambda number, value: varint(number << 3 | 5) + value,
+        _unknown_numbers,
+        st.binary(min_size=4, max_size=4),
+    ),
+)
+"""One serialised field that none of our messages knows, of each of the wire's kinds."""
+
+# --- The wire, taken apart: for the other ways in which a server may write the same message ---
+
+
+def fields_on_the_wire(message: bytes) -> Iterator[tuple[int, bytes, bytes | None]]:
+    """Take a serialised message apart.
+
+    Yields:
+        Each field's number, its bytes whole, and its content where it is length-delimited.
+    """
+    position = 0
+    while position < len(message):
+        start = position
+        tag, position = _read_varint(message, position)
+        content = None
+        match tag & 7:
+            case 0:
+                _, position = _read_varint(message, position)
+            case 1:
+                position += 8
+            case 2:
+                length, position = _read_varint(message, position)
+                content = message[position : position + length]
+                position += length
+            case 5:
+                position += 4
+            case kind:
+                raise NotImplementedError(kind)
+        yield tag >> 3, message[start:position], content
+
+
+def _read_varint(message: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, position
+
+
+@st.composite
+def rewritten(draw: st.DrawFn, message: bytes, descriptor: Descriptor) -> bytes:
+    """Draw another serialisation of the same message: fields in any order, messages in parts.
+
+    Fields that our descriptors don't know stay behind the others, in their order: nobody can tell
+    what another order would mean.
+    """
+    known: list[list[bytes]] = []
+    unknown = b""
+    for number, whole, content in fields_on_the_wire(message):
+        field = descriptor.fields_by_number.get(number)
+        if field is None:
+            unknown += whole
+        elif field.message_type is not None:
+            assert content is not None
+            parts = _split(draw, draw(rewritten(content, field.message_type)))
+            known.append([length_delimited(number, part) for part in parts])
+        elif field.is_repeated and known and known[-1][0][:1] == whole[:1]:
+            known[-1].append(whole)
+        else:
+            known.append([whole])
+    written = b""
+    while known:
+        group = draw(st.sampled_from(known))
+        written += group.pop(0)
+        known = [each for each in known if each]
+    return written + unknown
+
+
+def _split(draw: st.DrawFn, content: bytes) -> list[bytes]:
+    """Cut a message between two of its fields: a parser merges the parts."""
+    fields = [whole for _, whole, _ in fields_on_the_wire(content)]
+    if not draw(st.booleans(), label="in two parts"):
+        return [content]
+    cut = draw(st.integers(0, len(fields)))
+    return [b"".join(fields[:cut]), b"".join(fields[cut:])]

@@ -1,0 +1,379 @@
+"""Fakes of the engine's ports: in memory, true to each port's contract, recording what happens.
+
+What a fake answers is decided by a function that the test gives; by default everything succeeds at
+once. Waits are ``asyncio.sleep``, so that they take no real time in ``tests.virtual_time``. A fake
+that is called against its port's contract fails the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from eventdrain.errors import CredentialsError, StreamEnded, StreamError
+from eventdrain.ports import Refusal, Verdict
+from eventdrain.tokens import AccessToken
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from eventdrain.credentials import ClientCredentials
+    from eventdrain.delivery import Delivery
+    from eventdrain.errors import TokenError
+
+Answer: TypeAlias = "Refusal | None"
+"""What became of one event or one ack; None for success."""
+
+TRY_AGAIN: Final = Refusal("MadeUpThrottle", "it may succeed later", Verdict.TRY_AGAIN)
+LEAVE_EVENT: Final = Refusal("MadeUpTooLong", "this one will never do", Verdict.LEAVE_EVENT)
+RENEW_TOKEN: Final = Refusal("UNAUTHENTICATED", "the token is not accepted", Verdict.RENEW_TOKEN)
+END_RUN: Final = Refusal("MadeUpDenied", "somebody must act", Verdict.END_RUN)
+TIMED_OUT: Final = Refusal("DEADLINE_EXCEEDED", "no answer in time", Verdict.TRY_AGAIN)
+
+FOR_EVER: Final = 1e9
+"""Seconds that no window outlasts."""
+
+
+def always_well(_delivery: Delivery, _attempt: int) -> Answer:
+    """Decide that everything succeeds."""
+    return None
+
+
+def no_time(_call: int) -> float:
+    """Decide that answers take no time."""
+    return 0.0
+
+
+class FakeSink:
+    """A ``ports.Sink``.
+
+    Args:
+        decide: Gives the answer for an event, by the delivery and the number of the attempt at
+            it, from 0.
+        seconds: Gives how long a call takes, by its number, from 0.
+        keeps_refused: Whether what it refuses is durable all the same, as when an answer is lost.
+
+    Attributes:
+        calls: The ids of the events of each call.
+        held: What is durable, by event id.
+    """
+
+    def __init__(
+        self,
+        decide: Callable[[Delivery, int], Answer] = always_well,
+        *,
+        seconds: Callable[[int], float] = no_time,
+        keeps_refused: bool = False,
+    ) -> None:
+        self._decide = decide
+        self._seconds = seconds
+        self._keeps_refused = keeps_refused
+        self._attempts: Counter[str] = Counter()
+        self.calls: list[list[str]] = []
+        self.held: dict[str, Delivery] = {}
+        self.under_way = 0
+        self.most_under_way = 0
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """See ``ports.Sink``."""
+        ids = [delivery.event_id for delivery in deliveries]
+        assert ids, "asked to write nothing"
+        assert len(set(ids)) == len(ids), "asked to write an event twice in one call"
+        self.calls.append(ids)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await asyncio.sleep(self._seconds(len(self.calls) - 1))
+        finally:
+            self.under_way -= 1
+        refused = {}
+        for delivery in deliveries:
+            answer = self._decide(delivery, self._attempts[delivery.event_id])
+            self._attempts[delivery.event_id] += 1
+            if answer is None or self._keeps_refused:
+                self.held[delivery.event_id] = delivery
+            if answer is not None:
+                refused[delivery.event_id] = answer
+        return refused
+
+
+def every_ack_well(_delivery: Delivery, _attempt: int, _token: str | None) -> Answer:
+    """Decide that every ack is confirmed."""
+    return None
+
+
+class FakeAcker:
+    """A ``ports.Acker``.
+
+    Args:
+        decide: Gives the answer to an ack, by the delivery, the number of the attempt at it, from
+            0, and the token.
+        seconds: Gives how long the answers to a call take, by its number, from 0.
+        after: The sinks that must hold an event at the moment of its ack.
+
+    Attributes:
+        calls: The ``ack_info`` of each delivery of each call.
+        tokens: The token of each call.
+        acked: The ``ack_info`` of every ack that was confirmed, in order.
+        premature: The ids of events that were acked before all sinks held them.
+    """
+
+    def __init__(
+        self,
+        decide: Callable[[Delivery, int, str | None], Answer] = every_ack_well,
+        *,
+        seconds: Callable[[int], float] = no_time,
+        after: Sequence[FakeSink] = (),
+    ) -> None:
+        self._decide = decide
+        self._seconds = seconds
+        self._after = after
+        self._attempts: Counter[str] = Counter()
+        self.calls: list[list[str]] = []
+        self.tokens: list[str | None] = []
+        self.acked: list[str] = []
+        self.premature: list[str] = []
+
+    async def ack(
+        self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
+    ) -> Sequence[Refusal | None]:
+        """See ``ports.Acker``."""
+        assert deliveries, "asked to ack nothing"
+        assert all(delivery.ack_info for delivery in deliveries), "asked to ack without a handle"
+        assert timeout_seconds >= 0
+        self.calls.append([delivery.ack_info for delivery in deliveries])
+        self.tokens.append(token)
+        # The request is on its way at once, and may do its work whatever becomes of the answer.
+        self.premature.extend(
+            delivery.event_id
+            for delivery in deliveries
+            if any(delivery.event_id not in sink.held for sink in self._after)
+        )
+        takes = self._seconds(len(self.calls) - 1)
+        await asyncio.sleep(min(takes, timeout_seconds))
+        if takes > timeout_seconds:
+            return [TIMED_OUT] * len(deliveries)
+        return [self._answer(delivery, token) for delivery in deliveries]
+
+    def _answer(self, delivery: Delivery, token: str | None) -> Answer:
+        answer = self._decide(delivery, self._attempts[delivery.ack_info], token)
+        self._attempts[delivery.ack_info] += 1
+        if answer is None:
+            self.acked.append(delivery.ack_info)
+        return answer
+
+
+@dataclass
+class FakeAuthorization:
+    """A ``ports.Authorization``.
+
+    Attributes:
+        current: The token.
+        renewed: The token to renew it by, once; None if there is none to be had.
+        error: What renewing raises instead.
+        rejections: What :meth:`renew` was called with.
+        renewals: How often the token was replaced.
+    """
+
+    current: str | None = "token-1"
+    renewed: str | None = "token-2"
+    error: TokenError | None = None
+    rejections: list[str | None] = field(default_factory=list)
+    renewals: int = 0
+
+    def token(self) -> str | None:
+        """See ``ports.Authorization``."""
+        return self.current
+
+    def renew(self, rejected: str | None) -> bool:
+        """See ``ports.Authorization``."""
+        self.rejections.append(rejected)
+        if rejected != self.current:
+            return True
+        if self.error is not None:
+            raise self.error
+        if self.renewed is None:
+            return False
+        self.current, self.renewed = self.renewed, None
+        self.renewals += 1
+        return True
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Messages that reach a connection together.
+
+    Attributes:
+        at: Seconds after the connection was opened.
+        messages: One or more.
+    """
+
+    at: float
+    messages: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class Script:
+    """What happens on one connection.
+
+    Attributes:
+        arrivals: In the order of their times.
+        ends_at: When it ends by itself, in seconds after it was opened; never if None.
+        error: What it ends with.
+        refused_with: What :meth:`FakeConnection.opened` raises instead of opening.
+        opening_seconds: How long it takes to open.
+    """
+
+    arrivals: Sequence[Arrival] = ()
+    ends_at: float | None = None
+    error: StreamError = field(default_factory=lambda: StreamEnded("made up"))
+    refused_with: StreamError | None = None
+    opening_seconds: float = 0.0
+
+
+class FakeEventSource:
+    """A ``ports.EventSource``: each connection follows a script, those after the last are quiet.
+
+    Messages that were sent and not received when a connection is left reach the next one first.
+
+    Args:
+        scripts: One for each connection.
+        most_at_once: How many messages one call of ``receive`` gives at the most.
+
+    Attributes:
+        connected_at: When each connection was asked for, by the running loop's clock.
+        left_at: When each was left.
+        tokens: The token of each.
+        handed_over: How many messages were received.
+    """
+
+    def __init__(self, *scripts: Script, most_at_once: int = 1_000_000) -> None:
+        self._scripts = deque(scripts)
+        self.most_at_once = most_at_once
+        self.unreceived: deque[bytes] = deque()
+        self.connected_at: list[float] = []
+        self.left_at: list[float] = []
+        self.tokens: list[str | None] = []
+        self.handed_over = 0
+
+    @asynccontextmanager
+    async def connect(self, token: str | None) -> AsyncIterator[FakeConnection]:
+        """See ``ports.EventSource``."""
+        assert len(self.connected_at) == len(self.left_at), "two connections at once"
+        loop = asyncio.get_running_loop()
+        self.connected_at.append(loop.time())
+        self.tokens.append(token)
+        script = self._scripts.popleft() if self._scripts else Script()
+        try:
+            yield FakeConnection(self, script)
+        finally:
+            self.left_at.append(loop.time())
+
+
+class FakeConnection:
+    """A ``ports.Connection``, made by :class:`FakeEventSource`."""
+
+    def __init__(self, source: FakeEventSource, script: Script) -> None:
+        self._source = source
+        self._script = script
+        self._arrivals = deque(script.arrivals)
+        self._opened_at: float | None = None
+
+    async def opened(self) -> None:
+        """See ``ports.Connection``."""
+        await asyncio.sleep(self._script.opening_seconds)
+        if self._script.refused_with is not None:
+            raise self._script.refused_with
+        self._opened_at = asyncio.get_running_loop().time()
+
+    async def receive(self) -> Sequence[bytes]:
+        """See ``ports.Connection``."""
+        assert self._opened_at is not None, "received before it was opened"
+        loop = asyncio.get_running_loop()
+        unreceived = self._source.unreceived
+        while True:
+            age = loop.time() - self._opened_at
+            while self._arrivals and self._arrivals[0].at <= age:
+                unreceived.extend(self._arrivals.popleft().messages)
+            if unreceived:
+                count = min(len(unreceived), self._source.most_at_once)
+                self._source.handed_over += count
+                return [unreceived.popleft() for _ in range(count)]
+            if self._script.ends_at is not None and self._script.ends_at <= age:
+                raise self._script.error
+            await asyncio.sleep(self._next_at - age)
+
+    @property
+    def _next_at(self) -> float:
+        """When something happens next; a server that says nothing never ends."""
+        times = [arrival.at for arrival in self._arrivals]
+        if self._script.ends_at is not None:
+            times.append(self._script.ends_at)
+        return min(times, default=FOR_EVER)
+
+
+@dataclass
+class FakeSecretStore:
+    """A ``tokens.SecretStore``.
+
+    Attributes:
+        contents: By ARN; a secret that is not in it was never filled.
+        unreadable: The ARNs that can't be read.
+        unwritable: The ARNs that can't be written.
+        reads: The ARNs that were read.
+        writes: The ARNs that were written.
+    """
+
+    contents: dict[str, str] = field(default_factory=dict)
+    unreadable: frozenset[str] = frozenset()
+    unwritable: frozenset[str] = frozenset()
+    reads: list[str] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
+
+    def get(self, arn: str) -> str | None:
+        """See ``tokens.SecretStore``."""
+        self.reads.append(arn)
+        if arn in self.unreadable:
+            raise CredentialsError(f"reading {arn} failed with MadeUp")
+        return self.contents.get(arn)
+
+    def put(self, arn: str, content: str) -> None:
+        """See ``tokens.SecretStore``."""
+        if arn in self.unwritable:
+            raise CredentialsError(f"writing {arn} failed with MadeUp")
+        self.writes.append(arn)
+        self.contents[arn] = content
+
+
+NOW: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+"""The time of the token endpoint, and of the tests that use it."""
+
+
+@dataclass
+class FakeTokenEndpoint:
+    """A ``tokens.TokenEndpoint``: its tokens are ``minted-1``, ``minted-2`` and so on.
+
+    Attributes:
+        lifetime: How long a token lives from :data:`NOW`; None if it does not say.
+        error: What minting raises instead.
+        asked: The client and the scope of each call.
+    """
+
+    url: str = "https://id.made-up.example/oauth2/token"
+    lifetime: timedelta | None = timedelta(hours=1)
+    error: TokenError | None = None
+    asked: list[tuple[ClientCredentials, str]] = field(default_factory=list)
+
+    def mint(self, credentials: ClientCredentials, scope: str) -> AccessToken:
+        """See ``tokens.TokenEndpoint``."""
+        self.asked.append((credentials, scope))
+        if self.error is not None:
+            raise self.error
+        return AccessToken(
+            value=f"minted-{len(self.asked)}",
+            expires_at=None if self.lifetime is None else NOW + self.lifetime,
+        )

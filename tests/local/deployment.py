@@ -1,0 +1,127 @@
+"""The whole product on this machine: event server, token server, and the stack in an embedded AWS.
+
+One object starts them on free ports and stops them. Between the two nothing is faked: the SAM CLI
+builds and deploys the template, the schedule fires, the function runs with its role's rights.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from eventdrain.streams import STREAMS
+from tests.local.books import archive_keys, archive_lines, take_messages
+from tests.local.embedded_aws import EmbeddedAws
+from tests.local.event_server import AuthMode, EventServer, TokenBook
+from tests.local.stack import SamStack
+from tests.local.token_server import TokenServer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+CLIENT_ID: Final = "made-up-client"
+_QUICK: Final = {"ScheduleExpression": "rate(1 minute)", "WindowSeconds": "60"}
+"""Nobody wants to wait five minutes for the schedule; a window then fits between its ticks."""
+
+
+class LocalDeployment:
+    """Event server (with production's authorization), token server, embedded AWS and stack.
+
+    ``with LocalDeployment() as deployment:`` runs the servers until the block ends; then no
+    process, port or file of theirs is left. What goes into the AWS is up to :meth:`build` and
+    :meth:`deploy`.
+
+    Attributes:
+        event_server: The event API.
+        token_server: The token endpoint; it knows one client, whose secret is made up at random.
+        aws: The embedded AWS.
+        stack: The stack in it.
+    """
+
+    def __init__(self) -> None:
+        tokens = TokenBook()
+        self._client_secret = secrets.token_urlsafe(24)
+        self._running = ExitStack()
+        self.event_server = EventServer(auth=AuthMode.PRODUCTION, tokens=tokens)
+        self.token_server = TokenServer(tokens)
+        self.token_server.register(
+            CLIENT_ID,
+            self._client_secret,
+            [stream.scope for stream in STREAMS.values() if stream.scope],
+        )
+        self.aws = EmbeddedAws()
+        self.stack = SamStack(self.aws)
+
+    def __enter__(self) -> Self:
+        """Start the servers.
+
+        Raises:
+            EmbeddedAwsError: The embedded AWS can't be started.
+        """
+        with ExitStack() as starting:
+            for server in (self.event_server, self.token_server, self.aws):
+                starting.enter_context(server)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._running.__exit__(kind, error, traceback)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What an operator puts into the credentials secret."""
+        return {"client_id": CLIENT_ID, "client_secret": self._client_secret}
+
+    def build(self) -> None:
+        """Build function and layers.
+
+        Raises:
+            StackError: It failed.
+        """
+        self.stack.build(self.aws.folder / "build")
+
+    def deploy(self, **parameters: str) -> None:
+        """Deploy what was built, against the servers here.
+
+        Args:
+            parameters: Template parameters that shall differ from their defaults; the schedule
+                fires every minute unless they say otherwise.
+
+        Raises:
+            StackError: It failed.
+        """
+        endpoints = {
+            "ApiEndpoint": self.event_server.endpoint,
+            "TokenEndpoint": self.token_server.endpoint,
+        }
+        self.stack.deploy(self.aws.folder / "build", {**endpoints, **_QUICK, **parameters})
+
+    @cached_property
+    def _s3(self) -> Any:  # noqa: ANN401 - typed where it is used
+        return self.aws.client("s3")
+
+    def archive_keys(self) -> list[tuple[str, int]]:
+        """List the archive: each object's key and its size in bytes."""
+        return list(archive_keys(self._s3, self.stack.outputs["ArchiveBucketName"]))
+
+    def archive_lines(self) -> list[dict[str, Any]]:
+        """Read every line of the archive."""
+        return list(archive_lines(self._s3, self.stack.outputs["ArchiveBucketName"]))
+
+    def take_messages(self) -> list[dict[str, Any]]:
+        """Receive and delete every message of the outbox."""
+        return take_messages(self.aws.client("sqs"), self.stack.outputs["OutboxQueueUrl"])
+
+    def secret(self, output: str) -> Mapping[str, Any]:
+        """Describe the secret of an output: what Secrets Manager tells without its content."""
+        return self.aws.client("secretsmanager").describe_secret(
+            SecretId=self.stack.outputs[output]
+        )
