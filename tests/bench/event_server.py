@@ -4,9 +4,9 @@ It streams handset changes to one client at a time, as many in flight as the cli
 and more only as acks are answered. A server made with grpcio costs more CPU time for each event
 than the clients that are measured here; this one, HTTP/2 by hand, a small part of theirs.
 
-It prints its port, and when its input ends a JSON object:
-``streams`` opened, when the last was (``opened_at``), events ``sent``, ``acked`` (each once), and ``stray_acks``: of no event that was
-sent, or of one acked before.
+It prints its port, and when its input ends a JSON object: ``streams`` opened, when the last was
+(``opened_at``, seconds since 1970), events ``sent``, ``acked`` (each once), and ``stray_acks``: of
+no event that there is, or of one acked before.
 """
 
 from __future__ import annotations

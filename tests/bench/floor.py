@@ -9,16 +9,19 @@ import click
 
 from tests.bench.floor_modes import MODES
 from tests.bench.measured import measured
+from tests.bench.modes import Mode
 
 
 @click.command()
-@click.option("--mode", required=True, type=click.Choice(list(MODES)), help="How.")
+@click.option(
+    "--mode", required=True, type=click.Choice([mode.value for mode in Mode]), help="How."
+)
 @click.option("--target", required=True, help="The event server: host and port.")
 @click.option("--events", required=True, type=int, help="How many events to take.")
 def main(mode: str, target: str, events: int) -> None:
     """Receive and ack, and print the figures."""
     with measured():
-        MODES[mode](target, events)
+        MODES[Mode(mode)](target, events)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import grpc.aio
 from grpc.experimental import ChannelOptions
 
 from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
+from tests.bench.modes import Mode
 from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import (
     AckHandsetChangeEventRequest,
@@ -27,8 +28,6 @@ from wgtwo.subscription.v1.subscription_events_pb2 import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Mode: TypeAlias = "Callable[[str, int], None]"
-"""Receives and acks so many events of the server at a target; raises if an ack fails."""
 _Options: TypeAlias = "tuple[tuple[str, int], ...]"
 
 _MAX_IN_FLIGHT: Final = 200
@@ -108,8 +107,12 @@ def _streams(target: str, events: int) -> None:
         receiving.join()
 
 
-async def _aio(options: _Options, least: int, target: str, events: int) -> None:
+def _aio(options: _Options, least: int, target: str, events: int) -> None:
     """A thread receives, an event loop acks, at least so many at once."""
+    asyncio.run(_ack_in_loop(options, least, target, events))
+
+
+async def _ack_in_loop(options: _Options, least: int, target: str, events: int) -> None:
     unread: deque[bytes] = deque()
     loop = asyncio.get_running_loop()
     enough = asyncio.Event()
@@ -139,8 +142,12 @@ async def _aio(options: _Options, least: int, target: str, events: int) -> None:
             receiving.join()
 
 
-async def _all_aio(target: str, events: int) -> None:
+def _all_aio(target: str, events: int) -> None:
     """One event loop and one channel do both."""
+    asyncio.run(_receive_and_ack_in_loop(target, events))
+
+
+async def _receive_and_ack_in_loop(target: str, events: int) -> None:
     async with grpc.aio.insecure_channel(target) as channel:
         method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
             _PATHS.stream_path
@@ -157,25 +164,17 @@ async def _all_aio(target: str, events: int) -> None:
         stream.cancel()
 
 
-MODES: Final[Mapping[str, Mode]] = MappingProxyType(
+MODES: Final[Mapping[Mode, Callable[[str, int], None]]] = MappingProxyType(
     {
-        "single-threaded stream, asyncio acks by the hundred": lambda target, events: asyncio.run(
-            _aio(_SINGLE_THREADED, _HALF, target, events)
-        ),
-        "single-threaded stream, asyncio acks": lambda target, events: asyncio.run(
-            _aio(_SINGLE_THREADED, 1, target, events)
-        ),
-        "single-threaded stream, acks called as streams": _streams,
-        "single-threaded stream, acks by future": partial(_futures, _SINGLE_THREADED),
-        "single-threaded stream, acks by ten threads": partial(_threads, _SINGLE_THREADED),
-        "asyncio stream, asyncio acks": lambda target, events: asyncio.run(
-            _all_aio(target, events)
-        ),
-        "default stream, asyncio acks": lambda target, events: asyncio.run(
-            _aio(_DEFAULT, 1, target, events)
-        ),
-        "default stream, acks by future": partial(_futures, _DEFAULT),
-        "default stream, acks by ten threads": partial(_threads, _DEFAULT),
+        Mode.ONE_THREAD_AIO_BURSTS: partial(_aio, _SINGLE_THREADED, _HALF),
+        Mode.ONE_THREAD_AIO: partial(_aio, _SINGLE_THREADED, 1),
+        Mode.ONE_THREAD_STREAMS: _streams,
+        Mode.ONE_THREAD_FUTURES: partial(_futures, _SINGLE_THREADED),
+        Mode.ONE_THREAD_THREADS: partial(_threads, _SINGLE_THREADED),
+        Mode.AIO: _all_aio,
+        Mode.DEFAULT_AIO: partial(_aio, _DEFAULT, 1),
+        Mode.DEFAULT_FUTURES: partial(_futures, _DEFAULT),
+        Mode.DEFAULT_THREADS: partial(_threads, _DEFAULT),
     }
 )
-"""Every mode by its name."""
+"""Each receives and acks so many events of the server at a target, and raises if an ack fails."""

@@ -11,6 +11,7 @@ from tests.bench.processes import BenchError, Server, run, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.bench.modes import Mode
     from tests.bench.processes import Result
 
 
@@ -57,8 +58,8 @@ class Run:
         )
 
 
-def floor(mode: str, events: int) -> Run:
-    """Receive and ack, in one of ``floor_modes.MODES``."""
+def floor(mode: Mode, events: int) -> Run:
+    """Receive and ack, in one of the modes of grpcio."""
     with _event_server(events) as server:
         result = run("floor", "--mode", mode, "--target", server.target, "--events", str(events))
     return Run.of(result, events)

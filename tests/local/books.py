@@ -106,6 +106,7 @@ def take_messages(sqs: SQSClient, queue_url: str) -> list[dict[str, Any]]:
         while messages := sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=10,
+            MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
             WaitTimeSeconds=0,
         ).get("Messages"):

@@ -6,6 +6,7 @@ builds and deploys the template, the schedule fires, the function runs with its 
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import ExitStack
 from functools import cached_property
@@ -19,8 +20,9 @@ from tests.local.stack import SamStack
 from tests.local.token_server import TokenServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
+
+    from mypy_boto3_s3 import S3Client
 
 CLIENT_ID: Final = "made-up-client"
 _QUICK: Final = {"ScheduleExpression": "rate(1 minute)", "WindowSeconds": "60"}
@@ -105,7 +107,7 @@ class LocalDeployment:
         self.stack.deploy(self.aws.folder / "build", {**endpoints, **_QUICK, **parameters})
 
     @cached_property
-    def _s3(self) -> Any:  # noqa: ANN401 - typed where it is used
+    def _s3(self) -> S3Client:
         return self.aws.client("s3")
 
     def archive_keys(self) -> list[tuple[str, int]]:
@@ -120,8 +122,9 @@ class LocalDeployment:
         """Receive and delete every message of the outbox."""
         return take_messages(self.aws.client("sqs"), self.stack.outputs["OutboxQueueUrl"])
 
-    def secret(self, output: str) -> Mapping[str, Any]:
-        """Describe the secret of an output: what Secrets Manager tells without its content."""
-        return self.aws.client("secretsmanager").describe_secret(
-            SecretId=self.stack.outputs[output]
-        )
+    def token_expiry(self) -> str:
+        """Give the expiry of the token that the function keeps in its secret, RFC 3339."""
+        content = self.aws.client("secretsmanager").get_secret_value(
+            SecretId=self.stack.outputs["TokenSecretArn"]
+        )["SecretString"]
+        return str(json.loads(content)["expires_at"])

@@ -135,11 +135,9 @@ def _show_books(deployment: LocalDeployment, console: Console) -> bool:
     if messages:
         console.print("\n[bold]One message[/] of the queue:")
         console.print_json(data=_presentable(messages[0]))
-    token = deployment.secret("TokenSecretArn")
     console.print(
-        f"\n[bold]Secrets Manager[/]: {len(token.get('VersionIdsToStages', {}))} token kept in"
-        f" {token['Name']}; minted by the token server: {deployment.token_server.minted}",
-        soft_wrap=True,
+        f"\n[bold]Secrets Manager[/]: the access token is kept until {deployment.token_expiry()};"
+        f" minted by the token server: {deployment.token_server.minted}",
     )
     books = keep_books(deployment.event_server.ledger(), lines, messages)
     console.print(_books_table(books))

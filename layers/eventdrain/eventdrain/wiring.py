@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.adapters.crt_http import SignedHttp
 from eventdrain.adapters.grpc_acker import GrpcAcker
 from eventdrain.adapters.grpc_source import GrpcEventSource
 from eventdrain.adapters.s3_archive import S3Archive
@@ -27,13 +28,14 @@ from eventdrain.window import Window
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from eventdrain.adapters.aws_clients import AwsClients
+    from eventdrain.adapters.aws_clients import AwsClients, Endpoint
     from eventdrain.ports import Authorization
     from eventdrain.settings import Settings
 
-_CALLS_AT_ONCE: Final = 32
-"""Blocking AWS calls under way: two batches of a hundred make ten SQS calls and an S3 call each,
-and a third may begin."""
+_S3_CALLS_AT_ONCE: Final = 4
+"""Of two batches, each of events of two days: a third is rare, and waits."""
+_SQS_CALLS_AT_ONCE: Final = 24
+"""Two batches of a hundred make ten calls each."""
 
 
 def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
@@ -52,18 +54,21 @@ def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
     window = Window.opening(
         started, length=settings.window, remaining=remaining, reserve=settings.reserve
     )
-    clients = aws_clients(calls_at_once=_CALLS_AT_ONCE)
+    clients = aws_clients(calls_at_once=_S3_CALLS_AT_ONCE)
     try:
         authorization = _authorization(settings, clients)
         # A token that can't be had must not look like a stream that can't be opened.
         authorization.token()
+        sqs_endpoint = clients.sqs_endpoint()
     except DrainError as error:
         report.error = str(error)
         report.run_seconds = time.monotonic() - started
         return report
-    executor = ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="sinks")
+    executor = ThreadPoolExecutor(_S3_CALLS_AT_ONCE, thread_name_prefix="archive")
     try:
-        return asyncio.run(_drain(settings, window, clients, authorization, executor, report))
+        return asyncio.run(
+            _drain(settings, window, clients, sqs_endpoint, authorization, executor, report)
+        )
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
 
@@ -72,6 +77,7 @@ async def _drain(
     settings: Settings,
     window: Window,
     clients: AwsClients,
+    sqs_endpoint: Endpoint,
     authorization: Authorization,
     executor: ThreadPoolExecutor,
     report: Report,
@@ -89,8 +95,11 @@ async def _drain(
         prefix=settings.archive_prefix,
         executor=executor,
     )
-    outbox = SqsOutbox(clients.sqs, queue_url=settings.outbox_queue_url, executor=executor)
-    async with GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker:
+    async with (
+        SignedHttp.connect(sqs_endpoint, calls_at_once=_SQS_CALLS_AT_ONCE) as sqs,
+        GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker,
+    ):
+        outbox = SqsOutbox(sqs, queue_url=settings.outbox_queue_url)
         drain = Drain(
             source=source,
             authorization=authorization,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,28 +14,35 @@ from eventdrain.ports import Refusal, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from concurrent.futures import Executor
 
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
+    from eventdrain.adapters.crt_http import SignedHttp
     from eventdrain.delivery import Delivery
+
+_OPERATION: Final = "SendMessageBatch"
+_HEADERS: Final = (
+    ("Content-Type", "application/x-amz-json-1.0"),
+    ("X-Amz-Target", f"AmazonSQS.{_OPERATION}"),
+)
+"""SQS developer guide, making API requests with the AWS JSON protocol."""
+_TOO_LONG: Final = Refusal(
+    code="MessageTooLong",
+    message=f"an event's line is longer than the {MOST_BYTES} bytes that SQS takes",
+    verdict=Verdict.LEAVE_EVENT,
+)
 
 
 class SqsOutbox:
     """Sends one message for each event; see ``ports.Sink``.
 
     Args:
-        client: Its calls must be bounded in time.
+        sqs: Calls SQS.
         queue_url: The queue; one whose name ends in ``.fifo`` gets group and deduplication ids.
-        executor: Where the blocking calls run.
     """
 
-    def __init__(self, client: SQSClient, *, queue_url: str, executor: Executor) -> None:
-        self._client = client
+    def __init__(self, sqs: SignedHttp, *, queue_url: str) -> None:
+        self._sqs = sqs
         self._queue_url = queue_url
         self._is_fifo = queue_url.endswith(".fifo")
-        self._executor = executor
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
         """See ``ports.Sink``."""
@@ -43,20 +51,16 @@ class SqsOutbox:
             for delivery in deliveries
             if message_size(delivery) > MOST_BYTES
         }
-        loop = asyncio.get_running_loop()
         batches = pack(delivery for delivery in deliveries if delivery.event_id not in refused)
-        for result in await asyncio.gather(
-            *(loop.run_in_executor(self._executor, self._send, batch) for batch in batches)
-        ):
+        for result in await asyncio.gather(*(self._send(batch) for batch in batches)):
             refused |= result
         return refused
 
-    def _send(self, batch: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def _send(self, batch: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        entries = [self._entry(index, delivery) for index, delivery in enumerate(batch)]
+        body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries})
         try:
-            answer = self._client.send_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[self._entry(index, delivery) for index, delivery in enumerate(batch)],
-            )
+            answer = json.loads(await self._sqs.post(_OPERATION, _HEADERS, body.encode()))
         except (BotoCoreError, ClientError) as error:
             result = refusal(
                 error,
@@ -73,8 +77,8 @@ class SqsOutbox:
             for failed in answer.get("Failed", ())
         }
 
-    def _entry(self, index: int, delivery: Delivery) -> SendMessageBatchRequestEntryTypeDef:
-        entry: SendMessageBatchRequestEntryTypeDef = {
+    def _entry(self, index: int, delivery: Delivery) -> dict[str, Any]:
+        entry = {
             "Id": str(index),
             "MessageBody": delivery.line,
             "MessageAttributes": {
@@ -86,10 +90,3 @@ class SqsOutbox:
             entry["MessageGroupId"] = group_id(delivery)
             entry["MessageDeduplicationId"] = delivery.event_id
         return entry
-
-
-_TOO_LONG = Refusal(
-    code="MessageTooLong",
-    message=f"an event's line is longer than the {MOST_BYTES} bytes that SQS takes",
-    verdict=Verdict.LEAVE_EVENT,
-)

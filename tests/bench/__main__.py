@@ -1,0 +1,74 @@
+"""Measures how fast and how small a drain is, and tells whether that is good enough."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from tests.bench.measures import FULL, QUICK, Bench
+from tests.bench.output import as_json, draw, tables
+from tests.bench.processes import PROJECT_FOLDER, BenchError
+
+_PARTS: Final = ("cpu", "latency", "memory", "start")
+_CHART: Final = PROJECT_FOLDER / "docs" / "speed.png"
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(_PARTS))
+@click.option("--quick", is_flag=True, help="Few events, one round: shows that it works, no more.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=PROJECT_FOLDER / "build" / "bench.json",
+    help="Where to write the figures; build/bench.json if not given.",
+)
+@click.option(
+    "--chart",
+    "chart_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to draw CPU time per event; docs/speed.png if not given, nowhere with --quick.",
+)
+def main(parts: tuple[str, ...], json_path: Path, chart_path: Path | None, *, quick: bool) -> None:
+    r"""Measure a drain: all of it, or the PARTS named.
+
+    \b
+    cpu      CPU time per event, beside a bare loop's and the vendor's outline's
+    latency  throughput where S3, SQS and acks take their time
+    memory   peak memory of a long window beside a short one's
+    start    the handler's imports and set-up
+
+    Ends with 1 if a target is missed, unless --quick: so few events say nothing about targets.
+    """
+    console = Console()
+    bench = Bench(
+        QUICK if quick else FULL, lambda text: console.print(text, style="dim", soft_wrap=True)
+    )
+    measure = {
+        "cpu": bench.cpu,
+        "latency": bench.latency,
+        "memory": bench.memory,
+        "start": bench.start,
+    }
+    try:
+        for part in _PARTS:
+            if not parts or part in parts:
+                measure[part]()
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
+    for table in tables(bench.results, is_judged=not quick):
+        console.print(table)
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(as_json(bench.results))
+    if bench.results.floor_modes and (chart_path or not quick):
+        draw(bench.results, chart_path or _CHART)
+    if not quick and any(each.is_met is False for each in bench.results.measures):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

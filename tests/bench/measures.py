@@ -1,0 +1,230 @@
+"""The measures of the bench: several runs of each thing, medians, and what they are held against.
+
+Ratios are of figures from the same rounds, so that whatever else the machine did was much the same
+for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from tests.bench import runs
+from tests.bench.imports import dear_imports
+from tests.bench.modes import Mode
+from tests.bench.processes import run, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.bench.imports import Import
+    from tests.bench.runs import Run
+
+MAX_IN_FLIGHT: Final = 200
+LATENCIES: Final = runs.Latencies(s3=60, sqs=20, ack=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much is measured.
+
+    Attributes:
+        rounds: How often; figures are medians.
+        events: In a drain, and in a bare loop.
+        vendor_events: In the vendor's outline, which takes ten times as long for each.
+        few: In the smaller of two windows whose memory is compared.
+        many: In the larger.
+        modes: Which modes of grpcio the floor is the best of.
+    """
+
+    rounds: int
+    events: int
+    vendor_events: int
+    few: int
+    many: int
+    modes: tuple[Mode, ...]
+
+
+FULL: Final = Amount(
+    rounds=5, events=20_000, vendor_events=2_000, few=10_000, many=100_000, modes=tuple(Mode)
+)
+QUICK: Final = Amount(
+    rounds=1, events=400, vendor_events=100, few=200, many=400, modes=tuple(Mode)[:2]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure is held against."""
+
+    bound: float
+    is_most: bool
+
+    def is_met(self, value: float) -> bool:
+        """Tell whether a figure keeps to it."""
+        return value <= self.bound if self.is_most else value >= self.bound
+
+    def __str__(self) -> str:
+        return f"{'at most' if self.is_most else 'at least'} {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One line of the result.
+
+    Attributes:
+        name: What was measured.
+        value: The figure.
+        unit: Of the figure; empty for a ratio.
+        target: None where it is only told.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    target: Target | None = None
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target is; None where there is none."""
+        return None if self.target is None else self.target.is_met(self.value)
+
+
+@dataclass(slots=True)
+class Results:
+    """All that one bench has found.
+
+    Attributes:
+        measures: In the order of the table.
+        floor_modes: CPU microseconds per event in each mode of the floor.
+        imports: The handler's dear ones.
+    """
+
+    measures: list[Measure] = field(default_factory=list)
+    floor_modes: dict[Mode, float] = field(default_factory=dict)
+    imports: list[Import] = field(default_factory=list)
+
+
+class Bench:
+    """Measures, part by part.
+
+    Args:
+        amount: How much.
+        tell: Is told of each run when it is over.
+    """
+
+    def __init__(self, amount: Amount, tell: Callable[[str], None]) -> None:
+        self._amount = amount
+        self._tell = tell
+        self.results = Results()
+
+    def cpu(self) -> None:
+        """CPU time per event: the floor, a drain, the vendor's outline."""
+        events = self._amount.events
+        modes = self.results.floor_modes
+        for mode in self._amount.modes:
+            modes[mode] = _cpu(self._rounds(mode, partial(runs.floor, mode, events)))
+        best = min(modes, key=lambda mode: modes[mode])
+        floors: list[Run] = []
+        drains: list[Run] = []
+        outlines: list[Run] = []
+        for _ in range(self._amount.rounds):
+            floors.append(self._one("floor", lambda: runs.floor(best, events)))
+            drains.append(self._one("drain", lambda: runs.drain(events)))
+            outlines.append(
+                self._one(
+                    "vendor's outline", lambda: runs.vendor_outline(self._amount.vendor_events)
+                )
+            )
+        floor, drain, outline = _cpu(floors), _cpu(drains), _cpu(outlines)
+        process = median(run.process_cpu_micros for run in drains)
+        self.results.measures += [
+            Measure("CPU per event, floor", floor, "µs"),
+            Measure("CPU per event, drain", drain, "µs"),
+            Measure("CPU per event, drain, with interpreter and imports", process, "µs"),
+            Measure("CPU per event, vendor's outline", outline, "µs"),
+            Measure("CPU, drain / floor", drain / floor, target=Target(2.5, is_most=True)),
+            Measure(
+                "CPU, drain / vendor's outline", drain / outline, target=Target(0.1, is_most=True)
+            ),
+            Measure("throughput, nothing to wait for", _per_second(drains), "/s"),
+        ]
+
+    def latency(self) -> None:
+        """Throughput where every service takes its time."""
+        most = MAX_IN_FLIGHT / (LATENCIES.s3 + LATENCIES.ack) * 1000
+        events = self._amount.events
+        drains = self._rounds("drain with latencies", lambda: runs.drain(events, LATENCIES))
+        per_second = _per_second(drains)
+        self.results.measures += [
+            Measure("throughput, with latencies", per_second, "/s"),
+            Measure("most that max_in_flight allows", most, "/s"),
+            Measure("throughput / most", per_second / most, target=Target(0.7, is_most=False)),
+        ]
+
+    def memory(self) -> None:
+        """Peak memory of a window of few events and of one of many."""
+        few = _peak(self._rounds("few events", lambda: runs.drain(self._amount.few)))
+        many = _peak(self._rounds("many events", lambda: runs.drain(self._amount.many)))
+        self.results.measures += [
+            Measure(f"peak memory, {self._amount.few:,} events", few / 1e6, "MB"),
+            Measure(f"peak memory, {self._amount.many:,} events", many / 1e6, "MB"),
+            Measure("peak memory, many / few", many / few, target=Target(1.2, is_most=True)),
+        ]
+
+    def start(self) -> None:
+        """The handler's import, and its set-up until the stream is open."""
+        imports: list[float] = []
+        set_ups: list[float] = []
+        for _ in range(self._amount.rounds):
+            imported, set_up, _ = _start_handler()
+            self._tell(f"handler's start: import {imported:.3f} s, set-up {set_up:.3f} s")
+            imports.append(imported)
+            set_ups.append(set_up)
+        *_, importtime = _start_handler("-X", "importtime")
+        self.results.imports = dear_imports(importtime)
+        self.results.measures += [
+            Measure("handler's import", median(imports) * 1000, "ms"),
+            Measure("set-up until the stream is open", median(set_ups) * 1000, "ms"),
+        ]
+
+    def _rounds(self, name: str, run_once: Callable[[], Run]) -> list[Run]:
+        return [self._one(name, run_once) for _ in range(self._amount.rounds)]
+
+    def _one(self, name: str, run_once: Callable[[], Run]) -> Run:
+        figures = run_once()
+        self._tell(
+            f"{name}: {figures.cpu_micros:.0f} µs of CPU per event,"
+            f" {figures.per_second:,.0f} events/s, {figures.peak_bytes / 1e6:.0f} MB"
+        )
+        return figures
+
+
+def _start_handler(*flags: str) -> tuple[float, float, str]:
+    """Start it once: seconds to import, seconds from its call to the stream, and its stderr."""
+    with serving("event_server", "--events", "1") as server, serving("sinks") as sinks:
+        result = run(
+            "handler_start",
+            env={**runs.settings(server, sinks, 1), "POWERTOOLS_METRICS_NAMESPACE": "bench"},
+            flags=flags,
+        )
+    figures = result.figures
+    return (
+        figures["imported_seconds"],
+        server.counts["opened_at"] - figures["called_at"],
+        result.errors,
+    )
+
+
+def _cpu(several: Iterable[Run]) -> float:
+    return median(run.cpu_micros for run in several)
+
+
+def _per_second(several: Iterable[Run]) -> float:
+    return median(run.per_second for run in several)
+
+
+def _peak(several: Iterable[Run]) -> float:
+    return median(run.peak_bytes for run in several)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.local.embedded_aws import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_quick_bench_gives_every_figure_and_draws_its_chart(tmp_path: Path) -> None:
+    """Every part runs, its books balance (else it fails), and all that README tells is there."""
+    figures, chart = tmp_path / "bench.json", tmp_path / "speed.png"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.bench", "--quick"),
+            *("--json", figures, "--chart", chart),
+        ],
+        cwd=PROJECT_FOLDER,
+        check=True,
+        timeout=120,
+    )
+    found = json.loads(figures.read_text())
+    targets = {each["name"]: each["target"] for each in found["measures"] if each["target"]}
+    assert targets == {
+        "CPU, drain / floor": "at most 2.5",
+        "CPU, drain / vendor's outline": "at most 0.1",
+        "throughput / most": "at least 0.7",
+        "peak memory, many / few": "at most 1.2",
+    }
+    assert all(each["value"] > 0 for each in found["measures"])
+    assert {"handler's import", "set-up until the stream is open"} <= {
+        each["name"] for each in found["measures"]
+    }
+    assert len(found["floor_modes"]) > 1
+    assert chart.read_bytes().startswith(PNG)

@@ -1,0 +1,689 @@
+"""The event server is true to the vendor's documentation, seen through a client of raw gRPC."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from tests.local.event_server import (
+    AckFault,
+    AuthMode,
+    DeliveryFault,
+    EventServer,
+    ServerRules,
+    StreamFault,
+    made_up_events,
+)
+from tests.local.event_server.event_types import ALL_SCOPES, EVENT_TYPES
+from tests.local.event_server.faults import (
+    ACK_FAILURE,
+    ACK_FORGOTTEN,
+    ACK_UNANSWERED,
+    ACK_UNSPECIFIED,
+    DELIVERED_TWICE,
+    NOT_PROTOBUF,
+)
+from wgtwo.consents.v1.consent_events_pb2_grpc import ConsentEventServiceStub
+from wgtwo.events.v1.events_pb2 import (
+    AckInfo,
+    AckStatus,
+    DurableQueue,
+    RegularStream,
+    StreamConfiguration,
+)
+from wgtwo.subscription.v1.subscription_events_pb2 import (
+    AckHandsetChangeEventRequest,
+    StreamHandsetChangeEventsRequest,
+    StreamHandsetChangeEventsResponse,
+)
+from wgtwo.subscription.v1.subscription_events_pb2_grpc import SubscriptionEventServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from tests.local.event_server import LedgerSnapshot
+
+_TIMEOUT_SECONDS: Final = 30
+_LIFETIME: Final = timedelta(minutes=5)
+_FAST: Final = ServerRules(clock_speed=100)
+"""The ack time-out of 10 s, the least that can be asked for, strikes after 0.1 s."""
+_SUCCESS: Final = AckStatus.STATUS_CODE_SUCCESS
+
+
+class _Client:
+    """One connection to the handset changes, with nothing but the generated stubs."""
+
+    def __init__(self, channel: grpc.Channel, token: str | None) -> None:
+        self._stub = SubscriptionEventServiceStub(channel)
+        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        self._streams: list[_Stream] = []  # one that is dropped is cancelled
+
+    def stream(self, **configuration: Any) -> _Stream:  # noqa: ANN401 - the message's own fields
+        """Open a stream; everything in the configuration is optional."""
+        request = StreamHandsetChangeEventsRequest(
+            stream_configuration=StreamConfiguration(**configuration)
+        )
+        call = self._stub.StreamHandsetChangeEvents(
+            request, metadata=self._metadata, timeout=_TIMEOUT_SECONDS
+        )
+        self._streams.append(_Stream(call))
+        return self._streams[-1]
+
+    def ack(self, ack_info: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> int:
+        """Ack by a handle, and give the status code of the answer."""
+        request = AckHandsetChangeEventRequest(ack_info=AckInfo(value=ack_info))
+        answer = self._stub.AckHandsetChangeEvent(
+            request, metadata=self._metadata, timeout=timeout_seconds
+        )
+        return answer.ack_status.status_code
+
+    def ack_all(self, responses: list[StreamHandsetChangeEventsResponse]) -> set[int]:
+        """Ack deliveries, and give the status codes of the answers."""
+        return {self.ack(response.metadata.ack_info.value) for response in responses}
+
+
+class _Stream:
+    def __init__(self, call: Any) -> None:  # noqa: ANN401 - gRPC's iterator and call in one
+        self.call = call
+
+    def take(self, count: int) -> list[StreamHandsetChangeEventsResponse]:
+        """Wait for so many deliveries."""
+        taken = list(islice(self.call, count))
+        assert len(taken) == count, f"{self.call.code()}: {self.call.details()}"
+        return taken
+
+    def ending(self) -> grpc.StatusCode:
+        """Wait until the server has ended the stream, whatever comes before."""
+        try:
+            for _ in self.call:
+                pass
+        except grpc.RpcError:
+            pass
+        code: grpc.StatusCode = self.call.code()
+        return code
+
+    def cancel(self, server: EventServer) -> None:
+        """End the stream, and wait until the server knows."""
+        before = server.ledger().open_streams
+        self.call.cancel()
+        server.wait_until(lambda ledger: ledger.open_streams < before)
+
+
+@contextmanager
+def _client(server: EventServer, token: str | None = None) -> Iterator[_Client]:
+    options = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
+    with grpc.insecure_channel(server.target, options=options) as channel:
+        yield _Client(channel, token)
+
+
+def _another(server: EventServer) -> AbstractContextManager[_Client]:
+    return _client(server, server.tokens.issue("another-client", ALL_SCOPES, _LIFETIME).token)
+
+
+def _token(server: EventServer) -> str:
+    return server.tokens.issue("made-up-client", ALL_SCOPES, _LIFETIME).token
+
+
+def _numbers(server: EventServer, responses: list[StreamHandsetChangeEventsResponse]) -> list[int]:
+    """Tell which of the server's events these are."""
+    deliveries = {
+        delivery.ack_info: number
+        for number, event in server.ledger().events.items()
+        for delivery in event.deliveries
+    }
+    return [deliveries[response.metadata.ack_info.value] for response in responses]
+
+
+def _subscriptions(responses: list[StreamHandsetChangeEventsResponse]) -> list[str]:
+    """Tell the events apart by what they say: for streams without handles."""
+    return [response.handset_change_event.number.e164 for response in responses]
+
+
+def _oldest(**others: Any) -> dict[str, Any]:  # noqa: ANN401 - ditto
+    return {"start_at_oldest_possible": Empty(), **others}
+
+
+def _is_joined(count: int) -> Any:  # noqa: ANN401 - a predicate
+    def check(ledger: LedgerSnapshot) -> bool:
+        return ledger.open_streams == count
+
+    return check
+
+
+def test_connections_of_a_client_share_a_queue() -> None:
+    """Two streams on one name: each event goes to one of them."""
+    with EventServer() as server, _client(server) as one, _client(server) as two:
+        first, second = one.stream(max_in_flight=3), two.stream(max_in_flight=3)
+        server.wait_until(_is_joined(2))
+        numbers = server.publish_made_up("handset_change", 6)
+        taken = first.take(3) + second.take(3)
+        assert sorted(_numbers(server, taken)) == numbers
+        assert len({record.peer for record in server.ledger().streams.values()}) == 2
+
+
+def test_names_and_clients_are_independent() -> None:
+    """Another name and another client's same name each get every event."""
+    with EventServer() as server, _client(server, _token(server)) as one, _another(server) as two:
+        server.publish_made_up("handset_change", 2)
+        streams = (
+            one.stream(**_oldest()),
+            one.stream(**_oldest(durable_queue=DurableQueue(custom_name="other"))),
+            two.stream(**_oldest()),
+        )
+        assert [_numbers(server, stream.take(2)) for stream in streams] == [[1, 2]] * 3
+
+
+def test_handle_of_another_client_is_unknown() -> None:
+    """Handles are per client, as names are."""
+    with EventServer() as server, _client(server, _token(server)) as one, _another(server) as two:
+        server.publish_made_up("handset_change", 1)
+        taken = one.stream(**_oldest()).take(1)
+        assert two.ack_all(taken) == {AckStatus.STATUS_CODE_FAILURE}
+        assert one.ack_all(taken) == {_SUCCESS}
+
+
+def test_position_is_kept_between_connections() -> None:
+    """A queue goes on where it was, whatever start position the next stream asks for."""
+    with EventServer() as server, _client(server) as client:
+        stream = client.stream(max_in_flight=1)
+        server.wait_until(_is_joined(1))
+        server.publish_made_up("handset_change", 1)
+        client.ack_all(stream.take(1))
+        stream.cancel(server)
+        missed = server.publish_made_up("handset_change", 2, seed=1)
+        assert _numbers(server, client.stream(start_at_new=Empty()).take(2)) == missed
+
+
+def test_position_expires() -> None:
+    """Half an hour after the last stream has gone, the next one starts where it asks to."""
+    an_age = timedelta(days=1_000_000)
+    rules = ServerRules(clock_speed=1e9, history=an_age)  # the half hour is over at once
+    with EventServer(rules) as server, _client(server) as client:
+        stream = client.stream()
+        server.wait_until(_is_joined(1))
+        stream.cancel(server)
+        server.publish_made_up("handset_change", 1)
+        stream = client.stream(start_at_new=Empty())
+        server.wait_until(_is_joined(1))
+        (upcoming,) = server.publish_made_up("handset_change", 1, seed=1)
+        assert _numbers(server, stream.take(1)) == [upcoming]
+
+
+def test_new_is_the_default_start_position() -> None:
+    """A stream that asks for nothing gets nothing of what was before."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 3)
+        stream = client.stream()
+        server.wait_until(_is_joined(1))
+        numbers = server.publish_made_up("handset_change", 1, seed=1)
+        assert _numbers(server, stream.take(1)) == numbers
+
+
+def test_start_at_id_and_oldest() -> None:
+    """A start position looks back as far as it says."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 3)
+        by_id = client.stream(start_at_id=2)
+        assert _numbers(server, by_id.take(2)) == [2, 3]
+        other = DurableQueue(custom_name="oldest")
+        oldest = client.stream(**_oldest(durable_queue=other))
+        assert _numbers(server, oldest.take(3)) == [1, 2, 3]
+
+
+def test_start_at_timestamp() -> None:
+    """A timestamp is that of the publication, by the server's clock."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 2)
+        between = Timestamp()
+        between.GetCurrentTime()
+        server.publish_made_up("handset_change", 2, seed=1)
+        assert _numbers(server, client.stream(start_at_timestamp=between).take(2)) == [3, 4]
+
+
+def test_in_flight_limit_is_held_until_an_ack() -> None:
+    """Only an ack makes room; the ledger saw no more out than asked for."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 10)
+        stream = client.stream(**_oldest(max_in_flight=4))
+        taken = stream.take(4)
+        for _ in range(6):
+            assert client.ack(taken.pop(0).metadata.ack_info.value) == _SUCCESS
+            taken += stream.take(1)
+        (record,) = server.ledger().streams.values()
+        assert (record.sent, record.max_in_flight_seen) == (10, 4)
+
+
+def test_default_in_flight_limit() -> None:
+    """A stream that asks for no limit has 50."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 60)
+        client.stream(**_oldest()).take(50)
+        (record,) = server.ledger().streams.values()
+        assert (record.sent, record.max_in_flight_seen) == (50, 50)
+
+
+def test_overdue_event_is_redelivered_with_the_flag_and_another_handle() -> None:
+    """After the ack time-out the same event comes again, marked, with a handle of its own."""
+    with EventServer(_FAST) as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        stream = client.stream(**_oldest(custom_ack_timeout=Duration(seconds=10)))
+        first, second = stream.take(2)
+        assert not first.metadata.is_redelivered
+        assert second.metadata.is_redelivered
+        assert first.metadata.ack_info.value != second.metadata.ack_info.value
+        assert first.handset_change_event == second.handset_change_event
+        assert first.metadata.timestamp == second.metadata.timestamp
+
+
+def test_event_of_a_stream_that_ended_is_redelivered() -> None:
+    """What a connection leaves unacked goes to the next one."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 2)
+        stream = client.stream(**_oldest())
+        client.ack_all(stream.take(2)[:1])
+        stream.cancel(server)
+        (again,) = client.stream().take(1)
+        assert again.metadata.is_redelivered
+        assert _numbers(server, [again]) == [2]
+
+
+def test_acked_event_never_comes_again() -> None:
+    """The next stream goes on behind what was acked."""
+    with EventServer(_FAST) as server, _client(server) as client:
+        server.publish_made_up("handset_change", 3)
+        stream = client.stream(**_oldest(custom_ack_timeout=Duration(seconds=600)))
+        assert client.ack_all(stream.take(3)) == {_SUCCESS}
+        stream.cancel(server)
+        stream = client.stream()
+        server.wait_until(_is_joined(1))
+        numbers = server.publish_made_up("handset_change", 1, seed=1)
+        assert _numbers(server, stream.take(1)) == numbers
+        assert server.ledger().redeliveries == 0
+
+
+@pytest.mark.parametrize("ack_info", ["made-up", ""])
+def test_unknown_handle_is_a_failure(ack_info: str) -> None:
+    """An ack by a handle that was never given is answered, with a failure."""
+    with EventServer() as server, _client(server) as client:
+        assert client.ack(ack_info) == AckStatus.STATUS_CODE_FAILURE
+
+
+def test_regular_streams_see_every_event_and_keep_no_position() -> None:
+    """Every connection gets all that happens while it is there."""
+    with EventServer() as server, _client(server) as client:
+        streams = [client.stream(regular=RegularStream()) for _ in range(2)]
+        server.wait_until(_is_joined(2))
+        server.publish_made_up("handset_change", 2)
+        for stream in streams:
+            assert _numbers(server, stream.take(2)) == [1, 2]
+            stream.cancel(server)
+        later = client.stream(regular=RegularStream())
+        server.wait_until(_is_joined(1))
+        server.publish_made_up("handset_change", 1, seed=1)
+        assert _numbers(server, later.take(1)) == [3]
+
+
+def test_disabled_acks_have_no_handle_and_no_limit() -> None:
+    """Without explicit acks events just come."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 5)
+        taken = client.stream(**_oldest(disable_explicit_ack=Empty(), max_in_flight=1)).take(5)
+        assert not any(response.metadata.HasField("ack_info") for response in taken)
+        assert len(set(_subscriptions(taken))) == 5
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"max_in_flight": 201},
+        {"custom_ack_timeout": Duration(seconds=9, nanos=999_999_999)},
+        {"custom_ack_timeout": Duration(seconds=601)},
+        {"start_at_timestamp": Timestamp(nanos=-1)},
+    ],
+    ids=str,
+)
+def test_terms_that_are_not_offered(configuration: dict[str, Any]) -> None:
+    """What the vendor does not allow is refused, and no queue is made."""
+    with EventServer() as server, _client(server) as client:
+        assert client.stream(**configuration).ending() is grpc.StatusCode.INVALID_ARGUMENT
+        ledger = server.ledger()
+        assert (len(ledger.streams), len(ledger.refusals)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"max_in_flight": 200},
+        {"custom_ack_timeout": Duration(seconds=10)},
+        {"custom_ack_timeout": Duration(seconds=600)},
+    ],
+    ids=str,
+)
+def test_terms_at_the_edge(configuration: dict[str, Any]) -> None:
+    """The largest and the least of what is allowed is allowed."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        client.stream(**_oldest(**configuration)).take(1)
+
+
+def test_connection_age_ends_the_connection_and_a_client_reconnects() -> None:
+    """The server ends a connection of its age; its unacked event comes over the next."""
+    rules = ServerRules(
+        connection_age=timedelta(milliseconds=300), connection_age_grace=timedelta(milliseconds=50)
+    )
+    with EventServer(rules) as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        stream = client.stream(**_oldest())
+        stream.take(1)
+        assert stream.ending() is grpc.StatusCode.UNAVAILABLE
+        server.wait_until(_is_joined(0))
+        (again,) = client.stream().take(1)
+        assert again.metadata.is_redelivered
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_scope_of_each_stream(event_type: str) -> None:
+    """A token with just the stream's scope opens it; one with all others doesn't, nor acks."""
+    kind = EVENT_TYPES[event_type]
+    with EventServer(auth=AuthMode.PRODUCTION) as server:
+        server.publish_made_up(event_type, 1)
+        fit = server.tokens.issue("fit", {kind.scope}, _LIFETIME).token
+        unfit = server.tokens.issue("unfit", ALL_SCOPES - {kind.scope}, _LIFETIME).token
+        with grpc.insecure_channel(server.target) as channel:
+            stub: Any = (
+                ConsentEventServiceStub(channel)
+                if event_type == "consent_change"
+                else SubscriptionEventServiceStub(channel)
+            )
+            request = kind.request()
+            request.stream_configuration.start_at_oldest_possible.SetInParent()
+
+            def stream(token: str) -> Any:  # noqa: ANN401 - one of five responses
+                call = getattr(stub, kind.stream_method)(
+                    request, metadata=(("authorization", f"Bearer {token}"),), timeout=10
+                )
+                return next(call)
+
+            assert stream(fit).metadata.HasField("ack_info")
+            if kind.scope:
+                with pytest.raises(grpc.RpcError) as refused:
+                    stream(unfit)
+                assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+                (refusal,) = server.ledger().refusals
+                assert kind.scope in refusal.reason
+            else:
+                assert stream(unfit).metadata.HasField("ack_info")
+
+
+@pytest.mark.parametrize("auth", AuthMode)
+@pytest.mark.parametrize("kind", ["none", "unknown", "expired", "revoked", "valid"])
+def test_token_rules(auth: AuthMode, kind: str) -> None:
+    """Production needs a valid token; the sandbox takes none at all, but no invalid one."""
+    with EventServer(auth=auth) as server:
+        server.publish_made_up("handset_change", 1)
+        token = _token(server) if kind in {"valid", "revoked"} else None
+        if kind == "unknown":
+            token = "made-up-by-nobody"  # noqa: S105 - it opens nothing
+        elif kind == "expired":
+            token = server.tokens.issue("made-up-client", ALL_SCOPES, timedelta(0)).token
+        elif kind == "revoked":
+            assert token is not None
+            server.tokens.revoke(token)
+        is_taken = kind == "valid" or (kind == "none" and auth is AuthMode.SANDBOX)
+        with _client(server, token) as client:
+            stream = client.stream(**_oldest())
+            if is_taken:
+                assert client.ack_all(stream.take(1)) == {_SUCCESS}
+                return
+            assert stream.ending() is grpc.StatusCode.UNAUTHENTICATED
+            with pytest.raises(grpc.RpcError) as refused:
+                client.ack("made-up")
+            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            assert token is None or token not in repr(server.ledger())
+
+
+def test_ledger_holds_no_token() -> None:
+    """Of an authorization the ledger keeps a digest only."""
+    with EventServer(auth=AuthMode.PRODUCTION) as server:
+        token = _token(server)
+        with _client(server, token) as client:
+            client.stream()
+            server.wait_until(_is_joined(1))
+        ledger = server.ledger()
+        assert any(key == "authorization" for key, _ in ledger.streams[1].metadata)
+        assert token not in repr(ledger)
+
+
+# --- Faults: each strikes, and is counted as having struck. ---
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_stream_that_breaks(after: int) -> None:
+    """A stream ends with the status that was asked for, after so many events; the next is whole."""
+    fault = StreamFault(after=after, code=grpc.StatusCode.RESOURCE_EXHAUSTED, details="made up")
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 5)
+        server.faults.inject(fault, times=1)
+        stream = client.stream(**_oldest())
+        stream.take(after)
+        assert stream.ending() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert stream.call.details() == "made up"
+        assert server.faults.struck(fault) == 1
+        client.stream(**_oldest()).take(5)
+        assert server.faults.struck(fault) == 1
+
+
+def test_stream_that_ends_as_if_all_were_well() -> None:
+    """A clean end has the status OK."""
+    fault = StreamFault(after=1, code=grpc.StatusCode.OK)
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 5)
+        server.faults.inject(fault)
+        stream = client.stream(**_oldest())
+        stream.take(1)
+        assert stream.ending() is grpc.StatusCode.OK
+        assert server.faults.struck(fault) == 1
+
+
+def test_streams_can_be_aborted_now() -> None:
+    """All open streams end with the status, whatever they wait for."""
+    with EventServer() as server, _client(server) as client:
+        stream = client.stream()
+        server.wait_until(_is_joined(1))
+        server.abort_streams(grpc.StatusCode.INTERNAL)
+        assert stream.ending() is grpc.StatusCode.INTERNAL
+        assert [each.ending for each in server.ledger().streams.values()] == ["INTERNAL"]
+
+
+def test_silent_stream_takes_its_share_of_nothing() -> None:
+    """A silent stream stays open, and its queue's events go to the other one."""
+    fault = StreamFault(is_silent=True)
+    with EventServer() as server, _client(server) as client:
+        server.faults.inject(fault, times=1)
+        client.stream()
+        server.wait_until(_is_joined(1))
+        server.publish_made_up("handset_change", 3)
+        client.stream().take(3)
+        assert server.ledger().open_streams == 2
+        assert server.faults.struck(fault) == 1
+
+
+def test_dripping_stream_spaces_its_events() -> None:
+    """Between two events there is at least the time that was asked for."""
+    fault = StreamFault(drip=timedelta(milliseconds=40))
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 4)
+        server.faults.inject(fault)
+        client.stream(**_oldest()).take(4)
+        times = [event.deliveries[0].at for event in server.ledger().events.values()]
+        assert all(later - time >= 0.039 for time, later in pairwise(times))
+        assert server.faults.struck(fault) == 1
+
+
+def test_server_that_breaks_the_in_flight_limit() -> None:
+    """It has more out than asked for, by the factor."""
+    fault = StreamFault(in_flight_factor=3)
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 10)
+        server.faults.inject(fault)
+        client.stream(**_oldest(max_in_flight=2)).take(6)
+        (record,) = server.ledger().streams.values()
+        assert record.max_in_flight_seen == 6
+        assert server.faults.struck(fault) == 1
+
+
+def test_event_delivered_twice_before_its_ack() -> None:
+    """An event comes again while the first delivery is being handled; one ack settles it."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        server.faults.inject(DELIVERED_TWICE, times=1)
+        first, second = client.stream(**_oldest()).take(2)
+        assert _numbers(server, [first, second]) == [1, 1]
+        assert second.metadata.is_redelivered
+        assert client.ack_all([second]) == {_SUCCESS}
+        assert server.faults.struck(DELIVERED_TWICE) == 1
+
+
+def test_event_delivered_again_after_its_ack() -> None:
+    """A successful ack is forgotten, and the event comes again."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        server.faults.inject(ACK_FORGOTTEN, times=1)
+        stream = client.stream(**_oldest())
+        assert client.ack_all(stream.take(1)) == {_SUCCESS}
+        (again,) = stream.take(1)
+        assert again.metadata.is_redelivered
+        assert server.faults.struck(ACK_FORGOTTEN) == 1
+
+
+def test_delivery_without_a_handle() -> None:
+    """A handle can be left out; the event itself is whole."""
+    fault = DeliveryFault(omits_ack_info=True)
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        server.faults.inject(fault, times=1)
+        (response,) = client.stream(**_oldest()).take(1)
+        assert not response.metadata.HasField("ack_info")
+        assert response.HasField("handset_change_event")
+        assert server.faults.struck(fault) == 1
+
+
+def test_frame_that_is_not_protobuf() -> None:
+    """Any bytes can be sent in place of a delivery."""
+    with EventServer() as server, grpc.insecure_channel(server.target) as channel:
+        (event,) = made_up_events("handset_change", 1)
+        server.publish([event])
+        server.faults.inject(NOT_PROTOBUF, times=1)
+        request = StreamHandsetChangeEventsRequest(
+            stream_configuration=StreamConfiguration(**_oldest())
+        )
+        stream: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+            "/wgtwo.subscription.v1.SubscriptionEventService/StreamHandsetChangeEvents"
+        )
+        call = stream(request.SerializeToString(), timeout=_TIMEOUT_SECONDS)
+        assert next(call) == NOT_PROTOBUF.frame
+        assert server.faults.struck(NOT_PROTOBUF) == 1
+        call.cancel()
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (ACK_FAILURE, AckStatus.STATUS_CODE_FAILURE),
+        (ACK_UNSPECIFIED, AckStatus.STATUS_CODE_UNSPECIFIED),
+    ],
+    ids=str,
+)
+def test_refused_ack(fault: AckFault, status: int) -> None:
+    """An ack can fail in an OK call; the same handle then succeeds, as nothing was settled."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        server.faults.inject(fault, times=1)
+        taken = client.stream(**_oldest()).take(1)
+        assert client.ack_all(taken) == {status}
+        assert server.ledger().acked == set()
+        assert client.ack_all(taken) == {_SUCCESS}
+        assert server.faults.struck(fault) == 1
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_ack_call_that_fails(*, is_taken: bool) -> None:
+    """An ack call can end with a gRPC status, the event settled (a lost answer) or not."""
+    fault = AckFault(code=grpc.StatusCode.UNAVAILABLE, is_taken=is_taken)
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        server.faults.inject(fault, times=1)
+        taken = client.stream(**_oldest()).take(1)
+        with pytest.raises(grpc.RpcError) as failed:
+            client.ack_all(taken)
+        assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert server.ledger().acked == ({1} if is_taken else set())
+        assert server.faults.struck(fault) == 1
+
+
+def test_ack_that_is_never_answered() -> None:
+    """The call stays open until the client gives up, and settles nothing."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        server.faults.inject(ACK_UNANSWERED, times=1)
+        (response,) = client.stream(**_oldest()).take(1)
+        with pytest.raises(grpc.RpcError) as failed:
+            client.ack(response.metadata.ack_info.value, timeout_seconds=0.2)
+        assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert server.ledger().acked == set()
+        assert [ack.answer for ack in server.ledger().acks] == ["unanswered"]
+        assert server.faults.struck(ACK_UNANSWERED) == 1
+
+
+def test_ack_that_is_late() -> None:
+    """A delayed ack is looked at after its time-out, when the event is on its way again."""
+    fault = AckFault(delay=timedelta(milliseconds=300))
+    with EventServer(_FAST) as server, _client(server) as client:
+        server.publish_made_up("handset_change", 1)
+        server.faults.inject(fault, times=1)
+        stream = client.stream(**_oldest(custom_ack_timeout=Duration(seconds=10)))
+        assert client.ack_all(stream.take(1)) == {_SUCCESS}
+        (again,) = stream.take(1)
+        assert again.metadata.is_redelivered
+        assert server.faults.struck(fault) == 1
+
+
+def test_stop_ends_waiting_calls_and_threads() -> None:
+    """A stop waits neither for open streams nor for faults that wait, and leaves no thread."""
+    before = set(threading.enumerate())
+    fault = AckFault(delay=timedelta(hours=1))
+    server = EventServer().start()
+    try:
+        with _client(server) as client:
+            server.faults.inject(fault)
+            stream = client.stream()
+            server.wait_until(_is_joined(1))
+            asking = threading.Thread(target=_ignore_refusal, args=(client,))
+            asking.start()
+            while not server.faults.struck(fault):
+                threading.Event().wait(0.01)
+            server.stop()
+            asking.join(_TIMEOUT_SECONDS)
+            assert stream.ending() is not grpc.StatusCode.OK
+            assert not asking.is_alive()
+    finally:
+        server.stop()
+    left = {each for each in set(threading.enumerate()) - before if "event-server" in each.name}
+    assert left == set()
+
+
+def _ignore_refusal(client: _Client) -> None:
+    try:
+        client.ack("made-up")
+    except grpc.RpcError:
+        return

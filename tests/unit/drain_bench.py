@@ -1,0 +1,148 @@
+"""A drain between fakes, in virtual time, held to what is true of every drain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from eventdrain.batch import Batch
+from eventdrain.commit import Commit, LeftReason
+from eventdrain.drain import Drain
+from eventdrain.pace import Pace
+from eventdrain.report import Report
+from eventdrain.window import EndReason, Window
+from tests.deliveries import reader
+from tests.fakes import FakeAcker, FakeAuthorization, FakeEventSource, FakeSink
+from tests.virtual_time import now, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from eventdrain.delivery import Delivery
+    from tests.fakes import Answer
+
+READ_UNTIL: Final = 60.0
+COMMIT_UNTIL: Final = 75.0
+IDLE: Final = 5.0
+LINGER: Final = 0.25
+TURNS: Final = 0.05
+"""What the turns of the loop may take, in seconds."""
+
+
+class RecordingReader:
+    """A delivery reader that counts."""
+
+    def __init__(self) -> None:
+        self._reader = reader()
+        self.taken = 0
+        self.read_at: list[float] = []
+
+    def read(self, message: bytes, received_at: datetime) -> Delivery:
+        """See ``DeliveryReader``."""
+        self.taken += 1
+        self.read_at.append(now())
+        return self._reader.read(message, received_at)
+
+
+@dataclass
+class DrainBench:
+    """A drain between fakes.
+
+    Attributes:
+        most_waiting: The most messages that were received and not taken, at any moment.
+        took: How long the drain took.
+    """
+
+    source: FakeEventSource
+    archive: FakeSink = field(default_factory=FakeSink)
+    outbox: FakeSink = field(default_factory=FakeSink)
+    acks: Callable[[Delivery, int, str | None], Answer] = lambda _delivery, _attempt, _token: None
+    ack_seconds: float = 0.03
+    authorization: FakeAuthorization = field(default_factory=FakeAuthorization)
+    limit: int = 100_000
+    max_in_flight: int = 20
+    inbox_size: int = 20
+    idle: float = IDLE
+    read_until: float = READ_UNTIL
+    commit_until: float = COMMIT_UNTIL
+    seconds_in_thread: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.reader = RecordingReader()
+        self.acker = FakeAcker(
+            self.acks, seconds=lambda _call: self.ack_seconds, after=(self.archive, self.outbox)
+        )
+        self.most_waiting = 0
+        self.took = 0.0
+
+    def drain(self) -> Report:
+        """Run the drain, and hold it to what is always true of one."""
+        report = run(self._drain(), seconds_in_thread=self.seconds_in_thread)
+        self._check(report)
+        return report
+
+    async def _drain(self) -> Report:
+        window = Window(read_until=self.read_until, commit_until=self.commit_until)
+        watching = asyncio.create_task(self._watch())
+        drain = Drain(
+            source=self.source,
+            authorization=self.authorization,
+            reader=self.reader,  # type: ignore[arg-type] # one that counts
+            batch=Batch(max_in_flight=self.max_in_flight, linger=timedelta(seconds=LINGER)),
+            commit=Commit(
+                archive=self.archive,
+                outbox=self.outbox,
+                acker=self.acker,
+                authorization=self.authorization,
+                clock=now,
+            ),
+            pace=Pace(
+                window,
+                limit=self.limit,
+                idle=timedelta(seconds=self.idle),
+                max_in_flight=self.max_in_flight,
+            ),
+            window=window,
+            inbox_size=self.inbox_size,
+            report=Report(event_type="handset_change"),
+            clock=now,
+        )
+        try:
+            return await drain.run()
+        finally:
+            self.took = now()
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            self.most_waiting = max(self.most_waiting, self.source.handed_over - self.reader.taken)
+            await asyncio.sleep(0.005)
+
+    def _check(self, report: Report) -> None:
+        assert self.acker.premature == [], "acked before both sinks held it"
+        # The counts reconcile, with each other and with what happened.
+        assert report.received == report.acked + sum(report.left.values())
+        assert report.committed == report.acked + report.left[LeftReason.ACK]
+        assert report.received == self.source.handed_over
+        assert report.acked == len(self.acker.acked)
+        assert report.left[LeftReason.NOT_TAKEN] == report.received - self.reader.taken
+        assert report.ack_refused == report.left[LeftReason.ACK]
+        assert report.connections == len(self.source.connected_at)
+        # Nothing is confirmed twice, and what is counted is there.
+        assert max(Counter(self.acker.acked).values(), default=1) == 1
+        assert report.committed <= self.limit
+        # No batch is larger than half of what may be in flight, and no more is held at once.
+        half = max(1, self.max_in_flight // 2)
+        assert max(map(len, self.archive.calls), default=0) <= half
+        # Memory is flat: what waits is bounded by the inbox and one burst.
+        assert self.most_waiting <= self.inbox_size - 1 + self.source.most_at_once
+        # The drain is over in its window, and has let go of the stream.
+        assert self.took <= self.commit_until + TURNS
+        assert len(self.source.left_at) == len(self.source.connected_at)
+        assert abs(report.run_seconds - self.took) <= TURNS
+        assert (report.end_reason is EndReason.FAILED) == (report.error is not None)
+        assert (report.end_reason is EndReason.LIMIT) <= (report.committed == self.limit)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import gzip
+import re
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.archive import by_day, object_body, object_key
+from tests.deliveries import delivery_of, line_delivery
+
+if TYPE_CHECKING:
+    from eventdrain.delivery import Delivery
+
+NAME: Final = re.compile(
+    r"events/handset_change/dt=\d{4}-\d{2}-\d{2}/(undated|[0-9TZ.]+)-[0-9a-f]{32}\.ndjson\.gz"
+)
+
+event_ids: Final = st.text("0123456789abcdef", min_size=32, max_size=32)
+one_day: Final = st.lists(
+    st.builds(
+        lambda event_id, second: line_delivery(
+            event_id, event_time=f"2026-03-01T12:00:{second:02d}Z"
+        ),
+        event_ids,
+        st.integers(0, 59),
+    ),
+    min_size=1,
+    max_size=20,
+    unique_by=lambda delivery: delivery.event_id,
+)
+
+
+def stamp(*event_times: str | None) -> str:
+    """Give the time in the key of events of these times."""
+    key = object_key(
+        "events",
+        [line_delivery(str(index), event_time=time) for index, time in enumerate(event_times)],
+    )
+    return key.rpartition("/")[2].partition("-")[0]
+
+
+def test_key_of_an_event() -> None:
+    """The key of an object, to the letter; the digest is that of its events' ids."""
+    key = object_key("events", [line_delivery("ab" * 16), line_delivery("cd" * 16)])
+
+    assert key == (
+        "events/handset_change/dt=2026-03-01/"
+        "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefix", "start"),
+    [("", "handset_change/"), ("a/b", "a/b/handset_change/"), ("events", "events/handset_change/")],
+)
+def test_prefix(prefix: str, start: str) -> None:
+    """Keys begin with the prefix, whatever depth it has, and with no slash where it has none."""
+    assert object_key(prefix, [line_delivery()]).startswith(f"{start}dt=2026-03-01/")
+
+
+def test_stamp_is_the_first_events() -> None:
+    """The time in the key is the earliest event's, with all its digits."""
+    assert stamp("2026-03-01T12:00:02Z", "2026-03-01T12:00:01.468Z") == "20260301T120001.468Z"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="times are compared as text, in which 55.468Z sorts before 55Z",
+)
+@pytest.mark.parametrize(
+    "event_times",
+    [
+        ("2026-03-01T12:00:55Z", "2026-03-01T12:00:55.468Z"),
+        ("2026-03-01T12:00:55.468Z", "2026-03-01T12:00:55.468123Z"),
+    ],
+)
+def test_stamp_is_the_first_events_of_a_second(event_times: tuple[str, ...]) -> None:
+    """The earliest event is found among times of different precision."""
+    assert stamp(*event_times) == stamp(event_times[0])
+
+
+def test_stamp_of_events_without_time() -> None:
+    """Events without a time are named so, unless one of the object has one."""
+    assert stamp(None, None) == "undated"
+    assert stamp(None, "2026-03-01T12:00:01Z") == "20260301T120001Z"
+
+
+@given(one_day, st.randoms(use_true_random=False))
+def test_key_does_not_depend_on_order(deliveries: list[Delivery], random: st.random.Random) -> None:
+    """The same events make the same key, in whatever order they came."""
+    key = object_key("events", deliveries)
+    random.shuffle(deliveries)
+
+    assert object_key("events", deliveries) == key
+    assert NAME.fullmatch(key)
+
+
+@given(one_day, one_day)
+def test_other_events_other_key(one: list[Delivery], other: list[Delivery]) -> None:
+    """Two sets of events never share a key: what is there already would be lost."""
+    same = {delivery.event_id for delivery in one} == {delivery.event_id for delivery in other}
+    # Two events of one id are one event, and so have one time.
+    if not same:
+        assert object_key("events", one) != object_key("events", other)
+
+
+@given(one_day)
+def test_part_of_the_events_has_another_key(deliveries: list[Delivery]) -> None:
+    """A batch of which some events were left doesn't take the whole one's name."""
+    if len(deliveries) > 1:
+        whole = object_key("events", deliveries)
+
+        assert object_key("events", deliveries[1:]) != whole
+
+
+def test_key_does_not_depend_on_the_delivery() -> None:
+    """A redelivery, which arrives later and by another handle, makes the same key."""
+    first = delivery_of(1)
+    again = delivery_of(1, delivery=1, redelivered=True)
+
+    assert object_key("events", [again]) == object_key("events", [first])
+
+
+@given(st.lists(st.text('abc é{}"', max_size=10), max_size=10))
+def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
+    """The object unpacks to the lines in their order, each with its newline."""
+    body = object_body(line_delivery(line=line) for line in lines)
+
+    assert gzip.decompress(body).decode() == "".join(f"{line}\n" for line in lines)
+
+
+def test_body_is_the_same_each_time() -> None:
+    """The same lines make the same bytes: no time of writing is in them."""
+    deliveries = [delivery_of(1), delivery_of(2)]
+
+    assert object_body(deliveries) == object_body(list(deliveries))
+    assert object_body(deliveries)[4:8] == b"\x00\x00\x00\x00"
+
+
+@given(st.lists(st.sampled_from(["2026-02-28T23:59:59.9Z", "2026-03-01T00:00:00Z", None])))
+def test_by_day(event_times: list[str | None]) -> None:
+    """Each day has one group, which holds that day's events in their order and no others."""
+    deliveries = [line_delivery(str(i), event_time=time) for i, time in enumerate(event_times)]
+
+    groups = by_day(deliveries)
+
+    days = [{delivery.day for delivery in group} for group in groups]
+    assert all(len(each) == 1 for each in days)
+    assert len({day for each in days for day in each}) == len(groups)
+    for group in groups:
+        assert group == [each for each in deliveries if each.day == group[0].day]
+    assert sum(map(len, groups)) == len(deliveries)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.backoff import Backoff
+
+FIRST = timedelta(seconds=1)
+LONGEST = timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("draw", "factor"), [(0.0, 0.5), (0.5, 1.0), (0.999, 1.499)], ids=["least", "middle", "most"]
+)
+def test_grows_to_the_longest(draw: float, factor: float) -> None:
+    """Waits double until the longest, each between a half and one and a half of that."""
+    backoff = Backoff(first=FIRST, longest=LONGEST, draw=lambda: draw)
+
+    waits = [backoff.wait_seconds() for _ in range(8)]
+
+    assert waits == pytest.approx([factor * middle for middle in (1, 2, 4, 8, 16, 30, 30, 30)])
+
+
+def test_reset_starts_over() -> None:
+    """After a success the series starts with the first wait again."""
+    backoff = Backoff(first=FIRST, longest=LONGEST, draw=lambda: 0.5)
+    for _ in range(5):
+        backoff.wait_seconds()
+
+    backoff.reset()
+
+    assert [backoff.wait_seconds() for _ in range(2)] == pytest.approx([1.0, 2.0])
+
+
+@given(
+    st.integers(1, 10_000),
+    st.integers(1, 100),
+    st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=20),
+)
+def test_bounds(first: int, factor: int, draws: list[float]) -> None:
+    """No wait is shorter than half the first or longer than one and a half of the longest."""
+    drawn = iter(draws)
+    backoff = Backoff(
+        first=timedelta(milliseconds=first),
+        longest=timedelta(milliseconds=first * factor),
+        draw=lambda: next(drawn),
+    )
+
+    waits = [backoff.wait_seconds() for _ in draws]
+
+    assert all(first / 2000 <= wait <= 1.5 * first * factor / 1000 for wait in waits)
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_never_shrinks(draw: float) -> None:
+    """But for the jitter, no wait is shorter than the one before."""
+    backoff = Backoff(first=FIRST, longest=LONGEST, draw=lambda: draw)
+
+    waits = [backoff.wait_seconds() for _ in range(10)]
+
+    assert all(earlier <= later for earlier, later in pairwise(waits))
+
+
+def test_is_jittered_by_default() -> None:
+    """Two series don't wait in lock-step."""
+    series = [Backoff(first=FIRST, longest=LONGEST) for _ in range(2)]
+    first, second = ([backoff.wait_seconds() for _ in range(10)] for backoff in series)
+
+    assert first != second

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.batch import Batch
+from tests.deliveries import line_delivery
+
+LINGER: Final = timedelta(milliseconds=250)
+
+
+def batch(max_in_flight: int = 200) -> Batch:
+    """Make an empty batch."""
+    return Batch(max_in_flight=max_in_flight, linger=LINGER)
+
+
+@pytest.mark.parametrize(
+    ("max_in_flight", "full_at"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (199, 99), (200, 100)]
+)
+def test_due_at_half_of_what_may_be_in_flight(max_in_flight: int, full_at: int) -> None:
+    """A batch is due with half of what may be in flight, at once, and not before."""
+    gathering = batch(max_in_flight)
+    for count in range(full_at):
+        assert not gathering.is_full
+        assert not gathering.is_due(10.0), f"due with {count}"
+        gathering.add(line_delivery(), 10.0)
+
+    assert gathering.is_full
+    assert gathering.is_due(10.0)
+
+
+def test_due_after_the_linger_from_the_first() -> None:
+    """The linger counts from the first delivery, whatever comes after it."""
+    gathering = batch()
+    gathering.add(line_delivery(), 10.0)
+    gathering.add(line_delivery(), 10.2)
+
+    assert gathering.due_at == pytest.approx(10.25)
+    assert not gathering.is_due(10.249)
+    assert gathering.is_due(10.25)
+
+
+def test_empty_is_never_due() -> None:
+    """There is nothing to commit in an empty batch, however late it is."""
+    gathering = batch()
+
+    assert gathering.due_at is None
+    assert not gathering.is_due(1e9)
+    assert len(gathering) == 0
+
+
+def test_take_starts_anew() -> None:
+    """After a take, size and linger count anew."""
+    gathering = batch(max_in_flight=4)
+    for moment in (10.0, 10.1):
+        gathering.add(line_delivery(), moment)
+    gathering.take()
+
+    assert len(gathering) == 0
+    assert not gathering.is_full
+    assert gathering.due_at is None
+    gathering.add(line_delivery(), 20.0)
+    assert gathering.due_at == pytest.approx(20.25)
+    assert not gathering.is_full
+
+
+@given(
+    st.integers(1, 200),
+    st.lists(st.floats(0, 0.3), max_size=300),
+)
+def test_batches(max_in_flight: int, waits: list[float]) -> None:
+    """Taken when due, no batch exceeds what may be in flight, and none loses or reorders any."""
+    gathering = batch(max_in_flight)
+    now = 0.0
+    taken: list[list[str]] = []
+    for index, wait in enumerate(waits):
+        now += wait
+        if gathering.is_due(now):
+            taken.append([delivery.event_id for delivery in gathering.take()])
+        gathering.add(line_delivery(str(index)), now)
+        if gathering.is_full:
+            assert gathering.is_due(now)
+            taken.append([delivery.event_id for delivery in gathering.take()])
+    taken.append([delivery.event_id for delivery in gathering.take()])
+
+    assert max(map(len, taken)) <= max(1, max_in_flight // 2)
+    assert [event_id for ids in taken for event_id in ids] == [str(i) for i in range(len(waits))]

@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.delivery import DeliveryReader, rfc3339
+from eventdrain.errors import UnreadableDelivery
+from eventdrain.streams import STREAMS
+from tests.deliveries import (
+    RECEIVED_AT,
+    line_delivery,
+    message,
+    reader,
+    stream_responses,
+    streams,
+    timestamps_in_range,
+    unknown_fields,
+)
+from tests.local.event_server.event import length_delimited
+from wgtwo.common.v1.types_pb2 import SubscriptionIdentifier
+from wgtwo.events.v1.events_pb2 import Identifier, Metadata
+from wgtwo.subscription.v1.subscription_events_pb2 import (
+    HandsetChangeEvent,
+    StreamHandsetChangeEventsResponse,
+)
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from eventdrain.delivery import Delivery
+    from eventdrain.streams import EventStream
+
+KEYS: Final = [
+    "event_id",
+    "event_type",
+    "event_time",
+    "subscription_id",
+    "redelivered",
+    "received_at",
+    "event",
+]
+FIRST: Final = -62_135_596_800
+LAST: Final = 253_402_300_799
+
+
+def read(stream: EventStream, response: Message | bytes) -> Delivery:
+    """Read one delivered message."""
+    message = response if isinstance(response, bytes) else response.SerializeToString()
+    return DeliveryReader(stream).read(message, RECEIVED_AT)
+
+
+def handset_change(seconds: int = 0, nanos: int = 0, **identifiers: str) -> bytes:
+    """Build a handset change of a time and a subscription."""
+    metadata = Metadata(
+        timestamp=Timestamp(seconds=seconds, nanos=nanos),
+        identifier=Identifier(subscription_identifier=SubscriptionIdentifier(**identifiers)),
+    )
+    return StreamHandsetChangeEventsResponse(
+        metadata=metadata, handset_change_event=HandsetChangeEvent()
+    ).SerializeToString()
+
+
+def handset_line(message: bytes) -> dict[str, Any]:
+    """Read a handset change and parse its line."""
+    line: dict[str, Any] = json.loads(read(STREAMS["handset_change"], message).line)
+    return line
+
+
+# --- The line ---
+
+
+def test_line_of_an_event() -> None:
+    """The line of an event, to the letter."""
+    delivery = reader().read(message(1, delivery=7, redelivered=True), RECEIVED_AT)
+
+    assert delivery.line == (
+        f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
+        '"event_time":"2026-03-01T12:00:01Z","subscription_id":"madeup:eu:1",'
+        '"redelivered":true,"received_at":"2026-03-01T12:00:00.123Z",'
+        '"event":{"number":{"e164":"+9990000000001"}}}'
+    )
+    assert delivery.ack_info == "ack-1-7"
+    assert delivery.redelivered
+
+
+@given(stream_responses())
+def test_line_is_one_line_of_ascii(drawn: tuple[EventStream, Message]) -> None:
+    """A line is ASCII without a line break or a control character, so that any queue takes it."""
+    line = read(*drawn).line
+
+    assert re.fullmatch(r"[ -~]+", line)
+
+
+@given(stream_responses())
+def test_line_says_what_came(drawn: tuple[EventStream, Any]) -> None:
+    """A line parses to what the message says, its keys in their order."""
+    stream, response = drawn
+    metadata = response.metadata
+    identifier = metadata.identifier.subscription_identifier
+    payload = getattr(response, stream.payload_field.name)
+
+    delivery = read(stream, response)
+    line = json.loads(delivery.line)
+
+    assert [key for key in line if key != "raw"] == KEYS
+    assert line["event_id"] == delivery.event_id
+    assert re.fullmatch("[0-9a-f]{32}", line["event_id"])
+    assert line["event_type"] == delivery.event_type == stream.event_type
+    assert line["subscription_id"] == (identifier.wg2rn or identifier.value or None)
+    assert delivery.subscription_id == (line["subscription_id"] or "")
+    assert line["redelivered"] is delivery.redelivered is metadata.is_redelivered
+    assert line["received_at"] == "2026-03-01T12:00:00.123Z"
+    assert line["event"] == json_format.MessageToDict(payload, preserving_proto_field_name=True)
+    assert line["event_time"] == delivery.event_time
+    assert delivery.ack_info == metadata.ack_info.value
+    assert delivery.received_at == RECEIVED_AT
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "expected"),
+    [
+        ({"wg2rn": "madeup:eu:1", "value": "ce78"}, "madeup:eu:1"),
+        ({"value": "ce78"}, "ce78"),
+        ({"wg2rn": "", "value": ""}, None),
+        ({}, None),
+    ],
+)
+def test_subscription_id(identifiers: dict[str, str], expected: str | None) -> None:
+    """The subscription is the one in wg2rn, else the deprecated one, else null."""
+    assert handset_line(handset_change(**identifiers))["subscription_id"] == expected
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "expected"),
+    [(0, "12:00:00.000Z"), (999, "12:00:00.000Z"), (999_999, "12:00:00.999Z")],
+)
+def test_arrival_has_milliseconds(microsecond: int, expected: str) -> None:
+    """The time of arrival has three digits, cut and never rounded into the future."""
+    received_at = RECEIVED_AT.replace(microsecond=microsecond)
+
+    line = json.loads(reader().read(message(), received_at).line)
+
+    assert line["received_at"] == f"2026-03-01T{expected}"
+
+
+def test_no_metadata() -> None:
+    """An event that says nothing of itself has no time, subscription or handle, and a line."""
+    delivery = read(STREAMS["handset_change"], b"\x12\x00")
+    line = json.loads(delivery.line)
+
+    assert list(line) == KEYS
+    assert (line["event_time"], line["subscription_id"], line["redelivered"]) == (None, None, False)
+    assert line["event"] == {}
+    assert delivery.ack_info == ""
+    assert delivery.event_time is None
+
+
+# --- What the line can't hold ---
+
+
+def test_epoch_is_no_missing_time() -> None:
+    """A timestamp that is set to zero is 1970, one that is unset is null."""
+    assert handset_line(handset_change(0, 0))["event_time"] == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos"),
+    [(FIRST - 1, 0), (LAST + 1, 0), (0, -1), (0, 1_000_000_000), (2**63 - 1, 2**31 - 1)],
+)
+def test_time_out_of_range_is_kept_raw(seconds: int, nanos: int) -> None:
+    """A time that RFC 3339 can't write is null, and the message is kept as it came."""
+    message = handset_change(seconds, nanos)
+
+    line = handset_line(message)
+
+    assert list(line) == [*KEYS, "raw"]
+    assert line["event_time"] is None
+    assert b64decode(line["raw"], validate=True) == message
+
+
+@given(stream_responses(), unknown_fields, st.data())
+def test_unknown_fields_are_kept_raw(
+    drawn: tuple[EventStream, Message], extra: bytes, data: st.DataObject
+) -> None:
+    """A field that we don't know, in whichever message it is, brings the whole message along."""
+    stream, response = drawn
+    holder = data.draw(st.sampled_from(list(set_messages(response))), label="holder")
+    holder.MergeFromString(extra)
+    message = response.SerializeToString()
+
+    line = json.loads(read(stream, message).line)
+
+    assert list(line) == [*KEYS, "raw"]
+    assert b64decode(line["raw"], validate=True) == message
+
+
+def set_messages(message: Message) -> list[Message]:
+    """Give a message and all messages in it."""
+    found = [message]
+    for field, value in message.ListFields():
+        if field.message_type is not None and not field.is_repeated:
+            found.extend(set_messages(value))
+    return found
+
+
+@given(stream_responses())
+def test_known_fields_are_not_kept_raw(drawn: tuple[EventStream, Any]) -> None:
+    """A line that holds all of the message has no raw copy of it."""
+    stream, response = drawn
+    timestamp = response.metadata.timestamp
+    out_of_range = response.metadata.HasField("timestamp") and (
+        rfc3339(timestamp.seconds, timestamp.nanos) is None
+    )
+
+    line = json.loads(read(stream, response).line)
+
+    assert ("raw" in line) == out_of_range
+
+
+# --- What can't become a line ---
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        pytest.param(b"\xff\xfe<html>", "does not parse", id="no protobuf"),
+        pytest.param(b"\x12\x05\x0a", "does not parse", id="cut short"),
+        pytest.param(
+            length_delimited(2, length_delimited(4, length_delimited(1, b"\xc3\x28"))),
+            "does not parse",
+            id="no UTF-8",
+        ),
+        pytest.param(b"", "holds no event", id="empty"),
+        pytest.param(length_delimited(1, b"\x20\x01"), "holds no event", id="metadata alone"),
+    ],
+)
+def test_unreadable(message: bytes, reason: str) -> None:
+    """What doesn't parse or holds no event is told by a constant, without its content."""
+    with pytest.raises(UnreadableDelivery) as caught:
+        read(STREAMS["handset_change"], message)
+
+    assert caught.value.reason == reason
+    assert str(caught.value) == f"a delivery can't be archived as a line: {reason}"
+
+
+@given(streams, st.binary(max_size=60))
+def test_any_bytes_are_read_or_unreadable(stream: EventStream, message: bytes) -> None:
+    """Whatever comes ends as a line or as an unreadable delivery, never as another error."""
+    try:
+        delivery = read(stream, message)
+    except UnreadableDelivery:
+        return
+    json.loads(delivery.line)
+
+
+@given(stream_responses(), st.data())
+def test_damaged_messages_are_read_or_unreadable(
+    drawn: tuple[EventStream, Message], data: st.DataObject
+) -> None:
+    """A message with a damaged byte ends as a line or as an unreadable delivery."""
+    stream, response = drawn
+    damaged = bytearray(response.SerializeToString())
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        delivery = read(stream, bytes(damaged))
+    except UnreadableDelivery:
+        return
+    json.loads(delivery.line)
+
+
+# --- Times ---
+
+
+@given(timestamps_in_range)
+def test_rfc3339_equals_protobufs_own(timestamp: tuple[int, int]) -> None:
+    """Times are written as protobuf's JSON mapping writes them."""
+    seconds, nanos = timestamp
+
+    assert rfc3339(seconds, nanos) == Timestamp(seconds=seconds, nanos=nanos).ToJsonString()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "expected"),
+    [
+        (FIRST, 0, "0001-01-01T00:00:00Z"),
+        (LAST, 999_999_999, "9999-12-31T23:59:59.999999999Z"),
+        (0, 0, "1970-01-01T00:00:00Z"),
+        (-1, 1, "1969-12-31T23:59:59.000000001Z"),
+        (0, 100_000_000, "1970-01-01T00:00:00.100Z"),
+        (0, 1_000, "1970-01-01T00:00:00.000001Z"),
+        (0, 1_500, "1970-01-01T00:00:00.000001500Z"),
+        (FIRST - 1, 999_999_999, None),
+        (LAST + 1, 0, None),
+        (0, -1, None),
+        (0, 1_000_000_000, None),
+    ],
+)
+def test_rfc3339(seconds: int, nanos: int, expected: str | None) -> None:
+    """As many digits as the value needs, in threes; nothing for what is out of range."""
+    assert rfc3339(seconds, nanos) == expected
+
+
+@pytest.mark.parametrize(
+    ("event_time", "received_at", "day", "age"),
+    [
+        pytest.param(
+            "2026-02-28T23:59:59.999999999Z", RECEIVED_AT, "2026-02-28", 43201.123456, id="event"
+        ),
+        pytest.param(None, RECEIVED_AT, "2026-03-01", 0.0, id="no time: the arrival's"),
+        pytest.param(
+            "2026-03-01T12:00:01Z", RECEIVED_AT, "2026-03-01", -0.876544, id="ahead of us"
+        ),
+        pytest.param(
+            "0001-01-01T00:00:00Z", datetime(1, 1, 2, tzinfo=UTC), "0001-01-01", 86400.0, id="first"
+        ),
+    ],
+)
+def test_day_and_age(event_time: str | None, received_at: datetime, day: str, age: float) -> None:
+    """An event's day is that of its time; its age is counted to the second, on arrival."""
+    delivery = line_delivery(event_time=event_time, received_at=received_at)
+
+    assert delivery.day == day
+    assert delivery.age_seconds == pytest.approx(age)
+
+
+@given(timestamps_in_range)
+def test_day_is_that_of_the_time(timestamp: tuple[int, int]) -> None:
+    """The day is the UTC day of the event for any time, leap years included."""
+    seconds, nanos = timestamp
+    happened = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+    delivery = line_delivery(event_time=rfc3339(seconds, nanos))
+
+    assert delivery.day == happened.date().isoformat()
+    assert delivery.age_seconds == pytest.approx((RECEIVED_AT - happened).total_seconds())

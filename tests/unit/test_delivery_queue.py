@@ -1,0 +1,376 @@
+"""The event server's queues, by example and by property: what the other tests rest on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.local.event_server import Answer, Event, Requeue, ServerRules
+from tests.local.event_server.delivery_queue import AckOutcome, DeliveryQueue, EventLog
+from tests.local.event_server.rules import StartPosition, StreamTerms
+
+if TYPE_CHECKING:
+    from tests.local.event_server.delivery_queue import Delivery
+
+_EVENT: Final = Event("handset_change", b"", b"")
+_ACK_TIMEOUT: Final = 30.0
+_TERMS: Final = StreamTerms("", _ACK_TIMEOUT, 2, StartPosition())
+_NO_ACKS: Final = replace(_TERMS, ack_timeout=None)
+_HISTORY: Final = timedelta(minutes=30).total_seconds()
+
+
+class _Queue:
+    """A log and one queue on it, with a clock that stands still until it is moved."""
+
+    def __init__(
+        self,
+        rules: ServerRules | None = None,
+        start: StartPosition | None = None,
+        *,
+        events: int = 0,
+    ) -> None:
+        self.now = 1_000_000.0
+        self.rules = rules or ServerRules()
+        self.log = EventLog(self.rules, lambda: self.now)
+        self.publish(events)
+        self.queue = self.another(start or StartPosition("oldest_possible"))
+
+    def another(self, start: StartPosition) -> DeliveryQueue:
+        return DeliveryQueue(self.log, self.rules, lambda: self.now, start)
+
+    def publish(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.log.append(len(self.log) + 1, _EVENT)
+
+    def take(self, stream_id: int = 1) -> Delivery:
+        delivery = self.queue.take(stream_id)
+        assert delivery is not None
+        return delivery
+
+    def take_all(self, stream_id: int = 1) -> list[int]:
+        """Take and ack all that there is, and give the numbers."""
+        numbers = []
+        while (delivery := self.queue.take(stream_id)) is not None:
+            numbers.append(delivery.published.number)
+            if delivery.ack_info is not None:
+                self.ack(delivery)
+        return numbers
+
+    def ack(self, delivery: Delivery) -> AckOutcome:
+        assert delivery.ack_info is not None
+        return self.queue.ack(delivery.ack_info)
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (StartPosition("new"), []),
+        (StartPosition("oldest_possible"), [1, 2, 3]),
+        (StartPosition("id", 2), [2, 3]),
+        (StartPosition("id", 9), []),
+        (StartPosition("timestamp", 1_000_001.0), [2, 3]),
+        (StartPosition("timestamp", 0.0), [1, 2, 3]),
+    ],
+)
+def test_start_position(start: StartPosition, expected: list[int]) -> None:
+    """A new queue begins where it is told to, among the events that were there before it."""
+    queue = _Queue()
+    for _ in range(3):
+        queue.publish()
+        queue.now += 1
+    queue.queue = queue.another(start)
+    queue.queue.join(1, _TERMS)
+    assert queue.take_all() == expected
+    queue.publish()
+    assert queue.take_all() == [4]
+
+
+def test_history_ends() -> None:
+    """What is older than the history is delivered no more, neither first nor again."""
+    queue = _Queue(ServerRules(ack_timeout_max=timedelta(hours=1)), events=2)
+    queue.queue.join(1, replace(_TERMS, ack_timeout=_HISTORY))
+    queue.take()
+    queue.now += _HISTORY + 1
+    queue.publish()
+    assert queue.take_all() == [3]
+
+
+def test_max_in_flight_is_held_until_an_ack_makes_room() -> None:
+    """A stream has no more out than it asked for; its neighbour has room of its own."""
+    queue = _Queue(events=4)
+    queue.queue.join(1, _TERMS)
+    queue.queue.join(2, _TERMS)
+    first = queue.take()
+    queue.take()
+    assert queue.queue.take(1) is None
+    assert queue.take(2).published.number == 3
+    assert queue.ack(first) is AckOutcome.SETTLED
+    assert queue.take().published.number == 4
+
+
+def test_overdue_event_comes_again_with_another_handle_and_the_flag() -> None:
+    """The ack time-out makes room, and the event comes to whichever stream asks next."""
+    queue = _Queue(events=1)
+    queue.queue.join(1, _TERMS)
+    queue.queue.join(2, _TERMS)
+    first = queue.take()
+    queue.now += _ACK_TIMEOUT - 0.001
+    assert queue.queue.take(2) is None
+    queue.now += 0.001
+    second = queue.take(2)
+    assert (first.is_redelivered, second.is_redelivered) == (False, True)
+    assert first.published is second.published
+    assert first.ack_info != second.ack_info
+    assert (queue.queue.in_flight(1), queue.queue.in_flight(2)) == (0, 1)
+
+
+def test_event_that_needs_no_ack_never_comes_again() -> None:
+    """Without explicit acks there is no handle, no limit in flight and no redelivery."""
+    queue = _Queue(events=5)
+    queue.queue.join(1, _NO_ACKS)
+    deliveries = [queue.take() for _ in range(5)]
+    queue.now += 2 * _ACK_TIMEOUT
+    assert queue.queue.take(1) is None
+    assert {delivery.ack_info for delivery in deliveries} == {None}
+
+
+@pytest.mark.parametrize(
+    ("requeue", "seconds", "is_back"),
+    [
+        (Requeue.AT_ONCE, 0, True),
+        (Requeue.AFTER_ACK_TIMEOUT, 0, False),
+        (Requeue.AFTER_ACK_TIMEOUT, _ACK_TIMEOUT, True),
+    ],
+)
+def test_what_a_stream_had_out_goes_back(
+    requeue: Requeue, seconds: float, *, is_back: bool
+) -> None:
+    """When a stream ends, its unacked event is delivered again at once or after the time-out."""
+    queue = _Queue(ServerRules(requeue=requeue), events=1)
+    queue.queue.join(1, _TERMS)
+    queue.take()
+    queue.queue.leave(1)
+    queue.queue.join(2, _TERMS)
+    queue.now += seconds
+    delivery = queue.queue.take(2)
+    assert (delivery is not None and delivery.is_redelivered) == is_back
+
+
+def test_position_is_kept_for_a_while_after_the_last_stream() -> None:
+    """A queue expires when its position has been kept long enough, not while a stream is there."""
+    queue = _Queue()
+    queue.queue.join(1, _TERMS)
+    queue.now += 2 * _HISTORY
+    assert not queue.queue.is_expired
+    queue.queue.leave(1)
+    queue.now += queue.rules.position_kept.total_seconds() - 1
+    assert not queue.queue.is_expired
+    queue.now += 1
+    assert queue.queue.is_expired
+
+
+def test_ack_of_an_expired_queue_is_unknown() -> None:
+    """With the position go the handles."""
+    queue = _Queue(events=1)
+    queue.queue.join(1, _TERMS)
+    delivery = queue.take()
+    queue.queue.leave(1)
+    queue.now += queue.rules.position_kept.total_seconds()
+    assert queue.ack(delivery) is AckOutcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("rule_name", "accepted", "refused"),
+    [
+        ("repeated_acks", AckOutcome.REPEATED, AckOutcome.STALE),
+        ("stale_acks", AckOutcome.SETTLED, AckOutcome.STALE),
+        ("acks_after_end", AckOutcome.SETTLED, AckOutcome.ENDED),
+    ],
+)
+@pytest.mark.parametrize("answer", Answer)
+def test_open_questions_have_both_answers(
+    rule_name: str, accepted: AckOutcome, refused: AckOutcome, answer: Answer
+) -> None:
+    """Where the vendor does not say whether an ack counts, the server can be told either."""
+    rules = replace(
+        ServerRules(requeue=Requeue.AFTER_ACK_TIMEOUT),
+        **{rule_name: answer},  # type: ignore[arg-type]
+    )
+    queue = _Queue(rules, events=1)
+    queue.queue.join(1, _TERMS)
+    delivery = queue.take()
+    if rule_name == "repeated_acks":
+        queue.ack(delivery)
+    elif rule_name == "stale_acks":
+        queue.now += _ACK_TIMEOUT
+    else:
+        queue.queue.leave(1)
+    assert queue.ack(delivery) is (accepted if answer is Answer.ACCEPT else refused)
+
+
+def test_late_ack_takes_the_event_out_of_the_queue_again() -> None:
+    """An ack that is accepted after its time-out keeps the event from being delivered again."""
+    queue = _Queue(events=1)
+    queue.queue.join(1, _TERMS)
+    late = queue.take()
+    queue.now += _ACK_TIMEOUT
+    queue.queue.put_back_overdue()
+    assert queue.ack(late) is AckOutcome.SETTLED
+    assert queue.queue.take(1) is None
+
+
+def test_unknown_handle() -> None:
+    """A handle that the queue never gave acknowledges nothing."""
+    assert _Queue().queue.ack("made-up") is AckOutcome.UNKNOWN
+
+
+def test_faults_of_redelivery() -> None:
+    """A delivery can be made overdue at once, and a settled event be delivered again."""
+    queue = _Queue(events=1)
+    queue.queue.join(1, _TERMS)
+    first = queue.take()
+    queue.queue.time_out(first)
+    second = queue.take()
+    assert second.is_redelivered
+    assert queue.ack(second) is AckOutcome.SETTLED
+    assert second.ack_info is not None
+    queue.queue.forget_ack(second.ack_info)
+    third = queue.take()
+    assert third.published.number == first.published.number
+    assert queue.ack(third) is AckOutcome.SETTLED
+
+
+def test_more_in_flight_than_asked_for() -> None:
+    """The limit can be broken by a factor, and no further."""
+    queue = _Queue(events=9)
+    queue.queue.join(1, _TERMS)
+    taken = [queue.queue.take(1, in_flight_factor=2) for _ in range(5)]
+    assert [delivery is None for delivery in taken] == [False] * 4 + [True]
+
+
+def test_until_deadline() -> None:
+    """A waiting stream learns when the next time-out strikes; an acked delivery has none."""
+    queue = _Queue(events=2)
+    queue.queue.join(1, _TERMS)
+    assert queue.queue.until_deadline() is None
+    first = queue.take()
+    queue.now += 10
+    second = queue.take()
+    assert queue.queue.until_deadline() == pytest.approx(_ACK_TIMEOUT - 10)
+    queue.ack(first)
+    assert queue.queue.until_deadline() == pytest.approx(_ACK_TIMEOUT)
+    queue.ack(second)
+    assert queue.queue.until_deadline() is None
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Streams come, take, ack, let time-outs strike and go, in any order.
+
+    Neither the history nor the queue's position ends meanwhile, so that nothing may be lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams: set[int] = set()
+        self.deliveries: list[Delivery] = []
+        self.acked: set[int] = set()
+        self.limits: dict[int, int] = {}
+        self.next_stream = 1
+
+    @initialize(requeue=st.sampled_from(Requeue), stale=st.sampled_from(Answer))
+    def begin(self, requeue: Requeue, stale: Answer) -> None:
+        """Start with an empty log under some of the rules."""
+        self.fixture = _Queue(
+            ServerRules(
+                requeue=requeue,
+                stale_acks=stale,
+                history=timedelta(days=365),
+                position_kept=timedelta(days=365),
+            )
+        )
+        self.queue = self.fixture.queue
+
+    @rule(count=st.integers(1, 5))
+    def publish(self, count: int) -> None:
+        """Publish events."""
+        self.fixture.publish(count)
+
+    @rule(max_in_flight=st.integers(1, 4))
+    def join(self, max_in_flight: int) -> None:
+        """Open a stream."""
+        self.queue.join(self.next_stream, replace(_TERMS, max_in_flight=max_in_flight))
+        self.streams.add(self.next_stream)
+        self.limits[self.next_stream] = max_in_flight
+        self.next_stream += 1
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        """End a stream."""
+        stream_id = data.draw(st.sampled_from(sorted(self.streams)))
+        self.queue.leave(stream_id)
+        self.streams.discard(stream_id)
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data())
+    def take(self, data: st.DataObject) -> None:
+        """Take one delivery: never of an acked event, never beyond the limit."""
+        stream_id = data.draw(st.sampled_from(sorted(self.streams)))
+        delivery = self.queue.take(stream_id)
+        if delivery is None:
+            return
+        earlier = [each for each in self.deliveries if each.published is delivery.published]
+        assert delivery.published.number not in self.acked
+        assert delivery.is_redelivered == bool(earlier)
+        assert delivery.ack_info not in {each.ack_info for each in self.deliveries}
+        assert not any(each.is_out for each in earlier)
+        self.deliveries.append(delivery)
+
+    @precondition(lambda self: self.deliveries)
+    @rule(data=st.data())
+    def ack(self, data: st.DataObject) -> None:
+        """Ack any delivery there ever was: late, again, or of a stream that has ended."""
+        delivery = data.draw(st.sampled_from(self.deliveries))
+        was_latest = delivery.is_out
+        outcome = self.fixture.ack(delivery)
+        if was_latest and delivery.deadline > self.fixture.now:
+            assert outcome is AckOutcome.SETTLED
+        if outcome is AckOutcome.SETTLED:
+            assert delivery.published.number not in self.acked
+        if outcome.is_success:
+            self.acked.add(delivery.published.number)
+
+    @rule(seconds=st.sampled_from([1.0, _ACK_TIMEOUT / 2, _ACK_TIMEOUT]))
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.fixture.now += seconds
+
+    @invariant()
+    def limits_are_held(self) -> None:
+        """No stream has more out than it asked for."""
+        for stream_id in self.streams:
+            out = [each for each in self.deliveries if each.stream_id == stream_id and each.is_out]
+            assert len(out) == self.queue.in_flight(stream_id) <= self.limits[stream_id]
+
+    def teardown(self) -> None:
+        """Every event that was not acked is still to be had: none is lost."""
+        self.fixture.now += _ACK_TIMEOUT
+        self.queue.join(0, _TERMS)
+        rest = self.fixture.take_all(0)
+        assert sorted(rest) == sorted(set(range(1, len(self.fixture.log) + 1)) - self.acked)
+
+
+TestQueueMachine = QueueMachine.TestCase
+TestQueueMachine.settings = settings(max_examples=60, stateful_step_count=40)

@@ -1,0 +1,204 @@
+"""Drains of any schedule: arrivals, breaks, rejections, answers, limits. See ``DrainBench`` too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import accumulate, count
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from eventdrain.commit import LeftReason
+from eventdrain.errors import StreamEnded, StreamRefused, Unauthenticated
+from eventdrain.window import EndReason
+from tests.deliveries import message, unreadable_message
+from tests.fakes import (
+    END_RUN,
+    FOR_EVER,
+    LEAVE_EVENT,
+    RENEW_TOKEN,
+    TRY_AGAIN,
+    Arrival,
+    FakeAuthorization,
+    FakeEventSource,
+    FakeSink,
+    Script,
+)
+from tests.unit.drain_bench import DrainBench
+from tests.virtual_time import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from eventdrain.delivery import Delivery
+    from tests.fakes import Answer
+
+_BAD_ENDS: Final = (
+    StreamEnded("made up"),
+    StreamEnded("made up"),
+    Unauthenticated("made up"),
+    StreamRefused("made up"),
+)
+_passing_ends: Final = st.just(StreamEnded("made up"))
+_any_end: Final = st.sampled_from(_BAD_ENDS)
+_pauses: Final = st.sampled_from([0.0, 0.0, 0.05, 0.25, 1.0, 4.0, 6.0])
+
+
+class Numbers:
+    """Numbers the messages of a schedule: most are events of their own, some come again."""
+
+    def __init__(self) -> None:
+        self._next: Iterator[int] = count()
+        self._deliveries: Counter[int] = Counter()
+
+    def message(self, kind: str) -> bytes:
+        """Build a message of a kind."""
+        if kind == "unreadable":
+            return unreadable_message(next(self._next))
+        if kind == "again" and self._deliveries:
+            index = max(self._deliveries)
+        else:
+            index = next(self._next)
+        delivery = self._deliveries[index]
+        self._deliveries[index] += 1
+        if kind == "no handle":
+            return message(index, ack_info="")
+        return message(index, delivery=delivery, redelivered=delivery > 0)
+
+
+@st.composite
+def scripts(
+    draw: st.DrawFn, ends: st.SearchStrategy[StreamEnded], kinds: Sequence[str]
+) -> list[Script]:
+    """Draw what happens on some connections."""
+    numbers = Numbers()
+    drawn = []
+    for _ in range(draw(st.integers(0, 4), label="connections")):
+        sizes = draw(st.lists(st.integers(1, 40), max_size=4))
+        pauses = accumulate(draw(_pauses) for _ in sizes)
+        arrivals = [
+            Arrival(at, [numbers.message(draw(st.sampled_from(kinds))) for _ in range(size)])
+            for at, size in zip(pauses, sizes, strict=True)
+        ]
+        last = arrivals[-1].at if arrivals else 0.0
+        script = Script(
+            arrivals,
+            ends_at=last + draw(_pauses),
+            error=draw(ends),
+            opening_seconds=draw(st.sampled_from([0.0, 0.1, 7.0])),
+        )
+        if draw(st.integers(0, 4)) == 0:
+            script = Script(refused_with=script.error, opening_seconds=script.opening_seconds)
+        drawn.append(script)
+    return drawn
+
+
+def tempered(draw: st.DrawFn, answers: Sequence[Answer], seconds: Sequence[float]) -> FakeSink:
+    """Draw a sink that answers in these ways, in an order of its own."""
+    given = draw(st.lists(st.sampled_from(answers), min_size=1, max_size=12))
+    takes = draw(st.lists(st.sampled_from(seconds), min_size=1, max_size=5))
+    asked = count()
+    return FakeSink(
+        lambda _delivery, _attempt: given[next(asked) % len(given)],
+        seconds=lambda call: takes[call % len(takes)],
+        keeps_refused=draw(st.booleans()),
+    )
+
+
+@st.composite
+def benches(draw: st.DrawFn) -> DrainBench:
+    """Draw a drain in which anything may happen."""
+    calm: list[Answer] = [None] * 6
+    temper = draw(st.sampled_from(["calm", "rough", "hopeless"]), label="temper")
+    answers = {
+        "calm": calm,
+        "rough": [*calm, TRY_AGAIN, TRY_AGAIN, LEAVE_EVENT],
+        "hopeless": [*calm, TRY_AGAIN, LEAVE_EVENT, END_RUN],
+    }[temper]
+    seconds = {
+        "calm": [0.0, 0.05],
+        "rough": [0.0, 0.05, 0.5, 7.0],
+        "hopeless": [0.05, 7.0, FOR_EVER],
+    }[temper]
+    acks = draw(st.lists(st.sampled_from([*answers, RENEW_TOKEN]), min_size=1, max_size=12))
+    asked = count()
+    max_in_flight = draw(st.sampled_from([1, 2, 3, 20, 50]))
+    kinds = ["event"] * 6 + ["again", "unreadable", "no handle"]
+    return DrainBench(
+        FakeEventSource(
+            *draw(scripts(_any_end, kinds)), most_at_once=draw(st.sampled_from([1, 7, 100]))
+        ),
+        archive=tempered(draw, answers, seconds),
+        outbox=tempered(draw, answers, seconds),
+        acks=lambda _delivery, _attempt, _token: acks[next(asked) % len(acks)],
+        ack_seconds=draw(st.sampled_from([0.0, 0.03, 2.0])),
+        authorization=FakeAuthorization(renewed=draw(st.sampled_from(["token-2", None]))),
+        limit=draw(st.sampled_from([1, 7, 30, 10_000])),
+        max_in_flight=max_in_flight,
+        inbox_size=draw(st.sampled_from([1, max_in_flight])),
+        seconds_in_thread=draw(st.sampled_from([0.0, 0.5])),
+    )
+
+
+@settings(max_examples=250)
+@given(benches())
+def test_whatever_happens(bench: DrainBench) -> None:
+    """Whatever happens, the counts reconcile, the limit holds and nothing is acked too early."""
+    report = bench.drain()
+
+    event(f"ended by {report.end_reason.value}")
+    # What is not acked is left for a reason that something gave.
+    assert report.left[LeftReason.UNREADABLE] <= bench.reader.taken
+    # The token is renewed once at the most, whoever met the rejection.
+    assert bench.authorization.renewals <= 1
+    # No connection is opened in haste.
+    for left, connected in zip(bench.source.left_at, bench.source.connected_at[1:], strict=False):
+        assert connected - left >= 0.5
+
+
+@st.composite
+def passing_troubles(draw: st.DrawFn) -> DrainBench:
+    """Draw a drain whose troubles all pass: breaks, and answers that are tried again."""
+
+    def passing(until: float) -> FakeSink:
+        # What a sink refuses before then it may have kept all the same.
+        return FakeSink(
+            lambda _delivery, attempt: TRY_AGAIN if attempt == 0 or now() < until else None,
+            keeps_refused=keeps_refused,
+        )
+
+    keeps_refused = draw(st.booleans())
+    max_in_flight = draw(st.sampled_from([1, 2, 20, 50]))
+    ack_troubles = draw(st.integers(0, 4))
+
+    def ack(_delivery: Delivery, attempt: int, _token: str | None) -> Answer:
+        return TRY_AGAIN if attempt < ack_troubles else None
+
+    return DrainBench(
+        FakeEventSource(
+            *draw(scripts(_passing_ends, ["event", "event", "event", "again"])),
+            most_at_once=draw(st.sampled_from([1, 7, 100])),
+        ),
+        archive=passing(draw(st.sampled_from([0.0, 3.0, 20.0]))),
+        outbox=passing(draw(st.sampled_from([0.0, 3.0, 20.0]))),
+        acks=ack,
+        max_in_flight=max_in_flight,
+        inbox_size=max_in_flight,
+        read_until=3600.0,
+        commit_until=3615.0,
+        idle=60.0,  # longer than any wait before an opening
+    )
+
+
+@given(passing_troubles())
+def test_troubles_that_pass_lose_nothing(bench: DrainBench) -> None:
+    """With breaks and outages that pass, everything that came is in both sinks and acked."""
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert not bench.source.unreceived
+    assert not report.left.total()
+    assert report.acked == report.committed == report.received == bench.source.handed_over
+    assert bench.archive.held.keys() == bench.outbox.held.keys()
+    assert sum(map(len, bench.archive.calls)) >= len(bench.archive.held)
