@@ -235,6 +235,10 @@ class Script:
     opening_seconds: float = 0.0
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class FakeEventSource:
     """A ``ports.EventSource``: each connection follows a script, those after the last are quiet.
 
@@ -249,6 +253,7 @@ class FakeEventSource:
         left_at: When each was left.
         tokens: The token of each.
         handed_over: How many messages were received.
+        on_hand_over: Called whenever that has grown.
     """
 
     def __init__(self, *scripts: Script, most_at_once: int = 1_000_000) -> None:
@@ -259,6 +264,7 @@ class FakeEventSource:
         self.left_at: list[float] = []
         self.tokens: list[str | None] = []
         self.handed_over = 0
+        self.on_hand_over: Callable[[], None] = _nothing
 
     @asynccontextmanager
     async def connect(self, token: str | None) -> AsyncIterator[FakeConnection]:
@@ -302,6 +308,7 @@ class FakeConnection:
             if unreceived:
                 count = min(len(unreceived), self._source.most_at_once)
                 self._source.handed_over += count
+                self._source.on_hand_over()
                 return [unreceived.popleft() for _ in range(count)]
             if self._script.ends_at is not None and self._script.ends_at <= age:
                 raise self._script.error

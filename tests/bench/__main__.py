@@ -34,7 +34,7 @@ _CHART: Final = PROJECT_FOLDER / "docs" / "speed.png"
     help="Where to draw CPU time per event; docs/speed.png if not given, nowhere with --quick.",
 )
 def main(parts: tuple[str, ...], json_path: Path, chart_path: Path | None, *, quick: bool) -> None:
-    r"""Measure a drain: all of it, or the PARTS named.
+    """Measure a drain: all of it, or the PARTS named.
 
     \b
     cpu      CPU time per event, beside a bare loop's and the vendor's outline's
@@ -43,7 +43,7 @@ def main(parts: tuple[str, ...], json_path: Path, chart_path: Path | None, *, qu
     start    the handler's imports and set-up
 
     Ends with 1 if a target is missed, unless --quick: so few events say nothing about targets.
-    """
+    """  # noqa: D301 - to click, \b is a character: it keeps the lines below it apart
     console = Console()
     bench = Bench(
         QUICK if quick else FULL, lambda text: console.print(text, style="dim", soft_wrap=True)

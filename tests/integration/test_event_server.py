@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
 
     from tests.local.event_server import LedgerSnapshot
 
+_PROJECT_FOLDER: Final = Path(__file__).parents[2]
 _TIMEOUT_SECONDS: Final = 30
 _LIFETIME: Final = timedelta(minutes=5)
 _FAST: Final = ServerRules(clock_speed=100)
@@ -267,9 +273,11 @@ def test_default_in_flight_limit() -> None:
     """A stream that asks for no limit has 50."""
     with EventServer() as server, _client(server) as client:
         server.publish_made_up("handset_change", 60)
-        client.stream(**_oldest()).take(50)
+        stream = client.stream(**_oldest())
+        client.ack_all(stream.take(50)[:1])
+        stream.take(1)
         (record,) = server.ledger().streams.values()
-        assert (record.sent, record.max_in_flight_seen) == (50, 50)
+        assert (record.sent, record.max_in_flight_seen) == (51, 50)
 
 
 def test_overdue_event_is_redelivered_with_the_flag_and_another_handle() -> None:
@@ -687,3 +695,64 @@ def _ignore_refusal(client: _Client) -> None:
         client.ack("made-up")
     except grpc.RpcError:
         return
+
+
+# --- By itself: ``python -m tests.local.event_server``. ---
+
+
+@contextmanager
+def _process(*options: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the server as a person would, in a process of its own on a free port."""
+    command = [sys.executable, "-m", "tests.local.event_server", "--port", "0", *options]
+    with subprocess.Popen(
+        command, cwd=_PROJECT_FOLDER, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _printed(process: subprocess.Popen[str], pattern: str) -> str:
+    """Read what the process prints until a line matches, and give the match's only group."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if match := re.search(pattern, line):
+            return match[1]
+    raise AssertionError(f"it ended with {process.wait()} before it printed {pattern}")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_server_by_itself(end: signal.Signals) -> None:
+    """It prints where it listens and a token, serves, and ends cleanly with its totals."""
+    with _process("--auth", "production", "--events", "3", "--rate", "50") as process:
+        target = _printed(process, r"listens on (\S+),")
+        token = _printed(process, r"TOKEN=(\S+)")
+        with grpc.insecure_channel(target) as channel:
+            client = _Client(channel, token)
+            assert client.ack_all(client.stream(**_oldest()).take(5)) == {_SUCCESS}
+        process.send_signal(end)
+        totals = _printed(process, r"^Ended: (.*)")
+        assert "acked 5," in totals
+        assert process.wait(_TIMEOUT_SECONDS) == 0
+
+
+def test_server_by_itself_with_faults() -> None:
+    """Acks are refused and streams broken as its options say."""
+    with _process("--refuse-acks", "1", "--break-streams-after", "2") as process:
+        with grpc.insecure_channel(_printed(process, r"listens on (\S+),")) as channel:
+            client = _Client(channel, None)
+            stream = client.stream(**_oldest())
+            assert client.ack_all(stream.take(2)) == {AckStatus.STATUS_CODE_FAILURE}
+            assert stream.ending() is grpc.StatusCode.UNAVAILABLE
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_TIMEOUT_SECONDS) == 0
+
+
+def test_printed_grpcurl_lines_name_what_exists() -> None:
+    """The example names a file, a service and a method that are there."""
+    with _process("--stream", "consent_change") as process:
+        proto = _printed(process, r"grpcurl .* -proto (\S+) -d .* \S+/StreamConsentChangeEvents$")
+        assert (_PROJECT_FOLDER / "protos" / proto).is_file()
+        service = _printed(process, r"grpcurl .* (\S+)/AckConsentChangeEvent$")
+        assert service == EVENT_TYPES["consent_change"].service

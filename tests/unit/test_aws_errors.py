@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError, ClientError
+
+from eventdrain.adapters.aws_errors import code_of, may_pass, refusal
+from eventdrain.ports import Verdict
+
+ACTION: Final = "s3:PutObject to the bucket made-up"
+CURE: Final = "check the made-up"
+SENT: Final = "made-up-content"
+URL: Final = {"endpoint_url": "https://made-up.example", "error": "made up"}
+
+
+def answer(code: str, status: int) -> ClientError:
+    """Make the error of a service's answer, which quotes what was sent."""
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": f"can't take {SENT}"},
+            "ResponseMetadata": {"HTTPStatusCode": status},  # type: ignore[typeddict-item] # all that counts
+        },
+        "PutObject",
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("InternalError", 500),
+        ("ServiceUnavailable", 503),
+        ("503", 503),
+        ("TooManyRequests", 429),
+        ("SlowDown", 400),
+        ("ConditionalRequestConflict", 409),
+        ("OperationAborted", 409),
+        ("RequestTimeout", 400),
+        ("RequestThrottled", 403),
+        ("ThrottlingException", 400),
+        ("KMS.ThrottlingException", 400),
+        ("OverLimit", 403),
+    ],
+)
+def test_answer_that_may_pass(code: str, status: int) -> None:
+    """A service that is busy or broken is tried again."""
+    refused = refusal(answer(code, status), action=ACTION, cure=CURE)
+
+    assert refused.verdict is Verdict.TRY_AGAIN
+    assert refused.code == code
+    assert refused.message == f"{ACTION} failed with {code}"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("AccessDenied", 403),
+        ("NoSuchBucket", 404),
+        ("AWS.SimpleQueueService.NonExistentQueue", 400),
+        ("ExpiredToken", 400),
+        ("KMS.DisabledException", 400),
+        ("InvalidRequest", 400),
+        ("PermanentRedirect", 301),
+        ("MadeUp", 418),
+    ],
+)
+def test_answer_that_ends_the_run(code: str, status: int) -> None:
+    """What an operator must mend ends the run, and is told with the cure."""
+    refused = refusal(answer(code, status), action=ACTION, cure=CURE)
+
+    assert refused.verdict is Verdict.END_RUN
+    assert refused.message == f"{ACTION} failed with {code}: {CURE}"
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_service_is_not_quoted(status: int) -> None:
+    """The service's own text, which may quote what was sent, is not repeated."""
+    assert SENT not in repr(refusal(answer("MadeUp", status), action=ACTION, cure=CURE))
+
+
+_not_mapped: Final = pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="botocore's ConnectionError is no HTTPClientError, so not reaching AWS ends the run",
+)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(exceptions.EndpointConnectionError(**URL), marks=_not_mapped),
+        pytest.param(exceptions.ConnectTimeoutError(**URL), marks=_not_mapped),
+        pytest.param(exceptions.ProxyConnectionError(proxy_url="x", **URL), marks=_not_mapped),
+        pytest.param(exceptions.SSLError(**URL), marks=_not_mapped),
+        exceptions.ConnectionClosedError(**URL),
+        exceptions.ReadTimeoutError(**URL),
+        exceptions.HTTPClientError(**URL),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_connection_that_fails(error: BotoCoreError) -> None:
+    """A service that can't be reached is tried again, as one that answers that it is busy."""
+    refused = refusal(error, action=ACTION, cure=CURE)
+
+    assert may_pass(error)
+    assert refused.verdict is Verdict.TRY_AGAIN
+    assert refused.code == code_of(error) == type(error).__name__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.NoCredentialsError(),
+        exceptions.NoRegionError(),
+        exceptions.ParamValidationError(report=SENT),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_error_of_our_side(error: BotoCoreError) -> None:
+    """What is missing on our side ends the run, and is told by its name alone."""
+    refused = refusal(error, action=ACTION, cure=CURE)
+
+    assert refused.verdict is Verdict.END_RUN
+    assert refused.code == type(error).__name__
+    assert SENT not in repr(refused)
+
+
+def test_answer_without_a_code() -> None:
+    """An answer that names no code is told as such."""
+    error = ClientError(
+        {"Error": {}, "ResponseMetadata": {"HTTPStatusCode": 502}},  # type: ignore[typeddict-item] # all that counts
+        "PutObject",
+    )
+
+    assert refusal(error, action=ACTION, cure=CURE).code == "Unknown"

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from eventdrain.adapters.grpc_channel import OPTIONS, call_metadata, stream_error, target
+from eventdrain.errors import StreamEnded, StreamError, StreamRefused, Unauthenticated
+from eventdrain.settings import Endpoint
+
+MEANINGS: dict[grpc.StatusCode, type[StreamError]] = {
+    grpc.StatusCode.OK: StreamRefused,  # never: a stream that ends well raises nothing
+    grpc.StatusCode.CANCELLED: StreamEnded,
+    grpc.StatusCode.UNKNOWN: StreamEnded,
+    grpc.StatusCode.INVALID_ARGUMENT: StreamRefused,
+    grpc.StatusCode.DEADLINE_EXCEEDED: StreamEnded,
+    grpc.StatusCode.NOT_FOUND: StreamRefused,
+    grpc.StatusCode.ALREADY_EXISTS: StreamRefused,
+    grpc.StatusCode.PERMISSION_DENIED: StreamRefused,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: StreamEnded,
+    grpc.StatusCode.FAILED_PRECONDITION: StreamRefused,
+    grpc.StatusCode.ABORTED: StreamEnded,
+    grpc.StatusCode.UNIMPLEMENTED: StreamRefused,
+    grpc.StatusCode.INTERNAL: StreamEnded,
+    grpc.StatusCode.UNAVAILABLE: StreamEnded,
+    grpc.StatusCode.DATA_LOSS: StreamRefused,
+    grpc.StatusCode.OUT_OF_RANGE: StreamRefused,
+}
+
+
+@pytest.mark.parametrize("code", grpc.StatusCode, ids=lambda code: code.name)
+def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
+    """Each status ends the stream for now, for the token, or for good; and is named."""
+    error = stream_error(code, scope="made.up:read", is_ours=None)
+
+    assert type(error) is MEANINGS[code]
+    assert code.name in str(error) or isinstance(error, Unauthenticated)
+
+
+@pytest.mark.parametrize(
+    ("scope", "need"),
+    [("made.up:read", "the scope made.up:read"), ("", "access to this stream")],
+)
+def test_missing_right_is_named(scope: str, need: str) -> None:
+    """Who is not allowed to read a stream is told what to ask for."""
+    error = stream_error(grpc.StatusCode.PERMISSION_DENIED, scope=scope, is_ours=None)
+
+    assert need in str(error)
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED])
+def test_own_words_are_told(code: grpc.StatusCode) -> None:
+    """What our own side says of an error is told, for it may be all there is to go by."""
+    assert "made up" in str(stream_error(code, scope="", is_ours="made up"))
+    assert "None" not in str(stream_error(code, scope="", is_ours=None))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://api.example", "api.example:443"),
+        ("http://127.0.0.1:1", "127.0.0.1:1"),
+        ("http://[::1]:2", "[::1]:2"),
+    ],
+)
+def test_target(url: str, expected: str) -> None:
+    """Host and port as gRPC writes them."""
+    assert target(Endpoint.parse(url)) == expected
+
+
+def test_metadata() -> None:
+    """A token goes with every call; without one there is no authorization at all."""
+    assert call_metadata("made-up") == (("authorization", "Bearer made-up"),)
+    assert call_metadata(None) == ()
+
+
+def test_keep_alive_is_what_the_vendor_asks_for() -> None:
+    """A ping a minute, ten seconds for its answer, also without calls."""
+    options = dict(OPTIONS)
+
+    assert options["grpc.keepalive_time_ms"] == 60_000
+    assert options["grpc.keepalive_timeout_ms"] == options["grpc.http2.ping_timeout_ms"] == 10_000
+    assert options["grpc.keepalive_permit_without_calls"] == 1

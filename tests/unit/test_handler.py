@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from eventdrain.commit import LeftReason
+from eventdrain.errors import ConfigurationError
+from eventdrain.report import Report
+from eventdrain.window import EndReason
+from tests.unit.written_template import function_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+    from eventdrain.settings import Settings
+
+APP: Final = Path(__file__).parents[2] / "functions" / "drain_events" / "app.py"
+POWERTOOLS: Final = {
+    name: value for name, value in function_variables().items() if name.startswith("POWERTOOLS_")
+} | {"POWERTOOLS_LOG_LEVEL": "INFO"}
+SETTINGS: Final = {
+    "ARCHIVE_BUCKET": "made-up-bucket",
+    "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+    "EVENT_TYPE": "country_change",
+}
+CONTEXT: Final = SimpleNamespace(
+    function_name="drain-events",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:made-up",
+    aws_request_id="made-up-request",
+    get_remaining_time_in_millis=lambda: 90_000,
+)
+UNITS: Final = {
+    "Received": "Count",
+    "Redelivered": "Count",
+    "Committed": "Count",
+    "Acked": "Count",
+    "Left": "Count",
+    "ArchiveFailed": "Count",
+    "OutboxFailed": "Count",
+    "AckFailed": "Count",
+    "Unreadable": "Count",
+    "RunTime": "Seconds",
+    "OldestEventAge": "Seconds",
+}
+
+
+def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:  # noqa: ANN401
+    """Make the report of a drain."""
+    told: dict[str, Any] = {
+        "received": 20,
+        "redelivered": 3,
+        "committed": 15,
+        "acked": 14,
+        "left": Counter(
+            {
+                LeftReason.ACK: 1,
+                LeftReason.ARCHIVE: 2,
+                LeftReason.OUTBOX: 1,
+                LeftReason.UNREADABLE: 2,
+            }
+        ),
+        "archive_refused": 2,
+        "outbox_refused": 3,
+        "oldest_event_age_seconds": 12.5,
+        "run_seconds": 4.25,
+    }
+    return Report("country_change", end_reason=end_reason, **(told | values))
+
+
+@pytest.fixture
+def app(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[ModuleType]:
+    """Load the handler's module as Lambda does, once for each test: it logs to this one's stdout."""
+    assert capsys is not None
+    for name, value in (POWERTOOLS | SETTINGS).items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("drain_events_app", APP)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    # Powertools keeps its logger, with this test's stdout, for the life of the process.
+    logging.Logger.manager.loggerDict.pop(POWERTOOLS["POWERTOOLS_SERVICE_NAME"], None)
+    module.metrics.clear_metrics()
+
+
+@pytest.fixture
+def drained(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[Report], list[Any]]:
+    """Let every drain end with a report; gives what the drains were asked for."""
+
+    def end_with(result: Report) -> list[Any]:
+        asked: list[Any] = []
+
+        def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
+            asked.append((settings, remaining))
+            return result
+
+        monkeypatch.setattr(app, "run_drain", run_drain)
+        return asked
+
+    return end_with
+
+
+def printed(
+    capsys: pytest.CaptureFixture[str],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Give the lines that were logged and the metrics that were emitted, in EMF."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return (
+        [line for line in lines if "_aws" not in line],
+        [line for line in lines if "_aws" in line],
+    )
+
+
+def test_report_is_returned_and_logged(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The caller and the log get the report, as JSON."""
+    expected = report()
+    drained(expected)
+
+    returned = app.handler({}, CONTEXT)
+
+    logged, _ = printed(capsys)
+    assert json.loads(json.dumps(returned)) == expected.as_json()
+    assert [(line["level"], line["report"]) for line in logged] == [("INFO", expected.as_json())]
+    assert logged[0]["function_request_id"] == "made-up-request"
+
+
+def test_drain_is_what_the_environment_says(
+    app: ModuleType, drained: Callable[[Report], list[Any]]
+) -> None:
+    """The settings are the environment's, the time is what Lambda has left; no event is read."""
+    asked = drained(report())
+
+    app.handler({"event_type": "ignored"}, CONTEXT)
+
+    ((settings, remaining),) = asked
+    assert settings.event_type == "country_change"
+    assert settings.archive_bucket == "made-up-bucket"
+    assert remaining == timedelta(seconds=90)
+
+
+def test_metrics(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The counts are emitted as EMF, each with its unit, by stream and by function."""
+    drained(report())
+
+    app.handler({}, CONTEXT)
+
+    _, (emitted,) = printed(capsys)
+    (directive,) = emitted["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "EventDrain"
+    assert directive["Dimensions"] == [["service", "event_type"]] or (
+        [sorted(each) for each in directive["Dimensions"]] == [["event_type", "service"]]
+    )
+    assert emitted["event_type"] == "country_change"
+    assert emitted["service"] == "drain-events"
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert units == UNITS | {"EndedByIdle": "Count"}
+    assert {name: emitted[name] for name in units} == {
+        "Received": [20],
+        "Redelivered": [3],
+        "Committed": [15],
+        "Acked": [14],
+        "Left": [6],
+        "ArchiveFailed": [2],
+        "OutboxFailed": [3],
+        "AckFailed": [1],
+        "Unreadable": [2],
+        "RunTime": [4.25],
+        "OldestEventAge": [12.5],
+        "EndedByIdle": [1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "name"),
+    [
+        (EndReason.IDLE, "EndedByIdle"),
+        (EndReason.LIMIT, "EndedByLimit"),
+        (EndReason.WINDOW, "EndedByWindow"),
+    ],
+)
+def test_end_reason_is_a_metric(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+    reason: EndReason,
+    name: str,
+) -> None:
+    """Why a drain ended is counted by a metric of its own."""
+    drained(report(reason))
+
+    app.handler({}, CONTEXT)
+
+    _, (emitted,) = printed(capsys)
+    assert [each for each in emitted if each.startswith("EndedBy")] == [name]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param({"received": 0}, None, id="nothing came"),
+        pytest.param({"oldest_event_age_seconds": -3.0}, [0.0], id="ahead of us"),
+    ],
+)
+def test_age_of_the_oldest_event(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+    values: dict[str, Any],
+    expected: list[float] | None,
+) -> None:
+    """Where no event came there is no age; an event from the future has none either."""
+    drained(report(**values))
+
+    app.handler({}, CONTEXT)
+
+    _, (emitted,) = printed(capsys)
+    assert emitted.get("OldestEventAge") == expected
+
+
+def test_failed_drain_is_raised(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A drain that failed fails the function, with the reason, after its metrics and report."""
+    failed = report(EndReason.FAILED, error="made up: do this")
+    drained(failed)
+
+    with pytest.raises(app.DrainFailed, match="made up: do this"):
+        app.handler({}, CONTEXT)
+
+    logged, (emitted,) = printed(capsys)
+    assert [(line["level"], line["report"]) for line in logged] == [("ERROR", failed.as_json())]
+    assert emitted["EndedByFailed"] == [1]
+    assert emitted["Acked"] == [14]
+
+
+def test_runs_do_not_add_up(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An environment that runs again emits the new run's counts alone."""
+    drained(report(EndReason.LIMIT))
+    app.handler({}, CONTEXT)
+    drained(report(EndReason.IDLE, received=1))
+
+    app.handler({}, CONTEXT)
+
+    _, (_, emitted) = printed(capsys)
+    assert emitted["Received"] == [1]
+    assert "EndedByLimit" not in emitted
+    assert emitted["event_type"] == "country_change"
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+def test_wrong_settings_are_raised(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Settings that can't work fail the function before anything is drained."""
+    asked = drained(report())
+    monkeypatch.setenv("MAX_IN_FLIGHT", "0")
+
+    with pytest.raises(ConfigurationError, match="MAX_IN_FLIGHT"):
+        app.handler({}, CONTEXT)
+
+    assert asked == []
+    assert printed(capsys) == ([], [])
+
+
+def test_nothing_of_the_invocation_is_printed(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What the function is invoked with is not logged: nobody knows what is in it."""
+    drained(report())
+
+    app.handler({"number": "+9990000000001"}, CONTEXT)
+
+    assert "+999" not in capsys.readouterr().out

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+
+from eventdrain.commit import LeftReason, Outcome
+from eventdrain.report import Report
+from eventdrain.window import EndReason
+from tests.deliveries import RECEIVED_AT, line_delivery
+
+OUTCOME = Outcome(
+    written=5,
+    acked=4,
+    left=Counter({LeftReason.ACK: 1, LeftReason.ARCHIVE: 2, LeftReason.OUTBOX: 1}),
+    archive_refused=2,
+    outbox_refused=2,
+    refusals=Counter({"ack:UNAVAILABLE": 1, "archive:SlowDown": 2, "outbox:Throttled": 1}),
+)
+
+
+def test_counts_batches() -> None:
+    """What became of each batch adds up."""
+    report = Report("handset_change", received=17)
+    report.add(OUTCOME)
+    report.add(OUTCOME)
+    report.left[LeftReason.UNREADABLE] += 1
+
+    assert (report.batches, report.committed, report.acked) == (2, 10, 8)
+    assert (report.archive_refused, report.outbox_refused) == (4, 4)
+    assert (report.ack_refused, report.unreadable) == (2, 1)
+    assert report.received == report.acked + report.left.total()
+    assert report.refusals["archive:SlowDown"] == 4
+
+
+def test_as_json() -> None:
+    """The report is JSON of plain names and numbers, to the letter."""
+    report = Report(
+        "handset_change",
+        end_reason=EndReason.IDLE,
+        received=8,
+        connections=1,
+        bytes_received=99,
+        oldest_event_age_seconds=1.23456,
+        run_seconds=5.98765,
+    )
+    report.add(OUTCOME)
+
+    assert json.loads(json.dumps(report.as_json())) == {
+        "event_type": "handset_change",
+        "end_reason": "idle",
+        "error": None,
+        "received": 8,
+        "redelivered": 0,
+        "committed": 5,
+        "acked": 4,
+        "left": {"ack": 1, "archive": 2, "outbox": 1},
+        "archive_refused": 2,
+        "outbox_refused": 2,
+        "refusals": {"ack:UNAVAILABLE": 1, "archive:SlowDown": 2, "outbox:Throttled": 1},
+        "batches": 1,
+        "connections": 1,
+        "bytes_received": 99,
+        "oldest_event_age_seconds": 1.235,
+        "run_seconds": 5.988,
+    }
+
+
+def test_as_json_is_complete() -> None:
+    """Nothing that the report counts is missing from its JSON."""
+    assert list(Report("handset_change").as_json()) == [field.name for field in fields(Report)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "has_failed"), [(reason, reason == "failed") for reason in EndReason]
+)
+def test_has_failed(reason: EndReason, *, has_failed: bool) -> None:
+    """Of all ends one means that somebody must act."""
+    assert Report("handset_change", end_reason=reason).has_failed is has_failed
+
+
+def test_failed_until_told_otherwise() -> None:
+    """A report that nobody completed is a failure's."""
+    assert Report("handset_change").has_failed
+
+
+def test_notes_age_and_redeliveries() -> None:
+    """The oldest event's age is kept, whatever comes after it; events ahead of us have none."""
+    report = Report("handset_change")
+    for hours in (1, 3, 2, -5):
+        time = (RECEIVED_AT - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        report.note(line_delivery(event_time=time)._replace(redelivered=hours > 1))
+    report.note(line_delivery(event_time=None))
+
+    assert report.oldest_event_age_seconds == pytest.approx(3 * 3600, abs=1)
+    assert report.redelivered == 2

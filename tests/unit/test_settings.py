@@ -1,0 +1,357 @@
+from __future__ import annotations
+
+import re
+from collections import UserDict
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.settings import Endpoint, Settings, StartPosition
+from tests.unit.written_template import function_variables, parameter_of
+
+NEEDED: Final = {
+    "ARCHIVE_BUCKET": "made-up-bucket",
+    "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+}
+RANGES: Final = {
+    "ACK_TIMEOUT_SECONDS": (10, 600),
+    "MAX_IN_FLIGHT": (1, 200),
+    "MAX_EVENTS": (1, 10_000_000),
+    "WINDOW_SECONDS": (1, 840),
+    "IDLE_SECONDS": (1, 60),
+    "LINGER_MILLISECONDS": (10, 5000),
+    "RESERVE_SECONDS": (5, 45),
+}
+
+
+def settings(**variables: str) -> Settings:
+    """Read settings from an environment that has what is needed, and these variables."""
+    return Settings.from_env(NEEDED | variables)
+
+
+def problems(**variables: str) -> str:
+    """Give the text of the error about these variables."""
+    with pytest.raises(ConfigurationError) as caught:
+        settings(**variables)
+    return str(caught.value)
+
+
+# --- Defaults and values ---
+
+
+def test_defaults() -> None:
+    """What a run does if it is told nothing but where to."""
+    assert settings() == Settings(
+        event_type="handset_change",
+        api_endpoint=Endpoint("https://api.wgtwo.com:443", "api.wgtwo.com", 443, is_secure=True),
+        token_endpoint=Endpoint(
+            "https://id.wgtwo.com/oauth2/token", "id.wgtwo.com", 443, is_secure=True
+        ),
+        credentials_secret_arn="",
+        token_secret_arn="",
+        durable_queue_name="",
+        start_position=StartPosition.OLDEST_POSSIBLE,
+        ack_timeout=timedelta(seconds=60),
+        max_in_flight=200,
+        max_events=100_000,
+        window=timedelta(minutes=4),
+        idle=timedelta(seconds=5),
+        linger=timedelta(milliseconds=250),
+        reserve=timedelta(seconds=15),
+        archive_bucket="made-up-bucket",
+        archive_prefix="events",
+        outbox_queue_url="https://sqs.example/made-up",
+    )
+
+
+def test_every_value_is_read() -> None:
+    """Each variable reaches the setting of its name, in its unit."""
+    assert settings(
+        EVENT_TYPE="consent_change",
+        API_ENDPOINT="http://localhost:50051",
+        TOKEN_ENDPOINT="http://127.0.0.1/token",  # noqa: S106 - an address
+        CREDENTIALS_SECRET_ARN="arn:credentials",  # noqa: S106 - a name
+        TOKEN_SECRET_ARN="arn:token",  # noqa: S106 - a name
+        DURABLE_QUEUE_NAME="mine",
+        START_POSITION="new",
+        ACK_TIMEOUT_SECONDS="10",
+        MAX_IN_FLIGHT="7",
+        MAX_EVENTS="8",
+        WINDOW_SECONDS="9",
+        IDLE_SECONDS="11",
+        LINGER_MILLISECONDS="12",
+        RESERVE_SECONDS="13",
+        ARCHIVE_BUCKET="b",
+        ARCHIVE_PREFIX="/p/q/",
+        OUTBOX_QUEUE_URL="q",
+    ) == Settings(
+        event_type="consent_change",
+        api_endpoint=Endpoint("http://localhost:50051", "localhost", 50051, is_secure=False),
+        token_endpoint=Endpoint("http://127.0.0.1/token", "127.0.0.1", 80, is_secure=False),
+        credentials_secret_arn="arn:credentials",  # noqa: S106 - a name
+        token_secret_arn="arn:token",  # noqa: S106 - a name
+        durable_queue_name="mine",
+        start_position=StartPosition.NEW,
+        ack_timeout=timedelta(seconds=10),
+        max_in_flight=7,
+        max_events=8,
+        window=timedelta(seconds=9),
+        idle=timedelta(seconds=11),
+        linger=timedelta(milliseconds=12),
+        reserve=timedelta(seconds=13),
+        archive_bucket="b",
+        archive_prefix="p/q",
+        outbox_queue_url="q",
+    )
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_blank_is_missing(blank: str) -> None:
+    """A variable that is there and blank takes its default."""
+    assert settings(**dict.fromkeys(function_variables().keys() - NEEDED, blank)) == settings()
+
+
+# --- The template's side ---
+
+
+def test_names_are_the_templates() -> None:
+    """The template passes on each variable that is read, and none that is not."""
+    theirs = {name for name in function_variables() if not name.startswith("POWERTOOLS_")}
+    environment = RecordingEnvironment(NEEDED)
+
+    Settings.from_env(environment)
+
+    assert environment.read == theirs
+    assert len(fields(Settings)) == len(theirs)
+
+
+class RecordingEnvironment(UserDict[str, str]):
+    """An environment that tells which variables were asked for."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        super().__init__(variables)
+        self.read: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - the mapping's
+        """Give a variable."""
+        self.read.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in function_variables() if parameter_of(name) is not None]
+)
+def test_defaults_are_the_templates(name: str) -> None:
+    """The template's default says what a missing variable means."""
+    if not name.startswith("POWERTOOLS_"):
+        parameter = parameter_of(name) or {}
+
+        assert settings(**{name: str(parameter["Default"])}) == settings()
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ranges_are_the_templates(name: str) -> None:
+    """The template allows what the settings allow; of windows only some, all of them allowed."""
+    parameter = parameter_of(name) or {}
+    least, most = RANGES[name]
+
+    if "AllowedValues" in parameter:
+        assert all(least <= int(value) <= most for value in parameter["AllowedValues"])
+    else:
+        assert (parameter["MinValue"], parameter["MaxValue"]) == (least, most)
+
+
+@pytest.mark.parametrize("name", ["EVENT_TYPE", "START_POSITION"])
+def test_choices_are_the_templates(name: str) -> None:
+    """The settings take exactly the values that the template offers."""
+    parameter = parameter_of(name) or {}
+    told = problems(**{name: "made-up"})
+
+    assert told.endswith(f"it must be one of {', '.join(parameter['AllowedValues'])}")
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("API_ENDPOINT", ""), ("TOKEN_ENDPOINT", "/oauth2/token")]
+)
+@pytest.mark.parametrize(
+    ("server", "is_allowed"),
+    [
+        ("https://api.example:443", True),
+        ("https://api.example", True),
+        ("http://localhost:8080", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost.example:80", False),
+        ("http://127.0.0.1.example", False),
+        ("http://localhost@api.example", False),
+        ("http://192.0.2.1", False),
+        ("ftp://localhost", False),
+        ("https://", False),
+    ],
+)
+def test_template_and_settings_allow_the_same(
+    name: str, path: str, server: str, *, is_allowed: bool
+) -> None:
+    """An endpoint passes the template's pattern and the function, or neither."""
+    pattern = (parameter_of(name) or {})["AllowedPattern"]
+
+    assert bool(re.search(pattern, server + path)) == is_allowed
+    if is_allowed:
+        settings(**{name: server + path})
+    else:
+        problems(**{name: server + path})
+
+
+# --- What can't work ---
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_range(name: str) -> None:
+    """Both ends of a range are in it, and what is beyond them is told with the range."""
+    least, most = RANGES[name]
+    for value in (least, most):
+        settings(**{name: str(value)})
+
+    for value in (least - 1, most + 1):
+        told = problems(**{name: str(value)})
+        assert told == f"{name} is '{value}': it must be a whole number from {least} to {most}"
+
+
+@pytest.mark.parametrize("value", ["ten", "1.5", "-5", "+5", "1e2", "٥", "²", "0x10", "5 0", "5_0"])
+def test_no_whole_number(value: str) -> None:
+    """What is no plain whole number is told as it is."""
+    assert problems(MAX_IN_FLIGHT=value).startswith(f"MAX_IN_FLIGHT is {value!r}")
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=ValueError,
+    reason="int() refuses more than 4,300 digits by an error that is not mapped",
+)
+def test_number_of_too_many_digits() -> None:
+    """A number of any length is told as out of range."""
+    problems(MAX_EVENTS="9" * 5000)
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_missing(name: str) -> None:
+    """What has no default must be there."""
+    assert problems(**{name: ""}).startswith(f"{name} is missing")
+
+
+def test_secrets_go_together() -> None:
+    """Credentials without a place for the token are told."""
+    assert problems(CREDENTIALS_SECRET_ARN="arn").startswith("TOKEN_SECRET_ARN is missing")  # noqa: S106 - a name
+    assert settings(TOKEN_SECRET_ARN="arn").credentials_secret_arn == ""  # noqa: S106 - a name
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """Every variable that can't work is named in one error."""
+    wrong = {
+        "EVENT_TYPE": "x",
+        "API_ENDPOINT": "x",
+        "TOKEN_ENDPOINT": "http://id.example/token",
+        "CREDENTIALS_SECRET_ARN": "arn",
+        "START_POSITION": "x",
+        "ARCHIVE_BUCKET": "",
+        "OUTBOX_QUEUE_URL": "",
+    } | dict.fromkeys(RANGES, "0")
+
+    told = problems(**wrong)
+
+    wrong["TOKEN_SECRET_ARN"] = wrong.pop("CREDENTIALS_SECRET_ARN")
+    assert [name for name in wrong if name not in told] == []
+    assert len(told.split("; ")) == len(wrong)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(function_variables())), st.text(max_size=12), max_size=20
+    )
+)
+def test_any_environment_is_settings_or_an_error(environment: dict[str, str]) -> None:
+    """Whatever the environment holds is read, or told as a configuration error."""
+    try:
+        Settings.from_env(environment)
+    except ConfigurationError as error:
+        assert str(error)  # noqa: PT017 - both outcomes are right
+
+
+# --- Endpoints ---
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "is_secure"),
+    [
+        ("https://api.example", "api.example", 443, True),
+        ("https://api.example:8443", "api.example", 8443, True),
+        ("https://127.0.0.1:1/token", "127.0.0.1", 1, True),
+        ("HTTPS://API.example", "api.example", 443, True),
+        ("http://localhost", "localhost", 80, False),
+        ("http://LOCALHOST:1", "localhost", 1, False),
+        ("http://127.0.0.1:50051", "127.0.0.1", 50051, False),
+        ("http://127.9.9.9:1", "127.9.9.9", 1, False),
+        ("http://[::1]:50051", "::1", 50051, False),
+    ],
+)
+def test_endpoint(url: str, host: str, port: int, *, is_secure: bool) -> None:
+    """TLS for https, plaintext for http on loopback; the scheme's port where none is given."""
+    assert Endpoint.parse(url) == Endpoint(url, host, port, is_secure)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example",
+        "http://192.0.2.1:80",
+        "http://10.0.0.1",
+        "http://0.0.0.0:50051",
+        "http://[::]:50051",
+        "http://[::2]",
+        "http://localhost.example",
+        "http://127.0.0.1.example",
+        "http://localhost@api.example",
+        "http://127.1:80",
+        "http://2130706433",
+    ],
+)
+def test_no_plaintext_beyond_loopback(url: str) -> None:
+    """Plaintext to anywhere but this machine is refused, with the reason."""
+    with pytest.raises(ValueError, match="unencrypted"):
+        Endpoint.parse(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "api.example:443", "grpc://api.example", "https://", "https://:443", "//api.example"],
+)
+def test_no_endpoint(url: str) -> None:
+    """What is no http or https URL is refused."""
+    with pytest.raises(ValueError, match="is not an https:// URL"):
+        Endpoint.parse(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.example:99999", "https://api.example:x", "https://[::1"]
+)
+def test_malformed_endpoint_is_told(url: str) -> None:
+    """A URL that can't be taken apart is told as a problem of its variable."""
+    assert problems(API_ENDPOINT=url).startswith("API_ENDPOINT: ")
+
+
+@given(st.text(max_size=30), st.sampled_from(["http://", "https://", ""]))
+def test_any_endpoint_is_secure_or_loopback(text: str, scheme: str) -> None:
+    """Whatever is accepted is encrypted or stays on this machine."""
+    try:
+        endpoint = Endpoint.parse(scheme + text)
+    except ValueError:
+        return
+    assert (
+        endpoint.is_secure
+        or endpoint.host in {"localhost", "::1"}
+        or (endpoint.host.startswith("127."))
+    )

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from eventdrain.settings import Settings
+from eventdrain.stream_request import stream_request
+from eventdrain.streams import STREAMS
+
+if TYPE_CHECKING:
+    from wgtwo.events.v1.events_pb2 import StreamConfiguration
+
+NEEDED: Final = {"ARCHIVE_BUCKET": "made-up", "OUTBOX_QUEUE_URL": "made-up"}
+
+
+def asked(**variables: str) -> StreamConfiguration:
+    """Give what the server is asked for with these variables set."""
+    settings = Settings.from_env(NEEDED | variables)
+    request: Any = settings.stream.stream_request.FromString(stream_request(settings))
+    configuration: StreamConfiguration = request.stream_configuration
+    return configuration
+
+
+def test_by_default() -> None:
+    """A durable queue without a name, explicit acks within a minute, as far back as it goes."""
+    configuration = asked()
+
+    assert configuration.WhichOneof("stream_type") == "durable_queue"
+    assert configuration.durable_queue.custom_name == ""
+    assert configuration.WhichOneof("acknowledge_option") == "custom_ack_timeout"
+    assert configuration.custom_ack_timeout.ToTimedelta().total_seconds() == 60
+    assert configuration.max_in_flight == 200
+    assert configuration.WhichOneof("start_position") == "start_at_oldest_possible"
+
+
+def test_each_setting_is_asked_for() -> None:
+    """Each setting of the stream reaches the request."""
+    configuration = asked(
+        DURABLE_QUEUE_NAME="mine",
+        ACK_TIMEOUT_SECONDS="600",
+        MAX_IN_FLIGHT="1",
+        START_POSITION="new",
+    )
+
+    assert configuration.durable_queue.custom_name == "mine"
+    assert configuration.custom_ack_timeout.ToTimedelta().total_seconds() == 600
+    assert configuration.max_in_flight == 1
+    assert configuration.WhichOneof("start_position") == "start_at_new"
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_every_stream_is_asked_alike(event_type: str) -> None:
+    """The request is each stream's own message, with the same in it."""
+    assert asked(EVENT_TYPE=event_type) == asked()

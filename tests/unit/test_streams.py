@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
+from wgtwo.consents.v1 import consent_events_pb2
+from wgtwo.events.v1.events_pb2 import AckInfo, StreamConfiguration
+from wgtwo.subscription.v1 import subscription_events_pb2
+
+if TYPE_CHECKING:
+    from eventdrain.streams import EventStream
+
+SUBSCRIPTION = "wgtwo.subscription.v1.SubscriptionEventService"
+CONSENT = "wgtwo.consents.v1.ConsentEventService"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "service", "name", "scope"),
+    [
+        ("handset_change", SUBSCRIPTION, "HandsetChange", "subscription.handset_details:read"),
+        ("country_change", SUBSCRIPTION, "CountryChange", "subscription.country_change:read"),
+        ("first_attachment", SUBSCRIPTION, "FirstAttachment", "subscription.first_attachment:read"),
+        ("periodic_country", SUBSCRIPTION, "PeriodicCountry", "subscription.periodic_country:read"),
+        ("consent_change", CONSENT, "ConsentChange", ""),
+    ],
+)
+def test_stream(event_type: str, service: str, name: str, scope: str) -> None:
+    """Each stream has the paths, the scope and the payload that the vendor documents for it."""
+    stream = STREAMS[event_type]
+
+    assert stream.event_type == event_type
+    assert stream.stream_path == f"/{service}/Stream{name}Events"
+    assert stream.ack_path == f"/{service}/Ack{name}Event"
+    assert stream.scope == scope
+    assert stream.payload_field.name == f"{event_type}_event"
+
+
+def test_table_is_complete() -> None:
+    """There is an entry for each method of the services that streams, and handsets come first."""
+    services = [
+        *subscription_events_pb2.DESCRIPTOR.services_by_name.values(),
+        *consent_events_pb2.DESCRIPTOR.services_by_name.values(),
+    ]
+    methods = {method.name for service in services for method in service.methods}
+    used = {
+        name for stream in STREAMS.values() for name in (stream.stream_method, stream.ack_method)
+    }
+
+    assert used == methods
+    assert DEFAULT_EVENT_TYPE == "handset_change"
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_messages_of_a_stream(stream: EventStream) -> None:
+    """Each stream's messages take what the engine puts into them and hold what it reads."""
+    request: Any = stream.stream_request(stream_configuration=StreamConfiguration())
+    ack: Any = stream.ack_request(ack_info=AckInfo(value="made-up"))
+    response: Any = stream.stream_response()
+
+    assert request.HasField("stream_configuration")
+    assert ack.ack_info.value == "made-up"
+    assert response.metadata.ack_info.value == ""
+    assert list(stream.ack_response.DESCRIPTOR.fields_by_name) == ["ack_status"]
