@@ -30,11 +30,13 @@ from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from concurrent.futures import Future
 
     from eventdrain.adapters.aws_clients import Endpoint
 
 _CONNECT_MILLISECONDS: Final = 2000
 _CALL_SECONDS: Final = 7.0
+_CLOSING_SECONDS: Final = 1.0
 _OK: Final = 200
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
@@ -67,6 +69,7 @@ class SignedHttp:
         )
         self._free = asyncio.Semaphore(calls_at_once)
         self._idle: list[http.HttpClientConnection] = []
+        self._closing: list[Future[None]] = []
 
     @classmethod
     @asynccontextmanager
@@ -76,10 +79,11 @@ class SignedHttp:
         try:
             yield client
         finally:
-            await asyncio.gather(
-                *(asyncio.wrap_future(connection.close()) for connection in client._idle),
-                return_exceptions=True,
-            )
+            for connection in client._idle:
+                client._close(connection)
+            # Their last words are for this event loop: it must outlive them.
+            if closing := [asyncio.wrap_future(future) for future in client._closing]:
+                await asyncio.wait(closing, timeout=_CLOSING_SECONDS)
 
     async def post(self, operation: str, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
         """Call an operation and give the answer's body.
@@ -102,7 +106,7 @@ class SignedHttp:
                         status, answer = await self._send(connection, headers, body)
                     except BaseException:
                         # An answer may still come over it: nobody else may have it.
-                        connection.close()
+                        self._close(connection)
                         raise
             except TimeoutError as error:
                 raise ReadTimeoutError(endpoint_url=self._url, error=error) from error
@@ -118,15 +122,15 @@ class SignedHttp:
             connection = self._idle.pop()
             if connection.is_open():
                 return connection
-        return await asyncio.wrap_future(
-            http.HttpClientConnection.new(
-                self._host,
-                self._port,
-                _bootstrap(),
-                self._socket,
-                self._tls,
-            )
+        connecting = http.HttpClientConnection.new(
+            self._host, self._port, _bootstrap(), self._socket, self._tls
         )
+        # Not to be cancelled: the Common Runtime would trip over that.
+        return await asyncio.shield(asyncio.wrap_future(connecting))
+
+    def _close(self, connection: http.HttpClientConnection) -> None:
+        self._closing = [closing for closing in self._closing if not closing.done()]
+        self._closing.append(connection.close())
 
     async def _send(
         self,

@@ -1,0 +1,177 @@
+"""Signed HTTP calls over real connections: what a service answers, and what it fails to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.httpsession import get_cert_path
+
+from eventdrain.adapters.aws_clients import Endpoint
+from eventdrain.adapters.crt_http import SignedHttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CALLS_AT_ONCE = 4
+
+
+@contextmanager
+def serving(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iterator[str]:
+    """Serve every POST by a function; gives the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            answer(self, self.rfile.read(int(self.headers["Content-Length"])))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def reply(request: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
+    """Answer a request."""
+    request.send_response(status)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+def endpoint(url: str) -> Endpoint:
+    """Give an endpoint with made-up credentials."""
+    return Endpoint(
+        url=url,
+        service="sqs",
+        region="eu-north-1",
+        access_key="MADEUP",
+        secret_key="made-up",  # noqa: S106
+        session_token="made-up-session",  # noqa: S106
+        ca_bundle=str(get_cert_path(True)),  # noqa: FBT003 - botocore's
+    )
+
+
+async def call(url: str, *bodies: bytes) -> list[bytes]:
+    """Make calls at once, over one pool of connections."""
+    async with SignedHttp.connect(endpoint(url), calls_at_once=CALLS_AT_ONCE) as client:
+        calls = (client.post("Operation", [("X-Amz-Target", "a.b")], body) for body in bodies)
+        return await asyncio.gather(*calls)
+
+
+def test_calls_share_few_connections() -> None:
+    """Each call gets its own answer; no more connections are opened than calls may be at once."""
+    connections = set()
+
+    def echo(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        connections.add(request.client_address)
+        reply(request, 200, body)
+
+    bodies = [str(number).encode() for number in range(40)]
+    with serving(echo) as url:
+        assert asyncio.run(call(url, *bodies)) == bodies
+    assert 1 <= len(connections) <= CALLS_AT_ONCE
+
+
+def test_request_is_signed() -> None:
+    """A call carries a signature for its service and region, and the session's token."""
+    seen: dict[str, str] = {}
+
+    def look(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        seen.update(request.headers.items())
+        reply(request, 200, body)
+
+    with serving(look) as url:
+        asyncio.run(call(url, b"{}"))
+    assert seen["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=MADEUP/")
+    assert "/eu-north-1/sqs/aws4_request" in seen["Authorization"]
+    assert seen["X-Amz-Security-Token"] == "made-up-session"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        pytest.param(400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist"}, "QueueDoesNotExist"),
+        pytest.param(403, {"__type": "AccessDeniedException"}, "AccessDeniedException"),
+        pytest.param(503, "<html>", "HTTP 503", id="no JSON"),
+        pytest.param(500, [], "HTTP 500", id="other JSON"),
+    ],
+)
+def test_error_answer_is_raised(status: int, body: object, code: str) -> None:
+    """An error is raised as botocore raises it: with the service's code and the status."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    with (
+        serving(lambda request, _: reply(request, status, text.encode())) as url,
+        pytest.raises(ClientError) as caught,
+    ):
+        asyncio.run(call(url, b"{}"))
+    assert caught.value.response["Error"]["Code"] == code
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_broken_connection_is_raised_and_not_used_again() -> None:
+    """A connection that breaks instead of an answer ends its call; the next call gets another."""
+    calls: list[bytes] = []
+
+    def break_the_first(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        calls.append(body)
+        if len(calls) == 1:
+            request.close_connection = True
+        else:
+            reply(request, 200, body)
+
+    async def two_calls(url: str) -> bytes:
+        async with SignedHttp.connect(endpoint(url), calls_at_once=1) as client:
+            with pytest.raises(HTTPClientError):
+                await client.post("Operation", [], b"1")
+            return await client.post("Operation", [], b"2")
+
+    with serving(break_the_first) as url:
+        assert asyncio.run(two_calls(url)) == b"2"
+
+
+def test_nobody_listens() -> None:
+    """A port that nobody listens on is an error, not a hang."""
+    with serving(lambda request, body: reply(request, 200, body)) as url:
+        pass
+    with pytest.raises(HTTPClientError):
+        asyncio.run(call(url, b"{}"))
+
+
+def test_cancelled_call_leaves_nothing() -> None:
+    """A call that is given up ends its connection, and its late answer troubles nobody."""
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def answer_late(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        is_asked.set()
+        assert may_answer.wait(10)
+        reply(request, 200, body)
+
+    async def give_up(url: str) -> None:
+        async with SignedHttp.connect(endpoint(url), calls_at_once=1) as client:
+            calling = asyncio.create_task(client.post("Operation", [], b"{}"))
+            await asyncio.to_thread(is_asked.wait, 10)
+            calling.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await calling
+
+    with serving(answer_late) as url:
+        try:
+            asyncio.run(give_up(url))
+        finally:
+            may_answer.set()
