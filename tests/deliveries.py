@@ -6,7 +6,7 @@ All of it is made up; see ``tests.local.event_server.made_up`` for events that l
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
@@ -94,6 +94,12 @@ def line_delivery(
 
 streams: Final = st.sampled_from(list(STREAMS.values()))
 
+
+def descriptor_of(message: Message | type[Message]) -> Descriptor:
+    """Give the message type, which the stubs know by the name of its implementation."""
+    return cast("Descriptor", message.DESCRIPTOR)
+
+
 _SCALARS: Final[dict[int, st.SearchStrategy[Any]]] = {
     FieldDescriptor.TYPE_STRING: st.text(max_size=20),
     FieldDescriptor.TYPE_BOOL: st.booleans(),
@@ -135,7 +141,7 @@ timestamps_in_range: Final = st.tuples(
 @st.composite
 def responses(draw: st.DrawFn, stream: EventStream) -> Message:
     """Draw any response of a stream that holds an event."""
-    response = draw(messages(stream.stream_response.DESCRIPTOR))
+    response = draw(messages(descriptor_of(stream.stream_response)))
     payload = getattr(response, stream.payload_field.name)
     payload.SetInParent()
     if draw(st.booleans(), label="timestamp in range"):

@@ -46,6 +46,7 @@ from wgtwo.events.v1.events_pb2 import (
     StreamConfiguration,
 )
 from wgtwo.subscription.v1.subscription_events_pb2 import (
+    AckCountryChangeEventRequest,
     AckHandsetChangeEventRequest,
     StreamHandsetChangeEventsRequest,
     StreamHandsetChangeEventsResponse,
@@ -198,6 +199,18 @@ def test_handle_of_another_client_is_unknown() -> None:
         assert one.ack_all(taken) == {_SUCCESS}
 
 
+def test_handle_of_another_event_type_is_unknown() -> None:
+    """A handle acks by the method of its own stream only."""
+    with EventServer() as server, grpc.insecure_channel(server.target) as channel:
+        server.publish_made_up("handset_change", 1)
+        client = _Client(channel, None)
+        (taken,) = client.stream(**_oldest()).take(1)
+        request = AckCountryChangeEventRequest(ack_info=taken.metadata.ack_info)
+        answer = SubscriptionEventServiceStub(channel).AckCountryChangeEvent(request)
+        assert answer.ack_status.status_code == AckStatus.STATUS_CODE_FAILURE
+        assert client.ack_all([taken]) == {_SUCCESS}
+
+
 def test_position_is_kept_between_connections() -> None:
     """A queue goes on where it was, whatever start position the next stream asks for."""
     with EventServer() as server, _client(server) as client:
@@ -303,6 +316,18 @@ def test_event_of_a_stream_that_ended_is_redelivered() -> None:
         (again,) = client.stream().take(1)
         assert again.metadata.is_redelivered
         assert _numbers(server, [again]) == [2]
+
+
+def test_waiting_stream_gets_what_another_leaves() -> None:
+    """A stream that had nothing to do gets the unacked events of one that ends, without delay."""
+    with EventServer() as server, _client(server) as client:
+        server.publish_made_up("handset_change", 2)
+        first = client.stream(**_oldest())
+        first.take(2)
+        waiting = client.stream()
+        server.wait_until(_is_joined(2))
+        first.cancel(server)
+        assert sorted(_numbers(server, waiting.take(2))) == [1, 2]
 
 
 def test_acked_event_never_comes_again() -> None:

@@ -374,7 +374,7 @@ def test_stop_ends_faults_that_wait(fault: TokenFault) -> None:
             threading.Event().wait(0.01)
     asking.join(_TIMEOUT_SECONDS)
     assert len(ended) == 1
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_stop_ends_a_client_that_says_nothing() -> None:

@@ -249,12 +249,12 @@ class TokenServer:
                 pair = base64.b64decode(encoded, validate=True).decode()
             except ValueError:
                 pair = ""
-            client_id, colon, secret = pair.partition(":")
+            client_id, _, secret = pair.partition(":")
             # RFC 6749, section 2.3.1: both were form-encoded before they were put together.
             client_id, secret = unquote_plus(client_id), unquote_plus(secret)
             with self._lock:
                 client = self._clients.get(client_id)
-            if client and colon and hmac.compare_digest(secret.encode(), client.secret.encode()):
+            if client and hmac.compare_digest(secret.encode(), client.secret.encode()):
                 return client_id, client
         raise _Refused(
             "invalid_client", "HTTP Basic with a known id and secret", HTTPStatus.UNAUTHORIZED

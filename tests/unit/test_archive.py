@@ -12,6 +12,8 @@ from eventdrain.archive import by_day, object_body, object_key
 from tests.deliveries import delivery_of, line_delivery
 
 if TYPE_CHECKING:
+    from random import Random
+
     from eventdrain.delivery import Delivery
 
 NAME: Final = re.compile(
@@ -90,7 +92,7 @@ def test_stamp_of_events_without_time() -> None:
 
 
 @given(one_day, st.randoms(use_true_random=False))
-def test_key_does_not_depend_on_order(deliveries: list[Delivery], random: st.random.Random) -> None:
+def test_key_does_not_depend_on_order(deliveries: list[Delivery], random: Random) -> None:
     """The same events make the same key, in whatever order they came."""
     key = object_key("events", deliveries)
     random.shuffle(deliveries)

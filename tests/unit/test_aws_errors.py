@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from botocore import exceptions
@@ -12,7 +12,7 @@ from eventdrain.ports import Verdict
 ACTION: Final = "s3:PutObject to the bucket made-up"
 CURE: Final = "check the made-up"
 SENT: Final = "made-up-content"
-URL: Final = {"endpoint_url": "https://made-up.example", "error": "made up"}
+URL: Final[dict[str, Any]] = {"endpoint_url": "https://made-up.example", "error": "made up"}
 
 
 def answer(code: str, status: int) -> ClientError:

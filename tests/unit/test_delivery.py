@@ -136,7 +136,7 @@ def test_line_says_what_came(drawn: tuple[EventStream, Any]) -> None:
 )
 def test_subscription_id(identifiers: dict[str, str], expected: str | None) -> None:
     """The subscription is the one in wg2rn, else the deprecated one, else null."""
-    assert handset_line(handset_change(**identifiers))["subscription_id"] == expected
+    assert handset_line(handset_change(0, 0, **identifiers))["subscription_id"] == expected
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,20 @@ def test_late_ack_takes_the_event_out_of_the_queue_again() -> None:
     assert queue.queue.take(1) is None
 
 
+def test_ack_by_an_earlier_handle_settles_the_later_delivery() -> None:
+    """It makes room at the stream that has the event now, where no time-out strikes any more."""
+    queue = _Queue(events=1)
+    queue.queue.join(1, _TERMS)
+    queue.queue.join(2, _TERMS)
+    earlier = queue.take(1)
+    queue.now += _ACK_TIMEOUT
+    queue.take(2)
+    assert queue.ack(earlier) is AckOutcome.SETTLED
+    assert queue.queue.in_flight(2) == 0
+    queue.now += _ACK_TIMEOUT
+    assert queue.queue.take(2) is None
+
+
 def test_unknown_handle() -> None:
     """A handle that the queue never gave acknowledges nothing."""
     assert _Queue().queue.ack("made-up") is AckOutcome.UNKNOWN

@@ -159,6 +159,21 @@ def test_limit_makes_up_for_what_was_left() -> None:
     assert report.left[LeftReason.OUTBOX] > 0
 
 
+def test_limit_counts_what_is_written() -> None:
+    """What both sinks have counts, also where the server did not confirm its ack."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(40)])),
+        acks=lambda _delivery, _attempt, _token: LEAVE_EVENT,
+        limit=10,
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.LIMIT
+    assert (report.committed, report.acked) == (10, 0)
+    assert len(bench.archive.held) == 10
+
+
 def test_window() -> None:
     """The end of the window ends a stream that never pauses; all that was taken is committed."""
     bench = DrainBench(FakeEventSource(trickle(10_000, every=0.02)))
@@ -206,12 +221,15 @@ def test_acks_come_before_the_stream_is_left() -> None:
         acked_at.append(now())
         return None
 
-    bench = DrainBench(FakeEventSource(Script([burst(40)])), acks=ack, limit=35)
+    bench = DrainBench(
+        FakeEventSource(trickle(10_000, every=0.1)),
+        archive=FakeSink(seconds=lambda _call: 5.0),
+        acks=ack,
+    )
 
     bench.drain()
 
-    assert len(acked_at) == 35
-    assert max(acked_at) < bench.source.left_at[0]
+    assert READ_UNTIL < max(acked_at) < bench.source.left_at[0]
 
 
 # --- Batches and commits ---
@@ -534,6 +552,19 @@ def test_rejected_token_is_renewed() -> None:
     assert 5.0 <= source.connected_at[1] - source.left_at[0] <= 15.0 + TURNS
 
 
+def test_renewed_token_stays() -> None:
+    """After a renewal the stream breaks and opens like any other, with the new token."""
+    source = FakeEventSource(
+        Script(refused_with=REJECTED), Script([burst(3)], ends_at=1.0), Script([burst(3, first=3)])
+    )
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.acked == 6
+    assert source.tokens == ["token-1", "token-2", "token-2"]
+
+
 def test_second_rejection_ends_the_drain() -> None:
     """When the new token is rejected as well, the drain fails and says what to do."""
     source = FakeEventSource(*[Script(refused_with=REJECTED)] * 5)
@@ -615,12 +646,18 @@ def test_ack_that_ends_the_run() -> None:
 
 
 def test_failure_in_the_last_commit() -> None:
-    """A failure that only the last commit meets makes the run failed, whatever ended it."""
-    bench = DrainBench(FakeEventSource(Script([burst(3)])), archive=down(END_RUN), limit=3)
+    """A failure that only the last commit meets makes the run failed, though the window ended it."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(3)])),
+        archive=FakeSink(
+            lambda _delivery, _attempt: END_RUN, seconds=lambda _call: READ_UNTIL + 5.0
+        ),
+    )
 
     report = bench.drain()
 
     assert report.end_reason is EndReason.FAILED
+    assert bench.took > READ_UNTIL
 
 
 def test_first_error_is_told() -> None:

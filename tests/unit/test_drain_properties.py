@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from eventdrain.delivery import Delivery
+    from eventdrain.errors import StreamError
     from tests.fakes import Answer
 
 EXAMPLES: Final = 5 * settings.default.max_examples  # type: ignore[union-attr] # there is one
@@ -43,7 +44,7 @@ _BAD_ENDS: Final = (
     Unauthenticated("made up"),
     StreamRefused("made up"),
 )
-_passing_ends: Final = st.just(StreamEnded("made up"))
+_passing_ends: Final[st.SearchStrategy[StreamError]] = st.just(StreamEnded("made up"))
 _any_end: Final = st.sampled_from(_BAD_ENDS)
 _pauses: Final = st.sampled_from([0.0, 0.0, 0.05, 0.25, 1.0, 4.0, 6.0])
 
@@ -59,10 +60,8 @@ class Numbers:
         """Build a message of a kind."""
         if kind == "unreadable":
             return unreadable_message(next(self._next))
-        if kind == "again" and self._deliveries:
-            index = max(self._deliveries)
-        else:
-            index = next(self._next)
+        is_again = kind == "again" and self._deliveries
+        index = max(self._deliveries) if is_again else next(self._next)
         delivery = self._deliveries[index]
         self._deliveries[index] += 1
         if kind == "no handle":
@@ -72,7 +71,7 @@ class Numbers:
 
 @st.composite
 def scripts(
-    draw: st.DrawFn, ends: st.SearchStrategy[StreamEnded], kinds: Sequence[str]
+    draw: st.DrawFn, ends: st.SearchStrategy[StreamError], kinds: Sequence[str]
 ) -> list[Script]:
     """Draw what happens on some connections."""
     numbers = Numbers()

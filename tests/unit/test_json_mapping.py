@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from google.protobuf import json_format
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eventdrain.json_mapping import json_mapping
 from eventdrain.streams import STREAMS
-from tests.deliveries import messages, streams
+from tests.deliveries import descriptor_of, messages, streams
 from wgtwo.consents.v1.consent_events_pb2 import (
     ConsentAdded,
     ConsentChangeEvent,
@@ -40,7 +40,7 @@ payloads: Final = streams.flatmap(lambda stream: messages(payload_type(stream.ev
 @given(payloads)
 def test_equals_protobufs_own(payload: Message) -> None:
     """The mapping is protobuf's own, for whatever payload of any stream."""
-    assert json_mapping(payload.DESCRIPTOR)(payload) == json_format.MessageToDict(
+    assert json_mapping(descriptor_of(payload))(payload) == json_format.MessageToDict(
         payload, preserving_proto_field_name=True
     )
 
@@ -51,7 +51,7 @@ def test_equals_protobufs_own_for_each_stream(event_type: str, data: st.DataObje
     """No stream has a field that the mapping gets wrong."""
     payload = data.draw(messages(payload_type(event_type)))
 
-    assert json_mapping(payload.DESCRIPTOR)(payload) == json_format.MessageToDict(
+    assert json_mapping(descriptor_of(payload))(payload) == json_format.MessageToDict(
         payload, preserving_proto_field_name=True
     )
 
@@ -109,7 +109,7 @@ def message_type(*fields: FieldDescriptorProto, imports: tuple[str, ...] = ()) -
     return pool.FindMessageTypeByName("made.MadeUp")
 
 
-def _well_known_file(name: str):  # noqa: ANN202 - a descriptor of whatever implementation
+def _well_known_file(name: str) -> Any:  # noqa: ANN401 - a descriptor of whatever implementation
     from google.protobuf import (  # noqa: PLC0415
         descriptor_pool,
         field_mask_pb2,

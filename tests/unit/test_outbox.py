@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -56,7 +57,7 @@ def test_batches_are_few(message_sizes: list[int]) -> None:
     """A batch ends only where the next message would not have fitted."""
     batches = list(pack(of_size(size) for size in message_sizes))
 
-    for batch, following in zip(batches, batches[1:], strict=False):
+    for batch, following in pairwise(batches):
         size = sum(map(message_size, batch))
         assert len(batch) == MOST_MESSAGES or size + message_size(following[0]) > MOST_BYTES
 

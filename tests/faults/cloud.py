@@ -1,0 +1,112 @@
+"""The embedded AWS behind its fault proxies: started once, used by every scene."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from eventdrain.adapters.aws_clients import aws_clients
+from tests.faults.http_proxy import HttpProxy
+from tests.faults.loop_thread import LoopThread
+from tests.local.embedded_aws import EmbeddedAws
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tests.faults.journal import Journal
+    from tests.local.injection import Faults
+
+_SERVICES: Final = ("s3", "sqs", "secretsmanager")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one scene's engine reads and writes.
+
+    Attributes:
+        bucket: The archive's, empty at first.
+        queue_url: The outbox's, empty at first.
+        credentials_arn: A secret that was never filled.
+        token_arn: Another.
+    """
+
+    bucket: str
+    queue_url: str
+    credentials_arn: str
+    token_arn: str
+
+
+class Cloud:
+    """The AWS that the engine calls through proxies, for the length of a ``with`` block.
+
+    Attributes:
+        aws: The embedded AWS itself, for tests to look into.
+        loop: Where the proxies run.
+        proxies: By the service's name in signatures.
+    """
+
+    def __init__(self) -> None:
+        self.aws = EmbeddedAws()
+        self.loop = LoopThread()
+        self.proxies: dict[str, HttpProxy] = {}
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            starting.enter_context(self.aws)
+            starting.enter_context(self.loop)
+            for service in _SERVICES:
+                proxy = HttpProxy(
+                    self.loop,
+                    service=service,
+                    upstream=self.aws.endpoint_url,
+                    ca_bundle=self.aws.ca_bundle,
+                    region=self.aws.region,
+                )
+                self.proxies[service] = starting.enter_context(proxy)
+            starting.callback(aws_clients.cache_clear)  # they know this cloud's addresses
+            self.s3 = self.aws.client("s3")
+            self.sqs = self.aws.client("sqs")
+            self.secrets = self.aws.client("secretsmanager")
+            for client in (self.s3, self.sqs, self.secrets):
+                starting.callback(client.close)
+            self._running = starting.pop_all()
+        aws_clients.cache_clear()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._running.__exit__(kind, error, traceback)
+
+    def attach(self, faults: Faults, journal: Journal) -> None:
+        """Let all proxies draw from these faults and write this journal."""
+        for proxy in self.proxies.values():
+            proxy.attach(faults, journal)
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment of an engine that uses this cloud."""
+        return {
+            **self.aws.environment(),
+            "AWS_ENDPOINT_URL_S3": self.proxies["s3"].endpoint,
+            "AWS_ENDPOINT_URL_SQS": self.proxies["sqs"].endpoint,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.proxies["secretsmanager"].endpoint,
+        }
+
+    def new_places(self) -> Places:
+        """Make a bucket, a standard queue and two secrets, with names of their own."""
+        name = f"scene-{secrets.token_hex(6)}"
+        self.s3.create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
+        )
+        return Places(
+            bucket=name,
+            queue_url=self.sqs.create_queue(QueueName=name)["QueueUrl"],
+            credentials_arn=self.secrets.create_secret(Name=f"{name}-credentials")["ARN"],
+            token_arn=self.secrets.create_secret(Name=f"{name}-token")["ARN"],
+        )

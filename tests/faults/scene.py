@@ -1,0 +1,299 @@
+"""A scene: the real engine between real servers, each of which can be made to fail."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import tempfile
+import threading
+import time
+from base64 import b64encode
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from gzip import decompress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+from unittest.mock import patch
+
+from eventdrain.settings import Settings
+from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
+from eventdrain.wiring import run_drain
+from tests.faults.invariants import Evidence, RunRecord, violations
+from tests.faults.journal import Journal
+from tests.faults.tcp_proxy import TcpProxy
+from tests.local.books import archive_keys, take_messages
+from tests.local.event_server import AuthMode, EventServer, ServerRules, TokenBook
+from tests.local.injection import Faults
+from tests.local.token_server import TokenServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    import grpc
+
+    from eventdrain.report import Report
+    from tests.faults.cloud import Cloud
+
+CLIENT_ID: Final = "made-up-client"
+QUICK: Final[Mapping[str, Any]] = {
+    "idle": timedelta(milliseconds=300),
+    "linger": timedelta(milliseconds=20),
+    "window": timedelta(seconds=10),
+    "reserve": timedelta(seconds=5),
+}
+"""Of a drain that a test waits for."""
+_ALLOWED: Final = timedelta(seconds=20)
+_OTHERS_THREADS: Final = (
+    "event-server",
+    "token-server",
+    "proxies",
+    "process_request_thread",
+    "(_serve)",
+    "_poll_wrapper",
+)
+"""In the names of threads that are the servers', or gRPC's for the life of the process."""
+_GONE_WITHIN_SECONDS: Final = 3.0
+
+
+class Scene:
+    """Event server, token server and AWS places of one test, for the length of a ``with`` block.
+
+    Args:
+        cloud: The AWS.
+        rules: The event server's.
+        seed: Of the faults' draws.
+        credentials: Serves the event stream by TLS with these, and without the proxy.
+
+    Attributes:
+        faults: What goes wrong, and when, at every server and proxy.
+        journal: What the sinks have taken.
+        event_server: The event API, with production's authorization.
+        token_server: The token endpoint; it knows one client.
+        wire: The proxy before the event server.
+        places: Where the engine writes.
+        runs: What was run so far.
+        secrets: Values that must not be logged.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        rules: ServerRules | None = None,
+        seed: int = 0,
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
+        self.cloud = cloud
+        self.faults = Faults(seed)
+        self.journal = Journal()
+        tokens = TokenBook()
+        self.event_server = EventServer(
+            rules,
+            auth=AuthMode.PRODUCTION,
+            tokens=tokens,
+            faults=self.faults,
+            credentials=credentials,
+        )
+        self.token_server = TokenServer(tokens, faults=self.faults)
+        self.client_secret = secrets.token_urlsafe(24)
+        self.runs: list[RunRecord] = []
+        self.secrets = {
+            self.client_secret,
+            b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode(),
+        }
+        self._settings_environment: dict[str, str] = {}
+        self._texts: list[str] = []
+        self._messages: list[dict[str, Any]] = []
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.token_server.register(
+            CLIENT_ID,
+            self.client_secret,
+            [stream.scope for stream in STREAMS.values() if stream.scope],
+        )
+        with ExitStack() as starting:
+            starting.enter_context(self.event_server)
+            starting.enter_context(self.token_server)
+            self.wire = starting.enter_context(
+                TcpProxy(self.cloud.loop, upstream_port=self.event_server.port, faults=self.faults)
+            )
+            self._folder = Path(starting.enter_context(tempfile.TemporaryDirectory()))
+            self._running = starting.pop_all()
+        self.places = self.cloud.new_places()
+        self.cloud.attach(self.faults, self.journal)
+        self.put_credentials({"client_id": CLIENT_ID, "client_secret": self.client_secret})
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.cloud.attach(Faults(), Journal())  # ends the calls that a fault keeps waiting
+        self._running.__exit__(kind, error, traceback)
+
+    def put_credentials(self, content: Mapping[str, Any] | str) -> None:
+        """Fill the credentials secret, as an operator would."""
+        text = content if isinstance(content, str) else json.dumps(content)
+        self.cloud.secrets.put_secret_value(SecretId=self.places.credentials_arn, SecretString=text)
+
+    def publish(self, count: int, seed: int = 0, event_type: str = DEFAULT_EVENT_TYPE) -> None:
+        """Publish made-up events."""
+        self.event_server.publish_made_up(event_type, count, seed)
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment of an engine of this scene."""
+        direct = self.event_server.endpoint
+        return {
+            **self.cloud.environment(),
+            "EVENT_TYPE": DEFAULT_EVENT_TYPE,
+            "API_ENDPOINT": direct if direct.startswith("https") else self.wire.endpoint,
+            "TOKEN_ENDPOINT": self.token_server.endpoint,
+            "CREDENTIALS_SECRET_ARN": self.places.credentials_arn,
+            "TOKEN_SECRET_ARN": self.places.token_arn,
+            "ARCHIVE_BUCKET": self.places.bucket,
+            "OUTBOX_QUEUE_URL": self.places.queue_url,
+        }
+
+    def drain(self, *, allowed: timedelta = _ALLOWED, **changes: Any) -> Report:  # noqa: ANN401 - any setting's
+        """Run one window in this process, and record it.
+
+        Args:
+            allowed: How long the process may live, as a Lambda's time-out would have it.
+            changes: Settings that shall differ from ``QUICK``.
+        """
+        settings = replace(Settings.from_env(self.environment()), **{**QUICK, **changes})
+        with self._watched() as leftovers, self._captured():
+            began = time.monotonic()
+            report = run_drain(settings, remaining=allowed)
+            seconds = time.monotonic() - began
+        self._texts.append(json.dumps(report.as_json()))
+        self.runs.append(RunRecord(report, seconds, allowed.total_seconds(), tuple(leftovers)))
+        return report
+
+    def settle(self, *, max_windows: int = 4, **changes: Any) -> None:  # noqa: ANN401 - any setting's
+        """Stop all faults, and run windows until every event is acked that can be.
+
+        Raises:
+            AssertionError: That took too many windows.
+        """
+        self.faults.clear()
+        self.wire.accept()
+        for _ in range(max_windows):
+            if self.is_drained:
+                return
+            self.drain(**changes)
+        assert self.is_drained, (
+            f"not drained in {max_windows} windows: {self.event_server.counts()}"
+        )
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether every event is acked that has something to ack it with."""
+        ledger = self.event_server.ledger()
+        return all(ledger.events[number].event.frame is not None for number in ledger.unacked)
+
+    def evidence(self, *, is_settled: bool = True) -> Evidence:
+        """Gather what was seen."""
+        places = self.places
+        self._messages += [
+            json.loads(message["Body"])
+            for message in take_messages(self.cloud.sqs, places.queue_url)
+        ]
+        lines: list[dict[str, Any]] = []
+        quarantine: dict[str, dict[str, Any]] = {}
+        for key, _ in archive_keys(self.cloud.s3, places.bucket):
+            body = self.cloud.s3.get_object(Bucket=places.bucket, Key=key)["Body"].read()
+            if key.endswith(".json"):
+                quarantine[key] = json.loads(body)
+                continue
+            text = decompress(body)
+            assert text.endswith(b"\n"), f"{key} ends within a line"
+            lines += map(json.loads, text.splitlines())
+        tokens = {grant.token for grant in self.event_server.tokens.issued()}
+        return Evidence(
+            ledger=self.event_server.ledger(),
+            durable_at=self.journal.durable_at(),
+            lines=lines,
+            quarantine=quarantine,
+            messages=self._messages,
+            runs=self.runs,
+            text="\n".join(self._texts),
+            secrets=frozenset(self.secrets | tokens),
+            is_settled=is_settled,
+        )
+
+    def check(self, *, is_settled: bool = True) -> Evidence:
+        """Check every invariant.
+
+        Raises:
+            AssertionError: Tells what does not hold.
+        """
+        evidence = self.evidence(is_settled=is_settled)
+        found = violations(evidence)
+        assert not found, "\n".join(found[:20])
+        return evidence
+
+    @property
+    def log(self) -> str:
+        """All that the engine has said so far."""
+        return "\n".join(self._texts)
+
+    def record(self, run: RunRecord, text: str) -> None:
+        """Enter a run that was made elsewhere, and what it printed."""
+        self.runs.append(run)
+        self._texts.append(text)
+
+    @contextmanager
+    def _captured(self) -> Iterator[None]:
+        """Give the engine this scene's environment, and keep all that it logs."""
+        capture = _Capture(self._texts)
+        root, engine = logging.getLogger(), logging.getLogger("eventdrain")
+        level = engine.level
+        root.addHandler(capture)
+        engine.setLevel(logging.DEBUG)
+        try:
+            with patch.dict(os.environ, self.environment()):
+                yield
+        finally:
+            engine.setLevel(level)
+            root.removeHandler(capture)
+
+    @contextmanager
+    def _watched(self) -> Iterator[list[str]]:
+        """Give a list that afterwards holds what the run has left behind."""
+        left: list[str] = []
+        before = set(threading.enumerate())
+        with patch.object(tempfile, "tempdir", str(self._folder)):
+            yield left
+        give_up_at = time.monotonic() + _GONE_WITHIN_SECONDS
+        while (left_now := self._leftovers(before)) and time.monotonic() < give_up_at:
+            time.sleep(0.01)
+        left += left_now
+
+    def _leftovers(self, before: set[threading.Thread]) -> list[str]:
+        threads = [
+            f"thread {thread.name}"
+            for thread in set(threading.enumerate()) - before
+            if not any(name in thread.name for name in _OTHERS_THREADS)
+        ]
+        count = self.cloud.proxies["sqs"].open_connections
+        connections = [f"{count} connections to sqs"] if count else []
+        return threads + connections + [f"file {path.name}" for path in self._folder.iterdir()]
+
+
+class _Capture(logging.Handler):
+    """Keeps every record as it would be written, its traceback included."""
+
+    def __init__(self, texts: list[str]) -> None:
+        super().__init__()
+        self._texts = texts
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._texts.append(self.format(record))
