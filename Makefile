@@ -8,13 +8,16 @@ PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types drift proto lock setup build bench clean
+.PHONY: help run serve test check lint types drift proto lock setup build bench clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 run: setup ## Deploy the stack into an embedded AWS on this machine, and watch it drain 5,000 events
 	@$(WITH_LAYERS) $(BIN)/python -m tests.local.run
+
+serve: .venv/.made ## Run the event server by itself: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
+	@$(WITH_LAYERS) $(BIN)/python -m tests.local.event_server $(ARGS)
 
 test: setup check ## Run lint, types, drift checks and all tests
 	$(BIN)/pytest

@@ -14,25 +14,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from base64 import b64encode
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 import click
 
 from tests.bench import http2
+from tests.bench.sent_events import Events
 from tests.bench.serving import serve
-from tests.local.event_server.made_up import made_up_events
-from wgtwo.events.v1.events_pb2 import AckInfo, AckStatus
+from wgtwo.events.v1.events_pb2 import AckStatus
 from wgtwo.subscription.v1.subscription_events_pb2 import (
-    AckHandsetChangeEventRequest,
     AckHandsetChangeEventResponse,
     StreamHandsetChangeEventsRequest,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _STREAM_METHOD: Final = b"/StreamHandsetChangeEvents"
 _MESSAGE_HEAD: Final = 5
@@ -54,48 +47,6 @@ _ANSWER: Final = (
     _TRAILERS,
 )
 """An ack's answer: the stream's number goes between its parts."""
-
-
-class Events:
-    """The events of one run, and what has become of them."""
-
-    def __init__(self, count: int) -> None:
-        start = datetime.now(UTC) - timedelta(milliseconds=count)
-        self._frames: list[tuple[bytes, bytes]] = []
-        self._unacked: set[bytes] = set()
-        for index, event in enumerate(made_up_events("handset_change", count, start=start)):
-            # As long as the vendor's, and begins as they do.
-            handle = b64encode(b"\x0a\x1e" + sha256(b"%d" % index).digest()[:30]).decode()
-            message = http2.grpc_message(event.delivery(handle, is_redelivered=False))
-            self._frames.append((http2.before_stream(http2.DATA, 0, len(message)), message))
-            ack = AckHandsetChangeEventRequest(ack_info=AckInfo(value=handle))
-            self._unacked.add(ack.SerializeToString())
-        self.acked = 0
-        self.stray_acks = 0
-        self.sent = 0
-        self.streams = 0
-        self.opened_at: float | None = None
-        self.reader: Connection | None = None
-
-    def take(self, most_bytes: int, most: int) -> Iterator[tuple[bytes, bytes]]:
-        """Give the next events' frames, without their stream's number, as far as there is room."""
-        for head, message in self._frames[self.sent : self.sent + most]:
-            most_bytes -= len(message)
-            if most_bytes < 0:
-                return
-            self.sent += 1
-            yield head, message
-
-    def ack(self, requests: Sequence[bytes]) -> None:
-        """Note acks."""
-        for request in requests:
-            if request in self._unacked:
-                self._unacked.remove(request)
-                self.acked += 1
-            else:
-                self.stray_acks += 1
-        if self.reader is not None:
-            self.reader.send_events(len(requests))
 
 
 class Connection(asyncio.Protocol):

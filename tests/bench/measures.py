@@ -6,7 +6,7 @@ for both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -15,11 +15,11 @@ from tests.bench import runs
 from tests.bench.imports import dear_imports
 from tests.bench.modes import Mode
 from tests.bench.processes import run, serving
+from tests.bench.results import Measure, Results, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.bench.imports import Import
     from tests.bench.runs import Run
 
 MAX_IN_FLIGHT: Final = 200
@@ -32,7 +32,8 @@ class Amount:
 
     Attributes:
         rounds: How often; figures are medians.
-        events: In a drain, and in a bare loop.
+        events: In a drain, and in the bare loop that it is held against.
+        mode_events: In each mode that this loop is the best of.
         vendor_events: In the vendor's outline, which takes ten times as long for each.
         few: In the smaller of two windows whose memory is compared.
         many: In the larger.
@@ -41,6 +42,7 @@ class Amount:
 
     rounds: int
     events: int
+    mode_events: int
     vendor_events: int
     few: int
     many: int
@@ -48,63 +50,23 @@ class Amount:
 
 
 FULL: Final = Amount(
-    rounds=5, events=20_000, vendor_events=2_000, few=10_000, many=100_000, modes=tuple(Mode)
+    rounds=5,
+    events=20_000,
+    mode_events=10_000,
+    vendor_events=2_000,
+    few=10_000,
+    many=100_000,
+    modes=tuple(Mode),
 )
 QUICK: Final = Amount(
-    rounds=1, events=400, vendor_events=100, few=200, many=400, modes=tuple(Mode)[:2]
+    rounds=1,
+    events=400,
+    mode_events=400,
+    vendor_events=100,
+    few=200,
+    many=400,
+    modes=tuple(Mode)[:2],
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a figure is held against."""
-
-    bound: float
-    is_most: bool
-
-    def is_met(self, value: float) -> bool:
-        """Tell whether a figure keeps to it."""
-        return value <= self.bound if self.is_most else value >= self.bound
-
-    def __str__(self) -> str:
-        return f"{'at most' if self.is_most else 'at least'} {self.bound:g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One line of the result.
-
-    Attributes:
-        name: What was measured.
-        value: The figure.
-        unit: Of the figure; empty for a ratio.
-        target: None where it is only told.
-    """
-
-    name: str
-    value: float
-    unit: str = ""
-    target: Target | None = None
-
-    @property
-    def is_met(self) -> bool | None:
-        """Whether the target is; None where there is none."""
-        return None if self.target is None else self.target.is_met(self.value)
-
-
-@dataclass(slots=True)
-class Results:
-    """All that one bench has found.
-
-    Attributes:
-        measures: In the order of the table.
-        floor_modes: CPU microseconds per event in each mode of the floor.
-        imports: The handler's dear ones.
-    """
-
-    measures: list[Measure] = field(default_factory=list)
-    floor_modes: dict[Mode, float] = field(default_factory=dict)
-    imports: list[Import] = field(default_factory=list)
 
 
 class Bench:
@@ -125,7 +87,9 @@ class Bench:
         events = self._amount.events
         modes = self.results.floor_modes
         for mode in self._amount.modes:
-            modes[mode] = _cpu(self._rounds(mode, partial(runs.floor, mode, events)))
+            modes[mode] = _cpu(
+                self._rounds(mode, partial(runs.floor, mode, self._amount.mode_events))
+            )
         best = min(modes, key=lambda mode: modes[mode])
         floors: list[Run] = []
         drains: list[Run] = []

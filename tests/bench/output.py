@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.bench.measures import Measure, Results
+    from tests.bench.results import Measure, Results
 
 _INK: Final = "#24292f"
 _FAINT: Final = "#8c959f"

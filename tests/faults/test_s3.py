@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.faults.cases import cases
 from tests.faults.http_proxy import PutObjectFault
 
 if TYPE_CHECKING:
     from tests.faults.scene import Scene
 
-_EVENTS: Final = 500
-_IN_FLIGHT: Final = 100
+_EVENTS: Final = 200
+_IN_FLIGHT: Final = 40
 _MOMENTS: Final = {"first-commit": 0, "mid-window": 4, "last-commit": 9}
 """How many of the ten PutObject calls of these events come first."""
 
-_PASSING: Final = {
-    "slow-down": PutObjectFault(status=503, code="SlowDown"),
-    "internal-error": PutObjectFault(status=500),
-    "too-many-requests": PutObjectFault(status=429, code="TooManyRequestsException"),
-    "request-timeout": PutObjectFault(status=400, code="RequestTimeout"),
-    "conflict": PutObjectFault(status=409, code="ConditionalRequestConflict"),
-    "kms-throttled": PutObjectFault(status=400, code="KMS.ThrottlingException"),
-    "reset": PutObjectFault(is_reset=True),
-    "reset-after-stored": PutObjectFault(is_reset=True, is_forwarded=True),
-    "internal-error-after-stored": PutObjectFault(status=500, is_forwarded=True),
-    "slow": PutObjectFault(delay=timedelta(milliseconds=400)),
-}
-_LASTING: Final = {
-    "access-denied": PutObjectFault(status=403, code="AccessDenied"),
-    "no-such-bucket": PutObjectFault(status=404, code="NoSuchBucket"),
-    "kms-denied": PutObjectFault(status=403, code="KMS.AccessDeniedException"),
-    "kms-disabled": PutObjectFault(status=400, code="KMS.DisabledException"),
-    "invalid-key-id": PutObjectFault(status=403, code="InvalidAccessKeyId"),
-    "bad-digest": PutObjectFault(status=400, code="BadDigest"),
-}
+_PASSING: Final = cases(
+    {
+        "slow-down": PutObjectFault(status=503, code="SlowDown"),
+        "reset": PutObjectFault(is_reset=True),
+        "reset-after-stored": PutObjectFault(is_reset=True, is_forwarded=True),
+        "conflict": PutObjectFault(status=409, code="ConditionalRequestConflict"),
+    },
+    {
+        "internal-error": PutObjectFault(status=500),
+        "internal-error-after-stored": PutObjectFault(status=500, is_forwarded=True),
+        "too-many-requests": PutObjectFault(status=429, code="TooManyRequestsException"),
+        "request-timeout": PutObjectFault(status=400, code="RequestTimeout"),
+        "kms-throttled": PutObjectFault(status=400, code="KMS.ThrottlingException"),
+        "slow": PutObjectFault(delay=timedelta(milliseconds=400)),
+    },
+    _MOMENTS,
+)
+_LASTING: Final = cases(
+    {"access-denied": PutObjectFault(status=403, code="AccessDenied")},
+    {
+        "no-such-bucket": PutObjectFault(status=404, code="NoSuchBucket"),
+        "kms-denied": PutObjectFault(status=403, code="KMS.AccessDeniedException"),
+        "kms-disabled": PutObjectFault(status=400, code="KMS.DisabledException"),
+        "invalid-key-id": PutObjectFault(status=403, code="InvalidAccessKeyId"),
+        "bad-digest": PutObjectFault(status=400, code="BadDigest"),
+    },
+    _MOMENTS,
+)
 
 
-@pytest.mark.parametrize("skip", _MOMENTS.values(), ids=_MOMENTS)
-@pytest.mark.parametrize("fault", _PASSING.values(), ids=_PASSING)
+@pytest.mark.parametrize(("fault", "skip"), _PASSING)
 def test_what_passes_is_tried_again(scene: Scene, fault: PutObjectFault, skip: int) -> None:
     """A fault that passes costs nothing but time: all arrives in the same window, once."""
     scene.publish(_EVENTS)
@@ -51,8 +60,7 @@ def test_what_passes_is_tried_again(scene: Scene, fault: PutObjectFault, skip: i
     assert scene.check().copies == 0
 
 
-@pytest.mark.parametrize("skip", _MOMENTS.values(), ids=_MOMENTS)
-@pytest.mark.parametrize("fault", _LASTING.values(), ids=_LASTING)
+@pytest.mark.parametrize(("fault", "skip"), _LASTING)
 def test_what_lasts_ends_the_run(scene: Scene, fault: PutObjectFault, skip: int) -> None:
     """A fault that somebody must mend fails the run; its error names cause, bucket and cure."""
     scene.publish(_EVENTS)
@@ -90,7 +98,7 @@ def test_retries_are_not_in_lock_step(scene: Scene) -> None:
     scene.faults.inject(fault, times=12)
     scene.drain(max_in_flight=_IN_FLIGHT)
     calls = scene.journal.calls("PutObject")
-    gaps = {round(later - earlier, 3) for earlier, later in zip(calls, calls[1:], strict=False)}
+    gaps = {round(later - earlier, 3) for earlier, later in pairwise(calls)}
     assert len(gaps) > len(calls) // 2
     assert max(calls) - min(calls) > 0.5
     scene.check()
@@ -115,7 +123,8 @@ def test_run_ends_in_time_though_s3_hangs(scene: Scene) -> None:
     )
     assert (report.end_reason, report.acked) == ("window", 0)
     scene.settle()
-    assert scene.check().copies <= 200
+    # boto3 can't be interrupted: its thread goes on until its own time-out, or in the next run.
+    assert scene.check(lingering="archive").copies <= 200
 
 
 def test_bucket_that_is_gone(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -730,7 +731,12 @@ def _process(*options: str) -> Iterator[subprocess.Popen[str]]:
     """Run the server as a person would, in a process of its own on a free port."""
     command = [sys.executable, "-m", "tests.local.event_server", "--port", "0", *options]
     with subprocess.Popen(
-        command, cwd=_PROJECT_FOLDER, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=_PROJECT_FOLDER,
+        env={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             yield process

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.httpsession import get_cert_path
 
-from eventdrain.adapters.aws_clients import Endpoint
+from eventdrain.adapters.aws_clients import AwsEndpoint
 from eventdrain.adapters.crt_http import SignedHttp
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def reply(request: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
     request.wfile.write(body)
 
 
-def endpoint(url: str) -> Endpoint:
+def endpoint(url: str) -> AwsEndpoint:
     """Give an endpoint with made-up credentials."""
-    return Endpoint(
+    return AwsEndpoint(
         url=url,
         service="sqs",
         region="eu-north-1",
@@ -70,7 +70,10 @@ def endpoint(url: str) -> Endpoint:
 async def call(url: str, *bodies: bytes) -> list[bytes]:
     """Make calls at once, over one pool of connections."""
     async with SignedHttp.connect(endpoint(url), calls_at_once=CALLS_AT_ONCE) as client:
-        calls = (client.post("Operation", [("X-Amz-Target", "a.b")], body) for body in bodies)
+        calls = (
+            client.call("Operation", "POST", "/", [("X-Amz-Target", "a.b")], body)
+            for body in bodies
+        )
         return await asyncio.gather(*calls)
 
 
@@ -108,7 +111,10 @@ def test_request_is_signed() -> None:
     [
         pytest.param(400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist"}, "QueueDoesNotExist"),
         pytest.param(403, {"__type": "AccessDeniedException"}, "AccessDeniedException"),
-        pytest.param(503, "<html>", "HTTP 503", id="no JSON"),
+        pytest.param(
+            503, "<?xml?><Error><Code>SlowDown</Code></Error>", "SlowDown", id="XML, as of S3"
+        ),
+        pytest.param(412, "<html>", "HTTP 412", id="neither"),
         pytest.param(500, [], "HTTP 500", id="other JSON"),
     ],
 )
@@ -138,8 +144,8 @@ def test_broken_connection_is_raised_and_not_used_again() -> None:
     async def two_calls(url: str) -> bytes:
         async with SignedHttp.connect(endpoint(url), calls_at_once=1) as client:
             with pytest.raises(HTTPClientError):
-                await client.post("Operation", [], b"1")
-            return await client.post("Operation", [], b"2")
+                await client.call("Operation", "POST", "/", [], b"1")
+            return await client.call("Operation", "POST", "/", [], b"2")
 
     with serving(break_the_first) as url:
         assert asyncio.run(two_calls(url)) == b"2"
@@ -164,7 +170,7 @@ def test_cancelled_call_leaves_nothing() -> None:
 
     async def give_up(url: str) -> None:
         async with SignedHttp.connect(endpoint(url), calls_at_once=1) as client:
-            calling = asyncio.create_task(client.post("Operation", [], b"{}"))
+            calling = asyncio.create_task(client.call("Operation", "POST", "/", [], b"{}"))
             await asyncio.to_thread(is_asked.wait, 10)
             calling.cancel()
             with pytest.raises(asyncio.CancelledError):

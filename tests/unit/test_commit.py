@@ -544,10 +544,7 @@ def test_whatever_the_answers(
         assert_only_refused_are_written_again(sink)
     # Every ack is confirmed once, and none is asked for again after that.
     assert max(Counter(bench.acker.acked).values(), default=1) == 1
-    # What ended the run is among the reasons.
-    if outcome.fatal is not None:
-        assert outcome.fatal.verdict is Verdict.END_RUN
-        assert f"{outcome.fatal.code}" in " ".join(outcome.refusals)
+    assert outcome.fatal is None or outcome.fatal.verdict is Verdict.END_RUN
 
 
 def assert_only_refused_are_written_again(sink: FakeSink) -> None:

@@ -503,6 +503,16 @@ def test_stream_that_breaks_while_a_sink_is_slow_is_not_idle() -> None:
     assert report.end_reason is EndReason.WINDOW
 
 
+def test_server_that_is_never_reached() -> None:
+    """A server that neither takes nor refuses the stream is waited for until the window ends."""
+    bench = DrainBench(FakeEventSource(Script(opening_seconds=FOR_EVER)))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
+
+
 def test_refused_stream_ends_the_drain() -> None:
     """A stream that the server refuses ends the drain as failed, with the reason."""
     bench = DrainBench(FakeEventSource(Script(refused_with=REFUSED)))
@@ -596,6 +606,33 @@ def test_token_that_can_not_be_renewed(authorization: FakeAuthorization, error: 
     assert report.end_reason is EndReason.FAILED
     assert report.error == error
     assert report.connections == 1
+
+
+def test_slow_renewal_does_not_outlast_the_window() -> None:
+    """A token endpoint that is slow holds no drain beyond its window."""
+    bench = DrainBench(
+        FakeEventSource(Script(refused_with=REJECTED)), seconds_in_thread=10 * COMMIT_UNTIL
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
+
+
+def test_no_token_to_begin_with() -> None:
+    """Where there is no token the drain fails before a stream is opened."""
+
+    class NoToken(FakeAuthorization):
+        def token(self) -> str | None:
+            raise TokenUnavailable("away")
+
+    bench = DrainBench(FakeEventSource(), authorization=NoToken())
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert (report.error, report.connections) == ("away", 0)
 
 
 def test_token_that_expires_during_a_stream() -> None:

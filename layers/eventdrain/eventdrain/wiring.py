@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.adapters.aws_clients import aws_clients
@@ -28,14 +27,12 @@ from eventdrain.window import Window
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from eventdrain.adapters.aws_clients import AwsClients, Endpoint
+    from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
     from eventdrain.ports import Authorization
     from eventdrain.settings import Settings
 
-_S3_CALLS_AT_ONCE: Final = 4
-"""Of two batches, each of events of two days: a third is rare, and waits."""
-_SQS_CALLS_AT_ONCE: Final = 24
-"""Two batches of a hundred make ten calls each."""
+_CALLS_AT_ONCE: Final = 24
+"""To each sink: two batches of a hundred make ten calls each to SQS."""
 
 
 def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
@@ -54,32 +51,25 @@ def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
     window = Window.opening(
         started, length=settings.window, remaining=remaining, reserve=settings.reserve
     )
-    clients = aws_clients(calls_at_once=_S3_CALLS_AT_ONCE)
+    clients = aws_clients()
     try:
         authorization = _authorization(settings, clients)
         # A token that can't be had must not look like a stream that can't be opened.
         authorization.token()
-        sqs_endpoint = clients.sqs_endpoint()
+        sinks = clients.s3_endpoint(settings.archive_bucket), clients.sqs_endpoint()
     except DrainError as error:
         report.error = str(error)
         report.run_seconds = time.monotonic() - started
         return report
-    executor = ThreadPoolExecutor(_S3_CALLS_AT_ONCE, thread_name_prefix="archive")
-    try:
-        return asyncio.run(
-            _drain(settings, window, clients, sqs_endpoint, authorization, executor, report)
-        )
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+    return asyncio.run(_drain(settings, window, *sinks, authorization, report))
 
 
 async def _drain(
     settings: Settings,
     window: Window,
-    clients: AwsClients,
-    sqs_endpoint: Endpoint,
+    s3_endpoint: AwsEndpoint,
+    sqs_endpoint: AwsEndpoint,
     authorization: Authorization,
-    executor: ThreadPoolExecutor,
     report: Report,
 ) -> Report:
     source = GrpcEventSource(
@@ -89,16 +79,12 @@ async def _drain(
         max_unread=settings.max_in_flight,
         timeout_seconds=max(1.0, window.commit_until - time.monotonic()),
     )
-    archive = S3Archive(
-        clients.s3,
-        bucket=settings.archive_bucket,
-        prefix=settings.archive_prefix,
-        executor=executor,
-    )
     async with (
-        SignedHttp.connect(sqs_endpoint, calls_at_once=_SQS_CALLS_AT_ONCE) as sqs,
+        SignedHttp.connect(s3_endpoint, calls_at_once=_CALLS_AT_ONCE) as bucket,
+        SignedHttp.connect(sqs_endpoint, calls_at_once=_CALLS_AT_ONCE) as sqs,
         GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker,
     ):
+        archive = S3Archive(bucket, prefix=settings.archive_prefix)
         outbox = SqsOutbox(sqs, queue_url=settings.outbox_queue_url)
         drain = Drain(
             source=source,

@@ -1,14 +1,7 @@
 """A faithful, strict and faulty server of the event API, on the loopback interface.
 
-``EventServer`` for tests in this process; ``python -m tests.local.event_server --help`` for one
-of its own.
+``EventServer`` for tests in this process; ``make serve ARGS=--help`` for a process of its own.
 """
-
-import sys
-from pathlib import Path
-
-# pytest's configuration puts the generated code on the path; nothing does for a run by hand.
-sys.path.append(str(Path(__file__).resolve().parents[3] / "layers" / "wgtwo"))
 
 from tests.local.event_server.authorization import AuthMode
 from tests.local.event_server.event import Event

@@ -1,30 +1,35 @@
-"""The AWS clients, made once in an environment's life: making them costs more than using them."""
+"""What boto3 knows of this environment: found out once in its life, for that takes its time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import get_cert_path
 
 from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
+_KEY: Final = "k"
+
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class AwsEndpoint:
     """Where a service is called, as whom, and whose certificates are trusted.
 
     Attributes:
-        url: The endpoint's URL.
+        url: The URL that paths are appended to, without a slash at its end.
         service: The service's name in signatures.
         region: The region's name in signatures.
         access_key: The credentials' key id.
@@ -44,27 +49,52 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class AwsClients:
-    """One client for each service that a drain uses."""
+    """One client for each service that a drain uses.
+
+    Those of S3 and SQS only tell where and as whom these are called: see ``crt_http``.
+    """
 
     session: botocore.session.Session
     s3: S3Client
     sqs: SQSClient
     secrets: SecretsManagerClient
 
-    def sqs_endpoint(self) -> Endpoint:
-        """Give where and as whom the SQS client calls, for those that call without it.
+    def sqs_endpoint(self) -> AwsEndpoint:
+        """Give the endpoint of SQS.
 
         Raises:
             ConfigurationError: There are no AWS credentials.
         """
+        return self._endpoint(self.sqs, "sqs")
+
+    def s3_endpoint(self, bucket: str) -> AwsEndpoint:
+        """Give the endpoint of a bucket: paths are its keys.
+
+        Raises:
+            ConfigurationError: There are no AWS credentials, or the bucket's name is none.
+        """
+        endpoint = self._endpoint(self.s3, "s3")
+        try:
+            # The one public way to ask where botocore would put an object: virtual host or path,
+            # access point, partition, an endpoint from the environment.
+            url = self.s3.generate_presigned_url(
+                "put_object", Params={"Bucket": bucket, "Key": _KEY}
+            )
+        except BotoCoreError as error:
+            raise ConfigurationError(f"ARCHIVE_BUCKET: {error}") from error
+        address = urlsplit(url)
+        path = address.path.removesuffix(f"/{_KEY}")
+        return replace(endpoint, url=f"{address.scheme}://{address.netloc}{path}")
+
+    def _endpoint(self, client: BaseClient, service: str) -> AwsEndpoint:
         credentials = self.session.get_credentials()
         frozen = None if credentials is None else credentials.get_frozen_credentials()
         if frozen is None or frozen.access_key is None or frozen.secret_key is None:
             raise ConfigurationError("there are no AWS credentials: the function needs a role")
-        return Endpoint(
-            url=self.sqs.meta.endpoint_url,
-            service="sqs",
-            region=self.sqs.meta.region_name,
+        return AwsEndpoint(
+            url=client.meta.endpoint_url.rstrip("/"),
+            service=service,
+            region=client.meta.region_name,
             access_key=frozen.access_key,
             secret_key=frozen.secret_key,
             session_token=frozen.token,
@@ -73,23 +103,16 @@ class AwsClients:
 
 
 @cache
-def aws_clients(*, calls_at_once: int) -> AwsClients:
+def aws_clients() -> AwsClients:
     """Make the clients; region, credentials and endpoints are those of the environment.
 
-    Every call is bounded: two attempts of at most seven seconds and a wait of at most one. What
-    fails still is tried again by the commit, which knows how much of the window is left.
-
-    Args:
-        calls_at_once: How many calls each client may have under way.
+    Every call by them is bounded: two attempts of at most seven seconds and a wait of at most one.
     """
     config = Config(
         connect_timeout=2,
         read_timeout=5,
         retries={"mode": "standard", "total_max_attempts": 2},
-        max_pool_connections=calls_at_once,
-        # The calls are ours and tested; checking their shape again is a tenth of their cost.
-        parameter_validation=False,
-        tcp_keepalive=True,
+        signature_version="s3v4",  # else an S3 URL is made for the one region of long ago
     )
     core = botocore.session.Session()
     session = boto3.session.Session(botocore_session=core)

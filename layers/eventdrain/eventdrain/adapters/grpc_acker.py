@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from eventdrain.adapters.grpc_channel import (
     MAY_PASS,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from eventdrain.settings import Endpoint
     from eventdrain.streams import EventStream
 
+_NOT_ACCEPTED: Final = "the event server did not accept an ack; the event comes again"
 _CALL_SECONDS: Final = 5.0
 """How long to wait for the answer to one ack: long for an answer, short beside an ack time-out."""
 
@@ -47,6 +49,8 @@ class GrpcAcker:
         )
         self._request = stream.ack_request
         self._response = stream.ack_response
+        success = AckStatus(status_code=AckStatus.STATUS_CODE_SUCCESS)
+        self._success = stream.ack_response(ack_status=success).SerializeToString()
 
     @classmethod
     @asynccontextmanager
@@ -82,9 +86,15 @@ class GrpcAcker:
 
     async def _result(self, call: grpc.aio.UnaryUnaryCall[bytes, bytes]) -> Refusal | None:
         try:
-            response: Any = self._response.FromString(await call)
+            answer = await call
         except grpc.aio.AioRpcError as error:
             return _refusal(error.code())
+        if answer == self._success:  # nearly all are, and need not be parsed
+            return None
+        try:
+            response: Any = self._response.FromString(answer)
+        except DecodeError:
+            return Refusal("UNREADABLE", _NOT_ACCEPTED, Verdict.TRY_AGAIN)
         status = response.ack_status.status_code
         if status == AckStatus.STATUS_CODE_SUCCESS:
             return None
@@ -92,7 +102,7 @@ class GrpcAcker:
             code=AckStatus.StatusCode.Name(status)
             if status in AckStatus.StatusCode.values()
             else f"STATUS_CODE_{status}",
-            message="the event server did not accept an ack; the event comes again",
+            message=_NOT_ACCEPTED,
             verdict=Verdict.TRY_AGAIN,
         )
 

@@ -60,7 +60,9 @@ class SqsOutbox:
         entries = [self._entry(index, delivery) for index, delivery in enumerate(batch)]
         body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries})
         try:
-            answer = json.loads(await self._sqs.post(_OPERATION, _HEADERS, body.encode()))
+            answer = json.loads(
+                await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode())
+            )
         except (BotoCoreError, ClientError) as error:
             result = refusal(
                 error,
