@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -25,18 +26,25 @@ from tests.faults.invariants import Evidence, RunRecord, violations
 from tests.faults.journal import Journal
 from tests.faults.tcp_proxy import TcpProxy
 from tests.local.books import archive_keys, take_messages
-from tests.local.event_server import AuthMode, EventServer, ServerRules, TokenBook
+from tests.local.event_server import (
+    AuthMode,
+    EventServer,
+    ServerRules,
+    TokenBook,
+    made_up_events,
+)
 from tests.local.injection import Faults
 from tests.local.token_server import TokenServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     import grpc
 
     from eventdrain.report import Report
     from tests.faults.cloud import Cloud
+    from tests.local.event_server import Event, LedgerSnapshot
 
 CLIENT_ID: Final = "made-up-client"
 QUICK: Final[Mapping[str, Any]] = {
@@ -146,6 +154,16 @@ class Scene:
     def publish(self, count: int, seed: int = 0, event_type: str = DEFAULT_EVENT_TYPE) -> None:
         """Publish made-up events."""
         self.event_server.publish_made_up(event_type, count, seed)
+
+    def publish_odd(
+        self, *changes: Callable[[Event], Event], count: int = 1, seed: int = 99
+    ) -> None:
+        """Publish made-up events that were made odd by each of some functions in turn."""
+        for event in made_up_events(DEFAULT_EVENT_TYPE, count, seed):
+            odd = event
+            for change in changes:
+                odd = change(odd)
+            self.event_server.publish([odd])
 
     def environment(self) -> dict[str, str]:
         """Give the environment of an engine of this scene."""
@@ -257,6 +275,21 @@ class Scene:
         """Enter a run that was made elsewhere, and what it printed."""
         self.runs.append(run)
         self._texts.append(text)
+
+    @contextmanager
+    def when(
+        self, predicate: Callable[[LedgerSnapshot], object], strike: Callable[[], object]
+    ) -> Iterator[None]:
+        """Do something at the moment when the event server's ledger is so, during the block."""
+
+        def wait_and_strike() -> None:
+            self.event_server.wait_until(predicate)
+            strike()
+
+        with ThreadPoolExecutor(1, thread_name_prefix="proxies") as threads:
+            struck = threads.submit(wait_and_strike)
+            yield
+            struck.result()
 
     @contextmanager
     def _captured(self) -> Iterator[None]:

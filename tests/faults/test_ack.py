@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -137,12 +136,16 @@ def test_ack_that_may_not_be(scene: Scene, code: str) -> None:
 @pytest.mark.parametrize("stale_acks", Answer)
 def test_ack_after_its_time_out(cloud: Cloud, stale_acks: Answer) -> None:
     """Acks that come after the ack time-out are taken or refused; either way nothing is lost."""
-    rules = ServerRules(clock_speed=40, stale_acks=stale_acks)
+    rules = ServerRules(clock_speed=20, stale_acks=stale_acks)
     with Scene(cloud, rules=rules) as scene:
         scene.publish(60)
-        # 10 s at the server's speed are a quarter of a second.
-        scene.faults.inject(AckFault(delay=timedelta(milliseconds=500)), times=30)
-        scene.drain(max_in_flight=_IN_FLIGHT, ack_timeout=timedelta(seconds=10))
+        # 10 s at the server's speed are half a second.
+        scene.faults.inject(AckFault(delay=timedelta(milliseconds=800)), times=30)
+        scene.drain(
+            max_in_flight=_IN_FLIGHT,
+            ack_timeout=timedelta(seconds=10),
+            window=timedelta(seconds=4),
+        )
         scene.settle(ack_timeout=timedelta(seconds=10))
         evidence = scene.check()
         assert evidence.ledger.redeliveries > 0
@@ -155,15 +158,8 @@ def test_ack_after_the_stream_has_ended(cloud: Cloud, acks_after_end: Answer) ->
     with Scene(cloud, rules=ServerRules(acks_after_end=acks_after_end)) as scene:
         scene.publish(_EVENTS)
         scene.faults.inject(AckFault(delay=timedelta(milliseconds=300)), skip=40, times=40)
-        breaking = threading.Thread(
-            target=lambda: (
-                scene.event_server.wait_until(lambda ledger: len(ledger.acked) >= 40),
-                scene.event_server.abort_streams(),
-            )
-        )
-        breaking.start()
-        report = scene.drain(max_in_flight=_IN_FLIGHT)
-        breaking.join()
+        with scene.when(lambda ledger: len(ledger.acked) >= 40, scene.event_server.abort_streams):
+            report = scene.drain(max_in_flight=_IN_FLIGHT)
         assert (report.end_reason, report.connections) == ("idle", 2)
         scene.settle()
         assert scene.check().copies <= 2 * 2 * _IN_FLIGHT
@@ -182,15 +178,8 @@ def test_event_that_comes_again_after_its_ack(scene: Scene) -> None:
 def test_token_that_expires_mid_window(scene: Scene) -> None:
     """Acks with a token that is no longer valid are made again with a new one, without a copy."""
     scene.publish(_EVENTS)
-    revoking = threading.Thread(
-        target=lambda: (
-            scene.event_server.wait_until(lambda ledger: len(ledger.acked) >= 40),
-            scene.event_server.tokens.revoke_all(),
-        )
-    )
-    revoking.start()
-    report = scene.drain(max_in_flight=_IN_FLIGHT)
-    revoking.join()
+    with scene.when(lambda ledger: len(ledger.acked) >= 40, scene.event_server.tokens.revoke_all):
+        report = scene.drain(max_in_flight=_IN_FLIGHT)
     assert (report.end_reason, report.acked) == ("idle", _EVENTS)
     assert scene.token_server.minted == 2
     assert scene.check().copies == 0

@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING, Final
 from eventdrain.batch import Batch
 from eventdrain.commit import Commit, LeftReason
 from eventdrain.drain import Drain
+from eventdrain.errors import StreamRefused, Unauthenticated
 from eventdrain.pace import Pace
 from eventdrain.report import Report
 from eventdrain.window import EndReason, Window
-from tests.deliveries import reader
-from tests.fakes import FakeAcker, FakeAuthorization, FakeEventSource, FakeSink
+from tests.deliveries import message, reader
+from tests.fakes import (
+    FOR_EVER,
+    TRY_AGAIN,
+    Arrival,
+    FakeAcker,
+    FakeAuthorization,
+    FakeEventSource,
+    FakeSink,
+    Script,
+)
 from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from eventdrain.delivery import Delivery
@@ -143,3 +153,34 @@ class DrainBench:
         assert abs(report.run_seconds - self.took) <= TURNS
         assert (report.end_reason is EndReason.FAILED) == (report.error is not None)
         assert (report.end_reason is EndReason.LIMIT) <= (report.committed == self.limit)
+
+
+# --- What arrives, and who writes it ---
+
+REFUSED: Final = StreamRefused("made up: not this stream")
+REJECTED: Final = Unauthenticated("made up: not this token")
+
+
+def messages(indexes: Iterable[int]) -> list[bytes]:
+    """Build the messages of these events."""
+    return [message(index) for index in indexes]
+
+
+def burst(count: int, at: float = 0.0, first: int = 0) -> Arrival:
+    """Let messages of distinct events arrive together."""
+    return Arrival(at, messages(range(first, first + count)))
+
+
+def trickle(count: int, every: float) -> Script:
+    """Let messages arrive one at a time, on one connection."""
+    return Script([burst(1, at=index * every, first=index) for index in range(count)])
+
+
+def hanging() -> FakeSink:
+    """Make a sink that never answers."""
+    return FakeSink(seconds=lambda _call: FOR_EVER)
+
+
+def down(answer: Answer = TRY_AGAIN) -> FakeSink:
+    """Make a sink that refuses everything."""
+    return FakeSink(lambda _delivery, _attempt: answer)

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from eventdrain.commit import LeftReason
+from eventdrain.window import EndReason
+from tests.fakes import (
+    END_RUN,
+    LEAVE_EVENT,
+    FakeEventSource,
+    FakeSink,
+    Script,
+)
+from tests.unit.drain_bench import (
+    IDLE,
+    LINGER,
+    READ_UNTIL,
+    REFUSED,
+    TURNS,
+    DrainBench,
+    burst,
+    down,
+    trickle,
+)
+from tests.virtual_time import now
+
+if TYPE_CHECKING:
+    from eventdrain.delivery import Delivery
+    from tests.fakes import Answer
+
+# --- Why it ends ---
+
+
+def test_idle() -> None:
+    """A stream that has nothing more ends the drain, so long after the last commit."""
+    bench = DrainBench(FakeEventSource(Script([burst(25)])))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert (report.received, report.committed, report.acked) == (25, 25, 25)
+    assert not report.left.total()
+    assert bench.took == pytest.approx(LINGER + bench.ack_seconds + IDLE, abs=TURNS)
+
+
+def test_idle_on_an_empty_stream() -> None:
+    """A stream with nothing at all ends the drain after the idle time from its opening."""
+    bench = DrainBench(FakeEventSource(Script(opening_seconds=3.0)))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert (report.received, report.batches) == (0, 0)
+    assert bench.took == pytest.approx(3.0 + IDLE, abs=TURNS)
+
+
+def test_a_slow_stream_is_not_idle() -> None:
+    """Deliveries that come more often than the idle time keep the drain going to its window."""
+    bench = DrainBench(FakeEventSource(trickle(100, every=IDLE - 0.1)))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert READ_UNTIL <= bench.took < READ_UNTIL + 1
+
+
+def test_not_idle_while_a_commit_is_under_way() -> None:
+    """A commit that takes longer than the idle time doesn't make the stream idle."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(1), burst(1, at=20.0, first=1)])),
+        archive=FakeSink(seconds=lambda call: 0.0 if call else 18.0),
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert report.acked == 2
+
+
+@pytest.mark.parametrize("limit", [1, 9, 10, 11, 20, 21, 35])
+def test_limit(limit: int) -> None:
+    """So many events are committed, and not one more; the others are left unwritten."""
+    bench = DrainBench(FakeEventSource(Script([burst(40)])), limit=limit)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.LIMIT
+    assert report.committed == report.acked == limit
+    assert len(bench.archive.held) == len(bench.outbox.held) == limit
+    assert report.left == {LeftReason.NOT_TAKEN: report.received - limit}
+    assert bench.took < LINGER, "the last batch doesn't wait for others"
+
+
+def test_limit_in_a_trickle() -> None:
+    """The event that reaches the limit is committed at once."""
+    bench = DrainBench(FakeEventSource(trickle(10, every=1.0)), limit=5)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.LIMIT
+    assert report.committed == 5
+    assert bench.took == pytest.approx(4.0 + bench.ack_seconds, abs=TURNS)
+
+
+def test_limit_makes_up_for_what_was_left() -> None:
+    """Events that were refused don't count: others take their place, up to the limit."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(40)])),
+        outbox=FakeSink(
+            lambda delivery, _attempt: LEAVE_EVENT if delivery.ack_info < "ack-2-" else None
+        ),
+        limit=10,
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.LIMIT
+    assert report.committed == 10
+    assert report.left[LeftReason.OUTBOX] > 0
+
+
+def test_limit_counts_what_is_written() -> None:
+    """What both sinks have counts, also where the server did not confirm its ack."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(40)])),
+        acks=lambda _delivery, _attempt, _token: LEAVE_EVENT,
+        limit=10,
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.LIMIT
+    assert (report.committed, report.acked) == (10, 0)
+    assert len(bench.archive.held) == 10
+
+
+def test_window() -> None:
+    """The end of the window ends a stream that never pauses; all that was taken is committed."""
+    bench = DrainBench(FakeEventSource(trickle(10_000, every=0.02)))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert report.received == pytest.approx(READ_UNTIL / 0.02, abs=5)
+    assert report.left.total() == report.left[LeftReason.NOT_TAKEN] <= bench.inbox_size
+    assert bench.took == pytest.approx(READ_UNTIL + bench.ack_seconds, abs=TURNS)
+
+
+def test_nothing_is_taken_after_the_window() -> None:
+    """What arrives while the last commit is under way is left unwritten."""
+    bench = DrainBench(
+        FakeEventSource(trickle(10_000, every=0.1)),
+        archive=FakeSink(seconds=lambda _call: 5.0),
+    )
+
+    report = bench.drain()
+
+    assert max(bench.reader.read_at) < READ_UNTIL
+    assert report.left[LeftReason.NOT_TAKEN] > 0
+    assert report.acked == len(bench.archive.held)
+
+
+def test_window_that_is_over_at_once() -> None:
+    """With no time to read the drain ends by itself, with nothing done."""
+    bench = DrainBench(FakeEventSource(Script([burst(40)])), read_until=0.0, commit_until=0.0)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert report.committed == 0
+
+
+# --- Order of the end ---
+
+
+def test_acks_come_before_the_stream_is_left() -> None:
+    """What was taken is acked while the stream is open; only then the call is cancelled."""
+    acked_at: list[float] = []
+
+    def ack(_delivery: Delivery, _attempt: int, _token: str | None) -> Answer:
+        acked_at.append(now())
+        return None
+
+    bench = DrainBench(
+        FakeEventSource(trickle(10_000, every=0.1)),
+        archive=FakeSink(seconds=lambda _call: 5.0),
+        acks=ack,
+    )
+
+    bench.drain()
+
+    assert READ_UNTIL < max(acked_at) < bench.source.left_at[0]
+
+
+# --- A commit ends the run ---
+
+
+@pytest.mark.parametrize("sink", ["archive", "outbox"])
+def test_sink_that_ends_the_run(sink: str) -> None:
+    """A sink that refuses for good ends the drain as failed; nothing more is read."""
+    bench = DrainBench(FakeEventSource(Script([burst(100)])), **{sink: down(END_RUN)})  # type: ignore[arg-type] # by name
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.error == END_RUN.message
+    assert report.committed == 0
+    assert bench.reader.taken <= bench.max_in_flight
+    assert bench.took < 1
+
+
+def test_ack_that_ends_the_run() -> None:
+    """A server that refuses acks for good ends the drain as failed; what was written counts."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(100)])), acks=lambda _delivery, _attempt, _token: END_RUN
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.committed == report.left[LeftReason.ACK] > 0
+
+
+def test_failure_in_the_last_commit() -> None:
+    """A failure that only the last commit meets makes a run failed that the window ended."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(3)])),
+        archive=FakeSink(
+            lambda _delivery, _attempt: END_RUN, seconds=lambda _call: READ_UNTIL + 5.0
+        ),
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert bench.took > READ_UNTIL
+
+
+def test_first_error_is_told() -> None:
+    """Of several errors the report holds the one that came first."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(3)], ends_at=0.1, error=REFUSED)), archive=down(END_RUN)
+    )
+
+    report = bench.drain()
+
+    assert report.error == str(REFUSED)
+
+
+# --- Bugs ---
+
+
+def test_bug_in_the_source_is_raised() -> None:
+    """What is no error of ours is raised, after what was taken was committed and acked."""
+    bug: Any = ZeroDivisionError("made up")
+    bench = DrainBench(FakeEventSource(Script([burst(3)], ends_at=0.1, error=bug)))
+
+    with pytest.raises(ZeroDivisionError):
+        bench.drain()
+
+    assert len(bench.acker.acked) == 3
+    assert len(bench.source.left_at) == 1
+
+
+def test_bug_in_a_sink_is_raised() -> None:
+    """A sink that raises against its contract ends the run, and the stream is let go."""
+
+    class Buggy(FakeSink):
+        async def write(self, deliveries: object) -> dict[str, object]:  # type: ignore[override] # a bug
+            await asyncio.sleep(0)
+            raise ZeroDivisionError(deliveries)
+
+    bench = DrainBench(FakeEventSource(Script([burst(3)])), archive=Buggy())
+
+    with pytest.raises(ZeroDivisionError):
+        bench.drain()
+
+    assert bench.acker.acked == []
+    assert len(bench.source.left_at) == 1

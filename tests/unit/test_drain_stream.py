@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from eventdrain.errors import (
+    NOT_ACCEPTED,
+    StreamEnded,
+    TokenUnavailable,
+)
+from eventdrain.window import EndReason
+from tests.fakes import (
+    FOR_EVER,
+    RENEW_TOKEN,
+    FakeAuthorization,
+    FakeEventSource,
+    FakeSink,
+    Script,
+)
+from tests.unit.drain_bench import (
+    COMMIT_UNTIL,
+    READ_UNTIL,
+    REFUSED,
+    REJECTED,
+    TURNS,
+    DrainBench,
+    burst,
+)
+
+if TYPE_CHECKING:
+    from eventdrain.errors import StreamError
+
+# --- The stream breaks ---
+
+
+def test_stream_is_opened_again() -> None:
+    """A stream that the server closes is opened again after about a second, and goes on."""
+    source = FakeEventSource(
+        Script([burst(3)], ends_at=1.0), Script([burst(3, first=3)], ends_at=1.0), Script()
+    )
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert (report.acked, report.connections) == (6, 3)
+    for left, connected in zip(source.left_at, source.connected_at[1:], strict=False):
+        assert 0.5 <= connected - left <= 1.5 + TURNS
+
+
+def test_waits_between_openings_grow() -> None:
+    """A server that is away is asked less and less often, up to every half minute or so."""
+    source = FakeEventSource(*[Script(refused_with=StreamEnded("away"))] * 100)
+    bench = DrainBench(source, read_until=600.0, commit_until=615.0)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW, "a stream that is away is not idle"
+    waits = [later - earlier for earlier, later in pairwise(source.connected_at)]
+    for wait, middle in zip(waits, (1, 2, 4, 8, 16, 30, 30, 30), strict=False):
+        assert middle / 2 <= wait <= middle * 1.5 + TURNS
+    assert 13 <= report.connections <= 60
+
+
+def test_waits_start_over_after_a_success() -> None:
+    """After a delivery the next break is a new one: the wait is about a second again."""
+    source = FakeEventSource(
+        *[Script(refused_with=StreamEnded("away"))] * 4,
+        Script([burst(1)], ends_at=1.0),
+        Script(),
+    )
+    bench = DrainBench(source)
+
+    bench.drain()
+
+    assert source.connected_at[5] - source.left_at[4] <= 1.5 + TURNS
+
+
+def test_opening_alone_is_no_success() -> None:
+    """A server that takes streams and breaks them at once is not asked every second."""
+    source = FakeEventSource(*[Script(ends_at=0.0)] * 100)
+    bench = DrainBench(source, read_until=600.0, commit_until=615.0)
+
+    report = bench.drain()
+
+    assert report.connections <= 60
+
+
+def test_what_came_before_a_break_is_committed() -> None:
+    """What was received is committed and acked although its stream has ended."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(30)], ends_at=0.0)),
+        archive=FakeSink(seconds=lambda _call: 2.0),
+    )
+
+    report = bench.drain()
+
+    assert report.acked == 30
+
+
+def test_window_ends_a_broken_stream() -> None:
+    """The window ends although the stream is closed, without waiting for it to open."""
+    source = FakeEventSource(*[Script(refused_with=StreamEnded("away"))] * 100)
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
+
+
+@pytest.mark.parametrize("error", [StreamEnded("away"), REJECTED], ids=["ended", "rejected"])
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="taking from the inbox starts the count of quiet although the stream is closed",
+)
+def test_closed_stream_is_not_idle(error: StreamError) -> None:
+    """A stream that breaks right after a burst is opened again: its quiet means nothing."""
+    source = FakeEventSource(
+        Script([burst(3)], ends_at=0.0, error=error), Script([burst(3, first=3)])
+    )
+    bench = DrainBench(source, idle=0.1)  # less than any wait before an opening
+
+    report = bench.drain()
+
+    assert report.acked == 6
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="taking from the inbox starts the count of quiet although the stream is closed",
+)
+def test_stream_that_breaks_while_a_sink_is_slow_is_not_idle() -> None:
+    """What waited for room while its stream broke doesn't make the closed stream idle."""
+    source = FakeEventSource(
+        Script([burst(39)], ends_at=1.0), *[Script(refused_with=StreamEnded("away"))] * 100
+    )
+    bench = DrainBench(
+        source,
+        archive=FakeSink(seconds=lambda call: 200.0 if call < 2 else 0.0),
+        idle=1.0,
+        read_until=600.0,
+        commit_until=615.0,
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+
+
+def test_server_that_is_never_reached() -> None:
+    """A server that neither takes nor refuses the stream is waited for until the window ends."""
+    bench = DrainBench(FakeEventSource(Script(opening_seconds=FOR_EVER)))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
+
+
+def test_refused_stream_ends_the_drain() -> None:
+    """A stream that the server refuses ends the drain as failed, with the reason."""
+    bench = DrainBench(FakeEventSource(Script(refused_with=REFUSED)))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.error == str(REFUSED)
+    assert report.connections == 1
+    assert bench.took < TURNS
+
+
+def test_refused_stream_after_some_events() -> None:
+    """What was taken before the refusal is committed, also what waits for its linger."""
+    bench = DrainBench(FakeEventSource(Script([burst(13)], ends_at=0.1, error=REFUSED)))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.acked == 13
+
+
+def test_refused_stream_after_a_break() -> None:
+    """A refusal when the stream is opened again ends the drain all the same."""
+    source = FakeEventSource(Script([burst(3)], ends_at=1.0), Script(refused_with=REFUSED))
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.acked == 3
+
+
+# --- The token is not accepted ---
+
+
+def test_rejected_token_is_renewed() -> None:
+    """A rejected token is replaced, and tried after some ten seconds."""
+    source = FakeEventSource(Script(refused_with=REJECTED), Script([burst(3)]))
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.acked == 3
+    assert source.tokens == ["token-1", "token-2"]
+    assert bench.authorization.rejections == ["token-1"]
+    assert 5.0 <= source.connected_at[1] - source.left_at[0] <= 15.0 + TURNS
+
+
+def test_renewed_token_stays() -> None:
+    """After a renewal the stream breaks and opens like any other, with the new token."""
+    source = FakeEventSource(
+        Script(refused_with=REJECTED), Script([burst(3)], ends_at=1.0), Script([burst(3, first=3)])
+    )
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.acked == 6
+    assert source.tokens == ["token-1", "token-2", "token-2"]
+
+
+def test_second_rejection_ends_the_drain() -> None:
+    """When the new token is rejected as well, the drain fails and says what to do."""
+    source = FakeEventSource(*[Script(refused_with=REJECTED)] * 5)
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.error == NOT_ACCEPTED
+    assert source.tokens == ["token-1", "token-2"]
+    assert bench.authorization.renewals == 1
+
+
+@pytest.mark.parametrize(
+    ("authorization", "error"),
+    [
+        pytest.param(FakeAuthorization(renewed=None), NOT_ACCEPTED, id="no other"),
+        pytest.param(FakeAuthorization(error=TokenUnavailable("away")), "away", id="none given"),
+        pytest.param(FakeAuthorization(current=None, renewed=None), NOT_ACCEPTED, id="without"),
+    ],
+)
+def test_token_that_can_not_be_renewed(authorization: FakeAuthorization, error: str) -> None:
+    """A rejected token that has no other ends the drain as failed."""
+    source = FakeEventSource(*[Script(refused_with=REJECTED)] * 5)
+    bench = DrainBench(source, authorization=authorization)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.error == error
+    assert report.connections == 1
+
+
+def test_slow_renewal_does_not_outlast_the_window() -> None:
+    """A token endpoint that is slow holds no drain beyond its window."""
+    bench = DrainBench(
+        FakeEventSource(Script(refused_with=REJECTED)), seconds_in_thread=10 * COMMIT_UNTIL
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
+
+
+def test_no_token_to_begin_with() -> None:
+    """Where there is no token the drain fails before a stream is opened."""
+
+    class NoToken(FakeAuthorization):
+        def token(self) -> str | None:
+            raise TokenUnavailable("away")
+
+    bench = DrainBench(FakeEventSource(), authorization=NoToken())
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert (report.error, report.connections) == ("away", 0)
+
+
+def test_token_that_expires_during_a_stream() -> None:
+    """What came before the rejection is committed, with the new token if need be."""
+    source = FakeEventSource(
+        Script([burst(13)], ends_at=0.1, error=REJECTED), Script([burst(3, first=13)])
+    )
+    bench = DrainBench(
+        source,
+        acks=lambda _delivery, _attempt, token: None if token == "token-2" else RENEW_TOKEN,  # noqa: S105
+        seconds_in_thread=0.5,
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert report.acked == 16
+    assert bench.authorization.renewals == 1
