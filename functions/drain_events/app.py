@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
 from eventdrain.errors import DrainError
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
+logging.getLogger("eventdrain")  # the engine's: it logs as the function does
+copy_config_to_registered_loggers(source_logger=logger, include={"eventdrain"})
 
 
 class DrainFailed(DrainError):  # noqa: N818 - it says what happened

@@ -189,8 +189,7 @@ def _cpu(several: Iterable[Run]) -> float:
 
 
 def _ratio(several: Iterable[Run], others: Iterable[Run]) -> float:
-    pairs = zip(several, others, strict=True)
-    return median(run.cpu_micros / other.cpu_micros for run, other in pairs)
+    return median(a.cpu_micros / b.cpu_micros for a, b in zip(several, others, strict=True))
 
 
 def _per_second(several: Iterable[Run]) -> float:

@@ -59,6 +59,7 @@ class Evidence:
         durable_at: Since when the engine could know of each event id that both sinks have it.
         lines: The archive's, of all objects.
         quarantine: The quarantine's objects, by key.
+        ids_by_key: The event ids in each of the archive's other objects.
         messages: The queue's bodies.
         runs: In the order in which they began.
         text: All that the engine has logged, raised, reported and measured.
@@ -70,6 +71,7 @@ class Evidence:
     durable_at: Mapping[str, float]
     lines: Sequence[dict[str, Any]]
     quarantine: Mapping[str, dict[str, Any]]
+    ids_by_key: Mapping[str, set[str]]
     messages: Sequence[dict[str, Any]]
     runs: Sequence[RunRecord]
     text: str

@@ -226,6 +226,7 @@ class Scene:
         ]
         lines: list[dict[str, Any]] = []
         quarantine: dict[str, dict[str, Any]] = {}
+        ids_by_key: dict[str, set[str]] = {}
         for key, _ in archive_keys(self.cloud.s3, places.bucket):
             body = self.cloud.s3.get_object(Bucket=places.bucket, Key=key)["Body"].read()
             if key.endswith(".json"):
@@ -233,13 +234,16 @@ class Scene:
                 continue
             text = decompress(body)
             assert text.endswith(b"\n"), f"{key} ends within a line"
-            lines += map(json.loads, text.splitlines())
+            those = [json.loads(line) for line in text.splitlines()]
+            ids_by_key[key] = {line["event_id"] for line in those}
+            lines += those
         tokens = {grant.token for grant in self.event_server.tokens.issued()}
         return Evidence(
             ledger=self.event_server.ledger(),
             durable_at=self.journal.durable_at(),
             lines=lines,
             quarantine=quarantine,
+            ids_by_key=ids_by_key,
             messages=self._messages,
             runs=self.runs,
             text="\n".join(self._texts),

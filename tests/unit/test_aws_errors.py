@@ -79,20 +79,13 @@ def test_service_is_not_quoted(status: int) -> None:
     assert SENT not in repr(refusal(answer("MadeUp", status), action=ACTION, cure=CURE))
 
 
-_not_mapped: Final = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="botocore's ConnectionError is no HTTPClientError, so not reaching AWS ends the run",
-)
-
-
 @pytest.mark.parametrize(
     "error",
     [
-        pytest.param(exceptions.EndpointConnectionError(**URL), marks=_not_mapped),
-        pytest.param(exceptions.ConnectTimeoutError(**URL), marks=_not_mapped),
-        pytest.param(exceptions.ProxyConnectionError(proxy_url="x", **URL), marks=_not_mapped),
-        pytest.param(exceptions.SSLError(**URL), marks=_not_mapped),
+        exceptions.EndpointConnectionError(**URL),
+        exceptions.ConnectTimeoutError(**URL),
+        exceptions.ProxyConnectionError(proxy_url="x", **URL),
+        exceptions.SSLError(**URL),
         exceptions.ConnectionClosedError(**URL),
         exceptions.ReadTimeoutError(**URL),
         exceptions.HTTPClientError(**URL),

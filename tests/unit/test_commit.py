@@ -293,11 +293,6 @@ def test_sink_that_ends_the_run(sink: str) -> None:
 
 
 @pytest.mark.parametrize("archive_answer", [LEAVE_EVENT, TRY_AGAIN], ids=["leave", "try again"])
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="where both refuse, only the archive's refusal counts, so the outbox's end is lost",
-)
 def test_worst_result_wins(archive_answer: Answer) -> None:
     """A refusal that ends the run does so though the other sink refuses the event for less."""
     bench = Bench(
@@ -445,9 +440,6 @@ def test_commits_at_once_renew_once() -> None:
     assert authorization.renewals == 1
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the renewal is waited for without a time-out"
-)
 def test_slow_renewal_is_left_in_time() -> None:
     """A token endpoint that is slow holds nobody beyond the window."""
     bench = Bench(acks=only_with("token-2"))
@@ -457,11 +449,6 @@ def test_slow_renewal_is_left_in_time() -> None:
     assert bench.took <= 5.0 + TURNS
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TokenUnavailable,
-    reason="token() is called outside of the try: what the port lets it raise ends the commit",
-)
 def test_no_token_is_an_outcome() -> None:
     """That there is no token, which the port may raise, leaves the batch and raises nothing."""
 

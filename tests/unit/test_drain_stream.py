@@ -112,11 +112,6 @@ def test_window_ends_a_broken_stream() -> None:
 
 
 @pytest.mark.parametrize("error", [StreamEnded("away"), REJECTED], ids=["ended", "rejected"])
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="taking from the inbox starts the count of quiet although the stream is closed",
-)
 def test_closed_stream_is_not_idle(error: StreamError) -> None:
     """A stream that breaks right after a burst is opened again: its quiet means nothing."""
     source = FakeEventSource(
@@ -129,11 +124,6 @@ def test_closed_stream_is_not_idle(error: StreamError) -> None:
     assert report.acked == 6
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="taking from the inbox starts the count of quiet although the stream is closed",
-)
 def test_stream_that_breaks_while_a_sink_is_slow_is_not_idle() -> None:
     """What waited for room while its stream broke doesn't make the closed stream idle."""
     source = FakeEventSource(

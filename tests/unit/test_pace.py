@@ -145,11 +145,6 @@ def test_a_delivery_that_is_not_counted_breaks_the_quiet() -> None:
 
 
 @pytest.mark.parametrize(("took", "left"), [(1, 1), (0, 0)], ids=["readable", "unreadable"])
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="took() starts the count of quiet although the stream is closed",
-)
 def test_not_idle_while_closed_though_something_was_taken(took: int, left: int) -> None:
     """What arrived before the stream closed may be taken later; the stream is closed still."""
     pacing = pace()

@@ -36,7 +36,9 @@ def object_key(prefix: str, deliveries: Sequence[Delivery]) -> str:
         prefix: What the archive's keys begin with; may be empty.
         deliveries: One or more, of distinct events of one type and day.
     """
-    first = min(delivery.event_time or "undated" for delivery in deliveries)
+    # Without the Z, a time sorts as text before all that are later in the same second.
+    times = (delivery.event_time or "undated" for delivery in deliveries)
+    first = min(times, key=lambda time: time.removesuffix("Z"))
     stamp = first.replace("-", "").replace(":", "")
     digest = sha256("\n".join(sorted(delivery.event_id for delivery in deliveries)).encode())
     partition = f"{deliveries[0].event_type}/dt={deliveries[0].day}"

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 class Backoff:
     """The waits of one series of attempts.
 
-    The n-th wait is drawn evenly from between a half and one and a half of ``first`` doubled n
+    The n-th wait is drawn evenly from between once and one and a half times ``first`` doubled n
     times, where the doubling stops at ``longest``.
 
     Args:
-        first: About how long the first wait is.
-        longest: About how long no wait exceeds.
+        first: How long the first wait is at the least.
+        longest: How long no wait need be: half more is the most.
         draw: Gives numbers in [0, 1); for tests.
     """
 
@@ -38,7 +38,7 @@ class Backoff:
     def wait_seconds(self) -> float:
         """Give the next wait, in seconds."""
         wait, self._next = self._next, min(self._next * 2, self._longest)
-        return wait * (0.5 + self._draw())
+        return wait * (1 + self._draw() / 2)
 
     def reset(self) -> None:
         """Start the series over, after a success."""

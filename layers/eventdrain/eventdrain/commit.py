@@ -39,7 +39,7 @@ _NO_HANDLE: Final = Refusal(
 )
 _OUT_OF_TIME: Final = Refusal(
     code="OutOfTime",
-    message="the window ended before the sink had answered",
+    message="the window ended before there was an answer",
     verdict=Verdict.LEAVE_EVENT,
 )
 
@@ -139,6 +139,8 @@ class Commit:
             outbox_refusal = not_published.get(delivery.event_id)
             outcome.archive_refused += archive_refusal is not None
             outcome.outbox_refused += outbox_refusal is not None
+            for refusal in (archive_refusal, outbox_refusal):
+                _note_fatal(outcome, refusal)
             if archive_refusal is not None:
                 _leave(outcome, LeftReason.ARCHIVE, archive_refusal)
             elif outbox_refusal is not None:
@@ -150,6 +152,7 @@ class Commit:
             if refusal is None:
                 outcome.acked += 1
             else:
+                _note_fatal(outcome, refusal)
                 _leave(outcome, LeftReason.ACK, refusal)
         return outcome
 
@@ -207,23 +210,32 @@ class Commit:
     async def _ack_once(
         self, deliveries: Sequence[Delivery], until: float
     ) -> Sequence[Refusal | None]:
-        token = self._authorization.token()
+        try:
+            token = self._authorization.token()
+        except DrainError as error:
+            return [_no_token(error)] * len(deliveries)
         answers = await self._acker.ack(
             deliveries, token=token, timeout_seconds=max(0.0, until - self._clock())
         )
         if not any(answer and answer.verdict is Verdict.RENEW_TOKEN for answer in answers):
             return answers
-        try:
-            is_renewed = await asyncio.to_thread(self._authorization.renew, token)
-        except DrainError as error:
-            renewal = Refusal(type(error).__name__, str(error), Verdict.END_RUN)
-        else:
-            verdict = Verdict.TRY_AGAIN if is_renewed else Verdict.END_RUN
-            renewal = Refusal("UNAUTHENTICATED", NOT_ACCEPTED, verdict)
+        renewal = await self._renew(token, until)
         return [
             renewal if answer and answer.verdict is Verdict.RENEW_TOKEN else answer
             for answer in answers
         ]
+
+    async def _renew(self, rejected: str | None, until: float) -> Refusal:
+        """Renew the token; what became of it is a refusal that says whether to try again."""
+        try:
+            async with asyncio.timeout(max(0.0, until - self._clock())):
+                is_renewed = await asyncio.to_thread(self._authorization.renew, rejected)
+        except TimeoutError:
+            return _OUT_OF_TIME
+        except DrainError as error:
+            return _no_token(error)
+        verdict = Verdict.TRY_AGAIN if is_renewed else Verdict.END_RUN
+        return Refusal("UNAUTHENTICATED", NOT_ACCEPTED, verdict)
 
     async def _may_try_again(self, backoff: Backoff, until: float) -> bool:
         """Wait for the next attempt; False, without waiting, if it would come too late."""
@@ -234,8 +246,15 @@ class Commit:
         return True
 
 
+def _no_token(error: DrainError) -> Refusal:
+    return Refusal(type(error).__name__, str(error), Verdict.END_RUN)
+
+
 def _leave(outcome: Outcome, reason: LeftReason, refusal: Refusal) -> None:
     outcome.left[reason] += 1
     outcome.refusals[f"{reason}:{refusal.code}"] += 1
-    if refusal.verdict is Verdict.END_RUN and outcome.fatal is None:
+
+
+def _note_fatal(outcome: Outcome, refusal: Refusal | None) -> None:
+    if refusal and refusal.verdict is Verdict.END_RUN and outcome.fatal is None:
         outcome.fatal = refusal

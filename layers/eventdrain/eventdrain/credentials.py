@@ -43,11 +43,7 @@ def parse_credentials(secret: str, *, name: str) -> Credentials:
         CredentialsError: It has not the shape that it should have; tells which keys are wrong,
             never what is in them.
     """
-    try:
-        content = json.loads(secret)
-    except ValueError:
-        # The parser's own error holds the whole text: it must not even be chained.
-        raise CredentialsError(f"{name} is not JSON: it must be {SHAPE}") from None
+    content = _json(secret)
     if not isinstance(content, dict):
         raise CredentialsError(f"{name} is no JSON object: it must be {SHAPE}")
     for credentials, keys in (
@@ -57,6 +53,14 @@ def parse_credentials(secret: str, *, name: str) -> Credentials:
         if content.keys() == keys:
             return credentials(**{key: _text(content[key], key, name) for key in keys})
     raise CredentialsError(f"{name} has not the keys that it should have: it must be {SHAPE}")
+
+
+def _json(text: str) -> object:
+    """Parse JSON; None if it is none, for the parser's own error holds the whole text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text(value: object, key: str, name: str) -> str:

@@ -93,7 +93,8 @@ class Drain:
         self._report = report
         self._clock = clock
         self._inbox: deque[tuple[bytes, datetime]] = deque()
-        self._inbox_has_room = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._is_ending = False
         self._changed = asyncio.Event()
         self._commits: set[asyncio.Task[Outcome]] = set()
 
@@ -109,11 +110,12 @@ class Drain:
         reading.add_done_callback(lambda _: self._changed.set())
         try:
             self._report.end_reason = await self._take_until_end(reading)
+            self._is_ending = True
             self._start_commit()
             while self._commits:
                 await asyncio.wait(self._commits)
                 self._settle_commits()
-            if self._pace.has_failed:
+            if self._pace.has_failed or reading.done():
                 self._report.end_reason = EndReason.FAILED
         finally:
             reading.cancel()
@@ -134,7 +136,7 @@ class Drain:
             self._take()
             if self._batch.is_due(self._clock()) or self._pace.is_last:
                 self._start_commit()
-            if reading.done():
+            if reading.done() and not self._inbox:
                 return EndReason.FAILED
             await self._wait_for_change()
 
@@ -164,8 +166,7 @@ class Drain:
             self._batch.add(delivery, now)
             if self._batch.is_full:
                 self._start_commit()
-        if len(self._inbox) < self._inbox_size:
-            self._inbox_has_room.set()
+        self._taken.set()
 
     def _start_commit(self) -> None:
         if not self._batch:
@@ -190,17 +191,18 @@ class Drain:
                 self._fail(outcome.fatal.message)
 
     def _fail(self, error: str) -> None:
-        if self._report.error is None:
-            self._report.error = error
+        self._report.error = self._report.error or error
         self._pace.failed()
-        self._changed.set()
 
     def _leave(self, reason: LeftReason, count: int) -> None:
         if count:
             self._report.left[reason] += count
 
     async def _read(self) -> None:
-        """Keep the stream open, and fill the inbox, until cancelled or refused."""
+        """Keep the stream open, and fill the inbox, until cancelled or refused.
+
+        Refused, it ends: what has arrived is still taken, and then the drain has failed.
+        """
         backoff = Backoff(first=_FIRST_REOPEN, longest=_LONGEST_REOPEN)
         token: str | None = None
         is_rejected = False
@@ -219,12 +221,13 @@ class Drain:
                 wait = _AFTER_AUTHENTICATION_ERROR.wait_seconds()
                 _logger.warning("%s; a new token is tried in %.1f s", error, wait)
             except DrainError as error:
-                self._fail(str(error))
+                self._report.error = self._report.error or str(error)
                 return
             finally:
                 self._pace.closed()
                 self._changed.set()
             await asyncio.sleep(wait)
+            await self._has_room()
 
     async def _read_connection(self, token: str | None, backoff: Backoff) -> None:
         self._report.connections += 1
@@ -240,6 +243,10 @@ class Drain:
                 self._report.bytes_received += sum(map(len, messages))
                 self._inbox.extend((message, received_at) for message in messages)
                 self._changed.set()
-                while len(self._inbox) >= self._inbox_size:
-                    self._inbox_has_room.clear()
-                    await self._inbox_has_room.wait()
+                await self._has_room()
+
+    async def _has_room(self) -> None:
+        """Wait for room in the inbox; at the end of the drain there is none any more."""
+        while self._is_ending or len(self._inbox) >= self._inbox_size:
+            self._taken.clear()
+            await self._taken.wait()

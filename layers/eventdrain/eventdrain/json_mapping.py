@@ -8,7 +8,7 @@ holds the result equal to ``json_format``'s for generated events.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
+_SPECIAL: Final = "google.protobuf"
+"""The package of the types that have JSON forms of their own."""
+
 JsonObject: TypeAlias = "dict[str, Any]"
 Mapping: TypeAlias = "Callable[[Message], JsonObject]"
 
@@ -26,7 +29,8 @@ def json_mapping(descriptor: Descriptor) -> Mapping:
     """Compile the JSON mapping of a message type: proto field names, unset fields absent.
 
     Args:
-        descriptor: A message type whose fields are strings and messages, of any depth.
+        descriptor: A message type whose fields are strings and messages, of any depth; none of
+            ``google.protobuf``'s own.
 
     Returns:
         A function from a message of that type to its JSON object, keys in the order of the
@@ -53,6 +57,7 @@ def json_mapping(descriptor: Descriptor) -> Mapping:
 def _converter(field: FieldDescriptor) -> Callable[[Any], object]:
     if field.type == FieldDescriptor.TYPE_STRING:
         return list if field.is_repeated else str
-    if field.message_type is not None and not field.is_repeated:
-        return json_mapping(field.message_type)
+    message_type = None if field.is_repeated else field.message_type
+    if message_type is not None and message_type.file.package != _SPECIAL:
+        return json_mapping(message_type)
     raise TypeError(f"no JSON mapping for {field.full_name}: extend eventdrain.json_mapping")

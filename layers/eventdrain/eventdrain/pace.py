@@ -57,7 +57,7 @@ class Pace:
     def took(self, count: int, now: float) -> None:
         """Note that deliveries were taken."""
         self._uncommitted += count
-        self._quiet_since = now
+        self._count_quiet_from(now)
 
     def settled(self, *, committed: int, left: int, now: float) -> None:
         """Note what became of deliveries that were taken.
@@ -66,8 +66,7 @@ class Pace:
         """
         self._committed += committed
         self._uncommitted -= committed + left
-        if self._quiet_since is not None:
-            self._quiet_since = now
+        self._count_quiet_from(now)
 
     def failed(self) -> None:
         """Note an error that trying again won't cure."""
@@ -91,6 +90,10 @@ class Pace:
         """When :meth:`end` will give a reason at the latest, if nothing happens."""
         idle_at = self._idle_at
         return self._window.read_until if idle_at is None else min(idle_at, self._window.read_until)
+
+    def _count_quiet_from(self, now: float) -> None:
+        if self._quiet_since is not None:
+            self._quiet_since = now
 
     @property
     def _idle_at(self) -> float | None:

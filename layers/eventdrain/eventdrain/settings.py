@@ -65,7 +65,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that a run can be told; each attribute is the variable of its name in capitals.
+    """Everything that a run can be told; each attribute is a variable's, with its unit in the name.
 
     Attributes:
         event_type: The stream to drain, one of ``streams.STREAMS``.
@@ -180,7 +180,8 @@ class _Environment:
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
-        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
+        if not (is_number and least <= int(value) <= most):
             self.problem(f"{name} is {value!r}: it must be a whole number from {least} to {most}")
             return default
         return int(value)

@@ -162,7 +162,7 @@ class TokenKeeper:
             minted_for, value = kept["minted_for"], kept["access_token"]
             expires_at = datetime.fromisoformat(kept["expires_at"])
             lives_on = expires_at - self._now() >= self._needed_for
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             # Not chained, not told in detail: the text may hold a token.
             _logger.warning("the kept token in %s is malformed: minting another", self._token_arn)
             return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.ports import Refusal, Verdict
 
@@ -31,7 +32,7 @@ _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 
 
-def code_of(error: BotoCoreError | ClientError) -> str:
+def code_of(error: Exception) -> str:
     """Give the error's code as the service names it, or the name of our side's error."""
     if isinstance(error, ClientError):
         return str(error.response["Error"].get("Code", "Unknown"))
@@ -43,7 +44,7 @@ def may_pass(error: BotoCoreError | ClientError) -> bool:
     if isinstance(error, ClientError):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS or code_of(error) in MAY_PASS
-    return isinstance(error, HTTPClientError)
+    return isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError)
 
 
 def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Refusal:

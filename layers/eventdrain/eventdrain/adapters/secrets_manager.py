@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from eventdrain.adapters.aws_errors import code_of
 from eventdrain.errors import CredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_FAILURES = (BotoCoreError, ClientError, ResponseParserError)
 
 
 class SecretsManager:
@@ -27,7 +30,7 @@ class SecretsManager:
         """See ``tokens.SecretStore``."""
         try:
             answer = self._client.get_secret_value(SecretId=arn)
-        except (BotoCoreError, ClientError) as error:
+        except _FAILURES as error:
             # A secret that is there and was never filled has no current version, and the answer
             # is the same as for one that is not there (API reference, GetSecretValue).
             if code_of(error) == "ResourceNotFoundException":
@@ -43,7 +46,7 @@ class SecretsManager:
         """See ``tokens.SecretStore``."""
         try:
             self._client.put_secret_value(SecretId=arn, SecretString=content)
-        except (BotoCoreError, ClientError) as error:
+        except _FAILURES as error:
             raise CredentialsError(
                 f"secretsmanager:PutSecretValue of {arn} failed with {code_of(error)}: check the"
                 " function's role, and the key that encrypts the secret"

@@ -29,6 +29,11 @@ _TOO_LONG: Final = Refusal(
     message=f"an event's line is longer than the {MOST_BYTES} bytes that SQS takes",
     verdict=Verdict.LEAVE_EVENT,
 )
+_NOT_NAMED: Final = Refusal(
+    code="NotNamed",
+    message="SQS's answer does not say that it took a message",
+    verdict=Verdict.TRY_AGAIN,
+)
 
 
 class SqsOutbox:
@@ -60,9 +65,7 @@ class SqsOutbox:
         entries = [self._entry(index, delivery) for index, delivery in enumerate(batch)]
         body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries})
         try:
-            answer = json.loads(
-                await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode())
-            )
+            answer = _answer(await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode()))
         except (BotoCoreError, ClientError) as error:
             result = refusal(
                 error,
@@ -70,13 +73,12 @@ class SqsOutbox:
                 cure="check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
             )
             return {delivery.event_id: result for delivery in batch}
+        taken = {entry.get("Id") for entry in answer.get("Successful", ())}
+        failed = {entry.get("Id"): _refusal(entry) for entry in answer.get("Failed", ())}
         return {
-            batch[int(failed["Id"])].event_id: Refusal(
-                code=failed["Code"],
-                message=f"SQS did not take a message: {failed['Code']}",
-                verdict=Verdict.LEAVE_EVENT if failed["SenderFault"] else Verdict.TRY_AGAIN,
-            )
-            for failed in answer.get("Failed", ())
+            delivery.event_id: failed.get(str(index), _NOT_NAMED)
+            for index, delivery in enumerate(batch)
+            if str(index) not in taken
         }
 
     def _entry(self, index: int, delivery: Delivery) -> dict[str, Any]:
@@ -92,3 +94,18 @@ class SqsOutbox:
             entry["MessageGroupId"] = group_id(delivery)
             entry["MessageDeduplicationId"] = delivery.event_id
         return entry
+
+
+def _answer(body: bytes) -> dict[str, Any]:
+    """Read SQS's answer; one that can't be read names no message as taken."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _refusal(failed: dict[str, Any]) -> Refusal:
+    code = str(failed.get("Code"))
+    verdict = Verdict.LEAVE_EVENT if failed.get("SenderFault") else Verdict.TRY_AGAIN
+    return Refusal(code, f"SQS did not take a message: {code}", verdict)
