@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from eventdrain import drain
+from eventdrain.backoff import Backoff
 from tests.faults.cloud import Cloud
 from tests.faults.scene import Scene
 
@@ -25,3 +28,10 @@ def scene(cloud: Cloud) -> Iterator[Scene]:
     """Give a scene on the event server's default rules."""
     with Scene(cloud) as running:
         yield running
+
+
+@pytest.fixture
+def short_authentication_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a tenth of a second after an authentication error, in place of ten seconds."""
+    moment = timedelta(milliseconds=100)
+    monkeypatch.setattr(drain, "_AFTER_AUTHENTICATION_ERROR", Backoff(first=moment, longest=moment))

@@ -278,6 +278,10 @@ class Scene:
     def record(self, run: RunRecord, text: str) -> None:
         """Enter a run that was made elsewhere, and what it printed."""
         self.runs.append(run)
+        self.record_text(text)
+
+    def record_text(self, text: str) -> None:
+        """Enter what the engine printed elsewhere."""
         self._texts.append(text)
 
     @contextmanager
@@ -314,23 +318,28 @@ class Scene:
     def _watched(self) -> Iterator[list[str]]:
         """Give a list that afterwards holds what the run has left behind."""
         left: list[str] = []
-        before = set(threading.enumerate())
+        threads = set(threading.enumerate())
+        # Those of a process that drains beside this run.
+        connections = self.cloud.proxies["sqs"].open_connections
         with patch.object(tempfile, "tempdir", str(self._folder)):
             yield left
         give_up_at = time.monotonic() + _GONE_WITHIN_SECONDS
-        while (left_now := self._leftovers(before)) and time.monotonic() < give_up_at:
+        while (left_now := self._leftovers(threads, connections)) and (
+            time.monotonic() < give_up_at
+        ):
             time.sleep(0.01)
         left += left_now
 
-    def _leftovers(self, before: set[threading.Thread]) -> list[str]:
-        threads = [
+    def _leftovers(self, threads: set[threading.Thread], connections: int) -> list[str]:
+        left = [
             f"thread {thread.name}"
-            for thread in set(threading.enumerate()) - before
+            for thread in set(threading.enumerate()) - threads
             if not any(name in thread.name for name in _OTHERS_THREADS)
         ]
-        count = self.cloud.proxies["sqs"].open_connections
-        connections = [f"{count} connections to sqs"] if count else []
-        return threads + connections + [f"file {path.name}" for path in self._folder.iterdir()]
+        count = self.cloud.proxies["sqs"].open_connections - connections
+        if count > 0:
+            left.append(f"{count} connections to sqs")
+        return left + [f"file {path.name}" for path in self._folder.iterdir()]
 
 
 class _Capture(logging.Handler):

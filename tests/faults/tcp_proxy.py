@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -69,10 +70,12 @@ class TcpProxy:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections there are."""
-        return len(self._pairs)
+    def are_gone(self, *, within_seconds: float) -> bool:
+        """Wait until no connection is left; False if some are after so long."""
+        give_up_at = time.monotonic() + within_seconds
+        while self._pairs and time.monotonic() < give_up_at:
+            time.sleep(0.01)
+        return not self._pairs
 
     def refuse(self) -> None:
         """Refuse connections from now on; those that are open stay."""

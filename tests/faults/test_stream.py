@@ -12,8 +12,6 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from eventdrain import drain
-from eventdrain.backoff import Backoff
 from tests.faults.cases import cases
 from tests.faults.scene import Scene
 from tests.faults.tcp_proxy import ConnectionFault
@@ -66,13 +64,6 @@ _LASTING: Final = cases(
     },
     {"at-once": 0, "mid-batch": 50},
 )
-
-
-@pytest.fixture
-def short_authentication_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for a tenth of a second after an authentication error, in place of ten seconds."""
-    moment = timedelta(milliseconds=100)
-    monkeypatch.setattr(drain, "_AFTER_AUTHENTICATION_ERROR", Backoff(first=moment, longest=moment))
 
 
 @pytest.fixture(scope="module")

@@ -80,9 +80,10 @@ class GrpcAcker:
         ]
         try:
             return [await self._result(call) for call in calls]
-        finally:
+        except BaseException:
             for call in calls:
                 call.cancel()
+            raise
 
     async def _result(self, call: grpc.aio.UnaryUnaryCall[bytes, bytes]) -> Refusal | None:
         try:

@@ -1,0 +1,107 @@
+"""Drains in processes of their own: started, stopped, continued, killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from eventdrain.report import Report
+from eventdrain.window import EndReason
+from tests.faults.invariants import RunRecord
+from tests.local.embedded_aws import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.faults.drain_process import Step
+    from tests.faults.scene import Scene
+
+_START_SECONDS: Final = 20.0
+"""What an interpreter and its imports may take on a busy machine, beside the run itself."""
+_PATH: Final = os.pathsep.join(
+    str(PROJECT_FOLDER / folder) for folder in (".", "layers/wgtwo", "layers/eventdrain")
+)
+
+
+class DrainProcess:
+    """A running drain; see :func:`drain_process`."""
+
+    def __init__(
+        self, scene: Scene, arguments: list[str], remaining_seconds: float, **environment: str
+    ) -> None:
+        self._scene = scene
+        self._allowed = remaining_seconds + _START_SECONDS
+        self._began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=PROJECT_FOLDER,
+            env={**scene.environment(), "PYTHONPATH": _PATH, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.stdout = ""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def wait(self) -> Report | None:
+        """Wait for its end, enter the run in the scene, and give its report; None if killed."""
+        self.stdout, stderr = self.process.communicate(timeout=self._allowed)
+        report = None
+        if self.process.returncode != -signal.SIGKILL:
+            assert self.process.returncode == 0, stderr
+            report = report_of(json.loads(self.stdout.splitlines()[-1]))
+        seconds = time.monotonic() - self._began
+        self._scene.record(RunRecord(report, seconds, self._allowed), self.stdout + stderr)
+        return report
+
+
+@contextmanager
+def drain_process(
+    scene: Scene,
+    *,
+    kill_at: Step | None = None,
+    after: int = 0,
+    remaining_seconds: float = 20,
+    **settings: Any,  # noqa: ANN401 - any setting's
+) -> Iterator[DrainProcess]:
+    """Start a drain; the block's end kills it if it has not been waited for.
+
+    Args:
+        scene: Where it drains.
+        kill_at: The step of a commit at which it shall kill itself.
+        after: How many commits get past that step first.
+        remaining_seconds: How long it is told that it may live.
+        settings: That shall differ; times as floats of seconds.
+    """
+    quick = {"idle": 0.5, "linger": 0.02, "window": 10.0, "reserve": 5.0}
+    arguments = ["tests.faults.drain_process", f"--remaining-seconds={remaining_seconds}"]
+    arguments += [f"--settings={json.dumps(quick | settings)}", f"--after={after}"]
+    if kill_at is not None:
+        arguments.append(f"--kill-at={kill_at}")
+    running = DrainProcess(scene, arguments, remaining_seconds)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.kill()
+        running.process.communicate()
+
+
+def report_of(content: dict[str, Any]) -> Report:
+    """Read a report from its JSON."""
+    values: dict[str, Any] = {
+        name: Counter(value) if isinstance(value, dict) else value
+        for name, value in content.items()
+    }
+    return Report(**{**values, "end_reason": EndReason(content["end_reason"])})

@@ -1,0 +1,214 @@
+"""What befalls the process: killed, frozen, out of time, beside others, under a jumping clock."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import ExitStack
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import pytest
+
+from eventdrain import drain, tokens
+from tests.faults.drain_process import Step
+from tests.faults.http_proxy import PutObjectFault, SendBatchFault
+from tests.faults.processes import DrainProcess, drain_process, report_of
+from tests.faults.scene import Scene
+from tests.local.event_server import Answer, ServerRules, StreamFault
+from tests.local.event_server.faults import ACK_FAILURE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.cloud import Cloud
+
+_EVENTS: Final = 400
+_IN_FLIGHT: Final = 100
+_COPIES: Final = 2 * _IN_FLIGHT
+"""The most that one kill costs: what was in flight comes again, to both sinks."""
+
+
+@pytest.mark.parametrize("after", [0, 4], ids=["first-commit", "mid-window"])
+@pytest.mark.parametrize("step", Step)
+def test_kill(
+    scene: Scene, step: Step, after: int, record_property: Callable[[str, object], None]
+) -> None:
+    """A process that is killed at any step of a commit loses nothing; copies are bounded."""
+    scene.publish(_EVENTS)
+    with drain_process(scene, kill_at=step, after=after, max_in_flight=_IN_FLIGHT) as running:
+        assert running.wait() is None
+    scene.check(is_settled=False)
+    scene.settle(max_in_flight=_IN_FLIGHT)
+    evidence = scene.check()
+    record_property("copies", evidence.copies)
+    assert evidence.copies <= _COPIES
+    assert evidence.ledger.redeliveries <= _IN_FLIGHT
+
+
+@pytest.mark.parametrize("acked", [1, 130, 310])
+def test_time_out_of_the_function(scene: Scene, acked: int) -> None:
+    """A process that is killed from outside, wherever it is, loses nothing."""
+    scene.publish(_EVENTS)
+    with (
+        drain_process(scene, max_in_flight=_IN_FLIGHT) as running,
+        scene.when(
+            lambda ledger: len(ledger.acked) >= acked, lambda: running.signal(signal.SIGKILL)
+        ),
+    ):
+        running.wait()
+    scene.check(is_settled=False)
+    scene.settle(max_in_flight=_IN_FLIGHT)
+    assert scene.check().copies <= _COPIES
+
+
+@pytest.mark.parametrize("stale_acks", Answer)
+@pytest.mark.parametrize("fault", [PutObjectFault, SendBatchFault], ids=["archive", "outbox"])
+def test_freeze_for_longer_than_the_ack_time_out(
+    cloud: Cloud, fault: type[PutObjectFault | SendBatchFault], stale_acks: Answer
+) -> None:
+    """A process is frozen while it writes, another one drains meanwhile, and then it goes on."""
+    rules = ServerRules(clock_speed=10, stale_acks=stale_acks)
+    ten_seconds = timedelta(seconds=10)
+    with Scene(cloud, rules=rules) as scene:
+        scene.publish(_EVENTS)
+        scene.faults.inject(fault(delay=timedelta(milliseconds=600)), skip=3, times=2)
+        with drain_process(scene, max_in_flight=_IN_FLIGHT, ack_timeout=10.0) as running:
+            with scene.when(
+                lambda ledger: len(ledger.acked) >= 50, lambda: running.signal(signal.SIGSTOP)
+            ):
+                pass
+            # What it holds comes to this one, in part, each time its ack time-out strikes.
+            scene.drain(
+                max_in_flight=_IN_FLIGHT, ack_timeout=ten_seconds, window=timedelta(seconds=2)
+            )
+            running.signal(signal.SIGCONT)
+            report = running.wait()
+        assert report is not None
+        assert not report.has_failed
+        scene.settle(ack_timeout=ten_seconds)
+        evidence = scene.check()
+        assert evidence.ledger.redeliveries > 0
+        assert evidence.copies <= 2 * evidence.ledger.redeliveries
+
+
+@pytest.mark.parametrize("reading_seconds", [-1, 0, 0.05, 0.5])
+def test_run_with_hardly_any_time(scene: Scene, reading_seconds: float) -> None:
+    """A run that begins with hardly more than its reserve left ends in time, and is no failure."""
+    scene.publish(_EVENTS)
+    allowed = timedelta(seconds=3 + reading_seconds)
+    report = scene.drain(allowed=allowed, reserve=timedelta(seconds=3))
+    assert not report.has_failed
+    scene.settle()
+    assert scene.check().copies <= 2 * 200
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_drains_at_once(scene: Scene, count: int) -> None:
+    """Drains that run side by side share the events: each gets some, and none is written twice."""
+    scene.faults.inject(StreamFault(drip=timedelta(milliseconds=5)))
+    with ExitStack() as processes:
+        running: list[DrainProcess] = [
+            processes.enter_context(drain_process(scene, max_in_flight=20, idle=3.0))
+            for _ in range(count)
+        ]
+        scene.event_server.wait_until(lambda ledger: ledger.open_streams == count)
+        scene.publish(_EVENTS)
+        reports = [process.wait() for process in running]
+    assert all(report is not None and report.acked > 0 for report in reports)
+    assert sum(report.acked for report in reports if report is not None) == _EVENTS
+    assert scene.check().copies == 0
+    # All of them found no token and minted one: what is kept of that serves the next run.
+    minted = scene.token_server.minted
+    scene.drain()
+    assert scene.token_server.minted == minted
+
+
+@pytest.mark.parametrize("hours", [-30, 30], ids=["back", "forth"])
+def test_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    """The wall clock jumps by more than a day while a run goes on: only its time stamps tell."""
+    clock = _jumping_clock(timedelta(hours=hours))
+    for module in (drain, tokens):
+        monkeypatch.setattr(module, "datetime", clock)
+    scene.drain()
+    scene.publish(_EVENTS)
+    report = scene.drain(max_in_flight=_IN_FLIGHT)
+    assert (report.end_reason, report.acked) == ("idle", _EVENTS)
+    assert scene.check().copies == 0
+
+
+def _jumping_clock(jump: timedelta) -> type[datetime]:
+    class JumpingClock(datetime):
+        """Right at first, then off, then right again, and so on."""
+
+        calls = 0
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            cls.calls += 1
+            now = super().now(tz)
+            return now + jump if cls.calls % 2 == 0 else now
+
+    return JumpingClock
+
+
+def test_metrics_equal_the_report(scene: Scene) -> None:
+    """What the function measures under faults is what its report counts, and reconciles."""
+    scene.publish(_EVENTS)
+    scene.faults.inject(PutObjectFault(status=503, code="SlowDown"), times=2)
+    scene.faults.inject(SendBatchFault(failed=(1, 2)), times=3)
+    scene.faults.inject(
+        SendBatchFault(failed=(5,), failed_code="InvalidMessageContents", is_senders_fault=True),
+        times=1,
+        skip=8,
+    )
+    scene.faults.inject(ACK_FAILURE, times=7, skip=100)
+    answer, metrics = _handle(scene)
+    report = report_of(answer)
+    assert report.received == report.acked + report.left.total()
+    assert report.left["outbox"] == 1
+    assert {
+        "Received": report.received,
+        "Redelivered": report.redelivered,
+        "Committed": report.committed,
+        "Acked": report.acked,
+        "Left": report.left.total(),
+        "ArchiveFailed": report.archive_refused,
+        "OutboxFailed": report.outbox_refused,
+        "AckFailed": report.ack_refused,
+        f"EndedBy{report.end_reason.title()}": 1,
+    }.items() <= metrics.items()
+    scene.check(is_settled=False)
+
+
+def test_failed_run_is_an_error_of_the_function(scene: Scene) -> None:
+    """A run that fails is measured and logged like any other, and then raises."""
+    scene.publish(_EVENTS)
+    scene.faults.inject(PutObjectFault(status=403, code="AccessDenied"))
+    answer, metrics = _handle(scene)
+    assert answer["errorType"] == "DrainFailed"
+    assert scene.places.bucket in answer["errorMessage"]
+    assert metrics["EndedByFailed"] == 1
+    assert metrics["Received"] == metrics["Acked"] + metrics["Left"]
+    scene.settle()
+    scene.check()
+
+
+def _handle(scene: Scene) -> tuple[dict[str, Any], dict[str, float]]:
+    """Run the function's handler; give its answer and its metrics."""
+    running = DrainProcess(scene, ["tests.faults.handler_process"], 20, IDLE_SECONDS="1")
+    stdout, stderr = running.process.communicate(timeout=60)
+    lines = [json.loads(line) for line in stdout.splitlines()]
+    scene.record_text(stdout + stderr)
+    (blob,) = [line for line in lines if "_aws" in line]
+    names = [metric["Name"] for metric in blob["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+    return lines[-1], {name: blob[name][0] for name in names}
+
+
+@pytest.mark.xfail(strict=True, reason="grpcio keeps the stream's connection, see GrpcEventSource")
+def test_runs_leave_no_connection_behind(scene: Scene) -> None:
+    """However many runs there are in a process, none leaves a connection to the event server."""
+    scene.publish(20)
+    for _ in range(3):
+        scene.drain()
+    assert scene.wire.are_gone(within_seconds=3)
