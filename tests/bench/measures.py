@@ -51,7 +51,7 @@ class Amount:
 
 FULL: Final = Amount(
     rounds=5,
-    events=20_000,
+    events=40_000,
     mode_events=10_000,
     vendor_events=2_000,
     few=10_000,

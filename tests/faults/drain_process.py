@@ -149,7 +149,7 @@ def main() -> None:
     logging.getLogger("eventdrain").setLevel(logging.DEBUG)
     if options.kill_at is not None:
         arm(options.kill_at, after=options.after)
-    changes = {
+    changes: dict[str, Any] = {
         name: timedelta(seconds=value) if isinstance(value, float) else value
         for name, value in options.settings.items()
     }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS: Final = 20.0
 """What an interpreter and its imports may take on a busy machine, beside the run itself."""
-_PATH: Final = os.pathsep.join(
+PATH: Final = os.pathsep.join(
     str(PROJECT_FOLDER / folder) for folder in (".", "layers/wgtwo", "layers/eventdrain")
 )
 
@@ -42,7 +42,7 @@ class DrainProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=PROJECT_FOLDER,
-            env={**scene.environment(), "PYTHONPATH": _PATH, **environment},
+            env={**scene.environment(), "PYTHONPATH": PATH, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -72,12 +72,13 @@ def test_freeze_for_longer_than_the_ack_time_out(
     ten_seconds = timedelta(seconds=10)
     with Scene(cloud, rules=rules) as scene:
         scene.publish(_EVENTS)
-        scene.faults.inject(fault(delay=timedelta(milliseconds=600)), skip=3, times=2)
-        with drain_process(scene, max_in_flight=_IN_FLIGHT, ack_timeout=10.0) as running:
-            with scene.when(
-                lambda ledger: len(ledger.acked) >= 50, lambda: running.signal(signal.SIGSTOP)
-            ):
-                pass
+        # Until then nothing can be acked.
+        scene.faults.inject(fault(delay=timedelta(milliseconds=600)), times=10)
+        with drain_process(
+            scene, max_in_flight=_IN_FLIGHT, ack_timeout=10.0, window=4.0
+        ) as running:
+            scene.event_server.wait_until(lambda ledger: ledger.deliveries >= _IN_FLIGHT)
+            running.signal(signal.SIGSTOP)
             # What it holds comes to this one, in part, each time its ack time-out strikes.
             scene.drain(
                 max_in_flight=_IN_FLIGHT, ack_timeout=ten_seconds, window=timedelta(seconds=2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.adapters.aws_clients import aws_clients
@@ -46,6 +48,7 @@ def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
         The report. Every error that a setting, a secret or a service is the cause of ends in it;
         what is raised is a bug.
     """
+    _calm_collector()
     report = Report(event_type=settings.stream.event_type)
     started = time.monotonic()
     window = Window.opening(
@@ -62,6 +65,18 @@ def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
         report.run_seconds = time.monotonic() - started
         return report
     return asyncio.run(_drain(settings, window, *sinks, authorization, report))
+
+
+@cache
+def _calm_collector() -> None:
+    """Let the garbage collector look less often, and not at what imports have made.
+
+    Every ack makes dozens of objects that are gone by its end: looking through all others after
+    each 700 of them is a twelfth of a drain's CPU time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 async def _drain(

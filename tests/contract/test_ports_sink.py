@@ -1,0 +1,353 @@
+"""The contract of ``ports.Sink``: the archive in S3, the outbox in SQS, and the fake of both."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+from dataclasses import replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, Protocol
+
+import pytest
+
+from eventdrain.adapters.crt_http import SignedHttp
+from eventdrain.adapters.s3_archive import S3Archive
+from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.outbox import MOST_BYTES
+from eventdrain.ports import Verdict
+from tests.deliveries import delivery_of, line_delivery
+from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink, always_well
+from tests.local.books import archive_keys, archive_lines, take_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
+    from eventdrain.delivery import Delivery
+    from eventdrain.ports import Refusal, Sink
+    from tests.contract.conftest import Aws
+    from tests.fakes import Answer
+
+CALLS_AT_ONCE: Final = 4
+
+
+class Trouble(Enum):
+    """What keeps a sink from writing anything."""
+
+    MISSING = auto()
+    """There is no such bucket or queue."""
+    DENIED = auto()
+    """The caller has not the right."""
+    UNREACHABLE = auto()
+    """Nobody listens."""
+
+
+class Home(Protocol):
+    """A sink, and a look at what it holds."""
+
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """Let the sink write."""
+        ...
+
+    def held(self) -> dict[str, str]:
+        """Give each durable event's line, by event id."""
+        ...
+
+
+class FakeHome:
+    """The fake, told to fail as the real ones do."""
+
+    _ANSWERS: Final = {
+        Trouble.MISSING: END_RUN,
+        Trouble.DENIED: END_RUN,
+        Trouble.UNREACHABLE: TRY_AGAIN,
+    }
+
+    def __init__(self, trouble: Trouble | None) -> None:
+        def decide(delivery: Delivery, attempt: int) -> Answer:
+            if trouble is not None:
+                return self._ANSWERS[trouble]
+            return LEAVE_EVENT if len(delivery.line) > MOST_BYTES else always_well(delivery, attempt)
+
+        self._sink = FakeSink(decide)
+
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        return asyncio.run(self._sink.write(deliveries))
+
+    def held(self) -> dict[str, str]:
+        return {event_id: delivery.line for event_id, delivery in self._sink.held.items()}
+
+
+class S3Home:
+    """The archive, in a bucket of its own."""
+
+    def __init__(self, aws: Aws, trouble: Trouble | None) -> None:
+        self._s3 = aws.s3
+        self.bucket = f"contract-{secrets.token_hex(6)}"
+        if trouble is not Trouble.MISSING:
+            self._s3.create_bucket(
+                Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
+            )
+        endpoint = _clients(aws, trouble).s3_endpoint(self.bucket)
+        self._endpoint = _in_trouble(endpoint, trouble)
+
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        def archive(http: SignedHttp) -> Sink:
+            return S3Archive(http, prefix="a prefix+/é")
+
+        return asyncio.run(_write(self._endpoint, archive, deliveries))
+
+    def held(self) -> dict[str, str]:
+        lines = archive_lines(self._s3, self.bucket)
+        return {line["event_id"]: json.dumps(line, separators=(",", ":")) for line in lines}
+
+    def keys(self) -> set[str]:
+        return {key for key, _ in archive_keys(self._s3, self.bucket)}
+
+
+class SqsHome:
+    """The outbox, in a queue of its own."""
+
+    def __init__(self, aws: Aws, trouble: Trouble | None, *, is_fifo: bool) -> None:
+        self._sqs = aws.sqs
+        name = f"contract-{secrets.token_hex(6)}{'.fifo' if is_fifo else ''}"
+        self.queue_url = self._sqs.create_queue(
+            QueueName=name, Attributes={"FifoQueue": "true"} if is_fifo else {}
+        )["QueueUrl"]
+        if trouble is Trouble.MISSING:
+            self._sqs.delete_queue(QueueUrl=self.queue_url)
+        self._endpoint = _in_trouble(_clients(aws, trouble).sqs_endpoint(), trouble)
+
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        def outbox(http: SignedHttp) -> Sink:
+            return SqsOutbox(http, queue_url=self.queue_url)
+
+        return asyncio.run(_write(self._endpoint, outbox, deliveries))
+
+    def held(self) -> dict[str, str]:
+        return {
+            message["MessageAttributes"]["event_id"]["StringValue"]: message["Body"]
+            for message in take_messages(self._sqs, self.queue_url)
+        }
+
+
+def _clients(aws: Aws, trouble: Trouble | None) -> AwsClients:
+    return aws.powerless if trouble is Trouble.DENIED else aws.allowed
+
+
+def _in_trouble(endpoint: AwsEndpoint, trouble: Trouble | None) -> AwsEndpoint:
+    if trouble is not Trouble.UNREACHABLE:
+        return endpoint
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return replace(endpoint, url=f"http://127.0.0.1:{taken.getsockname()[1]}")
+
+
+async def _write(
+    endpoint: AwsEndpoint, sink: Callable[[SignedHttp], Sink], deliveries: Sequence[Delivery]
+) -> Mapping[str, Refusal]:
+    async with SignedHttp.connect(endpoint, calls_at_once=CALLS_AT_ONCE) as http:
+        return await sink(http).write(deliveries)
+
+
+def make_home(kind: str, aws: Aws, trouble: Trouble | None = None) -> Home:
+    """Make a sink of a kind."""
+    match kind:
+        case "fake":
+            return FakeHome(trouble)
+        case "s3":
+            return S3Home(aws, trouble)
+        case _:
+            return SqsHome(aws, trouble, is_fifo=kind == "sqs-fifo")
+
+
+QUEUES: Final = ("sqs-standard", "sqs-fifo")
+every_sink: Final = pytest.mark.parametrize("kind", ["fake", "s3", *QUEUES])
+
+
+def lines(deliveries: Iterable[Delivery]) -> dict[str, str]:
+    """Give what a sink must hold of deliveries."""
+    return {delivery.event_id: delivery.line for delivery in deliveries}
+
+
+# --- What every sink promises ---
+
+
+@every_sink
+def test_what_is_not_refused_is_durable(aws: Aws, kind: str) -> None:
+    """Nothing is refused, and every event is there, its line as it was."""
+    home = make_home(kind, aws)
+    deliveries = [delivery_of(index) for index in range(123)]
+    assert home.write(deliveries) == {}
+    assert home.held() == lines(deliveries)
+
+
+@every_sink
+def test_one_event(aws: Aws, kind: str) -> None:
+    """A batch may be as small as one."""
+    home = make_home(kind, aws)
+    assert home.write([delivery_of()]) == {}
+    assert home.held() == lines([delivery_of()])
+
+
+@every_sink
+def test_writing_again_does_no_harm(aws: Aws, kind: str) -> None:
+    """The same events in another order, and then with others, are taken; nothing is lost by it."""
+    home = make_home(kind, aws)
+    deliveries = [delivery_of(index) for index in range(12)]
+    assert home.write(deliveries) == {}
+    assert home.write(deliveries[::-1]) == {}
+    more = [*deliveries, delivery_of(12)]
+    assert home.write(more) == {}
+    assert home.held() == lines(more)
+
+
+@every_sink
+def test_events_of_several_days(aws: Aws, kind: str) -> None:
+    """Events of any day, undated ones too, are taken in one call."""
+    home = make_home(kind, aws)
+    days = [
+        line_delivery(str(index), event_time=time, line=json.dumps({"event_id": str(index)}))
+        for index, time in enumerate(["2026-03-01T12:00:00Z", None, "0001-01-01T00:00:00Z"])
+    ]
+    assert home.write(days) == {}
+    assert home.held().keys() == {"0", "1", "2"}
+
+
+@every_sink
+@pytest.mark.parametrize("trouble", [Trouble.MISSING, Trouble.DENIED])
+def test_lasting_trouble_ends_the_run(aws: Aws, kind: str, trouble: Trouble) -> None:
+    """What somebody must mend is no error but a refusal of every event, which ends the run."""
+    home = make_home(kind, aws, trouble)
+    deliveries = [delivery_of(index) for index in range(12)]
+    refused = home.write(deliveries)
+    assert refused.keys() == lines(deliveries).keys()
+    assert {refusal.verdict for refusal in refused.values()} == {Verdict.END_RUN}
+
+
+@every_sink
+def test_unreachable_service_may_be_tried_again(aws: Aws, kind: str) -> None:
+    """That nobody answers is no error but a refusal of every event, for now."""
+    home = make_home(kind, aws, Trouble.UNREACHABLE)
+    deliveries = [delivery_of(index) for index in range(12)]
+    refused = home.write(deliveries)
+    assert refused.keys() == lines(deliveries).keys()
+    assert {refusal.verdict for refusal in refused.values()} == {Verdict.TRY_AGAIN}
+
+
+@pytest.mark.parametrize("kind", ["fake", *QUEUES])
+def test_one_refused_event_leaves_the_others(aws: Aws, kind: str) -> None:
+    """An event that will never do is refused by itself; those beside it are durable."""
+    home = make_home(kind, aws)
+    good = [delivery_of(0), delivery_of(2)]
+    long = line_delivery(line='"' + "x" * MOST_BYTES + '"')
+    refused = home.write([good[0], long, good[1]])
+    assert refused.keys() == {long.event_id}
+    assert refused[long.event_id].verdict is Verdict.LEAVE_EVENT
+    assert home.held() == lines(good)
+
+
+# --- What is true of the real ones alone ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "trouble", "code", "setting"),
+    [
+        ("s3", Trouble.MISSING, "NoSuchBucket", "ARCHIVE_BUCKET"),
+        ("s3", Trouble.DENIED, "AccessDenied", "role"),
+        ("sqs-standard", Trouble.MISSING, "QueueDoesNotExist", "OUTBOX_QUEUE_URL"),
+        ("sqs-fifo", Trouble.DENIED, "AccessDenied", "role"),
+    ],
+)
+def test_refusal_tells_cause_and_cure(
+    aws: Aws, kind: str, trouble: Trouble, code: str, setting: str
+) -> None:
+    """A lasting refusal names the service's code, the place, and what to look at."""
+    home = make_home(kind, aws, trouble)
+    [refusal] = home.write([delivery_of()]).values()
+    place = home.bucket if isinstance(home, S3Home) else getattr(home, "queue_url", "")
+    assert code in refusal.code
+    assert place
+    assert place in refusal.message
+    assert setting in refusal.message
+    assert delivery_of().subscription_id not in refusal.message
+
+
+def test_key_that_exists_is_a_success(aws: Aws) -> None:
+    """The same events make one object, however often and in whichever order they are written."""
+    home = S3Home(aws, None)
+    deliveries = [delivery_of(index) for index in range(12)]
+    assert home.write(deliveries) == {}
+    before = home.keys()
+    assert home.write([delivery_of(i, delivery=1, redelivered=True) for i in range(12)][::-1]) == {}
+    assert len(before) == 1
+    assert home.keys() == before
+    assert home.held() == lines(deliveries)
+
+
+def test_object_key(aws: Aws) -> None:
+    """Each UTC day has an object, at a key that says prefix, event type and day."""
+    home = S3Home(aws, None)
+    assert home.write([delivery_of(0), delivery_of(1), delivery_of(24 * 3600)]) == {}
+    folders = {key.rpartition("/")[0] for key in home.keys()}
+    prefix = "a prefix+/é/handset_change"
+    assert folders == {f"{prefix}/dt=2026-03-01", f"{prefix}/dt=2026-03-02"}
+
+
+def test_fifo_queue_takes_an_event_once(aws: Aws) -> None:
+    """The event id deduplicates: what is sent again within five minutes is not there twice."""
+    home = SqsHome(aws, None, is_fifo=True)
+    for _ in range(2):
+        assert home.write([delivery_of(index) for index in range(12)]) == {}
+    assert len(take_messages(aws.sqs, home.queue_url)) == 12
+
+
+def test_fifo_queue_groups_by_subscription(aws: Aws) -> None:
+    """The subscription is the message group; what fits into one call keeps its order there."""
+    home = SqsHome(aws, None, is_fifo=True)
+    events = [line_delivery(f"{index:032}", line=str(index)) for index in range(10)]
+    assert home.write(events) == {}
+    messages = aws.sqs.receive_message(
+        QueueUrl=home.queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+    )["Messages"]
+    assert {message["Attributes"]["MessageGroupId"] for message in messages} == {"madeup:eu:0"}
+    assert [message["Body"] for message in messages] == [str(index) for index in range(10)]
+
+
+@pytest.mark.parametrize("subscription", ["", "x" * 300, "a b", "é", "a\nb"])
+def test_fifo_queue_takes_any_subscription(aws: Aws, subscription: str) -> None:
+    """A subscription id that can't be a message group is no reason to refuse its event."""
+    home = SqsHome(aws, None, is_fifo=True)
+    assert home.write([line_delivery(subscription_id=subscription)]) == {}
+    assert len(home.held()) == 1
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_long_messages_are_packed(aws: Aws, kind: str) -> None:
+    """Messages that are too long together, each as long as SQS allows, are all taken."""
+    home = make_home(kind, aws)
+    attributes = len("event_id") + len("event_type") + 2 * len("String") + 32 + len("handset_change")
+    longest = MOST_BYTES - attributes
+    deliveries = [
+        line_delivery(f"{index:032}", line=f'"{"x" * (size - 2)}"')
+        for index, size in enumerate([longest, longest, 400_000, 400_000, 400_000, 10])
+    ]
+    assert home.write(deliveries) == {}
+    assert home.held() == lines(deliveries)
+
+
+def test_message_attributes(aws: Aws) -> None:
+    """A message carries the event's id and type beside its line."""
+    home = SqsHome(aws, None, is_fifo=False)
+    home.write([delivery_of()])
+    [message] = take_messages(aws.sqs, home.queue_url)
+    attributes = {
+        name: (value["DataType"], value["StringValue"])
+        for name, value in message["MessageAttributes"].items()
+    }
+    assert attributes == {
+        "event_id": ("String", delivery_of().event_id),
+        "event_type": ("String", "handset_change"),
+    }
