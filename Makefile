@@ -8,7 +8,7 @@ PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check lint types drift proto lock setup build bench clean
+.PHONY: help run serve test check lint types drift proto lock setup build bench soak mutants clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,12 @@ build: setup ## Build the stack for an AWS account, as `sam build` does
 
 bench: .venv/.made ## Measure speed and memory; print a table, write build/bench.json and docs/speed.png
 	@$(WITH_LAYERS) $(BIN)/python -m tests.bench
+
+soak: setup ## Mix faults at random for as long as it is told: make soak ARGS="--minutes 30"
+	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.soak $(ARGS)
+
+mutants: setup ## Break the engine on purpose, in many ways, and see that the tests notice each
+	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.mutants $(ARGS)
 
 setup: .venv/.made .venv-sam/.made .venv-aws/.made
 

@@ -12,7 +12,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
 
+from eventdrain.archive import ArchiveLayout
 from eventdrain.delivery import Delivery, DeliveryReader
+from eventdrain.pointer import LONGEST_LINE
+from eventdrain.quarantine import quarantined
 from eventdrain.streams import STREAMS, EventStream
 from tests.local.event_server.event import length_delimited, varint
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 RECEIVED_AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LAYOUT: Final = ArchiveLayout("made-up-bucket", "events", "quarantine")
 FIRST_SECOND: Final = 1_772_366_400
 """2026-03-01T12:00:00Z: when event 0 of :func:`message` happened; one each second follows."""
 
@@ -51,8 +55,23 @@ def message(
 
 
 def unreadable_message(index: int = 0) -> bytes:
-    """Build a message that doesn't parse."""
+    """Build a message that doesn't parse, and that no handle can be found in."""
     return b"\xff\xff" + str(index).encode()
+
+
+def poison_message(
+    index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
+) -> bytes:
+    """Build what :func:`message` builds, with a number that is no UTF-8: it has its handle."""
+    readable = message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
+    return readable.replace(b"+999", b"\xff999")
+
+
+def oversize_message(index: int = 0) -> bytes:
+    """Build what :func:`message` builds, with a number that makes its line too large for SQS."""
+    response = StreamHandsetChangeEventsResponse.FromString(message(index))
+    response.handset_change_event.number.e164 += "9" * LONGEST_LINE
+    return response.SerializeToString(deterministic=True)
 
 
 def delivery_of(
@@ -62,6 +81,27 @@ def delivery_of(
     return reader().read(
         message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info), RECEIVED_AT
     )
+
+
+def quarantined_of(
+    index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
+) -> Delivery:
+    """Put what :func:`poison_message` builds into quarantine."""
+    poison = poison_message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
+    return quarantined(
+        poison, RECEIVED_AT, event_type="handset_change", reason="made up: does not parse"
+    )
+
+
+_TOO_LONG_LINE: Final = "x" * (LONGEST_LINE + 1)
+
+
+def oversize_of(
+    index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
+) -> Delivery:
+    """Make what :func:`delivery_of` reads too large for a message, by one byte."""
+    fitting = delivery_of(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
+    return fitting._replace(line=_TOO_LONG_LINE)
 
 
 def reader() -> DeliveryReader:

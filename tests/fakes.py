@@ -174,7 +174,7 @@ class FakeAuthorization:
     Attributes:
         current: The token.
         renewed: The token to renew it by, once; None if there is none to be had.
-        error: What renewing raises instead.
+        error: What renewing raises instead, the first time.
         rejections: What :meth:`renew` was called with.
         renewals: How often the token was replaced.
     """
@@ -194,10 +194,11 @@ class FakeAuthorization:
         self.rejections.append(rejected)
         if rejected != self.current:
             return True
-        if self.error is not None:
-            raise self.error
         if self.renewed is None:
             return False
+        if self.error is not None:
+            self.renewed = None  # once in a run, whatever comes of it
+            raise self.error
         self.current, self.renewed = self.renewed, None
         self.renewals += 1
         return True
@@ -274,9 +275,11 @@ class FakeEventSource:
         self.connected_at.append(loop.time())
         self.tokens.append(token)
         script = self._scripts.popleft() if self._scripts else Script()
+        connection = FakeConnection(self, script)
         try:
-            yield FakeConnection(self, script)
+            yield connection
         finally:
+            connection.note_arrivals()
             self.left_at.append(loop.time())
 
 
@@ -299,12 +302,9 @@ class FakeConnection:
     async def receive(self) -> Sequence[bytes]:
         """See ``ports.Connection``."""
         assert self._opened_at is not None, "received before it was opened"
-        loop = asyncio.get_running_loop()
         unreceived = self._source.unreceived
         while True:
-            age = loop.time() - self._opened_at
-            while self._arrivals and self._arrivals[0].at <= age:
-                unreceived.extend(self._arrivals.popleft().messages)
+            age = self.note_arrivals()
             if unreceived:
                 count = min(len(unreceived), self._source.most_at_once)
                 self._source.handed_over += count
@@ -313,6 +313,15 @@ class FakeConnection:
             if self._script.ends_at is not None and self._script.ends_at <= age:
                 raise self._script.error
             await asyncio.sleep(self._next_at - age)
+
+    def note_arrivals(self) -> float:
+        """Let arrive what is due by now, and give how long the connection has been open."""
+        if self._opened_at is None:
+            return 0.0
+        age = asyncio.get_running_loop().time() - self._opened_at
+        while self._arrivals and self._arrivals[0].at <= age:
+            self._source.unreceived.extend(self._arrivals.popleft().messages)
+        return age
 
     @property
     def _next_at(self) -> float:
@@ -375,8 +384,11 @@ class FakeTokenEndpoint:
     error: TokenError | None = None
     asked: list[tuple[ClientCredentials, str]] = field(default_factory=list)
 
-    def mint(self, credentials: ClientCredentials, scope: str) -> AccessToken:
-        """See ``tokens.TokenEndpoint``."""
+    def mint(
+        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+    ) -> AccessToken:
+        """See ``tokens.TokenEndpoint``; answers in no time, whatever that is given."""
+        assert timeout_seconds >= 0
         self.asked.append((credentials, scope))
         if self.error is not None:
             raise self.error

@@ -68,7 +68,8 @@ def _measure(report: Report) -> None:
         "ArchiveFailed": report.archive_refused,
         "OutboxFailed": report.outbox_refused,
         "AckFailed": report.ack_refused,
-        "Unreadable": report.unreadable,
+        "Quarantined": report.quarantined,
+        "Oversize": report.oversize,
         f"EndedBy{report.end_reason.value.title()}": 1,
     }
     for name, count in counts.items():

@@ -31,6 +31,7 @@ def _keeper(content: str, endpoint: FakeTokenEndpoint) -> TokenKeeper:
         scope="made.up:read",
         needed_for=timedelta(minutes=4),
         now=lambda: NOW,
+        seconds_left=lambda: 30.0,
     )
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 
-from eventdrain.adapters.crt_http import SignedHttp
 from eventdrain.adapters.s3_archive import S3Archive
+from eventdrain.adapters.signed_http import SignedHttp
 from eventdrain.adapters.sqs_outbox import SqsOutbox
-from eventdrain.outbox import MOST_BYTES
+from eventdrain.archive import ArchiveLayout
+from eventdrain.pointer import LONGEST_LINE
 from eventdrain.ports import Verdict
-from tests.deliveries import delivery_of, line_delivery
+from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink, always_well
 from tests.local.books import archive_keys, archive_lines, take_messages
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from tests.fakes import Answer
 
 CALLS_AT_ONCE: Final = 4
+NOT_XML: Final = "\x0b"
+"""SQS takes no message that holds it. A line never does; it stands for whatever SQS may refuse."""
 
 
 class Trouble(Enum):
@@ -69,14 +72,16 @@ class FakeHome:
         def decide(delivery: Delivery, attempt: int) -> Answer:
             if trouble is not None:
                 return self._ANSWERS[trouble]
-            return LEAVE_EVENT if len(delivery.line) > MOST_BYTES else always_well(delivery, attempt)
+            return LEAVE_EVENT if NOT_XML in delivery.line else always_well(delivery, attempt)
 
         self._sink = FakeSink(decide)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """Let it write."""
         return asyncio.run(self._sink.write(deliveries))
 
     def held(self) -> dict[str, str]:
+        """Give what it holds."""
         return {event_id: delivery.line for event_id, delivery in self._sink.held.items()}
 
 
@@ -94,16 +99,20 @@ class S3Home:
         self._endpoint = _in_trouble(endpoint, trouble)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """Let it write, over connections of its own."""
+
         def archive(http: SignedHttp) -> Sink:
-            return S3Archive(http, prefix="a prefix+/é")
+            return S3Archive(http, layout_of(self.bucket))
 
         return asyncio.run(_write(self._endpoint, archive, deliveries))
 
     def held(self) -> dict[str, str]:
+        """Read the bucket."""
         lines = archive_lines(self._s3, self.bucket)
         return {line["event_id"]: json.dumps(line, separators=(",", ":")) for line in lines}
 
-    def keys(self) -> set[str]:
+    def list_keys(self) -> set[str]:
+        """List the bucket."""
         return {key for key, _ in archive_keys(self._s3, self.bucket)}
 
 
@@ -121,16 +130,24 @@ class SqsHome:
         self._endpoint = _in_trouble(_clients(aws, trouble).sqs_endpoint(), trouble)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """Let it write, over connections of its own."""
+
         def outbox(http: SignedHttp) -> Sink:
-            return SqsOutbox(http, queue_url=self.queue_url)
+            return SqsOutbox(http, queue_url=self.queue_url, layout=layout_of("made-up"))
 
         return asyncio.run(_write(self._endpoint, outbox, deliveries))
 
     def held(self) -> dict[str, str]:
+        """Empty the queue."""
         return {
             message["MessageAttributes"]["event_id"]["StringValue"]: message["Body"]
             for message in take_messages(self._sqs, self.queue_url)
         }
+
+
+def layout_of(bucket: str) -> ArchiveLayout:
+    """Give a layout with a prefix that must be percent-encoded."""
+    return ArchiveLayout(bucket, prefix="a prefix+/é", quarantine_prefix="quarantine")
 
 
 def _clients(aws: Aws, trouble: Trouble | None) -> AwsClients:
@@ -242,10 +259,10 @@ def test_one_refused_event_leaves_the_others(aws: Aws, kind: str) -> None:
     """An event that will never do is refused by itself; those beside it are durable."""
     home = make_home(kind, aws)
     good = [delivery_of(0), delivery_of(2)]
-    long = line_delivery(line='"' + "x" * MOST_BYTES + '"')
-    refused = home.write([good[0], long, good[1]])
-    assert refused.keys() == {long.event_id}
-    assert refused[long.event_id].verdict is Verdict.LEAVE_EVENT
+    bad = line_delivery(line=f'"{NOT_XML}"')
+    refused = home.write([good[0], bad, good[1]])
+    assert refused.keys() == {bad.event_id}
+    assert refused[bad.event_id].verdict is Verdict.LEAVE_EVENT
     assert home.held() == lines(good)
 
 
@@ -280,10 +297,10 @@ def test_key_that_exists_is_a_success(aws: Aws) -> None:
     home = S3Home(aws, None)
     deliveries = [delivery_of(index) for index in range(12)]
     assert home.write(deliveries) == {}
-    before = home.keys()
+    before = home.list_keys()
     assert home.write([delivery_of(i, delivery=1, redelivered=True) for i in range(12)][::-1]) == {}
     assert len(before) == 1
-    assert home.keys() == before
+    assert home.list_keys() == before
     assert home.held() == lines(deliveries)
 
 
@@ -291,7 +308,7 @@ def test_object_key(aws: Aws) -> None:
     """Each UTC day has an object, at a key that says prefix, event type and day."""
     home = S3Home(aws, None)
     assert home.write([delivery_of(0), delivery_of(1), delivery_of(24 * 3600)]) == {}
-    folders = {key.rpartition("/")[0] for key in home.keys()}
+    folders = {key.rpartition("/")[0] for key in home.list_keys()}
     prefix = "a prefix+/é/handset_change"
     assert folders == {f"{prefix}/dt=2026-03-01", f"{prefix}/dt=2026-03-02"}
 
@@ -328,11 +345,9 @@ def test_fifo_queue_takes_any_subscription(aws: Aws, subscription: str) -> None:
 def test_long_messages_are_packed(aws: Aws, kind: str) -> None:
     """Messages that are too long together, each as long as SQS allows, are all taken."""
     home = make_home(kind, aws)
-    attributes = len("event_id") + len("event_type") + 2 * len("String") + 32 + len("handset_change")
-    longest = MOST_BYTES - attributes
     deliveries = [
         line_delivery(f"{index:032}", line=f'"{"x" * (size - 2)}"')
-        for index, size in enumerate([longest, longest, 400_000, 400_000, 400_000, 10])
+        for index, size in enumerate([LONGEST_LINE, LONGEST_LINE, 400_000, 400_000, 400_000, 10])
     ]
     assert home.write(deliveries) == {}
     assert home.held() == lines(deliveries)
@@ -351,3 +366,16 @@ def test_message_attributes(aws: Aws) -> None:
         "event_id": ("String", delivery_of().event_id),
         "event_type": ("String", "handset_change"),
     }
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+@pytest.mark.parametrize("delivery", [oversize_of(), quarantined_of()], ids=["large", "poison"])
+def test_pointer_leads_to_the_archive(aws: Aws, kind: str, delivery: Delivery) -> None:
+    """An event that a message can't hold has one that says where in the archive it is."""
+    archive, outbox = S3Home(aws, None), make_home(kind, aws)
+    deliveries = [delivery_of(1), delivery, delivery_of(2)]
+    assert archive.write(deliveries) == {}
+    assert outbox.write(deliveries) == {}
+    held = outbox.held()
+    assert held.keys() == {each.event_id for each in deliveries}
+    assert json.loads(held[delivery.event_id])["s3"]["key"] in archive.list_keys()

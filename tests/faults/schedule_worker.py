@@ -15,8 +15,7 @@ from datetime import timedelta
 from itertools import count
 from unittest.mock import patch
 
-from eventdrain import drain
-from eventdrain.backoff import Backoff
+from eventdrain import reading
 from tests.faults.cloud import Cloud
 from tests.faults.schedules import run_schedule
 
@@ -31,10 +30,9 @@ def main() -> None:
     options = parser.parse_args()
     logging.lastResort = None  # what the engine logs is looked at, not printed
     # Ten seconds after each authentication error would be most of what a schedule takes.
-    moment = timedelta(milliseconds=200)
-    short = Backoff(first=moment, longest=moment)
+    short = timedelta(milliseconds=200)
     end = None if options.seconds is None else time.monotonic() + options.seconds
-    with Cloud() as cloud, patch.object(drain, "_AFTER_AUTHENTICATION_ERROR", short):
+    with Cloud() as cloud, patch.object(reading, "_AFTER_AUTHENTICATION_ERROR", short):
         for seed in count(options.first_seed, options.every):
             is_over = end is not None and time.monotonic() >= end
             if is_over or (options.last_seed is not None and seed > options.last_seed):

@@ -23,8 +23,8 @@ from tests.local.embedded_aws import PROJECT_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WORKERS: Final = 2 * (os.cpu_count() or 1)
-"""Two for each core: half of a schedule's time is waiting."""
+_WORKERS: Final = 3 * (os.cpu_count() or 1)
+"""Three for each core: most of a schedule's time is waiting."""
 _SEEDS: Final = 1_000_000
 
 

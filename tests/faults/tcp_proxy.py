@@ -81,9 +81,10 @@ class TcpProxy:
         """Refuse connections from now on; those that are open stay."""
         self._loop.run(self._unlisten())
 
-    def accept(self) -> None:
-        """Take connections again, on the same port."""
+    def heal(self) -> None:
+        """Take connections again, on the same port, and end those that a fault has frozen."""
         self._loop.run(self._listen())
+        self._loop.run(self._reset_frozen())
 
     def reset_all(self) -> None:
         """Reset every connection, now."""
@@ -111,6 +112,11 @@ class TcpProxy:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    async def _reset_frozen(self) -> None:
+        for pair in tuple(self._pairs):
+            if pair.fault.frozen_after is not None:
+                pair.reset()
 
     async def _reset_all(self) -> None:
         for pair in tuple(self._pairs):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import pytest
 
-from eventdrain import drain, tokens
+from eventdrain import reading, tokens
 from tests.faults.drain_process import Step
 from tests.faults.http_proxy import PutObjectFault, SendBatchFault
 from tests.faults.processes import DrainProcess, drain_process, report_of
@@ -32,7 +32,7 @@ _COPIES: Final = 2 * _IN_FLIGHT
 @pytest.mark.parametrize("after", [0, 4], ids=["first-commit", "mid-window"])
 @pytest.mark.parametrize("step", Step)
 def test_kill(
-    scene: Scene, step: Step, after: int, record_property: Callable[[str, object], None]
+    scene: Scene, step: Step, after: int, note_copies: Callable[[int, int], None]
 ) -> None:
     """A process that is killed at any step of a commit loses nothing; copies are bounded."""
     scene.publish(_EVENTS)
@@ -41,7 +41,7 @@ def test_kill(
     scene.check(is_settled=False)
     scene.settle(max_in_flight=_IN_FLIGHT)
     evidence = scene.check()
-    record_property("copies", evidence.copies)
+    note_copies(evidence.copies, _EVENTS)
     assert evidence.copies <= _COPIES
     assert evidence.ledger.redeliveries <= _IN_FLIGHT
 
@@ -129,7 +129,7 @@ def test_drains_at_once(scene: Scene, count: int) -> None:
 def test_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     """The wall clock jumps by more than a day while a run goes on: only its time stamps tell."""
     clock = _jumping_clock(timedelta(hours=hours))
-    for module in (drain, tokens):
+    for module in (reading, tokens):
         monkeypatch.setattr(module, "datetime", clock)
     scene.drain()
     scene.publish(_EVENTS)
@@ -206,7 +206,6 @@ def _handle(scene: Scene) -> tuple[dict[str, Any], dict[str, float]]:
     return lines[-1], {name: blob[name][0] for name in names}
 
 
-@pytest.mark.xfail(strict=True, reason="grpcio keeps the stream's connection, see GrpcEventSource")
 def test_runs_leave_no_connection_behind(scene: Scene) -> None:
     """However many runs there are in a process, none leaves a connection to the event server."""
     scene.publish(20)

@@ -130,7 +130,6 @@ def test_server_that_refuses_connections(scene: Scene) -> None:
     assert scene.check().copies == 0
 
 
-@pytest.mark.xfail(strict=True, reason="gRPC calls it UNAVAILABLE, and it is tried again")
 def test_certificate_that_is_not_trusted(cloud: Cloud, self_signed: grpc.ServerCredentials) -> None:
     """A certificate that no trusted authority has signed fails the run; nothing is sent."""
     with Scene(cloud, credentials=self_signed) as scene:
@@ -171,7 +170,7 @@ def test_connection_age(cloud: Cloud) -> None:
         connection_age_grace=timedelta(milliseconds=100),
     )
     with Scene(cloud, rules=rules) as scene:
-        scene.publish(150)
+        scene.publish(70)
         scene.faults.inject(StreamFault(drip=timedelta(milliseconds=15)))
         report = scene.drain(max_in_flight=_IN_FLIGHT, idle=timedelta(seconds=1))
         assert report.connections >= 2
@@ -361,7 +360,6 @@ def test_odd_event_arrives(scene: Scene, change: Callable[[Event], Event]) -> No
     assert scene.check().copies == 0
 
 
-@pytest.mark.xfail(strict=True, reason="too large for SQS: left, and not pointed to yet")
 @pytest.mark.parametrize("change", _OVERSIZE.values(), ids=_OVERSIZE)
 def test_oversize_event_is_pointed_to(scene: Scene, change: Callable[[Event], Event]) -> None:
     """An event too large for SQS is archived, and a message tells where; the others go on."""
@@ -378,7 +376,6 @@ def test_oversize_event_is_pointed_to(scene: Scene, change: Callable[[Event], Ev
     assert evidence.ids_by_key[pointer["s3"]["key"]] == {pointer["event_id"]}
 
 
-@pytest.mark.xfail(strict=True, reason="left, and not put into quarantine yet")
 @pytest.mark.parametrize("change", _UNREADABLE.values(), ids=_UNREADABLE)
 def test_unreadable_event_goes_to_quarantine(
     scene: Scene, change: Callable[[Event], Event]

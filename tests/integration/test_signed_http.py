@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
-from botocore.httpsession import get_cert_path
 
 from eventdrain.adapters.aws_clients import AwsEndpoint
-from eventdrain.adapters.crt_http import SignedHttp
+from eventdrain.adapters.signed_http import SignedHttp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +62,7 @@ def endpoint(url: str) -> AwsEndpoint:
         access_key="MADEUP",
         secret_key="made-up",  # noqa: S106
         session_token="made-up-session",  # noqa: S106
-        ca_bundle=str(get_cert_path(True)),  # noqa: FBT003 - botocore's
+        roots=b"",
     )
 
 

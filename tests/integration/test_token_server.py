@@ -235,7 +235,9 @@ def test_token_opens_the_event_server() -> None:
     with EventServer(auth=AuthMode.PRODUCTION) as events, TokenServer(events.tokens) as tokens:
         tokens.register(_ID, _SECRET, {scope})
         credentials = ClientCredentials(_ID, _SECRET)
-        minted = OAuthTokenEndpoint(Endpoint.parse(tokens.endpoint)).mint(credentials, scope)
+        minted = OAuthTokenEndpoint(Endpoint.parse(tokens.endpoint)).mint(
+            credentials, scope, timeout_seconds=30
+        )
         with grpc.insecure_channel(events.target) as channel:
             stub = SubscriptionEventServiceStub(channel)
             metadata = (("authorization", f"Bearer {minted.value}"),)

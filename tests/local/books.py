@@ -46,16 +46,6 @@ class Books:
     queued: Counter[str] = field(default_factory=Counter)
 
     @property
-    def acked_unwritten(self) -> set[str]:
-        """Acked, but missing in S3 or in SQS: must always be empty."""
-        return self.acked - (self.archived.keys() & self.queued.keys())
-
-    @property
-    def unknown(self) -> set[str]:
-        """In S3 or SQS, but never published: must always be empty."""
-        return (self.archived.keys() | self.queued.keys()) - self.published
-
-    @property
     def copies(self) -> int:
         """How many lines and messages there are beyond one each."""
         lines, messages = self.archived, self.queued

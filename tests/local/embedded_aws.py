@@ -4,7 +4,7 @@ It takes a real `sam deploy` and runs the deployed function, so that the templat
 the roles are tried as they are. What matters about how it is started:
 
 - `AUTH=true`: it checks IAM, so the function has no right that its role doesn't give it.
-- `USE_SSL=1`: it serves TLS with a certificate that it makes by itself, as the stack's bucket and
+- `USE_SSL=1`: it serves TLS, with a certificate that we make for it, as the stack's bucket and
   queues refuse anything else. This needs no root: port 443, which ministack also tries to take, is
   left alone where it can't be had.
 - A clean environment: ministack hands all of its own to the functions, and a certificate bundle
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
 import boto3
+import trustme
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -105,8 +106,8 @@ class EmbeddedAws:
 
     @property
     def ca_bundle(self) -> Path:
-        """The certificate that ministack made for itself."""
-        return self.folder / "ministack-tls" / "server.crt"
+        """The certificates to trust: ministack's, and the authority that issued it."""
+        return self.folder / "certificates.pem"
 
     @property
     def log_file(self) -> Path:
@@ -117,7 +118,7 @@ class EmbeddedAws:
         """Start ministack and wait until it answers.
 
         Raises:
-            EmbeddedAwsError: It or `openssl` isn't installed, it ended, or it didn't answer.
+            EmbeddedAwsError: It isn't installed, it ended, or it didn't answer.
         """
         program = AWS_ENVIRONMENT / "bin" / "ministack"
         if not program.exists():
@@ -125,11 +126,8 @@ class EmbeddedAws:
                 f"{program.relative_to(PROJECT_FOLDER)} is missing: install requirements/aws.txt"
                 f" into {AWS_ENVIRONMENT.name}."
             )
-        if shutil.which("openssl") is None:
-            raise EmbeddedAwsError(
-                "openssl is not on PATH: install it, ministack makes its certificate with it."
-            )
         self._folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
+        self._issue_certificate()
         port = _free_port()
         self.endpoint_url = f"https://localhost:{port}"
         try:
@@ -200,6 +198,18 @@ class EmbeddedAws:
             aws_secret_access_key="test",  # noqa: S106 - the emulator's well-known key
         )
 
+    @property
+    def _private_key(self) -> Path:
+        return self.folder / "private-key.pem"
+
+    def _issue_certificate(self) -> None:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate.private_key_pem.write_to_path(self._private_key)
+        # The functions trust what is in this file: so the authority is in it too.
+        for pem in (*certificate.cert_chain_pems, authority.cert_pem):
+            pem.write_to_path(self.ca_bundle, append=True)
+
     def _bare_environment(self) -> dict[str, str]:
         no_settings = self.folder / "no-aws-settings"
         no_settings.touch()
@@ -220,6 +230,8 @@ class EmbeddedAws:
             **self._bare_environment(),
             "AUTH": "true",
             "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(self.ca_bundle),
+            "MINISTACK_SSL_KEY": str(self._private_key),
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": self.region,
@@ -240,15 +252,13 @@ class EmbeddedAws:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
-        if not self.ca_bundle.exists():
-            return False
         try:
             trust = ssl.create_default_context(cafile=self.ca_bundle)
             health = f"{self.endpoint_url}/_ministack/health"
             with urllib.request.urlopen(health, timeout=5, context=trust) as answer:
                 return bool(answer.status == HTTPStatus.OK)
         except (OSError, urllib.error.URLError):
-            return False  # not yet: neither the certificate nor the port need be ready
+            return False  # not yet
 
     def _log_end(self) -> str:
         return self.log_file.read_text(errors="replace")[-2000:]

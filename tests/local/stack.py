@@ -106,6 +106,7 @@ class SamStack:
             + [option for name in others for option in ("--exclude", name)],
             environment={
                 **_builder_environment(),
+                "TMPDIR": str(self._aws.folder),  # where what SAM leaves behind goes with the rest
                 "LAYER_TARGET": "host",
                 "PYTHON": str(AWS_ENVIRONMENT / "bin" / "python"),
             },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import pytest
@@ -110,17 +111,47 @@ def test_window_fits_into_its_function(window: int) -> None:
     assert timeout <= LONGEST_FUNCTION_TIMEOUT_SECONDS
 
 
+def test_quarantine_is_apart() -> None:
+    """A stack whose quarantine would lie among the archive's lines is refused."""
+    template = written_template()
+    parameters = template["Parameters"]
+    (assertion,) = template["Rules"]["QuarantineApart"]["Assertions"]
+
+    assert assertion["Assert"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "QuarantinePrefix"}, {"Ref": "ArchivePrefix"}]}]
+    }
+    assert parameters["QuarantinePrefix"]["Default"] != parameters["ArchivePrefix"]["Default"]
+
+
+@pytest.mark.parametrize("name", ["ArchivePrefix", "QuarantinePrefix"])
+@pytest.mark.parametrize(
+    ("value", "is_allowed"),
+    [("a", True), ("a/b.c", True), ("", False), ("/a", False), ("a/", False), ("a//b", False)],
+)
+def test_prefix_is_the_functions(name: str, value: str, *, is_allowed: bool) -> None:
+    """A prefix that the template allows is what the keys begin with, so that the rights fit it."""
+    pattern = written_template()["Parameters"][name]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, value)) == is_allowed
+    if is_allowed:
+        settings = Settings.from_env(variables(ExpandedTemplate(**{name: value})))
+        assert value in {settings.archive_prefix, settings.quarantine_prefix}
+
+
 # --- Rights ---
 
 
 def test_rights_of_the_function() -> None:
-    """The function may put, send, read secrets, keep its token and log, each on one resource."""
+    """The function may put below two prefixes, send, read secrets, keep its token and log."""
     statements = ExpandedTemplate().statements("DrainEventsRole")
 
     assert {sid: (actions(it), it["Resource"]) for sid, it in statements.items()} == {
         "WriteArchive": (
             ["s3:PutObject"],
-            {"Fn::Sub": "${ArchiveBucket.Arn}/${ArchivePrefix}/*"},
+            [
+                {"Fn::Sub": "${ArchiveBucket.Arn}/${ArchivePrefix}/*"},
+                {"Fn::Sub": "${ArchiveBucket.Arn}/${QuarantinePrefix}/*"},
+            ],
         ),
         "SendToOutbox": (["sqs:SendMessage"], {"Fn::GetAtt": ["OutboxQueue", "Arn"]}),
         "WriteLogs": (
@@ -308,14 +339,24 @@ def test_archive_is_private() -> None:
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-@pytest.mark.parametrize(("days", "expirations"), [("0", []), ("30", ["30"])])
-def test_archive_retention(days: str, expirations: list[str]) -> None:
-    """Archived events expire only if asked to; what was deleted goes for good after 30 days."""
+@pytest.mark.parametrize(
+    ("days", "expirations"),
+    [
+        ("0", {}),
+        ("30", {"${ArchivePrefix}/": "30", "${QuarantinePrefix}/": "30"}),
+    ],
+)
+def test_archive_retention(days: str, expirations: dict[str, str]) -> None:
+    """Events expire only if asked to, in quarantine too; what was deleted goes after 30 days."""
     rules = ExpandedTemplate(RetentionDays=days).properties("ArchiveBucket")[
         "LifecycleConfiguration"
     ]["Rules"]
 
-    assert [it["ExpirationInDays"] for it in rules if "ExpirationInDays" in it] == expirations
+    assert {
+        it["Prefix"]["Fn::Sub"]: it["ExpirationInDays"] for it in rules if "ExpirationInDays" in it
+    } == expirations
+    assert len({it["Id"] for it in rules}) == len(rules)
+    assert {it["Status"] for it in rules} == {"Enabled"}
     assert [it["NoncurrentVersionExpiration"] for it in rules if it["Id"] == "clean-up"] == [
         {"NoncurrentDays": 30}
     ]

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.batch import Batch
-from eventdrain.commit import Commit, LeftReason
+from eventdrain.commit import Commit
 from eventdrain.drain import Drain
-from eventdrain.errors import StreamRefused, Unauthenticated
+from eventdrain.errors import StreamRefused, Unauthenticated, UnreadableDelivery
+from eventdrain.outcome import LeftReason
 from eventdrain.pace import Pace
 from eventdrain.report import Report
 from eventdrain.window import EndReason, Window
@@ -25,6 +26,7 @@ from tests.fakes import (
     FakeSink,
     Script,
 )
+from tests.unit.watched_outbox import WatchedOutbox
 from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
@@ -48,13 +50,18 @@ class RecordingReader:
     def __init__(self) -> None:
         self._reader = reader()
         self.taken = 0
+        self.unreadable = 0
         self.read_at: list[float] = []
 
     def read(self, message: bytes, received_at: datetime) -> Delivery:
         """See ``DeliveryReader``."""
         self.taken += 1
         self.read_at.append(now())
-        return self._reader.read(message, received_at)
+        try:
+            return self._reader.read(message, received_at)
+        except UnreadableDelivery:
+            self.unreadable += 1
+            raise
 
 
 @dataclass
@@ -85,6 +92,7 @@ class DrainBench:
         self.acker = FakeAcker(
             self.acks, seconds=lambda _call: self.ack_seconds, after=(self.archive, self.outbox)
         )
+        self.watched_outbox = WatchedOutbox(self.outbox, self.archive)
         self.source.on_hand_over = self._note_waiting
         self.most_waiting = 0
         self.took = 0.0
@@ -104,7 +112,7 @@ class DrainBench:
             batch=Batch(max_in_flight=self.max_in_flight, linger=timedelta(seconds=LINGER)),
             commit=Commit(
                 archive=self.archive,
-                outbox=self.outbox,
+                outbox=self.watched_outbox,
                 acker=self.acker,
                 authorization=self.authorization,
                 clock=now,
@@ -131,12 +139,14 @@ class DrainBench:
 
     def _check(self, report: Report) -> None:
         assert self.acker.premature == [], "acked before both sinks held it"
+        assert self.watched_outbox.premature == [], "pointed to what the archive didn't hold"
         # The counts reconcile, with each other and with what happened.
         assert report.received == report.acked + sum(report.left.values())
         assert report.committed == report.acked + report.left[LeftReason.ACK]
         assert report.received == self.source.handed_over
         assert report.acked == len(self.acker.acked)
         assert report.left[LeftReason.NOT_TAKEN] == report.received - self.reader.taken
+        assert report.quarantined == self.reader.unreadable
         assert report.ack_refused == report.left[LeftReason.ACK]
         assert report.connections == len(self.source.connected_at)
         # Nothing is confirmed twice, and what is counted is there.

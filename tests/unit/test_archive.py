@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import gzip
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.archive import by_day, object_body, object_key
-from tests.deliveries import delivery_of, line_delivery
+from eventdrain.archive import ArchiveLayout, by_object, object_body
+from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
     from random import Random
@@ -37,8 +38,7 @@ one_day: Final = st.lists(
 
 def stamp(*event_times: str | None) -> str:
     """Give the time in the key of events of these times."""
-    key = object_key(
-        "events",
+    key = LAYOUT.key(
         [line_delivery(str(index), event_time=time) for index, time in enumerate(event_times)],
     )
     return key.rpartition("/")[2].partition("-")[0]
@@ -46,7 +46,7 @@ def stamp(*event_times: str | None) -> str:
 
 def test_key_of_an_event() -> None:
     """The key of an object, to the letter; the digest is that of its events' ids."""
-    key = object_key("events", [line_delivery("ab" * 16), line_delivery("cd" * 16)])
+    key = LAYOUT.key([line_delivery("ab" * 16), line_delivery("cd" * 16)])
 
     assert key == (
         "events/handset_change/dt=2026-03-01/"
@@ -60,7 +60,11 @@ def test_key_of_an_event() -> None:
 )
 def test_prefix(prefix: str, start: str) -> None:
     """Keys begin with the prefix, whatever depth it has, and with no slash where it has none."""
-    assert object_key(prefix, [line_delivery()]).startswith(f"{start}dt=2026-03-01/")
+    assert (
+        ArchiveLayout("made-up-bucket", prefix, "quarantine")
+        .key([line_delivery()])
+        .startswith(f"{start}dt=2026-03-01/")
+    )
 
 
 def test_stamp_is_the_first_events() -> None:
@@ -89,10 +93,10 @@ def test_stamp_of_events_without_time() -> None:
 @given(one_day, st.randoms(use_true_random=False))
 def test_key_does_not_depend_on_order(deliveries: list[Delivery], random: Random) -> None:
     """The same events make the same key, in whatever order they came."""
-    key = object_key("events", deliveries)
+    key = LAYOUT.key(deliveries)
     random.shuffle(deliveries)
 
-    assert object_key("events", deliveries) == key
+    assert LAYOUT.key(deliveries) == key
     assert NAME.fullmatch(key)
 
 
@@ -102,16 +106,16 @@ def test_other_events_other_key(one: list[Delivery], other: list[Delivery]) -> N
     same = {delivery.event_id for delivery in one} == {delivery.event_id for delivery in other}
     # Two events of one id are one event, and so have one time.
     if not same:
-        assert object_key("events", one) != object_key("events", other)
+        assert LAYOUT.key(one) != LAYOUT.key(other)
 
 
 @given(one_day)
 def test_part_of_the_events_has_another_key(deliveries: list[Delivery]) -> None:
     """A batch of which some events were left doesn't take the whole one's name."""
     if len(deliveries) > 1:
-        whole = object_key("events", deliveries)
+        whole = LAYOUT.key(deliveries)
 
-        assert object_key("events", deliveries[1:]) != whole
+        assert LAYOUT.key(deliveries[1:]) != whole
 
 
 def test_key_does_not_depend_on_the_delivery() -> None:
@@ -119,13 +123,13 @@ def test_key_does_not_depend_on_the_delivery() -> None:
     first = delivery_of(1)
     again = delivery_of(1, delivery=1, redelivered=True)
 
-    assert object_key("events", [again]) == object_key("events", [first])
+    assert LAYOUT.key([again]) == LAYOUT.key([first])
 
 
-@given(st.lists(st.text('abc é{}"', max_size=10), max_size=10))
+@given(st.lists(st.text('abc é{}"', max_size=10), min_size=1, max_size=10))
 def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
     """The object unpacks to the lines in their order, each with its newline."""
-    body = object_body(line_delivery(line=line) for line in lines)
+    body = object_body([line_delivery(line=line) for line in lines])
 
     assert gzip.decompress(body).decode() == "".join(f"{line}\n" for line in lines)
 
@@ -139,11 +143,11 @@ def test_body_is_the_same_each_time() -> None:
 
 
 @given(st.lists(st.sampled_from(["2026-02-28T23:59:59.9Z", "2026-03-01T00:00:00Z", None])))
-def test_by_day(event_times: list[str | None]) -> None:
-    """Each day has one group, which holds that day's events in their order and no others."""
+def test_object_for_each_day(event_times: list[str | None]) -> None:
+    """Each day has one object, which holds that day's events in their order and no others."""
     deliveries = [line_delivery(str(i), event_time=time) for i, time in enumerate(event_times)]
 
-    groups = by_day(deliveries)
+    groups = by_object(deliveries)
 
     days = [{delivery.day for delivery in group} for group in groups]
     assert all(len(each) == 1 for each in days)
@@ -151,3 +155,76 @@ def test_by_day(event_times: list[str | None]) -> None:
     for group in groups:
         assert group == [each for each in deliveries if each.day == group[0].day]
     assert sum(map(len, groups)) == len(deliveries)
+
+
+# --- Events that have an object to themselves ---
+
+mixed: Final = st.lists(
+    st.builds(
+        lambda build, index: build(index),
+        st.sampled_from([delivery_of, quarantined_of, oversize_of]),
+        st.integers(0, 100),
+    ),
+    max_size=12,
+    unique_by=lambda delivery: delivery.event_id,
+)
+
+
+def test_pointed_to_events_are_alone() -> None:
+    """An event in quarantine or too large for a message shares its object with no other."""
+    lines = [delivery_of(0), delivery_of(1)]
+    alone = [quarantined_of(2), oversize_of(3), quarantined_of(4), oversize_of(5)]
+
+    groups = by_object([alone[0], lines[0], alone[1], alone[2], lines[1], alone[3]])
+
+    assert sorted(groups) == sorted([lines, *([each] for each in alone)])
+
+
+@given(mixed)
+def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
+    """Whatever comes together, each event is in one object, and no two objects share a key."""
+    groups = by_object(deliveries)
+
+    assert sorted(each.event_id for group in groups for each in group) == sorted(
+        each.event_id for each in deliveries
+    )
+    keys = [LAYOUT.key(group) for group in groups]
+    assert len(set(keys)) == len(keys)
+
+
+def test_key_of_an_event_in_quarantine() -> None:
+    """The key of an event in quarantine, to the letter: its prefix, its type and its id."""
+    delivery = quarantined_of(1)
+
+    assert LAYOUT.key([delivery]) == f"quarantine/handset_change/{delivery.event_id}.json"
+    nested = ArchiveLayout("made-up-bucket", "a", "b/c")
+    assert nested.key([delivery]) == f"b/c/handset_change/{delivery.event_id}.json"
+
+
+def test_key_of_an_event_in_quarantine_does_not_depend_on_the_delivery() -> None:
+    """A redelivery, which arrives on another day and by another handle, makes the same key."""
+    first = quarantined_of(1)
+    again = quarantined_of(1, delivery=1, redelivered=True)
+    later = again._replace(received_at=again.received_at + timedelta(days=1))
+
+    assert LAYOUT.key([later]) == LAYOUT.key([first])
+
+
+def test_key_of_an_oversize_event() -> None:
+    """An event that is too large for a message lies among the lines of its day."""
+    assert LAYOUT.key([oversize_of(1)]) == LAYOUT.key([delivery_of(1)])
+    assert NAME.fullmatch(LAYOUT.key([oversize_of(1)]))
+
+
+def test_body_of_an_event_in_quarantine() -> None:
+    """The object of an event in quarantine holds its record plainly, for people to look at."""
+    delivery = quarantined_of(1)
+
+    assert object_body([delivery]).decode() == f"{delivery.line}\n"
+
+
+def test_body_of_an_oversize_event() -> None:
+    """The object of an event that is too large for a message holds its line like any other."""
+    delivery = oversize_of(1)
+
+    assert gzip.decompress(object_body([delivery])).decode() == f"{delivery.line}\n"

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.commit import Commit, LeftReason, Outcome
+from eventdrain.commit import Commit
 from eventdrain.errors import TokenUnavailable
+from eventdrain.outcome import LeftReason, Outcome
+from eventdrain.pointer import needs_pointer
 from eventdrain.ports import Verdict
-from tests.deliveries import delivery_of
+from tests.deliveries import delivery_of, oversize_of, quarantined_of
 from tests.fakes import (
     END_RUN,
     FOR_EVER,
@@ -22,6 +25,7 @@ from tests.fakes import (
     FakeAuthorization,
     FakeSink,
 )
+from tests.unit.watched_outbox import WatchedOutbox
 from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
@@ -35,11 +39,17 @@ TURNS: Final = 0.01
 """What the turns of the loop may take, in seconds."""
 
 EVENTS: Final = [delivery_of(index) for index in range(4)]
+QUARANTINED: Final = [quarantined_of(index) for index in range(4)]
+MIXED: Final = [EVENTS[0], QUARANTINED[1], oversize_of(2), EVENTS[3]]
 
 
 def script(**answers: Sequence[Answer]) -> Callable[[Delivery, int], Answer]:
     """Answer by the event: ``e0`` are the answers for event 0, attempt by attempt, then success."""
-    by_id = {EVENTS[int(name[1:])].event_id: list(each) for name, each in answers.items()}
+    by_id = {
+        events[int(name[1:])].event_id: list(each)
+        for name, each in answers.items()
+        for events in (EVENTS, QUARANTINED)
+    }
 
     def decide(delivery: Delivery, attempt: int) -> Answer:
         script = by_id.get(delivery.event_id, [])
@@ -68,6 +78,7 @@ class Bench:
     ) -> None:
         self.archive = archive or FakeSink()
         self.outbox = outbox or FakeSink()
+        self.watched_outbox = WatchedOutbox(self.outbox, self.archive)
         self.acker = FakeAcker(
             acks or (lambda _delivery, _attempt, _token: None),
             seconds=ack_seconds,
@@ -84,7 +95,7 @@ class Bench:
         async def commit() -> Outcome:
             committing = Commit(
                 archive=self.archive,
-                outbox=self.outbox,
+                outbox=self.watched_outbox,
                 acker=self.acker,
                 authorization=self.authorization,
                 clock=now,
@@ -100,6 +111,7 @@ class Bench:
     def _check(self, deliveries: Sequence[Delivery], outcome: Outcome) -> None:
         acked = {each for each in deliveries if each.ack_info in set(self.acker.acked)}
         assert self.acker.premature == [], "acked before both sinks held it"
+        assert self.watched_outbox.premature == [], "pointed to what the archive didn't hold"
         assert outcome.size == len(deliveries), "the outcome doesn't reconcile"
         assert outcome.acked == len(acked)
         assert outcome.written == outcome.acked + outcome.left[LeftReason.ACK]
@@ -176,6 +188,115 @@ def test_no_handle() -> None:
     assert outcome.left == {LeftReason.ACK: 1}
     assert outcome.refusals == {"ack:NoAckInfo": 1}
     assert outcome.fatal is None
+
+
+# --- When messages point to the archive ---
+
+
+def ids_of(*deliveries: Delivery) -> list[str]:
+    """Give the ids of events, in their order."""
+    return [delivery.event_id for delivery in deliveries]
+
+
+def test_pointers_are_sent_after_the_archive() -> None:
+    """A message that points to an object waits for it; the others don't wait for anything."""
+    sent_at: dict[str, float] = {}
+
+    def send(delivery: Delivery, _attempt: int) -> None:
+        sent_at[delivery.event_id] = now()
+
+    bench = Bench(archive=FakeSink(seconds=lambda _: 3.0), outbox=FakeSink(send))
+
+    outcome = bench.commit(MIXED)
+
+    assert outcome == Outcome(written=4, acked=4)
+    assert bench.archive.calls == [ids_of(*MIXED)]
+    assert bench.outbox.calls == [ids_of(MIXED[0], MIXED[3]), ids_of(MIXED[1], MIXED[2])]
+    assert bench.acker.calls == [[event.ack_info for event in MIXED]]
+    moments = [sent_at[event.event_id] for event in MIXED]
+    assert moments == pytest.approx([0.0, 3.0, 3.0, 0.0], abs=TURNS)
+
+
+def test_batch_of_pointers_alone() -> None:
+    """A batch without a single line is archived, pointed to and acked."""
+    bench = Bench()
+
+    assert bench.commit(MIXED[1:3]) == Outcome(written=2, acked=2)
+    assert bench.archive.calls == bench.outbox.calls == [ids_of(*MIXED[1:3])]
+
+
+@pytest.mark.parametrize("answer", [LEAVE_EVENT, END_RUN], ids=["leave", "end"])
+@pytest.mark.parametrize("keeps_refused", [False, True])
+def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused: bool) -> None:
+    """Nothing is sent of an event whose object is not known to be there; it is left."""
+    archive = FakeSink(script(e1=[answer], e2=[answer]), keeps_refused=keeps_refused)
+    bench = Bench(archive=archive)
+
+    outcome = bench.commit(MIXED)
+
+    assert bench.outbox.calls == [ids_of(MIXED[0], MIXED[3])]
+    assert bench.acker.calls == [[MIXED[0].ack_info, MIXED[3].ack_info]]
+    assert outcome.left == {LeftReason.ARCHIVE: 2}
+    assert (outcome.archive_refused, outcome.outbox_refused) == (2, 0)
+
+
+def test_pointer_waits_for_an_archive_that_comes_back() -> None:
+    """While the archive is tried again the pointer waits, and is then sent once."""
+    bench = Bench(archive=FakeSink(script(e1=[TRY_AGAIN] * 3)))
+
+    assert bench.commit(MIXED) == Outcome(written=4, acked=4)
+    assert len(bench.archive.calls) == 4
+    assert bench.outbox.calls == [ids_of(MIXED[0], MIXED[3]), ids_of(MIXED[1], MIXED[2])]
+
+
+def test_pointer_that_is_refused_is_not_acked() -> None:
+    """An event in the archive whose pointer the outbox refuses is left, like any other."""
+    bench = Bench(outbox=FakeSink(script(e1=[LEAVE_EVENT], e3=[LEAVE_EVENT])))
+
+    outcome = bench.commit(MIXED)
+
+    assert bench.acker.acked == [MIXED[0].ack_info, MIXED[2].ack_info]
+    assert outcome.left == {LeftReason.OUTBOX: 2}
+    assert outcome.outbox_refused == 2
+
+
+def test_pointers_are_tried_again() -> None:
+    """Only the pointer that failed is sent again, until the outbox takes it."""
+    bench = Bench(outbox=FakeSink(script(e2=[TRY_AGAIN, TRY_AGAIN])))
+
+    assert bench.commit(MIXED) == Outcome(written=4, acked=4)
+    assert bench.outbox.calls[1:] == [ids_of(MIXED[1], MIXED[2]), *[ids_of(MIXED[2])] * 2]
+
+
+def test_archive_that_hangs_sends_no_pointer() -> None:
+    """An archive that doesn't answer in time leaves events unpointed to, and holds nobody."""
+    bench = Bench(archive=FakeSink(seconds=lambda _: FOR_EVER))
+
+    outcome = bench.commit(MIXED)
+
+    assert bench.outbox.calls == [ids_of(MIXED[0], MIXED[3])]
+    assert outcome.left == {LeftReason.ARCHIVE: 4}
+    assert bench.took == pytest.approx(UNTIL, abs=TURNS)
+
+
+def test_outbox_that_hangs_on_pointers_is_left_in_time() -> None:
+    """Pointers that get no answer are left when the window ends; the lines before are acked."""
+    bench = Bench(outbox=FakeSink(seconds=lambda call: FOR_EVER if call else 0.0))
+
+    outcome = bench.commit(MIXED, until=UNTIL)
+
+    assert outcome.left == {LeftReason.OUTBOX: 2}
+    assert bench.took == pytest.approx(UNTIL, abs=TURNS)
+
+
+def test_duplicates_in_quarantine() -> None:
+    """Two deliveries of one poison event make one record and one pointer, and both are acked."""
+    again = quarantined_of(1, delivery=1, redelivered=True)
+    bench = Bench()
+
+    assert bench.commit([QUARANTINED[1], again]) == Outcome(written=2, acked=2)
+    assert bench.archive.calls == bench.outbox.calls == [ids_of(again)]
+    assert bench.acker.acked == [QUARANTINED[1].ack_info, again.ack_info]
 
 
 # --- When a sink refuses ---
@@ -497,6 +618,11 @@ def sinks(draw: st.DrawFn) -> FakeSink:
     outbox=sinks(),
     acks=st.lists(_ack_answers, min_size=4, max_size=4),
     ack_seconds=_seconds,
+    kinds=st.lists(
+        st.sampled_from([delivery_of, delivery_of, quarantined_of, oversize_of]),
+        min_size=4,
+        max_size=4,
+    ),
     batch=st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=8, unique=True
     ),
@@ -508,6 +634,7 @@ def test_whatever_the_answers(
     outbox: FakeSink,
     acks: list[list[Answer]],
     ack_seconds: list[float],
+    kinds: list[Callable[..., Delivery]],
     batch: list[tuple[int, int]],
     until: float,
     renewed: str | None,
@@ -521,22 +648,26 @@ def test_whatever_the_answers(
         ack_seconds=in_turn(ack_seconds),
         authorization=FakeAuthorization(renewed=renewed),
     )
-    deliveries = [delivery_of(index, delivery=delivery) for index, delivery in batch]
+    deliveries = [kinds[index](index, delivery=delivery) for index, delivery in batch]
 
     outcome = bench.commit(deliveries, until=until)
 
     assert bench.took <= until + TURNS
     assert bench.authorization.renewals <= 1
-    for sink in (archive, outbox):
-        assert_only_refused_are_written_again(sink)
+    assert_only_refused_are_written_again(archive.calls)
+    pointing = {each.event_id for each in deliveries if needs_pointer(each)}
+    lines = {each.event_id for each in deliveries} - pointing
+    for written in (lines, pointing):
+        calls = [[each for each in call if each in written] for call in outbox.calls]
+        assert_only_refused_are_written_again([call for call in calls if call])
     # Every ack is confirmed once, and none is asked for again after that.
     assert max(Counter(bench.acker.acked).values(), default=1) == 1
     assert outcome.fatal is None or outcome.fatal.verdict is Verdict.END_RUN
 
 
-def assert_only_refused_are_written_again(sink: FakeSink) -> None:
+def assert_only_refused_are_written_again(calls: list[list[str]]) -> None:
     """Each call of a commit holds a part of the one before, in its order."""
-    for earlier, later in zip(sink.calls, sink.calls[1:], strict=False):
+    for earlier, later in pairwise(calls):
         remaining = iter(earlier)
         assert all(event_id in remaining for event_id in later)
 

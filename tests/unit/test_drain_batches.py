@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 
 import pytest
 
-from eventdrain.commit import LeftReason
+from eventdrain.outcome import LeftReason
 from eventdrain.window import EndReason
-from tests.deliveries import message, unreadable_message
+from tests.deliveries import (
+    message,
+    oversize_message,
+    poison_message,
+    quarantined_of,
+    unreadable_message,
+)
 from tests.fakes import (
+    LEAVE_EVENT,
     TRY_AGAIN,
     Arrival,
     FakeEventSource,
@@ -22,7 +30,6 @@ from tests.unit.drain_bench import (
     DrainBench,
     burst,
     hanging,
-    messages,
 )
 from tests.virtual_time import now
 
@@ -141,37 +148,124 @@ def test_duplicates_are_all_acked() -> None:
     assert len(bench.archive.held) == 1
 
 
-# --- Deliveries that can't be read ---
+# --- Deliveries that can't become a line or a message ---
 
 
-def test_unreadable_deliveries_are_left(caplog: pytest.LogCaptureFixture) -> None:
-    """An unreadable delivery is counted and logged without content; the stream goes on."""
-    caplog.set_level(logging.DEBUG)
+def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None:
+    """What can't become a line is written to both sinks, counted, and acked like any event."""
+    poison = poison_message(1)
+    source = FakeEventSource(Script([Arrival(0.0, [message(0), poison, message(2)])]))
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert (report.received, report.committed, report.acked) == (3, 3, 3)
+    assert (report.quarantined, report.oversize) == (1, 0)
+    assert not report.left.total()
+    assert sorted(bench.acker.acked) == ["ack-0-0", "ack-1-0", "ack-2-0"]
+    event_id = quarantined_of(1).event_id
+    held = bench.archive.held[event_id]
+    assert held.quarantine_reason == "does not parse"
+    assert b64encode(poison).decode() in held.line
+    assert event_id in bench.outbox.held
+    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert warning.getMessage() == (
+        f"a delivery can't be archived as a line: does not parse; event {event_id}"
+        " goes to quarantine"
+    )
+
+
+def test_poison_without_handle_is_kept_and_left() -> None:
+    """What no handle is found in is written to both sinks all the same; it can't be acked."""
     bench = DrainBench(
-        FakeEventSource(
-            Script([Arrival(0.0, [message(0), unreadable_message(1), b"", message(2)])])
-        )
+        FakeEventSource(Script([Arrival(0.0, [message(0), unreadable_message(1), b""])]))
     )
 
     report = bench.drain()
 
     assert report.end_reason is EndReason.IDLE
-    assert report.acked == 2
-    assert report.left == {LeftReason.UNREADABLE: 2}
-    assert report.unreadable == 2
-    warnings = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert len(warnings) == 2
-    assert r"\xff" not in caplog.text
+    assert (report.committed, report.acked, report.quarantined) == (3, 1, 2)
+    assert report.left == {LeftReason.ACK: 2}
+    assert report.refusals == {"ack:NoAckInfo": 2}
+    reasons = {each.quarantine_reason for each in bench.outbox.held.values()}
+    assert reasons == {None, "does not parse", "holds no event"}
 
 
-def test_unreadable_deliveries_do_not_count_against_the_limit() -> None:
-    """Only what is committed counts, however much else there is."""
-    unreadable = [unreadable_message(index) for index in range(30)]
-    bench = DrainBench(
-        FakeEventSource(Script([Arrival(0.0, [*unreadable, *messages(range(8))])])), limit=5
+def test_log_has_no_content(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing of a message is logged: no number, no subscription, no handle, no bytes of it."""
+    caplog.set_level(logging.DEBUG)
+    poison = [poison_message(1), unreadable_message(2)]
+    bench = DrainBench(FakeEventSource(Script([Arrival(0.0, poison)])))
+
+    bench.drain()
+
+    warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert len(warnings) == len(poison)
+    content = [
+        "999",
+        "madeup:eu",
+        "ack-1-0",
+        r"\xff",
+        *(b64encode(each).decode() for each in poison),
+    ]
+    assert [each for each in content if each in caplog.text] == []
+
+
+def test_poison_that_comes_again_is_one_event() -> None:
+    """Every delivery of a poison event is acked, and the event is there once."""
+    source = FakeEventSource(
+        Script(
+            [
+                Arrival(0.0, [poison_message(1), poison_message(1, delivery=1, redelivered=True)]),
+                Arrival(2.0, [poison_message(1, delivery=2, redelivered=True)]),
+            ]
+        )
     )
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert bench.acker.acked == ["ack-1-0", "ack-1-1", "ack-1-2"]
+    assert (report.quarantined, report.redelivered) == (3, 2)
+    assert len(bench.archive.held) == len(bench.outbox.held) == 1
+
+
+@pytest.mark.parametrize("limit", [1, 5, 10, 11])
+def test_poison_counts_against_the_limit(limit: int) -> None:
+    """An event in quarantine is committed like others: the limit holds with it."""
+    poison = [poison_message(index) for index in range(30)]
+    bench = DrainBench(FakeEventSource(Script([Arrival(0.0, poison)])), limit=limit)
 
     report = bench.drain()
 
     assert report.end_reason is EndReason.LIMIT
-    assert report.left[LeftReason.UNREADABLE] == 30
+    assert report.committed == report.quarantined == len(bench.archive.held) == limit
+    assert report.left == {LeftReason.NOT_TAKEN: report.received - limit}
+
+
+def test_poison_that_the_archive_refuses_is_left() -> None:
+    """An event that can't be put into quarantine is neither pointed to nor acked."""
+    bench = DrainBench(
+        FakeEventSource(Script([Arrival(0.0, [message(0), poison_message(1)])])),
+        archive=FakeSink(
+            lambda delivery, _attempt: LEAVE_EVENT if delivery.quarantine_reason else None
+        ),
+    )
+
+    report = bench.drain()
+
+    assert bench.acker.acked == ["ack-0-0"]
+    assert report.left == {LeftReason.ARCHIVE: 1}
+    assert report.quarantined == 1
+    assert quarantined_of(1).event_id not in bench.outbox.held
+
+
+def test_oversize_event_is_committed_and_acked() -> None:
+    """An event whose line is too large for a message is counted as such, and acked."""
+    bench = DrainBench(FakeEventSource(Script([Arrival(0.0, [message(0), oversize_message(1)])])))
+
+    report = bench.drain()
+
+    assert bench.acker.acked == ["ack-0-0", "ack-1-0"]
+    assert (report.oversize, report.quarantined) == (1, 0)

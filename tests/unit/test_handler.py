@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.commit import LeftReason
 from eventdrain.errors import ConfigurationError
+from eventdrain.outcome import LeftReason
 from eventdrain.report import Report
 from eventdrain.window import EndReason
 from tests.unit.written_template import function_variables
@@ -48,7 +48,8 @@ UNITS: Final = {
     "ArchiveFailed": "Count",
     "OutboxFailed": "Count",
     "AckFailed": "Count",
-    "Unreadable": "Count",
+    "Quarantined": "Count",
+    "Oversize": "Count",
     "RunTime": "Seconds",
     "OldestEventAge": "Seconds",
 }
@@ -59,6 +60,8 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:  # 
     told: dict[str, Any] = {
         "received": 20,
         "redelivered": 3,
+        "quarantined": 2,
+        "oversize": 5,
         "committed": 15,
         "acked": 14,
         "left": Counter(
@@ -66,7 +69,7 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:  # 
                 LeftReason.ACK: 1,
                 LeftReason.ARCHIVE: 2,
                 LeftReason.OUTBOX: 1,
-                LeftReason.UNREADABLE: 2,
+                LeftReason.NOT_TAKEN: 2,
             }
         ),
         "archive_refused": 2,
@@ -179,7 +182,8 @@ def test_metrics(
         "ArchiveFailed": [2],
         "OutboxFailed": [3],
         "AckFailed": [1],
-        "Unreadable": [2],
+        "Quarantined": [2],
+        "Oversize": [5],
         "RunTime": [4.25],
         "OldestEventAge": [12.5],
         "EndedByIdle": [1],

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.outbox import MOST_BYTES, group_id, message_size, pack
-from tests.deliveries import delivery_of, line_delivery
+from eventdrain.outbox import MOST_BYTES, Message, message, pack
+from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from eventdrain.delivery import Delivery
 
 MOST_MESSAGES: Final = 10
@@ -27,29 +29,71 @@ sizes: Final = st.one_of(
 )
 
 
-def of_size(size: int) -> Delivery:
-    """Build a delivery whose message has a size."""
-    return line_delivery(line="x" * max(0, size - ATTRIBUTES_SIZE))
+def of_size(size: int) -> Message:
+    """Build a message of a size."""
+    return message(delivery_of(), LAYOUT)._replace(body="x" * max(0, size - ATTRIBUTES_SIZE))
+
+
+def size_of(batch: Sequence[Message]) -> int:
+    """Give the size of a batch."""
+    return sum(each.size for each in batch)
+
+
+def group_id(delivery: Delivery) -> str:
+    """Give the group of an event's message."""
+    return message(delivery, LAYOUT).group_id
 
 
 def test_size_is_what_sqs_counts() -> None:
     """The body counts, and of each attribute its name, its type and its value."""
     delivery = delivery_of(1)
 
-    assert message_size(delivery) == len(delivery.line.encode()) + ATTRIBUTES_SIZE
+    assert message(delivery, LAYOUT).size == len(delivery.line.encode()) + ATTRIBUTES_SIZE
     assert MOST_BYTES == 1_048_576
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        pytest.param(delivery_of, {}, id="line"),
+        pytest.param(quarantined_of, {"pointer": "quarantine"}, id="quarantine"),
+        pytest.param(oversize_of, {"pointer": "oversize"}, id="oversize"),
+    ],
+)
+def test_attributes(build: Callable[[int], Delivery], reason: dict[str, str]) -> None:
+    """A message names its event and type, and says by an attribute if it points elsewhere."""
+    delivery = build(1)
+
+    written = message(delivery, LAYOUT)
+
+    assert written.event_id == delivery.event_id
+    assert written.attributes == {
+        "event_id": delivery.event_id,
+        "event_type": "handset_change",
+        **reason,
+    }
+    assert written.size == len(written.body.encode()) + sum(
+        len(name) + len("String") + len(value) for name, value in written.attributes.items()
+    )
+
+
+def test_body_is_the_line() -> None:
+    """What fits into a message is the same there as in the archive."""
+    delivery = delivery_of(1)
+
+    assert message(delivery, LAYOUT).body == delivery.line
 
 
 @given(st.lists(sizes, max_size=40))
 def test_batches_are_taken_by_sqs(message_sizes: list[int]) -> None:
     """No batch has more than ten messages or a mebibyte; none is empty, lost or out of order."""
-    deliveries = [of_size(size) for size in message_sizes]
+    messages = [of_size(size) for size in message_sizes]
 
-    batches = list(pack(deliveries))
+    batches = list(pack(messages))
 
     assert all(1 <= len(batch) <= MOST_MESSAGES for batch in batches)
-    assert all(sum(map(message_size, batch)) <= MOST_BYTES for batch in batches)
-    assert [delivery for batch in batches for delivery in batch] == deliveries
+    assert all(size_of(batch) <= MOST_BYTES for batch in batches)
+    assert [each for batch in batches for each in batch] == messages
 
 
 @given(st.lists(sizes, max_size=40))
@@ -58,8 +102,7 @@ def test_batches_are_few(message_sizes: list[int]) -> None:
     batches = list(pack(of_size(size) for size in message_sizes))
 
     for batch, following in pairwise(batches):
-        size = sum(map(message_size, batch))
-        assert len(batch) == MOST_MESSAGES or size + message_size(following[0]) > MOST_BYTES
+        assert len(batch) == MOST_MESSAGES or size_of([*batch, following[0]]) > MOST_BYTES
 
 
 @pytest.mark.parametrize(
@@ -85,6 +128,13 @@ def test_group_id_is_legal(subscription_id: str) -> None:
 
     # SQS API reference, MessageGroupId.
     assert re.fullmatch(r"""[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}""", group)
+
+
+def test_group_of_an_event_in_quarantine() -> None:
+    """An event in quarantine, whose subscription nobody can tell, is its own group."""
+    delivery = quarantined_of(1)
+
+    assert group_id(delivery) == delivery.event_id
 
 
 @pytest.mark.parametrize(

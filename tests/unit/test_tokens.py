@@ -69,6 +69,7 @@ def keeper(
         scope=scope,
         needed_for=WINDOW,
         now=lambda: NOW,
+        seconds_left=lambda: 30.0,
     )
 
 

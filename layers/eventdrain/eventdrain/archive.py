@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 from collections import defaultdict
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+from eventdrain.pointer import needs_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,35 +21,61 @@ _FASTEST: Final = 1
 a tenth of the bytes."""
 
 
-def by_day(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
-    """Group deliveries by the UTC day of their events: one object each."""
-    days: dict[str, list[Delivery]] = defaultdict(list)
-    for delivery in deliveries:
-        days[delivery.day].append(delivery)
-    return list(days.values())
+@dataclass(frozen=True, slots=True)
+class ArchiveLayout:
+    """Where in S3 which event goes.
 
-
-def object_key(prefix: str, deliveries: Sequence[Delivery]) -> str:
-    """Name the object of some deliveries of one day.
-
-    The name depends on the events in it alone, not on their order or on when they came: the same
-    events make the same key, so that writing them again finds them there.
-
-    Args:
-        prefix: What the archive's keys begin with; may be empty.
-        deliveries: One or more, of distinct events of one type and day.
+    Attributes:
+        bucket: The bucket's name.
+        prefix: What the keys of lines begin with; may be empty.
+        quarantine_prefix: What the keys of events in quarantine begin with.
     """
-    # Without the Z, a time sorts as text before all that are later in the same second.
-    times = (delivery.event_time or "undated" for delivery in deliveries)
-    first = min(times, key=lambda time: time.removesuffix("Z"))
-    stamp = first.replace("-", "").replace(":", "")
-    digest = sha256("\n".join(sorted(delivery.event_id for delivery in deliveries)).encode())
-    partition = f"{deliveries[0].event_type}/dt={deliveries[0].day}"
-    name = f"{stamp}-{digest.hexdigest()[:_DIGEST_LENGTH]}.ndjson.gz"
-    return "/".join(part for part in (prefix, partition, name) if part)
+
+    bucket: str
+    prefix: str
+    quarantine_prefix: str
+
+    def key(self, deliveries: Sequence[Delivery]) -> str:
+        """Name the object of some deliveries that :func:`by_object` put together.
+
+        The name depends on the events in it alone, not on their order or on when they came: the
+        same events make the same key, so that writing them again finds them there.
+        """
+        if deliveries[0].quarantine_reason is not None:
+            (delivery,) = deliveries
+            return f"{self.quarantine_prefix}/{delivery.event_type}/{delivery.event_id}.json"
+        times = (delivery.event_time or "undated" for delivery in deliveries)
+        # Without the Z, a time sorts as text before all that are later in the same second.
+        first = min(times, key=lambda time: time.removesuffix("Z"))
+        stamp = first.replace("-", "").replace(":", "")
+        digest = sha256("\n".join(sorted(delivery.event_id for delivery in deliveries)).encode())
+        partition = f"{deliveries[0].event_type}/dt={deliveries[0].day}"
+        name = f"{stamp}-{digest.hexdigest()[:_DIGEST_LENGTH]}.ndjson.gz"
+        return "/".join(part for part in (self.prefix, partition, name) if part)
 
 
-def object_body(deliveries: Iterable[Delivery]) -> bytes:
-    """Write lines as gzipped NDJSON, a newline after each. The same lines make the same bytes."""
-    lines = "".join(f"{delivery.line}\n" for delivery in deliveries)
-    return gzip.compress(lines.encode(), compresslevel=_FASTEST, mtime=0)
+def by_object(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
+    """Group deliveries by the object that they go to: one for each UTC day of their events.
+
+    An event whose message is a pointer has an object to itself, so that its key is the same
+    whichever events it comes with.
+    """
+    days: dict[str, list[Delivery]] = defaultdict(list)
+    alone = []
+    for delivery in deliveries:
+        if needs_pointer(delivery):
+            alone.append([delivery])
+        else:
+            days[delivery.day].append(delivery)
+    return [*days.values(), *alone]
+
+
+def object_body(deliveries: Sequence[Delivery]) -> bytes:
+    """Write lines as gzipped NDJSON, a newline after each. The same lines make the same bytes.
+
+    An event in quarantine is for people to look at, and stays plain.
+    """
+    lines = "".join(f"{delivery.line}\n" for delivery in deliveries).encode()
+    if deliveries[0].quarantine_reason is not None:
+        return lines
+    return gzip.compress(lines, compresslevel=_FASTEST, mtime=0)

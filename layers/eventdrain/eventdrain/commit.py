@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.backoff import Backoff
 from eventdrain.errors import NOT_ACCEPTED, DrainError
+from eventdrain.outcome import LeftReason, Outcome
+from eventdrain.pointer import needs_pointer
 from eventdrain.ports import Refusal, Verdict
 
 if TYPE_CHECKING:
@@ -42,49 +41,6 @@ _OUT_OF_TIME: Final = Refusal(
     message="the window ended before there was an answer",
     verdict=Verdict.LEAVE_EVENT,
 )
-
-
-class LeftReason(StrEnum):
-    """Why a delivery was received and not acked; the server sends its event again."""
-
-    ARCHIVE = "archive"
-    """The archive refused it, and perhaps the outbox did too."""
-    OUTBOX = "outbox"
-    """Archived, but the outbox refused it."""
-    ACK = "ack"
-    """Written to both sinks, but the server did not confirm its ack."""
-    UNREADABLE = "unreadable"
-    """It can't become a line."""
-    NOT_TAKEN = "not_taken"
-    """It came too late: the limit or the end of the window was reached."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the deliveries of one batch.
-
-    Attributes:
-        written: How many are durable in both sinks.
-        acked: How many of those the server confirmed.
-        left: The others, by reason; ``acked`` and these make up the batch.
-        archive_refused: How many the archive refused.
-        outbox_refused: How many the outbox refused; some of them may be refused by both.
-        refusals: How often each code was given for what is left, by ``<where>:<code>``.
-        fatal: The refusal that ends the run, if there was one.
-    """
-
-    written: int = 0
-    acked: int = 0
-    left: Counter[LeftReason] = field(default_factory=Counter)
-    archive_refused: int = 0
-    outbox_refused: int = 0
-    refusals: Counter[str] = field(default_factory=Counter)
-    fatal: Refusal | None = None
-
-    @property
-    def size(self) -> int:
-        """How many deliveries the batch had."""
-        return self.acked + self.left.total()
 
 
 class Commit:
@@ -129,9 +85,18 @@ class Commit:
         for delivery in deliveries:
             distinct.setdefault(delivery.event_id, delivery)
         events = list(distinct.values())
+        plain = [event for event in events if not needs_pointer(event)]
         not_archived, not_published = await asyncio.gather(
-            self._write(self._archive, events, until), self._write(self._outbox, events, until)
+            self._write(self._archive, events, until), self._write(self._outbox, plain, until)
         )
+        if len(plain) < len(events):
+            # Only now is there what their messages point to.
+            pointing = [
+                event
+                for event in events
+                if needs_pointer(event) and event.event_id not in not_archived
+            ]
+            not_published = not_published | await self._write(self._outbox, pointing, until)
         outcome = Outcome()
         durable: list[Delivery] = []
         for delivery in deliveries:
@@ -139,12 +104,10 @@ class Commit:
             outbox_refusal = not_published.get(delivery.event_id)
             outcome.archive_refused += archive_refusal is not None
             outcome.outbox_refused += outbox_refusal is not None
-            for refusal in (archive_refusal, outbox_refusal):
-                _note_fatal(outcome, refusal)
             if archive_refusal is not None:
-                _leave(outcome, LeftReason.ARCHIVE, archive_refusal)
+                outcome.leave(LeftReason.ARCHIVE, archive_refusal, outbox_refusal)
             elif outbox_refusal is not None:
-                _leave(outcome, LeftReason.OUTBOX, outbox_refusal)
+                outcome.leave(LeftReason.OUTBOX, outbox_refusal)
             else:
                 durable.append(delivery)
         outcome.written = len(durable)
@@ -152,13 +115,12 @@ class Commit:
             if refusal is None:
                 outcome.acked += 1
             else:
-                _note_fatal(outcome, refusal)
-                _leave(outcome, LeftReason.ACK, refusal)
+                outcome.leave(LeftReason.ACK, refusal)
         return outcome
 
     async def _write(
         self, sink: Sink, events: Sequence[Delivery], until: float
-    ) -> Mapping[str, Refusal]:
+    ) -> dict[str, Refusal]:
         backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
         refused: dict[str, Refusal] = {}
         pending = events
@@ -248,13 +210,3 @@ class Commit:
 
 def _no_token(error: DrainError) -> Refusal:
     return Refusal(type(error).__name__, str(error), Verdict.END_RUN)
-
-
-def _leave(outcome: Outcome, reason: LeftReason, refusal: Refusal) -> None:
-    outcome.left[reason] += 1
-    outcome.refusals[f"{reason}:{refusal.code}"] += 1
-
-
-def _note_fatal(outcome: Outcome, refusal: Refusal | None) -> None:
-    if refusal and refusal.verdict is Verdict.END_RUN and outcome.fatal is None:
-        outcome.fatal = refusal

@@ -53,7 +53,8 @@ class Delivery(NamedTuple):
         subscription_id: As in the line, empty where the line has null.
         redelivered: Whether the server marked it as sent before.
         received_at: When it arrived.
-        line: Its line, without the newline.
+        line: Its line, or for one in quarantine its record; without the newline.
+        quarantine_reason: Why it can't become a line; None if it has.
     """
 
     event_id: str
@@ -64,6 +65,7 @@ class Delivery(NamedTuple):
     redelivered: bool
     received_at: datetime
     line: str
+    quarantine_reason: str | None = None
 
     @property
     def day(self) -> str:
@@ -134,7 +136,7 @@ class DeliveryReader:
             "event_time": event_time,
             "subscription_id": subscription_id,
             "redelivered": metadata.is_redelivered,
-            "received_at": received_at.isoformat(timespec="milliseconds")[:-6] + "Z",
+            "received_at": milliseconds(received_at),
             "event": self._payload_json(payload),
         }
         if (timestamp is not None and event_time is None) or _has_unknown_fields(response):
@@ -169,6 +171,11 @@ def rfc3339(seconds: int, nanos: int) -> str | None:
     while fraction.endswith("000"):
         fraction = fraction[:-3]
     return f"{whole}.{fraction}Z"
+
+
+def milliseconds(time: datetime) -> str:
+    """Write a UTC time as RFC 3339 with three digits after the second."""
+    return f"{time.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def _has_unknown_fields(response: Any) -> bool:  # noqa: ANN401 - any of the generated messages

@@ -1,6 +1,6 @@
 """The drain: one run over one stream, from opening it to the report.
 
-Two tasks share the work. The *reader* keeps the stream open and puts what arrives into the inbox;
+Two tasks share the work. The *reading* keeps the stream open and puts what arrives into the inbox;
 the *drain* itself takes deliveries from there as far as there is room, gathers them into batches,
 and starts a commit for each. ``Pace`` decides when to take and when to end, ``Batch`` when to
 commit, ``Commit`` what may be acked.
@@ -15,41 +15,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from eventdrain.backoff import Backoff
-from eventdrain.commit import LeftReason
-from eventdrain.errors import (
-    NOT_ACCEPTED,
-    DrainError,
-    StreamEnded,
-    StreamRefused,
-    Unauthenticated,
-    UnreadableDelivery,
-)
+from eventdrain.errors import UnreadableDelivery
+from eventdrain.inbox import Inbox
+from eventdrain.outcome import LeftReason
+from eventdrain.quarantine import quarantined
+from eventdrain.reading import Reading
 from eventdrain.window import EndReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from eventdrain.batch import Batch
-    from eventdrain.commit import Commit, Outcome
-    from eventdrain.delivery import DeliveryReader
+    from eventdrain.commit import Commit
+    from eventdrain.delivery import Delivery, DeliveryReader
+    from eventdrain.outcome import Outcome
     from eventdrain.pace import Pace
     from eventdrain.ports import Authorization, EventSource
     from eventdrain.report import Report
     from eventdrain.window import Window
 
 _logger = logging.getLogger(__name__)
-
-_FIRST_REOPEN: Final = timedelta(seconds=1)
-_LONGEST_REOPEN: Final = timedelta(seconds=30)
-_AFTER_AUTHENTICATION_ERROR: Final = Backoff(
-    first=timedelta(seconds=10), longest=timedelta(seconds=10)
-)
-"""The vendor's sample waits this long, and says that a client that doesn't is rate limited."""
 
 
 class Drain:
@@ -82,20 +70,23 @@ class Drain:
         report: Report,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source = source
-        self._authorization = authorization
         self._reader = reader
         self._batch = batch
         self._commit = commit
         self._pace = pace
         self._window = window
-        self._inbox_size = inbox_size
         self._report = report
         self._clock = clock
-        self._inbox: deque[tuple[bytes, datetime]] = deque()
-        self._taken = asyncio.Event()
-        self._is_ending = False
         self._changed = asyncio.Event()
+        self._inbox = Inbox(inbox_size, on_arrival=self._changed.set)
+        self._reading = Reading(
+            source=source,
+            authorization=authorization,
+            inbox=self._inbox,
+            report=report,
+            on_open=self._note_open,
+            on_close=self._note_closed,
+        )
         self._commits: set[asyncio.Task[Outcome]] = set()
 
     async def run(self) -> Report:
@@ -106,27 +97,30 @@ class Drain:
             that, everything taken was committed or counted as left.
         """
         started = self._clock()
-        reading = asyncio.create_task(self._read())
-        reading.add_done_callback(lambda _: self._changed.set())
+        reading = asyncio.create_task(self._reading.run())
+        reading.add_done_callback(self._note_refused)
         try:
             self._report.end_reason = await self._take_until_end(reading)
-            self._is_ending = True
+            self._fail_if_unreachable()
+            self._inbox.close()
             self._start_commit()
             while self._commits:
                 await asyncio.wait(self._commits)
                 self._settle_commits()
-            if self._pace.has_failed or reading.done():
-                self._report.end_reason = EndReason.FAILED
         finally:
             reading.cancel()
             await asyncio.gather(reading, *self._commits, return_exceptions=True)
         if not reading.cancelled():
-            reading.result()
-        self._leave(LeftReason.NOT_TAKEN, len(self._inbox))
+            reading.result()  # raises what is a bug
+            self._pace.failed()
+        if self._pace.has_failed:
+            self._report.end_reason = EndReason.FAILED
+        if self._inbox:
+            self._report.left[LeftReason.NOT_TAKEN] += len(self._inbox)
         self._report.run_seconds = self._clock() - started
         return self._report
 
-    async def _take_until_end(self, reading: asyncio.Task[None]) -> EndReason:
+    async def _take_until_end(self, reading: asyncio.Task[str]) -> EndReason:
         while True:
             self._settle_commits()
             reason = self._pace.end(self._clock())
@@ -152,21 +146,24 @@ class Drain:
 
     def _take(self) -> None:
         while self._inbox and self._pace.room > 0:
-            message, received_at = self._inbox.popleft()
+            message, received_at = self._inbox.take()
             now = self._clock()
-            try:
-                delivery = self._reader.read(message, received_at)
-            except UnreadableDelivery as error:
-                _logger.warning("%s; it is left, and comes again", error)
-                self._pace.took(0, now)
-                self._leave(LeftReason.UNREADABLE, 1)
-                continue
+            delivery = self._delivery(message, received_at)
             self._pace.took(1, now)
             self._report.note(delivery)
             self._batch.add(delivery, now)
             if self._batch.is_full:
                 self._start_commit()
-        self._taken.set()
+
+    def _delivery(self, message: bytes, received_at: datetime) -> Delivery:
+        try:
+            return self._reader.read(message, received_at)
+        except UnreadableDelivery as error:
+            delivery = quarantined(
+                message, received_at, event_type=self._report.event_type, reason=error.reason
+            )
+            _logger.warning("%s; event %s goes to quarantine", error, delivery.event_id)
+            return delivery
 
     def _start_commit(self) -> None:
         if not self._batch:
@@ -190,63 +187,29 @@ class Drain:
             if outcome.fatal is not None:
                 self._fail(outcome.fatal.message)
 
+    def _fail_if_unreachable(self) -> None:
+        """Fail where the whole window went by without a stream: events expire meanwhile."""
+        has_ended = self._report.end_reason is EndReason.WINDOW
+        was_tried = self._report.connections > 0
+        if has_ended and was_tried and not (self._pace.is_open or self._report.received):
+            self._fail(
+                "the event server could not be reached in the whole window"
+                f" ({self._reading.last_end}): check API_ENDPOINT, the way there, and the server"
+            )
+
     def _fail(self, error: str) -> None:
         self._report.error = self._report.error or error
         self._pace.failed()
 
-    def _leave(self, reason: LeftReason, count: int) -> None:
-        if count:
-            self._report.left[reason] += count
+    def _note_refused(self, reading: asyncio.Task[str]) -> None:
+        if not reading.cancelled() and reading.exception() is None:
+            self._report.error = self._report.error or reading.result()
+        self._changed.set()
 
-    async def _read(self) -> None:
-        """Keep the stream open, and fill the inbox, until cancelled or refused.
+    def _note_open(self) -> None:
+        self._pace.opened(self._clock())
+        self._changed.set()
 
-        Refused, it ends: what has arrived is still taken, and then the drain has failed.
-        """
-        backoff = Backoff(first=_FIRST_REOPEN, longest=_LONGEST_REOPEN)
-        token: str | None = None
-        is_rejected = False
-        while True:
-            try:
-                if is_rejected and not await asyncio.to_thread(self._authorization.renew, token):
-                    raise StreamRefused(NOT_ACCEPTED)
-                token = self._authorization.token()
-                is_rejected = False
-                await self._read_connection(token, backoff)
-            except StreamEnded as error:
-                wait = backoff.wait_seconds()
-                _logger.info("%s; it is opened again in %.1f s", error, wait)
-            except Unauthenticated as error:
-                is_rejected = True
-                wait = _AFTER_AUTHENTICATION_ERROR.wait_seconds()
-                _logger.warning("%s; a new token is tried in %.1f s", error, wait)
-            except DrainError as error:
-                self._report.error = self._report.error or str(error)
-                return
-            finally:
-                self._pace.closed()
-                self._changed.set()
-            await asyncio.sleep(wait)
-            await self._has_room()
-
-    async def _read_connection(self, token: str | None, backoff: Backoff) -> None:
-        self._report.connections += 1
-        async with self._source.connect(token) as connection:
-            await connection.opened()
-            self._pace.opened(self._clock())
-            self._changed.set()
-            while True:
-                messages = await connection.receive()
-                backoff.reset()
-                received_at = datetime.now(UTC)
-                self._report.received += len(messages)
-                self._report.bytes_received += sum(map(len, messages))
-                self._inbox.extend((message, received_at) for message in messages)
-                self._changed.set()
-                await self._has_room()
-
-    async def _has_room(self) -> None:
-        """Wait for room in the inbox; at the end of the drain there is none any more."""
-        while self._is_ending or len(self._inbox) >= self._inbox_size:
-            self._taken.clear()
-            await self._taken.wait()
+    def _note_closed(self) -> None:
+        self._pace.closed()
+        self._changed.set()

@@ -23,8 +23,9 @@ from __future__ import annotations
 from typing import Final
 
 NOT_ACCEPTED: Final = (
-    "the event server does not accept the access token, and there is no other to try: check what"
-    " the credentials secret holds, and that its client may read this stream"
+    "the event server does not accept the access token, or that there is none, and there is no"
+    " other to try: check what the credentials secret holds, and that its client may read this"
+    " stream"
 )
 
 

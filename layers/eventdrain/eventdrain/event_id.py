@@ -12,6 +12,8 @@ It is defined so that anybody can compute it again. Four parts, in this order:
 
 Each part is preceded by its length in bytes as four bytes, big-endian; a part that the event lacks
 is four bytes ``ff``. The id is the first 16 bytes of the SHA-256 over all this, in hexadecimal.
+
+A message that can't be read as an event has an id too, made of other parts: see ``quarantine``.
 """
 
 from __future__ import annotations
@@ -43,7 +45,11 @@ def event_id(
     """
     time = None if timestamp is None else f"{timestamp[0]}.{timestamp[1]:09d}".encode()
     subscription = None if subscription_id is None else subscription_id.encode()
-    parts = (event_type.encode(), time, subscription, payload)
+    return digest(event_type.encode(), time, subscription, payload)
+
+
+def digest(*parts: bytes | None) -> str:
+    """Give the id that is made of some parts; None for one that is absent."""
     framed = b"".join(
         _ABSENT if part is None else len(part).to_bytes(4, "big") + part for part in parts
     )

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from eventdrain.pointer import pointer, pointing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from eventdrain.archive import ArchiveLayout
     from eventdrain.delivery import Delivery
 
 MOST_BYTES: Final = 1024 * 1024
@@ -21,30 +24,59 @@ _GROUP_ID: Final = re.compile(r"[!-~]{1,128}")
 """SQS API reference, MessageGroupId: up to 128 ASCII letters, digits and punctuation marks."""
 
 
-def message_size(delivery: Delivery) -> int:
-    """Give the size of a delivery's message in bytes, its attributes included."""
+class Message(NamedTuple):
+    """One message.
+
+    Attributes:
+        event_id: The event's.
+        body: Its line, or a pointer to where it is; ASCII.
+        attributes: Texts by name.
+        group_id: Its group in a FIFO queue: the event's subscription, or itself if it has none.
+    """
+
+    event_id: str
+    body: str
+    attributes: Mapping[str, str]
+    group_id: str
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes as SQS counts it."""
+        return len(self.body) + sum(
+            len(name) + len("String") + len(value) for name, value in self.attributes.items()
+        )
+
+
+def message(delivery: Delivery, layout: ArchiveLayout) -> Message:
+    """Write the message of an event.
+
+    Args:
+        delivery: The event.
+        layout: Where the archive has it, if the message must point there.
+    """
     attributes = {"event_id": delivery.event_id, "event_type": delivery.event_type}
-    return len(delivery.line) + sum(
-        len(name) + len("String") + len(value) for name, value in attributes.items()
-    )
+    body = delivery.line
+    if reason := pointing(delivery):
+        attributes["pointer"] = reason.value
+        body = pointer(delivery, bucket=layout.bucket, key=layout.key([delivery]))
+    return Message(delivery.event_id, body, attributes, _group_id(delivery))
 
 
-def group_id(delivery: Delivery) -> str:
-    """Give the FIFO message group of an event: its subscription, or itself if it has none."""
+def _group_id(delivery: Delivery) -> str:
     group = delivery.subscription_id or delivery.event_id
     return group if _GROUP_ID.fullmatch(group) else sha256(group.encode()).hexdigest()
 
 
-def pack(deliveries: Iterable[Delivery]) -> Iterator[Sequence[Delivery]]:
-    """Pack deliveries, each within the limit, into as few batches as their order allows."""
-    batch: list[Delivery] = []
+def pack(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:
+    """Pack messages, each within the limit, into as few batches as their order allows."""
+    batch: list[Message] = []
     size = 0
-    for delivery in deliveries:
-        added = message_size(delivery)
+    for each in messages:
+        added = each.size
         if batch and (len(batch) == _MOST_MESSAGES or size + added > MOST_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(delivery)
+        batch.append(each)
         size += added
     if batch:
         yield batch

@@ -46,6 +46,11 @@ class Pace:
         """Whether what is taken would reach the limit, if all of it is committed."""
         return self._committed + self._uncommitted >= self._limit
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the stream is open."""
+        return self._quiet_since is not None
+
     def opened(self, now: float) -> None:
         """Note that the stream is open."""
         self._quiet_since = now

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from eventdrain.commit import LeftReason
+from eventdrain.outcome import LeftReason
+from eventdrain.pointer import is_oversize
 from eventdrain.window import EndReason
 
 if TYPE_CHECKING:
-    from eventdrain.commit import Outcome
     from eventdrain.delivery import Delivery
+    from eventdrain.outcome import Outcome
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Report:
         error: What is wrong and what to do, where it ended as failed.
         received: Deliveries that arrived.
         redelivered: Those of them that the server marked as sent before.
+        quarantined: Those of them that can't become a line.
+        oversize: Those of them that are too large for a message.
         committed: Those of them that both sinks have.
         acked: Those of them whose ack the server confirmed.
         left: Received and not acked, by reason: the server sends these events again.
@@ -44,6 +47,8 @@ class Report:
     error: str | None = None
     received: int = 0
     redelivered: int = 0
+    quarantined: int = 0
+    oversize: int = 0
     committed: int = 0
     acked: int = 0
     left: Counter[str] = field(default_factory=Counter)
@@ -66,14 +71,11 @@ class Report:
         """Deliveries in both sinks whose ack the server did not confirm."""
         return self.left[LeftReason.ACK]
 
-    @property
-    def unreadable(self) -> int:
-        """Deliveries that could not become a line."""
-        return self.left[LeftReason.UNREADABLE]
-
     def note(self, delivery: Delivery) -> None:
         """Note what one delivery tells about the stream."""
         self.redelivered += delivery.redelivered
+        self.quarantined += delivery.quarantine_reason is not None
+        self.oversize += is_oversize(delivery)
         self.oldest_event_age_seconds = max(self.oldest_event_age_seconds, delivery.age_seconds)
 
     def add(self, outcome: Outcome) -> None:
@@ -94,6 +96,8 @@ class Report:
             "error": self.error,
             "received": self.received,
             "redelivered": self.redelivered,
+            "quarantined": self.quarantined,
+            "oversize": self.oversize,
             "committed": self.committed,
             "acked": self.acked,
             "left": dict(self.left),

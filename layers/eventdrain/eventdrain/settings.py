@@ -84,6 +84,7 @@ class Settings:
         reserve: How much of the function's time is kept for the last commit.
         archive_bucket: The bucket of the archive.
         archive_prefix: What the keys of the archive begin with, without a slash at the end.
+        quarantine_prefix: Likewise for events that can't become a line.
         outbox_queue_url: The queue; one whose name ends in ``.fifo`` is written to as such.
     """
 
@@ -103,6 +104,7 @@ class Settings:
     reserve: timedelta
     archive_bucket: str
     archive_prefix: str
+    quarantine_prefix: str
     outbox_queue_url: str
 
     @property
@@ -140,10 +142,13 @@ class Settings:
             reserve=timedelta(seconds=env.number("RESERVE_SECONDS", 15, 5, 45)),
             archive_bucket=env.required("ARCHIVE_BUCKET", "the name of the archive's bucket"),
             archive_prefix=env.text("ARCHIVE_PREFIX", "events").strip("/"),
+            quarantine_prefix=env.text("QUARANTINE_PREFIX", "quarantine").strip("/"),
             outbox_queue_url=env.required("OUTBOX_QUEUE_URL", "the URL of the SQS queue"),
         )
         if settings.credentials_secret_arn and not settings.token_secret_arn:
             env.problem("TOKEN_SECRET_ARN is missing: CREDENTIALS_SECRET_ARN needs it beside it")
+        if settings.quarantine_prefix == settings.archive_prefix:
+            env.problem("QUARANTINE_PREFIX is ARCHIVE_PREFIX: a table of lines would hold both")
         env.raise_problems()
         return settings
 

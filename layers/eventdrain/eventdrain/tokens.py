@@ -67,8 +67,10 @@ class TokenEndpoint(Protocol):
         """Its address."""
         ...
 
-    def mint(self, credentials: ClientCredentials, scope: str) -> AccessToken:
-        """Mint a token.
+    def mint(
+        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+    ) -> AccessToken:
+        """Mint a token, in no more than the time given.
 
         Raises:
             TokenRefused: The endpoint refuses the client or the scope.
@@ -98,6 +100,7 @@ class TokenKeeper:
         token_arn: The secret that keeps the minted token.
         scope: What the token must allow.
         needed_for: How long the token is needed from now.
+        seconds_left: Tells how long may be waited for the endpoint.
         now: Gives the time, UTC.
 
     Raises:
@@ -113,6 +116,7 @@ class TokenKeeper:
         token_arn: str,
         scope: str,
         needed_for: timedelta,
+        seconds_left: Callable[[], float],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._secrets = secrets
@@ -120,6 +124,7 @@ class TokenKeeper:
         self._token_arn = token_arn
         self._scope = scope
         self._needed_for = needed_for + SPARE
+        self._seconds_left = seconds_left
         self._now = now
         content = secrets.get(credentials_arn)
         self._credentials = parse_credentials(
@@ -171,7 +176,9 @@ class TokenKeeper:
         return value if isinstance(value, str) and value else None
 
     def _mint(self, credentials: ClientCredentials) -> str:
-        token = self._endpoint.mint(credentials, self._scope)
+        token = self._endpoint.mint(
+            credentials, self._scope, timeout_seconds=max(0.0, self._seconds_left())
+        )
         _logger.info("minted a new access token")
         if token.expires_at is not None:
             content = {

@@ -9,12 +9,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.adapters.aws_clients import aws_clients
-from eventdrain.adapters.crt_http import SignedHttp
 from eventdrain.adapters.grpc_acker import GrpcAcker
 from eventdrain.adapters.grpc_source import GrpcEventSource
 from eventdrain.adapters.s3_archive import S3Archive
 from eventdrain.adapters.secrets_manager import SecretsManager
+from eventdrain.adapters.signed_http import SignedHttp
 from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.archive import ArchiveLayout
 from eventdrain.batch import Batch
 from eventdrain.commit import Commit
 from eventdrain.delivery import DeliveryReader
@@ -54,9 +55,9 @@ def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
     window = Window.opening(
         started, length=settings.window, remaining=remaining, reserve=settings.reserve
     )
-    clients = aws_clients()
     try:
-        authorization = _authorization(settings, clients)
+        clients = aws_clients()
+        authorization = _authorization(settings, clients, window)
         # A token that can't be had must not look like a stream that can't be opened.
         authorization.token()
         sinks = clients.s3_endpoint(settings.archive_bucket), clients.sqs_endpoint()
@@ -94,13 +95,16 @@ async def _drain(
         max_unread=settings.max_in_flight,
         timeout_seconds=max(1.0, window.commit_until - time.monotonic()),
     )
+    layout = ArchiveLayout(
+        settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
+    )
     async with (
         SignedHttp.connect(s3_endpoint, calls_at_once=_CALLS_AT_ONCE) as bucket,
         SignedHttp.connect(sqs_endpoint, calls_at_once=_CALLS_AT_ONCE) as sqs,
         GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker,
     ):
-        archive = S3Archive(bucket, prefix=settings.archive_prefix)
-        outbox = SqsOutbox(sqs, queue_url=settings.outbox_queue_url)
+        archive = S3Archive(bucket, layout)
+        outbox = SqsOutbox(sqs, queue_url=settings.outbox_queue_url, layout=layout)
         drain = Drain(
             source=source,
             authorization=authorization,
@@ -120,7 +124,7 @@ async def _drain(
         return await drain.run()
 
 
-def _authorization(settings: Settings, clients: AwsClients) -> Authorization:
+def _authorization(settings: Settings, clients: AwsClients, window: Window) -> Authorization:
     if not settings.credentials_secret_arn:
         return NoAuthorization()
     # Most runs find a token that lives on, and need not know how to mint one.
@@ -133,4 +137,5 @@ def _authorization(settings: Settings, clients: AwsClients) -> Authorization:
         token_arn=settings.token_secret_arn,
         scope=settings.stream.scope,
         needed_for=settings.window,
+        seconds_left=lambda: window.commit_until - time.monotonic(),
     )

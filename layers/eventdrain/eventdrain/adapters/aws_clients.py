@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _KEY: Final = "k"
+_AWS_HOST: Final = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class AwsEndpoint:
         access_key: The credentials' key id.
         secret_key: Its secret.
         session_token: The session's token; None for credentials without.
-        ca_bundle: Path of a PEM file of trusted certificates.
+        roots: The certificates that are trusted, PEM.
     """
 
     url: str
@@ -44,14 +47,14 @@ class AwsEndpoint:
     access_key: str
     secret_key: str = field(repr=False)
     session_token: str | None = field(repr=False)
-    ca_bundle: str
+    roots: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AwsClients:
     """One client for each service that a drain uses.
 
-    Those of S3 and SQS only tell where and as whom these are called: see ``crt_http``.
+    Those of S3 and SQS only tell where and as whom these are called: see ``signed_http``.
     """
 
     session: botocore.session.Session
@@ -91,6 +94,7 @@ class AwsClients:
         frozen = None if credentials is None else credentials.get_frozen_credentials()
         if frozen is None or frozen.access_key is None or frozen.secret_key is None:
             raise ConfigurationError("there are no AWS credentials: the function needs a role")
+        ca_bundle = get_cert_path(self.session.get_config_variable("ca_bundle") or True)
         return AwsEndpoint(
             url=client.meta.endpoint_url.rstrip("/"),
             service=service,
@@ -98,7 +102,7 @@ class AwsClients:
             access_key=frozen.access_key,
             secret_key=frozen.secret_key,
             session_token=frozen.token,
-            ca_bundle=str(get_cert_path(self.session.get_config_variable("ca_bundle") or True)),
+            roots=Path(str(ca_bundle)).read_bytes(),
         )
 
 
@@ -106,19 +110,38 @@ class AwsClients:
 def aws_clients() -> AwsClients:
     """Make the clients; region, credentials and endpoints are those of the environment.
 
-    Every call by them is bounded: two attempts of at most seven seconds and a wait of at most one.
+    Every call by them is bounded: two attempts of at most five seconds and a wait of at most one.
+
+    Raises:
+        ConfigurationError: The environment names no region, or an endpoint that is none.
     """
     config = Config(
         connect_timeout=2,
-        read_timeout=5,
+        read_timeout=3,
         retries={"mode": "standard", "total_max_attempts": 2},
-        signature_version="s3v4",  # else an S3 URL is made for the one region of long ago
     )
     core = botocore.session.Session()
     session = boto3.session.Session(botocore_session=core)
-    return AwsClients(
-        session=core,
-        s3=session.client("s3", config=config),
-        sqs=session.client("sqs", config=config),
-        secrets=session.client("secretsmanager", config=config),
-    )
+    try:
+        return AwsClients(
+            session=core,
+            s3=_s3_client(session, config),
+            sqs=session.client("sqs", config=config),
+            secrets=session.client("secretsmanager", config=config),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"the AWS clients can't be made: {error}") from error
+
+
+def _s3_client(session: boto3.session.Session, config: Config) -> S3Client:
+    """Make the client whose URLs name a bucket's host, or its path at an endpoint not of AWS."""
+
+    def client(style: Literal["virtual", "path"]) -> S3Client:
+        # Without a style, a URL that is presigned is one of the global endpoint, which redirects
+        # for hours after a bucket was made, and knows no region younger than 2019.
+        styled = Config(s3={"addressing_style": style}, signature_version="s3v4")
+        return session.client("s3", config=config.merge(styled))
+
+    virtual = client("virtual")
+    host = urlsplit(virtual.meta.endpoint_url).hostname or ""
+    return virtual if _AWS_HOST.search(host) else client("path")

@@ -21,6 +21,7 @@ MAY_PASS: Final = frozenset(
         "RequestThrottled",
         "RequestTimeout",
         "SlowDown",
+        "TemporaryRedirect",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",

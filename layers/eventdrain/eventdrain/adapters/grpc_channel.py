@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import grpc
 
+from eventdrain.adapters.trust import system_roots
 from eventdrain.errors import StreamEnded, StreamError, StreamRefused, Unauthenticated
 
 if TYPE_CHECKING:
@@ -57,12 +57,8 @@ def call_metadata(token: str | None) -> Metadata:
 
 @cache
 def channel_credentials() -> grpc.ChannelCredentials:
-    """Trust the system's root certificates; those that gRPC ships, if the system has no bundle."""
-    pem = "".join(
-        ssl.DER_cert_to_PEM_cert(certificate)
-        for certificate in ssl.create_default_context().get_ca_certs(binary_form=True)
-    )
-    return grpc.ssl_channel_credentials(root_certificates=pem.encode() or None)
+    """Trust the system's root certificates."""
+    return grpc.ssl_channel_credentials(root_certificates=system_roots())
 
 
 def stream_error(code: grpc.StatusCode, *, scope: str, is_ours: str | None) -> StreamError:

@@ -67,19 +67,18 @@ class GrpcEventSource:
             channel = grpc.secure_channel(target(self._endpoint), channel_credentials(), options)
         else:
             channel = grpc.insecure_channel(target(self._endpoint), options)
-        with channel:
-            method: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
-                self._stream.stream_path
-            )
-            call = method(
-                self._request, timeout=self._timeout_seconds, metadata=call_metadata(token)
-            )
-            connection = GrpcConnection(channel, call, self._stream.scope, self._max_unread)
-            try:
-                yield connection
-            finally:
-                call.cancel()
-                await connection.ended()
+        method: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+            self._stream.stream_path
+        )
+        call = method(self._request, timeout=self._timeout_seconds, metadata=call_metadata(token))
+        connection = GrpcConnection(channel, call, self._stream.scope, self._max_unread)
+        try:
+            yield connection
+        finally:
+            # This ends the call. To cancel the call itself would leave it unfinished in
+            # single-threaded mode, and its connection open.
+            channel.close()
+            await connection.ended()
 
 
 class GrpcConnection:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws_errors import refusal
-from eventdrain.outbox import MOST_BYTES, group_id, message_size, pack
+from eventdrain.outbox import Message, message, pack
 from eventdrain.ports import Refusal, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventdrain.adapters.crt_http import SignedHttp
+    from eventdrain.adapters.signed_http import SignedHttp
+    from eventdrain.archive import ArchiveLayout
     from eventdrain.delivery import Delivery
 
 _OPERATION: Final = "SendMessageBatch"
@@ -24,11 +25,6 @@ _HEADERS: Final = (
     ("X-Amz-Target", f"AmazonSQS.{_OPERATION}"),
 )
 """SQS developer guide, making API requests with the AWS JSON protocol."""
-_TOO_LONG: Final = Refusal(
-    code="MessageTooLong",
-    message=f"an event's line is longer than the {MOST_BYTES} bytes that SQS takes",
-    verdict=Verdict.LEAVE_EVENT,
-)
 _NOT_NAMED: Final = Refusal(
     code="NotNamed",
     message="SQS's answer does not say that it took a message",
@@ -42,27 +38,25 @@ class SqsOutbox:
     Args:
         sqs: Calls SQS.
         queue_url: The queue; one whose name ends in ``.fifo`` gets group and deduplication ids.
+        layout: Where the archive has an event whose message must point there.
     """
 
-    def __init__(self, sqs: SignedHttp, *, queue_url: str) -> None:
+    def __init__(self, sqs: SignedHttp, *, queue_url: str, layout: ArchiveLayout) -> None:
         self._sqs = sqs
+        self._layout = layout
         self._queue_url = queue_url
         self._is_fifo = queue_url.endswith(".fifo")
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
         """See ``ports.Sink``."""
-        refused = {
-            delivery.event_id: _TOO_LONG
-            for delivery in deliveries
-            if message_size(delivery) > MOST_BYTES
-        }
-        batches = pack(delivery for delivery in deliveries if delivery.event_id not in refused)
+        batches = pack(message(delivery, self._layout) for delivery in deliveries)
+        refused: dict[str, Refusal] = {}
         for result in await asyncio.gather(*(self._send(batch) for batch in batches)):
             refused |= result
         return refused
 
-    async def _send(self, batch: Sequence[Delivery]) -> Mapping[str, Refusal]:
-        entries = [self._entry(index, delivery) for index, delivery in enumerate(batch)]
+    async def _send(self, batch: Sequence[Message]) -> Mapping[str, Refusal]:
+        entries = [self._entry(index, each) for index, each in enumerate(batch)]
         body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries})
         try:
             answer = _answer(await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode()))
@@ -72,27 +66,27 @@ class SqsOutbox:
                 action=f"sqs:SendMessage to {self._queue_url}",
                 cure="check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
             )
-            return {delivery.event_id: result for delivery in batch}
+            return {each.event_id: result for each in batch}
         taken = {entry.get("Id") for entry in answer.get("Successful", ())}
         failed = {entry.get("Id"): _refusal(entry) for entry in answer.get("Failed", ())}
         return {
-            delivery.event_id: failed.get(str(index), _NOT_NAMED)
-            for index, delivery in enumerate(batch)
+            each.event_id: failed.get(str(index), _NOT_NAMED)
+            for index, each in enumerate(batch)
             if str(index) not in taken
         }
 
-    def _entry(self, index: int, delivery: Delivery) -> dict[str, Any]:
+    def _entry(self, index: int, each: Message) -> dict[str, Any]:
         entry = {
             "Id": str(index),
-            "MessageBody": delivery.line,
+            "MessageBody": each.body,
             "MessageAttributes": {
-                "event_id": {"DataType": "String", "StringValue": delivery.event_id},
-                "event_type": {"DataType": "String", "StringValue": delivery.event_type},
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in each.attributes.items()
             },
         }
         if self._is_fifo:
-            entry["MessageGroupId"] = group_id(delivery)
-            entry["MessageDeduplicationId"] = delivery.event_id
+            entry["MessageGroupId"] = each.group_id
+            entry["MessageDeduplicationId"] = each.event_id
         return entry
 
 

@@ -1,46 +1,59 @@
-"""The token endpoint: OAuth 2.0's client-credentials grant, by oauthlib over urllib3.
+"""The token endpoint: OAuth 2.0's client-credentials grant, by oauthlib over the Common Runtime.
 
-oauthlib knows the grant and its answers; urllib3, which botocore brings, carries them. An HTTP
-client of its own would cost more to import than the rest of the engine.
+oauthlib knows the grant and its errors. The Common Runtime carries them, as it can hold a call to a
+time in all: an endpoint that drips its answer must not hold up a run.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from urllib.parse import quote_plus
 
+from botocore.exceptions import HTTPClientError
 from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
-from urllib3 import PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError
 from urllib3.util import make_headers
 
+from eventdrain.adapters.crt_http import CrtHttp
+from eventdrain.adapters.trust import system_roots
+from eventdrain.backoff import Backoff
 from eventdrain.errors import TokenRefused, TokenUnavailable
 from eventdrain.tokens import AccessToken
 
 if TYPE_CHECKING:
+    from eventdrain.adapters.crt_http import Answer
     from eventdrain.credentials import ClientCredentials
     from eventdrain.settings import Endpoint
 
 _OK: Final = 200
 _MAY_PASS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_RETRY: Final = Retry(
-    total=2,
-    redirect=0,
-    allowed_methods={"POST"},
-    status_forcelist=_MAY_PASS,
-    backoff_factor=0.5,
-    backoff_jitter=0.5,
-    backoff_max=2,
-    retry_after_max=5,
-    raise_on_redirect=False,
-    raise_on_status=False,
+_ERRORS: Final = frozenset(
+    {
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
 )
-_TIMEOUT: Final = Timeout(connect=2, read=4)
+"""RFC 6749, section 5.2. Other words of the endpoint's are not repeated: they might be anything."""
+_TEXTS: Final = ("access_token", "token_type", "error")
+_RETRIES: Final = 2
+_CALL_SECONDS: Final = 4.0
+_FIRST_WAIT: Final = timedelta(milliseconds=500)
+_LONGEST_WAIT: Final = timedelta(seconds=2)
+"""Also where the endpoint asks for a longer one: the next run is due soon."""
+_LONGEST_TOKEN: Final = 8 * 1024
+"""In bytes. It goes into a header, and no server takes longer ones."""
+_LONGEST_LIFE: Final = timedelta(days=1)
 
 
 class OAuthTokenEndpoint:
-    """Mints tokens; see ``tokens.TokenEndpoint``.
+    """Mints tokens; see ``tokens.TokenEndpoint``. May be called from any thread without a loop.
 
     Args:
         endpoint: The token endpoint.
@@ -49,51 +62,139 @@ class OAuthTokenEndpoint:
     def __init__(self, endpoint: Endpoint) -> None:
         self.url = endpoint.url
 
-    def mint(self, credentials: ClientCredentials, scope: str) -> AccessToken:
+    def mint(
+        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+    ) -> AccessToken:
         """See ``tokens.TokenEndpoint``."""
         asked_at = datetime.now(UTC)
-        status, answer = self._post(credentials, scope)
-        if status in _MAY_PASS:
-            raise TokenUnavailable(f"the token endpoint {self.url} answers {status}")
-        client = BackendApplicationClient(credentials.client_id)
         try:
-            token = client.parse_request_body_response(answer)
-        except OAuth2Error as error:
-            raise TokenRefused(
-                f"the token endpoint {self.url} answers {status} {error.error}: check the"
-                " client_id and client_secret in the credentials secret, and that the client may"
-                f" have the scope {scope or '(none)'}"
-            ) from None
-        value = token["access_token"]
-        is_usable = isinstance(value, str) and value.isascii() and value.isprintable()
-        if status != _OK or not is_usable or str(token.get("token_type")).lower() != "bearer":
-            raise TokenUnavailable(
-                f"the token endpoint {self.url} answers {status} with no bearer token: check"
-                " TOKEN_ENDPOINT"
-            )
-        lifetime = token.get("expires_in")
-        return AccessToken(
-            value=value,
-            expires_at=asked_at + timedelta(seconds=lifetime) if lifetime else None,
-        )
-
-    def _post(self, credentials: ClientCredentials, scope: str) -> tuple[int, str]:
-        client = BackendApplicationClient(credentials.client_id)
-        # RFC 6749, section 2.3.1: both are form-encoded before they become a Basic password.
-        basic = f"{quote_plus(credentials.client_id)}:{quote_plus(credentials.client_secret)}"
-        headers = {
-            **make_headers(basic_auth=basic),
-            "Accept": "application/json",
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        body = client.prepare_request_body(scope=scope)
-        try:
-            with PoolManager(retries=_RETRY, timeout=_TIMEOUT) as pool:
-                response = pool.request("POST", self.url, body=body, headers=headers)
-        except HTTPError as error:
-            # Its text names the host and the cause, but its chain may hold the request.
+            answer = asyncio.run(self._ask_within(timeout_seconds, credentials, scope))
+        except (HTTPClientError, TimeoutError) as error:
+            # Its chain may hold the request.
             raise TokenUnavailable(
                 f"the token endpoint {self.url} can't be reached ({type(error).__name__}): check"
                 " TOKEN_ENDPOINT"
             ) from None
-        return response.status, response.data.decode(errors="replace")
+        if answer.status in _MAY_PASS:
+            raise TokenUnavailable(f"the token endpoint {self.url} answers {answer.status}")
+        content = self._content(answer, scope)
+        token = content.get("access_token")
+        is_bearer = str(content.get("token_type")).lower() == "bearer"
+        if answer.status != _OK or not (is_bearer and _is_usable(token)):
+            raise self._malformed(answer, "no usable bearer token")
+        granted = content.get("scope")
+        if isinstance(granted, str) and scope and scope not in granted.split():
+            raise TokenRefused(
+                f"the token endpoint {self.url} does not grant the scope {scope} to the client of"
+                " the credentials secret: ask for it at the vendor's portal"
+            )
+        return AccessToken(value=token, expires_at=self._expiry(asked_at, answer, content))
+
+    def _content(self, answer: Answer, scope: str) -> dict[str, Any]:
+        """Read an answer.
+
+        Raises:
+            TokenRefused: It is an error of RFC 6749.
+            TokenUnavailable: It is neither that nor an answer with a token.
+        """
+        text = answer.body.decode(errors="replace")
+        content, problem = _read(text)
+        if problem is None:
+            return content
+        code = content.get("error")
+        if not isinstance(code, str):
+            raise self._malformed(answer, problem)
+        raise TokenRefused(
+            f"the token endpoint {self.url} answers {answer.status}"
+            f" {code if code in _ERRORS else 'with an unknown error'}: check the client_id and"
+            " client_secret in the credentials secret, and that the client may have the scope"
+            f" {scope or '(none)'}"
+        )
+
+    def _expiry(
+        self, asked_at: datetime, answer: Answer, content: dict[str, Any]
+    ) -> datetime | None:
+        lifetime = content.get("expires_in")
+        if lifetime is None:
+            return None
+        with suppress(TypeError, ValueError, OverflowError):  # told below
+            seconds = float(lifetime)
+            if seconds > 0:
+                return asked_at + min(timedelta(seconds=seconds), _LONGEST_LIFE)
+        raise self._malformed(answer, "an expires_in that is no number of seconds")
+
+    def _malformed(self, answer: Answer, what: str) -> TokenUnavailable:
+        return TokenUnavailable(
+            f"the token endpoint {self.url} answers {answer.status} with {what}: check"
+            " TOKEN_ENDPOINT"
+        )
+
+    async def _ask_within(
+        self, seconds: float, credentials: ClientCredentials, scope: str
+    ) -> Answer:
+        async with asyncio.timeout(seconds):
+            return await self._ask(credentials, scope)
+
+    async def _ask(self, credentials: ClientCredentials, scope: str) -> Answer:
+        """Ask, and again where that may help, each time for a bounded time.
+
+        Raises:
+            HTTPClientError: The endpoint can't be reached.
+        """
+        # RFC 6749, section 2.3.1: both are form-encoded before they become a Basic password.
+        basic = f"{quote_plus(credentials.client_id)}:{quote_plus(credentials.client_secret)}"
+        headers = [
+            *make_headers(basic_auth=basic).items(),
+            ("accept", "application/json"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ]
+        client = BackendApplicationClient(credentials.client_id)
+        body = client.prepare_request_body(scope=scope).encode()
+        backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
+        async with CrtHttp.connect(self.url, roots=system_roots(), calls_at_once=1) as endpoint:
+            for _ in range(_RETRIES):
+                wait = backoff.wait_seconds()
+                with suppress(HTTPClientError):  # the last attempt tells
+                    answer = await endpoint.call("POST", "", headers, body, seconds=_CALL_SECONDS)
+                    if answer.status not in _MAY_PASS:
+                        return answer
+                    wait = max(wait, _asked_wait(answer))
+                await asyncio.sleep(wait)
+            return await endpoint.call("POST", "", headers, body, seconds=_CALL_SECONDS)
+
+
+def _read(text: str) -> tuple[dict[str, Any], str | None]:
+    """Give an answer's JSON object, and what is wrong with it as an answer of RFC 6749.
+
+    Errors are not raised: they would keep the text, which may hold a token.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        return {}, "no JSON object"
+    texts = {name: content[name] for name in _TEXTS if isinstance(content.get(name), str)}
+    try:
+        # It trips over other types than the ones that it expects.
+        BackendApplicationClient("").parse_request_body_response(json.dumps(texts))
+    except OAuth2Error:
+        return content, "no token"
+    return content, None
+
+
+def _is_usable(token: object) -> TypeGuard[str]:
+    return (
+        isinstance(token, str)
+        and 0 < len(token) <= _LONGEST_TOKEN
+        and token.isascii()
+        and token.isprintable()
+        and " " not in token
+    )
+
+
+def _asked_wait(answer: Answer) -> float:
+    """Give how long the endpoint asks to wait, in seconds, as far as that is waited for."""
+    asked = answer.headers.get("retry-after", "")
+    seconds = float(asked) if asked.isascii() and asked.isdigit() else 0.0
+    return min(seconds, _LONGEST_WAIT.total_seconds())

@@ -1,0 +1,121 @@
+"""Messages that can't become a line: what of them can be told, so that they can be kept and acked.
+
+A message that our code can't parse is taken apart no further than needed: its time, its
+subscription and its payload stay the bytes that they are, and only what belongs to the delivery is
+looked for. So neither a text that is no UTF-8 nor a damaged payload is in the way of an ack. Only a
+message that is no protobuf at all has no handle, and comes again whatever is done.
+
+The record of it is a JSON object on one line, ASCII only, with its keys in this order:
+``event_id``, ``event_type``, ``reason``, ``received_at`` (RFC 3339, UTC, milliseconds), and
+``raw``, the message as it came, in base64. The id is a digest as in ``event_id``, of four parts:
+the event type, the word ``quarantine``, the message without ``ack_info`` and ``is_redelivered``,
+and the whole message where it can't be taken apart; of the latter two one is absent.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from eventdrain.delivery import Delivery, milliseconds
+from eventdrain.event_id import digest
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from google.protobuf.message import Message
+
+
+def quarantined(message: bytes, received_at: datetime, *, event_type: str, reason: str) -> Delivery:
+    """Make the delivery of a message that can't become a line.
+
+    Args:
+        message: The message as it came.
+        received_at: When it came, UTC.
+        event_type: The stream's event type.
+        reason: Why it can't become a line.
+
+    Returns:
+        A delivery whose line is the record; without a handle if there is none to be found.
+    """
+    ack_info, is_redelivered = "", False
+    undelivered = None
+    if (envelope := _open(message)) is not None:
+        metadata = envelope.metadata
+        ack_info, is_redelivered = _text(metadata.ack_info.value), metadata.is_redelivered
+        metadata.ClearField("ack_info")
+        metadata.ClearField("is_redelivered")
+        undelivered = envelope.SerializeToString(deterministic=True)
+    identity = digest(
+        event_type.encode(),
+        b"quarantine",
+        undelivered,
+        message if undelivered is None else None,
+    )
+    record = {
+        "event_id": identity,
+        "event_type": event_type,
+        "reason": reason,
+        "received_at": milliseconds(received_at),
+        "raw": b64encode(message).decode(),
+    }
+    return Delivery(
+        event_id=identity,
+        event_type=event_type,
+        ack_info=ack_info,
+        event_time=None,
+        subscription_id="",
+        redelivered=is_redelivered,
+        received_at=received_at,
+        line=json.dumps(record, separators=(",", ":")),
+        quarantine_reason=reason,
+    )
+
+
+def _open(message: bytes) -> Any:  # noqa: ANN401 - a message of no generated type
+    try:
+        return _ENVELOPE.FromString(message)
+    except DecodeError:
+        return None
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return ""  # a handle is a text; what is none can't be sent back
+
+
+def _envelope() -> type[Message]:
+    """Describe a stream response of which only what belongs to the delivery is known.
+
+    All else is unknown fields, which are kept as they are.
+    """
+    file = FileDescriptorProto(name="envelope.proto", syntax="proto2")
+    for name, fields in (
+        ("AckInfo", {"value": (1, "bytes")}),
+        ("Metadata", {"ack_info": (3, "AckInfo"), "is_redelivered": (4, "bool")}),
+        ("Envelope", {"metadata": (1, "Metadata")}),
+    ):
+        message = file.message_type.add(name=name)
+        for field, (number, kind) in fields.items():
+            message.field.add(
+                name=field,
+                number=number,
+                label=FieldDescriptorProto.LABEL_OPTIONAL,
+                type=_TYPES.get(kind, FieldDescriptorProto.TYPE_MESSAGE),
+                type_name=kind if kind not in _TYPES else None,
+            )
+    pool = DescriptorPool()
+    pool.Add(file)
+    return GetMessageClass(pool.FindMessageTypeByName("Envelope"))
+
+
+_TYPES: Final = {"bytes": FieldDescriptorProto.TYPE_BYTES, "bool": FieldDescriptorProto.TYPE_BOOL}
+_ENVELOPE: Final = _envelope()

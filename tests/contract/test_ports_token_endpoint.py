@@ -1,0 +1,380 @@
+"""The contract of ``tokens.TokenEndpoint``: OAuth over HTTP, and the fake."""
+
+from __future__ import annotations
+
+import gc
+import json
+import socket
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import pytest
+
+from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
+from eventdrain.credentials import ClientCredentials
+from eventdrain.errors import TokenError, TokenRefused, TokenUnavailable
+from eventdrain.settings import Endpoint
+from tests.fakes import NOW, FakeTokenEndpoint
+from tests.local.token_server import TokenFault, TokenServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from eventdrain.tokens import TokenEndpoint
+
+SCOPE: Final = "made.up:read"
+SECRET: Final = "made-up-secret-of-a-client"  # noqa: S105 - made up
+VALUE: Final = "made-up-value-of-a-token"
+CLIENT: Final = ClientCredentials("made-up-id", SECRET)
+LIFETIME: Final = timedelta(hours=1)
+A_WHILE: Final = timedelta(minutes=1)
+SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A token endpoint, and the time by which its tokens live."""
+
+    endpoint: TokenEndpoint
+    now: Callable[[], datetime]
+
+
+@contextmanager
+def fake_endpoint(fault: TokenFault | None, error: type[TokenError] | None) -> Iterator[Served]:
+    """Give the fake."""
+    endpoint = FakeTokenEndpoint(lifetime=LIFETIME, error=None if error is None else error("no"))
+    if fault is not None and "expires_in" in fault.omitted:
+        endpoint.lifetime = None
+    yield Served(endpoint, lambda: NOW)
+
+
+@contextmanager
+def oauth_endpoint(fault: TokenFault | None, _error: type[TokenError] | None) -> Iterator[Served]:
+    """Give the adapter, before a token server that a fault befalls."""
+    with TokenServer(lifetime=LIFETIME) as server:
+        server.register(CLIENT.client_id, SECRET, [SCOPE])
+        if fault is not None:
+            server.faults.inject(fault)
+        yield Served(adapter(server.endpoint), lambda: datetime.now(UTC))
+
+
+def adapter(url: str) -> OAuthTokenEndpoint:
+    """Make the adapter."""
+    return OAuthTokenEndpoint(Endpoint.parse(url))
+
+
+Serve: TypeAlias = (
+    "Callable[[TokenFault | None, type[TokenError] | None], AbstractContextManager[Served]]"
+)
+every_endpoint: Final = pytest.mark.parametrize(
+    "serve", [pytest.param(fake_endpoint, id="fake"), pytest.param(oauth_endpoint, id="oauth")]
+)
+
+
+# --- What every token endpoint promises ---
+
+
+@every_endpoint
+def test_token_and_its_expiry(serve: Serve) -> None:
+    """A token comes with the moment, in UTC, until which it can be used."""
+    with serve(None, None) as served:
+        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+        now = served.now()
+    assert token.value
+    assert token.value not in repr(token)
+    assert token.expires_at is not None
+    assert token.expires_at.utcoffset() == timedelta(0)
+    assert LIFETIME - A_WHILE < token.expires_at - now <= LIFETIME
+
+
+@every_endpoint
+def test_every_call_mints(serve: Serve) -> None:
+    """To keep a token is its caller's business."""
+    with serve(None, None) as served:
+        tokens = {
+            served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value for _ in range(3)
+        }
+    assert len(tokens) == 3
+
+
+@every_endpoint
+def test_expiry_that_is_not_told(serve: Serve) -> None:
+    """A token whose lifetime is not told has no expiry."""
+    with serve(TokenFault(omitted=frozenset({"expires_in"})), None) as served:
+        assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).expires_at is None
+
+
+@every_endpoint
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (TokenFault(status=401, body=b'{"error": "invalid_client"}'), TokenRefused),
+        (TokenFault(status=400, body=b'{"error": "invalid_scope"}'), TokenRefused),
+        (TokenFault(status=500), TokenUnavailable),
+        (TokenFault(status=429), TokenUnavailable),
+    ],
+    ids=["invalid-client", "invalid-scope", "500", "429"],
+)
+def test_no_token(serve: Serve, fault: TokenFault, error: type[TokenError]) -> None:
+    """What an operator must mend is told from what may pass."""
+    with serve(fault, error) as served, pytest.raises(TokenError) as caught:
+        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert type(caught.value) is error
+    assert SECRET not in str(caught.value)
+
+
+# --- What is true of the adapter alone ---
+
+
+@pytest.mark.parametrize(
+    ("credentials", "scope", "code"),
+    [
+        (ClientCredentials("made-up-id", "made-up-other"), SCOPE, "invalid_client"),
+        (ClientCredentials("made-up-nobody", SECRET), SCOPE, "invalid_client"),
+        (CLIENT, "made.up:other", "invalid_scope"),
+    ],
+    ids=["wrong-secret", "unknown-client", "scope-it-may-not-have"],
+)
+def test_refusal_of_a_real_server(credentials: ClientCredentials, scope: str, code: str) -> None:
+    """A refusal is told with the endpoint, its code, and what to look at; never with the secret."""
+    with oauth_endpoint(None, None) as served, pytest.raises(TokenRefused) as caught:
+        served.endpoint.mint(credentials, scope, timeout_seconds=SECONDS)
+    error = str(caught.value)
+    assert served.endpoint.url in error
+    assert code in error
+    assert scope in error
+    assert credentials.client_secret not in error
+
+
+@pytest.mark.parametrize(
+    ("client_id", "secret"),
+    [("made up:id/é", "made+up %secret: ü"), ("a" * 500, "b" * 500), ("%41", "+")],
+)
+def test_any_id_and_secret_reach_the_server(client_id: str, secret: str) -> None:
+    """Letters that mean something in HTTP Basic or in forms are nothing special."""
+    with TokenServer() as server:
+        server.register(client_id, secret, [SCOPE])
+        token = adapter(server.endpoint).mint(
+            ClientCredentials(client_id, secret), SCOPE, timeout_seconds=SECONDS
+        )
+        assert server.tokens.check(token.value)
+
+
+def test_retry_after_is_waited_for() -> None:
+    """An endpoint that is busy is asked again, not before it said, and the token is had."""
+    fault = TokenFault(status=429, headers=(("Retry-After", "1"),))
+    with TokenServer() as server:
+        server.register(CLIENT.client_id, SECRET, [SCOPE])
+        server.faults.inject(fault, times=1)
+        began = time.monotonic()
+        token = adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+        waited = time.monotonic() - began
+        assert server.requests() == {"injected": 1, "minted": 1}
+        assert server.tokens.check(token.value)
+    assert waited >= 1
+
+
+def test_endpoint_that_stays_down_is_asked_a_few_times() -> None:
+    """It is asked again, but not for ever; the error names it and its status."""
+    with TokenServer() as server:
+        server.faults.inject(TokenFault(status=500, body=SECRET.encode()))
+        with pytest.raises(TokenUnavailable, match="500") as caught:
+            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+        assert 1 < server.requests()["injected"] <= 4
+    assert server.endpoint in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_refusal_is_not_tried_again() -> None:
+    """A client that is refused asks once: more would look like an attack."""
+    with TokenServer() as server:
+        with pytest.raises(TokenRefused):
+            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+        assert server.requests() == {"invalid_client": 1}
+
+
+def test_endpoint_that_is_not_there() -> None:
+    """That nobody listens may pass; the error names the endpoint and its setting."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/oauth2/token"
+        with pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT") as caught:
+            adapter(url).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert url in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [TokenFault(is_unanswered=True), TokenFault(drip=timedelta(seconds=0.05)), TokenFault()],
+    ids=["silent", "dripping", "good, but without any time"],
+)
+def test_no_longer_than_the_time_given(fault: TokenFault) -> None:
+    """What has not answered by then is unavailable; nothing is waited for beyond it."""
+    seconds = 0.0 if fault == TokenFault() else 0.3
+    with oauth_endpoint(fault, None) as served, pytest.raises(TokenUnavailable) as caught:
+        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=seconds)
+    assert served.endpoint.url in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_is_not_followed(status: int) -> None:
+    """The secret goes to the endpoint that was set and to no other."""
+    with TokenServer() as elsewhere, TokenServer() as server:
+        elsewhere.register(CLIENT.client_id, SECRET, [SCOPE])
+        server.faults.inject(TokenFault(status=status, headers=(("Location", elsewhere.endpoint),)))
+        with pytest.raises(TokenError, match=str(status)):
+            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+        assert elsewhere.requests() == {}
+        assert server.requests() == {"injected": 1}
+
+
+def answer(**changes: Any) -> TokenFault:  # noqa: ANN401 - any JSON
+    """Answer with a good token, but for these fields."""
+    content = {"access_token": VALUE, "token_type": "bearer", "expires_in": 3599, **changes}
+    return body(json.dumps(content))
+
+
+def body(text: str | bytes, status: int = 200) -> TokenFault:
+    """Answer with this."""
+    content = text if isinstance(text, bytes) else text.encode()
+    return TokenFault(status=status, body=content)
+
+
+ECHO: Final = f"the secret {SECRET} is wrong"
+UNUSABLE: Final = {
+    "html": body("<html>Sign in</html>"),
+    "empty": body(""),
+    "list": body("[]"),
+    "null": body("null"),
+    "number": body("17"),
+    "text": body('"made up"'),
+    "not-utf8": body(b"\xff\xfe\x00"),
+    "deeply-nested": body("[" * 100_000),
+    "form": body(f"access_token={VALUE}&token_type=bearer"),
+    "error-with-200": body('{"error": "invalid_client"}'),
+    "error-is-a-list": body('{"error": ["invalid_client"]}', 400),
+    "error-is-an-object": body('{"error": {"code": 1}}', 400),
+    "error-list-body": body("[]", 400),
+    "error-html": body("<html>Forbidden</html>", 403),
+    "created": body(json.dumps({"access_token": VALUE, "token_type": "bearer"}), 201),
+    "no-token": body('{"token_type": "bearer", "expires_in": 3599}'),
+    "token-null": answer(access_token=None),
+    "token-empty": answer(access_token=""),
+    "token-number": answer(access_token=17),
+    "token-list": answer(access_token=[VALUE]),
+    "token-with-newline": answer(access_token=f"{VALUE}\r\nX-Header: x"),
+    "token-ends-with-newline": answer(access_token=f"{VALUE}\n"),
+    "token-with-space": answer(access_token=f"{VALUE} {VALUE}"),
+    "token-not-ascii": answer(access_token=f"{VALUE}é"),
+    "token-of-9-kilobytes": answer(access_token=VALUE + "x" * 9000),
+    "type-mac": answer(token_type="mac"),  # noqa: S106 - a type, no secret
+    "type-null": answer(token_type=None),
+    "type-list": answer(token_type=["bearer"]),
+    "lifetime-zero": answer(expires_in=0),
+    "lifetime-negative": answer(expires_in=-5),
+    "lifetime-text": answer(expires_in="soon"),
+    "lifetime-list": answer(expires_in=[3599]),
+    "lifetime-object": answer(expires_in={}),
+    "lifetime-nan": answer(expires_in=float("nan")),
+}
+
+
+@pytest.mark.parametrize("fault", UNUSABLE.values(), ids=UNUSABLE)
+def test_answer_without_a_usable_token(fault: TokenFault) -> None:
+    """It is an error of ours that names the endpoint, and holds neither token nor secret."""
+    with oauth_endpoint(fault, None) as served, pytest.raises(TokenError) as caught:
+        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert served.endpoint.url in str(caught.value)
+    assert VALUE not in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"error": null}', '{"error": "invalid_client", "expires_in": "soon"}'],
+    ids=["error-is-null", "error-with-bad-lifetime"],
+)
+def test_refusal_that_is_malformed(content: str) -> None:
+    """A refusal with odd fields is an error of ours as well."""
+    with oauth_endpoint(body(content, 400), None) as served, pytest.raises(TokenError):
+        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+
+
+@pytest.mark.parametrize("name", ["html", "empty", "list", "created", "token-empty", "form"])
+def test_answer_that_is_none_tells_to_check_the_endpoint(name: str) -> None:
+    """Something that is no token endpoint is not taken for a refusal of the client."""
+    with (
+        oauth_endpoint(UNUSABLE[name], None) as served,
+        pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT"),
+    ):
+        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+
+
+@pytest.mark.parametrize("name", ["error_description", "error_uri"])
+@pytest.mark.parametrize("status", [200, 400, 401])
+def test_secret_that_the_endpoint_echoes_is_not_told(name: str, status: int) -> None:
+    """What an endpoint says in its own words may hold the secret, so it is not repeated."""
+    _assert_echo_is_not_told({"error": "invalid_client", name: ECHO}, status)
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_secret_that_is_echoed_as_the_code_is_not_told(status: int) -> None:
+    """Neither is a code that is none of those that RFC 6749 names."""
+    _assert_echo_is_not_told({"error": ECHO}, status)
+
+
+def _assert_echo_is_not_told(content: dict[str, str], status: int) -> None:
+    with (
+        oauth_endpoint(body(json.dumps(content), status), None) as served,
+        pytest.raises(TokenError) as caught,
+    ):
+        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("lifetime", ["3600", 3600.5, 3600])
+def test_lifetime_in_other_forms(lifetime: object) -> None:
+    """Seconds that come as text or with a fraction are seconds all the same."""
+    with oauth_endpoint(answer(expires_in=lifetime), None) as served:
+        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert token.value == VALUE
+    assert token.expires_at is not None
+    assert abs(token.expires_at - datetime.now(UTC) - LIFETIME) < A_WHILE
+
+
+@pytest.mark.parametrize("lifetime", [10**9, 10**18, 1e300, float("inf")])
+def test_absurd_lifetime(lifetime: float) -> None:
+    """A token that lives for ever is one that can be reckoned with, or an error of ours."""
+    with oauth_endpoint(answer(expires_in=lifetime), None) as served, suppress(TokenError):
+        expires_at = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).expires_at
+        assert expires_at is None or expires_at > datetime.now(UTC)
+
+
+def test_minting_logs_nothing_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is left behind that the event loop complains about later."""
+    with oauth_endpoint(None, None) as served:
+        for _ in range(20):
+            served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    gc.collect()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"scope": 17}, {"scope": ["a"]}, {"expires_at": [1]}, {"x": 1}]
+)
+def test_fields_that_nobody_asked_for(changes: dict[str, Any]) -> None:
+    """A good token is taken, whatever odd things stand beside it."""
+    with oauth_endpoint(answer(**changes), None) as served:
+        assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
+
+
+@pytest.mark.parametrize("kind", ["bearer", "Bearer", "BEARER"])
+def test_token_type_in_any_letter_case(kind: str) -> None:
+    """The type's case says nothing."""
+    with oauth_endpoint(answer(token_type=kind), None) as served:
+        assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE

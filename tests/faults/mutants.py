@@ -1,0 +1,251 @@
+"""Breaks the engine on purpose, in one way after another, and sees that the tests notice.
+
+``make mutants``. Each mutant is one replacement in one module of a copy of the tree; the tests
+named with it must fail there. Exits with 1 if one survives, or if its text is not in the module any
+more, so that this list can't rot.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from tests.local.embedded_aws import PROJECT_FOLDER
+
+_ENGINE: Final = Path("layers/eventdrain/eventdrain")
+_COPIED: Final = ("functions", "layers", "tests", "protos", "events", "pyproject.toml")
+_LONGEST_SECONDS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One way to break the engine.
+
+    Attributes:
+        name: What is broken.
+        module: Where, below the engine's folder.
+        old: The text that is replaced, once in the module.
+        new: By what.
+        tests: Which tests must notice.
+    """
+
+    name: str
+    module: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS: Final = (
+    Mutant(
+        "acks what the outbox refused",
+        "commit.py",
+        "elif outbox_refusal is not None:",
+        "elif outbox_refusal is not None and archive_refusal is not None:",
+        "tests/unit/test_commit.py",
+    ),
+    Mutant(
+        "acks what the archive refused",
+        "commit.py",
+        "if archive_refusal is not None:\n                outcome",
+        "if archive_refusal is not None and outbox_refusal is not None:\n                outcome",
+        "tests/unit/test_commit.py",
+    ),
+    Mutant(
+        "doesn't write again what was refused for a moment",
+        "commit.py",
+        "if not (pending and await self._may_try_again(backoff, until)):",
+        "if True:",
+        "tests/unit/test_commit.py",
+    ),
+    Mutant(
+        "points to what is not in the archive",
+        "commit.py",
+        "if needs_pointer(event) and event.event_id not in not_archived",
+        "if needs_pointer(event)",
+        "tests/unit/test_commit.py",
+    ),
+    Mutant(
+        "gives up an ack that failed once",
+        "commit.py",
+        "_ACK_ATTEMPTS: Final = 5",
+        "_ACK_ATTEMPTS: Final = 1",
+        "tests/unit/test_commit.py",
+    ),
+    Mutant(
+        "drops the last batch",
+        "drain.py",
+        "self._inbox.close()\n            self._start_commit()",
+        "self._inbox.close()",
+        "tests/unit/test_drain_end.py tests/unit/test_drain_properties.py",
+    ),
+    Mutant(
+        "commits one more than the limit",
+        "pace.py",
+        "min(self._max_in_flight, self._limit - self._committed) - self._uncommitted",
+        "min(self._max_in_flight, self._limit - self._committed + 1) - self._uncommitted",
+        "tests/unit/test_pace.py tests/unit/test_drain_end.py",
+    ),
+    Mutant(
+        "reads on while the sinks are down",
+        "inbox.py",
+        "while self._is_closed or len(self._messages) >= self._size:",
+        "while self._is_closed:",
+        "tests/unit",
+    ),
+    Mutant(
+        "renews the token again and again",
+        "tokens.py",
+        "            self._may_renew = False\n",
+        "",
+        "tests/unit/test_tokens.py",
+    ),
+    Mutant(
+        "tells the secret in an error",
+        "credentials.py",
+        'raise CredentialsError(f"{name} is no JSON object: it must be {SHAPE}")',
+        'raise CredentialsError(f"{name} is no JSON object: {secret}: it must be {SHAPE}")',
+        "tests/unit/test_credentials.py",
+    ),
+    Mutant(
+        "gives a redelivery another id",
+        "delivery.py",
+        "identity = event_id(\n            self._event_type,",
+        "identity = event_id(\n            self._event_type + str(metadata.is_redelivered),",
+        "tests/unit/test_delivery.py tests/unit/test_event_id.py",
+    ),
+    Mutant(
+        "loses unknown fields",
+        "delivery.py",
+        "or _has_unknown_fields(response):",
+        "or False:",
+        "tests/unit/test_delivery.py",
+    ),
+    Mutant(
+        "gives different events one key",
+        "archive.py",
+        "sorted(delivery.event_id for delivery in deliveries)",
+        "sorted(delivery.event_type for delivery in deliveries)",
+        "tests/unit/test_archive.py",
+    ),
+    Mutant(
+        "leaves quarantined events without an ack",
+        "quarantine.py",
+        "ack_info, is_redelivered = _text(metadata.ack_info.value), metadata.is_redelivered",
+        "is_redelivered = metadata.is_redelivered",
+        "tests/unit",
+    ),
+    Mutant(
+        "swallows an error of S3",
+        "adapters/s3_archive.py",
+        'if code_of(error) == "PreconditionFailed":',
+        "if True:",
+        "tests/contract/test_ports_sink.py",
+    ),
+    Mutant(
+        "overwrites what is in the archive",
+        "adapters/s3_archive.py",
+        ", _CREATE_ONLY)",
+        ",)",
+        "tests/contract/test_ports_sink.py tests/faults/test_s3.py",
+    ),
+    Mutant(
+        "ignores an entry that SQS did not take",
+        "adapters/sqs_outbox.py",
+        "if str(index) not in taken",
+        "if str(index) not in taken and str(index) not in failed",
+        "tests/contract/test_ports_sink.py tests/faults/test_sqs.py",
+    ),
+    Mutant(
+        "takes a failed ack for a success",
+        "adapters/grpc_acker.py",
+        "if status == AckStatus.STATUS_CODE_SUCCESS:",
+        "if status != AckStatus.STATUS_CODE_UNSPECIFIED:",
+        "tests/contract/test_ports_acker.py",
+    ),
+    Mutant(
+        "opens the stream without a durable queue",
+        "stream_request.py",
+        "durable_queue=DurableQueue(custom_name=settings.durable_queue_name),",
+        "",
+        "tests/unit/test_stream_request.py",
+    ),
+    Mutant(
+        "sends tokens in the clear to anybody",
+        "settings.py",
+        'if parts.scheme == "http" and not _is_loopback(parts.hostname):',
+        "if False:",
+        "tests/unit/test_settings.py",
+    ),
+)
+
+
+@click.command(help=__doc__)
+@click.option("--only", default="", help="Those whose name has this in it.")
+def main(only: str) -> None:
+    """Try the mutants."""
+    console = Console(highlight=False)
+    mutants = [mutant for mutant in MUTANTS if only in mutant.name]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        results = zip(mutants, threads.map(_is_killed, mutants), strict=True)
+        survivors = []
+        for mutant, is_killed in results:
+            console.print(f"{'killed  ' if is_killed else 'SURVIVED'}  {mutant.name}")
+            if not is_killed:
+                survivors.append(mutant)
+    console.print(f"{len(mutants) - len(survivors)} of {len(mutants)} mutants were killed.")
+    sys.exit(bool(survivors))
+
+
+def _is_killed(mutant: Mutant) -> bool:
+    """Run a mutant's tests in a copy of the tree.
+
+    Raises:
+        ValueError: Its text is not in the module, or not just once.
+    """
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copy = Path(folder)
+        for name in _COPIED:
+            source = PROJECT_FOLDER / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy / name)
+        for environment in PROJECT_FOLDER.glob(".venv*"):
+            (copy / environment.name).symlink_to(environment)
+        shutil.copy(PROJECT_FOLDER / "template.yaml", copy)
+        module = copy / _ENGINE / mutant.module
+        text = module.read_text()
+        if text.count(mutant.old) != 1:
+            raise ValueError(f"{mutant.name}: its text stands {text.count(mutant.old)} times")
+        module.write_text(text.replace(mutant.old, mutant.new))
+        tests = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
+                *mutant.tests.split(),
+            ],
+            cwd=copy,
+            check=False,
+            timeout=_LONGEST_SECONDS,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    # 1: tests failed. Anything else is no verdict: nothing was collected, or pytest broke.
+    if tests.returncode not in {0, 1}:
+        raise ValueError(f"{mutant.name}: pytest ended with {tests.returncode}:\n{tests.stdout}")
+    return tests.returncode == 1
+
+
+if __name__ == "__main__":
+    main()

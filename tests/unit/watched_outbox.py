@@ -1,0 +1,40 @@
+"""An outbox that is watched: pointers may be sent only to what the archive holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eventdrain.pointer import needs_pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from eventdrain.delivery import Delivery
+    from eventdrain.ports import Refusal
+    from tests.fakes import FakeSink
+
+
+class WatchedOutbox:
+    """A ``ports.Sink`` that passes all on to an outbox.
+
+    Args:
+        outbox: Answers.
+        archive: Must hold an event at the moment when a message that points to it is sent.
+
+    Attributes:
+        premature: The ids of events whose pointers were sent before that.
+    """
+
+    def __init__(self, outbox: FakeSink, archive: FakeSink) -> None:
+        self._outbox = outbox
+        self._archive = archive
+        self.premature: list[str] = []
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """See ``ports.Sink``."""
+        self.premature.extend(
+            delivery.event_id
+            for delivery in deliveries
+            if needs_pointer(delivery) and delivery.event_id not in self._archive.held
+        )
+        return await self._outbox.write(deliveries)
