@@ -389,7 +389,10 @@ def test_fifo_names() -> None:
 
     for name in ("OutboxQueue", "OutboxDeadLetterQueue"):
         assert template.properties(name)["FifoQueue"] is True
-        assert template.properties(name)["QueueName"]["Fn::Sub"].endswith(".fifo")
+        queue_name, values = template.properties(name)["QueueName"]["Fn::Sub"]
+        assert queue_name.endswith("-${Id}.fifo")
+        # Of a stack's id, arn:...:stack/<name>/<unique id>, the part that no other stack has.
+        assert values == {"Id": {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}}
         assert "QueueName" not in ExpandedTemplate().properties(name)
 
 

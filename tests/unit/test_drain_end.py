@@ -239,7 +239,6 @@ def test_failure_in_the_last_commit() -> None:
     assert bench.took > READ_UNTIL
 
 
-@pytest.mark.xfail(reason="the reading's refusal is noted only after the last commit's")
 def test_first_error_is_told() -> None:
     """Of several errors the report holds the one that came first."""
     bench = DrainBench(

@@ -31,6 +31,7 @@ from tests.unit.drain_bench import (
 
 if TYPE_CHECKING:
     from eventdrain.errors import StreamError
+    from eventdrain.report import Report
 
 # --- The stream breaks ---
 
@@ -57,7 +58,7 @@ def test_waits_between_openings_grow() -> None:
 
     report = bench.drain()
 
-    assert report.end_reason is EndReason.WINDOW, "a stream that is away is not idle"
+    assert_unreachable(report, "away")
     waits = [later - earlier for earlier, later in pairwise(source.connected_at)]
     for wait, middle in zip(waits, (1, 2, 4, 8, 16, 30, 30, 30), strict=False):
         assert middle / 2 <= wait <= middle * 1.5 + TURNS
@@ -107,7 +108,7 @@ def test_window_ends_a_broken_stream() -> None:
 
     report = bench.drain()
 
-    assert report.end_reason is EndReason.WINDOW
+    assert_unreachable(report, "away")
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
 
@@ -148,8 +149,40 @@ def test_server_that_is_never_reached() -> None:
 
     report = bench.drain()
 
-    assert report.end_reason is EndReason.WINDOW
+    assert_unreachable(report, "the stream was not opened")
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
+
+
+def assert_unreachable(report: Report, last_end: str) -> None:
+    """Hold a report to telling that there was no stream in the whole window, and why."""
+    assert report.end_reason is EndReason.FAILED, "a stream that is away is not idle"
+    assert report.error is not None
+    assert report.error.startswith(
+        f"the event server could not be reached in the whole window ({last_end}): check "
+    )
+
+
+def test_quiet_stream_is_not_unreachable() -> None:
+    """A stream that is open when the window ends, with nothing in it, is no failure."""
+    bench = DrainBench(FakeEventSource(Script(opening_seconds=30.0)), idle=2 * READ_UNTIL)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert report.received == 0
+
+
+def test_server_that_goes_away_is_not_unreachable() -> None:
+    """A server that brought events and then went away for the rest of the window is no failure."""
+    source = FakeEventSource(
+        Script([burst(3)], ends_at=1.0), *[Script(refused_with=StreamEnded("away"))] * 100
+    )
+    bench = DrainBench(source)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.WINDOW
+    assert report.acked == 3
 
 
 def test_refused_stream_ends_the_drain() -> None:
@@ -255,7 +288,7 @@ def test_slow_renewal_does_not_outlast_the_window() -> None:
 
     report = bench.drain()
 
-    assert report.end_reason is EndReason.WINDOW
+    assert_unreachable(report, "the stream was not opened")
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
 

@@ -197,9 +197,25 @@ def test_pointer_with_the_longest_names_is_short(build: Callable[[int], Delivery
     assert message(delivery, layout).size < MOST_BYTES // 100
 
 
-@pytest.mark.xfail(reason="a pointer repeats the subscription id, whatever its length")
 def test_pointer_of_an_endless_subscription_id_fits() -> None:
     """An event that is too large for its subscription id has a message that SQS takes."""
     endless = line_delivery(subscription_id="x" * MOST_BYTES, line="x" * (2 * MOST_BYTES))
 
-    assert message(endless, LAYOUT).size <= MOST_BYTES
+    written = message(endless, LAYOUT)
+
+    assert written.size <= MOST_BYTES
+    assert json.loads(written.body)["subscription_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("length", "is_kept"), [(0, False), (1, True), (1024, True), (1025, False)]
+)
+def test_subscription_id_of_a_pointer(length: int, *, is_kept: bool) -> None:
+    """A pointer repeats the subscription id as long as it is no longer than any real one."""
+    subscription_id = "\u2713" * length
+    delivery = oversize_of(1)._replace(subscription_id=subscription_id)
+
+    written = message(delivery, LAYOUT)
+
+    assert json.loads(written.body)["subscription_id"] == (subscription_id if is_kept else None)
+    assert written.size < MOST_BYTES // 100

@@ -58,7 +58,11 @@ def store(*, credentials: str | None = CLIENT, token: str | None = None) -> Fake
 
 
 def keeper(
-    secrets: FakeSecretStore, endpoint: FakeTokenEndpoint | None = None, *, scope: str = SCOPE
+    secrets: FakeSecretStore,
+    endpoint: FakeTokenEndpoint | None = None,
+    *,
+    scope: str = SCOPE,
+    seconds_left: float = 30.0,
 ) -> TokenKeeper:
     """Make the keeper of a run."""
     return TokenKeeper(
@@ -69,7 +73,7 @@ def keeper(
         scope=scope,
         needed_for=WINDOW,
         now=lambda: NOW,
-        seconds_left=lambda: 30.0,
+        seconds_left=lambda: seconds_left,
     )
 
 
@@ -316,11 +320,30 @@ def test_renewed_once_by_many_threads() -> None:
 class SlowEndpoint(FakeTokenEndpoint):
     """Gives other threads every chance to get in between."""
 
-    def mint(self, credentials: ClientCredentials, scope: str) -> AccessToken:
+    def mint(
+        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+    ) -> AccessToken:
         """See ``tokens.TokenEndpoint``."""
         with ThreadPoolExecutor(1) as another:
             another.submit(int).result()
-        return super().mint(credentials, scope)
+        return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+
+
+@pytest.mark.parametrize(("left", "expected"), [(12.5, 12.5), (0.0, 0.0), (-1.0, 0.0)])
+def test_endpoint_is_waited_for_no_longer_than_the_window(left: float, expected: float) -> None:
+    """The endpoint gets the time that is left at that moment, and none once it is over."""
+    given: list[float] = []
+
+    class TimedEndpoint(FakeTokenEndpoint):
+        def mint(
+            self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+        ) -> AccessToken:
+            given.append(timeout_seconds)
+            return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+
+    keeper(store(), TimedEndpoint(), seconds_left=left).token()
+
+    assert given == [expected]
 
 
 def test_failed_renewal_is_not_repeated() -> None:
@@ -356,6 +379,8 @@ def test_no_authorization() -> None:
 
 def test_repr_holds_no_token() -> None:
     """A token that is logged by mistake doesn't give itself away."""
-    token = FakeTokenEndpoint().mint(ClientCredentials("made-up-id", "made-up-secret"), "")
+    token = FakeTokenEndpoint().mint(
+        ClientCredentials("made-up-id", "made-up-secret"), "", timeout_seconds=1.0
+    )
 
     assert "minted" not in repr(token)
