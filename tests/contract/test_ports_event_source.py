@@ -325,12 +325,6 @@ def test_production_authorization(
     assert not token or token not in str(refused)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the error may come before the channel is noted as ready, then its text is taken for"
-    " our own: in one of three",
-)
 def test_servers_words_are_not_repeated() -> None:
     """Nobody knows what a server's text holds, so it is not told, however early it comes."""
 

@@ -71,8 +71,8 @@ MUTANTS: Final = (
     Mutant(
         "points to what is not in the archive",
         "commit.py",
-        "if needs_pointer(event) and event.event_id not in not_archived",
-        "if needs_pointer(event)",
+        "[event for event in events if event.event_id not in not_archived]",
+        "events",
         "tests/unit/test_commit.py",
     ),
     Mutant(

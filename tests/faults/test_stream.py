@@ -120,11 +120,12 @@ def test_missing_scope_is_named(scene: Scene) -> None:
 
 
 def test_server_that_refuses_connections(scene: Scene) -> None:
-    """Nobody listens: it is tried until the window ends, which is no failure; later all arrives."""
+    """Nobody listens: it is tried until the window ends, then it is told; later all arrives."""
     scene.publish(_EVENTS)
     scene.wire.refuse()
     report = scene.drain(window=timedelta(seconds=2))
-    assert (report.end_reason, report.received) == ("window", 0)
+    assert (report.end_reason, report.received) == ("failed", 0)
+    assert "API_ENDPOINT" in (report.error or "")
     assert report.connections >= 2
     scene.settle()
     assert scene.check().copies == 0
@@ -192,11 +193,11 @@ def test_peer_that_is_frozen(cloud: Cloud) -> None:
 
 
 def test_server_that_never_answers(scene: Scene) -> None:
-    """A server that takes connections and says nothing: the run ends in time, with nothing."""
+    """A server that takes connections and says nothing: the run ends in time, and tells."""
     scene.publish(_EVENTS)
     scene.faults.inject(ConnectionFault(frozen_after=0))
     report = scene.drain(window=timedelta(seconds=1), allowed=timedelta(seconds=8))
-    assert (report.end_reason, report.received) == ("window", 0)
+    assert (report.end_reason, report.received) == ("failed", 0)
     scene.settle()
     assert scene.check().copies == 0
 
@@ -279,7 +280,8 @@ def test_client_waits_after_an_authentication_error(scene: Scene) -> None:
     scene.publish(_EVENTS)
     scene.faults.inject(StreamFault(code=grpc.StatusCode.UNAUTHENTICATED), times=1)
     report = scene.drain(window=timedelta(seconds=2))
-    assert (report.end_reason, report.connections) == ("window", 1)
+    assert (report.end_reason, report.connections) == ("failed", 1)
+    assert "access token" in (report.error or "")
     assert scene.token_server.minted == 1
     scene.settle()
     assert scene.check().copies == 0

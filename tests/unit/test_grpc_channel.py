@@ -31,7 +31,7 @@ MEANINGS: dict[grpc.StatusCode, type[StreamError]] = {
 @pytest.mark.parametrize("code", grpc.StatusCode, ids=lambda code: code.name)
 def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
     """Each status ends the stream for now, for the token, or for good; and is named."""
-    error = stream_error(code, scope="made.up:read", is_ours=None)
+    error = stream_error(code, scope="made.up:read", details=None)
 
     assert type(error) is MEANINGS[code]
     assert code.name in str(error) or isinstance(error, Unauthenticated)
@@ -43,16 +43,45 @@ def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
 )
 def test_missing_right_is_named(scope: str, need: str) -> None:
     """Who is not allowed to read a stream is told what to ask for."""
-    error = stream_error(grpc.StatusCode.PERMISSION_DENIED, scope=scope, is_ours=None)
+    error = stream_error(grpc.StatusCode.PERMISSION_DENIED, scope=scope, details=None)
 
     assert need in str(error)
 
 
+@pytest.mark.parametrize(
+    ("details", "cause"),
+    [
+        ("DNS resolution failed for made.up:443", "its name can't be resolved"),
+        ("failed to connect to all addresses; Connection refused", "it takes no connections"),
+        ("failed to connect to all addresses; made up", "it can't be connected to"),
+    ],
+)
+def test_cause_is_told_in_our_words(details: str, cause: str) -> None:
+    """Why a server is not reached is told, and no text that may be a server's is repeated."""
+    error = stream_error(grpc.StatusCode.UNAVAILABLE, scope="", details=f"{details} +9990000000")
+
+    assert isinstance(error, StreamEnded)
+    assert cause in str(error)
+    assert "999" not in str(error)
+
+
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED])
-def test_own_words_are_told(code: grpc.StatusCode) -> None:
-    """What our own side says of an error is told, for it may be all there is to go by."""
-    assert "made up" in str(stream_error(code, scope="", is_ours="made up"))
-    assert "None" not in str(stream_error(code, scope="", is_ours=None))
+@pytest.mark.parametrize("details", [None, "+9990000000 made up"])
+def test_other_words_are_not_repeated(code: grpc.StatusCode, details: str | None) -> None:
+    """A text that is not gRPC's own is not told."""
+    text = str(stream_error(code, scope="", details=details))
+
+    assert "999" not in text
+    assert "None" not in text
+
+
+def test_untrusted_certificate_is_no_blip() -> None:
+    """A certificate that nobody trusts will not be trusted a second later."""
+    details = "failed to connect to all addresses; Ssl handshake failed: CERTIFICATE_VERIFY_FAILED"
+    error = stream_error(grpc.StatusCode.UNAVAILABLE, scope="", details=details)
+
+    assert isinstance(error, StreamRefused)
+    assert "API_ENDPOINT" in str(error)
 
 
 @pytest.mark.parametrize(

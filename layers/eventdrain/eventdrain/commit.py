@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT: Final = timedelta(milliseconds=200)
 _LONGEST_WAIT: Final = timedelta(seconds=5)
+_ACK_SECONDS: Final = 2.0
 _ACK_ATTEMPTS: Final = 5
 """Some three seconds in all. A sink is waited for as long as the window allows, for its outage
 would only come again with the next batch; an ack that the server keeps refusing is one event's
@@ -81,23 +82,34 @@ class Commit:
         Returns:
             What became of each delivery. Never raises for what a service answers.
         """
+        plain = [delivery for delivery in deliveries if not needs_pointer(delivery)]
+        pointing = [delivery for delivery in deliveries if needs_pointer(delivery)]
+        outcome = Outcome()
+        await asyncio.gather(
+            self._commit(plain, until, outcome, is_pointing=False),
+            self._commit(pointing, until, outcome, is_pointing=True),
+        )
+        return outcome
+
+    async def _commit(
+        self, deliveries: Sequence[Delivery], until: float, outcome: Outcome, *, is_pointing: bool
+    ) -> None:
         distinct: dict[str, Delivery] = {}
         for delivery in deliveries:
             distinct.setdefault(delivery.event_id, delivery)
         events = list(distinct.values())
-        plain = [event for event in events if not needs_pointer(event)]
-        not_archived, not_published = await asyncio.gather(
-            self._write(self._archive, events, until), self._write(self._outbox, plain, until)
-        )
-        if len(plain) < len(events):
-            # Only now is there what their messages point to.
-            pointing = [
-                event
-                for event in events
-                if needs_pointer(event) and event.event_id not in not_archived
-            ]
-            not_published = not_published | await self._write(self._outbox, pointing, until)
-        outcome = Outcome()
+        # A sink that hangs to the end must leave time to ack what it has.
+        write_until = until - min(_ACK_SECONDS, (until - self._clock()) / 4)
+        if is_pointing:
+            not_archived = await self._write(self._archive, events, write_until)
+            # Only now is there what the messages point to.
+            archived = [event for event in events if event.event_id not in not_archived]
+            not_published = await self._write(self._outbox, archived, write_until)
+        else:
+            not_archived, not_published = await asyncio.gather(
+                self._write(self._archive, events, write_until),
+                self._write(self._outbox, events, write_until),
+            )
         durable: list[Delivery] = []
         for delivery in deliveries:
             archive_refusal = not_archived.get(delivery.event_id)
@@ -110,17 +122,16 @@ class Commit:
                 outcome.leave(LeftReason.OUTBOX, outbox_refusal)
             else:
                 durable.append(delivery)
-        outcome.written = len(durable)
+        outcome.written += len(durable)
         for refusal in await self._ack(durable, until):
             if refusal is None:
                 outcome.acked += 1
             else:
                 outcome.leave(LeftReason.ACK, refusal)
-        return outcome
 
     async def _write(
         self, sink: Sink, events: Sequence[Delivery], until: float
-    ) -> dict[str, Refusal]:
+    ) -> Mapping[str, Refusal]:
         backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
         refused: dict[str, Refusal] = {}
         pending = events

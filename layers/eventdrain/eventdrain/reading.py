@@ -43,7 +43,7 @@ class Reading:
         on_close: Called when it is not any more.
 
     Attributes:
-        last_end: Why the last stream ended that could be opened again.
+        last_end: Why the last stream ended, if another may be opened.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class Reading:
             _logger.info("%s; it is opened again in %.1f s", error, wait)
             return wait
         except Unauthenticated as error:
+            self.last_end = str(error)
             if not await asyncio.to_thread(self._authorization.renew, token):
                 raise StreamRefused(NOT_ACCEPTED) from None
             wait = self._after_rejection.wait_seconds()

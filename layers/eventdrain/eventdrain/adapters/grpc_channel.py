@@ -41,6 +41,14 @@ MAY_PASS: Final = frozenset(
 )
 """Codes after which the same call may succeed. All others are ours or the operator's to mend."""
 
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
+_CAUSES: Final = {
+    "DNS resolution failed": ": its name can't be resolved",
+    "Connection refused": ": it takes no connections",
+    "failed to connect": ": it can't be connected to",
+}
+"""What gRPC says of a server that it did not reach, and what we say of it."""
+
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -61,20 +69,25 @@ def channel_credentials() -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(root_certificates=system_roots())
 
 
-def stream_error(code: grpc.StatusCode, *, scope: str, is_ours: str | None) -> StreamError:
+def stream_error(code: grpc.StatusCode, *, scope: str, details: str | None) -> StreamError:
     """Tell what the end of a stream means.
 
     Args:
         code: The status that it ended with.
         scope: The OAuth scope that the stream needs; empty for none.
-        is_ours: What our own side says of it, if no server has had a say; a server's own words
-            are not repeated, for nobody knows what they hold.
+        details: The status's text, if the server was not reached before. It is looked through for
+            the words of gRPC's own, and not repeated: nobody knows what a server's text holds.
     """
     if code is grpc.StatusCode.UNAUTHENTICATED:
         return Unauthenticated("the event server does not accept the access token")
-    detail = f" ({is_ours})" if is_ours else ""
+    if details and _UNTRUSTED in details:
+        return StreamRefused(
+            "the event server's certificate is not signed by an authority that this system trusts:"
+            " check API_ENDPOINT"
+        )
     if code in MAY_PASS:
-        return StreamEnded(f"the stream ended with {code.name}{detail}")
+        cause = next((says for words, says in _CAUSES.items() if words in (details or "")), "")
+        return StreamEnded(f"the stream ended with {code.name}{cause}")
     if code is grpc.StatusCode.PERMISSION_DENIED:
         need = f"the scope {scope}" if scope else "access to this stream"
         return StreamRefused(
@@ -82,6 +95,6 @@ def stream_error(code: grpc.StatusCode, *, scope: str, is_ours: str | None) -> S
             f" needs {need}; ask for it at the vendor's portal"
         )
     return StreamRefused(
-        f"the event server refuses the stream with {code.name}{detail}: check API_ENDPOINT,"
-        " EVENT_TYPE and the stream's settings"
+        f"the event server refuses the stream with {code.name}: check API_ENDPOINT, EVENT_TYPE and"
+        " the stream's settings"
     )

@@ -153,7 +153,7 @@ class GrpcConnection:
             self._end = stream_error(
                 error.code(),
                 scope=self._scope,
-                is_ours=None if self._is_ready else error.details(),
+                details=None if self._is_ready else error.details(),
             )
         self._announce()
 
