@@ -20,7 +20,7 @@ serve: .venv/.made ## Run the event server by itself: make serve ARGS="--events 
 	@$(WITH_LAYERS) $(BIN)/python -m tests.local.event_server $(ARGS)
 
 test: setup check ## Run lint, types, drift checks and all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=4 --dist=loadfile
 
 check: setup lint types drift
 

@@ -155,7 +155,7 @@ class FakeAcker:
         )
         takes = self._seconds(len(self.calls) - 1)
         await asyncio.sleep(min(takes, timeout_seconds))
-        if takes > timeout_seconds:
+        if takes >= timeout_seconds:
             return [TIMED_OUT] * len(deliveries)
         return [self._answer(delivery, token) for delivery in deliveries]
 

@@ -245,21 +245,7 @@ def test_time_out(serve: Serve, timeout: float) -> None:
     assert [answer and answer.verdict for answer in answers] == [Verdict.TRY_AGAIN] * EVENTS
 
 
-@pytest.mark.parametrize(
-    "serve",
-    [
-        pytest.param(
-            fake_acker,
-            id="fake",
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="it answers within no time, and a unit test of the commit rests on that",
-            ),
-        ),
-        pytest.param(grpc_acker, id="grpc"),
-    ],
-)
+@every_acker
 def test_no_time_confirms_nothing(serve: Serve) -> None:
     """Without any time to wait nothing is known to be confirmed."""
     with serve(Plan()) as served:

@@ -97,7 +97,8 @@ def test_sink_that_is_down_stops_the_reading() -> None:
     assert report.left[LeftReason.ARCHIVE] == bench.max_in_flight
     assert report.refusals == {"archive:OutOfTime": bench.max_in_flight}
     assert report.end_reason is EndReason.WINDOW
-    assert bench.took == pytest.approx(COMMIT_UNTIL, abs=TURNS)
+    # Two seconds are kept for acks, of which there are none.
+    assert bench.took == pytest.approx(COMMIT_UNTIL - 2, abs=TURNS)
 
 
 def test_sink_that_comes_back() -> None:
@@ -267,5 +268,5 @@ def test_oversize_event_is_committed_and_acked() -> None:
 
     report = bench.drain()
 
-    assert bench.acker.acked == ["ack-0-0", "ack-1-0"]
+    assert sorted(bench.acker.acked) == ["ack-0-0", "ack-1-0"]
     assert (report.oversize, report.quarantined) == (1, 0)

@@ -250,17 +250,17 @@ def test_secrets_go_together() -> None:
     assert settings(TOKEN_SECRET_ARN="arn").credentials_secret_arn == ""  # noqa: S106 - a name
 
 
-@pytest.mark.parametrize("prefix", ["quarantine", "/quarantine/", " quarantine/"])
+@pytest.mark.parametrize("prefix", ["events", "/events/", " events/", "events/quarantine"])
 def test_quarantine_is_apart(prefix: str) -> None:
     """A quarantine that would lie among the archive's lines is told, slashes aside."""
-    assert problems(ARCHIVE_PREFIX=prefix).startswith("QUARANTINE_PREFIX is ARCHIVE_PREFIX")
-    assert problems(QUARANTINE_PREFIX="events").startswith("QUARANTINE_PREFIX is ARCHIVE_PREFIX")
+    assert problems(QUARANTINE_PREFIX=prefix).startswith("QUARANTINE_PREFIX is ARCHIVE_PREFIX")
+    assert settings(QUARANTINE_PREFIX="events-quarantine").quarantine_prefix == "events-quarantine"
 
 
-@pytest.mark.xfail(reason="slashes alone are taken for a prefix, and strip to none")
-def test_quarantine_has_a_prefix() -> None:
-    """A quarantine without a prefix is told: its keys would begin with a slash."""
-    problems(QUARANTINE_PREFIX="/")
+def test_prefix_of_slashes_is_none() -> None:
+    """A prefix that is nothing but slashes is taken for none, and the default for it."""
+    assert settings(QUARANTINE_PREFIX="/").quarantine_prefix == "quarantine"
+    assert settings(ARCHIVE_PREFIX="//").archive_prefix == "events"
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -27,7 +27,7 @@ class ArchiveLayout:
 
     Attributes:
         bucket: The bucket's name.
-        prefix: What the keys of lines begin with; may be empty.
+        prefix: What the keys of lines begin with.
         quarantine_prefix: What the keys of events in quarantine begin with.
     """
 
@@ -51,7 +51,7 @@ class ArchiveLayout:
         digest = sha256("\n".join(sorted(delivery.event_id for delivery in deliveries)).encode())
         partition = f"{deliveries[0].event_type}/dt={deliveries[0].day}"
         name = f"{stamp}-{digest.hexdigest()[:_DIGEST_LENGTH]}.ndjson.gz"
-        return "/".join(part for part in (self.prefix, partition, name) if part)
+        return f"{self.prefix}/{partition}/{name}"
 
 
 def by_object(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:

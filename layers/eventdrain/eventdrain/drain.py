@@ -193,7 +193,7 @@ class Drain:
         was_tried = self._report.connections > 0
         if has_ended and was_tried and not (self._pace.is_open or self._report.received):
             self._fail(
-                "the event server could not be reached in the whole window"
+                "there was no stream of the event server's in the whole window"
                 f" ({self._reading.last_end}): check API_ENDPOINT, the way there, and the server"
             )
 

@@ -66,7 +66,7 @@ class Reading:
         self._after_rejection = Backoff(
             first=_AFTER_AUTHENTICATION_ERROR, longest=_AFTER_AUTHENTICATION_ERROR
         )
-        self.last_end = "the stream was not opened"
+        self.last_end = "nothing was answered"
 
     async def run(self) -> str:
         """Keep the stream open, and open it again whenever it ends.

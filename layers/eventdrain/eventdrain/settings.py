@@ -141,14 +141,16 @@ class Settings:
             linger=timedelta(milliseconds=env.number("LINGER_MILLISECONDS", 250, 10, 5000)),
             reserve=timedelta(seconds=env.number("RESERVE_SECONDS", 15, 5, 45)),
             archive_bucket=env.required("ARCHIVE_BUCKET", "the name of the archive's bucket"),
-            archive_prefix=env.text("ARCHIVE_PREFIX", "events").strip("/"),
-            quarantine_prefix=env.text("QUARANTINE_PREFIX", "quarantine").strip("/"),
+            archive_prefix=env.prefix("ARCHIVE_PREFIX", "events"),
+            quarantine_prefix=env.prefix("QUARANTINE_PREFIX", "quarantine"),
             outbox_queue_url=env.required("OUTBOX_QUEUE_URL", "the URL of the SQS queue"),
         )
         if settings.credentials_secret_arn and not settings.token_secret_arn:
             env.problem("TOKEN_SECRET_ARN is missing: CREDENTIALS_SECRET_ARN needs it beside it")
-        if settings.quarantine_prefix == settings.archive_prefix:
-            env.problem("QUARANTINE_PREFIX is ARCHIVE_PREFIX: a table of lines would hold both")
+        if f"{settings.quarantine_prefix}/".startswith(f"{settings.archive_prefix}/"):
+            env.problem(
+                "QUARANTINE_PREFIX is ARCHIVE_PREFIX or below it: a table of lines would hold both"
+            )
         env.raise_problems()
         return settings
 
@@ -169,6 +171,9 @@ class _Environment:
 
     def text(self, name: str, default: str) -> str:
         return self._environment.get(name, "").strip() or default
+
+    def prefix(self, name: str, default: str) -> str:
+        return self.text(name, default).strip("/") or default
 
     def required(self, name: str, meaning: str) -> str:
         value = self.text(name, "")
