@@ -128,22 +128,27 @@ class EmbeddedAws:
             )
         self._folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
         self._issue_certificate()
-        port = _free_port()
-        self.endpoint_url = f"https://localhost:{port}"
         try:
-            with self.log_file.open("wb") as log:
-                self._process = subprocess.Popen(
-                    [program],
-                    env=self._own_environment(port),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # a process group of its own, to be ended as one
-                )
-            self._wait_until_it_answers()
+            while not self._starts(program):
+                continue  # somebody else was faster to take the port
         except BaseException:
             self.stop()
             raise
+
+    def _starts(self, program: Path) -> bool:
+        """Start ministack on a free port; False if it couldn't have that."""
+        port = _free_port()
+        self.endpoint_url = f"https://localhost:{port}"
+        with self.log_file.open("wb") as log:
+            self._process = subprocess.Popen(
+                [program],
+                env=self._own_environment(port),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a process group of its own, to be ended as one
+            )
+        return self._answers_in_time(self._process)
 
     def stop(self) -> None:
         """End ministack and its functions' workers, and remove its files. May be repeated.
@@ -238,11 +243,17 @@ class EmbeddedAws:
             "IOT_MTLS_ENABLED": "0",  # else it takes port 8883 too
         }
 
-    def _wait_until_it_answers(self) -> None:
-        process = self._process
+    def _answers_in_time(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until it answers; False if it couldn't have its port.
+
+        Raises:
+            EmbeddedAwsError: It ended for another reason, or didn't answer.
+        """
         end = time.monotonic() + _START_LIMIT.total_seconds()
         while not self._answers():
-            if process is None or process.poll() is not None:
+            if process.poll() is not None:
+                if "Address already in use" in self._log_end():
+                    return False
                 raise EmbeddedAwsError(f"ministack ended. Its log ends with:\n{self._log_end()}")
             if time.monotonic() > end:
                 raise EmbeddedAwsError(
@@ -250,6 +261,7 @@ class EmbeddedAws:
                     f" Its log ends with:\n{self._log_end()}"
                 )
             time.sleep(0.05)
+        return True
 
     def _answers(self) -> bool:
         try:

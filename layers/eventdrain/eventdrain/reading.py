@@ -79,8 +79,6 @@ class Reading:
                 wait = await self._read_to_end()
             except DrainError as error:
                 return str(error)
-            finally:
-                self._on_close()
             await asyncio.sleep(wait)
             await self._inbox.has_room()
 
@@ -112,12 +110,15 @@ class Reading:
     async def _read(self, token: str | None) -> NoReturn:
         self._report.connections += 1
         async with self._source.connect(token) as connection:
-            await connection.opened()
-            self._on_open()
-            while True:
-                messages = await connection.receive()
-                self._reopening.reset()
-                self._report.received += len(messages)
-                self._report.bytes_received += sum(map(len, messages))
-                self._inbox.put(messages, datetime.now(UTC))
-                await self._inbox.has_room()
+            try:
+                await connection.opened()
+                self._on_open()
+                while True:
+                    messages = await connection.receive()
+                    self._reopening.reset()
+                    self._report.received += len(messages)
+                    self._report.bytes_received += sum(map(len, messages))
+                    self._inbox.put(messages, datetime.now(UTC))
+                    await self._inbox.has_room()
+            finally:
+                self._on_close()  # at once: to leave the connection takes a while

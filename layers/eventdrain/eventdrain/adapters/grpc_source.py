@@ -8,10 +8,12 @@ the event loop what has come since the loop last looked.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from contextlib import asynccontextmanager
 from threading import Semaphore, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from grpc.experimental import ChannelOptions
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
     from eventdrain.settings import Endpoint
     from eventdrain.streams import EventStream
+
+_WATCH_SECONDS: Final = 0.3
+"""A thread of grpcio's watches a channel while somebody is subscribed to its state, and looks every
+0.2 s whether anybody still is. It trips over a channel that is closed before."""
 
 
 class GrpcEventSource:
@@ -75,6 +81,7 @@ class GrpcEventSource:
         try:
             yield connection
         finally:
+            await connection.leave()
             # This ends the call. To cancel the call itself would leave it unfinished in
             # single-threaded mode, and its connection open.
             channel.close()
@@ -98,6 +105,7 @@ class GrpcConnection:
         self._is_ready = False
         self._end: StreamError | None = None
         self._is_closing = False
+        self._is_watched_until = math.inf
         channel.subscribe(self._note_connectivity)
         self._thread = Thread(target=self._read_all, name="event-stream", daemon=True)
         self._thread.start()
@@ -108,7 +116,7 @@ class GrpcConnection:
             if self._end is not None:
                 raise self._end
             await self._wait()
-        self._channel.unsubscribe(self._note_connectivity)
+        self._stop_watching()
 
     async def receive(self) -> Sequence[bytes]:
         """See ``ports.Connection``."""
@@ -121,12 +129,21 @@ class GrpcConnection:
         self._room.release(len(messages))
         return messages
 
-    async def ended(self) -> None:
-        """Wait for the reading thread to end, after the call was cancelled."""
+    async def leave(self) -> None:
+        """Prepare for the channel to be closed."""
         self._is_closing = True
-        self._channel.unsubscribe(self._note_connectivity)
+        self._stop_watching()
         self._room.release()
+        await asyncio.sleep(max(0.0, self._is_watched_until - time.monotonic()))
+
+    async def ended(self) -> None:
+        """Wait for the reading thread to end, after the channel was closed."""
         await asyncio.to_thread(self._thread.join)
+
+    def _stop_watching(self) -> None:
+        if self._is_watched_until == math.inf:
+            self._channel.unsubscribe(self._note_connectivity)
+            self._is_watched_until = time.monotonic() + _WATCH_SECONDS
 
     async def _wait(self) -> None:
         await self._changed.wait()
