@@ -34,7 +34,14 @@ from tests.local.event_server.faults import (
     ACK_UNSPECIFIED,
     DELIVERED_TWICE,
 )
-from tests.local.event_server.odd_events import with_timestamp, with_unknown_fields
+from tests.local.event_server.odd_events import (
+    of_size,
+    with_bad_payload,
+    with_bad_utf8,
+    with_timestamp,
+    with_unknown_fields,
+    without_payload,
+)
 from tests.local.token_server import TokenFault
 
 if TYPE_CHECKING:
@@ -47,6 +54,8 @@ if TYPE_CHECKING:
 _MOST_WINDOWS: Final = 8
 """After the faults have stopped: the bound within which everything must have arrived."""
 _ENTRIES: Final = 10
+_UNREADABLE: Final = (with_bad_payload, with_bad_utf8, without_payload)
+_OVERSIZE: Final = 1_200_000
 _FAST: Final = 20
 """Of the event server's clock: the shortest ack time-out then strikes after half a second."""
 
@@ -166,7 +175,9 @@ class _Schedule:
         if draw < 0.1:
             day = datetime(2026, 1, self._chance.randint(1, 31), 23, 59, 59, 999999, tzinfo=UTC)
             return with_timestamp(event, day)
-        return event
+        if draw < 0.13:
+            return self._chance.choice(_UNREADABLE)(event)
+        return of_size(event, _OVERSIZE) if draw < 0.132 else event
 
     def _drain(self) -> None:
         hurry = self._chance.random() < 0.2

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime
-from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from eventdrain.errors import UnreadableDelivery
 from eventdrain.event_id import event_id
-from eventdrain.json_mapping import json_mapping
+from eventdrain.json_mapping import json_mapping, quoted
 
 if TYPE_CHECKING:
     from eventdrain.streams import EventStream
@@ -38,8 +37,6 @@ _FIRST_SECOND: Final = -62135596800
 _LAST_SECOND: Final = 253402300799
 """9999-12-31T23:59:59Z."""
 _NANOS: Final = 1_000_000_000
-
-_to_json = JSONEncoder(separators=(",", ":")).encode
 
 
 class Delivery(NamedTuple):
@@ -96,6 +93,8 @@ class DeliveryReader:
         if message_type is None:
             raise TypeError(f"{stream.payload_field.full_name} is not a message")
         self._payload_json = json_mapping(message_type)
+        self._received_at: datetime | None = None
+        self._received_text = ""
 
     def read(self, message: bytes, received_at: datetime) -> Delivery:
         """Read one delivered message.
@@ -130,17 +129,18 @@ class DeliveryReader:
             subscription_id,
             payload.SerializeToString(deterministic=True),
         )
-        line = {
-            "event_id": identity,
-            "event_type": self._event_type,
-            "event_time": event_time,
-            "subscription_id": subscription_id,
-            "redelivered": metadata.is_redelivered,
-            "received_at": milliseconds(received_at),
-            "event": self._payload_json(payload),
-        }
+        event = self._payload_json(payload)
+        if received_at is not self._received_at:  # the same for all that arrived at once
+            self._received_at, self._received_text = received_at, milliseconds(received_at)
+        raw = ""
         if (timestamp is not None and event_time is None) or _has_unknown_fields(response):
-            line["raw"] = b64encode(message).decode()
+            raw = f',"raw":"{b64encode(message).decode()}"'
+        line = (
+            f'{{"event_id":"{identity}","event_type":"{self._event_type}",'
+            f'"event_time":{_json(event_time)},"subscription_id":{_json(subscription_id)},'
+            f'"redelivered":{"true" if metadata.is_redelivered else "false"},'
+            f'"received_at":"{self._received_text}","event":{event}{raw}}}'
+        )
         return Delivery(
             event_id=identity,
             event_type=self._event_type,
@@ -149,7 +149,7 @@ class DeliveryReader:
             subscription_id=subscription_id or "",
             redelivered=metadata.is_redelivered,
             received_at=received_at,
-            line=_to_json(line),
+            line=line,
         )
 
 
@@ -171,6 +171,10 @@ def rfc3339(seconds: int, nanos: int) -> str | None:
     while fraction.endswith("000"):
         fraction = fraction[:-3]
     return f"{whole}.{fraction}Z"
+
+
+def _json(text: str | None) -> str:
+    return "null" if text is None else quoted(text)
 
 
 def milliseconds(time: datetime) -> str:

@@ -31,20 +31,26 @@ class Message(NamedTuple):
         event_id: The event's.
         body: Its line, or a pointer to where it is; ASCII.
         attributes: Texts by name.
-        group_id: Its group in a FIFO queue: the event's subscription, or itself if it has none.
+        group: What it is grouped by in a FIFO queue: its subscription, or itself if it has none.
     """
 
     event_id: str
     body: str
     attributes: Mapping[str, str]
-    group_id: str
+    group: str
 
     @property
     def size(self) -> int:
         """Its size in bytes as SQS counts it."""
-        return len(self.body) + sum(
-            len(name) + len("String") + len(value) for name, value in self.attributes.items()
-        )
+        size = len(self.body)
+        for name, value in self.attributes.items():
+            size += len(name) + len("String") + len(value)
+        return size
+
+    @property
+    def group_id(self) -> str:
+        """Its group in a FIFO queue, as SQS allows it."""
+        return self.group if _GROUP_ID.fullmatch(self.group) else _digest(self.group)
 
 
 def message(delivery: Delivery, layout: ArchiveLayout) -> Message:
@@ -59,12 +65,13 @@ def message(delivery: Delivery, layout: ArchiveLayout) -> Message:
     if reason := pointing(delivery):
         attributes["pointer"] = reason.value
         body = pointer(delivery, bucket=layout.bucket, key=layout.key([delivery]))
-    return Message(delivery.event_id, body, attributes, _group_id(delivery))
+    return Message(
+        delivery.event_id, body, attributes, delivery.subscription_id or delivery.event_id
+    )
 
 
-def _group_id(delivery: Delivery) -> str:
-    group = delivery.subscription_id or delivery.event_id
-    return group if _GROUP_ID.fullmatch(group) else sha256(group.encode()).hexdigest()
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def pack(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:

@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
     Attributes:
         status: HTTP's status.
-        headers: By their names in lower case.
+        headers: By their names in lower case; empty unless they were asked for.
         body: Whole.
     """
 
@@ -105,6 +105,7 @@ class CrtHttp:
         body: bytes,
         *,
         seconds: float,
+        needs_headers: bool = False,
     ) -> Answer:
         """Make a call and give the answer, whatever its status.
 
@@ -114,6 +115,7 @@ class CrtHttp:
             headers: Besides ``Host`` and ``Content-Length``.
             body: Of the request.
             seconds: How long it may take in all, from the connection to the last byte.
+            needs_headers: Whether the answer's headers are of interest.
 
         Raises:
             HTTPClientError: The server can't be reached, broke the connection or took too long:
@@ -132,7 +134,7 @@ class CrtHttp:
                 async with asyncio.timeout(seconds):
                     connection = await self._connection()
                     try:
-                        answer = await self._send(connection, request)
+                        answer = await self._send(connection, request, needs_headers=needs_headers)
                     except BaseException:
                         # An answer may still come over it: nobody else may have it.
                         self._close(connection)
@@ -160,7 +162,11 @@ class CrtHttp:
         self._closing.append(connection.close())
 
     async def _send(
-        self, connection: http.HttpClientConnection, request: http.HttpRequest
+        self,
+        connection: http.HttpClientConnection,
+        request: http.HttpRequest,
+        *,
+        needs_headers: bool,
     ) -> Answer:
         loop = asyncio.get_running_loop()
         completed: asyncio.Future[Future[int]] = loop.create_future()
@@ -168,7 +174,8 @@ class CrtHttp:
         answered: list[tuple[str, str]] = []
         stream = connection.request(
             request,
-            on_response=lambda headers, **_: answered.extend(headers),
+            # Each is called on a thread of the Common Runtime's, which the others then wait for.
+            on_response=(lambda headers, **_: answered.extend(headers)) if needs_headers else None,
             on_body=lambda chunk, **_: chunks.append(chunk),
         )
         stream.completion_future.add_done_callback(

@@ -12,7 +12,7 @@ import math
 import time
 from collections import deque
 from contextlib import asynccontextmanager
-from threading import Semaphore, Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -99,7 +99,8 @@ class GrpcConnection:
         self._scope = scope
         self._loop = asyncio.get_running_loop()
         self._unread: deque[bytes] = deque()
-        self._room = Semaphore(max_unread)
+        self._max_unread = max_unread
+        self._has_room = Event()
         self._is_announced = False
         self._changed = asyncio.Event()
         self._is_ready = False
@@ -126,14 +127,14 @@ class GrpcConnection:
             await self._wait()
         self._is_announced = False
         messages = [self._unread.popleft() for _ in range(len(self._unread))]
-        self._room.release(len(messages))
+        self._has_room.set()
         return messages
 
     async def leave(self) -> None:
         """Prepare for the channel to be closed."""
         self._is_closing = True
         self._stop_watching()
-        self._room.release()
+        self._has_room.set()
         await asyncio.sleep(max(0.0, self._is_watched_until - time.monotonic()))
 
     async def ended(self) -> None:
@@ -157,14 +158,14 @@ class GrpcConnection:
     def _read_all(self) -> None:
         try:
             for message in self._messages:
-                self._room.acquire()
-                if self._is_closing:
-                    return
                 self._is_ready = True
                 self._unread.append(message)
                 if not self._is_announced:
                     self._is_announced = True
                     self._announce()
+                self._wait_for_room()
+                if self._is_closing:
+                    return
             self._end = StreamEnded("the server closed the stream")
         except grpc.RpcError as error:
             self._end = stream_error(
@@ -173,6 +174,14 @@ class GrpcConnection:
                 details=None if self._is_ready else error.details(),
             )
         self._announce()
+
+    def _wait_for_room(self) -> None:
+        if len(self._unread) < self._max_unread:
+            return
+        self._has_room.clear()
+        # Asked again: it may have been made just before.
+        if len(self._unread) >= self._max_unread and not self._is_closing:
+            self._has_room.wait()
 
     def _announce(self) -> None:
         self._loop.call_soon_threadsafe(self._changed.set)

@@ -155,7 +155,9 @@ class OAuthTokenEndpoint:
             for _ in range(_RETRIES):
                 wait = backoff.wait_seconds()
                 with suppress(HTTPClientError):  # the last attempt tells
-                    answer = await endpoint.call("POST", "", headers, body, seconds=_CALL_SECONDS)
+                    answer = await endpoint.call(
+                        "POST", "", headers, body, seconds=_CALL_SECONDS, needs_headers=True
+                    )
                     if answer.status not in _MAY_PASS:
                         return answer
                     wait = max(wait, _asked_wait(answer))
