@@ -122,9 +122,12 @@ class LocalDeployment:
         """Receive and delete every message of the outbox."""
         return take_messages(self.aws.client("sqs"), self.stack.outputs["OutboxQueueUrl"])
 
-    def token_expiry(self) -> str:
-        """Give the expiry of the token that the function keeps in its secret, RFC 3339."""
-        content = self.aws.client("secretsmanager").get_secret_value(
-            SecretId=self.stack.outputs["TokenSecretArn"]
-        )["SecretString"]
-        return str(json.loads(content)["expires_at"])
+    def token_expiry(self) -> str | None:
+        """Give the expiry of the token that the function keeps in its secret; None before that."""
+        client = self.aws.client("secretsmanager")
+        try:
+            content = client.get_secret_value(SecretId=self.stack.outputs["TokenSecretArn"])
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        secret = content.get("SecretString")
+        return str(json.loads(secret)["expires_at"]) if secret else None

@@ -136,8 +136,9 @@ def _show_books(deployment: LocalDeployment, console: Console) -> bool:
         console.print("\n[bold]One message[/] of the queue:")
         console.print_json(data=_presentable(messages[0]))
     console.print(
-        f"\n[bold]Secrets Manager[/]: the access token is kept until {deployment.token_expiry()};"
+        f"\n[bold]Secrets Manager[/]: access token kept until {deployment.token_expiry()},"
         f" minted by the token server: {deployment.token_server.minted}",
+        soft_wrap=True,
     )
     books = keep_books(deployment.event_server.ledger(), lines, messages)
     console.print(_books_table(books))
