@@ -1,12 +1,11 @@
-"""Random schedules for as long as it is told: ``python -m tests.faults.soak --minutes 10``.
+"""Random schedules of faults for as long as it is told, all promises checked after each window.
 
-Prints schedules, faults, events, copies and violations. ``--seed S --schedules 1`` runs the one
-schedule of a seed again.
+Prints schedules, faults, events, copies and violations, and exits with 1 if there are any of these.
+``--seed S --schedules 1`` runs the one schedule of a seed again.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -16,12 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import click
+from rich.console import Console
+
 from tests.faults.processes import PATH
 from tests.faults.schedules import ScheduleResult
 from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _WORKERS: Final = 3 * (os.cpu_count() or 1)
 """Three for each core: most of a schedule's time is waiting."""
@@ -57,7 +59,11 @@ class Totals:
 
 
 def run_schedules(
-    first_seed: int, *, schedules: int | None = None, seconds: float | None = None
+    first_seed: int,
+    *,
+    schedules: int | None = None,
+    seconds: float | None = None,
+    on_result: Callable[[ScheduleResult], None] = lambda _: None,
 ) -> Totals:
     """Run schedules side by side.
 
@@ -65,6 +71,7 @@ def run_schedules(
         first_seed: The seed of the first; each other's is one more.
         schedules: How many; None for as many as there is time for.
         seconds: How long at the most; None for as long as it takes.
+        on_result: Called after each, from several threads.
 
     Raises:
         RuntimeError: A worker ended before its time.
@@ -76,11 +83,15 @@ def run_schedules(
     if seconds is not None:
         arguments.append(f"--seconds={seconds}")
     with ThreadPoolExecutor(workers) as threads:
-        results = threads.map(
-            lambda worker: list(_work([f"--first-seed={first_seed + worker}", *arguments])),
-            range(workers),
-        )
-        return Totals([result for some in results for result in some])
+
+        def work(worker: int) -> list[ScheduleResult]:
+            results = []
+            for result in _work([f"--first-seed={first_seed + worker}", *arguments]):
+                results.append(result)
+                on_result(result)
+            return results
+
+        return Totals([result for some in threads.map(work, range(workers)) for result in some])
 
 
 def _work(arguments: list[str]) -> Iterator[ScheduleResult]:
@@ -100,22 +111,26 @@ def _work(arguments: list[str]) -> Iterator[ScheduleResult]:
         raise RuntimeError(f"a worker ended with {worker.returncode}")
 
 
-def main() -> None:
+@click.command(help=__doc__)
+@click.option("--minutes", type=float, default=10, show_default=True, help="How long.")
+@click.option("--schedules", type=int, help="How many instead, however long that takes.")
+@click.option("--seed", type=int, help="Of the first schedule; a random one unless given.")
+def main(minutes: float, schedules: int | None, seed: int | None) -> None:
     """Soak."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--schedules", type=int)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(_SEEDS))
-    options = parser.parse_args()
-    minutes = 1.0 if options.minutes is options.schedules is None else options.minutes
-    sys.stdout.write(f"first seed               {options.seed}\n")
-    totals = run_schedules(
-        options.seed,
-        schedules=options.schedules,
-        seconds=None if minutes is None else 60 * minutes,
-    )
-    sys.stdout.write(f"{totals}\n")
-    sys.exit(1 if totals.failed else 0)
+    console = Console(highlight=False)
+    first = random.SystemRandom().randrange(_SEEDS) if seed is None else seed
+    console.print(f"first seed               {first}")
+    so_far = Totals()
+    with console.status("Starting") as status:
+
+        def tell(result: ScheduleResult) -> None:
+            so_far.results.append(result)
+            status.update(f"{len(so_far.results)} schedules, {len(so_far.failed)} with violations")
+
+        seconds = 60 * minutes if schedules is None else None
+        totals = run_schedules(first, schedules=schedules, seconds=seconds, on_result=tell)
+    console.print(str(totals))
+    sys.exit(bool(totals.failed))
 
 
 if __name__ == "__main__":
