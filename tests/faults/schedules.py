@@ -35,6 +35,7 @@ from tests.local.event_server.faults import (
     DELIVERED_TWICE,
 )
 from tests.local.event_server.odd_events import (
+    cut_short,
     of_size,
     with_bad_payload,
     with_bad_utf8,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 _MOST_WINDOWS: Final = 8
 """After the faults have stopped: the bound within which everything must have arrived."""
 _ENTRIES: Final = 10
-_UNREADABLE: Final = (with_bad_payload, with_bad_utf8, without_payload)
+_UNREADABLE: Final = (cut_short, with_bad_payload, with_bad_utf8, without_payload)
 _OVERSIZE: Final = 1_200_000
 _FAST: Final = 20
 """Of the event server's clock: the shortest ack time-out then strikes after half a second."""

@@ -30,6 +30,7 @@ _PASSING: Final = cases(
         "internal-error": PutObjectFault(status=500),
         "internal-error-after-stored": PutObjectFault(status=500, is_forwarded=True),
         "too-many-requests": PutObjectFault(status=429, code="TooManyRequestsException"),
+        "bad-digest": PutObjectFault(status=400, code="BadDigest"),
         "request-timeout": PutObjectFault(status=400, code="RequestTimeout"),
         "kms-throttled": PutObjectFault(status=400, code="KMS.ThrottlingException"),
         "slow": PutObjectFault(delay=timedelta(milliseconds=400)),
@@ -43,7 +44,6 @@ _LASTING: Final = cases(
         "kms-denied": PutObjectFault(status=403, code="KMS.AccessDeniedException"),
         "kms-disabled": PutObjectFault(status=400, code="KMS.DisabledException"),
         "invalid-key-id": PutObjectFault(status=403, code="InvalidAccessKeyId"),
-        "bad-digest": PutObjectFault(status=400, code="BadDigest"),
     },
     _MOMENTS,
 )

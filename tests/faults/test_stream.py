@@ -18,6 +18,7 @@ from tests.faults.tcp_proxy import ConnectionFault
 from tests.local.event_server import DeliveryFault, ServerRules, StreamFault, made_up_events
 from tests.local.event_server.faults import DELIVERED_TWICE
 from tests.local.event_server.odd_events import (
+    cut_short,
     not_protobuf,
     of_size,
     with_bad_payload,
@@ -346,6 +347,7 @@ _UNREADABLE: Final[dict[str, Callable[[Event], Event]]] = {
     "no-payload": without_payload,
     "bad-payload": with_bad_payload,
     "bad-utf8": with_bad_utf8,
+    "cut-short": cut_short,
     "no-protobuf": not_protobuf,
     "empty-frame": partial(not_protobuf, frame=b""),
 }

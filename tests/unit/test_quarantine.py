@@ -238,12 +238,36 @@ def test_text_that_is_no_utf8(stream: EventStream, path: tuple[str, ...]) -> Non
             length_delimited(1, length_delimited(3, b"\x0a\x05a")) + POISON, "", id="handle cut"
         ),
         pytest.param(b"\xff\xfe<html>", "", id="no protobuf"),
-        pytest.param((METADATA + POISON)[:-1], "", id="cut short"),
+        pytest.param((METADATA + POISON)[:-1], HANDLE, id="cut short"),
+        pytest.param(METADATA + b"\xff\xff", HANDLE, id="no tag after the metadata"),
+        pytest.param(METADATA[:-1], "", id="metadata cut short"),
+        pytest.param(POISON + METADATA + b"\xff", "", id="metadata behind, and cut short"),
+        pytest.param(b"\x0a" + b"\xff" * 12, "", id="a length without end"),
     ],
 )
 def test_handle(message: bytes, ack_info: str) -> None:
-    """The handle is found wherever the message's own structure is whole, and nowhere else."""
+    """The handle is found wherever the metadata can be, and nowhere else."""
     assert put(message).ack_info == ack_info
+
+
+def test_cut_short_has_one_id() -> None:
+    """An event that comes cut short has the id of its other deliveries, and of no other event."""
+    tails = (b"\x12\x7fcut", b"\x12\x7fcuT")
+    handles = ("one", "another")
+    ids = {
+        tail: {
+            put(
+                length_delimited(
+                    1, length_delimited(1, b"") + length_delimited(3, length_delimited(1, handle))
+                )
+                + tail
+            ).event_id
+            for handle in (each.encode() for each in handles)
+        }
+        for tail in tails
+    }
+    assert [len(of_one_event) for of_one_event in ids.values()] == [1, 1]
+    assert len(set.union(*ids.values())) == 2
 
 
 def test_handle_of_another_alphabet() -> None:

@@ -2,8 +2,9 @@
 
 A message that our code can't parse is taken apart no further than needed: its time, its
 subscription and its payload stay the bytes that they are, and only what belongs to the delivery is
-looked for. So neither a text that is no UTF-8 nor a damaged payload is in the way of an ack. Only a
-message that is no protobuf at all has no handle, and comes again whatever is done.
+looked for. So neither a text that is no UTF-8 nor a payload that is damaged or cut short is in the
+way of an ack. Only a message whose metadata can't be found has no handle, and comes again whatever
+is done.
 
 The record of it is a JSON object on one line, ASCII only, with its keys in this order:
 ``event_id``, ``event_type``, ``reason``, ``received_at`` (RFC 3339, UTC, milliseconds), and
@@ -46,12 +47,13 @@ def quarantined(message: bytes, received_at: datetime, *, event_type: str, reaso
     """
     ack_info, is_redelivered = "", False
     undelivered = None
-    if (envelope := _open(message)) is not None:
+    envelope, rest = _open(message)
+    if envelope is not None:
         metadata = envelope.metadata
         ack_info, is_redelivered = _text(metadata.ack_info.value), metadata.is_redelivered
         metadata.ClearField("ack_info")
         metadata.ClearField("is_redelivered")
-        undelivered = envelope.SerializeToString(deterministic=True)
+        undelivered = envelope.SerializeToString(deterministic=True) + rest
     identity = digest(
         event_type.encode(),
         b"quarantine",
@@ -78,11 +80,30 @@ def quarantined(message: bytes, received_at: datetime, *, event_type: str, reaso
     )
 
 
-def _open(message: bytes) -> Any:  # noqa: ANN401 - a message of no generated type
-    try:
-        return _ENVELOPE.FromString(message)
-    except DecodeError:
-        return None
+def _open(message: bytes) -> tuple[Any, bytes]:
+    """Take a message apart: what can be opened of it, and the rest as it is.
+
+    That is all of it, or only its metadata, if these come first, as they do where fields are in
+    the order of their numbers; None, and all as the rest, if not even these are whole.
+    """
+    for end in (len(message), _end_of_metadata(message)):
+        try:
+            return _ENVELOPE.FromString(message[:end]), message[end:]
+        except DecodeError:
+            continue
+    return None, message
+
+
+def _end_of_metadata(message: bytes) -> int:
+    """Give where the first field ends by its own word; the whole length if it is no metadata."""
+    if not message.startswith(_METADATA_TAG):
+        return len(message)
+    length = 0
+    for index, byte in enumerate(message[1 : 1 + _LONGEST_VARINT]):
+        length |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint has no high bit
+            return min(2 + index + length, len(message))
+    return len(message)
 
 
 def _text(value: bytes) -> str:
@@ -117,5 +138,8 @@ def _envelope() -> type[Message]:
     return GetMessageClass(pool.FindMessageTypeByName("Envelope"))
 
 
+_METADATA_TAG: Final = b"\x0a"
+"""Field 1, preceded by its length."""
+_LONGEST_VARINT: Final = 10
 _TYPES: Final = {"bytes": FieldDescriptorProto.TYPE_BYTES, "bool": FieldDescriptorProto.TYPE_BOOL}
 _ENVELOPE: Final = _envelope()

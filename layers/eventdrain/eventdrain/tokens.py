@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_KEEPING_SECONDS: Final = 12.0
 SPARE: Final = timedelta(minutes=2)
 """A token must outlive the window by this much: the vendor's own client renews that early."""
 
@@ -180,7 +181,8 @@ class TokenKeeper:
             credentials, self._scope, timeout_seconds=max(0.0, self._seconds_left())
         )
         _logger.info("minted a new access token")
-        if token.expires_at is not None:
+        # To keep it takes seconds, if Secrets Manager is slow: the run goes before.
+        if token.expires_at is not None and self._seconds_left() > _KEEPING_SECONDS:
             content = {
                 "access_token": token.value,
                 "expires_at": token.expires_at.isoformat(),

@@ -90,6 +90,11 @@ def with_bad_utf8(event: Event) -> Event:
     return replace(event, payload=(event.payload or b"") + field)
 
 
+def cut_short(event: Event) -> Event:
+    """End the message within its payload; metadata and ``ack_info`` stay in front of it."""
+    return replace(event, payload=None, extra=b"\x12\x7f" + (event.payload or b"")[:40])
+
+
 def not_protobuf(event: Event, frame: bytes = b"\xff\xfe<html>502 Bad Gateway</html>") -> Event:
     """Send these bytes and nothing else: there is no ``ack_info`` to ack it with."""
     return replace(event, frame=frame)

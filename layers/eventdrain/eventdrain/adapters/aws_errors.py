@@ -11,6 +11,7 @@ from eventdrain.ports import Refusal, Verdict
 
 MAY_PASS: Final = frozenset(
     {
+        "BadDigest",
         "ConditionalRequestConflict",
         "KMS.ThrottlingException",
         "KmsThrottled",
