@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 LONGEST_LINE: Final = 1024 * 1024 - 512
 """In bytes. SQS takes 1 MiB a message, its attributes included, which take up less than the rest
 (SQS developer guide, message quotas)."""
-
-
 _LONGEST_ID: Final = 1024
 """In letters. An event may be too large for a message by its subscription id alone."""
 
@@ -48,7 +46,7 @@ def pointing(delivery: Delivery) -> Pointing | None:
 
 def needs_pointer(delivery: Delivery) -> bool:
     """Tell whether an event has an object to itself and a message that points to it."""
-    return delivery.quarantine_reason is not None or is_oversize(delivery)
+    return pointing(delivery) is not None
 
 
 def pointer(delivery: Delivery, *, bucket: str, key: str) -> str:
