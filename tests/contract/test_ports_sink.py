@@ -20,7 +20,7 @@ from eventdrain.pointer import LONGEST_LINE
 from eventdrain.ports import Verdict
 from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink, always_well
-from tests.local.books import archive_keys, archive_lines, take_messages
+from tests.local.books import archive_keys, archive_lines, message_lines, take_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,8 +119,11 @@ class S3Home:
 class SqsHome:
     """The outbox, in a queue of its own."""
 
-    def __init__(self, aws: Aws, trouble: Trouble | None, *, is_fifo: bool) -> None:
+    def __init__(
+        self, aws: Aws, trouble: Trouble | None, *, is_fifo: bool, events_per_message: int = 1
+    ) -> None:
         self._sqs = aws.sqs
+        self._events_per_message = events_per_message
         name = f"contract-{secrets.token_hex(6)}{'.fifo' if is_fifo else ''}"
         self.queue_url = self._sqs.create_queue(
             QueueName=name, Attributes={"FifoQueue": "true"} if is_fifo else {}
@@ -133,16 +136,29 @@ class SqsHome:
         """Let it write, over connections of its own."""
 
         def outbox(http: SignedHttp) -> Sink:
-            return SqsOutbox(http, queue_url=self.queue_url, layout=layout_of("made-up"))
+            return SqsOutbox(
+                http,
+                queue_url=self.queue_url,
+                layout=layout_of("made-up"),
+                events_per_message=self._events_per_message,
+            )
 
         return asyncio.run(_write(self._endpoint, outbox, deliveries))
 
     def held(self) -> dict[str, str]:
         """Empty the queue."""
-        return {
-            message["MessageAttributes"]["event_id"]["StringValue"]: message["Body"]
-            for message in take_messages(self._sqs, self.queue_url)
-        }
+        held = {}
+        for message in take_messages(self._sqs, self.queue_url):
+            attributes = message["MessageAttributes"]
+            if "event_id" in attributes:
+                held[attributes["event_id"]["StringValue"]] = message["Body"]
+            else:
+                of_several = message_lines(message["Body"])
+                assert attributes["events"]["StringValue"] == str(len(of_several))
+                held |= {
+                    line["event_id"]: json.dumps(line, separators=(",", ":")) for line in of_several
+                }
+        return held
 
 
 def layout_of(bucket: str) -> ArchiveLayout:
@@ -177,11 +193,19 @@ def make_home(kind: str, aws: Aws, trouble: Trouble | None = None) -> Home:
         case "s3":
             return S3Home(aws, trouble)
         case _:
-            return SqsHome(aws, trouble, is_fifo=kind == "sqs-fifo")
+            return SqsHome(
+                aws,
+                trouble,
+                is_fifo=kind == "sqs-fifo",
+                events_per_message=EVENTS_PER_MESSAGE if kind == SEVERAL else 1,
+            )
 
 
 QUEUES: Final = ("sqs-standard", "sqs-fifo")
-every_sink: Final = pytest.mark.parametrize("kind", ["fake", "s3", *QUEUES])
+SEVERAL: Final = "sqs-several"
+"""A standard queue that gets several events in a message."""
+EVENTS_PER_MESSAGE: Final = 10
+every_sink: Final = pytest.mark.parametrize("kind", ["fake", "s3", *QUEUES, SEVERAL])
 
 
 def lines(deliveries: Iterable[Delivery]) -> dict[str, str]:
@@ -368,7 +392,7 @@ def test_message_attributes(aws: Aws) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", QUEUES)
+@pytest.mark.parametrize("kind", [*QUEUES, SEVERAL])
 @pytest.mark.parametrize("delivery", [oversize_of(), quarantined_of()], ids=["large", "poison"])
 def test_pointer_leads_to_the_archive(aws: Aws, kind: str, delivery: Delivery) -> None:
     """An event that a message can't hold has one that says where in the archive it is."""
@@ -379,3 +403,60 @@ def test_pointer_leads_to_the_archive(aws: Aws, kind: str, delivery: Delivery) -
     held = outbox.held()
     assert held.keys() == {each.event_id for each in deliveries}
     assert json.loads(held[delivery.event_id])["s3"]["key"] in archive.list_keys()
+
+
+def sized(index: int, size: int) -> Delivery:
+    """Build a delivery whose line is of a size."""
+    event_id = f"{index:032}"
+    empty = json.dumps({"event_id": event_id, "filler": ""}, separators=(",", ":"))
+    return line_delivery(event_id, line=f'{empty[:-2]}{"x" * (size - len(empty))}"}}')
+
+
+def test_message_of_several_events(aws: Aws) -> None:
+    """Its body are their lines and the newlines between them; it says their type and number."""
+    home = SqsHome(aws, None, is_fifo=False, events_per_message=EVENTS_PER_MESSAGE)
+    deliveries = [delivery_of(index) for index in range(EVENTS_PER_MESSAGE)]
+    assert home.write(deliveries) == {}
+    [message] = take_messages(aws.sqs, home.queue_url)
+    assert message["Body"] == "\n".join(delivery.line for delivery in deliveries)
+    attributes = {
+        name: (value["DataType"], value["StringValue"])
+        for name, value in message["MessageAttributes"].items()
+    }
+    assert attributes == {"event_type": ("String", "handset_change"), "events": ("Number", "10")}
+
+
+def test_events_of_all_sizes_share_messages(aws: Aws) -> None:
+    """Short lines and long ones, and pointers between them, are all taken, in few messages."""
+    home = SqsHome(aws, None, is_fifo=False, events_per_message=EVENTS_PER_MESSAGE)
+    # Some are too long together, two fill a message each, and most are ended by their number.
+    sizes = [*[400_000] * 2, 200_000, LONGEST_LINE, LONGEST_LINE, *[100_000] * 14, *[300] * 25]
+    fitting = [sized(index, size) for index, size in enumerate(sizes)]
+    deliveries = [*fitting[:4], quarantined_of(1), *fitting[4:30], oversize_of(2), *fitting[30:]]
+    assert home.write(deliveries) == {}
+    messages = take_messages(aws.sqs, home.queue_url)
+    numbers = sorted(
+        (int(message["MessageAttributes"]["events"]["StringValue"]), len(message["Body"]))
+        for message in messages
+        if "pointer" not in message["MessageAttributes"]
+    )
+    assert sum(number for number, _ in numbers) == len(fitting)
+    assert max(number for number, _ in numbers) == EVENTS_PER_MESSAGE
+    assert max(length for _, length in numbers) == LONGEST_LINE
+    held = {
+        line["event_id"]: line for message in messages for line in message_lines(message["Body"])
+    }
+    assert held.keys() == {delivery.event_id for delivery in deliveries}
+    assert all(held[each.event_id] == json.loads(each.line) for each in fitting)
+    assert len(messages) < len(deliveries) / 3
+
+
+def test_refused_message_refuses_its_events_alone(aws: Aws) -> None:
+    """What SQS does not take of a call are all events of a message; other messages are durable."""
+    home = SqsHome(aws, None, is_fifo=False, events_per_message=3)
+    deliveries = [delivery_of(index) for index in range(50)]
+    deliveries[7] = deliveries[7]._replace(line=f'"{NOT_XML}"')
+    refused = home.write(deliveries)
+    assert refused.keys() == {delivery.event_id for delivery in deliveries[6:9]}
+    assert {refusal.verdict for refusal in refused.values()} == {Verdict.LEAVE_EVENT}
+    assert home.held() == lines([*deliveries[:6], *deliveries[9:]])

@@ -12,6 +12,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tests.local.books import message_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -77,8 +79,9 @@ def ids_of_object(body: bytes) -> Sequence[str]:
 
 def ids_of_taken_entries(request: bytes, answer: bytes) -> Sequence[str]:
     """Give the event ids of those entries of a SendMessageBatch that the answer says are taken."""
-    entries = {entry["Id"]: entry for entry in json.loads(request)["Entries"]}
+    bodies = {entry["Id"]: entry["MessageBody"] for entry in json.loads(request)["Entries"]}
     return [
-        entries[taken["Id"]]["MessageAttributes"]["event_id"]["StringValue"]
+        line["event_id"]
         for taken in json.loads(answer).get("Successful", ())
+        for line in message_lines(bodies[taken["Id"]])
     ]

@@ -37,7 +37,7 @@ class Books:
         published: Those that the event server has published.
         acked: Those that it saw acked.
         archived: How many lines of each are in S3.
-        queued: How many messages of each SQS gave.
+        queued: How many of each were in the messages that SQS gave.
     """
 
     published: set[str] = field(default_factory=set)
@@ -115,6 +115,11 @@ def take_messages(sqs: SQSClient, queue_url: str) -> list[dict[str, Any]]:
         return [message for taker in takers for message in taker.result()]
 
 
+def message_lines(body: str) -> list[dict[str, Any]]:
+    """Read what the body of a message says: a line, several lines, or a pointer."""
+    return [json.loads(line) for line in body.split("\n")]
+
+
 def keep_books(
     ledger: LedgerSnapshot, lines: Iterable[dict[str, Any]], messages: Iterable[dict[str, Any]]
 ) -> Books:
@@ -123,5 +128,7 @@ def keep_books(
         published=event_ids(ledger, ledger.events),
         acked=event_ids(ledger, ledger.acked),
         archived=Counter(line["event_id"] for line in lines),
-        queued=Counter(json.loads(message["Body"])["event_id"] for message in messages),
+        queued=Counter(
+            line["event_id"] for message in messages for line in message_lines(message["Body"])
+        ),
     )

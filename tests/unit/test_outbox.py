@@ -66,7 +66,7 @@ def test_attributes(build: Callable[[int], Delivery], reason: dict[str, str]) ->
 
     written = message(delivery, LAYOUT)
 
-    assert written.event_id == delivery.event_id
+    assert written.event_ids == (delivery.event_id,)
     assert written.attributes == {
         "event_id": delivery.event_id,
         "event_type": "handset_change",

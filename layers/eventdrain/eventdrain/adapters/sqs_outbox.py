@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws_errors import refusal
-from eventdrain.outbox import Message, message, pack
+from eventdrain.outbox import EVENTS, Message, messages, pack
 from eventdrain.ports import Refusal, Verdict
 
 if TYPE_CHECKING:
@@ -33,23 +33,38 @@ _NOT_NAMED: Final = Refusal(
 
 
 class SqsOutbox:
-    """Sends one message for each event; see ``ports.Sink``.
+    """Sends messages; see ``ports.Sink``, and ``outbox`` for what they say.
+
+    A message that SQS does not take refuses all of its events. Tried again, they may come in other
+    company than that of a copy that SQS took after all.
 
     Args:
         sqs: Calls SQS.
         queue_url: The queue; one whose name ends in ``.fifo`` gets group and deduplication ids.
         layout: Where the archive has an event whose message must point there.
+        events_per_message: How many events a message has at the most.
+
+    Raises:
+        ValueError: A FIFO queue shall get several events in one message: it groups and
+            deduplicates messages, and each of these events has its own group and id.
     """
 
-    def __init__(self, sqs: SignedHttp, *, queue_url: str, layout: ArchiveLayout) -> None:
+    def __init__(
+        self, sqs: SignedHttp, *, queue_url: str, layout: ArchiveLayout, events_per_message: int = 1
+    ) -> None:
         self._sqs = sqs
         self._layout = layout
         self._queue_url = queue_url
+        self._events_per_message = events_per_message
         self._is_fifo = queue_url.endswith(".fifo")
+        if self._is_fifo and events_per_message > 1:
+            raise ValueError(f"{queue_url} is a FIFO queue: it takes one event in a message")
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
         """See ``ports.Sink``."""
-        batches = pack(message(delivery, self._layout) for delivery in deliveries)
+        batches = pack(
+            messages(deliveries, self._layout, events_per_message=self._events_per_message)
+        )
         refused: dict[str, Refusal] = {}
         for result in await asyncio.gather(*(self._send(batch) for batch in batches)):
             refused |= result
@@ -66,13 +81,14 @@ class SqsOutbox:
                 action=f"sqs:SendMessage to {self._queue_url}",
                 cure="check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
             )
-            return {each.event_id: result for each in batch}
+            return {event_id: result for each in batch for event_id in each.event_ids}
         taken = {entry.get("Id") for entry in answer.get("Successful", ())}
         failed = {entry.get("Id"): _refusal(entry) for entry in answer.get("Failed", ())}
         return {
-            each.event_id: failed.get(str(index), _NOT_NAMED)
+            event_id: failed.get(str(index), _NOT_NAMED)
             for index, each in enumerate(batch)
             if str(index) not in taken
+            for event_id in each.event_ids
         }
 
     def _entry(self, index: int, each: Message) -> dict[str, Any]:
@@ -80,13 +96,13 @@ class SqsOutbox:
             "Id": str(index),
             "MessageBody": each.body,
             "MessageAttributes": {
-                name: {"DataType": "String", "StringValue": value}
+                name: {"DataType": "Number" if name == EVENTS else "String", "StringValue": value}
                 for name, value in each.attributes.items()
             },
         }
         if self._is_fifo:
             entry["MessageGroupId"] = each.group_id
-            entry["MessageDeduplicationId"] = each.event_id
+            (entry["MessageDeduplicationId"],) = each.event_ids
         return entry
 
 

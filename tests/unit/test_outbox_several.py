@@ -1,0 +1,311 @@
+"""Several events in one message: which share one, how it is sent, and what its refusal means."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.commit import Commit
+from eventdrain.outbox import EVENTS, MOST_BYTES, Message, message, messages, pack
+from eventdrain.outcome import Outcome
+from eventdrain.pointer import LONGEST_LINE, needs_pointer
+from eventdrain.ports import Verdict
+from eventdrain.streams import STREAMS
+from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
+from tests.fakes import FakeAcker, FakeAuthorization, FakeSink, every_ack_well
+from tests.local.books import message_lines
+from tests.virtual_time import now, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from eventdrain.adapters.signed_http import SignedHttp
+    from eventdrain.delivery import Delivery
+    from eventdrain.ports import Refusal
+
+MOST_MESSAGES: Final = 10
+
+numbers: Final = st.one_of(st.integers(2, 12), st.just(1000))
+"""How many events a message may have."""
+_lengths: Final = st.one_of(
+    st.integers(2, 1_000),
+    st.integers(LONGEST_LINE // 11, LONGEST_LINE // 9),
+    st.integers(LONGEST_LINE // 2 - 2, LONGEST_LINE // 2 + 2),
+    st.just(LONGEST_LINE),
+)
+
+
+@st.composite
+def several_deliveries(draw: st.DrawFn) -> list[Delivery]:
+    """Draw deliveries of distinct events: lines of any length, with pointers between them."""
+    deliveries = []
+    for index, length in enumerate(
+        draw(st.lists(st.one_of(_lengths, st.sampled_from([quarantined_of, oversize_of]))))
+    ):
+        if isinstance(length, int):
+            deliveries.append(of_length(length, index))
+        else:
+            deliveries.append(length(index))
+    return deliveries
+
+
+def of_length(length: int, index: int = 0) -> Delivery:
+    """Build a delivery whose line is so long; it has no newline in it, as no line has."""
+    return line_delivery(f"{index:032}", line="x" * length)
+
+
+def write(deliveries: Sequence[Delivery], most_events: int) -> list[Message]:
+    """Write the messages of deliveries."""
+    return list(messages(deliveries, LAYOUT, events_per_message=most_events))
+
+
+# --- Which events share a message ---
+
+
+@given(several_deliveries(), st.one_of(st.just(1), numbers))
+def test_every_event_is_in_one_message(deliveries: list[Delivery], most_events: int) -> None:
+    """Each event is in exactly one message, and the order of all is kept."""
+    written = write(deliveries, most_events)
+
+    ids = [event_id for each in written for event_id in each.event_ids]
+    assert ids == [delivery.event_id for delivery in deliveries]
+
+
+@given(several_deliveries(), numbers)
+def test_message_says_what_is_in_it(deliveries: list[Delivery], most_events: int) -> None:
+    """Its body are its events' lines with newlines between; it names their type and number."""
+    lines = {delivery.event_id: delivery.line for delivery in deliveries}
+
+    for each in write(deliveries, most_events):
+        if "pointer" in each.attributes:
+            continue
+        assert each.attributes == {
+            "event_type": "handset_change",
+            "events": str(len(each.event_ids)),
+        }
+        assert each.body.split("\n") == [lines[event_id] for event_id in each.event_ids]
+
+
+@given(several_deliveries(), numbers)
+def test_messages_are_taken_by_sqs(deliveries: list[Delivery], most_events: int) -> None:
+    """None has more events than asked for or more than a mebibyte, and no batch of them either."""
+    written = write(deliveries, most_events)
+
+    assert all(1 <= len(each.event_ids) <= most_events for each in written)
+    assert all(each.size <= MOST_BYTES for each in written)
+    for batch in pack(written):
+        assert len(batch) <= MOST_MESSAGES
+        assert sum(each.size for each in batch) <= MOST_BYTES
+
+
+@given(several_deliveries(), numbers)
+def test_messages_are_few(deliveries: list[Delivery], most_events: int) -> None:
+    """A message ends where it is full, or before or after a pointer, and nowhere else."""
+    for one, other in pairwise(write(deliveries, most_events)):
+        if "pointer" in one.attributes or "pointer" in other.attributes:
+            continue
+        length_with_next = len(one.body) + 1 + len(other.body.partition("\n")[0])
+        assert len(one.event_ids) == most_events or length_with_next > LONGEST_LINE
+
+
+@given(several_deliveries(), numbers)
+def test_pointers_stay_single(deliveries: list[Delivery], most_events: int) -> None:
+    """A pointer has a message to itself, the same as where each event has one."""
+    pointers = [each for each in write(deliveries, most_events) if "pointer" in each.attributes]
+
+    assert pointers == [message(each, LAYOUT) for each in deliveries if needs_pointer(each)]
+
+
+@given(several_deliveries())
+def test_one_event_a_message(deliveries: list[Delivery]) -> None:
+    """With one event a message, each has its own and is named by it."""
+    assert write(deliveries, 1) == [message(delivery, LAYOUT) for delivery in deliveries]
+
+
+def test_message_of_exactly_the_limit() -> None:
+    """Two lines that fill a message to the last byte share it; with one byte more they don't."""
+    half = LONGEST_LINE // 2
+
+    assert len(write([of_length(half - 1), of_length(half, 1)], 2)) == 1
+    assert len(write([of_length(half), of_length(half, 1)], 2)) == 2
+
+
+def test_last_of_many_is_alone_in_the_same_shape() -> None:
+    """Twenty-one events in tens are three messages, the last of one event and like the others."""
+    written = write([delivery_of(index) for index in range(21)], 10)
+
+    assert [each.attributes[EVENTS] for each in written] == ["10", "10", "1"]
+    assert [list(each.attributes) for each in written] == [["event_type", "events"]] * 3
+    assert written[2].body == delivery_of(20).line
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_fullest_message_leaves_room_for_its_attributes(event_type: str) -> None:
+    """A thousand lines as long as a message allows fit with their attributes, of any stream."""
+    lengths = [LONGEST_LINE // 1000 - 1] * 999
+    lengths.append(LONGEST_LINE - sum(lengths) - len(lengths))
+    deliveries = [
+        of_length(length, index)._replace(event_type=event_type)
+        for index, length in enumerate(lengths)
+    ]
+
+    [written] = write(deliveries, 1000)
+
+    assert len(written.body) == LONGEST_LINE
+    assert written.size <= MOST_BYTES
+
+
+@pytest.mark.parametrize("most_events", [1, 4])
+@pytest.mark.parametrize("build", [delivery_of, quarantined_of], ids=["line", "pointer"])
+def test_one_way_to_read_every_body(most_events: int, build: Callable[[int], Delivery]) -> None:
+    """Split at newlines and read as JSON, every message names its events, whatever its shape."""
+    deliveries = [build(index) for index in range(6)]
+
+    read = [
+        line["event_id"]
+        for each in write(deliveries, most_events)
+        for line in message_lines(each.body)
+    ]
+
+    assert read == [delivery.event_id for delivery in deliveries]
+
+
+# --- What SQS answers ---
+
+
+class ScriptedSqs:
+    """What ``SignedHttp`` is to the outbox, answering as it is told.
+
+    Args:
+        answer: Makes the answer to a call, by the bodies of its entries by their ids, and its
+            number, from 0.
+
+    Attributes:
+        calls: The events in each entry of each call.
+    """
+
+    def __init__(self, answer: Callable[[Mapping[str, str], int], Any]) -> None:
+        self._answer = answer
+        self.calls: list[list[list[str]]] = []
+
+    async def call(
+        self,
+        operation: str,
+        method: str,  # noqa: ARG002 - the signature of SignedHttp.call
+        path: str,  # noqa: ARG002 - likewise
+        headers: Sequence[tuple[str, str]],  # noqa: ARG002 - likewise
+        body: bytes,
+    ) -> bytes:
+        """Answer."""
+        assert operation == "SendMessageBatch"
+        entries = {each["Id"]: each["MessageBody"] for each in json.loads(body)["Entries"]}
+        self.calls.append(
+            [[line["event_id"] for line in message_lines(each)] for each in entries.values()]
+        )
+        return json.dumps(self._answer(entries, len(self.calls) - 1)).encode()
+
+    def outbox(self, most_events: int) -> SqsOutbox:
+        """Make an outbox that calls it."""
+        return SqsOutbox(
+            cast("SignedHttp", self),
+            queue_url="http://made.up/queue",
+            layout=LAYOUT,
+            events_per_message=most_events,
+        )
+
+
+def take_but(*places: tuple[int, int]) -> Callable[[Mapping[str, str], int], Any]:
+    """Answer that some entries, each given by its call and its position there, failed for now."""
+
+    def answer(entries: Mapping[str, str], call: int) -> dict[str, Any]:
+        failed = {str(position) for at, position in places if at == call}
+        return {
+            "Successful": [{"Id": each} for each in entries if each not in failed],
+            "Failed": [{"Id": each, "Code": "MadeUp"} for each in entries if each in failed],
+        }
+
+    return answer
+
+
+def name_but(position: int) -> Callable[[Mapping[str, str], int], Any]:
+    """Answer without a word on one of the entries."""
+    return lambda entries, _call: {
+        "Successful": [{"Id": each} for each in entries if each != str(position)]
+    }
+
+
+def deny(_entries: Mapping[str, str], _call: int) -> Any:  # noqa: ANN401 - as ScriptedSqs asks for
+    """Answer no call."""
+    raise ClientError(
+        {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
+        "SendMessageBatch",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused_events", "code", "verdict"),
+    [
+        pytest.param(take_but((0, 1)), range(3, 6), "MadeUp", Verdict.TRY_AGAIN, id="failed"),
+        pytest.param(name_but(2), range(6, 8), "NotNamed", Verdict.TRY_AGAIN, id="not named"),
+        pytest.param(
+            lambda _entries, _call: [], range(8), "NotNamed", Verdict.TRY_AGAIN, id="no answer"
+        ),
+        pytest.param(deny, range(8), "AccessDenied", Verdict.END_RUN, id="denied"),
+    ],
+)
+def test_refused_message_refuses_all_its_events(
+    answer: Callable[[Mapping[str, str], int], Any],
+    refused_events: range,
+    code: str,
+    verdict: Verdict,
+) -> None:
+    """Each event of a message that SQS does not say it took is refused, and no other."""
+    deliveries = [delivery_of(index) for index in range(8)]
+
+    refused: Mapping[str, Refusal] = asyncio.run(ScriptedSqs(answer).outbox(3).write(deliveries))
+
+    assert refused.keys() == {deliveries[index].event_id for index in refused_events}
+    assert {(each.code, each.verdict) for each in refused.values()} == {(code, verdict)}
+
+
+def test_only_refused_events_are_sent_again() -> None:
+    """What was refused is put together anew: of a message of two and one of one, one of three."""
+    sqs = ScriptedSqs(take_but((0, 0), (1, 0)))
+    deliveries = [delivery_of(index) for index in range(4)]
+    ids = [delivery.event_id for delivery in deliveries]
+    filler = "x" * (LONGEST_LINE - 150)
+    deliveries[2] = deliveries[2]._replace(line=f'{{"event_id":"{ids[2]}","filler":"{filler}"}}')
+    acker = FakeAcker(every_ack_well)
+
+    async def commit() -> Outcome:
+        committing = Commit(
+            archive=FakeSink(),
+            outbox=sqs.outbox(3),
+            acker=acker,
+            authorization=FakeAuthorization(),
+            clock=now,
+        )
+        return await committing(deliveries, until=60.0)
+
+    assert run(commit()) == Outcome(written=4, acked=4)
+    assert sqs.calls == [[ids[:2], [ids[2]]], [[ids[3]]], [[ids[0], ids[1], ids[3]]]]
+    assert acker.acked == [delivery.ack_info for delivery in deliveries]
+
+
+def test_fifo_queue_gets_one_event_a_message() -> None:
+    """An outbox that should put several events into a message of a FIFO queue is not made."""
+    with pytest.raises(ValueError, match=r"made-up\.fifo is a FIFO queue"):
+        SqsOutbox(
+            cast("SignedHttp", object()),
+            queue_url="http://made.up/made-up.fifo",
+            layout=LAYOUT,
+            events_per_message=2,
+        )
