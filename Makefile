@@ -8,16 +8,20 @@ PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check lint types drift proto lock setup build bench soak mutants clean
+.PHONY: help run serve plan test check lint types drift proto template lock setup build bench soak mutants clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-run: setup ## Deploy the stack into an embedded AWS on this machine, and watch it drain 5,000 events
-	@$(WITH_LAYERS) $(BIN)/python -m tests.local.run
+run: setup ## Deploy the stack into an embedded AWS here, and watch it drain 5,000 events: make run STREAMS=all
+	@$(WITH_LAYERS) $(BIN)/python -m tests.local.run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
 
 serve: .venv/.made ## Run the event server by itself: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
 	@$(WITH_LAYERS) $(BIN)/python -m tests.local.event_server $(ARGS)
+
+plan: .venv/.made ## Turn a rate into parameters, lag and dollars: make plan EVENTS_PER_DAY=100000 PEAK_PER_SECOND=20
+	@$(BIN)/python -m tools.plan $(if $(EVENTS_PER_DAY),--events-per-day $(EVENTS_PER_DAY)) \
+	  $(if $(PEAK_PER_SECOND),--peak-per-second $(PEAK_PER_SECOND)) $(ARGS)
 
 test: setup check ## Run lint, types, drift checks and all tests
 	$(BIN)/pytest --numprocesses=4 --dist=loadfile
@@ -27,15 +31,16 @@ check: setup lint types drift
 lint: .venv/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml stream.yaml
 
 types: .venv/.made
-	$(BIN)/mypy layers/eventdrain functions tests
+	$(BIN)/mypy layers/eventdrain functions tests tools
 
 drift: .venv/.made
 	@rm -rf build/proto && mkdir -p build/proto
 	@$(MAKE) --no-print-directory proto PROTO_OUT=build/proto
 	diff --recursive --exclude=__pycache__ build/proto/wgtwo layers/wgtwo/wgtwo
+	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks --check
 
 PROTO_OUT ?= layers/wgtwo
 proto: .venv/.made ## Generate the code of the event API from protos/ into layers/wgtwo
@@ -43,6 +48,9 @@ proto: .venv/.made ## Generate the code of the event API from protos/ into layer
 	  --python_out=$(PROTO_OUT) --mypy_out=quiet:$(PROTO_OUT) $(PROTOS)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
 	  --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=quiet:$(PROTO_OUT) $(SERVICES)
+
+template: .venv/.made ## Write the parts of template.yaml that name every stream, from the table of streams
+	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks
 
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build

@@ -248,6 +248,7 @@ class FakeEventSource:
     Args:
         scripts: One for each connection.
         most_at_once: How many messages one call of ``receive`` gives at the most.
+        parallel: How many connections there may be at once.
 
     Attributes:
         connected_at: When each connection was asked for, by the running loop's clock.
@@ -257,8 +258,9 @@ class FakeEventSource:
         on_hand_over: Called whenever that has grown.
     """
 
-    def __init__(self, *scripts: Script, most_at_once: int = 1_000_000) -> None:
+    def __init__(self, *scripts: Script, most_at_once: int = 1_000_000, parallel: int = 1) -> None:
         self._scripts = deque(scripts)
+        self._parallel = parallel
         self.most_at_once = most_at_once
         self.unreceived: deque[bytes] = deque()
         self.connected_at: list[float] = []
@@ -270,7 +272,8 @@ class FakeEventSource:
     @asynccontextmanager
     async def connect(self, token: str | None) -> AsyncIterator[FakeConnection]:
         """See ``ports.EventSource``."""
-        assert len(self.connected_at) == len(self.left_at), "two connections at once"
+        open_connections = len(self.connected_at) - len(self.left_at)
+        assert open_connections < self._parallel, "more connections at once than agreed"
         loop = asyncio.get_running_loop()
         self.connected_at.append(loop.time())
         self.tokens.append(token)

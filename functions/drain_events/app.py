@@ -1,4 +1,7 @@
-"""The function that the schedule fires: settings, one drain, its report as log, metrics, answer."""
+"""The function that the schedules fire: settings, one drain, its report as log, metrics, answer.
+
+It also starts what runs beside it and after it: the other pullers, and the next run of a backlog.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
-from eventdrain.errors import DrainError
+from eventdrain.errors import DrainError, StartFailed
 from eventdrain.settings import Settings
-from eventdrain.wiring import run_drain
+from eventdrain.start import Start
+from eventdrain.wiring import run_drain, start_run
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,30 +36,50 @@ class DrainFailed(DrainError):  # noqa: N818 - it says what happened
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run one drain.
 
     Args:
-        event: Not looked at: what to drain, and to where, is in the environment.
-        context: Tells how much time is left.
+        event: Names the stream, as ``{"event_type": "handset_change"}``; see ``eventdrain.start``.
+            All else, and to where to drain, is in the environment.
+        context: Tells how much time is left, and which function this is.
 
     Returns:
         The report; see ``eventdrain.report``.
 
     Raises:
-        ConfigurationError: A setting is missing or can't work.
+        ConfigurationError: A setting is missing or can't work, or the stream isn't the stack's.
         DrainFailed: The drain ended as failed, after committing what it had.
     """
-    settings = Settings.from_env(os.environ)
-    metrics.set_default_dimensions(event_type=settings.event_type)
+    start = Start.of(event)
+    settings = Settings.from_env(os.environ, event_type=start.event_type)
+    # Not a default dimension: the next run in this environment may be over another stream.
+    metrics.add_dimension(name="event_type", value=settings.event_type)
+    for other in start.others(settings.pullers):
+        _start(other, context)
     remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())
-    report = run_drain(settings, remaining=remaining)
+    is_leader = start.is_first and settings.event_type == settings.event_types[0]
+    report = run_drain(settings, remaining=remaining, renews_early=is_leader)
     _measure(report)
     if report.has_failed:
         logger.error("drain failed", report=report.as_json())
         raise DrainFailed(report.error)
     logger.info("drained", report=report.as_json())
+    if follower := start.next(report, backlog_runs=settings.backlog_runs):
+        _start(follower, context)
     return report.as_json()
+
+
+def _start(start: Start, context: LambdaContext) -> None:
+    """Start another run. That it can't be is told, and no reason not to do this one."""
+    try:
+        start_run(start, function=context.invoked_function_arn)
+    except StartFailed as error:
+        logger.error("another run can't be started", reason=str(error))  # noqa: TRY400 - no traceback
+        metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
+    else:
+        logger.info("another run is started", start=start.as_event())
+        metrics.add_metric("Started", MetricUnit.Count, 1)
 
 
 def _measure(report: Report) -> None:
@@ -70,6 +94,7 @@ def _measure(report: Report) -> None:
         "AckFailed": report.ack_refused,
         "Quarantined": report.quarantined,
         "Oversize": report.oversize,
+        "Completed": int(not report.has_failed),
         f"EndedBy{report.end_reason.value.title()}": 1,
     }
     for name, count in counts.items():

@@ -28,7 +28,9 @@ def _keeper(content: str, endpoint: FakeTokenEndpoint) -> TokenKeeper:
         endpoint=endpoint,
         credentials_arn="arn:credentials",
         token_arn="arn:token",  # noqa: S106 - the secret's name, not the secret
+        scopes=["made.up:read"],
         scope="made.up:read",
+        renews_early=False,
         needed_for=timedelta(minutes=4),
         now=lambda: NOW,
         seconds_left=lambda: 30.0,

@@ -15,9 +15,10 @@ import pytest
 
 from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
 from eventdrain.credentials import ClientCredentials
-from eventdrain.errors import TokenError, TokenRefused, TokenUnavailable
+from eventdrain.errors import ScopeRefused, TokenError, TokenRefused, TokenUnavailable
 from eventdrain.settings import Endpoint
 from tests.fakes import NOW, FakeTokenEndpoint
+from tests.granting_endpoint import GrantingEndpoint
 from tests.local.token_server import TokenFault, TokenServer
 
 if TYPE_CHECKING:
@@ -113,17 +114,73 @@ def test_expiry_that_is_not_told(serve: Serve) -> None:
     ("fault", "error"),
     [
         (TokenFault(status=401, body=b'{"error": "invalid_client"}'), TokenRefused),
-        (TokenFault(status=400, body=b'{"error": "invalid_scope"}'), TokenRefused),
+        (TokenFault(status=400, body=b'{"error": "invalid_scope"}'), ScopeRefused),
+        (TokenFault(status=400, body=b'{"error": "unauthorized_client"}'), TokenRefused),
         (TokenFault(status=500), TokenUnavailable),
         (TokenFault(status=429), TokenUnavailable),
     ],
-    ids=["invalid-client", "invalid-scope", "500", "429"],
+    ids=["invalid-client", "invalid-scope", "unauthorized-client", "500", "429"],
 )
 def test_no_token(serve: Serve, fault: TokenFault, error: type[TokenError]) -> None:
     """What an operator must mend is told from what may pass."""
     with serve(fault, error) as served, pytest.raises(TokenError) as caught:
         served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
     assert type(caught.value) is error
+    assert SECRET not in str(caught.value)
+
+
+# --- What every endpoint does with several scopes, after either manner ---
+
+
+@contextmanager
+def granting_endpoint(*, narrows: bool) -> Iterator[TokenEndpoint]:
+    """Give the fake."""
+    yield GrantingEndpoint(may_have=frozenset({SCOPE, "made.up:write"}), narrows=narrows)
+
+
+@contextmanager
+def granting_server(*, narrows: bool) -> Iterator[TokenEndpoint]:
+    """Give the adapter, before a token server."""
+    with TokenServer(narrows=narrows) as server:
+        server.register(CLIENT.client_id, SECRET, [SCOPE, "made.up:write"])
+        yield adapter(server.endpoint)
+
+
+every_granting_endpoint: Final = pytest.mark.parametrize(
+    "grant",
+    [pytest.param(granting_endpoint, id="fake"), pytest.param(granting_server, id="oauth")],
+)
+both_manners: Final = pytest.mark.parametrize(
+    "narrows", [pytest.param(True, id="grants fewer"), pytest.param(False, id="refuses the whole")]
+)
+Grant: TypeAlias = "Callable[..., AbstractContextManager[TokenEndpoint]]"
+
+
+@every_granting_endpoint
+@both_manners
+@pytest.mark.parametrize("scope", [SCOPE, f"made.up:write {SCOPE}", ""])
+def test_granted_scopes(grant: Grant, scope: str, *, narrows: bool) -> None:
+    """A client that may have what it asks for gets it, and is told so; also if that is nothing."""
+    with grant(narrows=narrows) as endpoint:
+        token = endpoint.mint(CLIENT, scope, timeout_seconds=SECONDS)
+    assert token.scopes == tuple(scope.split())
+
+
+@every_granting_endpoint
+def test_fewer_scopes_than_asked_for(grant: Grant) -> None:
+    """A token for some of them is a token; it tells which, and that is no error."""
+    with grant(narrows=True) as endpoint:
+        token = endpoint.mint(CLIENT, f"made.up:other {SCOPE}", timeout_seconds=SECONDS)
+    assert token.scopes == (SCOPE,)
+
+
+@every_granting_endpoint
+def test_scopes_that_are_refused_together(grant: Grant) -> None:
+    """That the whole is refused for one scope is told from every other refusal."""
+    with grant(narrows=False) as endpoint, pytest.raises(ScopeRefused) as caught:
+        endpoint.mint(CLIENT, f"made.up:other {SCOPE}", timeout_seconds=SECONDS)
+    assert endpoint.url in str(caught.value)
+    assert "made.up:other" in str(caught.value)
     assert SECRET not in str(caught.value)
 
 
@@ -371,6 +428,40 @@ def test_fields_that_nobody_asked_for(changes: dict[str, Any]) -> None:
     """A good token is taken, whatever odd things stand beside it."""
     with oauth_endpoint(answer(**changes), None) as served:
         assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
+
+
+@pytest.mark.parametrize(
+    ("changes", "scopes"),
+    [
+        ({}, None),
+        ({"scope": None}, None),
+        ({"scope": 17}, None),
+        ({"scope": [SCOPE]}, None),
+        ({"scope": ""}, ()),
+        ({"scope": "  "}, ()),
+        ({"scope": f" {SCOPE}  made.up:write "}, (SCOPE, "made.up:write")),
+    ],
+    ids=["absent", "null", "number", "list", "empty", "blank", "two"],
+)
+def test_scopes_as_they_are_told(changes: dict[str, Any], scopes: tuple[str, ...] | None) -> None:
+    """Scopes are told as a text; none told is not the same as none granted."""
+    with oauth_endpoint(answer(**changes), None) as served:
+        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert token.scopes == scopes
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_refused_scope_is_told_with_its_cure(status: int) -> None:
+    """The error names endpoint, status, scope and cure, whatever the endpoint says beside it."""
+    content = json.dumps({"error": "invalid_scope", "error_description": ECHO})
+    with (
+        oauth_endpoint(body(content, status), None) as served,
+        pytest.raises(ScopeRefused) as caught,
+    ):
+        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    for told in (served.endpoint.url, str(status), "invalid_scope", SCOPE, "portal"):
+        assert told in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["bearer", "Bearer", "BEARER"])

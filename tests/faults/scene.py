@@ -25,7 +25,7 @@ from eventdrain.wiring import run_drain
 from tests.faults.invariants import Evidence, RunRecord, violations
 from tests.faults.journal import Journal
 from tests.faults.tcp_proxy import TcpProxy
-from tests.local.books import archive_keys, take_messages
+from tests.local.books import archive_keys, message_lines, take_messages
 from tests.local.event_server import (
     AuthMode,
     EventServer,
@@ -172,7 +172,7 @@ class Scene:
         direct = self.event_server.endpoint
         return {
             **self.cloud.environment(),
-            "EVENT_TYPE": DEFAULT_EVENT_TYPE,
+            "EVENT_TYPES": DEFAULT_EVENT_TYPE,
             "API_ENDPOINT": direct if direct.startswith("https") else self.wire.endpoint,
             "TOKEN_ENDPOINT": self.token_server.endpoint,
             "CREDENTIALS_SECRET_ARN": self.places.credentials_arn,
@@ -188,6 +188,8 @@ class Scene:
             allowed: How long the process may live, as a Lambda's time-out would have it.
             changes: Settings that shall differ from ``QUICK``.
         """
+        if "event_type" in changes:
+            changes.setdefault("event_types", (changes["event_type"],))
         settings = replace(Settings.from_env(self.environment()), **{**QUICK, **changes})
         with self._watched() as leftovers, self._captured():
             began = time.monotonic()
@@ -223,8 +225,9 @@ class Scene:
         """Gather what was seen."""
         places = self.places
         self._messages += [
-            json.loads(message["Body"])
+            line
             for message in take_messages(self.cloud.sqs, places.queue_url)
+            for line in message_lines(message["Body"])
         ]
         lines: list[dict[str, Any]] = []
         quarantine: dict[str, dict[str, Any]] = {}

@@ -131,7 +131,9 @@ class _Schedule:
         self._settings: dict[str, Any] = {
             "event_type": self._chance.choice(list(STREAMS)),
             "ack_timeout": timedelta(seconds=10),
+            "parallel_streams": self._chance.choice((1, 1, 2, 4)),
             "max_in_flight": self._chance.choice((1, 7, 20, 40, 100, 200)),
+            "events_per_message": self._chance.choice((1, 1, 3, 100)),
             "idle": timedelta(milliseconds=200),
             "linger": timedelta(milliseconds=self._chance.choice((5, 20, 100))),
         }
@@ -209,7 +211,7 @@ class _Schedule:
             for fault in set(self._injected)
             if isinstance(fault, SendBatchFault) and fault.is_forwarded
         )
-        return 2 * again + _ENTRIES * lost
+        return 2 * again + _ENTRIES * int(self._settings["events_per_message"]) * lost
 
     def _inject(self) -> None:
         menu: tuple[Callable[[], object], ...] = (

@@ -293,6 +293,8 @@ _KEPT: Final[dict[str, Any]] = {
     "token-is-a-number": {"access_token": 17},
     "token-is-empty": {"access_token": ""},
     "minted-for-nobody": {"minted_for": None},
+    "scopes-are-text": {"scopes": "subscription.handset_details:read"},
+    "minted-at-is-no-time": {"minted_at": "today"},
 }
 
 
@@ -336,6 +338,8 @@ def _keep(scene: Scene, **changes: object) -> None:
     """Put a well-formed token of the scene's client into the stack's secret, but for these."""
     content = {
         "access_token": _VALUE,
+        "scopes": ["subscription.handset_details:read"],
+        "minted_at": datetime.now(UTC).isoformat(),
         "expires_at": "2099-01-01T00:00:00+00:00",
         "minted_for": {
             "client_id": CLIENT_ID,

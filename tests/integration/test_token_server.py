@@ -79,8 +79,8 @@ def _ask(
         connection.close()
 
 
-def _server() -> TokenServer:
-    server = TokenServer()
+def _server(*, narrows: bool = True) -> TokenServer:
+    server = TokenServer(narrows=narrows)
     server.register(_ID, _SECRET, _SCOPES)
     return server
 
@@ -118,6 +118,26 @@ def test_granted_scope_may_be_less_than_asked(asked: str, granted: str) -> None:
         assert answer.json["scope"] == granted
         (grant,) = server.tokens.issued()
         assert grant.scopes == set(granted.split())
+
+
+@pytest.mark.parametrize("asked", ["made.up:read made.up:more", "made.up:more"])
+def test_one_scope_too_many_is_refused(asked: str) -> None:
+    """A server that doesn't narrow refuses the whole for one scope that the client may not have."""
+    with _server(narrows=False) as server:
+        answer = _ask(server, {**_FORM, "scope": asked})
+        assert (answer.status, answer.json["error"]) == (400, "invalid_scope")
+        assert server.requests() == {"invalid_scope": 1}
+        assert server.tokens.issued() == ()
+
+
+@pytest.mark.parametrize("asked", ["made.up:read made.up:write", "made.up:write", ""])
+def test_server_that_does_not_narrow_grants_what_it_can(asked: str) -> None:
+    """What the client may have is granted in full, and no scope where none is asked for."""
+    with _server(narrows=False) as server:
+        answer = _ask(server, {**_FORM, "scope": asked})
+        assert (answer.status, answer.json["scope"]) == (200, asked)
+        (grant,) = server.tokens.issued()
+        assert grant.scopes == set(asked.split())
 
 
 def test_lifetime() -> None:

@@ -49,11 +49,7 @@ class LocalDeployment:
         self._running = ExitStack()
         self.event_server = EventServer(auth=AuthMode.PRODUCTION, tokens=tokens)
         self.token_server = TokenServer(tokens)
-        self.token_server.register(
-            CLIENT_ID,
-            self._client_secret,
-            [stream.scope for stream in STREAMS.values() if stream.scope],
-        )
+        self.allow_scopes(*(stream.scope for stream in STREAMS.values() if stream.scope))
         self.aws = EmbeddedAws()
         self.stack = SamStack(self.aws)
 
@@ -119,8 +115,25 @@ class LocalDeployment:
         return list(archive_lines(self._s3, self.stack.outputs["ArchiveBucketName"]))
 
     def take_messages(self) -> list[dict[str, Any]]:
-        """Receive and delete every message of the outbox."""
-        return take_messages(self.aws.client("sqs"), self.stack.outputs["OutboxQueueUrl"])
+        """Receive and delete every message of all queues that events go to."""
+        return [
+            message for messages in self.take_messages_by_queue().values() for message in messages
+        ]
+
+    def take_messages_by_queue(self) -> dict[str, list[dict[str, Any]]]:
+        """Likewise, by the name of the output that tells the queue's URL."""
+        sqs = self.aws.client("sqs")
+        return {name: take_messages(sqs, url) for name, url in self.stack.queue_urls.items()}
+
+    def forget_token(self) -> None:
+        """Take away the token that the function keeps, so that the next run mints another."""
+        self.aws.client("secretsmanager").put_secret_value(
+            SecretId=self.stack.outputs["TokenSecretArn"], SecretString="{}"
+        )
+
+    def allow_scopes(self, *scopes: str) -> None:
+        """Let the client have tokens for these scopes, and no others."""
+        self.token_server.register(CLIENT_ID, self._client_secret, scopes)
 
     def token_expiry(self) -> str | None:
         """Give the expiry of the token that the function keeps in its secret; None before that."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -49,6 +50,7 @@ AWS_ENVIRONMENT: Final = PROJECT_FOLDER / ".venv-aws"
 """Where ministack is installed. Its functions run on this environment's Python, so it holds nothing
 that the layers bring: what a deployed function imports comes from its layers or not at all."""
 
+_PROGRAM: Final = Path(__file__).parent / "ministack_server.py"
 _START_LIMIT: Final = timedelta(seconds=60)
 
 
@@ -120,28 +122,26 @@ class EmbeddedAws:
         Raises:
             EmbeddedAwsError: It isn't installed, it ended, or it didn't answer.
         """
-        program = AWS_ENVIRONMENT / "bin" / "ministack"
-        if not program.exists():
+        if not (AWS_ENVIRONMENT / "bin" / "ministack").exists():
             raise EmbeddedAwsError(
-                f"{program.relative_to(PROJECT_FOLDER)} is missing: install requirements/aws.txt"
-                f" into {AWS_ENVIRONMENT.name}."
+                f"ministack is missing: install requirements/aws.txt into {AWS_ENVIRONMENT.name}."
             )
         self._folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
         self._issue_certificate()
         try:
-            while not self._starts(program):
+            while not self._starts():
                 continue  # somebody else was faster to take the port
         except BaseException:
             self.stop()
             raise
 
-    def _starts(self, program: Path) -> bool:
+    def _starts(self) -> bool:
         """Start ministack on a free port; False if it couldn't have that."""
         port = _free_port()
         self.endpoint_url = f"https://localhost:{port}"
         with self.log_file.open("wb") as log:
             self._process = subprocess.Popen(
-                [program],
+                [AWS_ENVIRONMENT / "bin" / "python", _PROGRAM],
                 env=self._own_environment(port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -178,6 +178,8 @@ class EmbeddedAws:
 
     @overload
     def client(self, service: Literal["cloudformation"]) -> CloudFormationClient: ...
+    @overload
+    def client(self, service: Literal["cloudwatch"]) -> CloudWatchClient: ...
     @overload
     def client(self, service: Literal["iam"]) -> IAMClient: ...
     @overload

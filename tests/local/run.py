@@ -1,4 +1,4 @@
-"""The main job, to be watched: deploy the stack into an embedded AWS and let its schedule drain.
+"""The main job, to be watched: deploy the stack into an embedded AWS and let its schedules drain.
 
 ``python -m tests.local.run``, or ``make run``. Everything is on this machine's loopback and all
 data are made up. Exits with 1 if the books don't balance, and leaves nothing running.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from eventdrain.streams import DEFAULT_EVENT_TYPE
+from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
 from tests.local.books import keep_books
 from tests.local.deployment import LocalDeployment
 from tests.local.embedded_aws import EmbeddedAwsError
@@ -39,15 +40,23 @@ _INTERRUPTED: Final = 130
     default=5000,
     show_default=True,
     type=click.IntRange(1, 100_000),
-    help="How many events wait at the event server.",
+    help="How many events wait at the event server, of all streams together.",
 )
-def main(events: int) -> None:
+@click.option(
+    "--streams",
+    "event_types",
+    default=DEFAULT_EVENT_TYPE,
+    show_default=True,
+    callback=lambda _context, _option, value: _event_types(value),
+    help=f"Which streams to drain, with commas between them, or all: {', '.join(STREAMS)}.",
+)
+def main(events: int, event_types: Sequence[str]) -> None:
     """Run the main job."""
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with LocalDeployment() as deployment:
-            is_balanced = _run(deployment, events, console)
+            is_balanced = _run(deployment, events, event_types, console)
     except KeyboardInterrupt:
         console.print("\nInterrupted: everything that ran is stopped.")
         sys.exit(_INTERRUPTED)
@@ -57,11 +66,31 @@ def main(events: int) -> None:
     sys.exit(not is_balanced)
 
 
+def _event_types(value: str) -> Sequence[str]:
+    """Read the names of streams.
+
+    Raises:
+        click.BadParameter: There is no such stream.
+    """
+    if value == "all":
+        return tuple(STREAMS)
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    unknown = [name for name in names if name not in STREAMS]
+    if unknown:
+        raise click.BadParameter(
+            f"there is no stream {', '.join(map(repr, unknown))}; there are {', '.join(STREAMS)},"
+            " and all"
+        )
+    return names
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _run(deployment: LocalDeployment, events: int, console: Console) -> bool:
+def _run(
+    deployment: LocalDeployment, events: int, event_types: Sequence[str], console: Console
+) -> bool:
     server = deployment.event_server
     console.print(f"Event server      {server.endpoint} (tokens needed, as in production)")
     console.print(f"Token server      {deployment.token_server.endpoint}")
@@ -70,19 +99,24 @@ def _run(deployment: LocalDeployment, events: int, console: Console) -> bool:
         deployment.build()
     console.print("sam build         done")
     with console.status("sam deploy: the stack, into the embedded AWS"):
-        deployment.deploy()
+        deployment.deploy(EventTypes=",".join(event_types))
     console.print(f"sam deploy        stack {deployment.stack.name} is there")
     deployment.stack.put_credentials(deployment.credentials)
     console.print("Credentials       put into their secret")
-    server.publish_made_up(DEFAULT_EVENT_TYPE, events)
-    console.print(f"Events            {events:,} wait at the event server\n")
-    runs = _watch(deployment, events, console)
-    _show_report(runs, console)
+    for number, event_type in enumerate(event_types):
+        share = events // len(event_types) + (number < events % len(event_types))
+        server.publish_made_up(event_type, share)
+        console.print(f"Events            {share:,} {event_type} wait at the event server")
+    console.print()
+    runs = _watch(deployment, events, len(event_types), console)
+    _show_reports(runs, console)
     return _show_books(deployment, console)
 
 
-def _watch(deployment: LocalDeployment, events: int, console: Console) -> Sequence[Run]:
-    """Show how the schedule's runs drain the events, and give those runs."""
+def _watch(
+    deployment: LocalDeployment, events: int, schedules: int, console: Console
+) -> Sequence[Run]:
+    """Show how the schedules' runs drain the events, and give those runs."""
     with Progress(
         TextColumn("{task.description:<38}"),
         BarColumn(),
@@ -100,8 +134,10 @@ def _watch(deployment: LocalDeployment, events: int, console: Console) -> Sequen
                 description="The schedule fired: draining" if counts["streams"] else None,
             )
 
-        runs = deployment.stack.wait_for_runs(1, on_wait=show)
-        while deployment.event_server.counts()["acked"] < events and not _has_failed(runs[-1]):
+        runs = deployment.stack.wait_for_runs(schedules, on_wait=show)
+        while deployment.event_server.counts()["acked"] < events and not any(
+            map(_has_failed, runs)
+        ):
             runs = deployment.stack.wait_for_runs(len(runs) + 1, on_wait=show)
         show()
     return runs
@@ -111,13 +147,17 @@ def _has_failed(run: Run) -> bool:
     return any(record.get("level") == "ERROR" for record in run.records)
 
 
-def _show_report(runs: Sequence[Run], console: Console) -> None:
-    for run in runs:
-        table = Table("report", "", title=f"\nRun {run.request_id}", title_justify="left")
-        for report in (record["report"] for record in run.records if "report" in record):
-            for name, value in report.items():
-                table.add_row(name, json.dumps(value))
-        console.print(table)
+def _show_reports(runs: Sequence[Run], console: Console) -> None:
+    reports = [record["report"] for run in runs for record in run.records if "report" in record]
+    table = Table(title="\nThe runs", title_justify="left")
+    table.add_column("report", no_wrap=True)
+    for number, _ in enumerate(reports, start=1):
+        table.add_column(f"run {number}", overflow="fold")
+    for name in dict.fromkeys(name for report in reports for name in report):
+        values = (report.get(name) for report in reports)
+        texts = (each if isinstance(each, str) else json.dumps(each) for each in values)
+        table.add_row(name, *texts)
+    console.print(table)
 
 
 def _show_books(deployment: LocalDeployment, console: Console) -> bool:
@@ -140,6 +180,7 @@ def _show_books(deployment: LocalDeployment, console: Console) -> bool:
         f" minted by the token server: {deployment.token_server.minted}",
         soft_wrap=True,
     )
+    console.print(_streams_table(keys, lines, messages))
     books = keep_books(deployment.event_server.ledger(), lines, messages)
     console.print(_books_table(books))
     if books.is_balanced:
@@ -157,6 +198,25 @@ def _presentable(message: dict[str, Any]) -> dict[str, Any]:
             for name, attribute in sorted(message["MessageAttributes"].items())
         },
     }
+
+
+def _streams_table(
+    keys: Sequence[tuple[str, int]],
+    lines: Sequence[dict[str, Any]],
+    messages: Sequence[dict[str, Any]],
+) -> Table:
+    # The key of an object is <prefix>/<event type>/dt=<day>/<name>.
+    objects = Counter(key.split("/")[1] for key, _ in keys)
+    archived = Counter(line["event_type"] for line in lines)
+    queued = Counter(
+        message["MessageAttributes"]["event_type"]["StringValue"] for message in messages
+    )
+    table = Table("stream", "objects", "lines", "messages", title="\nStreams", title_justify="left")
+    for event_type, count in archived.items():
+        table.add_row(
+            event_type, f"{objects[event_type]:,}", f"{count:,}", f"{queued[event_type]:,}"
+        )
+    return table
 
 
 def _books_table(books: Books) -> Table:

@@ -151,6 +151,15 @@ class SamStack:
         """The stack's outputs by name, such as `ArchiveBucketName`. Empty before `deploy`."""
         return self._outputs
 
+    @property
+    def queue_urls(self) -> Mapping[str, str]:
+        """The URL of every queue that events go to, by the name of the output that tells it."""
+        return {
+            name: url
+            for name, url in self.outputs.items()
+            if name.endswith("QueueUrl") and "DeadLetter" not in name
+        }
+
     def put_credentials(self, credentials: Mapping[str, str]) -> None:
         """Put what an operator would put into the credentials secret."""
         self._aws.client("secretsmanager").put_secret_value(
@@ -219,10 +228,15 @@ class SamStack:
         function = self._aws.client("lambda").get_function_configuration(
             FunctionName=self.outputs["DrainEventsFunctionName"]
         )
+        sqs = self._aws.client("sqs")
+        queues = [
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+            for url in self.queue_urls.values()
+        ]
         statement = {
             "Effect": "Allow",
             "Action": "sqs:SendMessageBatch",
-            "Resource": self.outputs["OutboxQueueArn"],
+            "Resource": [queue["QueueArn"] for queue in queues],
         }
         self._aws.client("iam").put_role_policy(
             RoleName=function["Role"].rpartition("/")[2],

@@ -93,10 +93,12 @@ class TokenServer:
 
     A client is granted those of the scopes it asks for that it may have, so maybe fewer than
     asked; ``invalid_scope`` if it may have none of them. One that asks for none is granted none.
+    With ``narrows=False`` it is ``invalid_scope`` if there is one among them that it may not have.
 
     Args:
         tokens: Where minted tokens are entered; share it with an event server.
         lifetime: How long a token is valid; may be changed while the server runs.
+        narrows: Whether a client that asks for too much gets less; may be changed likewise.
         faults: What goes wrong, and when; may be changed while the server runs.
         host: The address to listen on.
         port: 0 for a free one.
@@ -107,12 +109,14 @@ class TokenServer:
         tokens: TokenBook | None = None,
         *,
         lifetime: timedelta = timedelta(seconds=3599),
+        narrows: bool = True,
         faults: Faults | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.tokens = tokens or TokenBook()
         self.lifetime = lifetime
+        self.narrows = narrows
         self.faults = faults or Faults()
         self.port = port
         self._host = host
@@ -234,6 +238,8 @@ class TokenServer:
         granted = [scope for scope in asked if scope in client.scopes]
         if asked and not granted:
             raise _Refused("invalid_scope", "the client may have none of these scopes")
+        if len(granted) < len(asked) and not self.narrows:
+            raise _Refused("invalid_scope", "the client may not have all of these scopes")
         lifetime = self.lifetime
         return {
             "access_token": self.tokens.issue(client_id, granted, lifetime).token,

@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it: SAM's transform applied, conditions resolved.
+"""The templates as CloudFormation sees them: SAM's transform applied, conditions resolved.
 
 The static tests look at this instead of the source, so that what SAM adds counts as well. What only
 a deployment knows (`GetAtt`, `Sub`, references to resources) stays as it is.
@@ -34,23 +34,27 @@ class NoManagedPolicies:
     def load(self):
         return {}
 
-json.dump([yaml_parse(text), transform(expanded, {}, NoManagedPolicies())], sys.stdout)
+stream = yaml_parse(pathlib.Path(sys.argv[2]).read_text())
+json.dump([yaml_parse(text), transform(expanded, {}, NoManagedPolicies()), stream], sys.stdout)
 """
 
 _NO_VALUE: Final = {"Ref": "AWS::NoValue"}
 
 
 @cache
-def _load() -> tuple[dict[str, Any], dict[str, Any]]:
+def _load() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     completed = subprocess.run(
-        [_SAM_PYTHON, "-c", _EXPAND, PROJECT_FOLDER / "template.yaml"],
+        [
+            *(_SAM_PYTHON, "-c", _EXPAND),
+            *(PROJECT_FOLDER / name for name in ("template.yaml", "stream.yaml")),
+        ],
         env={**os.environ, "AWS_DEFAULT_REGION": "eu-north-1"},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    source, expanded = json.loads(completed.stdout)
-    return source, expanded
+    source, expanded, stream = json.loads(completed.stdout)
+    return source, expanded, stream
 
 
 def written_template() -> dict[str, Any]:
@@ -58,29 +62,26 @@ def written_template() -> dict[str, Any]:
     return _load()[0]
 
 
-class ExpandedTemplate:
-    """The template with given parameters.
+class ResolvedTemplate:
+    """A template with given parameters.
 
     Attributes:
-        parameters: Every parameter's value, the default where none was given.
+        parameters: Every parameter's value.
         resources: What would be deployed, by logical id: `Type`, `Properties` and the rest.
         outputs: The outputs that the stack would have.
     """
 
-    def __init__(self, **parameters: str) -> None:
-        """Resolve the template.
+    def __init__(self, template: dict[str, Any], parameters: dict[str, Any]) -> None:
+        """Resolve a template.
 
         Args:
-            parameters: The parameters that differ from their defaults.
+            template: SAM's transform is applied.
+            parameters: A value for each of its parameters.
         """
-        template = _load()[1]
-        defaults = {name: str(it["Default"]) for name, it in template["Parameters"].items()}
-        unknown = parameters.keys() - defaults.keys()
-        if unknown:
-            raise ValueError(f"the template has no parameters {sorted(unknown)}")
-        self.parameters = defaults | parameters
+        assert parameters.keys() == template["Parameters"].keys()
+        self.parameters = parameters
         self._conditions: dict[str, Any] = template["Conditions"]
-        self._mappings: dict[str, Any] = template["Mappings"]
+        self._mappings: dict[str, Any] = template.get("Mappings", {})
         self.resources: dict[str, dict[str, Any]] = self._existing(template["Resources"])
         self.outputs: dict[str, dict[str, Any]] = self._existing(template["Outputs"])
 
@@ -98,10 +99,15 @@ class ExpandedTemplate:
         return properties
 
     def statements(self, role: str) -> dict[str, dict[str, Any]]:
-        """Give the statements of a role's own policies by their `Sid`."""
+        """Give the statements of a role's policies, in it and apart from it, by their `Sid`."""
+        apart = self.of_type("AWS::IAM::Policy").values()
+        policies = [
+            *self.properties(role)["Policies"],
+            *(policy for policy in apart if policy["Roles"] == [{"Ref": role}]),
+        ]
         return {
             statement["Sid"]: statement
-            for policy in self.properties(role)["Policies"]
+            for policy in policies
             for statement in policy["PolicyDocument"]["Statement"]
         }
 
@@ -121,6 +127,8 @@ class ExpandedTemplate:
                 return not self._holds(argument[0])
             case "Fn::And":
                 return all(self._holds(each) for each in argument)
+            case "Fn::Or":
+                return any(self._holds(each) for each in argument)
             case "Fn::Equals":
                 left, right = (str(self._resolve(each)) for each in argument)
                 return left == right
@@ -128,15 +136,46 @@ class ExpandedTemplate:
 
     def _resolve(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
         match value:
-            case {"Ref": name} if name in self.parameters:
-                return self.parameters[name]
+            case {"Ref": name}:
+                return self.parameters.get(name, value)
             case {"Fn::If": [condition, yes, no]}:
                 return self._resolve(yes if self._holds({"Condition": condition}) else no)
+            case {"Fn::Join": [separator, {"Fn::Split": [delimiter, {"Ref": name}]}]}:
+                return separator.join(self.parameters[name].split(delimiter))
             case {"Fn::FindInMap": [mapping, first, second]}:
                 return self._mappings[mapping][self._resolve(first)][self._resolve(second)]
+        return self._resolve_inside(value)
+
+    def _resolve_inside(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        match value:
             case dict():
                 resolved = {name: self._resolve(each) for name, each in value.items()}
                 return {name: each for name, each in resolved.items() if each != _NO_VALUE}
             case list():
                 return [each for each in map(self._resolve, value) if each != _NO_VALUE]
         return value
+
+
+class ExpandedTemplate(ResolvedTemplate):
+    """The stack's template with given parameters.
+
+    Attributes:
+        streams: The template of each stream that it has, by event type.
+    """
+
+    def __init__(self, **parameters: str) -> None:
+        """Resolve the template, and those of its streams.
+
+        Args:
+            parameters: The parameters that differ from their defaults.
+        """
+        _, template, stream = _load()
+        defaults = {name: str(it["Default"]) for name, it in template["Parameters"].items()}
+        unknown = parameters.keys() - defaults.keys()
+        if unknown:
+            raise ValueError(f"the template has no parameters {sorted(unknown)}")
+        super().__init__(template, defaults | parameters)
+        self.streams = {
+            nested["Parameters"]["EventType"]: ResolvedTemplate(stream, nested["Parameters"])
+            for nested in self.of_type("AWS::CloudFormation::Stack").values()
+        }

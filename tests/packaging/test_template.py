@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
 import pytest
 
 from eventdrain.settings import Settings
+from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
 from tests.local.embedded_aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
+from tools import stream_blocks
 
 KEY: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 SANDBOX: Final = "https://sandbox.api.wgtwo.com:443"
@@ -20,6 +23,8 @@ ALL_OPTIONS: Final = {
     "RetentionDays": "30",
     "ReservedConcurrency": "1",
     "Architecture": "x86_64",
+    "EventTypes": ",".join(STREAMS),
+    "QueuePerStream": "true",
 }
 VARIANTS: Final = [
     pytest.param({}, id="defaults"),
@@ -169,7 +174,20 @@ def test_rights_of_the_function() -> None:
             ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
             {"Fn::GetAtt": ["TokenSecret", "Id"]},
         ),
+        "StartRuns": (
+            ["lambda:InvokeFunction"],
+            {"Fn::GetAtt": ["DrainEventsFunction", "Arn"]},
+        ),
     }
+
+
+def test_function_that_starts_no_runs_may_not() -> None:
+    """With one puller and no backlog runs the function has no right to start itself."""
+    template = ExpandedTemplate(BacklogRuns="0")
+
+    assert "StartRuns" not in template.statements("DrainEventsRole")
+    for parameters in ({"BacklogRuns": "1"}, {"BacklogRuns": "0", "Pullers": "2"}):
+        assert "StartRuns" in ExpandedTemplate(**parameters).statements("DrainEventsRole")
 
 
 def test_no_secrets() -> None:
@@ -226,7 +244,12 @@ def test_no_broad_rights(
 
     assert set(roles) == {"DrainEventsRole", "ScheduleRole"}
     assert not [name for name, role in roles.items() if "ManagedPolicyArns" in role]
-    assert not template.of_type("AWS::IAM::Policy")
+    for stream in template.streams.values():
+        for name, policy in stream.of_type("AWS::IAM::Policy").items():
+            (statement,) = policy["PolicyDocument"]["Statement"]
+            assert (name, actions(statement)) == ("SendToOutboxPolicy", ["sqs:SendMessage"])
+            assert statement["Resource"]["Fn::Sub"].endswith(":${OwnQueueName}")
+            assert policy["Roles"] == [{"Ref": "DrainEventsRole"}]
     assert not [it for it in statements.values() if "*" in str(actions(it))]
     assert broad == ({"SendTraces"} if parameters.get("Tracing") == "Active" else set())
 
@@ -400,17 +423,144 @@ def test_fifo_names() -> None:
 def test_schedule(
     parameters: dict[str, str],
 ) -> None:
-    """A start that fails is tried again for two minutes and then recorded in a standard queue."""
+    """Each stream's schedule names it; a start that fails is tried again, and then recorded."""
     template = ExpandedTemplate(**parameters)
-    (schedule,) = template.of_type("AWS::Scheduler::Schedule").values()
-    target = schedule["Target"]
+    for event_type, stream in template.streams.items():
+        (schedule,) = stream.of_type("AWS::Scheduler::Schedule").values()
+        target = schedule["Target"]
 
-    assert "Name" not in schedule, "a fixed name would clash with a second stack's"
-    assert target["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
-    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 120}
-    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}}
+        assert "Name" not in schedule, "a fixed name would clash with a second stack's"
+        assert target["Arn"] == {"Fn::GetAtt": ["DrainEventsFunction", "Arn"]}
+        assert json.loads(target["Input"]["Fn::Sub"].replace("${EventType}", event_type)) == {
+            "event_type": event_type
+        }
+        assert target["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
+        assert target["RetryPolicy"] == {
+            "MaximumRetryAttempts": 2,
+            "MaximumEventAgeInSeconds": 120,
+        }
+        assert target["DeadLetterConfig"] == {
+            "Arn": {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]}
+        }
     # EventBridge Scheduler delivers dead letters to standard queues only.
     assert "FifoQueue" not in template.properties("ScheduleDeadLetterQueue")
+
+
+# --- Streams ---
+
+
+@pytest.mark.parametrize(
+    "event_types",
+    [
+        ("handset_change",),
+        ("consent_change", "country_change"),
+        tuple(STREAMS),
+        *((event_type,) for event_type in STREAMS),
+    ],
+    ids=",".join,
+)
+def test_streams_are_those_of_the_parameter(event_types: tuple[str, ...]) -> None:
+    """The stack has what a stream needs for each that is named, and for no other."""
+    template = ExpandedTemplate(EventTypes=",".join(event_types))
+
+    assert set(template.streams) == set(event_types)
+    assert variables(template)["EVENT_TYPES"] == ",".join(event_types)
+    assert not [name for name in template.outputs if name.endswith("ChangeQueueUrl")]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_allowed"),
+    [
+        (",".join(STREAMS), True),
+        *((event_type, True) for event_type in STREAMS),
+        ("", False),
+        ("sim_swap", False),
+        ("handset_change,", False),
+        ("handset_change, country_change", False),
+        ("handset_change,sim_swap", False),
+    ],
+)
+def test_unknown_streams_are_refused(value: str, *, is_allowed: bool) -> None:
+    """A deployment takes the streams that exist, with commas between them, and nothing else."""
+    pattern = written_template()["Parameters"]["EventTypes"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, value)) is is_allowed
+
+
+@pytest.mark.parametrize("fifo", ["true", "false"])
+def test_own_queues(fifo: str) -> None:
+    """Each stream's queue is named as the function will call it, private, and encrypted."""
+    template = ExpandedTemplate(
+        EventTypes=",".join(STREAMS), QueuePerStream="true", FifoQueue=fifo, KmsKeyArn=KEY
+    )
+    url, url_values = template.properties("DrainEventsFunction")["Environment"]["Variables"][
+        "OUTBOX_QUEUE_URL"
+    ]["Fn::Sub"]
+
+    for event_type, stream in template.streams.items():
+        name, name_values = stream.parameters["OwnQueueName"]["Fn::Sub"]
+        assert url.rpartition("/")[2].replace("{event_type}", event_type) == name
+        assert url_values == name_values
+        assert name_values["Suffix"] == (".fifo" if fifo == "true" else "")
+        queue = stream.properties("OutboxQueue")
+        assert queue.get("FifoQueue", False) is (fifo == "true")
+        assert queue["KmsMasterKeyId"] == KEY
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {
+            "Fn::GetAtt": ["OutboxDeadLetterQueue", "Arn"]
+        }
+        (statement,) = stream.properties("OutboxQueuePolicy")["PolicyDocument"]["Statement"]
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+        assert statement["Effect"] == "Deny"
+    assert len([name for name in template.outputs if name.endswith("QueueUrl")]) == (
+        len(STREAMS) + len(["shared", "dead letters", "dead starts"])
+    )
+
+
+def test_shared_queue_is_the_only_one_by_default() -> None:
+    """Unless asked for, no stream has a queue, nor the right to send to one."""
+    template = ExpandedTemplate(EventTypes=",".join(STREAMS))
+
+    for stream in template.streams.values():
+        assert not stream.of_type("AWS::SQS::Queue")
+        assert not stream.of_type("AWS::IAM::Policy")
+        assert not stream.outputs
+
+
+def test_alarms_of_each_stream() -> None:
+    """Each stream has alarms on its own metrics; one that is not drained alarms by its silence."""
+    template = ExpandedTemplate(EventTypes="country_change,consent_change")
+
+    for event_type, stream in template.streams.items():
+        alarms = stream.of_type("AWS::CloudWatch::Alarm")
+        assert {name: alarm["MetricName"] for name, alarm in alarms.items()} == {
+            "NotDrainedAlarm": "Completed",
+            "FailedAlarm": "EndedByFailed",
+            "BehindAlarm": "OldestEventAge",
+        }
+        for alarm in alarms.values():
+            assert alarm["Namespace"] == variables(template)["POWERTOOLS_METRICS_NAMESPACE"]
+            assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
+                "event_type": event_type,
+                "service": {"Ref": "AWS::StackName"},
+            }
+        missing = {name: alarm["TreatMissingData"] for name, alarm in alarms.items()}
+        assert missing.pop("NotDrainedAlarm") == "breaching"
+        assert set(missing.values()) == {"notBreaching"}
+
+
+def test_blocks_are_those_of_the_table() -> None:
+    """`make template` would change nothing: the template names the streams of the table."""
+    text = stream_blocks.TEMPLATE.read_text()
+
+    assert stream_blocks.with_blocks(text, tuple(STREAMS), DEFAULT_EVENT_TYPE) == text
+
+
+def test_blocks_of_names_that_can_t_be_told_apart() -> None:
+    """A stream whose name is a part of another's is refused: conditions would mix them up."""
+    text = stream_blocks.TEMPLATE.read_text()
+
+    with pytest.raises(ValueError, match="'country' is a part"):
+        stream_blocks.with_blocks(text, ("country", "country_change"), "country")
 
 
 def test_no_stale_runs() -> None:

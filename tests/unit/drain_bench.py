@@ -80,6 +80,7 @@ class DrainBench:
     ack_seconds: float = 0.03
     authorization: FakeAuthorization = field(default_factory=FakeAuthorization)
     limit: int = 100_000
+    parallel_streams: int = 1
     max_in_flight: int = 20
     inbox_size: int = 20
     idle: float = IDLE
@@ -107,6 +108,7 @@ class DrainBench:
         window = Window(read_until=self.read_until, commit_until=self.commit_until)
         drain = Drain(
             source=self.source,
+            parallel_streams=self.parallel_streams,
             authorization=self.authorization,
             reader=self.reader,  # type: ignore[arg-type] # one that counts
             batch=Batch(max_in_flight=self.max_in_flight, linger=timedelta(seconds=LINGER)),
@@ -121,7 +123,7 @@ class DrainBench:
                 window,
                 limit=self.limit,
                 idle=timedelta(seconds=self.idle),
-                max_in_flight=self.max_in_flight,
+                max_in_flight=self.max_in_flight * self.parallel_streams,
             ),
             window=window,
             inbox_size=self.inbox_size,
@@ -155,8 +157,9 @@ class DrainBench:
         # No batch is larger than half of what may be in flight, and no more is held at once.
         half = max(1, self.max_in_flight // 2)
         assert max(map(len, self.archive.calls), default=0) <= half
-        # Memory is flat: what waits is bounded by the inbox and one burst.
-        assert self.most_waiting <= self.inbox_size - 1 + self.source.most_at_once
+        # Memory is flat: what waits is bounded by the inbox and one burst of each connection.
+        burst_size = self.source.most_at_once * self.parallel_streams
+        assert self.most_waiting <= self.inbox_size - 1 + burst_size
         # The drain is over in its window, and has let go of the stream.
         assert self.took <= self.commit_until + TURNS
         assert len(self.source.left_at) == len(self.source.connected_at)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.errors import ConfigurationError
+from eventdrain.errors import ConfigurationError, StartFailed
 from eventdrain.outcome import LeftReason
 from eventdrain.report import Report
 from eventdrain.window import EndReason
@@ -22,20 +22,22 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from eventdrain.settings import Settings
+    from eventdrain.start import Start
 
 APP: Final = Path(__file__).parents[2] / "functions" / "drain_events" / "app.py"
 POWERTOOLS: Final = {
     name: value for name, value in function_variables().items() if name.startswith("POWERTOOLS_")
-} | {"POWERTOOLS_LOG_LEVEL": "INFO"}
+} | {"POWERTOOLS_LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "made-up-stack"}
 SETTINGS: Final = {
+    "BACKLOG_RUNS": "0",
     "ARCHIVE_BUCKET": "made-up-bucket",
     "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
-    "EVENT_TYPE": "country_change",
+    "EVENT_TYPES": "country_change",
 }
 CONTEXT: Final = SimpleNamespace(
     function_name="drain-events",
     memory_limit_in_mb=512,
-    invoked_function_arn="arn:made-up",
+    invoked_function_arn="arn:made-up-function",
     aws_request_id="made-up-request",
     get_remaining_time_in_millis=lambda: 90_000,
 )
@@ -50,6 +52,7 @@ UNITS: Final = {
     "AckFailed": "Count",
     "Quarantined": "Count",
     "Oversize": "Count",
+    "Completed": "Count",
     "RunTime": "Seconds",
     "OldestEventAge": "Seconds",
 }
@@ -101,8 +104,8 @@ def drained(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[Repor
     def end_with(result: Report) -> list[Any]:
         asked: list[Any] = []
 
-        def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
-            asked.append((settings, remaining))
+        def run_drain(settings: Settings, *, remaining: timedelta, renews_early: bool) -> Report:
+            asked.append((settings, remaining, renews_early))
             return result
 
         monkeypatch.setattr(app, "run_drain", run_drain)
@@ -144,12 +147,12 @@ def test_report_is_returned_and_logged(
 def test_drain_is_what_the_environment_says(
     app: ModuleType, drained: Callable[[Report], list[Any]]
 ) -> None:
-    """The settings are the environment's, the time is what Lambda has left; no event is read."""
+    """The settings are the environment's, the time is what Lambda has left."""
     asked = drained(report())
 
-    app.handler({"event_type": "ignored"}, CONTEXT)
+    app.handler({"another": "key"}, CONTEXT)
 
-    ((settings, remaining),) = asked
+    ((settings, remaining, _),) = asked
     assert settings.event_type == "country_change"
     assert settings.archive_bucket == "made-up-bucket"
     assert remaining == timedelta(seconds=90)
@@ -170,7 +173,7 @@ def test_metrics(
     assert directive["Namespace"] == "EventDrain"
     assert [sorted(each) for each in directive["Dimensions"]] == [["event_type", "service"]]
     assert emitted["event_type"] == "country_change"
-    assert emitted["service"] == "drain-events"
+    assert emitted["service"] == "made-up-stack"
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
     assert units == UNITS | {"EndedByIdle": "Count"}
     assert {name: emitted[name] for name in units} == {
@@ -184,6 +187,7 @@ def test_metrics(
         "AckFailed": [1],
         "Quarantined": [2],
         "Oversize": [5],
+        "Completed": [1],
         "RunTime": [4.25],
         "OldestEventAge": [12.5],
         "EndedByIdle": [1],
@@ -251,7 +255,7 @@ def test_failed_drain_is_raised(
 
     logged, (emitted,) = printed(capsys)
     assert [(line["level"], line["report"]) for line in logged] == [("ERROR", failed.as_json())]
-    assert emitted["EndedByFailed"] == [1]
+    assert (emitted["EndedByFailed"], emitted["Completed"]) == ([1], [0])
     assert emitted["Acked"] == [14]
 
 
@@ -302,3 +306,169 @@ def test_nothing_of_the_invocation_is_printed(
     app.handler({"number": "+9990000000001"}, CONTEXT)
 
     assert "+999" not in capsys.readouterr().out
+
+
+# --- Other runs ---
+
+
+@pytest.fixture
+def started(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Give the events that other runs are started with."""
+    events: list[dict[str, Any]] = []
+
+    def start_run(start: Start, *, function: str) -> None:
+        assert function == CONTEXT.invoked_function_arn
+        events.append(start.as_event())
+
+    monkeypatch.setattr(app, "start_run", start_run)
+    return events
+
+
+def invoke(app: ModuleType, started: list[dict[str, Any]], **event: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Run the function, and give the events of the runs that it started."""
+    del started[:]
+    app.handler({"event_type": "country_change"} | event, CONTEXT)
+    return list(started)
+
+
+def test_first_run_starts_the_other_pullers(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[dict[str, Any]],
+) -> None:
+    """The schedule's run starts each of the others once; these start none."""
+    drained(report())
+    monkeypatch.setenv("PULLERS", "3")
+
+    others = invoke(app, started)
+
+    expected = {"event_type": "country_change", "backlog_run": 0}
+    assert others == [expected | {"puller": 2}, expected | {"puller": 3}]
+    assert [invoke(app, started, **other) for other in others] == [[], []]
+
+
+def test_backlog_is_followed_until_the_brake(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[dict[str, Any]],
+) -> None:
+    """A backlog that never ends starts run after run, and no more of them than it is allowed."""
+    drained(report(EndReason.LIMIT))
+    monkeypatch.setenv("BACKLOG_RUNS", "3")
+    monkeypatch.setenv("PULLERS", "2")
+
+    waiting: list[dict[str, Any]] = [{}]
+    runs = 0
+    while waiting:
+        runs += 1
+        waiting += invoke(app, started, **waiting.pop())
+        assert runs <= 100, "a runaway"
+
+    assert runs == 2 * (1 + 3)
+
+
+@pytest.mark.parametrize(
+    ("reason", "backlog_runs"),
+    [(EndReason.IDLE, "4"), (EndReason.LIMIT, "0")],
+    ids=["nothing waits", "switched off"],
+)
+def test_no_next_run(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[dict[str, Any]],
+    reason: EndReason,
+    backlog_runs: str,
+) -> None:
+    """Where nothing waits, or nobody wants it, what comes is left to the schedule."""
+    drained(report(reason))
+    monkeypatch.setenv("BACKLOG_RUNS", backlog_runs)
+
+    assert invoke(app, started) == []
+
+
+def test_start_that_fails_does_not_fail_the_run(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That others can't be started is logged and counted, and this run drains all the same."""
+    drained(report(EndReason.LIMIT))
+    monkeypatch.setenv("BACKLOG_RUNS", "1")
+
+    def start_run(start: Start, *, function: str) -> None:  # noqa: ARG001 - the port's
+        raise StartFailed("made up: check the role")
+
+    monkeypatch.setattr(app, "start_run", start_run)
+    monkeypatch.setenv("PULLERS", "2")
+
+    assert app.handler({}, CONTEXT)["acked"] == 14
+
+    logged, (emitted,) = printed(capsys)
+    assert [line.get("reason") for line in logged if line["level"] == "ERROR"] == [
+        "made up: check the role"
+    ] * 2
+    assert emitted["StartsFailed"] == [1, 1]
+    assert "Started" not in emitted
+
+
+@pytest.mark.parametrize(
+    ("event", "renews_early"),
+    [
+        ({"event_type": "country_change"}, True),
+        ({"event_type": "country_change", "puller": 2}, False),
+        ({"event_type": "country_change", "backlog_run": 1}, False),
+        ({"event_type": "consent_change"}, False),
+    ],
+)
+def test_one_run_renews_the_token_for_all(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    event: dict[str, Any],
+    *,
+    renews_early: bool,
+) -> None:
+    """Of the runs that one tick starts, the first over the stack's first stream renews early."""
+    monkeypatch.setenv("EVENT_TYPES", "country_change,consent_change")
+    asked = drained(report())
+
+    app.handler(event, CONTEXT)
+
+    assert asked[0][2] is renews_early
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+@pytest.mark.parametrize(
+    "event", [{"event_type": 1}, {"puller": 0}, {"puller": "2"}, {"backlog_run": -1}]
+)
+def test_start_of_the_wrong_kind_is_refused(
+    app: ModuleType, drained: Callable[[Report], list[Any]], event: dict[str, Any]
+) -> None:
+    """An invocation that makes no sense drains nothing, and is told what is wrong."""
+    asked = drained(report())
+
+    with pytest.raises(ConfigurationError, match=next(iter(event))):
+        app.handler(event, CONTEXT)
+
+    assert asked == []
+
+
+def test_environment_that_runs_over_another_stream_counts_for_that(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Lambda uses an environment again for whichever stream is due; its metrics are that one's."""
+    monkeypatch.setenv("EVENT_TYPES", "country_change,consent_change")
+    drained(report())
+
+    for event_type in ("country_change", "consent_change"):
+        app.handler({"event_type": event_type}, CONTEXT)
+
+    _, emitted = printed(capsys)
+    assert [each["event_type"] for each in emitted] == ["country_change", "consent_change"]

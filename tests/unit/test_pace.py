@@ -216,7 +216,7 @@ class PaceMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.committed = 0
         self.uncommitted = 0
-        self.is_open = False
+        self.open_streams = 0
         self.has_failed = False
         self.last_sign_of_life = 0.0
 
@@ -244,18 +244,20 @@ class PaceMachine(RuleBasedStateMachine):
 
     @rule()
     def open(self) -> None:
-        """Open the stream."""
+        """Open a stream; the quiet of others that are open counts on."""
         self.pace.opened(self.now)
-        self.is_open = True
-        self.last_sign_of_life = self.now
+        if not self.open_streams:
+            self.last_sign_of_life = self.now
+        self.open_streams += 1
 
+    @precondition(lambda self: self.open_streams)
     @rule()
     def close(self) -> None:
-        """Close the stream."""
+        """Close a stream."""
         self.pace.closed()
-        self.is_open = False
+        self.open_streams -= 1
 
-    @precondition(lambda self: self.is_open)
+    @precondition(lambda self: self.open_streams)
     @rule(data=st.data())
     def take(self, data: st.DataObject) -> None:
         """Take as many as there is room for, or fewer; none where one was unreadable."""
@@ -312,7 +314,7 @@ class PaceMachine(RuleBasedStateMachine):
             expected = EndReason.LIMIT
         elif self.now >= self.read_until:
             expected = EndReason.WINDOW
-        elif self.is_open and not self.uncommitted and self.now >= idle_at:
+        elif self.open_streams and not self.uncommitted and self.now >= idle_at:
             expected = EndReason.IDLE
         else:
             assert self.pace.end(self.now) is None

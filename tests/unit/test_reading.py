@@ -126,7 +126,7 @@ def test_ends_where_it_is_refused(
 
     assert bench.result == reason
     assert bench.report.connections == 1
-    assert bench.told[-1][0] == "closed"
+    assert words(bench.told) in ([], ["open", "closed"]), "closed is told of what was open alone"
 
 
 def test_full_inbox_is_waited_with() -> None:
@@ -168,4 +168,4 @@ def test_error_that_may_pass_is_no_end() -> None:
 
     assert bench.result is None
     assert bench.report.connections >= 13
-    assert set(words(bench.told)) == {"closed"}
+    assert words(bench.told) == [], "it was never open"

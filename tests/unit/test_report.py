@@ -46,6 +46,7 @@ def test_as_json() -> None:
         quarantined=1,
         bytes_received=99,
         oldest_event_age_seconds=1.23456,
+        last_event_age_seconds=0.12345,
         run_seconds=5.98765,
     )
     report.add(OUTCOME)
@@ -68,6 +69,7 @@ def test_as_json() -> None:
         "connections": 1,
         "bytes_received": 99,
         "oldest_event_age_seconds": 1.235,
+        "last_event_age_seconds": 0.123,
         "run_seconds": 5.988,
     }
 
@@ -100,6 +102,37 @@ def test_notes_age_and_redeliveries() -> None:
 
     assert report.oldest_event_age_seconds == pytest.approx(3 * 3600, abs=1)
     assert report.redelivered == 2
+
+
+def test_age_of_the_last_event_is_not_a_redelivery_s() -> None:
+    """What was sent before is old for another reason than that it had to wait."""
+    report = Report("handset_change")
+    for hours, redelivered in ((3, False), (2, False), (5, True)):
+        time = (RECEIVED_AT - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        report.note(line_delivery(event_time=time)._replace(redelivered=redelivered))
+
+    assert report.last_event_age_seconds == pytest.approx(2 * 3600, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "age_seconds", "acked", "is_behind"),
+    [
+        pytest.param(EndReason.LIMIT, 0.0, 5, True, id="more than it was allowed to take"),
+        pytest.param(EndReason.WINDOW, 90.0, 5, True, id="what came last had waited"),
+        pytest.param(EndReason.WINDOW, 2.0, 5, False, id="lively, nothing waits"),
+        pytest.param(EndReason.IDLE, 90.0, 5, False, id="all of it is drained"),
+        pytest.param(EndReason.FAILED, 90.0, 5, False, id="somebody must act first"),
+        pytest.param(EndReason.LIMIT, 90.0, 0, False, id="nothing got through"),
+        pytest.param(EndReason.WINDOW, 90.0, 0, False, id="nothing got through in the window"),
+    ],
+)
+def test_is_behind(reason: EndReason, age_seconds: float, acked: int, *, is_behind: bool) -> None:
+    """Another run is needed where this one got events through and left others waiting."""
+    report = Report(
+        "handset_change", end_reason=reason, acked=acked, last_event_age_seconds=age_seconds
+    )
+
+    assert report.is_behind is is_behind
 
 
 def test_notes_quarantined_and_oversize() -> None:

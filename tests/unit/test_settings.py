@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eventdrain.errors import ConfigurationError
 from eventdrain.settings import Endpoint, Settings, StartPosition
+from eventdrain.streams import STREAMS
 from tests.unit.written_template import function_variables, parameter_of
 
 NEEDED: Final = {
@@ -20,6 +21,10 @@ NEEDED: Final = {
 }
 RANGES: Final = {
     "ACK_TIMEOUT_SECONDS": (10, 600),
+    "PARALLEL_STREAMS": (1, 8),
+    "PULLERS": (1, 8),
+    "BACKLOG_RUNS": (0, 12),
+    "EVENTS_PER_MESSAGE": (1, 1000),
     "MAX_IN_FLIGHT": (1, 200),
     "MAX_EVENTS": (1, 10_000_000),
     "WINDOW_SECONDS": (1, 840),
@@ -47,6 +52,7 @@ def problems(**variables: str) -> str:
 def test_defaults() -> None:
     """What a run does if it is told nothing but where to."""
     assert settings() == Settings(
+        event_types=("handset_change",),
         event_type="handset_change",
         api_endpoint=Endpoint("https://api.wgtwo.com:443", "api.wgtwo.com", 443, is_secure=True),
         token_endpoint=Endpoint(
@@ -57,6 +63,9 @@ def test_defaults() -> None:
         durable_queue_name="",
         start_position=StartPosition.OLDEST_POSSIBLE,
         ack_timeout=timedelta(seconds=60),
+        parallel_streams=1,
+        pullers=1,
+        backlog_runs=4,
         max_in_flight=200,
         max_events=100_000,
         window=timedelta(minutes=4),
@@ -67,13 +76,14 @@ def test_defaults() -> None:
         archive_prefix="events",
         quarantine_prefix="quarantine",
         outbox_queue_url="https://sqs.example/made-up",
+        events_per_message=1,
     )
 
 
 def test_every_value_is_read() -> None:
     """Each variable reaches the setting of its name, in its unit."""
     assert settings(
-        EVENT_TYPE="consent_change",
+        EVENT_TYPES="consent_change",
         API_ENDPOINT="http://localhost:50051",
         TOKEN_ENDPOINT="http://127.0.0.1/token",  # noqa: S106 - an address
         CREDENTIALS_SECRET_ARN="arn:credentials",  # noqa: S106 - a name
@@ -81,6 +91,9 @@ def test_every_value_is_read() -> None:
         DURABLE_QUEUE_NAME="mine",
         START_POSITION="new",
         ACK_TIMEOUT_SECONDS="10",
+        PARALLEL_STREAMS="2",
+        PULLERS="3",
+        BACKLOG_RUNS="0",
         MAX_IN_FLIGHT="7",
         MAX_EVENTS="8",
         WINDOW_SECONDS="9",
@@ -91,7 +104,9 @@ def test_every_value_is_read() -> None:
         ARCHIVE_PREFIX="/p/q/",
         QUARANTINE_PREFIX="/r/s/",
         OUTBOX_QUEUE_URL="q",
+        EVENTS_PER_MESSAGE="10",
     ) == Settings(
+        event_types=("consent_change",),
         event_type="consent_change",
         api_endpoint=Endpoint("http://localhost:50051", "localhost", 50051, is_secure=False),
         token_endpoint=Endpoint("http://127.0.0.1/token", "127.0.0.1", 80, is_secure=False),
@@ -100,6 +115,9 @@ def test_every_value_is_read() -> None:
         durable_queue_name="mine",
         start_position=StartPosition.NEW,
         ack_timeout=timedelta(seconds=10),
+        parallel_streams=2,
+        pullers=3,
+        backlog_runs=0,
         max_in_flight=7,
         max_events=8,
         window=timedelta(seconds=9),
@@ -110,6 +128,7 @@ def test_every_value_is_read() -> None:
         archive_prefix="p/q",
         quarantine_prefix="r/s",
         outbox_queue_url="q",
+        events_per_message=10,
     )
 
 
@@ -130,7 +149,7 @@ def test_names_are_the_templates() -> None:
     Settings.from_env(environment)
 
     assert environment.read == theirs
-    assert len(fields(Settings)) == len(theirs)
+    assert len(fields(Settings)) == len(theirs) + len(["event_type"]), "which the start gives"
 
 
 class RecordingEnvironment(UserDict[str, str]):
@@ -169,13 +188,74 @@ def test_ranges_are_the_templates(name: str) -> None:
         assert (parameter["MinValue"], parameter["MaxValue"]) == (least, most)
 
 
-@pytest.mark.parametrize("name", ["EVENT_TYPE", "START_POSITION"])
-def test_choices_are_the_templates(name: str) -> None:
+def test_choices_are_the_templates() -> None:
     """The settings take exactly the values that the template offers."""
-    parameter = parameter_of(name) or {}
-    told = problems(**{name: "made-up"})
+    parameter = parameter_of("START_POSITION") or {}
+    told = problems(START_POSITION="made-up")
 
     assert told.endswith(f"it must be one of {', '.join(parameter['AllowedValues'])}")
+
+
+# --- Streams ---
+
+
+def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
+    """A start picks the stream from those of the stack, and its queue where each has one."""
+    read = Settings.from_env(
+        NEEDED
+        | {
+            "EVENT_TYPES": "country_change, consent_change,country_change",
+            "OUTBOX_QUEUE_URL": "https://sqs.example/outbox-{event_type}-made-up",
+        },
+        event_type="consent_change",
+    )
+
+    assert read.event_types == ("country_change", "consent_change")
+    assert (read.event_type, read.stream.event_type) == ("consent_change", "consent_change")
+    assert read.outbox_queue_url == "https://sqs.example/outbox-consent_change-made-up"
+
+
+@pytest.mark.parametrize("event_type", [None, "first_attachment", "made-up"])
+def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None:
+    """A start without a stream, or with a stream of another stack's, is told what to say."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env(
+            NEEDED | {"EVENT_TYPES": "country_change,consent_change"}, event_type=event_type
+        )
+
+    assert str(caught.value) == (
+        f"the run's event_type is {event_type!r}: it must be one of the stack's, country_change,"
+        ' consent_change, as in {"event_type": "country_change"}'
+    )
+
+
+def test_unknown_streams_are_named() -> None:
+    """A stack with streams that don't exist is told which, and which there are."""
+    told = problems(EVENT_TYPES="handset_change,sim_swap,,consent_change")
+
+    assert "EVENT_TYPES names 'sim_swap', ''" in told
+    assert all(event_type in told for event_type in STREAMS)
+
+
+def test_scopes_are_those_of_all_streams() -> None:
+    """The token is for every stream of the stack; the one that needs no scope adds none."""
+    assert settings(EVENT_TYPES="consent_change").scopes == ()
+    all_of_them = Settings.from_env(
+        NEEDED | {"EVENT_TYPES": ",".join(STREAMS)}, event_type="consent_change"
+    )
+    assert all_of_them.scopes == (
+        "subscription.handset_details:read",
+        "subscription.country_change:read",
+        "subscription.first_attachment:read",
+        "subscription.periodic_country:read",
+    )
+
+
+def test_fifo_queue_takes_no_packed_messages() -> None:
+    """A message of a FIFO queue has one group, and events of several subscriptions have several."""
+    told = problems(EVENTS_PER_MESSAGE="2", OUTBOX_QUEUE_URL="https://sqs.example/made-up.fifo")
+
+    assert "EVENTS_PER_MESSAGE must be 1 for a FIFO queue" in told
 
 
 @pytest.mark.parametrize(
@@ -266,7 +346,7 @@ def test_prefix_of_slashes_is_none() -> None:
 def test_all_problems_are_told_at_once() -> None:
     """Every variable that can't work is named in one error."""
     wrong = {
-        "EVENT_TYPE": "x",
+        "EVENT_TYPES": "x",
         "API_ENDPOINT": "x",
         "TOKEN_ENDPOINT": "http://id.example/token",
         "CREDENTIALS_SECRET_ARN": "arn",
@@ -274,7 +354,7 @@ def test_all_problems_are_told_at_once() -> None:
         "ARCHIVE_BUCKET": "",
         "OUTBOX_QUEUE_URL": "",
         "QUARANTINE_PREFIX": "events",
-    } | dict.fromkeys(RANGES, "0")
+    } | dict.fromkeys(RANGES, "x")
 
     told = problems(**wrong)
 

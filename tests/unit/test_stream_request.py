@@ -52,4 +52,4 @@ def test_each_setting_is_asked_for() -> None:
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_every_stream_is_asked_alike(event_type: str) -> None:
     """The request is each stream's own message, with the same in it."""
-    assert asked(EVENT_TYPE=event_type) == asked()
+    assert asked(EVENT_TYPES=event_type) == asked()

@@ -5,77 +5,29 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
 from eventdrain.credentials import ClientCredentials
 from eventdrain.errors import CredentialsError, TokenRefused, TokenUnavailable
-from eventdrain.tokens import NoAuthorization, TokenKeeper
-from tests.fakes import NOW, FakeSecretStore, FakeTokenEndpoint
+from eventdrain.tokens import NoAuthorization
+from tests.fakes import NOW, FakeTokenEndpoint
+from tests.unit.token_keeping import (
+    BARE,
+    CREDENTIALS,
+    KEPT,
+    NEEDED,
+    SCOPE,
+    TOKEN,
+    keeper,
+    kept,
+    store,
+)
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from eventdrain.errors import TokenError
     from eventdrain.tokens import AccessToken
-
-CREDENTIALS: Final = "arn:credentials"
-TOKEN: Final = "arn:token"  # noqa: S105 - the secret's name, not the secret
-SCOPE: Final = "made.up:read"
-WINDOW: Final = timedelta(minutes=4)
-NEEDED: Final = WINDOW + timedelta(minutes=2)
-KEPT: Final = "kept-token"
-CLIENT: Final = json.dumps({"client_id": "made-up-id", "client_secret": "made-up-secret"})
-BARE: Final = json.dumps({"access_token": "bare-token"})
-
-
-def kept(
-    *,
-    value: object = KEPT,
-    expires_at: datetime | str = NOW + timedelta(hours=1),
-    **minted_for: str,
-) -> str:
-    """Write a kept token as an earlier run did; what it was minted for may differ."""
-    return json.dumps(
-        {
-            "access_token": value,
-            "expires_at": expires_at if isinstance(expires_at, str) else expires_at.isoformat(),
-            "minted_for": {
-                "client_id": "made-up-id",
-                "scope": SCOPE,
-                "token_endpoint": FakeTokenEndpoint().url,
-            }
-            | minted_for,
-        }
-    )
-
-
-def store(*, credentials: str | None = CLIENT, token: str | None = None) -> FakeSecretStore:
-    """Make a store with these two secrets; None for one that was never filled."""
-    contents = {CREDENTIALS: credentials, TOKEN: token}
-    return FakeSecretStore({arn: text for arn, text in contents.items() if text is not None})
-
-
-def keeper(
-    secrets: FakeSecretStore,
-    endpoint: FakeTokenEndpoint | None = None,
-    *,
-    scope: str = SCOPE,
-    seconds_left: float = 30.0,
-) -> TokenKeeper:
-    """Make the keeper of a run."""
-    return TokenKeeper(
-        secrets=secrets,
-        endpoint=endpoint or FakeTokenEndpoint(),
-        credentials_arn=CREDENTIALS,
-        token_arn=TOKEN,
-        scope=scope,
-        needed_for=WINDOW,
-        now=lambda: NOW,
-        seconds_left=lambda: seconds_left,
-    )
-
 
 # --- The kept token ---
 
@@ -134,6 +86,15 @@ def test_kept_token_of_another_time_zone() -> None:
         pytest.param(json.dumps({"access_token": KEPT}), id="keys missing"),
         pytest.param(kept(expires_at="soon"), id="no time"),
         pytest.param(kept(expires_at="2026-03-01T13:00:00"), id="no time zone"),
+        pytest.param(kept(expires_at="9999-12-31T23:59:59-12:00"), id="beyond all time"),
+        pytest.param(kept(minted_at="2026-03-01T12:00:00"), id="minted in no time zone"),
+        pytest.param(kept(without="minted_at"), id="minted nobody knows when"),
+        pytest.param(kept(without="scopes"), id="an older version's"),
+        pytest.param(kept(scopes=None), id="scopes are null"),
+        pytest.param(kept(scopes=SCOPE), id="scopes are a text"),
+        pytest.param(kept(scopes={SCOPE: 1}), id="scopes are an object"),
+        pytest.param(kept(scopes=[SCOPE, 17]), id="a scope is a number"),
+        pytest.param(kept(scopes=[[SCOPE]]), id="a scope is a list"),
         pytest.param(kept().replace('"2026', '2026, "x": "'), id="a number for a time"),
     ],
 )
@@ -205,6 +166,14 @@ def test_token_without_expiry_is_not_kept() -> None:
     secrets = store()
 
     assert keeper(secrets, FakeTokenEndpoint(lifetime=None)).token() == "minted-1"
+    assert secrets.writes == []
+
+
+def test_token_is_not_kept_when_time_is_short() -> None:
+    """The last seconds of a run are its own: keeping a token may take as many."""
+    secrets = store()
+
+    assert keeper(secrets, seconds_left=12.0).token() == "minted-1"
     assert secrets.writes == []
 
 

@@ -1,12 +1,13 @@
 """The drain: one run over one stream, from opening it to the report.
 
-Two tasks share the work. The *reading* keeps the stream open and puts what arrives into the inbox;
-the *drain* itself takes deliveries from there as far as there is room, gathers them into batches,
+Tasks share the work. A *reading* keeps a connection open and puts what arrives into the inbox;
+where one connection is not enough there are several, among which the server shares the events. The
+*drain* itself takes deliveries from the inbox as far as there is room, gathers them into batches,
 and starts a commit for each. ``Pace`` decides when to take and when to end, ``Batch`` when to
 commit, ``Commit`` what may be acked.
 
-The order of the end matters: stop taking, commit what was taken and ack it while the call is still
-open, then cancel the call. What the server pushed meanwhile stays unwritten and unacked, and is
+The order of the end matters: stop taking, commit what was taken and ack it while the calls are
+still open, then cancel them. What the server pushed meanwhile stays unwritten and unacked, and is
 delivered again.
 """
 
@@ -25,7 +26,7 @@ from eventdrain.reading import Reading
 from eventdrain.window import EndReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from eventdrain.batch import Batch
@@ -45,6 +46,7 @@ class Drain:
 
     Args:
         source: Where events come from.
+        parallel_streams: How many connections to have to it.
         authorization: Renewed once, if the server does not accept the token.
         reader: Reads the stream's messages.
         batch: Empty; gathers deliveries.
@@ -60,6 +62,7 @@ class Drain:
         self,
         *,
         source: EventSource,
+        parallel_streams: int,
         authorization: Authorization,
         reader: DeliveryReader,
         batch: Batch,
@@ -79,14 +82,17 @@ class Drain:
         self._clock = clock
         self._changed = asyncio.Event()
         self._inbox = Inbox(inbox_size, on_arrival=self._changed.set)
-        self._reading = Reading(
-            source=source,
-            authorization=authorization,
-            inbox=self._inbox,
-            report=report,
-            on_open=self._note_open,
-            on_close=self._note_closed,
-        )
+        self._readings = [
+            Reading(
+                source=source,
+                authorization=authorization,
+                inbox=self._inbox,
+                report=report,
+                on_open=self._note_open,
+                on_close=self._note_closed,
+            )
+            for _ in range(parallel_streams)
+        ]
         self._commits: set[asyncio.Task[Outcome]] = set()
 
     async def run(self) -> Report:
@@ -97,10 +103,11 @@ class Drain:
             that, everything taken was committed or counted as left.
         """
         started = self._clock()
-        reading = asyncio.create_task(self._reading.run())
-        reading.add_done_callback(self._note_refused)
+        readings = [asyncio.create_task(reading.run()) for reading in self._readings]
+        for reading in readings:
+            reading.add_done_callback(self._note_refused)
         try:
-            self._report.end_reason = await self._take_until_end(reading)
+            self._report.end_reason = await self._take_until_end(readings)
             self._fail_if_unreachable()
             self._inbox.close()
             self._start_commit()
@@ -108,11 +115,13 @@ class Drain:
                 await asyncio.wait(self._commits)
                 self._settle_commits()
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, *self._commits, return_exceptions=True)
-        if not reading.cancelled():
-            reading.result()  # raises what is a bug
-            self._pace.failed()
+            for reading in readings:
+                reading.cancel()
+            await asyncio.gather(*readings, *self._commits, return_exceptions=True)
+        for reading in readings:
+            if not reading.cancelled():
+                reading.result()  # raises what is a bug
+                self._pace.failed()
         if self._pace.has_failed:
             self._report.end_reason = EndReason.FAILED
         if self._inbox:
@@ -120,7 +129,7 @@ class Drain:
         self._report.run_seconds = self._clock() - started
         return self._report
 
-    async def _take_until_end(self, reading: asyncio.Task[str]) -> EndReason:
+    async def _take_until_end(self, readings: Sequence[asyncio.Task[str]]) -> EndReason:
         while True:
             self._settle_commits()
             reason = self._pace.end(self._clock())
@@ -130,7 +139,8 @@ class Drain:
             self._take()
             if self._batch.is_due(self._clock()) or self._pace.is_last:
                 self._start_commit()
-            if reading.done() and not self._inbox:
+            # One that is refused ends the run as failed, but not before the others are through.
+            if all(reading.done() for reading in readings) and not self._inbox:
                 return EndReason.FAILED
             await self._wait_for_change()
 
@@ -192,9 +202,10 @@ class Drain:
         has_ended = self._report.end_reason is EndReason.WINDOW
         was_tried = self._report.connections > 0
         if has_ended and was_tried and not (self._pace.is_open or self._report.received):
+            last_end = self._readings[0].last_end
             self._fail(
-                "there was no stream of the event server's in the whole window"
-                f" ({self._reading.last_end}): check API_ENDPOINT, the way there, and the server"
+                f"there was no stream of the event server's in the whole window ({last_end}): check"
+                " API_ENDPOINT, the way there, and the server"
             )
 
     def _fail(self, error: str) -> None:

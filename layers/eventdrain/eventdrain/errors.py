@@ -7,11 +7,13 @@
     ├── CredentialsError        a secret is missing, empty or malformed: an operator must act
     ├── TokenError              the token endpoint gave no token
     │   ├── TokenRefused        and will not, before an operator acts
+    │   │   └── ScopeRefused    for the client may not have a scope; others it may
     │   └── TokenUnavailable    but may, if asked again
     ├── StreamError             the event stream
     │   ├── StreamEnded         closed or broken by the server: opened again
     │   ├── Unauthenticated     the server does not accept the token: renewed once
     │   └── StreamRefused       and opening it again would change nothing
+    ├── StartFailed             another run could not be started; this one goes on
     └── UnreadableDelivery      one message that can't become a line; the stream goes on
 
 That a sink or the server did not take an event is no error but a value: ``ports.Refusal``.
@@ -49,6 +51,10 @@ class TokenRefused(TokenError):  # noqa: N818 - the tree reads as outcomes
     """The token endpoint refuses this client, and asking again would change nothing."""
 
 
+class ScopeRefused(TokenRefused):
+    """The token endpoint knows this client, but does not grant it a scope; names the scope."""
+
+
 class TokenUnavailable(TokenError):  # noqa: N818
     """The token endpoint could not be reached, or answered in a way that may pass."""
 
@@ -67,6 +73,10 @@ class Unauthenticated(StreamError):  # noqa: N818
 
 class StreamRefused(StreamError):  # noqa: N818
     """The server refuses the stream, and opening it again would change nothing."""
+
+
+class StartFailed(DrainError):  # noqa: N818
+    """Another run could not be started."""
 
 
 class UnreadableDelivery(DrainError):  # noqa: N818

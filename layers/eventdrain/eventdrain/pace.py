@@ -18,7 +18,7 @@ class Pace:
     Args:
         window: The bounded time of the run.
         limit: How many deliveries may be committed: never one more.
-        idle: How long an open stream may be quiet, with nothing uncommitted.
+        idle: How long all streams may be quiet, with one open and nothing uncommitted.
         max_in_flight: How many deliveries may be held uncommitted, whatever the server sends.
     """
 
@@ -29,7 +29,8 @@ class Pace:
         self._max_in_flight = max_in_flight
         self._committed = 0
         self._uncommitted = 0
-        self._quiet_since: float | None = None
+        self._open_streams = 0
+        self._quiet_since = 0.0
         self.has_failed = False
 
     @property
@@ -48,21 +49,23 @@ class Pace:
 
     @property
     def is_open(self) -> bool:
-        """Whether the stream is open."""
-        return self._quiet_since is not None
+        """Whether a stream is open."""
+        return self._open_streams > 0
 
     def opened(self, now: float) -> None:
-        """Note that the stream is open."""
-        self._quiet_since = now
+        """Note that a stream is open. If another was already, its quiet counts on."""
+        if not self.is_open:
+            self._quiet_since = now
+        self._open_streams += 1
 
     def closed(self) -> None:
-        """Note that the stream is closed: while it is, its quiet means nothing."""
-        self._quiet_since = None
+        """Note that a stream is closed that was open. While none is, quiet means nothing."""
+        self._open_streams -= 1
 
     def took(self, count: int, now: float) -> None:
         """Note that deliveries were taken."""
         self._uncommitted += count
-        self._count_quiet_from(now)
+        self._quiet_since = now
 
     def settled(self, *, committed: int, left: int, now: float) -> None:
         """Note what became of deliveries that were taken.
@@ -71,7 +74,7 @@ class Pace:
         """
         self._committed += committed
         self._uncommitted -= committed + left
-        self._count_quiet_from(now)
+        self._quiet_since = now
 
     def failed(self) -> None:
         """Note an error that trying again won't cure."""
@@ -96,12 +99,8 @@ class Pace:
         idle_at = self._idle_at
         return self._window.read_until if idle_at is None else min(idle_at, self._window.read_until)
 
-    def _count_quiet_from(self, now: float) -> None:
-        if self._quiet_since is not None:
-            self._quiet_since = now
-
     @property
     def _idle_at(self) -> float | None:
-        if self._quiet_since is None or self._uncommitted:
+        if not self.is_open or self._uncommitted:
             return None
         return self._quiet_since + self._idle

@@ -1,4 +1,4 @@
-"""The reading: keeps the stream open for as long as the drain goes on, and fills the inbox."""
+"""A reading: keeps one stream open for as long as the drain goes on, and fills the inbox."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _AFTER_AUTHENTICATION_ERROR: Final = timedelta(seconds=10)
 
 
 class Reading:
-    """The reading of one drain. Run it once, until it is refused or cancelled.
+    """One of a drain's readings. Run it once, until it is refused or cancelled.
 
     Args:
         source: Where events come from.
@@ -40,7 +40,7 @@ class Reading:
         inbox: Where messages go; what it has no room for is waited with.
         report: Connections, messages and their size are counted in it.
         on_open: Called when the stream is open.
-        on_close: Called when it is not any more.
+        on_close: Called when it is not any more, after ``on_open``.
 
     Attributes:
         last_end: Why the last stream ended, if another may be opened.
@@ -110,9 +110,9 @@ class Reading:
     async def _read(self, token: str | None) -> NoReturn:
         self._report.connections += 1
         async with self._source.connect(token) as connection:
+            await connection.opened()
+            self._on_open()
             try:
-                await connection.opened()
-                self._on_open()
                 while True:
                     messages = await connection.receive()
                     self._reopening.reset()

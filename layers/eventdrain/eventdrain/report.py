@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.outcome import LeftReason
 from eventdrain.pointer import is_oversize
@@ -13,6 +13,11 @@ from eventdrain.window import EndReason
 if TYPE_CHECKING:
     from eventdrain.delivery import Delivery
     from eventdrain.outcome import Outcome
+
+
+_WAITED_SECONDS: Final = 60.0
+"""An event that is older on arrival has waited at the server; one that comes as it happens has not,
+even if it is somewhat late, or the clocks differ."""
 
 
 @dataclass(slots=True)
@@ -39,6 +44,7 @@ class Report:
         connections: How often the stream was opened.
         bytes_received: Size of the messages received.
         oldest_event_age_seconds: How old the oldest event was on arrival.
+        last_event_age_seconds: How old the last one was that the server had not sent before.
         run_seconds: From the start of the drain to its end.
     """
 
@@ -59,12 +65,26 @@ class Report:
     connections: int = 0
     bytes_received: int = 0
     oldest_event_age_seconds: float = 0.0
+    last_event_age_seconds: float = 0.0
     run_seconds: float = 0.0
 
     @property
     def has_failed(self) -> bool:
         """Whether somebody must act before the next run can do better."""
         return self.end_reason is EndReason.FAILED
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it got events through and left others waiting, so that another run is needed.
+
+        Whoever reaches the limit has left some. Whoever reaches the window's end may only have
+        drained a lively stream, with nothing waiting: then its last event was young on arrival.
+        """
+        if not self.acked:
+            return False
+        if self.end_reason is EndReason.WINDOW:
+            return self.last_event_age_seconds > _WAITED_SECONDS
+        return self.end_reason is EndReason.LIMIT
 
     @property
     def ack_refused(self) -> int:
@@ -76,7 +96,10 @@ class Report:
         self.redelivered += delivery.redelivered
         self.quarantined += delivery.quarantine_reason is not None
         self.oversize += is_oversize(delivery)
-        self.oldest_event_age_seconds = max(self.oldest_event_age_seconds, delivery.age_seconds)
+        age_seconds = delivery.age_seconds
+        self.oldest_event_age_seconds = max(self.oldest_event_age_seconds, age_seconds)
+        if not delivery.redelivered:
+            self.last_event_age_seconds = age_seconds
 
     def add(self, outcome: Outcome) -> None:
         """Count what became of a batch."""
@@ -108,5 +131,6 @@ class Report:
             "connections": self.connections,
             "bytes_received": self.bytes_received,
             "oldest_event_age_seconds": round(self.oldest_event_age_seconds, 3),
+            "last_event_age_seconds": round(self.last_event_age_seconds, 3),
             "run_seconds": round(self.run_seconds, 3),
         }

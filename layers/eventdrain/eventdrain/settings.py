@@ -68,7 +68,8 @@ class Settings:
     """Everything that a run can be told; each attribute is a variable's, with its unit in the name.
 
     Attributes:
-        event_type: The stream to drain, one of ``streams.STREAMS``.
+        event_types: The streams that the stack drains, of ``streams.STREAMS``; they share a token.
+        event_type: The stream that this run drains, one of those.
         api_endpoint: The event API.
         token_endpoint: Where tokens are minted.
         credentials_secret_arn: The secret that the operator fills; empty to call without a token.
@@ -76,7 +77,10 @@ class Settings:
         durable_queue_name: Which of the client's queues to read from.
         start_position: Where to start if the server holds no position.
         ack_timeout: After which the server delivers an unacked event again. 10 s to 10 min.
-        max_in_flight: How many events may be out unacked: 1 to 200.
+        parallel_streams: How many connections a run has.
+        pullers: How many runs a schedule starts at a time.
+        backlog_runs: How many runs may follow one another at once, after the schedule's.
+        max_in_flight: How many events may be out unacked on one connection: 1 to 200.
         max_events: How many events a run commits at the most.
         window: How long a run reads at the most.
         idle: How long a stream may be quiet before the run ends.
@@ -86,8 +90,10 @@ class Settings:
         archive_prefix: What the keys of the archive begin with, without a slash at the end.
         quarantine_prefix: Likewise for events that can't become a line.
         outbox_queue_url: The queue; one whose name ends in ``.fifo`` is written to as such.
+        events_per_message: How many events a message of it may hold.
     """
 
+    event_types: tuple[str, ...]
     event_type: str
     api_endpoint: Endpoint
     token_endpoint: Endpoint
@@ -96,6 +102,9 @@ class Settings:
     durable_queue_name: str
     start_position: StartPosition
     ack_timeout: timedelta
+    parallel_streams: int
+    pullers: int
+    backlog_runs: int
     max_in_flight: int
     max_events: int
     window: timedelta
@@ -106,25 +115,47 @@ class Settings:
     archive_prefix: str
     quarantine_prefix: str
     outbox_queue_url: str
+    events_per_message: int
 
     @property
     def stream(self) -> EventStream:
         """The stream to drain."""
         return STREAMS[self.event_type]
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that the stack's streams need, each once."""
+        scopes = (STREAMS[event_type].scope for event_type in self.event_types)
+        return tuple(dict.fromkeys(scope for scope in scopes if scope))
+
     @classmethod
-    def from_env(cls, environment: Mapping[str, str]) -> Settings:
+    def from_env(cls, environment: Mapping[str, str], *, event_type: str | None = None) -> Settings:
         """Read the settings.
 
         A variable that is missing or empty takes its default, which is the template's too.
 
+        Args:
+            environment: The variables.
+            event_type: The stream of this run; None where the stack drains but one.
+
         Raises:
             ConfigurationError: Names every variable that is missing or can't work, and what it
-                may be.
+                may be; or the stream that isn't the stack's.
         """
         env = _Environment(environment)
+        event_types = env.choices("EVENT_TYPES", DEFAULT_EVENT_TYPE, tuple(STREAMS))
+        if event_type is None and len(event_types) == 1:
+            event_type = event_types[0]
+        if event_type not in event_types:
+            env.problem(
+                f"the run's event_type is {event_type!r}: it must be one of the stack's,"
+                f' {", ".join(event_types)}, as in {{"event_type": "{event_types[0]}"}}'
+            )
+            event_type = event_types[0]
+        queue_url = env.required("OUTBOX_QUEUE_URL", "the URL of the SQS queue")
         settings = cls(
-            event_type=env.choice("EVENT_TYPE", DEFAULT_EVENT_TYPE, tuple(STREAMS)),
+            event_types=event_types,
+            event_type=event_type,
             api_endpoint=env.endpoint("API_ENDPOINT", PRODUCTION),
             token_endpoint=env.endpoint("TOKEN_ENDPOINT", TOKEN_ENDPOINT),
             credentials_secret_arn=env.text("CREDENTIALS_SECRET_ARN", ""),
@@ -134,6 +165,9 @@ class Settings:
                 env.choice("START_POSITION", "oldest_possible", tuple(StartPosition))
             ),
             ack_timeout=timedelta(seconds=env.number("ACK_TIMEOUT_SECONDS", 60, 10, 600)),
+            parallel_streams=env.number("PARALLEL_STREAMS", 1, 1, 8),
+            pullers=env.number("PULLERS", 1, 1, 8),
+            backlog_runs=env.number("BACKLOG_RUNS", 4, 0, 12),
             max_in_flight=env.number("MAX_IN_FLIGHT", 200, 1, 200),
             max_events=env.number("MAX_EVENTS", 100_000, 1, 10_000_000),
             window=timedelta(seconds=env.number("WINDOW_SECONDS", 240, 1, 840)),
@@ -143,8 +177,14 @@ class Settings:
             archive_bucket=env.required("ARCHIVE_BUCKET", "the name of the archive's bucket"),
             archive_prefix=env.prefix("ARCHIVE_PREFIX", "events"),
             quarantine_prefix=env.prefix("QUARANTINE_PREFIX", "quarantine"),
-            outbox_queue_url=env.required("OUTBOX_QUEUE_URL", "the URL of the SQS queue"),
+            outbox_queue_url=queue_url.replace("{event_type}", event_type),
+            events_per_message=env.number("EVENTS_PER_MESSAGE", 1, 1, 1000),
         )
+        if settings.events_per_message > 1 and queue_url.endswith(".fifo"):
+            env.problem(
+                "EVENTS_PER_MESSAGE must be 1 for a FIFO queue: the events of one message could"
+                " belong to several groups"
+            )
         if settings.credentials_secret_arn and not settings.token_secret_arn:
             env.problem("TOKEN_SECRET_ARN is missing: CREDENTIALS_SECRET_ARN needs it beside it")
         if f"{settings.quarantine_prefix}/".startswith(f"{settings.archive_prefix}/"):
@@ -187,6 +227,17 @@ class _Environment:
             self.problem(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
             return default
         return value
+
+    def choices(self, name: str, default: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        values = [value.strip() for value in self.text(name, default).split(",")]
+        unknown = [value for value in values if value not in allowed]
+        if unknown:
+            self.problem(
+                f"{name} names {', '.join(map(repr, unknown))}: it may name"
+                f" {', '.join(allowed)}, with commas between them"
+            )
+            return (default,)
+        return tuple(dict.fromkeys(values))
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _PAYLOAD_NUMBER: Final = 2
-"""The field of a stream response that holds the event; field 1 holds the metadata, in all five."""
+"""The field of a stream response that holds the event; field 1 holds the metadata, everywhere."""
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,27 @@
 """Access tokens: where a run gets its token, and when it mints another.
 
-A minted token is shared: it is kept in a secret of its own, so that every run, in whichever
-environment, uses it until too little of its life is left. The vendor asks for that; a client that
-mints for every run is rate limited.
+A minted token is shared: it is kept in a secret of its own, so that every run of every stream, in
+whichever environment, uses it until too little of its life is left. The vendor asks for that; a
+client that mints for every run is rate limited. It is minted for the scopes of all streams; a run
+whose own scope was not granted fails, the others go on.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
 from eventdrain.credentials import ClientCredentials, parse_credentials
-from eventdrain.errors import CredentialsError
+from eventdrain.errors import CredentialsError, ScopeRefused, TokenError
+from eventdrain.kept_token import KeptToken
+from eventdrain.minting import mint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _logger = logging.getLogger(__name__)
 
@@ -34,10 +37,13 @@ class AccessToken:
     Attributes:
         value: The token itself.
         expires_at: UTC; None where the endpoint did not say, so that it is good for this run only.
+        scopes: Those that were granted; None where the endpoint did not say, which means all that
+            were asked for (RFC 6749, section 5.1).
     """
 
     value: str = field(repr=False)
     expires_at: datetime | None
+    scopes: tuple[str, ...] | None = None
 
 
 class SecretStore(Protocol):
@@ -73,8 +79,17 @@ class TokenEndpoint(Protocol):
     ) -> AccessToken:
         """Mint a token, in no more than the time given.
 
+        Args:
+            credentials: Who asks.
+            scope: What for: scopes with a space between them, or empty.
+            timeout_seconds: How long to wait.
+
+        Returns:
+            The token. It may have fewer scopes than were asked for.
+
         Raises:
-            TokenRefused: The endpoint refuses the client or the scope.
+            ScopeRefused: The endpoint mints no token, for the client may not have a scope.
+            TokenRefused: The endpoint refuses the client.
             TokenUnavailable: It can't be reached, or answers in a way that may pass.
         """
         ...
@@ -94,15 +109,25 @@ class NoAuthorization:
 class TokenKeeper:
     """The token of one run, as a ``ports.Authorization``.
 
+    All runs of a stack start by the same clock. If each renewed the kept token when it nears its
+    end, each would mint and keep one in the same second, hour after hour; but Secrets Manager holds
+    about a hundred versions of a secret, and drops none that is younger than a day. So one run
+    *leads*: it renews while the kept token still does for the others, who then find a fresh one.
+    Where nobody leads, or too late, each run still mints for itself.
+
     Args:
         secrets: Where both secrets are.
         endpoint: Mints tokens.
         credentials_arn: The secret that the operator fills.
         token_arn: The secret that keeps the minted token.
-        scope: What the token must allow.
+        scopes: What tokens are asked to allow: the scopes of all streams that share the token, in
+            any order; an empty one counts for nothing.
+        scope: The one of them that this run's stream needs; empty for none.
+        renews_early: Whether this run leads.
         needed_for: How long the token is needed from now.
         seconds_left: Tells how long may be waited for the endpoint.
         now: Gives the time, UTC.
+        sleep: Waits for so many seconds, between calls to the endpoint.
 
     Raises:
         CredentialsError: The credentials secret can't be read, is empty or malformed.
@@ -115,23 +140,31 @@ class TokenKeeper:
         endpoint: TokenEndpoint,
         credentials_arn: str,
         token_arn: str,
+        scopes: Sequence[str],
         scope: str,
+        renews_early: bool,
         needed_for: timedelta,
         seconds_left: Callable[[], float],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._secrets = secrets
         self._endpoint = endpoint
+        self._credentials_arn = credentials_arn
         self._token_arn = token_arn
+        self._scopes = tuple(sorted({each for each in scopes if each}))
         self._scope = scope
+        self._renews_early = renews_early
         self._needed_for = needed_for + SPARE
         self._seconds_left = seconds_left
         self._now = now
+        self._sleep = sleep
         content = secrets.get(credentials_arn)
         self._credentials = parse_credentials(
             content or "", name=f"the credentials secret {credentials_arn}"
         )
         self._token: str | None = None
+        self._rejected: set[str | None] = set()
         self._may_renew = True
         self._renewing = Lock()
 
@@ -139,66 +172,141 @@ class TokenKeeper:
         """Give the run's token: the kept one if it lives long enough, else a new one.
 
         Raises:
+            ScopeRefused: It does not allow what this run's stream needs.
             TokenError: A new one was needed, and the endpoint gave none.
+            CredentialsError: The secret that keeps the token can't be read.
         """
         if self._token is None:
             if isinstance(self._credentials, ClientCredentials):
-                self._token = self._kept(self._credentials) or self._mint(self._credentials)
+                self._token = self._allowed(self._kept_or_minted(self._credentials))
             else:
                 self._token = self._credentials.access_token
         return self._token
 
     def renew(self, rejected: str | None) -> bool:
-        """See ``ports.Authorization``. A bare token that was given to us can't be renewed."""
+        """See ``ports.Authorization``. A bare token that was given to us can't be renewed.
+
+        What another run has renewed meanwhile is taken before another is minted.
+        """
         with self._renewing:
             if self._token != rejected:
                 return True
-            if not self._may_renew or not isinstance(self._credentials, ClientCredentials):
+            if not isinstance(self._credentials, ClientCredentials):
                 return False
-            self._may_renew = False
-            self._token = self._mint(self._credentials)
+            self._rejected.add(rejected)
+            token = self._kept_by_another(self._credentials)
+            if token is None:
+                if not self._may_renew:
+                    return False
+                self._may_renew = False
+                token = self._mint(self._credentials, self._seconds_left)
+            self._token = self._allowed(token)
             return True
 
-    def _kept(self, credentials: ClientCredentials) -> str | None:
+    def _kept_or_minted(self, credentials: ClientCredentials) -> AccessToken:
+        kept = self._kept(credentials)
+        if kept is None:
+            return self._mint(credentials, self._seconds_left)
+        if self._may_lead and kept.nears_its_end(self._needed_for, now=self._now()):
+            # It is for others that it is renewed: half of the run's own time stays the run's.
+            held_back = self._seconds_left() / 2
+            try:
+                return self._mint(credentials, lambda: self._seconds_left() - held_back)
+            except TokenError as error:
+                _logger.warning("the kept token is used on, as it can't be renewed yet: %s", error)
+        return _access_token(kept)
+
+    @property
+    def _may_lead(self) -> bool:
+        """Whether a token that is renewed for others would reach them."""
+        return self._renews_early and self._has_time_to_keep
+
+    @property
+    def _has_time_to_keep(self) -> bool:
+        # To keep a token takes seconds, if Secrets Manager is slow: the run goes before.
+        return self._seconds_left() > _KEEPING_SECONDS
+
+    def _kept_by_another(self, credentials: ClientCredentials) -> AccessToken | None:
+        try:
+            kept = self._kept(credentials)
+        except CredentialsError as error:
+            _logger.warning("a new token is minted: %s", error)
+            return None
+        return None if kept is None or kept.value in self._rejected else _access_token(kept)
+
+    def _kept(self, credentials: ClientCredentials) -> KeptToken | None:
+        """Give the kept token if it is ours and lives long enough."""
         content = self._secrets.get(self._token_arn)
         if content is None:
             return None
-        try:
-            kept = json.loads(content)
-            minted_for, value = kept["minted_for"], kept["access_token"]
-            expires_at = datetime.fromisoformat(kept["expires_at"])
-            lives_on = expires_at - self._now() >= self._needed_for
-        except (ValueError, KeyError, TypeError, RecursionError):
-            # Not chained, not told in detail: the text may hold a token.
-            _logger.warning("the kept token in %s is malformed: minting another", self._token_arn)
+        kept = KeptToken.parse(content)
+        if kept is None:
+            _logger.warning(
+                "the kept token in %s is malformed, or of another version: minting another",
+                self._token_arn,
+            )
             return None
-        if minted_for != self._minted_for(credentials) or not lives_on:
-            return None
-        return value if isinstance(value, str) and value else None
+        is_ours = kept.minted_for == self._minted_for(credentials)
+        return kept if is_ours and kept.lasts(self._needed_for, now=self._now()) else None
 
-    def _mint(self, credentials: ClientCredentials) -> str:
-        token = self._endpoint.mint(
-            credentials, self._scope, timeout_seconds=max(0.0, self._seconds_left())
+    def _mint(
+        self, credentials: ClientCredentials, seconds_left: Callable[[], float]
+    ) -> AccessToken:
+        minted_at = self._now()
+        token = mint(
+            self._endpoint,
+            credentials,
+            self._scopes,
+            needed=self._scope,
+            seconds_left=seconds_left,
+            sleep=self._sleep,
         )
         _logger.info("minted a new access token")
-        # To keep it takes seconds, if Secrets Manager is slow: the run goes before.
-        if token.expires_at is not None and self._seconds_left() > _KEEPING_SECONDS:
-            content = {
-                "access_token": token.value,
-                "expires_at": token.expires_at.isoformat(),
-                "minted_for": self._minted_for(credentials),
-            }
+        missing = [scope for scope in self._scopes if scope not in (token.scopes or ())]
+        if missing:
+            _logger.warning(
+                "the new token is not granted all that was asked for: %s is missing",
+                " ".join(missing),
+            )
+        if token.expires_at is not None and self._has_time_to_keep:
+            kept = KeptToken(
+                value=token.value,
+                scopes=tuple(scope for scope in self._scopes if scope not in missing),
+                minted_at=minted_at,
+                expires_at=token.expires_at,
+                minted_for=self._minted_for(credentials),
+            )
             try:
-                self._secrets.put(self._token_arn, json.dumps(content))
+                self._secrets.put(self._token_arn, kept.as_content())
             except CredentialsError as error:
                 # This run has its token; that the next one must mint again is no reason to stop.
                 _logger.warning("the new token is not kept: %s", error)
-        return token.value
+        return token
+
+    def _allowed(self, token: AccessToken) -> str:
+        """Give a token's value.
+
+        Raises:
+            ScopeRefused: It does not allow what this run's stream needs.
+        """
+        if not self._scope or self._scope in (token.scopes or ()):
+            return token.value
+        by = f", by {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
+        raise ScopeRefused(
+            f"the token endpoint {self._endpoint.url} does not grant the scope {self._scope}, which"
+            " this run's stream needs, to the client of the credentials secret"
+            f" {self._credentials_arn}: ask for it at the vendor's portal; it takes effect with the"
+            f" next token{by}"
+        )
 
     def _minted_for(self, credentials: ClientCredentials) -> dict[str, str]:
         """Tell what a token is good for, so that other credentials or scopes don't get it."""
         return {
             "client_id": credentials.client_id,
-            "scope": self._scope,
+            "scope": " ".join(self._scopes),
             "token_endpoint": self._endpoint.url,
         }
+
+
+def _access_token(kept: KeptToken) -> AccessToken:
+    return AccessToken(value=kept.value, expires_at=kept.expires_at, scopes=kept.scopes)

@@ -1,4 +1,7 @@
-"""The composition root: settings in, a drain with its adapters out, run to its report."""
+"""The composition root: settings in, a drain with its adapters out, run to its report.
+
+And the one other thing that a run does to the world: it starts further runs.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.adapters.aws_clients import aws_clients, lambda_client
 from eventdrain.adapters.grpc_acker import GrpcAcker
 from eventdrain.adapters.grpc_source import GrpcEventSource
+from eventdrain.adapters.lambda_runs import LambdaRuns
 from eventdrain.adapters.s3_archive import S3Archive
 from eventdrain.adapters.secrets_manager import SecretsManager
 from eventdrain.adapters.signed_http import SignedHttp
@@ -33,17 +37,32 @@ if TYPE_CHECKING:
     from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
     from eventdrain.ports import Authorization
     from eventdrain.settings import Settings
+    from eventdrain.start import Start
 
 _CALLS_AT_ONCE: Final = 24
-"""To each sink: two batches of a hundred make ten calls each to SQS."""
+"""To each sink, for each connection: two batches of a hundred make ten calls each to SQS."""
 
 
-def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
+def start_run(start: Start, *, function: str) -> None:
+    """Start another run.
+
+    Args:
+        start: What it is told.
+        function: The function's name or ARN.
+
+    Raises:
+        StartFailed: It could not be started.
+    """
+    LambdaRuns(lambda_client(), function).start(start)
+
+
+def run_drain(settings: Settings, *, remaining: timedelta, renews_early: bool = False) -> Report:
     """Run one drain.
 
     Args:
         settings: What to drain, and to where.
         remaining: How long the process may still live.
+        renews_early: Whether this run renews the token that others share; see ``TokenKeeper``.
 
     Returns:
         The report. Every error that a setting, a secret or a service is the cause of ends in it;
@@ -57,7 +76,7 @@ def run_drain(settings: Settings, *, remaining: timedelta) -> Report:
     )
     try:
         clients = aws_clients()
-        authorization = _authorization(settings, clients, window)
+        authorization = _authorization(settings, clients, window, renews_early=renews_early)
         # A token that can't be had must not look like a stream that can't be opened.
         authorization.token()
         sinks = clients.s3_endpoint(settings.archive_bucket), clients.sqs_endpoint()
@@ -95,36 +114,48 @@ async def _drain(
         max_unread=settings.max_in_flight,
         timeout_seconds=max(1.0, window.commit_until - time.monotonic()),
     )
+    in_flight = settings.max_in_flight * settings.parallel_streams
+    calls_at_once = _CALLS_AT_ONCE * settings.parallel_streams
     layout = ArchiveLayout(
         settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
     )
     async with (
-        SignedHttp.connect(s3_endpoint, calls_at_once=_CALLS_AT_ONCE) as bucket,
-        SignedHttp.connect(sqs_endpoint, calls_at_once=_CALLS_AT_ONCE) as sqs,
+        SignedHttp.connect(s3_endpoint, calls_at_once=calls_at_once) as bucket,
+        SignedHttp.connect(sqs_endpoint, calls_at_once=calls_at_once) as sqs,
         GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker,
     ):
         archive = S3Archive(bucket, layout)
-        outbox = SqsOutbox(sqs, queue_url=settings.outbox_queue_url, layout=layout)
+        outbox = SqsOutbox(
+            sqs,
+            queue_url=settings.outbox_queue_url,
+            layout=layout,
+            events_per_message=settings.events_per_message,
+        )
         drain = Drain(
             source=source,
+            parallel_streams=settings.parallel_streams,
             authorization=authorization,
             reader=DeliveryReader(settings.stream),
+            # Half of what one connection may have in flight, however many there are: the others
+            # may be quiet, and it must not have to wait for them.
             batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
             commit=Commit(archive=archive, outbox=outbox, acker=acker, authorization=authorization),
             pace=Pace(
                 window,
                 limit=settings.max_events,
                 idle=settings.idle,
-                max_in_flight=settings.max_in_flight,
+                max_in_flight=in_flight,
             ),
             window=window,
-            inbox_size=settings.max_in_flight,
+            inbox_size=in_flight,
             report=report,
         )
         return await drain.run()
 
 
-def _authorization(settings: Settings, clients: AwsClients, window: Window) -> Authorization:
+def _authorization(
+    settings: Settings, clients: AwsClients, window: Window, *, renews_early: bool
+) -> Authorization:
     if not settings.credentials_secret_arn:
         return NoAuthorization()
     # Most runs find a token that lives on, and need not know how to mint one.
@@ -135,7 +166,9 @@ def _authorization(settings: Settings, clients: AwsClients, window: Window) -> A
         endpoint=OAuthTokenEndpoint(settings.token_endpoint),
         credentials_arn=settings.credentials_secret_arn,
         token_arn=settings.token_secret_arn,
+        scopes=settings.scopes,
         scope=settings.stream.scope,
+        renews_early=renews_early,
         needed_for=settings.window,
         seconds_left=lambda: window.commit_until - time.monotonic(),
     )

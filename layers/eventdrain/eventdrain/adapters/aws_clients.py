@@ -19,10 +19,16 @@ from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
+_BOUNDED: Final = Config(
+    connect_timeout=2,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
 _KEY: Final = "k"
 _AWS_HOST: Final = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
@@ -115,32 +121,33 @@ def aws_clients() -> AwsClients:
     Raises:
         ConfigurationError: The environment names no region, or an endpoint that is none.
     """
-    config = Config(
-        connect_timeout=2,
-        read_timeout=3,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
     core = botocore.session.Session()
     session = boto3.session.Session(botocore_session=core)
     try:
         return AwsClients(
             session=core,
-            s3=_s3_client(session, config),
-            sqs=session.client("sqs", config=config),
-            secrets=session.client("secretsmanager", config=config),
+            s3=_s3_client(session),
+            sqs=session.client("sqs", config=_BOUNDED),
+            secrets=session.client("secretsmanager", config=_BOUNDED),
         )
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"the AWS clients can't be made: {error}") from error
 
 
-def _s3_client(session: boto3.session.Session, config: Config) -> S3Client:
+@cache
+def lambda_client() -> LambdaClient:
+    """Make a client of Lambda, bounded likewise. Few runs need one, so it is made apart."""
+    return boto3.client("lambda", config=_BOUNDED)
+
+
+def _s3_client(session: boto3.session.Session) -> S3Client:
     """Make the client whose URLs name a bucket's host, or its path at an endpoint not of AWS."""
 
     def client(style: Literal["virtual", "path"]) -> S3Client:
         # Without a style, a URL that is presigned is one of the global endpoint, which redirects
         # for hours after a bucket was made, and knows no region younger than 2019.
         styled = Config(s3={"addressing_style": style}, signature_version="s3v4")
-        return session.client("s3", config=config.merge(styled))
+        return session.client("s3", config=_BOUNDED.merge(styled))
 
     virtual = client("virtual")
     host = urlsplit(virtual.meta.endpoint_url).hostname or ""

@@ -95,6 +95,6 @@ def stream_error(code: grpc.StatusCode, *, scope: str, details: str | None) -> S
             f" needs {need}; ask for it at the vendor's portal"
         )
     return StreamRefused(
-        f"the event server refuses the stream with {code.name}: check API_ENDPOINT, EVENT_TYPE and"
+        f"the event server refuses the stream with {code.name}: check API_ENDPOINT, EVENT_TYPES and"
         " the stream's settings"
     )

@@ -20,7 +20,7 @@ from urllib3.util import make_headers
 from eventdrain.adapters.crt_http import CrtHttp
 from eventdrain.adapters.trust import system_roots
 from eventdrain.backoff import Backoff
-from eventdrain.errors import TokenRefused, TokenUnavailable
+from eventdrain.errors import ScopeRefused, TokenRefused, TokenUnavailable
 from eventdrain.tokens import AccessToken
 
 if TYPE_CHECKING:
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 
 _OK: Final = 200
 _MAY_PASS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NO_SUCH_SCOPE: Final = "invalid_scope"
 _ERRORS: Final = frozenset(
     {
         "invalid_client",
         "invalid_grant",
         "invalid_request",
-        "invalid_scope",
+        _NO_SUCH_SCOPE,
         "unauthorized_client",
         "unsupported_grant_type",
     }
@@ -83,18 +84,18 @@ class OAuthTokenEndpoint:
         if answer.status != _OK or not (is_bearer and _is_usable(token)):
             raise self._malformed(answer, "no usable bearer token")
         granted = content.get("scope")
-        if isinstance(granted, str) and scope and scope not in granted.split():
-            raise TokenRefused(
-                f"the token endpoint {self.url} does not grant the scope {scope} to the client of"
-                " the credentials secret: ask for it at the vendor's portal"
-            )
-        return AccessToken(value=token, expires_at=self._expiry(asked_at, answer, content))
+        return AccessToken(
+            value=token,
+            expires_at=self._expiry(asked_at, answer, content),
+            scopes=tuple(granted.split()) if isinstance(granted, str) else None,
+        )
 
     def _content(self, answer: Answer, scope: str) -> dict[str, Any]:
         """Read an answer.
 
         Raises:
-            TokenRefused: It is an error of RFC 6749.
+            ScopeRefused: It is RFC 6749's error for a scope that the client may not have.
+            TokenRefused: It is another error of RFC 6749.
             TokenUnavailable: It is neither that nor an answer with a token.
         """
         text = answer.body.decode(errors="replace")
@@ -104,6 +105,12 @@ class OAuthTokenEndpoint:
         code = content.get("error")
         if not isinstance(code, str):
             raise self._malformed(answer, problem)
+        if code == _NO_SUCH_SCOPE:
+            raise ScopeRefused(
+                f"the token endpoint {self.url} answers {answer.status} {code} when asked for"
+                f" {scope or 'no scope'}: check at the vendor's portal that the client of the"
+                " credentials secret may have every scope asked for, and ask for what is missing"
+            )
         raise TokenRefused(
             f"the token endpoint {self.url} answers {answer.status}"
             f" {code if code in _ERRORS else 'with an unknown error'}: check the client_id and"

@@ -1,0 +1,48 @@
+"""Runs of a Lambda function, started and not waited for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from eventdrain.adapters.aws_errors import code_of
+from eventdrain.errors import StartFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+    from eventdrain.start import Start
+
+
+class LambdaRuns:
+    """Starts runs of one function.
+
+    Args:
+        client: Its calls must be bounded in time.
+        function: The function's name or ARN.
+    """
+
+    def __init__(self, client: LambdaClient, function: str) -> None:
+        self._client = client
+        self._function = function
+
+    def start(self, start: Start) -> None:
+        """Start a run; it goes on by itself (API reference, Invoke, invocation type ``Event``).
+
+        Raises:
+            StartFailed: Lambda did not take it.
+        """
+        try:
+            self._client.invoke(
+                FunctionName=self._function,
+                InvocationType="Event",
+                Payload=json.dumps(start.as_event()).encode(),
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise StartFailed(
+                f"lambda:InvokeFunction of {self._function} failed with {code_of(error)}: check"
+                " the function's role, its reserved concurrency and the account's; what was to be"
+                " drained waits for the schedule"
+            ) from None

@@ -1,0 +1,124 @@
+"""One drain of a sixth stream, from a vendor that has it, in a process of its own.
+
+``python -m tests.integration.sixth_stream_run``, with the engine's environment but for the servers'
+addresses, and with layers on the path that know the stream. Reads ``Told`` from standard input as
+JSON, and prints what ``main`` says. Nothing here is taken from the engine's table: this is what the
+vendor would know of its own stream.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+from unittest.mock import patch
+
+from google.protobuf import json_format
+
+from eventdrain.settings import Settings
+from eventdrain.wiring import run_drain
+from tests.local.books import event_ids
+from tests.local.event_server import (
+    AuthMode,
+    Event,
+    EventServer,
+    TokenBook,
+    event,
+    grpc_serving,
+    queues,
+)
+from tests.local.event_server.event_types import ALL_SCOPES, EVENT_TYPES, EventType
+from tests.local.token_server import TokenServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NAME: Final = "sim_swap"
+SCOPE: Final = "made_up.sim_swap:read"
+START: Final = datetime(2026, 2, 28, 23, 58, 20, tzinfo=UTC)
+"""When the first event happened; one each second follows, so that the 101st has another day."""
+
+_MESSAGES: Final = "wgtwo.made_up.v1.sim_swap_events_pb2"
+_REMAINING: Final = timedelta(seconds=30)
+
+
+class Told(TypedDict):
+    """What the process is told.
+
+    Attributes:
+        client_id: The client that may have a token for every scope.
+        client_secret: Its secret.
+        payloads: The events to publish, each in protobuf's JSON form with proto field names.
+    """
+
+    client_id: str
+    client_secret: str
+    payloads: list[dict[str, Any]]
+
+
+def main() -> None:
+    """Serve the events, run one drain, and print what came of it.
+
+    The report; the event ids that the stream's own reader gives the events that were published and
+    those that were acked; the scopes of each token; what was refused to whom.
+    """
+    told: Told = json.load(sys.stdin)
+    tokens = TokenBook()
+    messages: Any = import_module(_MESSAGES)  # there is none in this tree
+    with ExitStack() as running:
+        kinds = MappingProxyType({**EVENT_TYPES, NAME: _kind(messages)})
+        for module in (event, grpc_serving, queues):
+            running.enter_context(patch.object(module, "EVENT_TYPES", kinds))
+        token_server = running.enter_context(TokenServer(tokens))
+        token_server.register(told["client_id"], told["client_secret"], ALL_SCOPES | {SCOPE})
+        server = running.enter_context(EventServer(auth=AuthMode.PRODUCTION, tokens=tokens))
+        server.publish(_events(messages, told["payloads"]))
+        settings = Settings.from_env(
+            {
+                **os.environ,
+                "API_ENDPOINT": server.endpoint,
+                "TOKEN_ENDPOINT": token_server.endpoint,
+            },
+            event_type=NAME,
+        )
+        report = run_drain(settings, remaining=_REMAINING)
+        ledger = server.ledger()
+    result = {
+        "report": report.as_json(),
+        "published": sorted(event_ids(ledger, ledger.events)),
+        "acked": sorted(event_ids(ledger, ledger.acked)),
+        "scopes": [sorted(grant.scopes) for grant in tokens.issued()],
+        "refusals": [refusal.status for refusal in ledger.refusals],
+    }
+    sys.stdout.write(json.dumps(result))
+
+
+def _kind(messages: Any) -> EventType:  # noqa: ANN401 - a module that this tree doesn't have
+    return EventType(
+        NAME,
+        "wgtwo.made_up.v1.SimSwapEventService",
+        "StreamSimSwapEvents",
+        "AckSimSwapEvent",
+        SCOPE,
+        messages.StreamSimSwapEventsRequest,
+        messages.StreamSimSwapEventsResponse,
+    )
+
+
+def _events(messages: Any, payloads: Sequence[dict[str, Any]]) -> Iterator[Event]:  # noqa: ANN401 - as above
+    for index, payload in enumerate(payloads):
+        response = messages.StreamSimSwapEventsResponse()
+        response.metadata.timestamp.FromDatetime(START + timedelta(seconds=index))
+        subscription = response.metadata.identifier.subscription_identifier
+        subscription.wg2rn = f"madeup:eu:{index:010d}"
+        json_format.ParseDict(payload, response.sim_swap_event)
+        yield Event.of(NAME, response)
+
+
+if __name__ == "__main__":
+    main()

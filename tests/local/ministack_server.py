@@ -1,0 +1,44 @@
+"""Runs ministack, taught one thing that CloudFormation can: functions within conditions.
+
+It evaluates ``Ref`` and ``Fn::Select`` there, and takes every other function for a text. So what
+``Fn::Join`` and ``Fn::Split`` give is put in their places before it looks. Runs in ministack's own
+environment; nothing of ours can be imported here.
+"""
+
+import sys
+from typing import Any
+
+from ministack.app import main
+from ministack.services.cloudformation import changesets, engine, handlers
+
+_evaluate = engine._evaluate_conditions  # noqa: SLF001 - there is no other way in
+
+
+def _resolved(value: Any, params: dict[str, Any], *, is_argument: bool = False) -> Any:  # noqa: ANN401
+    """Put the results of ``Fn::Join`` and ``Fn::Split`` in their places, at any depth."""
+    if isinstance(value, list):
+        return [_resolved(item, params, is_argument=is_argument) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Join" in value:
+        separator, items = _resolved(value["Fn::Join"], params, is_argument=True)
+        return separator.join(items)
+    if "Fn::Split" in value:
+        separator, text = _resolved(value["Fn::Split"], params, is_argument=True)
+        return text.split(separator)
+    if is_argument and value.keys() == {"Ref"} and value["Ref"] in params:
+        return str(params[value["Ref"]]["Value"])
+    return {name: _resolved(item, params, is_argument=is_argument) for name, item in value.items()}
+
+
+def _evaluate_with_functions(template: dict[str, Any], params: dict[str, Any]) -> dict[str, bool]:
+    conditions = _resolved(template.get("Conditions", {}), params)
+    evaluated: dict[str, bool] = _evaluate({**template, "Conditions": conditions}, params)
+    return evaluated
+
+
+for module in (engine, changesets, handlers):
+    module._evaluate_conditions = _evaluate_with_functions  # noqa: SLF001
+
+if __name__ == "__main__":
+    sys.exit(main())

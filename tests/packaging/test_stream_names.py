@@ -1,0 +1,64 @@
+"""The engine's table is the only place that names a stream; blocks and code are made from there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Final
+
+from eventdrain.streams import STREAMS
+from tests.local.embedded_aws import PROJECT_FOLDER
+from tools.stream_blocks import TEMPLATE, with_blocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain/streams.py"
+FOLDERS: Final = ("layers/eventdrain", "functions", "tools")
+FILES: Final = ("stream.yaml", "samconfig.toml", "Makefile")
+
+NAMES: Final = re.compile(
+    "|".join(
+        re.escape(name)
+        for event_type, stream in STREAMS.items()
+        for name in (
+            event_type,
+            event_type.title().replace("_", ""),  # as methods, messages and resources have it
+            stream.scope,
+            stream.service.name,
+            stream.service.file.package,
+        )
+        if name
+    )
+)
+
+
+def names_in_code(path: Path) -> list[str]:
+    """Find names in a module, outside of its comments and docstrings, which may have examples."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+    return NAMES.findall(ast.unparse(tree))
+
+
+def test_no_other_code_names_a_stream() -> None:
+    """Nothing that runs has a list or a case of its own that a new stream would be missing from."""
+    named = {
+        path: names
+        for folder in FOLDERS
+        for path in (PROJECT_FOLDER / folder).rglob("*.py")
+        if (names := names_in_code(path))
+    }
+    assert set(named.pop(TABLE)) >= set(STREAMS)
+    assert named == {}
+
+
+def test_no_template_names_a_stream() -> None:
+    """Outside of the blocks that are made, the templates and what builds them name no stream."""
+    texts = {name: (PROJECT_FOLDER / name).read_text() for name in FILES}
+    template = TEMPLATE.read_text()
+    assert set(NAMES.findall(template)) >= set(STREAMS)
+    texts["template.yaml"] = with_blocks(template, (), "")
+    named = {name: names for name, text in texts.items() if (names := NAMES.findall(text))}
+    assert named == {}
