@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from eventdrain.errors import CredentialsError, StreamEnded, StreamError
 from eventdrain.ports import Refusal, Verdict
-from eventdrain.tokens import AccessToken
+from eventdrain.token_ports import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -337,7 +337,7 @@ class FakeConnection:
 
 @dataclass
 class FakeSecretStore:
-    """A ``tokens.SecretStore``.
+    """A ``token_ports.SecretStore``.
 
     Attributes:
         contents: By ARN; a secret that is not in it was never filled.
@@ -354,14 +354,14 @@ class FakeSecretStore:
     writes: list[str] = field(default_factory=list)
 
     def get(self, arn: str) -> str | None:
-        """See ``tokens.SecretStore``."""
+        """See ``token_ports.SecretStore``."""
         self.reads.append(arn)
         if arn in self.unreadable:
             raise CredentialsError(f"reading {arn} failed with MadeUp")
         return self.contents.get(arn)
 
     def put(self, arn: str, content: str) -> None:
-        """See ``tokens.SecretStore``."""
+        """See ``token_ports.SecretStore``."""
         if arn in self.unwritable:
             raise CredentialsError(f"writing {arn} failed with MadeUp")
         self.writes.append(arn)
@@ -374,7 +374,7 @@ NOW: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 @dataclass
 class FakeTokenEndpoint:
-    """A ``tokens.TokenEndpoint``: its tokens are ``minted-1``, ``minted-2`` and so on.
+    """A ``token_ports.TokenEndpoint``: its tokens are ``minted-1``, ``minted-2`` and so on.
 
     Attributes:
         lifetime: How long a token lives from :data:`NOW`; None if it does not say.
@@ -390,7 +390,7 @@ class FakeTokenEndpoint:
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``tokens.TokenEndpoint``; answers in no time, whatever that is given."""
+        """See ``token_ports.TokenEndpoint``; answers in no time, whatever that is given."""
         assert timeout_seconds >= 0
         self.asked.append((credentials, scope))
         if self.error is not None:

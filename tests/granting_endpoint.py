@@ -10,12 +10,12 @@ from tests.fakes import FakeTokenEndpoint
 
 if TYPE_CHECKING:
     from eventdrain.credentials import ClientCredentials
-    from eventdrain.tokens import AccessToken
+    from eventdrain.token_ports import AccessToken
 
 
 @dataclass
 class GrantingEndpoint(FakeTokenEndpoint):
-    """A ``tokens.TokenEndpoint`` whose client may have some scopes.
+    """A ``token_ports.TokenEndpoint`` whose client may have some scopes.
 
     Attributes:
         may_have: Those scopes.
@@ -35,7 +35,7 @@ class GrantingEndpoint(FakeTokenEndpoint):
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``tokens.TokenEndpoint``."""
+        """See ``token_ports.TokenEndpoint``."""
         token = super().mint(credentials, scope, timeout_seconds=timeout_seconds)
         asked = scope.split()
         granted = tuple(each for each in asked if each in self.may_have)

@@ -1,4 +1,4 @@
-"""The contract of ``tokens.SecretStore``: Secrets Manager, and its fake."""
+"""The contract of ``token_ports.SecretStore``: Secrets Manager, and its fake."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventdrain.errors import CredentialsError
 from tests.fakes import FakeSecretStore
 
 if TYPE_CHECKING:
-    from eventdrain.tokens import SecretStore
+    from eventdrain.token_ports import SecretStore
     from tests.contract.conftest import Aws
 
 CONTENT: Final = '{"made-up": "content, \\u00e9 and \\"quotes\\""}'

@@ -1,4 +1,4 @@
-"""The contract of ``tokens.TokenEndpoint``: OAuth over HTTP, and the fake."""
+"""The contract of ``token_ports.TokenEndpoint``: OAuth over HTTP, and the fake."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from eventdrain.tokens import TokenEndpoint
+    from eventdrain.token_ports import TokenEndpoint
 
 SCOPE: Final = "made.up:read"
 SECRET: Final = "made-up-secret-of-a-client"  # noqa: S105 - made up

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from eventdrain.credentials import ClientCredentials
     from eventdrain.errors import TokenError
-    from eventdrain.tokens import AccessToken
+    from eventdrain.token_ports import AccessToken
 
 MINUTE: Final = timedelta(minutes=1)
 SECOND: Final = timedelta(seconds=1)
@@ -36,7 +36,7 @@ class ClockedEndpoint(FakeTokenEndpoint):
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``tokens.TokenEndpoint``."""
+        """See ``token_ports.TokenEndpoint``."""
         lifetime, since = self.lifetime, self.now - NOW
         self.lifetime = None if lifetime is None else lifetime + since
         try:

@@ -16,7 +16,7 @@ from tests.unit.token_keeping import BARE, CLIENT, CREDENTIALS, KEPT, TOKEN, kee
 if TYPE_CHECKING:
     from eventdrain.credentials import ClientCredentials
     from eventdrain.errors import TokenError
-    from eventdrain.tokens import AccessToken
+    from eventdrain.token_ports import AccessToken
     from tests.fakes import FakeSecretStore
 
 A: Final = "a:read"

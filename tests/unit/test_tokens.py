@@ -27,7 +27,7 @@ from tests.unit.token_keeping import (
 
 if TYPE_CHECKING:
     from eventdrain.errors import TokenError
-    from eventdrain.tokens import AccessToken
+    from eventdrain.token_ports import AccessToken
 
 # --- The kept token ---
 
@@ -292,7 +292,7 @@ class SlowEndpoint(FakeTokenEndpoint):
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``tokens.TokenEndpoint``."""
+        """See ``token_ports.TokenEndpoint``."""
         with ThreadPoolExecutor(1) as another:
             another.submit(int).result()
         return super().mint(credentials, scope, timeout_seconds=timeout_seconds)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eventdrain.credentials import ClientCredentials
-    from eventdrain.tokens import AccessToken, TokenEndpoint
+    from eventdrain.token_ports import AccessToken, TokenEndpoint
 
 _logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ _FAILURES = (BotoCoreError, ClientError, ResponseParserError)
 
 
 class SecretsManager:
-    """Reads and writes secrets; see ``tokens.SecretStore``.
+    """Reads and writes secrets; see ``token_ports.SecretStore``.
 
     Args:
         client: Its calls must be bounded in time.
@@ -27,7 +27,7 @@ class SecretsManager:
         self._client = client
 
     def get(self, arn: str) -> str | None:
-        """See ``tokens.SecretStore``."""
+        """See ``token_ports.SecretStore``."""
         try:
             answer = self._client.get_secret_value(SecretId=arn)
         except _FAILURES as error:
@@ -43,7 +43,7 @@ class SecretsManager:
         return answer.get("SecretString")
 
     def put(self, arn: str, content: str) -> None:
-        """See ``tokens.SecretStore``."""
+        """See ``token_ports.SecretStore``."""
         try:
             self._client.put_secret_value(SecretId=arn, SecretString=content)
         except _FAILURES as error:

@@ -21,7 +21,7 @@ from eventdrain.adapters.crt_http import CrtHttp
 from eventdrain.adapters.trust import system_roots
 from eventdrain.backoff import Backoff
 from eventdrain.errors import ScopeRefused, TokenRefused, TokenUnavailable
-from eventdrain.tokens import AccessToken
+from eventdrain.token_ports import AccessToken
 
 if TYPE_CHECKING:
     from eventdrain.adapters.crt_http import Answer
@@ -54,7 +54,7 @@ _LONGEST_LIFE: Final = timedelta(days=1)
 
 
 class OAuthTokenEndpoint:
-    """Mints tokens; see ``tokens.TokenEndpoint``. May be called from any thread without a loop.
+    """Mints tokens; see ``token_ports.TokenEndpoint``. May be called from any thread with no loop.
 
     Args:
         endpoint: The token endpoint.
@@ -66,7 +66,7 @@ class OAuthTokenEndpoint:
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``tokens.TokenEndpoint``."""
+        """See ``token_ports.TokenEndpoint``."""
         asked_at = datetime.now(UTC)
         try:
             answer = asyncio.run(self._ask_within(timeout_seconds, credentials, scope))
