@@ -55,7 +55,7 @@ template: .venv/.made ## Write the parts of template.yaml that name every stream
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build
 
-bench: .venv/.made ## Measure speed and memory; print a table, write build/bench.json and docs/speed.png
+bench: .venv/.made ## Measure speed, scaling and memory; print tables, write build/bench.json and two charts in docs/
 	@$(WITH_LAYERS) $(BIN)/python -m tests.bench
 
 soak: setup ## Mix faults at random for as long as it is told: make soak ARGS="--minutes 30"

@@ -9,12 +9,14 @@ from typing import Final
 import click
 from rich.console import Console
 
-from tests.bench.measures import FULL, QUICK, Bench
-from tests.bench.output import as_json, draw, tables
+from tests.bench.amounts import FULL, QUICK
+from tests.bench.charts import draw_scale, draw_speed
+from tests.bench.measures import Bench
+from tests.bench.output import as_json, tables
 from tests.bench.processes import PROJECT_FOLDER, BenchError
 
-_PARTS: Final = ("cpu", "latency", "memory", "start")
-_CHART: Final = PROJECT_FOLDER / "docs" / "speed.png"
+_PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing")
+_DOCS: Final = PROJECT_FOLDER / "docs"
 
 
 @click.command()
@@ -28,12 +30,15 @@ _CHART: Final = PROJECT_FOLDER / "docs" / "speed.png"
     help="Where to write the figures; build/bench.json if not given.",
 )
 @click.option(
-    "--chart",
-    "chart_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to draw CPU time per event; docs/speed.png if not given, nowhere with --quick.",
+    "--charts",
+    "charts_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to draw speed.png and scale-throughput.png; docs/ if not given, nowhere with"
+    " --quick.",
 )
-def main(parts: tuple[str, ...], json_path: Path, chart_path: Path | None, *, quick: bool) -> None:
+def main(
+    parts: tuple[str, ...], json_path: Path, charts_folder: Path | None, *, quick: bool
+) -> None:
     """Measure a drain: all of it, or the PARTS named.
 
     \b
@@ -41,6 +46,8 @@ def main(parts: tuple[str, ...], json_path: Path, chart_path: Path | None, *, qu
     latency  throughput where S3, SQS and acks take their time
     memory   peak memory of a long window beside a short one's
     start    the handler's imports and set-up
+    scale    throughput with more and more streams and pullers on one durable queue
+    packing  what it saves to pack several events into one message
 
     Ends with 1 if a target is missed, unless --quick: so few events say nothing about targets.
     """  # noqa: D301 - to click, \b is a character: it keeps the lines below it apart
@@ -53,6 +60,8 @@ def main(parts: tuple[str, ...], json_path: Path, chart_path: Path | None, *, qu
         "latency": bench.latency,
         "memory": bench.memory,
         "start": bench.start,
+        "scale": bench.scale,
+        "packing": bench.packing,
     }
     try:
         for part in _PARTS:
@@ -64,8 +73,12 @@ def main(parts: tuple[str, ...], json_path: Path, chart_path: Path | None, *, qu
         console.print(table)
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(as_json(bench.results))
-    if bench.results.floor_modes and (chart_path or not quick):
-        draw(bench.results, chart_path or _CHART)
+    if charts_folder or not quick:
+        folder = charts_folder or _DOCS
+        if bench.results.floor_modes:
+            draw_speed(bench.results, folder / "speed.png")
+        if bench.results.scale:
+            draw_scale(bench.results.scale, folder / "scale-throughput.png")
     if not quick and any(each.is_met is False for each in bench.results.measures):
         sys.exit(1)
 

@@ -1,19 +1,20 @@
 """An event server that is no bottleneck: a process of its own, events serialised beforehand.
 
-It streams handset changes to one client at a time, as many in flight as the client's request says,
-and more only as acks are answered. A server made with grpcio costs more CPU time for each event
-than the clients that are measured here; this one, HTTP/2 by hand, a small part of theirs.
+It streams handset changes to one client, which may have several connections, as many in flight on
+each as its request says, and more only as acks are answered. A server made with grpcio costs more
+CPU time for each event than the clients that are measured here; this one, HTTP/2 by hand, a small
+part of theirs.
 
 It prints its port, and when its input ends a JSON object: ``streams`` opened, when the last was
-(``opened_at``, seconds since 1970), events ``sent``, ``acked`` (each once), and ``stray_acks``: of
-no event that there is, or of one acked before.
+(``opened_at``, seconds since 1970), events ``sent`` to each of them, ``acked`` (each once), and
+``stray_acks``: of no event that was sent, or of one acked before; ``seconds`` from the first event
+sent to the last one acked; and what CPU time serving took, ``cpu_seconds``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import Final, cast
 
 import click
@@ -63,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._stream: bytes | None = None
         self._room_of_stream = http2.FIRST_WINDOW
         self._may_send = 0
+        self.sent = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
@@ -71,8 +73,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's
         """Send nothing more here."""
-        if self._events.reader is self:
-            self._events.reader = None
+        self._stream = None
 
     def data_received(self, data: bytes) -> None:
         """Read frames, and answer all acks among them together."""
@@ -104,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._may_send += room
         most_bytes = min(self._room_of_connection, self._room_of_stream)
         frames: list[bytes] = []
-        for head, message in self._events.take(most_bytes, self._may_send):
+        for head, message in self._events.take(self, most_bytes, self._may_send):
             frames += (head, self._stream, message)
             self._may_send -= 1
             self._room_of_connection -= len(message)
@@ -150,11 +151,9 @@ class Connection(asyncio.Protocol):
         configuration = StreamHandsetChangeEventsRequest.FromString(request).stream_configuration
         stream = self._stream
         assert stream is not None
-        self._events.streams += 1
-        self._events.opened_at = time.time()
-        self._events.reader = self
         self._transport.write(http2.headers_before_stream(_HEADERS) + stream + _HEADERS)
-        self.send_events(configuration.max_in_flight or _DEFAULT_IN_FLIGHT)
+        self._may_send = configuration.max_in_flight or _DEFAULT_IN_FLIGHT
+        self._events.open(self)
 
     def _answer(self, acks: list[tuple[bytes, bytes]]) -> None:
         self._room_of_connection -= len(acks) * len(_ACKED)
@@ -165,18 +164,21 @@ class Connection(asyncio.Protocol):
 @click.command()
 @click.option("--events", default=20_000, show_default=True, help="How many events it has.")
 @click.option("--ack-ms", default=0.0, show_default=True, help="How long an ack takes.")
-def main(events: int, ack_ms: float) -> None:
-    """Serve made-up handset changes to one client at a time."""
-    book = Events(events)
-    asyncio.run(serve(lambda: Connection(book, ack_ms / 1000)))
+@click.option("--streams", default=1, show_default=True, help="How many it waits for to begin.")
+def main(events: int, ack_ms: float, streams: int) -> None:
+    """Serve made-up handset changes to one client."""
+    book = Events(events, streams)
+    cpu_seconds = asyncio.run(serve(lambda: Connection(book, ack_ms / 1000)))
     click.echo(
         json.dumps(
             {
-                "streams": book.streams,
+                "streams": len(book.readers),
                 "opened_at": book.opened_at,
-                "sent": book.sent,
+                "sent": [reader.sent for reader in book.readers],
                 "acked": book.acked,
                 "stray_acks": book.stray_acks,
+                "seconds": book.seconds,
+                "cpu_seconds": cpu_seconds,
             }
         )
     )

@@ -23,6 +23,9 @@ _STATUS: Final = Path("/proc/self/status")
 def measured() -> Iterator[dict[str, Any]]:
     """Measure what is done inside, and print it as a JSON object at the end.
 
+    Says that it is ready, and begins when it is told to, by a line of input or by its end: so
+    several processes can begin together, whatever their imports take.
+
     ``cpu_seconds`` and ``wall_seconds`` are those of the block, ``process_cpu_seconds`` those of
     the process from its start, the interpreter's and the imports' included; ``peak_bytes`` is the
     most memory that it had resident.
@@ -31,6 +34,9 @@ def measured() -> Iterator[dict[str, Any]]:
         The object, for the block to add to.
     """
     figures: dict[str, Any] = {}
+    click.echo("ready")
+    sys.stdout.flush()
+    sys.stdin.readline()
     wall, cpu = time.perf_counter(), time.process_time()
     yield figures
     figures["cpu_seconds"] = time.process_time() - cpu

@@ -6,67 +6,22 @@ for both; then the median of the rounds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import runs
+from tests.bench import packing, runs, scaling
 from tests.bench.imports import dear_imports
-from tests.bench.modes import Mode
 from tests.bench.processes import run, serving
 from tests.bench.results import Measure, Results, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tests.bench.amounts import Amount
     from tests.bench.runs import Run
 
 MAX_IN_FLIGHT: Final = 200
-LATENCIES: Final = runs.Latencies(s3=60, sqs=20, ack=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """How much is measured.
-
-    Attributes:
-        rounds: How often; figures are medians.
-        events: In a drain, and in the bare loop that it is held against.
-        mode_events: In each mode that this loop is the best of.
-        vendor_events: In the vendor's outline, which takes ten times as long for each.
-        few: In the smaller of two windows whose memory is compared.
-        many: In the larger.
-        modes: Which modes of grpcio the floor is the best of.
-    """
-
-    rounds: int
-    events: int
-    mode_events: int
-    vendor_events: int
-    few: int
-    many: int
-    modes: tuple[Mode, ...]
-
-
-FULL: Final = Amount(
-    rounds=5,
-    events=40_000,
-    mode_events=10_000,
-    vendor_events=2_000,
-    few=10_000,
-    many=100_000,
-    modes=tuple(Mode),
-)
-QUICK: Final = Amount(
-    rounds=1,
-    events=400,
-    mode_events=400,
-    vendor_events=100,
-    few=200,
-    many=400,
-    modes=tuple(Mode)[:2],
-)
 
 
 class Bench:
@@ -120,9 +75,9 @@ class Bench:
 
     def latency(self) -> None:
         """Throughput where every service takes its time."""
-        most = MAX_IN_FLIGHT / (LATENCIES.s3 + LATENCIES.ack) * 1000
+        most = MAX_IN_FLIGHT / (scaling.LATENCIES.s3 + scaling.LATENCIES.ack) * 1000
         events = self._amount.events
-        drains = self._rounds("drain with latencies", lambda: runs.drain(events, LATENCIES))
+        drains = self._rounds("drain with latencies", lambda: runs.drain(events, scaling.LATENCIES))
         per_second = _per_second(drains)
         self.results.measures += [
             Measure("throughput, with latencies", per_second, "/s"),
@@ -155,6 +110,16 @@ class Bench:
             Measure("handler's import", median(imports) * 1000, "ms"),
             Measure("set-up until the stream is open", median(set_ups) * 1000, "ms"),
         ]
+
+    def scale(self) -> None:
+        """Throughput of several streams and of several pullers."""
+        self.results.scale = scaling.scale(self._amount.scale, self._tell)
+        self.results.measures += scaling.scale_measures(self.results.scale)
+
+    def packing(self) -> None:
+        """What several events in a message save."""
+        self.results.packing = packing.pack(self._amount.packing, self._tell)
+        self.results.measures += packing.packing_measures(self.results.packing)
 
     def _rounds(self, name: str, run_once: Callable[[], Run]) -> list[Run]:
         return [self._one(name, run_once) for _ in range(self._amount.rounds)]

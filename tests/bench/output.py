@@ -1,4 +1,4 @@
-"""What the bench shows: a table, a JSON file, one chart."""
+"""What the bench shows in words and figures: tables, and a JSON file."""
 
 from __future__ import annotations
 
@@ -12,19 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
-    from tests.bench.results import Measure, Results
-
-_INK: Final = "#24292f"
-_FAINT: Final = "#8c959f"
-_BAR: Final = "#0969da"
-_BARS: Final = {
-    "CPU per event, floor": "gRPC alone: receive and ack",
-    "CPU per event, drain": "This drain: receive, S3, SQS, ack",
-    "CPU per event, vendor's outline": "One S3 object, one SQS message\nand one ack for each event",
-}
+    from tests.bench.results import Measure, Packing, Results, Scaled
 
 
 def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
@@ -52,6 +42,10 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
         for name, micros in sorted(results.floor_modes.items(), key=lambda item: item[1]):
             modes.add_row(name, f"{micros:.0f}")
         yield modes
+    if results.scale:
+        yield from _scale_tables(results.scale)
+    if results.packing:
+        yield _packing_table(results.packing)
     if results.imports:
         imports = Table(title="Imports of the handler above 50 ms", title_justify="left")
         imports.add_column("module")
@@ -60,6 +54,41 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
         for dear in results.imports:
             imports.add_row(dear.name, f"{dear.own:.0f}", f"{dear.cumulative:.0f}")
         yield imports
+
+
+def _scale_tables(found: Sequence[Scaled]) -> Iterator[Table]:
+    for latencies in dict.fromkeys(each.latencies for each in found):
+        table = Table(title=f"Throughput where S3/SQS/ack take {latencies}", title_justify="left")
+        names = "pullers", "streams", "events/s", "times one", "cores", "servers'", "least share"
+        for name in names:
+            table.add_column(name, justify="right")
+        for each in found:
+            if each.latencies == latencies:
+                table.add_row(
+                    f"{each.pullers}",
+                    f"{each.streams}",
+                    f"{each.per_second:,.0f}",
+                    f"{each.growth:.2f}",
+                    f"{each.drain_cores:.2f}",
+                    f"{each.server_cores:.2f}",
+                    f"{each.smallest_share:.2f}",
+                )
+        yield table
+
+
+def _packing_table(found: Sequence[Packing]) -> Table:
+    table = Table(title="Events in one message: of a million", title_justify="left")
+    for name in ("at the most", "CPU per event", "part of that of one", "requests", "messages"):
+        table.add_column(name, justify="right")
+    for each in found:
+        table.add_row(
+            f"{each.events_per_message}",
+            f"{each.cpu_micros:.0f} µs",
+            f"{each.cpu_ratio:.2f}",
+            f"{each.calls:,.0f}",
+            f"{each.messages:,.0f}",
+        )
+    return table
 
 
 def as_json(results: Results) -> str:
@@ -80,35 +109,11 @@ def as_json(results: Results) -> str:
             for each in results.measures
         ],
         "floor_modes": results.floor_modes,
+        "scale": [asdict(each) for each in results.scale],
+        "packing": [asdict(each) for each in results.packing],
         "imports": [asdict(each) for each in results.imports],
     }
     return json.dumps(found, indent=2) + "\n"
-
-
-def draw(results: Results, path: Path) -> None:
-    """Draw the CPU time per event of the drain between its two bounds."""
-    import matplotlib as mpl  # noqa: PLC0415 - half a second that only a chart needs
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    values = {each.name: each.value for each in results.measures}
-    names = list(_BARS)
-    figure, axes = plt.subplots(figsize=(8, 2.4), layout="constrained", facecolor="white")
-    colours = [_BAR if name == "CPU per event, drain" else _FAINT for name in names]
-    bars = axes.barh(
-        [_BARS[name] for name in names], [values[name] for name in names], color=colours, height=0.6
-    )
-    axes.bar_label(bars, fmt="{:,.0f} µs", padding=6, color=_INK, fontsize=11)
-    axes.invert_yaxis()
-    axes.set_title("CPU time per event", loc="left", color=_INK, fontsize=12, weight="bold")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=11, labelcolor=_INK)
-    axes.set_xticks([])
-    axes.margins(x=0.12)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=160)
-    plt.close(figure)
 
 
 _VERDICTS: Final = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}

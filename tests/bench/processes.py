@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -110,9 +110,62 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"{module} took more than {_LONGEST_SECONDS} s") from error
-    if process.returncode:
-        raise BenchError(f"{module} failed:\n{process.stderr[-2000:]}")
-    return Result(json.loads(process.stdout.splitlines()[-1]), process.stderr)
+    return _result(module, process.returncode, process.stdout, process.stderr)
+
+
+def run_together(module: str, count: int, *, env: Mapping[str, str]) -> list[Result]:
+    """Run several processes that ``measured`` measures: they begin when all of them are ready.
+
+    Args:
+        module: What to run.
+        count: How many of it.
+        env: Variables to add to the environment of each.
+
+    Raises:
+        BenchError: One failed, or took more than ten minutes.
+    """
+    with ExitStack() as running:
+        processes = [running.enter_context(_ended(module, env)) for _ in range(count)]
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.stdin = None  # else it would be closed once more
+        return [_result_of(module, process) for process in processes]
+
+
+@contextmanager
+def _ended(module: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start a process; it is ended with the context, if it has not before."""
+    with subprocess.Popen(
+        _command(module, ()),
+        cwd=PROJECT_FOLDER,
+        env=_environment(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _result_of(module: str, process: subprocess.Popen[str]) -> Result:
+    try:
+        output, errors = process.communicate(timeout=_LONGEST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{module} took more than {_LONGEST_SECONDS} s") from error
+    return _result(module, process.returncode, output, errors)
+
+
+def _result(module: str, status: int, output: str, errors: str) -> Result:
+    if status:
+        raise BenchError(f"{module} failed:\n{errors[-2000:]}")
+    return Result(json.loads(output.splitlines()[-1]), errors)
 
 
 def _command(module: str, arguments: tuple[str, ...], flags: tuple[str, ...] = ()) -> list[str]:

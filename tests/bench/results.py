@@ -47,6 +47,50 @@ class Measure:
         return None if self.target is None else self.target.is_met(self.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """How several connections to one durable queue did.
+
+    Attributes:
+        latencies: Of S3, SQS and acks.
+        streams: How many connections each puller had.
+        pullers: How many pullers there were.
+        per_second: Events per second, of all.
+        growth: This as a multiple of what one connection does.
+        smallest_share: Of the events that a connection got, the fewest, as a part of the mean.
+        drain_cores: How many cores the pullers kept busy on average.
+        server_cores: How many their servers did, on the same machine.
+    """
+
+    latencies: str
+    streams: int
+    pullers: int
+    per_second: float
+    growth: float
+    smallest_share: float
+    drain_cores: float
+    server_cores: float
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """What a number of events in a message costs.
+
+    Attributes:
+        events_per_message: The most that a message holds.
+        cpu_micros: CPU microseconds per event.
+        cpu_ratio: This as a part of what it is with one event to a message.
+        calls: Requests to SQS for a million events.
+        messages: Messages for a million events.
+    """
+
+    events_per_message: int
+    cpu_micros: float
+    cpu_ratio: float
+    calls: float
+    messages: float
+
+
 @dataclass(slots=True)
 class Results:
     """All that one bench has found.
@@ -55,8 +99,12 @@ class Results:
         measures: In the order of the table.
         floor_modes: CPU microseconds per event in each mode of the floor.
         imports: The handler's dear ones.
+        scale: Throughput with more and more streams, then pullers, for each set of latencies.
+        packing: With more and more events in a message, one first.
     """
 
     measures: list[Measure] = field(default_factory=list)
     floor_modes: dict[Mode, float] = field(default_factory=dict)
     imports: list[Import] = field(default_factory=list)
+    scale: list[Scaled] = field(default_factory=list)
+    packing: list[Packing] = field(default_factory=list)

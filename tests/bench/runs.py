@@ -23,6 +23,9 @@ class Latencies:
     sqs: int = 0
     ack: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.s3}/{self.sqs}/{self.ack} ms"
+
 
 AT_ONCE: Final = Latencies()
 
@@ -60,27 +63,26 @@ class Run:
 
 def floor(mode: Mode, events: int) -> Run:
     """Receive and ack, in one of the modes of grpcio."""
-    with _event_server(events) as server:
+    with event_server(events) as server:
         result = run("floor", "--mode", mode, "--target", server.target, "--events", str(events))
     return Run.of(result, events)
 
 
 def drain(events: int, latencies: Latencies = AT_ONCE) -> Run:
     """Run a whole drain."""
-    with _event_server(events, latencies) as server, _sinks(events, latencies) as sinks:
-        result = run("whole_drain", env=settings(server, sinks, events))
-    if result.figures["report"]["end_reason"] != "limit":
-        raise BenchError(f"a drain did not end by its limit: {result.figures['report']}")
+    with event_server(events, latencies) as server, sinks(events, latencies) as written:
+        result = run("whole_drain", env=settings(server, written, events))
+    check_end(result, "limit")
     return Run.of(result, events)
 
 
 def vendor_outline(events: int) -> Run:
     """Drain in the vendor's outline."""
-    with _event_server(events) as server, _sinks(events) as sinks:
+    with event_server(events) as server, sinks(events) as written:
         result = run(
             "vendor_outline",
             *("--target", server.target, "--events", str(events)),
-            env=settings(server, sinks, events),
+            env=settings(server, written, events),
         )
     return Run.of(result, events)
 
@@ -94,23 +96,37 @@ def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
         "OUTBOX_QUEUE_URL": f"{sinks.url}/000000000000/bench",
         "MAX_EVENTS": str(limit),
         "WINDOW_SECONDS": "600",
+        "BACKLOG_RUNS": "0",
     }
 
 
 @contextmanager
-def _event_server(events: int, latencies: Latencies = AT_ONCE) -> Iterator[Server]:
+def event_server(events: int, latencies: Latencies = AT_ONCE, streams: int = 1) -> Iterator[Server]:
+    """Serve so many events, to so many streams, and check the books at the end."""
     arguments = ("--events", str(events), "--ack-ms", str(latencies.ack))
-    with serving("event_server", *arguments) as server:
+    with serving("event_server", *arguments, "--streams", str(streams)) as server:
         yield server
-    _check("the event server", server, {"acked": events, "stray_acks": 0, "streams": 1})
+    _check("the event server", server, {"acked": events, "stray_acks": 0, "streams": streams})
 
 
 @contextmanager
-def _sinks(events: int, latencies: Latencies = AT_ONCE) -> Iterator[Server]:
+def sinks(events: int, latencies: Latencies = AT_ONCE) -> Iterator[Server]:
+    """Take so many events, and check the books at the end."""
     arguments = ("--s3-ms", str(latencies.s3), "--sqs-ms", str(latencies.sqs))
     with serving("sinks", *arguments) as server:
         yield server
     _check("the sinks", server, {"archived": events, "published": events})
+
+
+def check_end(result: Result, end_reason: str) -> None:
+    """Check why a drain ended.
+
+    Raises:
+        BenchError: For another reason.
+    """
+    report = result.figures["report"]
+    if report["end_reason"] != end_reason:
+        raise BenchError(f"a drain did not end by {end_reason}: {report}")
 
 
 def _check(name: str, server: Server, expected: dict[str, int]) -> None:

@@ -2,7 +2,9 @@
 
 Of S3 there is PutObject, of SQS SendMessage and SendMessageBatch in the JSON protocol. What is
 written is counted, not kept. It prints its port, and when its input ends a JSON object:
-``objects``, events ``archived`` in them, SQS ``calls`` and messages ``published`` by them.
+``objects``, events ``archived`` in them, SQS ``calls``, ``messages`` sent by them, events
+``published`` in these: as many as they have lines; and what CPU time all of it took,
+``cpu_seconds``.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import click
 from tests.bench.serving import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _GZIP: Final = b"\x1f\x8b"
@@ -79,16 +81,22 @@ class Connection(asyncio.Protocol):
         answer: dict[str, Any]
         if action == "sendmessagebatch":
             sent = [{"Id": entry["Id"], **_receipt(entry)} for entry in request["Entries"]]
-            self._counts["published"] += len(sent)
+            self._count(request["Entries"])
             answer = {"Successful": sent}
         elif action == "sendmessage":
-            self._counts["published"] += 1
+            self._count([request])
             answer = _receipt(request)
         else:
             raise ValueError(action)
         body = json.dumps(answer).encode()
         head = f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
+
+    def _count(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        self._counts["messages"] += len(messages)
+        self._counts["published"] += sum(
+            message["MessageBody"].count("\n") + 1 for message in messages
+        )
 
     def _answer_later(self, seconds: float, answer: bytes) -> None:
         answer = f"HTTP/1.1 200 OK\r\nx-amzn-RequestId: {uuid4()}\r\n".encode() + answer
@@ -113,11 +121,11 @@ def _receipt(message: Mapping[str, Any]) -> dict[str, str]:
 @click.option("--sqs-ms", default=0.0, show_default=True, help="How long an SQS call takes.")
 def main(s3_ms: float, sqs_ms: float) -> None:
     """Take what is written to S3 and SQS, and count it."""
-    counts = Counter(objects=0, archived=0, calls=0, published=0)
-    asyncio.run(
+    counts = Counter(objects=0, archived=0, calls=0, messages=0, published=0)
+    cpu_seconds = asyncio.run(
         serve(lambda: Connection(counts, s3_seconds=s3_ms / 1000, sqs_seconds=sqs_ms / 1000))
     )
-    click.echo(json.dumps(counts))
+    click.echo(json.dumps({**counts, "cpu_seconds": cpu_seconds}))
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def test_quick_bench_gives_every_figure_and_draws_its_chart(tmp_path: Path) -> None:
+def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> None:
     """Every part runs, its books balance (else it fails), and all that README tells is there."""
-    figures, chart = tmp_path / "bench.json", tmp_path / "speed.png"
+    figures = tmp_path / "bench.json"
     subprocess.run(
         [
             *(sys.executable, "-m", "tests.bench", "--quick"),
-            *("--json", figures, "--chart", chart),
+            *("--json", figures, "--charts", tmp_path),
         ],
         cwd=PROJECT_FOLDER,
         check=True,
@@ -32,10 +32,18 @@ def test_quick_bench_gives_every_figure_and_draws_its_chart(tmp_path: Path) -> N
         "CPU, drain / vendor's outline": "at most 0.1",
         "throughput / most": "at least 0.7",
         "peak memory, many / few": "at most 1.2",
+        "throughput, 2 streams / 1, long latencies": "at least 1.7",
+        "throughput, 2 pullers / 1, long latencies": "at least 1.7",
+        "events of a puller, fewest / mean": "at least 0.5",
     }
     assert all(each["value"] > 0 for each in found["measures"])
     assert {"handler's import", "set-up until the stream is open"} <= {
         each["name"] for each in found["measures"]
     }
     assert len(found["floor_modes"]) > 1
-    assert chart.read_bytes().startswith(PNG)
+    assert len(found["scale"]) == 6, "two sets of latencies; one stream, two streams, two pullers"
+    one, ten, hundred = found["packing"]
+    assert one["messages"] == 10 * ten["messages"] == 100 * hundred["messages"] == 1_000_000
+    assert one["calls"] == 10 * ten["calls"]
+    for chart in ("speed.png", "scale-throughput.png"):
+        assert (tmp_path / chart).read_bytes().startswith(PNG)

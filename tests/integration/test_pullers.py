@@ -1,0 +1,143 @@
+"""Several pullers on one durable queue: they share it, none starves, and any may go at any time."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.faults.cloud import Cloud
+from tests.faults.drain_process import Step
+from tests.faults.http_proxy import SendBatchFault
+from tests.faults.processes import DrainProcess, drain_process
+from tests.faults.scene import Scene
+from tests.local.event_server import Requeue, ServerRules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from eventdrain.report import Report
+
+PULLERS: Final = 4
+BACKLOG: Final = 1200
+IN_FLIGHT: Final = 40
+SLOW: Final = SendBatchFault(delay=timedelta(milliseconds=100))
+"""So that pullers wait rather than compute: how busy the machine is then decides nothing."""
+IDLE_SECONDS: Final = 3.0
+"""Longer than a process needs to start, and than an ack time-out of the server of these tests."""
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    """Give the embedded AWS."""
+    with Cloud() as running:
+        yield running
+
+
+@pytest.fixture
+def scene(cloud: Cloud) -> Iterator[Scene]:
+    """Give event server, token server and places to write to."""
+    with Scene(cloud) as running:
+        running.faults.inject(SLOW)
+        yield running
+
+
+def test_pullers_share_a_backlog(scene: Scene) -> None:
+    """Runs in processes of their own drain one queue: each event once, a fair part for each."""
+    with ExitStack() as running:
+        pullers = [running.enter_context(puller(scene)) for _ in range(PULLERS)]
+        wait_for_streams(scene, PULLERS)
+        scene.publish(BACKLOG)
+        reports = [ended(each) for each in pullers]
+    assert sum(report.acked for report in reports) == BACKLOG
+    assert min(report.acked for report in reports) >= BACKLOG / PULLERS / 4
+    check_shared(scene)
+
+
+def test_parallel_streams_share_a_backlog(scene: Scene) -> None:
+    """The connections of one run do so too."""
+    with scene.when(lambda ledger: ledger.open_streams == PULLERS, lambda: scene.publish(BACKLOG)):
+        report = scene.drain(
+            parallel_streams=PULLERS,
+            max_in_flight=IN_FLIGHT,
+            idle=timedelta(seconds=1),
+        )
+    assert (report.connections, report.acked) == (PULLERS, BACKLOG)
+    check_shared(scene)
+
+
+def test_puller_whose_window_ends(scene: Scene) -> None:
+    """It commits and acks what it has taken, and the others get the rest: nothing comes twice."""
+    seeds = itertools.count()
+    published = 0
+    with ExitStack() as running:
+        others = [running.enter_context(puller(scene)) for _ in range(PULLERS - 1)]
+        wait_for_streams(scene, PULLERS - 1)
+        leaving = running.enter_context(puller(scene, window=1.0))
+        while leaving.process.poll() is None:  # there is a backlog for as long as it is there
+            scene.publish(IN_FLIGHT * PULLERS, seed=next(seeds))
+            published += IN_FLIGHT * PULLERS
+            scene.event_server.wait_until(lambda ledger: len(ledger.unacked) <= IN_FLIGHT * PULLERS)
+        left = ended(leaving)
+        reports = [ended(each) for each in others]
+    assert left.end_reason == "window"
+    assert left.acked > 0
+    assert left.acked + sum(report.acked for report in reports) == published
+    evidence = scene.check()
+    assert evidence.copies == 0
+    assert evidence.ledger.redeliveries <= IN_FLIGHT
+
+
+def test_puller_that_dies(cloud: Cloud) -> None:
+    """What it had not acked comes to the others when its ack time-out strikes; nothing is lost."""
+    rules = ServerRules(requeue=Requeue.AFTER_ACK_TIMEOUT, clock_speed=10)
+    with Scene(cloud, rules=rules) as scene, ExitStack() as running:
+        scene.faults.inject(SLOW)
+        others = [
+            running.enter_context(puller(scene, ack_timeout=10.0)) for _ in range(PULLERS - 1)
+        ]
+        dying = running.enter_context(
+            puller(scene, ack_timeout=10.0, kill_at=Step.WRITTEN_NOT_ACKED, after=3)
+        )
+        wait_for_streams(scene, PULLERS)
+        scene.publish(BACKLOG)
+        assert dying.wait() is None
+        reports = [ended(each) for each in others]
+        assert sum(report.redelivered for report in reports) > 0
+        evidence = scene.check()
+    assert evidence.copies <= 2 * evidence.ledger.redeliveries
+
+
+def puller(
+    scene: Scene,
+    **changes: Any,  # noqa: ANN401 - any setting's
+) -> AbstractContextManager[DrainProcess]:
+    """Start a run over one stream, in a process of its own."""
+    # The window ends of itself only where a test asks for it.
+    settings = {"max_in_flight": IN_FLIGHT, "idle": IDLE_SECONDS, "window": 30.0} | changes
+    return drain_process(scene, remaining_seconds=45, **settings)
+
+
+def ended(running: DrainProcess) -> Report:
+    """Wait for the end of a puller that is not killed."""
+    report = running.wait()
+    assert report is not None
+    return report
+
+
+def wait_for_streams(scene: Scene, count: int) -> None:
+    """Wait until so many are open."""
+    scene.event_server.wait_until(lambda ledger: ledger.open_streams == count)
+
+
+def check_shared(scene: Scene) -> None:
+    """See that nothing is lost, nothing came twice, and every connection got its part."""
+    evidence = scene.check()
+    assert evidence.copies == evidence.ledger.redeliveries == 0
+    sent = [stream.sent for stream in evidence.ledger.streams.values()]
+    assert len(sent) == PULLERS
+    assert min(sent) >= BACKLOG / PULLERS / 4
