@@ -55,6 +55,8 @@ _STACK: Final = """\
         ScheduleDeadLetterQueueArn: !GetAtt ScheduleDeadLetterQueue.Arn
         ScheduleExpression: !Ref ScheduleExpression
         ScheduleState: !Ref ScheduleState
+        AlarmTopicArn: !Ref AlarmTopicArn
+        NotDrainedPeriods: !FindInMap [ByWindow, !Ref WindowSeconds, NotDrainedPeriods]
         OldestEventAgeSeconds: !Ref OldestEventAgeSeconds
         OwnQueueName: !If
           - Has{name}Queue

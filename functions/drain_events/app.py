@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from eventdrain.errors import DrainError, StartFailed
 from eventdrain.settings import Settings
 from eventdrain.start import Start
-from eventdrain.wiring import run_drain, start_run
+from eventdrain.wiring import run_drain, runs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Future
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from eventdrain.report import Report
@@ -55,30 +59,43 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = Settings.from_env(os.environ, event_type=start.event_type)
     # Not a default dimension: the next run in this environment may be over another stream.
     metrics.add_dimension(name="event_type", value=settings.event_type)
-    for other in start.others(settings.pullers):
-        _start(other, context)
-    remaining = timedelta(milliseconds=context.get_remaining_time_in_millis())
     is_leader = start.is_first and settings.event_type == settings.event_types[0]
-    report = run_drain(settings, remaining=remaining, renews_early=is_leader)
+    # A Lambda that does not answer must not hold up the drain: others start beside it.
+    with ThreadPoolExecutor(thread_name_prefix="start") as threads:
+        starting: list[tuple[Start, Future[None]]] = []
+
+        def start_others(others: Iterable[Start]) -> None:
+            for other in others:
+                runs = runs_of(context.invoked_function_arn)
+                starting.append((other, threads.submit(runs.start, other)))
+
+        report = run_drain(
+            settings,
+            remaining=timedelta(milliseconds=context.get_remaining_time_in_millis()),
+            renews_early=is_leader,
+            # Not before: they'd all mint one, or all fail for the same reason.
+            on_token=lambda: start_others(start.others(settings.pullers)),
+        )
+        start_others(start.next(report, backlog_runs=settings.backlog_runs))
     _measure(report)
+    for other, started in starting:
+        _tell(other, started)
     if report.has_failed:
         logger.error("drain failed", report=report.as_json())
         raise DrainFailed(report.error)
     logger.info("drained", report=report.as_json())
-    if follower := start.next(report, backlog_runs=settings.backlog_runs):
-        _start(follower, context)
     return report.as_json()
 
 
-def _start(start: Start, context: LambdaContext) -> None:
-    """Start another run. That it can't be is told, and no reason not to do this one."""
+def _tell(other: Start, started: Future[None]) -> None:
+    """Tell whether another run was started. That it wasn't is no reason to fail this one."""
     try:
-        start_run(start, function=context.invoked_function_arn)
+        started.result()
     except StartFailed as error:
         logger.error("another run can't be started", reason=str(error))  # noqa: TRY400 - no traceback
         metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
     else:
-        logger.info("another run is started", start=start.as_event())
+        logger.info("another run is started", start=other.as_event())
         metrics.add_metric("Started", MetricUnit.Count, 1)
 
 

@@ -14,7 +14,7 @@ from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
 from eventdrain.tokens import TokenKeeper
 from tests.fakes import FakeSecretStore
-from tests.local.token_server import TokenServer
+from tests.local.token_server import TokenFault, TokenServer
 
 SCOPES: Final = tuple(stream.scope for stream in STREAMS.values())
 MISSING: Final = STREAMS["first_attachment"].scope
@@ -24,7 +24,7 @@ _SECRET: Final = "made-up-secret"  # noqa: S105 - made up
 
 
 def keeper(server: TokenServer, secrets: FakeSecretStore, scope: str) -> TokenKeeper:
-    """Make the keeper of one stream's run; it does not wait between its calls."""
+    """Make the keeper of one stream's run; the first leads. It does not wait between its calls."""
     return TokenKeeper(
         secrets=secrets,
         endpoint=OAuthTokenEndpoint(Endpoint.parse(server.endpoint)),
@@ -32,7 +32,7 @@ def keeper(server: TokenServer, secrets: FakeSecretStore, scope: str) -> TokenKe
         token_arn="arn:token",  # noqa: S106 - the secret's name, not the secret
         scopes=SCOPES,
         scope=scope,
-        renews_early=False,
+        renews_early=scope == SCOPES[0],
         needed_for=timedelta(minutes=4),
         seconds_left=lambda: 60.0,
         sleep=lambda _: None,
@@ -45,7 +45,6 @@ def store() -> FakeSecretStore:
     return FakeSecretStore({"arn:credentials": json.dumps(credentials)})
 
 
-@pytest.mark.parametrize("first", STREAMS)
 @pytest.mark.parametrize(
     ("narrows", "requests"),
     [
@@ -57,14 +56,14 @@ def store() -> FakeSecretStore:
         ),
     ],
 )
-def test_missing_scope_fails_alone(first: str, requests: dict[str, int], *, narrows: bool) -> None:
-    """Whoever asks first, one stream fails and four share a token with just their scopes."""
+def test_missing_scope_fails_alone(requests: dict[str, int], *, narrows: bool) -> None:
+    """One stream fails and four share a token with just their scopes."""
     secrets = store()
     with TokenServer(narrows=narrows) as server:
         server.register(_ID, _SECRET, GRANTED)
         tokens = set()
-        for event_type in (first, *STREAMS):
-            run = keeper(server, secrets, STREAMS[event_type].scope)
+        for event_type, stream in STREAMS.items():
+            run = keeper(server, secrets, stream.scope)
             if event_type == "first_attachment":
                 with pytest.raises(ScopeRefused, match=MISSING):
                     run.token()
@@ -75,6 +74,44 @@ def test_missing_scope_fails_alone(first: str, requests: dict[str, int], *, narr
         assert grant is not None
         assert grant.scopes == GRANTED
         assert server.requests() == requests
+
+
+@pytest.mark.parametrize("event_type", [*STREAMS][1:])
+def test_run_that_does_not_lead_asks_for_itself(event_type: str) -> None:
+    """Before the leader, it asks for all and, refused, for its own: that is granted, or named."""
+    secrets, scope = store(), STREAMS[event_type].scope
+    with TokenServer(narrows=False) as server:
+        server.register(_ID, _SECRET, GRANTED)
+        run = keeper(server, secrets, scope)
+        if scope == MISSING:
+            with pytest.raises(ScopeRefused, match=MISSING):
+                run.token()
+            assert server.requests() == {"invalid_scope": 2}
+        else:
+            grant = server.tokens.check(run.token())
+            assert grant is not None
+            assert grant.scopes == {scope} - {""}
+            assert server.requests() == {"invalid_scope": 1, "minted": 1}
+    assert secrets.writes == []
+
+
+def test_rate_limit_stops_no_stream() -> None:
+    """Asked too often while a scope is missing, the leader goes on, and so do the others."""
+    secrets = store()
+    with TokenServer(narrows=False) as server:
+        server.register(_ID, _SECRET, GRANTED)
+        too_often = TokenFault(status=429)
+        server.faults.inject(too_often, times=3, skip=5)  # after all together and four alone
+        for event_type, stream in STREAMS.items():
+            run = keeper(server, secrets, stream.scope)
+            if event_type == "first_attachment":
+                with pytest.raises(ScopeRefused, match=MISSING):
+                    run.token()
+            else:
+                grant = server.tokens.check(run.token())
+                assert grant is not None
+                assert grant.scopes >= {stream.scope} - {""}
+        assert server.requests() == {"injected": 3, "invalid_scope": 2, "minted": 5}
 
 
 @pytest.mark.parametrize("narrows", [True, False])

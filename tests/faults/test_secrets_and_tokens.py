@@ -294,6 +294,7 @@ _KEPT: Final[dict[str, Any]] = {
     "token-is-empty": {"access_token": ""},
     "minted-for-nobody": {"minted_for": None},
     "scopes-are-text": {"scopes": "subscription.handset_details:read"},
+    "undecided-is-text": {"undecided": "subscription.handset_details:read"},
     "minted-at-is-no-time": {"minted_at": "today"},
 }
 
@@ -339,6 +340,7 @@ def _keep(scene: Scene, **changes: object) -> None:
     content = {
         "access_token": _VALUE,
         "scopes": ["subscription.handset_details:read"],
+        "undecided": [],
         "minted_at": datetime.now(UTC).isoformat(),
         "expires_at": "2099-01-01T00:00:00+00:00",
         "minted_for": {

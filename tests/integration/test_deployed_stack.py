@@ -53,6 +53,12 @@ def test_the_schedule_drains_what_waits(scheduled_run: Run) -> None:
     assert (report["end_reason"], report["received"], report["acked"]) == ("idle", EVENTS, EVENTS)
 
 
+def test_only_the_stream_that_was_asked_for_is_scheduled(deployment: LocalDeployment) -> None:
+    """A deployment that names no streams has one schedule, of the default's."""
+    (schedule,) = deployment.aws.client("scheduler").list_schedules()["Schedules"]
+    assert DEFAULT_EVENT_TYPE.title().replace("_", "") in schedule["Name"]
+
+
 def test_the_books_balance(deployment: LocalDeployment, messages: list[dict[str, Any]]) -> None:
     """The same events, each once, are in S3, in SQS and acked at the server."""
     books = books_of(deployment, messages)

@@ -6,6 +6,7 @@ one before it.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +110,9 @@ def test_each_stream_has_metrics_and_alarms_of_its_own(
         for name in record
     }
     alarms = deployment.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert len(alarms) == 3 * len(STREAMS)
-    for alarm in alarms:
+    own = [alarm for alarm in alarms if alarm["Namespace"] == "EventDrain"]
+    assert len(own) == 3 * len(STREAMS)
+    for alarm in own:
         dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
         name = alarm["MetricName"]
         if name != "EndedByFailed":  # emitted by a run that fails, and none did
@@ -220,6 +222,18 @@ def test_pullers_share_the_stream(deployment: LocalDeployment) -> None:
         for line in message_lines(message["Body"])
     ]
     assert len(ids) == len(set(ids)) == 3000
+
+
+def test_streams_come_and_go(deployment: LocalDeployment) -> None:
+    """On a live stack a stream that is taken out is not scheduled any more, and one put in is."""
+    for event_types in ("handset_change", "handset_change,consent_change"):
+        deployment.deploy(EventTypes=event_types)
+        scheduler = deployment.aws.client("scheduler")
+        inputs = [
+            json.loads(scheduler.get_schedule(Name=each["Name"])["Target"]["Input"])
+            for each in scheduler.list_schedules()["Schedules"]
+        ]
+        assert sorted(each["event_type"] for each in inputs) == sorted(event_types.split(","))
 
 
 def test_unknown_stream_is_refused_at_deployment(deployment: LocalDeployment) -> None:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from ministack.app import main
-from ministack.services.cloudformation import changesets, engine, handlers
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 _evaluate = engine._evaluate_conditions  # noqa: SLF001 - there is no other way in
 
@@ -37,7 +37,7 @@ def _evaluate_with_functions(template: dict[str, Any], params: dict[str, Any]) -
     return evaluated
 
 
-for module in (engine, changesets, handlers):
+for module in (engine, changesets, handlers, stacks):
     module._evaluate_conditions = _evaluate_with_functions  # noqa: SLF001
 
 if __name__ == "__main__":

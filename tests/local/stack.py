@@ -133,7 +133,7 @@ class SamStack:
                 *("--template-file", str(build_folder / "template.yaml")),
                 *("--stack-name", self.name),
                 *("--region", self._aws.region),
-                *("--capabilities", "CAPABILITY_IAM"),
+                *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
                 "--resolve-s3",
                 "--no-confirm-changeset",
                 "--no-fail-on-empty-changeset",

@@ -465,7 +465,9 @@ def test_streams_are_those_of_the_parameter(event_types: tuple[str, ...]) -> Non
 
     assert set(template.streams) == set(event_types)
     assert variables(template)["EVENT_TYPES"] == ",".join(event_types)
-    assert not [name for name in template.outputs if name.endswith("ChangeQueueUrl")]
+    assert not [
+        name for name, output in template.outputs.items() if "Stream.Outputs" in json.dumps(output)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -528,7 +530,8 @@ def test_shared_queue_is_the_only_one_by_default() -> None:
 
 def test_alarms_of_each_stream() -> None:
     """Each stream has alarms on its own metrics; one that is not drained alarms by its silence."""
-    template = ExpandedTemplate(EventTypes="country_change,consent_change")
+    topic = "arn:aws:sns:eu-north-1:000000000000:made-up"
+    template = ExpandedTemplate(EventTypes="country_change,consent_change", AlarmTopicArn=topic)
 
     for event_type, stream in template.streams.items():
         alarms = stream.of_type("AWS::CloudWatch::Alarm")
@@ -543,9 +546,40 @@ def test_alarms_of_each_stream() -> None:
                 "event_type": event_type,
                 "service": {"Ref": "AWS::StackName"},
             }
+        assert [alarm["AlarmActions"] for alarm in alarms.values()] == [[topic]] * len(alarms)
         missing = {name: alarm["TreatMissingData"] for name, alarm in alarms.items()}
         assert missing.pop("NotDrainedAlarm") == "breaching"
         assert set(missing.values()) == {"notBreaching"}
+
+
+@pytest.mark.parametrize(
+    "window", written_template()["Parameters"]["WindowSeconds"]["AllowedValues"]
+)
+def test_long_windows_are_no_alarm(window: int) -> None:
+    """Between two completed runs there may be a whole window; the alarm waits longer than that."""
+    (stream,) = ExpandedTemplate(WindowSeconds=str(window)).streams.values()
+    alarm = stream.properties("NotDrainedAlarm")
+
+    assert int(alarm["EvaluationPeriods"]) * alarm["Period"] >= max(600, window + alarm["Period"])
+
+
+def test_behind_is_told_before_the_server_forgets() -> None:
+    """The age that alarms and the time to see it are less than the server's half hour."""
+    (stream,) = ExpandedTemplate().streams.values()
+    alarm = stream.properties("BehindAlarm")
+
+    assert int(alarm["Threshold"]) + alarm["EvaluationPeriods"] * alarm["Period"] < 30 * 60
+
+
+def test_errors_of_the_function_alarm() -> None:
+    """A run that ends without a report has no metrics of its own: Lambda's count tells."""
+    alarm = ExpandedTemplate().properties("FunctionErrorsAlarm")
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert alarm["Dimensions"] == [
+        {"Name": "FunctionName", "Value": {"Ref": "DrainEventsFunction"}}
+    ]
+    assert "AlarmActions" not in alarm
 
 
 def test_blocks_are_those_of_the_table() -> None:

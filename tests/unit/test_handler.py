@@ -5,6 +5,7 @@ import json
 import sys
 from collections import Counter
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,8 @@ CONTEXT: Final = SimpleNamespace(
     aws_request_id="made-up-request",
     get_remaining_time_in_millis=lambda: 90_000,
 )
+NO_TOKEN: Final = "made up: there is no token"  # noqa: S105 - an error's text
+"""The error of a drain that gets no further than that."""
 UNITS: Final = {
     "Received": "Count",
     "Redelivered": "Count",
@@ -104,8 +107,16 @@ def drained(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[Repor
     def end_with(result: Report) -> list[Any]:
         asked: list[Any] = []
 
-        def run_drain(settings: Settings, *, remaining: timedelta, renews_early: bool) -> Report:
+        def run_drain(
+            settings: Settings,
+            *,
+            remaining: timedelta,
+            renews_early: bool,
+            on_token: Callable[[], None],
+        ) -> Report:
             asked.append((settings, remaining, renews_early))
+            if result.error != NO_TOKEN:
+                on_token()
             return result
 
         monkeypatch.setattr(app, "run_drain", run_drain)
@@ -316,11 +327,11 @@ def started(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, 
     """Give the events that other runs are started with."""
     events: list[dict[str, Any]] = []
 
-    def start_run(start: Start, *, function: str) -> None:
+    def runs_of(function: str) -> SimpleNamespace:
         assert function == CONTEXT.invoked_function_arn
-        events.append(start.as_event())
+        return SimpleNamespace(start=lambda start: events.append(start.as_event()))
 
-    monkeypatch.setattr(app, "start_run", start_run)
+    monkeypatch.setattr(app, "runs_of", runs_of)
     return events
 
 
@@ -344,8 +355,27 @@ def test_first_run_starts_the_other_pullers(
     others = invoke(app, started)
 
     expected = {"event_type": "country_change", "backlog_run": 0}
-    assert others == [expected | {"puller": 2}, expected | {"puller": 3}]
+    assert sorted(others, key=itemgetter("puller")) == [
+        expected | {"puller": 2},
+        expected | {"puller": 3},
+    ]
     assert [invoke(app, started, **other) for other in others] == [[], []]
+
+
+def test_no_others_are_started_without_a_token(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[dict[str, Any]],
+) -> None:
+    """Where the first run gets no token the others would get none either, and aren't started."""
+    drained(report(EndReason.FAILED, error=NO_TOKEN))
+    monkeypatch.setenv("PULLERS", "8")
+
+    with pytest.raises(app.DrainFailed, match=NO_TOKEN):
+        invoke(app, started)
+
+    assert started == []
 
 
 def test_backlog_is_followed_until_the_brake(
@@ -399,10 +429,10 @@ def test_start_that_fails_does_not_fail_the_run(
     drained(report(EndReason.LIMIT))
     monkeypatch.setenv("BACKLOG_RUNS", "1")
 
-    def start_run(start: Start, *, function: str) -> None:  # noqa: ARG001 - the port's
+    def start(_start: Start) -> None:
         raise StartFailed("made up: check the role")
 
-    monkeypatch.setattr(app, "start_run", start_run)
+    monkeypatch.setattr(app, "runs_of", lambda _function: SimpleNamespace(start=start))
     monkeypatch.setenv("PULLERS", "2")
 
     assert app.handler({}, CONTEXT)["acked"] == 14

@@ -24,7 +24,7 @@ RANGES: Final = {
     "PARALLEL_STREAMS": (1, 8),
     "PULLERS": (1, 8),
     "BACKLOG_RUNS": (0, 12),
-    "EVENTS_PER_MESSAGE": (1, 1000),
+    "EVENTS_PER_MESSAGE": (1, 100),
     "MAX_IN_FLIGHT": (1, 200),
     "MAX_EVENTS": (1, 10_000_000),
     "WINDOW_SECONDS": (1, 840),

@@ -121,13 +121,35 @@ def test_leader_uses_short_lived_tokens_for_most_of_their_time(lifetime: timedel
 
 
 def test_token_that_is_too_short_lived_to_be_kept() -> None:
-    """A token that does for no other run is minted by each, as ever: once, leader or not."""
+    """A token that does for no other run is minted by each, leader or not, and not written."""
     secrets, endpoint = store(), FakeTokenEndpoint(lifetime=NEEDED - SECOND)
 
     for leads in (True, False):
         keeper(secrets, endpoint, renews_early=leads).token()
 
     assert len(endpoint.asked) == 2
+    assert secrets.writes == []
+
+
+def test_token_that_just_does_for_others_is_kept() -> None:
+    """A token that lives as long as a run needs it serves those that start at the same moment."""
+    secrets, endpoint = store(), FakeTokenEndpoint(lifetime=NEEDED)
+
+    for leads in (False, True):
+        keeper(secrets, endpoint, renews_early=leads).token()
+
+    assert len(endpoint.asked) == 1
+    assert secrets.writes == [TOKEN]
+
+
+def test_too_short_lived_token_replaces_none() -> None:
+    """A new token that serves nobody else does not take the place of one that still does."""
+    content = kept(expires_at=NOW + NEEDED)
+    secrets, endpoint = store(token=content), FakeTokenEndpoint(lifetime=NEEDED - SECOND)
+
+    assert keeper(secrets, endpoint, renews_early=True).token() == "minted-1"
+
+    assert secrets.contents[TOKEN] == content
 
 
 @pytest.mark.parametrize(

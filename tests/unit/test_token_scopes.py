@@ -90,15 +90,16 @@ def test_scopes_that_are_not_told_are_those_asked_for() -> None:
 
 
 @both_manners
-@pytest.mark.parametrize("first", ALL)
-def test_missing_scope_fails_alone(first: str, *, narrows: bool) -> None:
-    """The run whose scope is missing fails, each time; whoever came first, the others go on."""
+@pytest.mark.parametrize("leader", ALL)
+def test_missing_scope_fails_alone(leader: str, *, narrows: bool) -> None:
+    """The run whose scope is missing fails, each time; whichever leads, the others go on."""
     secrets, asked = store(), endpoint(A, C, narrows=narrows)
-    if first == B:
+    run = keeper(secrets, asked, scopes=ALL, scope=leader, renews_early=True)
+    if leader == B:
         with pytest.raises(ScopeRefused):
-            keeper(secrets, asked, scopes=ALL, scope=first).token()
+            run.token()
     else:
-        keeper(secrets, asked, scopes=ALL, scope=first).token()
+        run.token()
     calls = len(asked.asked)
     minted = json.loads(secrets.contents[TOKEN])["access_token"]
 
@@ -121,7 +122,7 @@ def test_missing_scope_is_named(*, narrows: bool, caplog: pytest.LogCaptureFixtu
     asked = endpoint(A, C, narrows=narrows)
 
     with pytest.raises(ScopeRefused) as caught:
-        keeper(store(), asked, scopes=ALL, scope=B).token()
+        keeper(store(), asked, scopes=ALL, scope=B, renews_early=True).token()
 
     error = str(caught.value)
     for told in (B, asked.url, CREDENTIALS, "portal", "next token, by 2026-03-01 13:00 UTC"):
@@ -183,24 +184,67 @@ def test_bare_token_is_never_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("may_have", "asked_for"),
+    ("may_have", "needed", "asked_for"),
     [
-        pytest.param((A, B), [UNION, A, B, C, f"{A} {B}"], id="two of three"),
-        pytest.param((B,), [UNION, A, B, C], id="one of three: its token serves"),
-        pytest.param((), [UNION, A, B, C, NONE], id="none"),
+        pytest.param((A, B), B, [UNION, B, A, C, f"{A} {B}"], id="two of three"),
+        pytest.param((A, B), C, [UNION, C, A, B, f"{A} {B}"], id="two, not the leader's"),
+        pytest.param((A, B), NONE, [UNION, NONE, A, B, C, f"{A} {B}"], id="two for others"),
+        pytest.param((B,), B, [UNION, B, A, C], id="one of three: its token serves"),
+        pytest.param((B,), C, [UNION, C, A, B], id="one, not the leader's"),
+        pytest.param((B,), NONE, [UNION, NONE, A, B, C], id="one for others"),
+        pytest.param((), A, [UNION, A, B, C, NONE], id="none"),
+        pytest.param((), NONE, [UNION, NONE, A, B, C], id="none, and none needed"),
     ],
 )
-def test_each_scope_is_asked_for_alone(may_have: tuple[str, ...], asked_for: list[str]) -> None:
-    """What is granted alone is then asked for together, and kept as the answer to the union."""
+def test_leader_asks_for_each_scope_alone(
+    may_have: tuple[str, ...], needed: str, asked_for: list[str]
+) -> None:
+    """Its own first. What is granted is then asked for together, and answers for the union."""
     secrets, asked = store(), endpoint(*may_have, narrows=False)
-    run = keeper(secrets, asked, scopes=ALL, scope=NONE)
+    run = keeper(secrets, asked, scopes=ALL, scope=needed, renews_early=True)
 
-    value = run.token()
+    if needed in {*may_have, NONE}:
+        assert run.token() == json.loads(secrets.contents[TOKEN])["access_token"]
+    else:
+        with pytest.raises(ScopeRefused, match=needed):
+            run.token()
 
     assert asked.scopes_asked == asked_for
     content = json.loads(secrets.contents[TOKEN])
-    assert (content["access_token"], content["scopes"]) == (value, list(may_have))
+    assert (content["scopes"], content["undecided"]) == (list(may_have), [])
     assert content["minted_for"]["scope"] == UNION
+
+
+@pytest.mark.parametrize("needed", [B, NONE])
+def test_run_that_does_not_lead_asks_for_its_own(needed: str) -> None:
+    """It finds out nothing for others, and keeps nothing that tells them too little."""
+    secrets, asked = store(), endpoint(A, B, narrows=False)
+
+    assert keeper(secrets, asked, scopes=ALL, scope=needed).token() == "minted-2"
+
+    assert asked.scopes_asked == [UNION, needed]
+    assert secrets.writes == []
+
+
+def test_run_that_does_not_lead_and_whose_scope_is_missing() -> None:
+    """It is told which one, after two calls."""
+    secrets, asked = store(), endpoint(A, C, narrows=False)
+
+    with pytest.raises(ScopeRefused, match=rf"refuses {B}$"):
+        keeper(secrets, asked, scopes=ALL, scope=B).token()
+
+    assert asked.scopes_asked == [UNION, B]
+    assert secrets.writes == []
+
+
+def test_leader_without_time_to_keep_a_token_asks_for_its_own() -> None:
+    """What would not reach the others is not asked for them."""
+    secrets, asked = store(), endpoint(A, B, narrows=False)
+
+    run = keeper(secrets, asked, scopes=ALL, scope=B, renews_early=True, seconds_left=12.0)
+
+    assert run.token() == "minted-2"
+    assert asked.scopes_asked == [UNION, B]
 
 
 def test_pause_after_each_refusal() -> None:
@@ -212,10 +256,10 @@ def test_pause_after_each_refusal() -> None:
         assert seconds == 1.0
         calls_at_pauses.append(len(asked.asked))
 
-    keeper(store(), asked, scopes=ALL, scope=B, sleep=sleep).token()
+    keeper(store(), asked, scopes=ALL, scope=B, renews_early=True, sleep=sleep).token()
 
-    assert asked.scopes_asked == [UNION, A, B, C, f"{B} {C}"]
-    assert calls_at_pauses == [1, 2]
+    assert asked.scopes_asked == [UNION, B, A, C, f"{B} {C}"]
+    assert calls_at_pauses == [1, 3]
 
 
 def test_no_pause_without_a_refusal() -> None:
@@ -227,22 +271,37 @@ def test_no_pause_without_a_refusal() -> None:
 
 
 def test_asking_ends_with_the_time_of_the_run() -> None:
-    """When no time is left, nothing more is asked and nothing kept: the next run tries again."""
+    """A run that has no time to ask for its own scope asks nothing more; the next tries again."""
     secrets, asked = store(), endpoint(A, narrows=False)
-    left = 2.5
-
-    def sleep(seconds: float) -> None:
-        nonlocal left
-        left -= seconds
 
     with pytest.raises(TokenUnavailable, match="portal") as caught:
-        keeper(
-            secrets, asked, scopes=(C, B), scope=NONE, seconds_left=lambda: left, sleep=sleep
-        ).token()
+        keeper(secrets, asked, scopes=ALL, scope=A, seconds_left=1.0).token()
 
-    assert asked.scopes_asked == [f"{B} {C}", B, C]
+    assert asked.scopes_asked == [UNION]
     assert asked.url in str(caught.value)
     assert secrets.writes == []
+
+
+def test_leader_asks_for_others_in_half_of_its_time() -> None:
+    """An endpoint that refuses slowly leaves the leader time for its own stream."""
+    left = 40.0
+    given: list[float] = []
+
+    class Slow(GrantingEndpoint):
+        def mint(
+            self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+        ) -> AccessToken:
+            nonlocal left
+            left -= 10.0
+            given.append(timeout_seconds)
+            return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+
+    asked = Slow(may_have=frozenset({A}), narrows=False)
+    run = keeper(store(), asked, scopes=ALL, scope=A, renews_early=True, seconds_left=lambda: left)
+
+    assert run.token() == "minted-2"
+    assert asked.scopes_asked == [UNION, A, B]
+    assert given == [40.0, 30.0, 10.0]
 
 
 @pytest.mark.parametrize("error", [TokenRefused("made up"), TokenUnavailable("made up")])
@@ -257,24 +316,78 @@ def test_other_errors_are_not_looked_into(error: TokenError) -> None:
     assert asked.scopes_asked == [UNION]
 
 
-def test_error_while_scopes_are_asked_for_alone() -> None:
-    """What is not known to be refused is not kept as such: the next run finds it out."""
+@pytest.mark.parametrize("answers", [2, 3, 4])
+def test_leader_that_is_interrupted_goes_on(answers: int, caplog: pytest.LogCaptureFixture) -> None:
+    """It has its own token; what is not known to be refused is kept, and told, as undecided."""
+    secrets, asked = store(), endpoint(A, B, narrows=False)
+    asked.answers = answers
+
+    assert keeper(secrets, asked, scopes=ALL, scope=B, renews_early=True).token() == "minted-2"
+
+    assert asked.scopes_asked == [UNION, B, A, C, f"{A} {B}"][: answers + 1]
+    content = json.loads(secrets.contents[TOKEN])
+    assert content["scopes"] == [B]
+    assert content["undecided"] == ([A] if answers == 4 else [A, C])
+    assert f"each run that needs {A if answers == 4 else f'{A} or {C}'} mints" in caplog.text
+    assert (f"{C} is missing" in caplog.text) == (answers == 4)
+    assert f"{A} is missing" not in caplog.text
+    assert f"{A} {C} is missing" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [TokenRefused("made up"), TokenUnavailable("made up")])
+def test_whatever_interrupts_the_leader(error: TokenError) -> None:
+    """Also an endpoint that refuses the client all at once costs the leader no token it has."""
 
     class Failing(GrantingEndpoint):
         def mint(
             self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
         ) -> AccessToken:
-            if scope == B:
-                raise TokenUnavailable("made up")
-            return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+            token = super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+            if scope == C:
+                raise error
+            return token
 
-    secrets = store()
-    with pytest.raises(TokenUnavailable):
-        keeper(
-            secrets, Failing(may_have=frozenset({A}), narrows=False), scopes=ALL, scope=A
-        ).token()
+    asked = Failing(may_have=frozenset({A}), narrows=False)
 
+    run = keeper(store(), asked, scopes=ALL, scope=A, renews_early=True)
+
+    assert run.token() == "minted-2"
+    assert asked.scopes_asked == [UNION, A, B, C]
+
+
+def test_interrupted_leader_whose_scope_is_missing() -> None:
+    """It fails by its own scope; the token that it got for another's is kept for that one."""
+    secrets, asked = store(), endpoint(A, C, narrows=False)
+    asked.answers = 3
+
+    with pytest.raises(ScopeRefused, match=B):
+        keeper(secrets, asked, scopes=ALL, scope=B, renews_early=True).token()
+
+    content = json.loads(secrets.contents[TOKEN])
+    assert (content["scopes"], content["undecided"]) == ([A], [C])
+
+
+def test_interrupted_before_the_own_scope() -> None:
+    """Without any token there is none to go on with, and nothing to keep."""
+    secrets, asked = store(), endpoint(A, narrows=False)
+    asked.answers = 1
+
+    with pytest.raises(TokenUnavailable, match="429"):
+        keeper(secrets, asked, scopes=ALL, scope=A, renews_early=True).token()
+
+    assert asked.scopes_asked == [UNION, A]
     assert secrets.writes == []
+
+
+def test_interrupted_with_nothing_but_refusals() -> None:
+    """A stream that needs no scope and got no token is told what may pass, not a refusal."""
+    asked = endpoint(A, narrows=False, refuses_none=True)
+    asked.answers = 2
+
+    with pytest.raises(TokenUnavailable, match="429"):
+        keeper(store(), asked, scopes=ALL, scope=NONE).token()
+
+    assert asked.scopes_asked == [UNION, NONE, A]
 
 
 def test_scope_that_is_neither_refused_nor_granted() -> None:
@@ -289,9 +402,46 @@ def test_scope_that_is_neither_refused_nor_granted() -> None:
 
     asked = Evasive(may_have=frozenset({A, C}))
 
-    keeper(store(), asked, scopes=ALL, scope=A).token()
+    keeper(store(), asked, scopes=ALL, scope=A, renews_early=True).token()
 
     assert asked.scopes_asked == [UNION, A, B, C, f"{A} {C}"]
+
+
+def test_token_that_serves_others_but_not_the_leader() -> None:
+    """A leader goes on with a token for its own scope, however many scopes another one has."""
+    missing = "d:read"
+
+    class Odd(GrantingEndpoint):
+        def mint(
+            self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+        ) -> AccessToken:
+            is_joint = scope == UNION
+            self.narrows = is_joint
+            self.may_have = frozenset({B, C} if is_joint else ALL)
+            return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+
+    secrets, asked = store(), Odd()
+    run = keeper(secrets, asked, scopes=(*ALL, missing), scope=A, renews_early=True)
+
+    assert run.token() == "minted-2"
+    assert asked.scopes_asked == [f"{UNION} {missing}", A, B, C, missing, UNION]
+    assert granted_in(secrets) == [A]
+
+
+def test_undecided_scope_is_asked_for_by_who_needs_it() -> None:
+    """A kept token that doesn't tell of a scope is no reason to fail: that one is asked for."""
+    content = kept(scopes=[B], undecided=[A, C], scope=UNION)
+    secrets, asked = store(token=content), endpoint(A, B, narrows=False)
+
+    assert keeper(secrets, asked, scopes=ALL, scope=B).token() == KEPT
+    assert keeper(secrets, asked, scopes=ALL, scope=NONE).token() == KEPT
+    assert asked.asked == []
+
+    assert keeper(secrets, asked, scopes=ALL, scope=A).token() == "minted-1"
+    with pytest.raises(ScopeRefused, match=rf"refuses {C}$"):
+        keeper(secrets, asked, scopes=ALL, scope=C).token()
+    assert asked.scopes_asked == [A, C]
+    assert secrets.contents[TOKEN] == content
 
 
 # --- No scope at all ---
@@ -337,8 +487,17 @@ def test_endpoint_that_mints_nothing_for_nothing() -> None:
     with pytest.raises(ScopeRefused, match=UNION):
         keeper(secrets, asked, scopes=ALL, scope=NONE).token()
 
-    assert asked.scopes_asked == [UNION, A, B, C, NONE]
+    assert asked.scopes_asked == [UNION, NONE, A, B, C]
     assert secrets.writes == []
+
+
+def test_endpoint_that_mints_nothing_for_nothing_but_for_another_scope() -> None:
+    """The stream that needs none takes the first token that it gets."""
+    asked = endpoint(B, C, narrows=False, refuses_none=True)
+
+    assert keeper(store(), asked, scopes=ALL, scope=NONE).token() == "minted-4"
+
+    assert asked.scopes_asked == [UNION, NONE, A, B]
 
 
 def test_stack_that_needs_no_scope() -> None:
@@ -396,6 +555,18 @@ def test_token_of_another_run_that_is_rejected_too() -> None:
     secrets.contents[TOKEN] = all_kept()
     assert not run.renew("minted-1")
     assert len(asked.asked) == 1
+
+
+def test_renewed_where_the_kept_token_leaves_the_scope_undecided() -> None:
+    """A run with a token of its own gets another of its own, once."""
+    secrets, asked = store(token=kept(scopes=[B], undecided=[A, C], scope=UNION)), endpoint(A)
+    run = keeper(secrets, asked, scopes=ALL, scope=A)
+
+    assert run.renew(run.token())
+    assert run.token() == "minted-2"
+    assert not run.renew("minted-2")
+    assert asked.scopes_asked == [A, A]
+    assert secrets.writes == []
 
 
 def test_renewed_though_the_kept_token_cannot_be_read() -> None:

@@ -30,6 +30,7 @@ def kept(
     expires_at: datetime | str = NOW + LIFETIME,
     minted_at: datetime | str | None = None,
     scopes: object = (SCOPE,),
+    undecided: object = (),
     without: str = "",
     **minted_for: str,
 ) -> str:
@@ -42,6 +43,7 @@ def kept(
     fields = {
         "access_token": value,
         "scopes": scopes,
+        "undecided": undecided,
         "minted_at": minted_at if isinstance(minted_at, str) else minted_at.isoformat(),
         "expires_at": expires_at if isinstance(expires_at, str) else expires_at.isoformat(),
         "minted_for": {

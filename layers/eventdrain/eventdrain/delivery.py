@@ -72,10 +72,7 @@ class Delivery(NamedTuple):
     @property
     def age_seconds(self) -> float:
         """How old the event was when it arrived; 0 if it has no time."""
-        if self.event_time is None:
-            return 0.0
-        happened = datetime.fromisoformat(self.event_time[:19]).replace(tzinfo=UTC)
-        return (self.received_at - happened).total_seconds()
+        return 0.0 if self.event_time is None else age_seconds(self.event_time, self.received_at)
 
 
 class DeliveryReader:
@@ -151,6 +148,12 @@ class DeliveryReader:
             received_at=received_at,
             line=line,
         )
+
+
+def age_seconds(event_time: str, received_at: datetime) -> float:
+    """Tell how old an event was when it arrived, from the time that its line has."""
+    happened = datetime.fromisoformat(event_time[:19]).replace(tzinfo=UTC)
+    return (received_at - happened).total_seconds()
 
 
 def rfc3339(seconds: int, nanos: int) -> str | None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from eventdrain.errors import UnreadableDelivery
 from eventdrain.inbox import Inbox
+from eventdrain.lag import Lag
 from eventdrain.outcome import LeftReason
 from eventdrain.quarantine import quarantined
 from eventdrain.reading import Reading
@@ -94,6 +95,7 @@ class Drain:
             for _ in range(parallel_streams)
         ]
         self._commits: set[asyncio.Task[Outcome]] = set()
+        self._lag = Lag()
 
     async def run(self) -> Report:
         """Drain until the window ends, for whatever reason, and say how it went.
@@ -108,6 +110,8 @@ class Drain:
             reading.add_done_callback(self._note_refused)
         try:
             self._report.end_reason = await self._take_until_end(readings)
+            self._report.last_events_age_seconds = self._lag.age_seconds
+            self._report.quiet_seconds = self._lag.quiet_seconds(self._clock(), since=started)
             self._fail_if_unreachable()
             self._inbox.close()
             self._start_commit()
@@ -161,6 +165,7 @@ class Drain:
             delivery = self._delivery(message, received_at)
             self._pace.took(1, now)
             self._report.note(delivery)
+            self._lag.note(delivery, now)
             self._batch.add(delivery, now)
             if self._batch.is_full:
                 self._start_commit()

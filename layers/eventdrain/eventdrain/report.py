@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _WAITED_SECONDS: Final = 60.0
 """An event that is older on arrival has waited at the server; one that comes as it happens has not,
 even if it is somewhat late, or the clocks differ."""
+_STILL_COMING_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -44,7 +45,8 @@ class Report:
         connections: How often the stream was opened.
         bytes_received: Size of the messages received.
         oldest_event_age_seconds: How old the oldest event was on arrival.
-        last_event_age_seconds: How old the last one was that the server had not sent before.
+        last_events_age_seconds: How old the last events were on arrival; see ``lag.Lag``.
+        quiet_seconds: How long nothing had been taken when the taking ended.
         run_seconds: From the start of the drain to its end.
     """
 
@@ -65,7 +67,8 @@ class Report:
     connections: int = 0
     bytes_received: int = 0
     oldest_event_age_seconds: float = 0.0
-    last_event_age_seconds: float = 0.0
+    last_events_age_seconds: float = 0.0
+    quiet_seconds: float = 0.0
     run_seconds: float = 0.0
 
     @property
@@ -77,13 +80,15 @@ class Report:
     def is_behind(self) -> bool:
         """Whether it got events through and left others waiting, so that another run is needed.
 
-        Whoever reaches the limit has left some. Whoever reaches the window's end may only have
-        drained a lively stream, with nothing waiting: then its last event was young on arrival.
+        Whoever reaches the limit has most likely left some. Whoever reaches the window's end may
+        only have drained a lively stream, with nothing waiting: then its last events were young on
+        arrival. Or there was something at the window's start alone: then it was quiet at its end.
         """
         if not self.acked:
             return False
         if self.end_reason is EndReason.WINDOW:
-            return self.last_event_age_seconds > _WAITED_SECONDS
+            still_come = self.quiet_seconds <= _STILL_COMING_SECONDS
+            return still_come and self.last_events_age_seconds > _WAITED_SECONDS
         return self.end_reason is EndReason.LIMIT
 
     @property
@@ -96,10 +101,7 @@ class Report:
         self.redelivered += delivery.redelivered
         self.quarantined += delivery.quarantine_reason is not None
         self.oversize += is_oversize(delivery)
-        age_seconds = delivery.age_seconds
-        self.oldest_event_age_seconds = max(self.oldest_event_age_seconds, age_seconds)
-        if not delivery.redelivered:
-            self.last_event_age_seconds = age_seconds
+        self.oldest_event_age_seconds = max(self.oldest_event_age_seconds, delivery.age_seconds)
 
     def add(self, outcome: Outcome) -> None:
         """Count what became of a batch."""
@@ -131,6 +133,7 @@ class Report:
             "connections": self.connections,
             "bytes_received": self.bytes_received,
             "oldest_event_age_seconds": round(self.oldest_event_age_seconds, 3),
-            "last_event_age_seconds": round(self.last_event_age_seconds, 3),
+            "last_events_age_seconds": round(self.last_events_age_seconds, 3),
+            "quiet_seconds": round(self.quiet_seconds, 3),
             "run_seconds": round(self.run_seconds, 3),
         }

@@ -178,7 +178,7 @@ class Settings:
             archive_prefix=env.prefix("ARCHIVE_PREFIX", "events"),
             quarantine_prefix=env.prefix("QUARANTINE_PREFIX", "quarantine"),
             outbox_queue_url=queue_url.replace("{event_type}", event_type),
-            events_per_message=env.number("EVENTS_PER_MESSAGE", 1, 1, 1000),
+            events_per_message=env.number("EVENTS_PER_MESSAGE", 1, 1, 100),
         )
         if settings.events_per_message > 1 and queue_url.endswith(".fifo"):
             env.problem(

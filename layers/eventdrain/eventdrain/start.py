@@ -67,16 +67,17 @@ class Start:
             return ()
         return [replace(self, puller=number) for number in range(2, pullers + 1)]
 
-    def next(self, report: Report, *, backlog_runs: int) -> Start | None:
-        """Give the start of the run that should follow at once; None if the schedule's is enough.
+    def next(self, report: Report, *, backlog_runs: int) -> Sequence[Start]:
+        """Give the start of the run that should follow at once, if the schedule's is not enough.
 
         The brake: a chain ends after so many runs, whatever there is still to drain, and a run that
-        got nothing through starts none. So what one tick of the schedule starts is at the most
-        ``pullers * (1 + backlog_runs)`` runs.
+        got nothing through starts none. So what one start by the schedule leads to is at the most
+        ``pullers * (1 + backlog_runs)`` runs, if Lambda does as it is told once; and it may deliver
+        an asynchronous invocation twice.
         """
         if not report.is_behind or self.backlog_run >= backlog_runs:
-            return None
-        return replace(self, backlog_run=self.backlog_run + 1)
+            return ()
+        return [replace(self, backlog_run=self.backlog_run + 1)]
 
 
 def _number(event: Mapping[str, Any], name: str, *, least: int) -> int:

@@ -3,7 +3,8 @@
 A minted token is shared: it is kept in a secret of its own, so that every run of every stream, in
 whichever environment, uses it until too little of its life is left. The vendor asks for that; a
 client that mints for every run is rate limited. It is minted for the scopes of all streams; a run
-whose own scope was not granted fails, the others go on.
+whose own scope was not granted fails, the others go on. Where no one token can be had for all that
+is granted, a run whose scope the kept one lacks mints a token for that alone, which is not kept.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from typing import TYPE_CHECKING, Final
 
 from eventdrain.credentials import ClientCredentials, parse_credentials
 from eventdrain.errors import CredentialsError, ScopeRefused, TokenError
-from eventdrain.kept_token import KeptToken
+from eventdrain.kept_token import KeptToken, TokenSecret
 from eventdrain.minting import mint
-from eventdrain.token_ports import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eventdrain.token_ports import SecretStore, TokenEndpoint
+    from eventdrain.minting import Minted
+    from eventdrain.token_ports import AccessToken, SecretStore, TokenEndpoint
 
 _logger = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class TokenKeeper:
     end, each would mint and keep one in the same second, hour after hour; but Secrets Manager holds
     about a hundred versions of a secret, and drops none that is younger than a day. So one run
     *leads*: it renews while the kept token still does for the others, who then find a fresh one.
-    Where nobody leads, or too late, each run still mints for itself.
+    Where nobody leads, or too late, each run still mints for itself. And where the endpoint refuses
+    the scopes together, only the leader asks which of them are granted, and keeps the answer.
 
     Args:
         secrets: Where both secrets are.
@@ -88,7 +90,7 @@ class TokenKeeper:
         self._secrets = secrets
         self._endpoint = endpoint
         self._credentials_arn = credentials_arn
-        self._token_arn = token_arn
+        self._token_secret = TokenSecret(secrets, token_arn)
         self._scopes = tuple(sorted({each for each in scopes if each}))
         self._scope = scope
         self._renews_early = renews_early
@@ -131,31 +133,43 @@ class TokenKeeper:
             if not isinstance(self._credentials, ClientCredentials):
                 return False
             self._rejected.add(rejected)
-            token = self._kept_by_another(self._credentials)
-            if token is None:
-                if not self._may_renew:
-                    return False
+            kept = self._kept_by_another(self._credentials)
+            if kept is not None and self._scope not in kept.undecided:
+                token = kept.as_access_token()
+            elif not self._may_renew:
+                return False
+            else:
                 self._may_renew = False
-                token = self._mint(self._credentials, self._seconds_left)
+                token = self._minted(self._credentials, besides=kept)
             self._token = self._allowed(token)
             return True
 
     def _kept_or_minted(self, credentials: ClientCredentials) -> AccessToken:
         kept = self._kept(credentials)
-        if kept is None:
-            return self._mint(credentials, self._seconds_left)
+        if kept is None or self._scope in kept.undecided:
+            return self._minted(credentials, besides=kept)
         if self._may_lead and kept.nears_its_end(self._needed_for, now=self._now()):
-            # It is for others that it is renewed: half of the run's own time stays the run's.
-            held_back = self._seconds_left() / 2
-            try:
-                return self._mint(credentials, lambda: self._seconds_left() - held_back)
-            except TokenError as error:
-                _logger.warning("the kept token is used on, as it can't be renewed yet: %s", error)
-        return _access_token(kept)
+            return self._renewed_early(credentials, kept)
+        return kept.as_access_token()
+
+    def _renewed_early(self, credentials: ClientCredentials, kept: KeptToken) -> AccessToken:
+        """Mint another token for all runs; give the kept one where that serves them better."""
+        # It is for others that it is renewed: half of the run's own time stays the run's.
+        held_back = self._seconds_left() / 2
+        try:
+            minted = self._mint(credentials, self._scopes, lambda: self._seconds_left() - held_back)
+        except TokenError as error:
+            _logger.warning("the kept token is used on, as it can't be renewed yet: %s", error)
+            return kept.as_access_token()
+        if minted.undecided and not kept.undecided:
+            _logger.warning("the kept token is used on, as the new one serves fewer streams")
+            return kept.as_access_token()
+        self._keep(credentials, minted)
+        return minted.token
 
     @property
     def _may_lead(self) -> bool:
-        """Whether a token that is renewed for others would reach them."""
+        """Whether a token that is minted for others would reach them."""
         return self._renews_early and self._has_time_to_keep
 
     @property
@@ -163,62 +177,78 @@ class TokenKeeper:
         # To keep a token takes seconds, if Secrets Manager is slow: the run goes before.
         return self._seconds_left() > _KEEPING_SECONDS
 
-    def _kept_by_another(self, credentials: ClientCredentials) -> AccessToken | None:
+    def _kept_by_another(self, credentials: ClientCredentials) -> KeptToken | None:
         try:
             kept = self._kept(credentials)
         except CredentialsError as error:
             _logger.warning("a new token is minted: %s", error)
             return None
-        return None if kept is None or kept.value in self._rejected else _access_token(kept)
+        return None if kept is None or kept.value in self._rejected else kept
 
     def _kept(self, credentials: ClientCredentials) -> KeptToken | None:
         """Give the kept token if it is ours and lives long enough."""
-        content = self._secrets.get(self._token_arn)
-        if content is None:
+        kept = self._token_secret.read()
+        if kept is None or kept.minted_for != self._minted_for(credentials):
             return None
-        kept = KeptToken.parse(content)
-        if kept is None:
-            _logger.warning(
-                "the kept token in %s is malformed, or of another version: minting another",
-                self._token_arn,
-            )
-            return None
-        is_ours = kept.minted_for == self._minted_for(credentials)
-        return kept if is_ours and kept.lasts(self._needed_for, now=self._now()) else None
+        return kept if kept.lasts(self._needed_for, now=self._now()) else None
+
+    def _minted(self, credentials: ClientCredentials, *, besides: KeptToken | None) -> AccessToken:
+        """Mint a token for all runs and keep it; for this run only, besides a kept one."""
+        if besides is not None:
+            return self._mint(credentials, (self._scope,), self._seconds_left).token
+        minted = self._mint(credentials, self._scopes, self._seconds_left)
+        self._keep(credentials, minted)
+        return minted.token
 
     def _mint(
-        self, credentials: ClientCredentials, seconds_left: Callable[[], float]
-    ) -> AccessToken:
-        minted_at = self._now()
-        token = mint(
+        self,
+        credentials: ClientCredentials,
+        scopes: tuple[str, ...],
+        seconds_left: Callable[[], float],
+    ) -> Minted:
+        minted = mint(
             self._endpoint,
             credentials,
-            self._scopes,
+            scopes,
             needed=self._scope,
+            for_others=self._may_lead,
             seconds_left=seconds_left,
             sleep=self._sleep,
         )
         _logger.info("minted a new access token")
-        missing = [scope for scope in self._scopes if scope not in (token.scopes or ())]
-        if missing:
+        had = {*(minted.token.scopes or ()), *minted.undecided}
+        if missing := [scope for scope in scopes if scope not in had]:
             _logger.warning(
                 "the new token is not granted all that was asked for: %s is missing",
                 " ".join(missing),
             )
-        if token.expires_at is not None and self._has_time_to_keep:
-            kept = KeptToken(
-                value=token.value,
-                scopes=tuple(scope for scope in self._scopes if scope not in missing),
-                minted_at=minted_at,
-                expires_at=token.expires_at,
-                minted_for=self._minted_for(credentials),
-            )
-            try:
-                self._secrets.put(self._token_arn, kept.as_content())
-            except CredentialsError as error:
-                # This run has its token; that the next one must mint again is no reason to stop.
-                _logger.warning("the new token is not kept: %s", error)
-        return token
+        return minted
+
+    def _keep(self, credentials: ClientCredentials, minted: Minted) -> None:
+        """Keep a token for the runs to come, if it is good for them.
+
+        One that leaves scopes undecided is the leader's to keep: another run, which has not asked
+        for the others' scopes, might replace one that tells more.
+        """
+        expires_at = minted.token.expires_at
+        if expires_at is None or (minted.undecided and not self._renews_early):
+            return
+        allowed = minted.token.scopes or ()
+        kept = KeptToken(
+            value=minted.token.value,
+            scopes=tuple(scope for scope in self._scopes if scope in allowed),
+            undecided=minted.undecided,
+            minted_at=self._now(),
+            expires_at=expires_at,
+            minted_for=self._minted_for(credentials),
+        )
+        if kept.lasts(self._needed_for, now=self._now()) and self._has_time_to_keep:
+            self._token_secret.write(kept)
+            if kept.undecided:
+                _logger.warning(
+                    "each run that needs %s mints a token of its own while this one is kept",
+                    " or ".join(kept.undecided),
+                )
 
     def _allowed(self, token: AccessToken) -> str:
         """Give a token's value.
@@ -243,7 +273,3 @@ class TokenKeeper:
             "scope": " ".join(self._scopes),
             "token_endpoint": self._endpoint.url,
         }
-
-
-def _access_token(kept: KeptToken) -> AccessToken:
-    return AccessToken(value=kept.value, expires_at=kept.expires_at, scopes=kept.scopes)

@@ -32,37 +32,44 @@ from eventdrain.tokens import NoAuthorization, TokenKeeper
 from eventdrain.window import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
     from eventdrain.ports import Authorization
     from eventdrain.settings import Settings
-    from eventdrain.start import Start
 
 _CALLS_AT_ONCE: Final = 24
 """To each sink, for each connection: two batches of a hundred make ten calls each to SQS."""
 
 
-def start_run(start: Start, *, function: str) -> None:
-    """Start another run.
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def runs_of(function: str) -> LambdaRuns:
+    """Give what starts further runs of a function, from any thread.
 
     Args:
-        start: What it is told.
-        function: The function's name or ARN.
-
-    Raises:
-        StartFailed: It could not be started.
+        function: Its name or ARN.
     """
-    LambdaRuns(lambda_client(), function).start(start)
+    return LambdaRuns(lambda_client(), function)
 
 
-def run_drain(settings: Settings, *, remaining: timedelta, renews_early: bool = False) -> Report:
+def run_drain(
+    settings: Settings,
+    *,
+    remaining: timedelta,
+    renews_early: bool = False,
+    on_token: Callable[[], None] = _nothing,
+) -> Report:
     """Run one drain.
 
     Args:
         settings: What to drain, and to where.
         remaining: How long the process may still live.
         renews_early: Whether this run renews the token that others share; see ``TokenKeeper``.
+        on_token: Called once, when there is a token and before the stream is opened.
 
     Returns:
         The report. Every error that a setting, a secret or a service is the cause of ends in it;
@@ -84,6 +91,7 @@ def run_drain(settings: Settings, *, remaining: timedelta, renews_early: bool = 
         report.error = str(error)
         report.run_seconds = time.monotonic() - started
         return report
+    on_token()
     return asyncio.run(_drain(settings, window, *sinks, authorization, report))
 
 

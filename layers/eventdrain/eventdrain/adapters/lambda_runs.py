@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from eventdrain.adapters.aws_errors import code_of
 from eventdrain.errors import StartFailed
@@ -40,7 +41,7 @@ class LambdaRuns:
                 InvocationType="Event",
                 Payload=json.dumps(start.as_event()).encode(),
             )
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise StartFailed(
                 f"lambda:InvokeFunction of {self._function} failed with {code_of(error)}: check"
                 " the function's role, its reserved concurrency and the account's; what was to be"

@@ -1,0 +1,69 @@
+"""The bill: quantities times list prices."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.plan import bill, prices
+from tools.plan.demand import Demand
+from tools.plan.usage import Usage, sqs_requests
+
+_DAYS = prices.DAYS_A_MONTH
+
+
+def dollars(lines: list[bill.Line], service: str) -> float:
+    """Add a service's lines up."""
+    return sum(line.dollars for line in lines if line.service == service)
+
+
+def test_an_idle_day_costs_what_readme_says() -> None:
+    """288 runs of 5.3 seconds at 512 MB: the figures of README's table."""
+    used = Usage(ticks=288 * _DAYS, runs=288 * _DAYS, run_seconds=288 * _DAYS * 5.3)
+    lines = bill.bill(Demand(events_per_day=1e-9), used, 512)
+    assert dollars(lines, "Lambda") / _DAYS == pytest.approx(0.010, abs=0.0005)
+    assert dollars(lines, "Secrets Manager") / _DAYS == pytest.approx(0.030, abs=0.0005)
+    assert dollars(lines, "S3") + dollars(lines, "SQS") == 0
+
+
+def test_a_million_events_cost_what_readme_says() -> None:
+    """10,000 PUTs and 100,000 batches: the figures of README's table."""
+    used = Usage(events=1e6, objects=10_000, sqs_requests=100_000)
+    lines = bill.sinks(Demand(events_per_day=1e6), used)
+    assert lines[0].dollars == pytest.approx(0.050)
+    assert dollars(lines, "SQS") == pytest.approx(0.040)
+
+
+def test_a_queue_is_billed_by_64_kilobytes() -> None:
+    """Ten small messages are one request; ten that hold a hundred events each are eight."""
+    assert sqs_requests(10, 1, calls=1) == 1
+    assert sqs_requests(1_000, 100, calls=1) == 7
+    assert sqs_requests(100, 10, calls=1) == 1
+
+
+def test_streams_and_a_key_are_billed() -> None:
+    """Metrics and alarms are billed for each stream; a key of one's own adds a dollar and calls."""
+    used = Usage(ticks=1, runs=1)
+    one = bill.bill(Demand(events_per_day=1e5), used, 512)
+    two = bill.bill(Demand(events_per_day=1e5, streams=2), used, 512)
+    assert dollars(two, "CloudWatch") == pytest.approx(2 * dollars(one, "CloudWatch"), rel=0.001)
+    keyed = bill.bill(Demand(events_per_day=1e5, has_kms_key=True), used, 512)
+    assert 1.0 <= dollars(keyed, "KMS") < 1.2
+
+
+def test_a_fifo_queue_and_x86_are_dearer() -> None:
+    """Each by its own list price."""
+    used = Usage(sqs_requests=1e6, run_seconds=1e6)
+    plain = bill.bill(Demand(events_per_day=1), used, 1024)
+    other = bill.bill(Demand(events_per_day=1, is_fifo=True, architecture="x86_64"), used, 1024)
+    assert dollars(plain, "SQS") == pytest.approx(0.40)
+    assert dollars(other, "SQS") == pytest.approx(0.50)
+    assert dollars(other, "Lambda") - dollars(plain, "Lambda") == pytest.approx(3.3333)
+
+
+def test_a_consumer_is_billed_for_receive_and_delete() -> None:
+    """Two requests for ten messages; with ten events in each, as many for a hundred events."""
+    used = Usage(events=1e6)
+    one = bill.consumers(Demand(events_per_day=1e6), used)
+    assert one.dollars == pytest.approx(0.08)
+    ten = bill.consumers(Demand(events_per_day=1e6, events_per_message=10), used)
+    assert ten.dollars == pytest.approx(0.008)

@@ -1,0 +1,52 @@
+"""The command ``make plan``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from tools.plan.__main__ import main
+
+
+def test_it_prints_parameters_lag_and_dollars() -> None:
+    """Its tables name the template's parameters, the lags and each service."""
+    result = CliRunner().invoke(main, ["--events-per-day", "100000", "--peak-per-second", "20"])
+    assert result.exit_code == 0
+    for word in (
+        "ScheduleExpression",
+        "WindowSeconds",
+        "lag, worst",
+        "Secrets Manager",
+        "Together",
+    ):
+        assert word in result.output
+
+
+def test_json_adds_up() -> None:
+    """As JSON it has the same, and the lines of the bill make the sum."""
+    result = CliRunner().invoke(main, ["--events-per-day", "1e6", "--streams", "2", "--json"])
+    plan = json.loads(result.output)
+    lines = sum(line["dollars"] for line in plan["dollars_per_month"])
+    assert lines == pytest.approx(plan["dollars_per_month_together"])
+    assert plan["parameters"]["EventsPerMessage"] == "1"
+    assert plan["lag_seconds"]["peak"]["worst"] <= 330
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--events-per-day", "0"], "EVENTS_PER_DAY must be a number above 0"),
+        (["--events-per-day", "1e12"], "the design ends at 100,000"),
+        (["--events-per-day", "many"], "not a valid float"),
+        (["--events-per-day", "1000", "--memory", "1"], "--memory"),
+        ([], "--events-per-day"),
+    ],
+)
+def test_nonsense_is_told_in_one_line(arguments: list[str], told: str) -> None:
+    """What can't be is an error that names it, without a traceback."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code != 0
+    assert told in result.output
+    assert "Traceback" not in result.output

@@ -1,0 +1,35 @@
+"""docs/scale.md says what the calculator says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tools.plan.always_on import EC2, FARGATE, Host
+from tools.plan.crossover import is_dearer
+from tools.plan.demand import DAY
+from tools.plan.document import CHART, DOCUMENT, TABLES, part
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_the_calculators(name: str) -> None:
+    """Each table is what ``python -m tools.plan.document`` would write."""
+    assert part(DOCUMENT.read_text(), name) == TABLES[name]()
+
+
+@pytest.mark.parametrize(("name", "hosts"), [("Fargate", FARGATE), ("EC2", EC2)])
+def test_crossovers_are_the_calculators(name: str, hosts: tuple[Host, ...]) -> None:
+    """Below the rate that is told, runs are cheaper, and above it what is always on is."""
+    told = part(DOCUMENT.read_text(), "crossover")
+    found = re.search(rf"{name}: from ([\d,]+) events a second", told)
+    assert found
+    rate = int(found[1].replace(",", "")) * DAY
+    assert not is_dearer(rate * 0.75, hosts, 330.0)
+    assert is_dearer(rate * 1.3, hosts, 330.0)
+
+
+def test_the_chart_is_there() -> None:
+    """What the document shows exists."""
+    assert f"({CHART.name})" in DOCUMENT.read_text()
+    assert CHART.exists()

@@ -1,0 +1,87 @@
+"""The plan's rules are those of the template and of the engine: neither can change without them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from eventdrain.batch import Batch
+from eventdrain.report import Report
+from eventdrain.streams import STREAMS
+from eventdrain.window import EndReason
+from tests.deliveries import delivery_of
+from tests.unit.test_handler import UNITS
+from tests.unit.written_template import parameters as template_parameters
+from tools.plan import rules
+from tools.plan.parameters import Parameters
+
+
+def test_bounds_are_the_templates() -> None:
+    """What a plan may set is what the template allows."""
+    template = template_parameters()
+    assert tuple(template["WindowSeconds"]["AllowedValues"]) == rules.WINDOWS
+    bounds = {
+        "MaxInFlight": rules.MOST_IN_FLIGHT,
+        "ParallelStreams": rules.MOST_PARALLEL_STREAMS,
+        "Pullers": rules.MOST_PULLERS,
+        "BacklogRuns": rules.MOST_BACKLOG_RUNS,
+        "MemorySize": rules.MOST_MEMORY_MB,
+        "MaxEvents": rules.MOST_EVENTS,
+        "EventsPerMessage": rules.MOST_EVENTS_PER_MESSAGE,
+    }
+    assert {name: template[name]["MaxValue"] for name in bounds} == bounds
+    assert template["MemorySize"]["MinValue"] == rules.LEAST_MEMORY_MB
+    assert template["AckTimeoutSeconds"]["MinValue"] == min(rules.ACK_TIMEOUTS_SECONDS)
+    assert len(STREAMS) == rules.MOST_STREAMS
+
+
+def test_a_plan_names_parameters_of_the_template() -> None:
+    """All that a plan tells to set is there, and within what the template allows."""
+    template = template_parameters()
+    for name, value in Parameters(interval_minutes=5, window=20, idle=1).as_template().items():
+        assert name in template
+        least = template[name].get("MinValue")
+        assert least is None or int(value) >= least
+
+
+def test_defaults_are_the_templates() -> None:
+    """A plan's parameters are the template's where nothing else is said."""
+    chosen = Parameters(interval_minutes=5, window=240, idle=5).as_template()
+    template = template_parameters()
+    assert {name: str(template[name]["Default"]) for name in chosen} == chosen
+
+
+def test_a_batch_is_the_engines() -> None:
+    """A full batch has as many events as the plan reckons with."""
+    batch = Batch(max_in_flight=200, linger=timedelta(seconds=1))
+    for index in range(rules.batch_events(200)):
+        assert not batch.is_full
+        batch.add(delivery_of(index), 0.0)
+    assert batch.is_full
+
+
+@pytest.mark.parametrize(("seconds_more", "is_behind"), [(-1, False), (1, True)])
+def test_behind_is_the_engines(seconds_more: float, *, is_behind: bool) -> None:
+    """A run asks for another from that age of its last event on that the plan reckons with."""
+    report = Report(
+        "handset_change",
+        end_reason=EndReason.WINDOW,
+        acked=1,
+        last_events_age_seconds=rules.BEHIND_SECONDS + seconds_more,
+    )
+    assert report.is_behind is is_behind
+
+
+def test_metrics_are_the_functions() -> None:
+    """A run has as many as are billed: one says how it ended, one is only where events came."""
+    ended, only_with_events = 1, 1
+    assert len(UNITS) + ended - only_with_events == rules.METRICS_OF_EVERY_RUN
+
+
+def test_runs_at_once_are_bounded_by_chains_and_their_life() -> None:
+    """Pullers times the chains that are alive: runs of a chain times a time-out, by interval."""
+    parameters = Parameters(interval_minutes=5, window=240, idle=5, pullers=2, backlog_runs=4)
+    assert parameters.most_runs_at_once == 2 * 5  # 5 runs of 300 s: five starts' chains are alive
+    alone = Parameters(interval_minutes=5, window=240, idle=5, backlog_runs=0)
+    assert alone.most_runs_at_once == 1
