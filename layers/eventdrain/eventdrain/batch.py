@@ -37,6 +37,11 @@ class Batch:
         return self._due_at
 
     @property
+    def room(self) -> int:
+        """How many deliveries it takes before it is full."""
+        return self._full_at - len(self._deliveries)
+
+    @property
     def is_full(self) -> bool:
         """Whether it is due for its size."""
         return len(self._deliveries) >= self._full_at

@@ -82,8 +82,10 @@ class Commit:
         Returns:
             What became of each delivery. Never raises for what a service answers.
         """
-        plain = [delivery for delivery in deliveries if not needs_pointer(delivery)]
-        pointing = [delivery for delivery in deliveries if needs_pointer(delivery)]
+        plain: list[Delivery] = []
+        pointing: list[Delivery] = []
+        for delivery in deliveries:
+            (pointing if needs_pointer(delivery) else plain).append(delivery)
         outcome = Outcome()
         await asyncio.gather(
             self._commit(plain, until, outcome, is_pointing=False),

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -167,13 +168,18 @@ def rfc3339(seconds: int, nanos: int) -> str | None:
     """
     if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < _NANOS):
         return None
-    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    whole = _whole_second(seconds)
     if nanos == 0:
         return f"{whole}Z"
     fraction = f"{nanos:09d}"
     while fraction.endswith("000"):
         fraction = fraction[:-3]
     return f"{whole}.{fraction}Z"
+
+
+@lru_cache(maxsize=64)  # events come in the order of their times, more or less
+def _whole_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def _json(text: str | None) -> str:

@@ -159,14 +159,15 @@ class Drain:
         self._changed.clear()
 
     def _take(self) -> None:
-        while self._inbox and self._pace.room > 0:
-            message, received_at = self._inbox.take()
+        # A batch at a time: who asks before each delivery whether there is room pays for it.
+        while (count := min(len(self._inbox), self._pace.room, self._batch.room)) > 0:
             now = self._clock()
-            delivery = self._delivery(message, received_at)
-            self._pace.took(1, now)
-            self._report.note(delivery)
-            self._lag.note(delivery, now)
-            self._batch.add(delivery, now)
+            self._pace.took(count, now)
+            for _ in range(count):
+                delivery = self._delivery(*self._inbox.take())
+                self._report.note(delivery)
+                self._lag.note(delivery, now)
+                self._batch.add(delivery, now)
             if self._batch.is_full:
                 self._start_commit()
 

@@ -51,6 +51,6 @@ def event_id(
 def digest(*parts: bytes | None) -> str:
     """Give the id that is made of some parts; None for one that is absent."""
     framed = b"".join(
-        _ABSENT if part is None else len(part).to_bytes(4, "big") + part for part in parts
+        [_ABSENT if part is None else len(part).to_bytes(4, "big") + part for part in parts]
     )
     return sha256(framed).hexdigest()[:_ID_LENGTH]

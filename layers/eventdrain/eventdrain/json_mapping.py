@@ -60,6 +60,9 @@ def _fast(descriptor: Descriptor, *, within: frozenset[str]) -> Mapping | None:
             return None
         fields.append((field.name, f'"{field.name}":', field.has_presence, convert_value))
 
+    if len(fields) == 1 and fields[0][-1] is quoted and not fields[0][-2]:
+        return _one_text(*fields[0][:2])
+
     def convert(message: Message) -> str:
         members = []
         for name, key, has_presence, converter in fields:
@@ -69,6 +72,16 @@ def _fast(descriptor: Descriptor, *, within: frozenset[str]) -> Mapping | None:
             elif value := getattr(message, name):
                 members.append(key + converter(value))
         return f"{{{','.join(members)}}}"
+
+    return convert
+
+
+def _one_text(name: str, key: str) -> Mapping:
+    """Compile the mapping of a message of one text, as several in each event are."""
+
+    def convert(message: Message) -> str:
+        value = getattr(message, name)
+        return f"{{{key}{quoted(value)}}}" if value else "{}"
 
     return convert
 

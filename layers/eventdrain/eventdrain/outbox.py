@@ -58,10 +58,9 @@ class Message(NamedTuple):
     @property
     def size(self) -> int:
         """Its size in bytes as SQS counts it."""
-        size = len(self.body)
-        for name, value in self.attributes.items():
-            size += len(name) + len("String") + len(value)  # "Number" is as long
-        return size
+        names_and_values = "".join(self.attributes) + "".join(self.attributes.values())
+        types = len("String") * len(self.attributes)  # "Number" is as long
+        return len(self.body) + len(names_and_values) + types
 
     @property
     def group_id(self) -> str:

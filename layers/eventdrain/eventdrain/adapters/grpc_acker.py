@@ -78,20 +78,23 @@ class GrpcAcker:
             )
             for delivery in deliveries
         ]
+        results: list[Refusal | None] = []
         try:
-            return [await self._result(call) for call in calls]
+            for call in calls:
+                try:
+                    answer = await call
+                except grpc.aio.AioRpcError as error:
+                    results.append(_refusal(error.code()))
+                    continue
+                # Nearly all are a success, and need not be parsed.
+                results.append(None if answer == self._success else self._read(answer))
         except BaseException:
             for call in calls:
                 call.cancel()
             raise
+        return results
 
-    async def _result(self, call: grpc.aio.UnaryUnaryCall[bytes, bytes]) -> Refusal | None:
-        try:
-            answer = await call
-        except grpc.aio.AioRpcError as error:
-            return _refusal(error.code())
-        if answer == self._success:  # nearly all are, and need not be parsed
-            return None
+    def _read(self, answer: bytes) -> Refusal | None:
         try:
             response: Any = self._response.FromString(answer)
         except DecodeError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws_errors import refusal
+from eventdrain.json_mapping import quoted
 from eventdrain.outbox import EVENTS, Message, messages, pack
 from eventdrain.ports import Refusal, Verdict
 
@@ -71,8 +72,8 @@ class SqsOutbox:
         return refused
 
     async def _send(self, batch: Sequence[Message]) -> Mapping[str, Refusal]:
-        entries = [self._entry(index, each) for index, each in enumerate(batch)]
-        body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries})
+        entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
+        body = f'{{"QueueUrl":{quoted(self._queue_url)},"Entries":[{entries}]}}'
         try:
             answer = _answer(await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode()))
         except (BotoCoreError, ClientError) as error:
@@ -91,19 +92,26 @@ class SqsOutbox:
             for event_id in each.event_ids
         }
 
-    def _entry(self, index: int, each: Message) -> dict[str, Any]:
-        entry = {
-            "Id": str(index),
-            "MessageBody": each.body,
-            "MessageAttributes": {
-                name: {"DataType": "Number" if name == EVENTS else "String", "StringValue": value}
+    def _entry(self, index: int, each: Message) -> str:
+        """Write an entry as JSON: a third of what a dictionary and its encoding cost."""
+        attributes = ",".join(
+            [
+                f'"{name}":{{"DataType":"{"Number" if name == EVENTS else "String"}",'
+                f'"StringValue":{quoted(value)}}}'
                 for name, value in each.attributes.items()
-            },
-        }
+            ]
+        )
+        fifo = ""
         if self._is_fifo:
-            entry["MessageGroupId"] = each.group_id
-            (entry["MessageDeduplicationId"],) = each.event_ids
-        return entry
+            (event_id,) = each.event_ids
+            fifo = (
+                f',"MessageGroupId":{quoted(each.group_id)}'
+                f',"MessageDeduplicationId":{quoted(event_id)}'
+            )
+        return (
+            f'{{"Id":"{index}","MessageBody":{quoted(each.body)},'
+            f'"MessageAttributes":{{{attributes}}}{fifo}}}'
+        )
 
 
 def _answer(body: bytes) -> dict[str, Any]:
