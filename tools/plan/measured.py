@@ -11,7 +11,8 @@ from typing import Final
 
 CPU_SECONDS_PER_EVENT: Final = 132e-6
 """Of one whole core, for receive, line, S3, SQS and ack. ``make bench`` of 2026-11-24 (x86_64,
-Python 3.11): "CPU per event, drain". A core of Lambda's may be faster or slower."""
+Python 3.11): "CPU per event, drain", the dearest of several runs; the last had 127. A core of
+Lambda's may be faster or slower."""
 
 CPU_SECONDS_PER_SQS_CALL: Final = 150e-6
 """Of that, one SendMessageBatch: docs/decisions.md, "S3 and SQS are called by the AWS Common
