@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ENGINE: Final = Path("layers/eventdrain/eventdrain")
-_COPIED: Final = ("functions", "layers", "tests", "protos", "events", "pyproject.toml")
+_COPIED: Final = (
+    *("functions", "layers", "tests", "tools", "protos", "events", "docs"),
+    *("pyproject.toml", "template.yaml", "stream.yaml", "README.md", "Makefile"),
+)
 _LONGEST_SECONDS: Final = 300
 
 
@@ -184,6 +187,55 @@ MUTANTS: Final = (
         "tests/unit/test_stream_request.py",
     ),
     Mutant(
+        "loses events that share a message",
+        "outbox.py",
+        "[delivery.event_id for delivery in deliveries],",
+        "[deliveries[0].event_id],",
+        "tests/unit/test_outbox_several.py tests/contract/test_ports_sink.py",
+    ),
+    Mutant(
+        "makes a message too long for SQS",
+        "outbox.py",
+        "length += len(delivery.line) + 1",
+        "length += 0",
+        "tests/unit/test_outbox_several.py",
+    ),
+    Mutant(
+        "opens one connection, whatever was asked for",
+        "drain.py",
+        "for _ in range(parallel_streams)",
+        "for _ in range(min(1, parallel_streams))",
+        "tests/unit/test_drain_parallel.py",
+    ),
+    Mutant(
+        "starts runs without end",
+        "start.py",
+        "if not report.is_behind or self.backlog_run >= backlog_runs:",
+        "if not report.is_behind:",
+        "tests/unit/test_handler.py",
+    ),
+    Mutant(
+        "makes an always-on consumer of a lively stream",
+        "report.py",
+        "return still_come and self.last_events_age_seconds > _WAITED_SECONDS",
+        "return still_come",
+        "tests/unit/test_report.py",
+    ),
+    Mutant(
+        "sends a stream's events to another queue",
+        "settings.py",
+        'queue_url.replace("{event_type}", event_type)',
+        'queue_url.replace("{event_type}", event_types[0])',
+        "tests/unit/test_settings.py",
+    ),
+    Mutant(
+        "lets one missing scope stop all streams",
+        "tokens.py",
+        "if not self._scope or self._scope in (token.scopes or ()):",
+        "if set(self._scopes) <= set(token.scopes or ()):",
+        "tests/unit/test_token_scopes.py",
+    ),
+    Mutant(
         "sends tokens in the clear to anybody",
         "settings.py",
         'if parts.scheme == "http" and not _is_loopback(parts.hostname):',
@@ -235,7 +287,6 @@ def _is_killed(mutant: Mutant) -> bool:
                 shutil.copy(source, copy / name)
         for environment in PROJECT_FOLDER.glob(".venv*"):
             (copy / environment.name).symlink_to(environment)
-        shutil.copy(PROJECT_FOLDER / "template.yaml", copy)
         module = copy / _ENGINE / mutant.module
         text = module.read_text()
         if text.count(mutant.old) != 1:
