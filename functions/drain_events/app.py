@@ -18,7 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from eventdrain.errors import DrainError, StartFailed
 from eventdrain.settings import Settings
 from eventdrain.start import Start
-from eventdrain.wiring import run_drain, runs_of
+from eventdrain.wiring import run_drain, start_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,8 +66,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
         def start_others(others: Iterable[Start]) -> None:
             for other in others:
-                runs = runs_of(context.invoked_function_arn)
-                starting.append((other, threads.submit(runs.start, other)))
+                function = context.invoked_function_arn
+                starting.append((other, threads.submit(start_run, other, function=function)))
 
         report = run_drain(
             settings,
@@ -78,12 +78,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
         start_others(start.next(report, backlog_runs=settings.backlog_runs))
     _measure(report)
+    if report.has_failed:
+        logger.error("drain failed", report=report.as_json())
+    else:
+        logger.info("drained", report=report.as_json())
     for other, started in starting:
         _tell(other, started)
     if report.has_failed:
-        logger.error("drain failed", report=report.as_json())
         raise DrainFailed(report.error)
-    logger.info("drained", report=report.as_json())
     return report.as_json()
 
 

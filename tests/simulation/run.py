@@ -13,6 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, cast
 
 from eventdrain.batch import Batch
+from eventdrain.lag import RECENT_SECONDS
 from eventdrain.pace import Pace
 from eventdrain.report import Report
 from eventdrain.window import EndReason, Window
@@ -77,8 +78,7 @@ class Run:
         self._wake = env.event()
         self._commits = 0
         self._acked = 0
-        self._last_ages: deque[float] = deque(maxlen=max(1, _LAST_EVENTS // parcel_size))
-        self._taken_at = env.now
+        self._last: deque[tuple[float, float]] = deque(maxlen=max(1, _LAST_EVENTS // parcel_size))
         cpu = throughput.cpu_per_event(parameters.events_per_message)
         self._ack_cpu = _ACK_CPU / parameters.share
         self._write_cpu = (cpu - _ACK_CPU) / parameters.share
@@ -113,7 +113,7 @@ class Run:
         )
         self._pace.opened(self._env.now)
         reason = yield self._env.process(self._take_until_end())
-        quiet_seconds = self._env.now - self._taken_at
+        last_age = self._last_age()
         self._start_commit()
         while self._commits:
             yield self._next_change(math.inf)
@@ -124,9 +124,14 @@ class Run:
             "simulated",
             end_reason=reason,
             acked=self._acked,
-            last_events_age_seconds=median(self._last_ages or (0.0,)),
-            quiet_seconds=quiet_seconds,
+            last_events_age_seconds=last_age,
         )
+
+    def _last_age(self) -> float:
+        """Tell what ``eventdrain.lag`` would: its events have times, these are parcels."""
+        now = self._env.now
+        ages = [age for taken_at, age in self._last if now - taken_at <= RECENT_SECONDS]
+        return median(ages) if ages else 0.0
 
     def _take_until_end(self) -> simpy.events.ProcessGenerator:
         while True:
@@ -145,9 +150,8 @@ class Run:
         unread = self._connection.unread
         while unread and self._pace.room > 0:
             parcel = unread.popleft()
-            self._taken_at = now
             if not parcel.is_redelivered:
-                self._last_ages.append(parcel.delivered_at - parcel.came_at)
+                self._last.append((now, parcel.delivered_at - parcel.came_at))
             self._pace.took(1, now)
             self._batch.add(cast("Delivery", parcel), now)
             if self._batch.is_full:

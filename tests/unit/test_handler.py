@@ -327,11 +327,11 @@ def started(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, 
     """Give the events that other runs are started with."""
     events: list[dict[str, Any]] = []
 
-    def runs_of(function: str) -> SimpleNamespace:
+    def start_run(start: Start, *, function: str) -> None:
         assert function == CONTEXT.invoked_function_arn
-        return SimpleNamespace(start=lambda start: events.append(start.as_event()))
+        events.append(start.as_event())
 
-    monkeypatch.setattr(app, "runs_of", runs_of)
+    monkeypatch.setattr(app, "start_run", start_run)
     return events
 
 
@@ -429,10 +429,11 @@ def test_start_that_fails_does_not_fail_the_run(
     drained(report(EndReason.LIMIT))
     monkeypatch.setenv("BACKLOG_RUNS", "1")
 
-    def start(_start: Start) -> None:
+    def start_run(_start: Start, *, function: str) -> None:
+        assert function
         raise StartFailed("made up: check the role")
 
-    monkeypatch.setattr(app, "runs_of", lambda _function: SimpleNamespace(start=start))
+    monkeypatch.setattr(app, "start_run", start_run)
     monkeypatch.setenv("PULLERS", "2")
 
     assert app.handler({}, CONTEXT)["acked"] == 14

@@ -20,19 +20,37 @@ def aged(seconds: int | None, *, redelivered: bool = False) -> Delivery:
     return line_delivery(event_time=time)._replace(redelivered=redelivered)
 
 
-def lag_of(*deliveries: Delivery) -> Lag:
-    """Note deliveries, one a second."""
+def age_after(*deliveries: Delivery, every: float = 0.01, quiet: float = 0.0) -> float:
+    """Tell the age where these were taken one after the other, and then nothing for a while."""
     lag = Lag()
-    for now, delivery in enumerate(deliveries):
-        lag.note(delivery, float(now))
-    return lag
+    now = 0.0
+    for delivery in deliveries:
+        now += every
+        lag.note(delivery, now)
+    return lag.age_seconds(now + quiet)
 
 
 def test_age_is_that_of_the_last_events() -> None:
     """What came long before does not count: a backlog that is worked off is none any more."""
-    lag = lag_of(*[aged(900)] * 500, *[aged(1)] * 200)
+    assert age_after(*[aged(900)] * 500, *[aged(1)] * 200) == pytest.approx(1, abs=1)
 
-    assert lag.age_seconds == pytest.approx(1, abs=1)
+
+def test_age_of_a_slow_stream_is_that_of_the_last_seconds() -> None:
+    """What waited for the window to open is taken at its start, however few have come since."""
+    waited, live = [aged(200)] * 90, [aged(1)] * 6
+    lag = Lag()
+    for delivery in waited:
+        lag.note(delivery, 0.5)
+    for number, delivery in enumerate(live):
+        lag.note(delivery, 3.0 * number + 3.0)
+
+    assert lag.age_seconds(20.0) == pytest.approx(1, abs=1)
+
+
+def test_old_events_are_no_backlog_if_nothing_comes_after_them() -> None:
+    """Quiet at the window's end means that all is drained, whatever its events' age."""
+    assert age_after(*[aged(900)] * 50, quiet=1.0) == pytest.approx(900, abs=1)
+    assert age_after(*[aged(900)] * 50, quiet=6.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -46,25 +64,15 @@ def test_age_is_that_of_the_last_events() -> None:
 )
 def test_odd_events_don_t_hide_a_backlog(odd: Delivery) -> None:
     """One event that says nothing of the others, or something else, changes nothing."""
-    lag = lag_of(*[aged(900)] * 50, odd)
-
-    assert lag.age_seconds == pytest.approx(900, abs=1)
+    assert age_after(*[aged(900)] * 50, odd) == pytest.approx(900, abs=1)
 
 
 def test_one_old_event_is_no_backlog() -> None:
     """Nor does an old one among many that come as they happen make a backlog of them."""
-    lag = lag_of(*[aged(1)] * 50, aged(900))
-
-    assert lag.age_seconds == pytest.approx(1, abs=1)
+    assert age_after(*[aged(1)] * 50, aged(900)) == pytest.approx(1, abs=1)
 
 
 @pytest.mark.parametrize("deliveries", [[], [aged(None)] * 3, [aged(90, redelivered=True)] * 3])
 def test_no_age_without_events_that_tell_it(deliveries: list[Delivery]) -> None:
     """Where no event tells how long it waited, none is taken to have."""
-    assert lag_of(*deliveries).age_seconds == 0.0
-
-
-def test_quiet_since_the_last_event() -> None:
-    """Quiet counts from what was taken last, whatever it was; else from the beginning."""
-    assert lag_of(aged(1), aged(None)).quiet_seconds(9.0, since=0.0) == 8.0
-    assert lag_of().quiet_seconds(9.0, since=2.0) == 7.0
+    assert age_after(*deliveries) == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,16 @@ def test_runs_at_once_are_bounded_by_chains_and_their_life() -> None:
     assert parameters.most_runs_at_once == 2 * 5  # 5 runs of 300 s: five starts' chains are alive
     alone = Parameters(interval_minutes=5, window=240, idle=5, backlog_runs=0)
     assert alone.most_runs_at_once == 1
+
+
+def test_alarms_are_the_stack_s() -> None:
+    """As many alarms are billed as the templates have: for each stream, and for the stack."""
+    root = Path(__file__).parents[2]
+    counts = {
+        name: (root / name).read_text().count("Type: AWS::CloudWatch::Alarm\n")
+        for name in ("stream.yaml", "template.yaml")
+    }
+    assert counts == {
+        "stream.yaml": rules.ALARMS_PER_STREAM,
+        "template.yaml": rules.ALARMS_PER_STACK,
+    }

@@ -58,21 +58,21 @@ _LATENCIES = Latencies()
 )
 @click.option(
     "--s3-ms",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=7000),  # the engine waits no longer
     default=_LATENCIES.s3 * 1000,
     show_default=True,
     help="How long your S3 takes to answer.",
 )
 @click.option(
     "--sqs-ms",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=7000),  # the engine waits no longer
     default=_LATENCIES.sqs * 1000,
     show_default=True,
     help="How long your SQS takes to answer.",
 )
 @click.option(
     "--ack-ms",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=5000),  # the engine waits no longer
     default=_LATENCIES.ack * 1000,
     show_default=True,
     help="How long the event server takes to answer an ack.",

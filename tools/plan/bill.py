@@ -84,7 +84,7 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
         + rules.METRICS_OF_SOME_RUNS * -math.expm1(-events_an_hour)
         + rules.METRICS_OF_MANY_RUNS * has_many_runs
     )
-    alarms = demand.streams * rules.ALARMS_PER_STREAM
+    alarms = demand.streams * rules.ALARMS_PER_STREAM + rules.ALARMS_PER_STACK
     lines = [
         Line(
             "Secrets Manager",

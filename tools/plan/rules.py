@@ -25,6 +25,7 @@ MOST_EVENTS_PER_MESSAGE: Final = 100
 MOST_STREAMS: Final = 5
 SECRETS: Final = 2
 ALARMS_PER_STREAM: Final = 3
+ALARMS_PER_STACK: Final = 1
 
 METRICS_OF_EVERY_RUN: Final = 13
 """functions/drain_events/app.py: ten counts, RunTime, how the run ended, and Completed."""

@@ -110,8 +110,7 @@ class Drain:
             reading.add_done_callback(self._note_refused)
         try:
             self._report.end_reason = await self._take_until_end(readings)
-            self._report.last_events_age_seconds = self._lag.age_seconds
-            self._report.quiet_seconds = self._lag.quiet_seconds(self._clock(), since=started)
+            self._report.last_events_age_seconds = self._lag.age_seconds(self._clock())
             self._fail_if_unreachable()
             self._inbox.close()
             self._start_commit()

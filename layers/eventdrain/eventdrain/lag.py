@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from eventdrain.delivery import Delivery
 
+RECENT_SECONDS: Final = 5.0
 _LAST_EVENTS: Final = 101
 """Enough that the odd ones among them don't count."""
 
@@ -21,26 +22,26 @@ class Lag:
     """Notes what is taken from a stream."""
 
     def __init__(self) -> None:
-        self._last: deque[tuple[str, datetime]] = deque(maxlen=_LAST_EVENTS)
-        self._taken_at: float | None = None
+        self._last: deque[tuple[float, str, datetime]] = deque(maxlen=_LAST_EVENTS)
 
     def note(self, delivery: Delivery, now: float) -> None:
-        """Note a delivery that is taken."""
-        self._taken_at = now
-        if delivery.event_time is not None and not delivery.redelivered:
-            self._last.append((delivery.event_time, delivery.received_at))
+        """Note a delivery that is taken.
 
-    @property
-    def age_seconds(self) -> float:
-        """The median age on arrival of the last hundred or so; 0 if there are none.
-
-        Events without a time have none, and what the server had sent before is old for another
-        reason: neither counts.
+        An event without a time tells nothing, and one that the server had sent before is old for
+        another reason: neither counts.
         """
-        if not self._last:
-            return 0.0
-        return median(age_seconds(event_time, at) for event_time, at in self._last)
+        if delivery.event_time is not None and not delivery.redelivered:
+            self._last.append((now, delivery.event_time, delivery.received_at))
 
-    def quiet_seconds(self, now: float, *, since: float) -> float:
-        """Tell how long nothing has been taken, if ever since."""
-        return now - (since if self._taken_at is None else self._taken_at)
+    def age_seconds(self, now: float) -> float:
+        """Tell the median age on arrival of what was taken in the last seconds; 0 if nothing was.
+
+        Not of more: on a slow stream the last hundred events are minutes old, and among them are
+        those that had waited for the window to open.
+        """
+        ages = [
+            age_seconds(event_time, received_at)
+            for taken_at, event_time, received_at in self._last
+            if now - taken_at <= RECENT_SECONDS
+        ]
+        return median(ages) if ages else 0.0

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _WAITED_SECONDS: Final = 60.0
 """An event that is older on arrival has waited at the server; one that comes as it happens has not,
 even if it is somewhat late, or the clocks differ."""
-_STILL_COMING_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -45,8 +44,7 @@ class Report:
         connections: How often the stream was opened.
         bytes_received: Size of the messages received.
         oldest_event_age_seconds: How old the oldest event was on arrival.
-        last_events_age_seconds: How old the last events were on arrival; see ``lag.Lag``.
-        quiet_seconds: How long nothing had been taken when the taking ended.
+        last_events_age_seconds: How old on arrival was what was taken last; see ``lag.Lag``.
         run_seconds: From the start of the drain to its end.
     """
 
@@ -68,7 +66,6 @@ class Report:
     bytes_received: int = 0
     oldest_event_age_seconds: float = 0.0
     last_events_age_seconds: float = 0.0
-    quiet_seconds: float = 0.0
     run_seconds: float = 0.0
 
     @property
@@ -81,14 +78,12 @@ class Report:
         """Whether it got events through and left others waiting, so that another run is needed.
 
         Whoever reaches the limit has most likely left some. Whoever reaches the window's end may
-        only have drained a lively stream, with nothing waiting: then its last events were young on
-        arrival. Or there was something at the window's start alone: then it was quiet at its end.
+        only have drained a lively stream, with nothing waiting: then what came last was young.
         """
         if not self.acked:
             return False
         if self.end_reason is EndReason.WINDOW:
-            still_come = self.quiet_seconds <= _STILL_COMING_SECONDS
-            return still_come and self.last_events_age_seconds > _WAITED_SECONDS
+            return self.last_events_age_seconds > _WAITED_SECONDS
         return self.end_reason is EndReason.LIMIT
 
     @property
@@ -134,6 +129,5 @@ class Report:
             "bytes_received": self.bytes_received,
             "oldest_event_age_seconds": round(self.oldest_event_age_seconds, 3),
             "last_events_age_seconds": round(self.last_events_age_seconds, 3),
-            "quiet_seconds": round(self.quiet_seconds, 3),
             "run_seconds": round(self.run_seconds, 3),
         }

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import time
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.adapters.aws_clients import aws_clients, lambda_client
@@ -24,7 +25,7 @@ from eventdrain.batch import Batch
 from eventdrain.commit import Commit
 from eventdrain.delivery import DeliveryReader
 from eventdrain.drain import Drain
-from eventdrain.errors import DrainError
+from eventdrain.errors import ConfigurationError, DrainError, StartFailed
 from eventdrain.pace import Pace
 from eventdrain.report import Report
 from eventdrain.stream_request import stream_request
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
     from eventdrain.ports import Authorization
     from eventdrain.settings import Settings
+    from eventdrain.start import Start
 
 _CALLS_AT_ONCE: Final = 24
 """To each sink, for each connection: two batches of a hundred make ten calls each to SQS."""
@@ -47,13 +49,25 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def runs_of(function: str) -> LambdaRuns:
-    """Give what starts further runs of a function, from any thread.
+_making_client: Final = Lock()
+
+
+def start_run(start: Start, *, function: str) -> None:
+    """Start another run. May be called from any thread.
 
     Args:
-        function: Its name or ARN.
+        start: What it is told.
+        function: The function's name or ARN.
+
+    Raises:
+        StartFailed: It is not known to be started.
     """
-    return LambdaRuns(lambda_client(), function)
+    try:
+        with _making_client:
+            client = lambda_client()
+    except ConfigurationError as error:
+        raise StartFailed(str(error)) from error
+    LambdaRuns(client, function).start(start)
 
 
 def run_drain(

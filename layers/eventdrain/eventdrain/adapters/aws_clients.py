@@ -136,8 +136,18 @@ def aws_clients() -> AwsClients:
 
 @cache
 def lambda_client() -> LambdaClient:
-    """Make a client of Lambda, bounded likewise. Few runs need one, so it is made apart."""
-    return boto3.client("lambda", config=_BOUNDED)
+    """Make a client of Lambda. Few runs need one, so it is made apart.
+
+    A call is made once: to start a run again because the answer was late would be to start two.
+
+    Raises:
+        ConfigurationError: The environment names no region, or an endpoint that is none.
+    """
+    once = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
+    try:
+        return boto3.session.Session().client("lambda", config=once)
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"the client of Lambda can't be made: {error}") from error
 
 
 def _s3_client(session: boto3.session.Session) -> S3Client:

@@ -69,17 +69,15 @@ class GrpcAcker:
         """See ``ports.Acker``."""
         metadata = call_metadata(token)
         timeout = min(_CALL_SECONDS, timeout_seconds)
-        # Making a call starts it: all of them are under way before the first is awaited.
-        calls = [
-            self._method(
-                self._request(ack_info=AckInfo(value=delivery.ack_info)).SerializeToString(),
-                metadata=metadata,
-                timeout=timeout,
-            )
-            for delivery in deliveries
-        ]
+        calls: list[grpc.aio.UnaryUnaryCall[bytes, bytes]] = []
         results: list[Refusal | None] = []
         try:
+            for delivery in deliveries:
+                request = self._request(ack_info=AckInfo(value=delivery.ack_info))
+                # Making a call starts it: all are under way before the first is awaited.
+                calls.append(
+                    self._method(request.SerializeToString(), metadata=metadata, timeout=timeout)
+                )
             for call in calls:
                 try:
                     answer = await call

@@ -33,7 +33,7 @@ class LambdaRuns:
         """Start a run; it goes on by itself (API reference, Invoke, invocation type ``Event``).
 
         Raises:
-            StartFailed: Lambda did not take it.
+            StartFailed: Lambda did not take it, or did not say so.
         """
         try:
             self._client.invoke(
@@ -44,6 +44,6 @@ class LambdaRuns:
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise StartFailed(
                 f"lambda:InvokeFunction of {self._function} failed with {code_of(error)}: check"
-                " the function's role, its reserved concurrency and the account's; what was to be"
-                " drained waits for the schedule"
+                " the function's role, its reserved concurrency and the account's; unless it was"
+                " started all the same, what it was to drain waits for the schedule"
             ) from None
