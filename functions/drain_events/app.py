@@ -65,9 +65,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         starting: list[tuple[Start, Future[None]]] = []
 
         def start_others(others: Iterable[Start]) -> None:
-            for other in others:
-                function = context.invoked_function_arn
-                starting.append((other, threads.submit(start_run, other, function=function)))
+            function = context.invoked_function_arn
+            starting.extend(
+                (other, threads.submit(start_run, other, function=function)) for other in others
+            )
 
         report = run_drain(
             settings,
@@ -78,15 +79,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
         start_others(start.next(report, backlog_runs=settings.backlog_runs))
     _measure(report)
+    told = report.as_json()
     if report.has_failed:
-        logger.error("drain failed", report=report.as_json())
+        logger.error("drain failed", report=told)
     else:
-        logger.info("drained", report=report.as_json())
+        logger.info("drained", report=told)
     for other, started in starting:
         _tell(other, started)
     if report.has_failed:
         raise DrainFailed(report.error)
-    return report.as_json()
+    return told
 
 
 def _tell(other: Start, started: Future[None]) -> None:

@@ -1,4 +1,4 @@
-"""One embedded AWS for all fault tests, and a fresh scene for each."""
+"""What the fault tests share: the scene, and what they tell when all have run."""
 
 from __future__ import annotations
 
@@ -8,27 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from eventdrain import reading
-from tests.faults.cloud import Cloud
-from tests.faults.scene import Scene
+from tests.faults.fixtures import cloud, scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+__all__ = ["cloud", "scene"]
 
 _COPIES = pytest.StashKey[list[str]]()
-
-
-@pytest.fixture(scope="session")
-def cloud() -> Iterator[Cloud]:
-    """Give the AWS behind its proxies."""
-    with Cloud() as running:
-        yield running
-
-
-@pytest.fixture
-def scene(cloud: Cloud) -> Iterator[Scene]:
-    """Give a scene on the event server's default rules."""
-    with Scene(cloud) as running:
-        yield running
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.faults.cloud import Cloud
 from tests.faults.drain_process import Step
 from tests.faults.http_proxy import SendBatchFault
 from tests.faults.processes import DrainProcess, drain_process
@@ -17,10 +16,10 @@ from tests.faults.scene import Scene
 from tests.local.event_server import Requeue, ServerRules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from eventdrain.report import Report
+    from tests.faults.cloud import Cloud
 
 PULLERS: Final = 4
 BACKLOG: Final = 1200
@@ -31,19 +30,11 @@ IDLE_SECONDS: Final = 3.0
 """Longer than a process needs to start, and than an ack time-out of the server of these tests."""
 
 
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    """Give the embedded AWS."""
-    with Cloud() as running:
-        yield running
-
-
 @pytest.fixture
-def scene(cloud: Cloud) -> Iterator[Scene]:
-    """Give event server, token server and places to write to."""
-    with Scene(cloud) as running:
-        running.faults.inject(SLOW)
-        yield running
+def scene(scene: Scene) -> Scene:
+    """Give a scene whose queue takes its time."""
+    scene.faults.inject(SLOW)
+    return scene
 
 
 def test_pullers_share_a_backlog(scene: Scene) -> None:

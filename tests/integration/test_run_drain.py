@@ -19,7 +19,6 @@ from eventdrain.adapters.grpc_channel import channel_credentials
 from eventdrain.adapters.trust import system_roots
 from eventdrain.settings import Endpoint
 from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
-from tests.faults.cloud import Cloud
 from tests.faults.scene import CLIENT_ID, Scene
 from tests.local.event_server import EventServer, StreamFault
 from tests.local.event_server.faults import DELIVERED_TWICE
@@ -28,21 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.faults.cloud import Cloud
+
 EVENTS: Final = 60
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    """Give the embedded AWS."""
-    with Cloud() as running:
-        yield running
-
-
-@pytest.fixture
-def scene(cloud: Cloud) -> Iterator[Scene]:
-    """Give event server, token server and places to write to."""
-    with Scene(cloud) as running:
-        yield running
 
 
 @pytest.mark.parametrize("event_type", STREAMS)

@@ -19,15 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from eventdrain.streams import STREAMS
-from tests.faults.cloud import Cloud
 from tests.integration.sixth_stream_run import NAME, SCOPE
 from tests.local.books import Books, archive_keys, archive_lines, take_messages
 from tests.local.embedded_aws import PROJECT_FOLDER
 from tools.stream_blocks import with_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.faults.cloud import Cloud
     from tests.integration.sixth_stream_run import Told
 
 EVENTS: Final = 200
@@ -54,13 +52,6 @@ _BEFORE_THE_ROW: Final = f"""\
             ),
 """
 _DRAIN_LIMIT_SECONDS: Final = 60
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    """Give the embedded AWS."""
-    with Cloud() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

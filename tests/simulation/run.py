@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, cast
 
 from eventdrain.batch import Batch
-from eventdrain.lag import RECENT_SECONDS
+from eventdrain.lag import LAST_EVENTS, RECENT_SECONDS
 from eventdrain.pace import Pace
 from eventdrain.report import Report
 from eventdrain.window import EndReason, Window
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from tools.plan.parameters import Parameters
 
 _RESERVE: Final = timedelta(seconds=15)
-_LAST_EVENTS: Final = 101
-"""Whose median age tells whether a run is behind: ``eventdrain.lag``."""
 
 _ACK_CPU: Final = 30e-6
 """Of the CPU time of an event, what an ack takes; see docs/decisions.md."""
@@ -78,7 +76,7 @@ class Run:
         self._wake = env.event()
         self._commits = 0
         self._acked = 0
-        self._last: deque[tuple[float, float]] = deque(maxlen=max(1, _LAST_EVENTS // parcel_size))
+        self._last: deque[tuple[float, float]] = deque(maxlen=max(1, LAST_EVENTS // parcel_size))
         cpu = throughput.cpu_per_event(parameters.events_per_message)
         self._ack_cpu = _ACK_CPU / parameters.share
         self._write_cpu = (cpu - _ACK_CPU) / parameters.share

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eventdrain.delivery import Delivery
 
 RECENT_SECONDS: Final = 5.0
-_LAST_EVENTS: Final = 101
+LAST_EVENTS: Final = 101
 """Enough that the odd ones among them don't count."""
 
 
@@ -22,7 +22,7 @@ class Lag:
     """Notes what is taken from a stream."""
 
     def __init__(self) -> None:
-        self._last: deque[tuple[float, str, datetime]] = deque(maxlen=_LAST_EVENTS)
+        self._last: deque[tuple[float, str, datetime]] = deque(maxlen=LAST_EVENTS)
 
     def note(self, delivery: Delivery, now: float) -> None:
         """Note a delivery that is taken.
