@@ -134,24 +134,6 @@ def test_malformed_secret_fails_the_run(deployment: LocalDeployment) -> None:
     assert "made-up-password" not in json.dumps(invocation.payload)
 
 
-def test_fifo_outbox(deployment: LocalDeployment) -> None:
-    """With a FIFO outbox a message's group is its subscription and its deduplication id its event.
-
-    The parameter replaces the queue; nothing else needs to be known of it.
-    """
-    deployment.deploy(FifoQueue="true", IdleSeconds="1")
-    deployment.event_server.publish_made_up(DEFAULT_EVENT_TYPE, 50, seed=1)
-    assert deployment.stack.outputs["OutboxQueueUrl"].endswith(".fifo")
-    invocation = deployment.stack.invoke()
-    assert (invocation.error, invocation.payload["acked"]) == (None, 50)
-    taken = deployment.take_messages()
-    assert len(taken) == 50
-    for message in taken:
-        line = json.loads(message["Body"])
-        assert message["Attributes"]["MessageGroupId"] == line["subscription_id"]
-        assert message["Attributes"]["MessageDeduplicationId"] == line["event_id"]
-
-
 def report_of(run: Run) -> Mapping[str, Any]:
     """Give the report that a run logged."""
     (report,) = [record["report"] for record in run.records if "report" in record]
