@@ -8,7 +8,7 @@ PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve plan test check lint types drift proto template lock setup build bench soak mutants clean
+.PHONY: help run serve plan verify replay test check lint types drift proto template lock setup build bench soak mutants clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,12 @@ plan: .venv/.made ## Turn a rate into parameters, lag and dollars: make plan EVE
 	@$(BIN)/python -m tools.plan $(if $(EVENTS_PER_DAY),--events-per-day $(EVENTS_PER_DAY)) \
 	  $(if $(PEAK_PER_SECOND),--peak-per-second $(PEAK_PER_SECOND)) $(ARGS)
 
+verify: .venv/.made ## Check a deployed stack's catalogue: make verify STACK=event-drain, ARGS=--help for more
+	@$(WITH_LAYERS) $(BIN)/python -m tools.verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+
+replay: .venv/.made ## Send archived events to the queue again: make replay ARGS="--stack-name event-drain --from ... --dry-run"
+	@$(WITH_LAYERS) $(BIN)/python -m tools.replay $(ARGS)
+
 test: setup check ## Run lint, types, drift checks and all tests
 	$(BIN)/pytest --numprocesses=4 --dist=loadfile
 
@@ -31,7 +37,7 @@ check: setup lint types drift
 lint: .venv/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cfn-lint template.yaml stream.yaml
+	$(BIN)/cfn-lint template.yaml stream.yaml catalogue.yaml compaction.yaml
 
 types: .venv/.made
 	$(BIN)/mypy layers/eventdrain functions tests tools
@@ -41,6 +47,7 @@ drift: .venv/.made
 	@$(MAKE) --no-print-directory proto PROTO_OUT=build/proto
 	diff --recursive --exclude=__pycache__ build/proto/wgtwo layers/wgtwo/wgtwo
 	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks --check
+	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue --check
 
 PROTO_OUT ?= layers/wgtwo
 proto: .venv/.made ## Generate the code of the event API from protos/ into layers/wgtwo
@@ -49,8 +56,9 @@ proto: .venv/.made ## Generate the code of the event API from protos/ into layer
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
 	  --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=quiet:$(PROTO_OUT) $(SERVICES)
 
-template: .venv/.made ## Write the parts of template.yaml that name every stream, from the table of streams
+template: .venv/.made ## Write the parts of the templates that name streams, columns and queries
 	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks
+	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue
 
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build

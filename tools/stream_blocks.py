@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
+from tools.blocks import with_block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TEMPLATE: Final = Path(__file__).parents[1] / "template.yaml"
-
-_END: Final = "  # --- end\n"
 
 _PARAMETER: Final = """\
   EventTypes:
@@ -51,6 +50,7 @@ _STACK: Final = """\
         ServiceName: !Ref AWS::StackName
         FunctionArn: !GetAtt DrainEventsFunction.Arn
         FunctionRoleName: !Ref DrainEventsRole
+        ReplayRoleName: !Ref ReplayEventsRole
         ScheduleRoleArn: !GetAtt ScheduleRole.Arn
         ScheduleDeadLetterQueueArn: !GetAtt ScheduleDeadLetterQueue.Arn
         ScheduleExpression: !Ref ScheduleExpression
@@ -69,6 +69,16 @@ _STACK: Final = """\
         OutboxRetentionSeconds: !Ref OutboxRetentionSeconds
         OutboxDeadLetterQueueArn: !GetAtt OutboxDeadLetterQueue.Arn
         KmsKeyArn: !Ref KmsKeyArn
+        CompactionStateMachineArn: !If
+          - HasCatalogue
+          - !GetAtt Compaction.Outputs.CompactionStateMachineArn
+          - ""
+        CompactionScheduleRoleArn: !If
+          - HasCatalogue
+          - !GetAtt Compaction.Outputs.CompactionScheduleRoleArn
+          - ""
+        CompactionSchedule: !Ref CompactionSchedule
+        CompactionState: !Ref CompactionState
 """
 
 _OUTPUT: Final = """\
@@ -103,12 +113,7 @@ def with_blocks(template: str, event_types: Sequence[str], default: str) -> str:
         ("a stack for each stream", _for_each(_STACK, event_types)),
         ("the streams' own queues", _for_each(_OUTPUT, event_types)),
     ):
-        mark = f"  # --- made by `make template`: {title}\n"
-        before, found_mark, rest = template.partition(mark)
-        _, found_end, after = rest.partition(_END)
-        if not (found_mark and found_end):
-            raise ValueError(f"the template has no block {mark.strip()!r}")
-        template = f"{before}{mark}{block}{_END}{after}"
+        template = with_block(template, title, block)
     return template
 
 

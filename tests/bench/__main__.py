@@ -15,7 +15,7 @@ from tests.bench.measures import Bench
 from tests.bench.output import as_json, tables
 from tests.bench.processes import PROJECT_FOLDER, BenchError
 
-_PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing")
+_PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "replay")
 _DOCS: Final = PROJECT_FOLDER / "docs"
 
 
@@ -48,6 +48,7 @@ def main(
     start    the handler's imports and set-up
     scale    throughput with more and more streams and pullers on one durable queue
     packing  what it saves to pack several events into one message
+    replay   how fast archived events are sent again
 
     Ends with 1 if a target is missed, unless --quick: so few events say nothing about targets.
     """  # noqa: D301 - to click, \b is a character: it keeps the lines below it apart
@@ -62,6 +63,7 @@ def main(
         "start": bench.start,
         "scale": bench.scale,
         "packing": bench.packing,
+        "replay": bench.replay,
     }
     try:
         for part in _PARTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tests.bench import packing, scaling
+from tests.bench import packing, replaying, scaling
 from tests.bench.modes import Mode
 
 
@@ -23,6 +23,7 @@ class Amount:
         modes: Which modes of grpcio the floor is the best of.
         scale: With several streams and pullers.
         packing: With several events in a message.
+        replay: Of archived events.
     """
 
     rounds: int
@@ -34,6 +35,7 @@ class Amount:
     modes: tuple[Mode, ...]
     scale: scaling.Amount
     packing: packing.Amount
+    replay: replaying.Amount
 
 
 FULL: Final = Amount(
@@ -46,6 +48,7 @@ FULL: Final = Amount(
     modes=tuple(Mode),
     scale=scaling.FULL,
     packing=packing.FULL,
+    replay=replaying.FULL,
 )
 QUICK: Final = Amount(
     rounds=1,
@@ -57,4 +60,5 @@ QUICK: Final = Amount(
     modes=tuple(Mode)[:2],
     scale=scaling.QUICK,
     packing=packing.QUICK,
+    replay=replaying.QUICK,
 )

@@ -10,7 +10,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import packing, runs, scaling
+from tests.bench import packing, replaying, runs, scaling
 from tests.bench.imports import dear_imports
 from tests.bench.processes import run, serving
 from tests.bench.results import Measure, Results, Target
@@ -120,6 +120,10 @@ class Bench:
         """What several events in a message save."""
         self.results.packing = packing.pack(self._amount.packing, self._tell)
         self.results.measures += packing.packing_measures(self.results.packing)
+
+    def replay(self) -> None:
+        """How fast archived events are sent again."""
+        self.results.measures += replaying.replay(self._amount.replay, self._tell)
 
     def _rounds(self, name: str, run_once: Callable[[], Run]) -> list[Run]:
         return [self._one(name, run_once) for _ in range(self._amount.rounds)]

@@ -130,6 +130,37 @@ def test_pullers_share_the_stream(deployment: LocalDeployment) -> None:
     assert len(ids) == len(set(ids)) == 3000
 
 
+def test_replay_sends_the_archive_again(deployment: LocalDeployment) -> None:
+    """The stack's own function sends what is archived once more, with the drain's bodies.
+
+    It may only count unless it is told to send, and has no right but to read lines and to send.
+    """
+    lines = {line["event_id"]: line for line in deployment.archive_lines()}
+    assert replay(deployment, {})["events"] == len(lines)
+    assert deployment.take_messages() == []
+
+    report = replay(deployment, {"dry_run": False, "name": "made-up-replay", "rate": 0})
+
+    assert (report["is_done"], report["error"]) == (True, None)
+    taken = deployment.take_messages()
+    again = [line for message in taken for line in message_lines(message["Body"])]
+    assert {line["event_id"]: line for line in again} == lines
+    assert len(again) == len(lines)
+    names = {message["MessageAttributes"]["replayed"]["StringValue"] for message in taken}
+    assert names == {"made-up-replay"}
+
+
+def replay(deployment: LocalDeployment, event: dict[str, Any]) -> dict[str, Any]:
+    """Invoke the function that replays, and give its answer."""
+    answer = deployment.aws.client("lambda").invoke(
+        FunctionName=deployment.stack.outputs["ReplayEventsFunctionName"],
+        Payload=json.dumps(event).encode(),
+    )
+    assert answer.get("FunctionError") is None
+    report: dict[str, Any] = json.loads(answer["Payload"].read())
+    return report
+
+
 def test_fifo_outbox(deployment: LocalDeployment) -> None:
     """With a FIFO outbox a message's group is its subscription and its deduplication id its event.
 

@@ -35,8 +35,10 @@ import trustme
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from mypy_boto3_athena import AthenaClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 PROJECT_FOLDER: Final = Path(__file__).resolve().parents[2]
 AWS_ENVIRONMENT: Final = PROJECT_FOLDER / ".venv-aws"
@@ -177,9 +180,13 @@ class EmbeddedAws:
         }
 
     @overload
+    def client(self, service: Literal["athena"]) -> AthenaClient: ...
+    @overload
     def client(self, service: Literal["cloudformation"]) -> CloudFormationClient: ...
     @overload
     def client(self, service: Literal["cloudwatch"]) -> CloudWatchClient: ...
+    @overload
+    def client(self, service: Literal["glue"]) -> GlueClient: ...
     @overload
     def client(self, service: Literal["iam"]) -> IAMClient: ...
     @overload
@@ -194,6 +201,8 @@ class EmbeddedAws:
     def client(self, service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
     @overload
     def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def client(self, service: Literal["stepfunctions"]) -> SFNClient: ...
     def client(self, service: Any) -> Any:
         """Make a boto3 client of a service, with root's rights in the embedded account."""
         return boto3.client(
@@ -243,6 +252,7 @@ class EmbeddedAws:
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": self.region,
             "IOT_MTLS_ENABLED": "0",  # else it takes port 8883 too
+            "SFN_WAIT_SCALE": "0",  # Step Functions' waits end at once
         }
 
     def _answers_in_time(self, process: subprocess.Popen[bytes]) -> bool:

@@ -1,15 +1,29 @@
-"""Runs ministack, taught one thing that CloudFormation can: functions within conditions.
+"""Runs ministack, taught what AWS can beyond it.
 
-It evaluates ``Ref`` and ``Fn::Select`` there, and takes every other function for a text. So what
-``Fn::Join`` and ``Fn::Split`` give is put in their places before it looks. Runs in ministack's own
-environment; nothing of ours can be imported here.
+One thing is taught here, CloudFormation's functions within conditions: it evaluates ``Ref`` and
+``Fn::Select`` there, and takes every other function for a text. So what ``Fn::Join`` and
+``Fn::Split`` give is put in their places before it looks. The others are in the modules
+``ministack_*`` beside this one.
+
+Runs in ministack's own environment: of ours only what needs nothing else can be imported here.
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from ministack.app import main
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from tests.local import (
+    ministack_athena,
+    ministack_maps,
+    ministack_named_queries,
+    ministack_sdk,
+    ministack_updates,
+)
 
 _evaluate = engine._evaluate_conditions  # noqa: SLF001 - there is no other way in
 
@@ -39,6 +53,12 @@ def _evaluate_with_functions(template: dict[str, Any], params: dict[str, Any]) -
 
 for module in (engine, changesets, handlers, stacks):
     module._evaluate_conditions = _evaluate_with_functions  # noqa: SLF001
+
+ministack_athena.teach()
+ministack_maps.teach()
+ministack_named_queries.teach()
+ministack_sdk.teach()
+ministack_updates.teach()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,10 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
+from tests.local.answers import show_answers
 from tests.local.books import keep_books
 from tests.local.deployment import LocalDeployment
 from tests.local.embedded_aws import EmbeddedAwsError
 from tests.local.stack import StackError
+from tools.verify.athena import QueryFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +62,7 @@ def main(events: int, event_types: Sequence[str]) -> None:
     except KeyboardInterrupt:
         console.print("\nInterrupted: everything that ran is stopped.")
         sys.exit(_INTERRUPTED)
-    except (EmbeddedAwsError, StackError) as error:
+    except (EmbeddedAwsError, StackError, QueryFailed) as error:
         console.print(f"[red]{error}", soft_wrap=True)
         sys.exit(1)
     sys.exit(not is_balanced)
@@ -110,7 +112,9 @@ def _run(
     console.print()
     runs = _watch(deployment, events, len(event_types), console)
     _show_reports(runs, console)
-    return _show_books(deployment, console)
+    is_balanced = _show_books(deployment, console)
+    show_answers(deployment, event_types, console)
+    return is_balanced
 
 
 def _watch(

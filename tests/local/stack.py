@@ -3,7 +3,7 @@
 Both run as a person would run them, from the environment `.venv-sam`. Three things differ from a
 deployment to an account: the layers are built for this machine's Python (`LAYER_TARGET=host`), as
 ministack's functions run on it; the vendor layer of the architecture that isn't deployed is not
-built, as nothing would use it; and the function's role gets one action more, see
+built, as nothing would use it; and the functions' roles get one action more, see
 `_allow_send_message_batch`.
 """
 
@@ -220,14 +220,11 @@ class SamStack:
         return runs
 
     def _allow_send_message_batch(self) -> None:
-        """Let the function call SendMessageBatch, which AWS allows with `sqs:SendMessage`.
+        """Let the functions call SendMessageBatch, which AWS allows with `sqs:SendMessage`.
 
         ministack wants an action of the call's own name for it. AWS has no such action (Service
         Authorization Reference, Amazon SQS), so it does not belong into the template.
         """
-        function = self._aws.client("lambda").get_function_configuration(
-            FunctionName=self.outputs["DrainEventsFunctionName"]
-        )
         sqs = self._aws.client("sqs")
         queues = [
             sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
@@ -238,11 +235,14 @@ class SamStack:
             "Action": "sqs:SendMessageBatch",
             "Resource": [queue["QueueArn"] for queue in queues],
         }
-        self._aws.client("iam").put_role_policy(
-            RoleName=function["Role"].rpartition("/")[2],
-            PolicyName="embedded-aws-send-message-batch",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        )
+        functions = self._aws.client("lambda")
+        for output in ("DrainEventsFunctionName", "ReplayEventsFunctionName"):
+            role = functions.get_function_configuration(FunctionName=self.outputs[output])["Role"]
+            self._aws.client("iam").put_role_policy(
+                RoleName=role.rpartition("/")[2],
+                PolicyName="embedded-aws-send-message-batch",
+                PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            )
 
     def _read_outputs(self) -> dict[str, str]:
         stacks = self._aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]

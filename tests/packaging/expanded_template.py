@@ -34,9 +34,10 @@ class NoManagedPolicies:
     def load(self):
         return {}
 
-stream = yaml_parse(pathlib.Path(sys.argv[2]).read_text())
-json.dump([yaml_parse(text), transform(expanded, {}, NoManagedPolicies()), stream], sys.stdout)
+nested = {path.name: yaml_parse(path.read_text()) for path in map(pathlib.Path, sys.argv[2:])}
+json.dump([yaml_parse(text), transform(expanded, {}, NoManagedPolicies()), nested], sys.stdout)
 """
+_NESTED: Final = ("stream.yaml", "catalogue.yaml", "compaction.yaml")
 
 _NO_VALUE: Final = {"Ref": "AWS::NoValue"}
 
@@ -46,15 +47,15 @@ def _load() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     completed = subprocess.run(
         [
             *(_SAM_PYTHON, "-c", _EXPAND),
-            *(PROJECT_FOLDER / name for name in ("template.yaml", "stream.yaml")),
+            *(PROJECT_FOLDER / name for name in ("template.yaml", *_NESTED)),
         ],
         env={**os.environ, "AWS_DEFAULT_REGION": "eu-north-1"},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    source, expanded, stream = json.loads(completed.stdout)
-    return source, expanded, stream
+    source, expanded, nested = json.loads(completed.stdout)
+    return source, expanded, nested
 
 
 def written_template() -> dict[str, Any]:
@@ -160,22 +161,28 @@ class ExpandedTemplate(ResolvedTemplate):
     """The stack's template with given parameters.
 
     Attributes:
-        streams: The template of each stream that it has, by event type.
+        nested: The template of each nested stack that it has, by logical id.
+        streams: Of these, those of its streams, by event type.
     """
 
     def __init__(self, **parameters: str) -> None:
-        """Resolve the template, and those of its streams.
+        """Resolve the template, and those nested in it.
 
         Args:
             parameters: The parameters that differ from their defaults.
         """
-        _, template, stream = _load()
+        _, template, nested = _load()
         defaults = {name: str(it["Default"]) for name, it in template["Parameters"].items()}
         unknown = parameters.keys() - defaults.keys()
         if unknown:
             raise ValueError(f"the template has no parameters {sorted(unknown)}")
         super().__init__(template, defaults | parameters)
+        self.nested = {
+            name: ResolvedTemplate(nested[stack["TemplateURL"]], stack["Parameters"])
+            for name, stack in self.of_type("AWS::CloudFormation::Stack").items()
+        }
         self.streams = {
-            nested["Parameters"]["EventType"]: ResolvedTemplate(stream, nested["Parameters"])
-            for nested in self.of_type("AWS::CloudFormation::Stack").values()
+            each.parameters["EventType"]: each
+            for each in self.nested.values()
+            if "EventType" in each.parameters
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import combinations
 from typing import Any, Final
 
 import pytest
@@ -116,19 +117,21 @@ def test_window_fits_into_its_function(window: int) -> None:
     assert timeout <= LONGEST_FUNCTION_TIMEOUT_SECONDS
 
 
-def test_quarantine_is_apart() -> None:
-    """A stack whose quarantine would lie among the archive's lines is refused."""
+def test_prefixes_are_apart() -> None:
+    """A stack whose quarantine or tables would lie among the archive's lines is refused."""
     template = written_template()
-    parameters = template["Parameters"]
-    (assertion,) = template["Rules"]["QuarantineApart"]["Assertions"]
-
-    assert assertion["Assert"] == {
-        "Fn::Not": [{"Fn::Equals": [{"Ref": "QuarantinePrefix"}, {"Ref": "ArchivePrefix"}]}]
+    names = ("ArchivePrefix", "QuarantinePrefix", "TablesPrefix")
+    compared = {
+        frozenset(each["Ref"] for each in assertion["Assert"]["Fn::Not"][0]["Fn::Equals"])
+        for rule in ("QuarantineApart", "TablesApart")
+        for assertion in template["Rules"][rule]["Assertions"]
     }
-    assert parameters["QuarantinePrefix"]["Default"] != parameters["ArchivePrefix"]["Default"]
+
+    assert compared == {frozenset(pair) for pair in combinations(names, 2)}
+    assert len({template["Parameters"][name]["Default"] for name in names}) == len(names)
 
 
-@pytest.mark.parametrize("name", ["ArchivePrefix", "QuarantinePrefix"])
+@pytest.mark.parametrize("name", ["ArchivePrefix", "QuarantinePrefix", "TablesPrefix"])
 @pytest.mark.parametrize(
     ("value", "is_allowed"),
     [("a", True), ("a/b.c", True), ("", False), ("/a", False), ("a/", False), ("a//b", False)],
@@ -138,7 +141,7 @@ def test_prefix_is_the_functions(name: str, value: str, *, is_allowed: bool) -> 
     pattern = written_template()["Parameters"][name]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, value)) == is_allowed
-    if is_allowed:
+    if is_allowed and name != "TablesPrefix":
         settings = Settings.from_env(variables(ExpandedTemplate(**{name: value})))
         assert value in {settings.archive_prefix, settings.quarantine_prefix}
 
@@ -181,6 +184,27 @@ def test_rights_of_the_function() -> None:
     }
 
 
+def test_rights_of_the_replay() -> None:
+    """The replay may list and read the archive's lines, send, and log; nothing else."""
+    statements = ExpandedTemplate().statements("ReplayEventsRole")
+
+    assert {sid: (actions(it), it["Resource"]) for sid, it in statements.items()} == {
+        "ListArchive": (["s3:ListBucket"], {"Fn::GetAtt": ["ArchiveBucket", "Arn"]}),
+        "ReadArchive": (["s3:GetObject"], {"Fn::Sub": "${ArchiveBucket.Arn}/${ArchivePrefix}/*"}),
+        "SendToOutbox": (["sqs:SendMessage"], {"Fn::GetAtt": ["OutboxQueue", "Arn"]}),
+        "WriteLogs": (
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
+                ":log-group:${ReplayEventsLogGroup}:log-stream:*"
+            },
+        ),
+    }
+    assert statements["ListArchive"]["Condition"] == {
+        "StringLike": {"s3:prefix": {"Fn::Sub": "${ArchivePrefix}/*"}}
+    }
+
+
 def test_function_that_starts_no_runs_may_not() -> None:
     """With one puller and no backlog runs the function has no right to start itself."""
     template = ExpandedTemplate(BacklogRuns="0")
@@ -214,6 +238,10 @@ def test_no_secrets() -> None:
             },
         ),
         ("ScheduleRole", {"sqs": {"kms:Decrypt", "kms:GenerateDataKey"}}),
+        (
+            "ReplayEventsRole",
+            {"s3": {"kms:Decrypt"}, "sqs": {"kms:Decrypt", "kms:GenerateDataKey"}},
+        ),
     ],
 )
 def test_rights_on_the_key(role: str, grants: dict[str, set[str]]) -> None:
@@ -239,18 +267,18 @@ def test_no_broad_rights(
     """No managed policies, no wildcard actions, and * only where X-Ray knows nothing else."""
     template = ExpandedTemplate(**parameters)
     roles = template.of_type("AWS::IAM::Role")
-    statements = {sid: it for role in roles for sid, it in template.statements(role).items()}
-    broad = {sid for sid, it in statements.items() if it["Resource"] == "*"}
+    statements = [item for role in roles for item in template.statements(role).items()]
+    broad = {sid for sid, it in statements if it["Resource"] == "*"}
 
-    assert set(roles) == {"DrainEventsRole", "ScheduleRole"}
+    assert set(roles) == {"DrainEventsRole", "ScheduleRole", "ReplayEventsRole"}
     assert not [name for name, role in roles.items() if "ManagedPolicyArns" in role]
     for stream in template.streams.values():
         for name, policy in stream.of_type("AWS::IAM::Policy").items():
             (statement,) = policy["PolicyDocument"]["Statement"]
             assert (name, actions(statement)) == ("SendToOutboxPolicy", ["sqs:SendMessage"])
             assert statement["Resource"]["Fn::Sub"].endswith(":${OwnQueueName}")
-            assert policy["Roles"] == [{"Ref": "DrainEventsRole"}]
-    assert not [it for it in statements.values() if "*" in str(actions(it))]
+            assert policy["Roles"] == [{"Ref": "DrainEventsRole"}, {"Ref": "ReplayEventsRole"}]
+    assert not [it for _, it in statements if "*" in str(actions(it))]
     assert broad == ({"SendTraces"} if parameters.get("Tracing") == "Active" else set())
 
 
@@ -366,11 +394,14 @@ def test_archive_is_private() -> None:
     ("days", "expirations"),
     [
         ("0", {}),
-        ("30", {"${ArchivePrefix}/": "30", "${QuarantinePrefix}/": "30"}),
+        (
+            "30",
+            {"${ArchivePrefix}/": "30", "${QuarantinePrefix}/": "30", "${TablesPrefix}/": "30"},
+        ),
     ],
 )
 def test_archive_retention(days: str, expirations: dict[str, str]) -> None:
-    """Events expire only if asked to, in quarantine too; what was deleted goes after 30 days."""
+    """Events expire only if asked to, wherever they are; what was deleted goes after 30 days."""
     rules = ExpandedTemplate(RetentionDays=days).properties("ArchiveBucket")[
         "LifecycleConfiguration"
     ]["Rules"]
@@ -426,7 +457,7 @@ def test_schedule(
     """Each stream's schedule names it; a start that fails is tried again, and then recorded."""
     template = ExpandedTemplate(**parameters)
     for event_type, stream in template.streams.items():
-        (schedule,) = stream.of_type("AWS::Scheduler::Schedule").values()
+        schedule = stream.properties("Schedule")
         target = schedule["Target"]
 
         assert "Name" not in schedule, "a fixed name would clash with a second stack's"
@@ -599,10 +630,15 @@ def test_blocks_of_names_that_can_t_be_told_apart() -> None:
 
 def test_no_stale_runs() -> None:
     """Lambda neither repeats a failed run nor queues up starts that the next one overtakes."""
-    (config,) = ExpandedTemplate().of_type("AWS::Lambda::EventInvokeConfig").values()
+    configs = ExpandedTemplate().of_type("AWS::Lambda::EventInvokeConfig").values()
 
-    assert config["MaximumRetryAttempts"] == 0
-    assert config["MaximumEventAgeInSeconds"] == 60
+    assert {config["FunctionName"]["Ref"] for config in configs} == {
+        "DrainEventsFunction",
+        "ReplayEventsFunction",
+    }
+    for config in configs:
+        assert config["MaximumRetryAttempts"] == 0
+        assert config["MaximumEventAgeInSeconds"] == 60
 
 
 # --- Function and layers ---

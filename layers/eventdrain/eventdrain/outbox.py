@@ -13,6 +13,8 @@ one: ``events``, their number, tells such a message from the others. It names no
 lines do. No message ends in a newline, so that one way to read them does for all: split the body at
 newlines, and read each part as JSON.
 
+A message that is sent again by a replay has the attribute ``replayed`` too, the replay's name.
+
 Source of the limits: the SQS developer guide, message quotas: ten messages and 1 MiB in all for one
 batch, and as much for one message; names, types and values of attributes count.
 """
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 1024 * 1024
 EVENTS: Final = "events"
 """The attribute of a message of several events that says how many. A number, the only one."""
+REPLAYED: Final = "replayed"
+"""The attribute of a message that was sent again: which replay did it."""
 _MOST_MESSAGES: Final = 10
 _GROUP_ID: Final = re.compile(r"[!-~]{1,128}")
 """SQS API reference, MessageGroupId: up to 128 ASCII letters, digits and punctuation marks."""
@@ -128,6 +132,18 @@ def message(delivery: Delivery, layout: ArchiveLayout) -> Message:
     return Message(
         (delivery.event_id,), body, attributes, delivery.subscription_id or delivery.event_id
     )
+
+
+def marked(messages: Iterable[Message], replay: str) -> Iterator[Message]:
+    """Mark messages as sent again; nothing else of them changes.
+
+    Args:
+        messages: What the drain would send.
+        replay: The replay's name, as ``replay_checkpoint.check_name`` allows it: what a line leaves
+            of a message is enough for it.
+    """
+    for each in messages:
+        yield each._replace(attributes={**each.attributes, REPLAYED: replay})
 
 
 def _digest(text: str) -> str:

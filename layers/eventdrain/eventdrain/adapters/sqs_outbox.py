@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws_errors import refusal
 from eventdrain.json_mapping import quoted
-from eventdrain.outbox import EVENTS, Message, messages, pack
+from eventdrain.outbox import EVENTS, Message, marked, messages, pack
 from eventdrain.ports import Refusal, Verdict
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class SqsOutbox:
         queue_url: The queue; one whose name ends in ``.fifo`` gets group and deduplication ids.
         layout: Where the archive has an event whose message must point there.
         events_per_message: How many events a message has at the most.
+        replay: The name of the replay that sends them again; empty for the drain itself.
+        cure: What to do if SQS refuses for good.
 
     Raises:
         ValueError: A FIFO queue shall get several events in one message: it groups and
@@ -51,23 +53,32 @@ class SqsOutbox:
     """
 
     def __init__(
-        self, sqs: SignedHttp, *, queue_url: str, layout: ArchiveLayout, events_per_message: int = 1
+        self,
+        sqs: SignedHttp,
+        *,
+        queue_url: str,
+        layout: ArchiveLayout,
+        events_per_message: int = 1,
+        replay: str = "",
+        cure: str = "check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
     ) -> None:
         self._sqs = sqs
         self._layout = layout
         self._queue_url = queue_url
         self._events_per_message = events_per_message
+        self._replay = replay
+        self._cure = cure
         self._is_fifo = queue_url.endswith(".fifo")
         if self._is_fifo and events_per_message > 1:
             raise ValueError(f"{queue_url} is a FIFO queue: it takes one event in a message")
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
         """See ``ports.Sink``."""
-        batches = pack(
-            messages(deliveries, self._layout, events_per_message=self._events_per_message)
-        )
+        made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
+        if self._replay:
+            made = marked(made, self._replay)
         refused: dict[str, Refusal] = {}
-        for result in await asyncio.gather(*(self._send(batch) for batch in batches)):
+        for result in await asyncio.gather(*(self._send(batch) for batch in pack(made))):
             refused |= result
         return refused
 
@@ -80,7 +91,7 @@ class SqsOutbox:
             result = refusal(
                 error,
                 action=f"sqs:SendMessage to {self._queue_url}",
-                cure="check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
+                cure=self._cure,
             )
             return {event_id: result for each in batch for event_id in each.event_ids}
         taken = {entry.get("Id") for entry in answer.get("Successful", ())}

@@ -1,0 +1,105 @@
+"""Checkpoints: how far a replay has come, so that another run can go on from there.
+
+A checkpoint names an object of the archive and how many of its lines are done with. It holds no
+personal data: keys are made of times and digests, and the selection is there as a digest.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.replay_ports import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VERSION: Final = 1
+_KEY: Final = re.compile(r".+/(?P<event_type>[^/]+)/dt=(?P<day>\d{4}-\d\d-\d\d)/[^/]+", re.ASCII)
+_NAME: Final = re.compile(r"[!-~]{1,80}")
+_TEXTS: Final = ("selection", "replay", "key", "passed")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where to go on.
+
+    Attributes:
+        selection: The digest of what is replayed, from where to where.
+        replay: The replay's name, which its messages carry.
+        key: The object up to which all is done.
+        lines: How many of its lines are done; those of the objects before it are all done.
+        passed: A digest of the keys of its folder up to this one: if it is another when the replay
+            goes on, the folder has other objects than it had.
+    """
+
+    selection: str
+    replay: str
+    key: str
+    lines: int
+    passed: str
+
+    @property
+    def folder(self) -> Folder:
+        """The folder that the object lies in."""
+        found = _KEY.fullmatch(self.key)
+        if found is None:
+            raise ConfigurationError(f"the checkpoint's key {self.key!r} is none of the archive's")
+        return Folder(found["day"], found["event_type"])
+
+    def at(self, lines: int) -> Checkpoint:
+        """Give the checkpoint at another line of the same object."""
+        return replace(self, lines=lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as a JSON object."""
+        return {"version": _VERSION, **asdict(self)}
+
+    @classmethod
+    def of(cls, content: object, *, selection: str) -> Checkpoint:
+        """Read a checkpoint.
+
+        Args:
+            content: What :meth:`as_json` gave.
+            selection: The digest of what shall be replayed now.
+
+        Raises:
+            ConfigurationError: It is none, or another selection's.
+        """
+        if not isinstance(content, dict) or content.get("version") != _VERSION:
+            raise ConfigurationError(
+                f"this is no checkpoint of version {_VERSION}: begin without one"
+            )
+        lines = content.get("lines")
+        if not (_are_texts(content) and isinstance(lines, int) and lines >= 0):
+            raise ConfigurationError(
+                "the checkpoint lacks something, or was changed: begin without one"
+            )
+        read = cls(**{name: content[name] for name in _TEXTS}, lines=lines)
+        if read.selection != selection:
+            raise ConfigurationError(
+                "the checkpoint belongs to another selection: give the same streams, range, ids,"
+                " archive and queues as before to go on, or begin without this checkpoint"
+            )
+        check_name(read.replay)
+        _ = read.folder  # refuses a key that is none
+        return read
+
+
+def check_name(name: str) -> None:
+    """Check that messages can carry a replay's name.
+
+    Raises:
+        ConfigurationError: They can't.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"the replay's name {name!r} must be 1 to 80 ASCII letters, digits and punctuation"
+            " marks without spaces"
+        )
+
+
+def _are_texts(content: Mapping[str, Any]) -> bool:
+    return all(isinstance(content.get(name), str) for name in _TEXTS)

@@ -1,0 +1,14 @@
+-- Software updates
+-- Handsets that stayed the same and came back with another software version, in the last 30 days,
+-- the earliest first.
+SELECT
+  event_time,
+  subscription_id,
+  current_imei AS imei,
+  previous_software_version AS from_version,
+  current_software_version AS to_version
+FROM handset_change
+WHERE dt >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+  AND previous_imei = current_imei
+  AND previous_software_version <> current_software_version
+ORDER BY event_time, event_id, dt

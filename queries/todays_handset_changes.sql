@@ -1,0 +1,15 @@
+-- Today's handset changes
+-- Every event of today (UTC) with the handset before and after, the earliest first.
+-- Where no previous handset is known, its columns are null.
+SELECT
+  event_time,
+  subscription_id,
+  number,
+  imsi,
+  previous_imei,
+  previous_software_version,
+  current_imei,
+  current_software_version
+FROM handset_change
+WHERE dt = date_format(current_date, '%Y-%m-%d')
+ORDER BY event_time, event_id

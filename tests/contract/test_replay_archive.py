@@ -1,0 +1,304 @@
+"""The contract of ``replay_ports.ArchiveReader``, and what is replayed through real adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote
+
+import pytest
+
+from eventdrain.adapters.renewed_http import RenewedHttp
+from eventdrain.adapters.s3_archive import S3Archive
+from eventdrain.adapters.s3_archive_reader import S3ArchiveReader
+from eventdrain.adapters.signed_http import SignedHttp
+from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.archive import ArchiveLayout
+from eventdrain.ports import Verdict
+from eventdrain.replay_job import ReplayJob
+from eventdrain.replay_line import lines_of
+from eventdrain.replay_ports import ArchiveRefused, Folder
+from eventdrain.replay_report import ReplayEnd, ReplayReport
+from eventdrain.replay_selection import Selection
+from eventdrain.replay_wiring import run_replay
+from tests.deliveries import RECEIVED_AT, delivery_of, oversize_message, quarantined_of, reader
+from tests.local.books import take_messages
+from tests.replay_archive import DENIED, FakeArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from eventdrain.adapters.aws_clients import AwsEndpoint
+    from eventdrain.delivery import Delivery
+    from eventdrain.replay_ports import ArchiveReader
+    from tests.contract.conftest import Aws
+
+T = TypeVar("T")
+
+STREAM: Final = "handset_change"
+DAY: Final = 24 * 3600
+FOLDER: Final = Folder("2026-03-01", STREAM)
+CURE: Final = "made up: check the bucket"
+BATCHES: Final = (
+    [delivery_of(0), delivery_of(1)],
+    [delivery_of(5), delivery_of(DAY)],
+    [delivery_of(1, delivery=1), delivery_of(2)],
+)
+
+
+class Home:
+    """An archive that was written, and its reader."""
+
+    def __init__(self, aws: Aws, kind: str, *, is_denied: bool = False) -> None:
+        self._aws = aws
+        self._clients = aws.powerless if is_denied else aws.allowed
+        self.bucket = f"contract-{secrets.token_hex(6)}"
+        # With what must be percent-encoded in a path.
+        self.layout = ArchiveLayout(self.bucket, "a prefix+/é", "quarantine")
+        self._fake = (
+            FakeArchive(self.layout, decide=lambda _call, _attempt: DENIED if is_denied else None)
+            if kind == "fake"
+            else None
+        )
+        if self._fake is None:
+            aws.s3.create_bucket(
+                Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
+            )
+
+    def write(self, deliveries: Sequence[Delivery]) -> None:
+        """Archive a batch as the drain does."""
+        if self._fake is not None:
+            self._fake.put(deliveries)
+            return
+
+        async def write() -> None:
+            endpoint = self._aws.allowed.s3_endpoint(self.bucket)
+            async with SignedHttp.connect(endpoint, calls_at_once=4) as http:
+                assert await S3Archive(http, self.layout).write(deliveries) == {}
+
+        asyncio.run(write())
+
+    def ask(self, question: Callable[[ArchiveReader], Awaitable[T]]) -> T:
+        """Ask the reader."""
+
+        async def ask() -> T:
+            if self._fake is not None:
+                return await question(self._fake)
+            async with AsyncExitStack() as connections:
+                http = RenewedHttp(
+                    lambda: self._clients.s3_endpoint(self.bucket), connections, calls_at_once=4
+                )
+                return await question(
+                    S3ArchiveReader(
+                        self._clients.s3,
+                        http,
+                        bucket=self.bucket,
+                        prefix=self.layout.prefix,
+                        cure=CURE,
+                    )
+                )
+
+        return asyncio.run(ask())
+
+
+every_archive: Final = pytest.mark.parametrize("kind", ["fake", "s3"])
+
+
+@every_archive
+def test_days(aws: Aws, kind: str) -> None:
+    """A stream's days are told in order, those of no other, and none where there is nothing."""
+    home = Home(aws, kind)
+    assert home.ask(lambda archive: archive.days(STREAM)) == []
+    for batch in BATCHES:
+        home.write(batch)
+
+    assert home.ask(lambda archive: archive.days(STREAM)) == ["2026-03-01", "2026-03-02"]
+    assert home.ask(lambda archive: archive.days("country_change")) == []
+
+
+@every_archive
+def test_objects(aws: Aws, kind: str) -> None:
+    """A folder's objects are told in the order of their keys, from one on, then no more."""
+    home = Home(aws, kind)
+    for batch in BATCHES:
+        home.write(batch)
+
+    objects = home.ask(lambda archive: archive.objects(FOLDER, after=""))
+
+    keys = [home.layout.key(batch) for batch in ([BATCHES[0], BATCHES[2], BATCHES[1][:1]])]
+    assert [stored.key for stored in objects] == keys
+    after = home.ask(lambda archive: archive.objects(FOLDER, after=keys[1]))
+    assert [stored.key for stored in after] == keys[2:]
+    assert home.ask(lambda archive: archive.objects(FOLDER, after=keys[2])) == []
+    assert home.ask(lambda archive: archive.objects(Folder("2026-03-05", STREAM), after="")) == []
+
+
+@every_archive
+def test_read(aws: Aws, kind: str) -> None:
+    """An object is given as it is stored, with the size that the listing tells; else None."""
+    home = Home(aws, kind)
+    home.write(BATCHES[0])
+    ((key, size),) = home.ask(lambda archive: archive.objects(FOLDER, after=""))
+
+    body = home.ask(lambda archive: archive.read(key))
+
+    assert body is not None
+    assert len(body) == size
+    assert list(lines_of(body)) == [delivery.line for delivery in BATCHES[0]]
+    assert home.ask(lambda archive: archive.read(f"{key}-gone")) is None
+
+
+@every_archive
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda archive: archive.days(STREAM),
+        lambda archive: archive.objects(FOLDER, after=""),
+        lambda archive: archive.read("made-up"),
+    ],
+    ids=["days", "objects", "read"],
+)
+def test_denied(aws: Aws, kind: str, question: Callable[[ArchiveReader], Awaitable[T]]) -> None:
+    """Who may not is told so, and that trying again won't help."""
+    home = Home(aws, kind, is_denied=True)
+    with pytest.raises(ArchiveRefused) as raised:
+        home.ask(question)
+    assert raised.value.refusal.verdict is Verdict.END_RUN
+
+
+def test_refusal_names_the_place_and_the_cure(aws: Aws) -> None:
+    """What S3 refuses is told with its code, the bucket and what to do."""
+    home = Home(aws, "s3", is_denied=True)
+    with pytest.raises(ArchiveRefused, match=rf"s3://{home.bucket}/.*AccessDenied.*{CURE}"):
+        home.ask(lambda archive: archive.days(STREAM))
+
+
+def test_what_are_no_lines_is_not_told(aws: Aws) -> None:
+    """Other objects and folders of the bucket are passed over."""
+    home = Home(aws, "s3")
+    home.write(BATCHES[0])
+    prefix = f"{home.layout.prefix}/{STREAM}"
+    for name in ("dt=2026-03-01/notes.txt", "dt=2026-03-01/0.json", "dt=today/0.ndjson.gz", "0.gz"):
+        aws.s3.put_object(Bucket=home.bucket, Key=f"{prefix}/{name}", Body=b"made up")
+
+    assert home.ask(lambda archive: archive.days(STREAM)) == ["2026-03-01"]
+    objects = home.ask(lambda archive: archive.objects(FOLDER, after=""))
+    assert [stored.key for stored in objects] == [home.layout.key(BATCHES[0])]
+
+
+def test_page_without_lines_is_not_the_end(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a call lists other objects alone, the lines behind them are found all the same."""
+    home = Home(aws, "s3")
+    home.write(BATCHES[0])
+    folder = f"{home.layout.prefix}/{STREAM}/dt=2026-03-01"
+    for index in range(3):
+        aws.s3.put_object(Bucket=home.bucket, Key=f"{folder}/0-{index}.txt", Body=b"made up")
+    whole = aws.allowed.s3.list_objects_v2
+
+    def two_at_a_time(**call: Any) -> Any:  # noqa: ANN401 - as the client's
+        return whole(**call, MaxKeys=2)
+
+    monkeypatch.setattr(aws.allowed.s3, "list_objects_v2", two_at_a_time)
+    objects = home.ask(lambda archive: archive.objects(FOLDER, after=""))
+    assert [stored.key for stored in objects] == [home.layout.key(BATCHES[0])]
+
+
+# --- Whole replays ---
+
+
+def job_of(home: Home, queue_url: str) -> ReplayJob:
+    """Make the job that replays an archive."""
+    return ReplayJob(
+        selection=Selection((STREAM,)),
+        bucket=home.bucket,
+        prefix=home.layout.prefix,
+        queue_urls={STREAM: queue_url},
+        events_per_message=1,
+        rate=0,
+        is_dry_run=False,
+        archive_cure=CURE,
+        queue_cure=CURE,
+    )
+
+
+def run(job: ReplayJob) -> ReplayReport:
+    """Run a job from its beginning."""
+    report = ReplayReport("made-up", is_dry_run=job.is_dry_run)
+    return run_replay(job, report, seconds=60, after=None, on_checkpoint=lambda _: None)
+
+
+@pytest.fixture
+def queue_url(aws: Aws) -> str:
+    """Make a queue."""
+    return aws.sqs.create_queue(QueueName=f"contract-{secrets.token_hex(6)}")["QueueUrl"]
+
+
+def test_messages_are_the_drains_to_the_letter(aws: Aws, queue_url: str) -> None:
+    """Lines and pointers come again as the drain sent them, with one attribute more."""
+    home = Home(aws, "s3")
+    huge = reader().read(oversize_message(3), RECEIVED_AT)
+    batch = [delivery_of(1), huge, quarantined_of(4), delivery_of(DAY)]
+    home.write(batch)
+
+    async def publish() -> None:
+        endpoint = aws.allowed.sqs_endpoint()
+        async with SignedHttp.connect(endpoint, calls_at_once=4) as http:
+            outbox = SqsOutbox(http, queue_url=queue_url, layout=home.layout)
+            assert await outbox.write(batch) == {}
+
+    asyncio.run(publish())
+    first = {
+        message["MessageAttributes"]["event_id"]["StringValue"]: message
+        for message in take_messages(aws.sqs, queue_url)
+    }
+
+    report = run(job_of(home, queue_url))
+
+    assert (report.end_reason, report.events) == (ReplayEnd.DONE, 3)
+    again = take_messages(aws.sqs, queue_url)
+    assert len(again) == 3
+    mark = {"replayed": {"StringValue": "made-up", "DataType": "String"}}
+    for message in again:
+        event_id = message["MessageAttributes"]["event_id"]["StringValue"]
+        assert message["Body"] == first[event_id]["Body"]
+        assert message["MessageAttributes"] == first[event_id]["MessageAttributes"] | mark
+
+
+def test_dry_run_tells_what_sending_does(aws: Aws, queue_url: str) -> None:
+    """A dry run sends nothing, and its counts of events and messages are those of sending."""
+    home = Home(aws, "s3")
+    for batch in BATCHES:
+        home.write(batch)
+    job = job_of(home, queue_url)
+
+    counted = run(replace(job, is_dry_run=True))
+    assert take_messages(aws.sqs, queue_url) == []
+    sent = run(job)
+
+    assert counted.messages == len(take_messages(aws.sqs, queue_url)) == 5
+    assert (counted.events, counted.duplicates) == (sent.events, sent.duplicates) == (5, 1)
+
+
+def test_connections_with_new_credentials(aws: Aws) -> None:
+    """After some minutes the credentials are asked for again, and calls go on meanwhile."""
+    home = Home(aws, "s3")
+    home.write(BATCHES[0])
+    asked: list[AwsEndpoint] = []
+    times = iter([0.0, 0.0, 100.0, 400.0, 400.0, 500.0])
+
+    def endpoint() -> AwsEndpoint:
+        asked.append(aws.allowed.s3_endpoint(home.bucket))
+        return asked[-1]
+
+    path = f"/{quote(home.layout.key(BATCHES[0]))}"
+
+    async def call() -> list[bytes]:
+        async with AsyncExitStack() as connections:
+            http = RenewedHttp(endpoint, connections, calls_at_once=1, clock=lambda: next(times))
+            return [await http.call("GetObject", "GET", path, (), b"") for _ in range(4)]
+
+    assert len({*asyncio.run(call())}) == 1
+    assert len(asked) == 1 + 2, "for the URL; then at first, and once the minutes are over"

@@ -1,0 +1,102 @@
+"""What the tests of replays share: the command, run in a process as an operator would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.faults.processes import PATH
+from tests.local.books import archive_lines, take_messages
+from tests.local.embedded_aws import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.faults.scene import Scene
+
+SECONDS: Final = 60
+
+
+def arguments(scene: Scene, folder: Path, *more: str) -> list[str]:
+    """Give the command line that replays a scene's archive into its queue, or as it is told."""
+    places = ["--bucket", scene.places.bucket, "--queue-url", scene.places.queue_url]
+    if "--stack-name" in more:
+        places = []
+    checkpoint = ["--checkpoint", str(folder / "checkpoint.json")]
+    # The last of several values is the one that counts.
+    return [sys.executable, "-m", "tools.replay", *places, *checkpoint, *more]
+
+
+def replay(
+    scene: Scene, folder: Path, *more: str, answer: str = "", status: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, which must have this exit status; what it says is recorded."""
+    done = subprocess.run(
+        arguments(scene, folder, *more),
+        cwd=PROJECT_FOLDER,
+        env=environment(scene),
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    scene.record_text(done.stdout + done.stderr)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def replay_stack(
+    scene: Scene, folder: Path, stack: str, *, status: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run the command over the places of a stack."""
+    return replay(scene, folder, "--stack-name", stack, "--yes", status=status)
+
+
+@contextmanager
+def replaying(scene: Scene, folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command; the block's end kills it if it has not ended."""
+    with subprocess.Popen(
+        arguments(scene, folder, *more),
+        cwd=PROJECT_FOLDER,
+        env=environment(scene),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+            stdout, stderr = process.communicate(timeout=SECONDS)
+            scene.record_text(stdout + stderr)
+
+
+def environment(scene: Scene) -> dict[str, str]:
+    """Give the command's environment: an account, a wide terminal, and no more."""
+    return {**scene.environment(), "PYTHONPATH": PATH, "COLUMNS": "200"}
+
+
+def lines_by_id(scene: Scene) -> dict[str, list[dict[str, Any]]]:
+    """Give the archive's lines by event id."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in archive_lines(scene.cloud.s3, scene.places.bucket):
+        found.setdefault(line["event_id"], []).append(line)
+    return found
+
+
+def messages(scene: Scene, queue_url: str | None = None) -> list[dict[str, Any]]:
+    """Take all messages of a queue, the scene's own if none is given."""
+    return take_messages(scene.cloud.sqs, queue_url or scene.places.queue_url)
+
+
+def attributes(message: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Give a message's attributes: type and value by name."""
+    return {
+        name: (value["DataType"], value["StringValue"])
+        for name, value in message["MessageAttributes"].items()
+    }

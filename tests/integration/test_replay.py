@@ -1,0 +1,422 @@
+"""The command that replays, as a process between real servers, over what real drains archived."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.faults.http_proxy import SendBatchFault
+from tests.integration.replaying import (
+    SECONDS,
+    attributes,
+    lines_by_id,
+    messages,
+    replay,
+    replay_stack,
+    replaying,
+)
+from tests.local.event_server.faults import DELIVERED_TWICE
+from tests.local.event_server.odd_events import without_payload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.faults.scene import Scene
+
+EVENTS: Final = 60
+SLICE: Final = 20
+"""Events that are sent at once at a rate of as many a second."""
+SLOWLY: Final = 120
+"""Events that take long enough at that rate to be interrupted on a busy machine."""
+
+
+def ids(taken: list[dict[str, Any]]) -> Counter[str]:
+    """Count messages by their event id."""
+    return Counter(attributes(each)["event_id"][1] for each in taken)
+
+
+def bodies(taken: list[dict[str, Any]]) -> list[str]:
+    """Give the bodies of messages in an order of their own."""
+    return sorted(each["Body"] for each in taken)
+
+
+def test_messages_are_those_of_the_drain(scene: Scene, tmp_path: Path) -> None:
+    """Of every stream, each message comes again with its body and attributes, and says so."""
+    for event_type in ("handset_change", "consent_change"):
+        scene.publish(EVENTS, event_type=event_type)
+        scene.drain(event_type=event_type)
+    first = messages(scene)
+    assert len(first) == 2 * EVENTS
+
+    replay(scene, tmp_path, "--yes", "--rate", "0", "--name", "made-up-name")
+
+    again = messages(scene)
+    assert bodies(again) == bodies(first)
+    before = {each["Body"]: attributes(each) for each in first}
+    for each in again:
+        assert attributes(each) == before[each["Body"]] | {"replayed": ("String", "made-up-name")}
+    assert list(tmp_path.iterdir()) == [], "the checkpoint of what is done is of no use"
+
+
+def test_quarantine_is_left_out(scene: Scene, tmp_path: Path) -> None:
+    """An event that never became a line is not replayed; those beside it are."""
+    scene.publish(3)
+    scene.publish_odd(without_payload)
+    scene.drain()
+    first = messages(scene)
+    assert sum("pointer" in attributes(each) for each in first) == 1
+
+    replay(scene, tmp_path, "--yes")
+
+    assert bodies(messages(scene)) == bodies(
+        [each for each in first if "pointer" not in attributes(each)]
+    )
+
+
+def test_dry_run_counts_and_sends_nothing(scene: Scene, tmp_path: Path) -> None:
+    """It tells what would be sent and how long that takes, and leaves nothing behind."""
+    scene.publish(EVENTS)
+    scene.drain()
+    messages(scene)
+
+    told = replay(scene, tmp_path, "--dry-run", "--rate", "20").stdout
+
+    rows = {line.strip("│ \n").split("│")[0].strip(): line for line in told.splitlines()}
+    for name, value in {
+        "lines": EVENTS,
+        "events": EVENTS,
+        "messages": EVENTS,
+        "requests to SQS": EVENTS // 10,
+    }.items():
+        assert f" {value} " in rows[name], told
+    assert "0:00:03 (20/s)" in rows["time at the rate"]
+    assert messages(scene) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("answer", "status", "sent"), [("y\n", 0, 3), ("n\n", 1, 0), ("", 1, 0)])
+def test_it_asks_before_it_sends(
+    scene: Scene, tmp_path: Path, answer: str, status: int, sent: int
+) -> None:
+    """Without --yes it counts, asks, and sends only on a yes; nobody to ask is a no."""
+    scene.publish(3)
+    scene.drain()
+    messages(scene)
+
+    told = replay(scene, tmp_path, answer=answer, status=status).stdout
+
+    assert "Send these 3 events?" in told
+    assert len(messages(scene)) == sent
+
+
+def test_copies_in_the_archive_are_sent_once(scene: Scene, tmp_path: Path) -> None:
+    """An event with several lines is one message."""
+    scene.publish(EVENTS)
+    scene.faults.inject(DELIVERED_TWICE, times=EVENTS)
+    scene.drain(max_in_flight=8)
+    messages(scene)
+    archived = lines_by_id(scene)
+    assert sum(len(copies) for copies in archived.values()) > EVENTS
+
+    replay(scene, tmp_path, "--yes")
+
+    assert ids(messages(scene)) == Counter(archived.keys())
+
+
+def test_selection(scene: Scene, tmp_path: Path) -> None:
+    """A range, ids and subscriptions select what they name, and nothing of them is told."""
+    scene.publish(EVENTS)
+    scene.publish(EVENTS, event_type="country_change")
+    scene.drain()
+    scene.drain(event_type="country_change")
+    messages(scene)
+    archived = [copies[0] for copies in lines_by_id(scene).values()]
+    one = archived[0]
+    cases: list[tuple[list[str], set[str]]] = [
+        (["--event-id", one["event_id"]], {one["event_id"]}),
+        (
+            ["--subscription", one["subscription_id"]],
+            {
+                each["event_id"]
+                for each in archived
+                if each["subscription_id"] == one["subscription_id"]
+            },
+        ),
+        (
+            ["--stream", "country_change"],
+            {each["event_id"] for each in archived if each["event_type"] == "country_change"},
+        ),
+        (
+            [
+                "--from",
+                one["event_time"],
+                "--to",
+                one["event_time"][:10],
+                "--stream",
+                "handset_change",
+            ],
+            {
+                each["event_id"]
+                for each in archived
+                if each["event_time"] >= one["event_time"]
+                and each["event_time"][:10] == one["event_time"][:10]
+                and each["event_type"] == "handset_change"
+            },
+        ),
+    ]
+    for options, expected in cases:
+        told = replay(scene, tmp_path, "--yes", *options)
+        assert ids(messages(scene)) == Counter(expected), options
+        assert one["subscription_id"] not in told.stdout + told.stderr
+
+
+# --- Interrupted, and taken up again ---
+
+
+def wait_for_checkpoint(folder: Path) -> dict[str, Any]:
+    """Wait until a replay has left a checkpoint."""
+    path = folder / "checkpoint.json"
+    give_up_at = time.monotonic() + SECONDS
+    while not path.exists():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
+    """Killed in the middle it loses nothing; what was in hand may come twice, nothing else."""
+    scene.publish(SLOWLY)
+    scene.drain(max_in_flight=16)
+    messages(scene)
+
+    slowly = ("--yes", "--rate", str(SLICE))
+    with replaying(scene, tmp_path, *slowly) as process:
+        checkpoint = wait_for_checkpoint(tmp_path)
+        process.kill()
+        process.wait(SECONDS)
+    told = replay(scene, tmp_path, "--yes", "--rate", "0").stdout
+
+    assert f"Going on with the replay {checkpoint['replay']}" in told
+    taken = messages(scene)
+    found = ids(taken)
+    assert found.keys() == lines_by_id(scene).keys()
+    assert found.total() - SLOWLY <= SLICE
+    assert {attributes(each)["replayed"][1] for each in taken} == {checkpoint["replay"]}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_and_taken_up_again(
+    scene: Scene, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Asked to end, it finishes what it has in hand and says so: then nothing comes twice."""
+    scene.publish(SLOWLY)
+    scene.drain(max_in_flight=16)
+    messages(scene)
+
+    slowly = ("--yes", "--rate", str(SLICE))
+    with replaying(scene, tmp_path, *slowly) as process:
+        wait_for_checkpoint(tmp_path)
+        process.send_signal(number)
+        assert process.wait(SECONDS) == 130
+    first = messages(scene)
+    assert 0 < len(first) < SLOWLY
+    replay(scene, tmp_path, "--yes", "--rate", "0")
+
+    assert ids(first + messages(scene)) == Counter(lines_by_id(scene).keys())
+
+
+def test_checkpoint_of_another_selection_is_refused(scene: Scene, tmp_path: Path) -> None:
+    """Another selection does not go on from there, and is told what to do; nothing is sent."""
+    scene.publish(SLOWLY)
+    scene.drain(max_in_flight=16)
+    messages(scene)
+    with replaying(scene, tmp_path, "--yes", "--rate", str(SLICE)) as process:
+        wait_for_checkpoint(tmp_path)
+        process.send_signal(signal.SIGINT)
+        process.wait(SECONDS)
+    messages(scene)
+
+    told = replay(scene, tmp_path, "--yes", "--stream", "handset_change", status=1)
+
+    assert "another selection" in told.stderr
+    assert "--checkpoint" in told.stderr
+    assert messages(scene) == []
+
+
+# --- Queues that don't take it ---
+
+
+def test_entries_that_fail_for_now_are_sent_again(scene: Scene, tmp_path: Path) -> None:
+    """What SQS doesn't take of a call is sent again, until it is taken; nothing else is."""
+    scene.publish(EVENTS)
+    scene.drain()
+    messages(scene)
+    fault = SendBatchFault(failed=(0, 3, 9))
+    scene.faults.inject(fault, times=8)
+
+    replay(scene, tmp_path, "--yes", "--rate", "0")
+
+    assert scene.faults.struck(fault) == 8
+    assert ids(messages(scene)) == Counter(lines_by_id(scene).keys())
+
+
+def test_lost_answer_costs_copies(scene: Scene, tmp_path: Path) -> None:
+    """SQS took a call and its answer was lost: those ten come twice, and nothing is lost."""
+    scene.publish(EVENTS)
+    scene.drain()
+    messages(scene)
+    scene.faults.inject(SendBatchFault(is_reset=True, is_forwarded=True), times=1)
+
+    replay(scene, tmp_path, "--yes", "--rate", "0")
+
+    found = ids(messages(scene))
+    assert found.keys() == lines_by_id(scene).keys()
+    assert found.total() == EVENTS + 10
+
+
+def test_refusal_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None:
+    """What won't pass ends it with status 1 and the cure; mended, the rest is sent."""
+    scene.publish(EVENTS)
+    scene.drain(max_in_flight=16)
+    messages(scene)
+    scene.faults.inject(SendBatchFault(status=403, code="AccessDeniedException"), skip=2, times=2)
+
+    slowly = ("--yes", "--rate", str(SLICE))
+    told = replay(scene, tmp_path, *slowly, status=1).stdout
+
+    assert "AccessDeniedException" in told
+    assert "--queue-url" in told
+    first = ids(messages(scene))
+    assert first.total() == SLICE
+    replay(scene, tmp_path, *slowly)
+    assert first + ids(messages(scene)) == Counter(lines_by_id(scene).keys())
+
+
+def test_queue_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
+    """A queue that doesn't exist is told with its URL and the option that names it."""
+    scene.publish(1)
+    scene.drain()
+
+    url = f"{scene.places.queue_url}-of-nobody"
+    told = replay(scene, tmp_path, "--yes", "--queue-url", url, status=1).stdout
+
+    assert url in told
+    assert "--queue-url" in told
+
+
+def test_bucket_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
+    """So is a bucket that doesn't exist."""
+    told = replay(scene, tmp_path, "--yes", "--bucket", "made-up-of-nobody", status=1).stdout
+
+    assert "NoSuchBucket" in told
+    assert "--bucket" in told
+
+
+def test_fifo_queue(scene: Scene, tmp_path: Path) -> None:
+    """To a FIFO queue events go with the group of their subscription, and deduplicated by id."""
+    scene.publish(EVENTS)
+    scene.drain()
+    url = scene.cloud.sqs.create_queue(
+        QueueName=f"{scene.places.bucket}.fifo", Attributes={"FifoQueue": "true"}
+    )["QueueUrl"]
+
+    for name in ("one", "two"):
+        replay(scene, tmp_path, "--yes", "--rate", "0", "--queue-url", url, "--name", name)
+
+    archived = lines_by_id(scene)
+    taken = messages(scene, url)
+    assert ids(taken) == Counter(archived.keys()), "copies within five minutes are dropped"
+    for each in taken:
+        (line, *_) = archived[attributes(each)["event_id"][1]]
+        system = each["Attributes"]
+        assert system["MessageGroupId"] == line["subscription_id"]
+        assert system["MessageDeduplicationId"] == line["event_id"]
+
+
+def test_fifo_queue_takes_one_event_in_a_message(scene: Scene, tmp_path: Path) -> None:
+    """Several events to a message are refused for a FIFO queue before anything is sent."""
+    url = f"{scene.places.queue_url}.fifo"
+    told = replay(
+        scene, tmp_path, "--yes", "--queue-url", url, "--events-per-message", "2", status=1
+    )
+    assert "FIFO" in told.stderr
+
+
+def test_packed_messages(scene: Scene, tmp_path: Path) -> None:
+    """On demand several events share a message, marked like the others."""
+    scene.publish(EVENTS)
+    scene.drain()
+    messages(scene)
+
+    replay(scene, tmp_path, "--yes", "--events-per-message", "25", "--name", "packed")
+
+    taken = messages(scene)
+    sent = [json.loads(line)["event_id"] for each in taken for line in each["Body"].split("\n")]
+    assert Counter(sent) == Counter(lines_by_id(scene).keys())
+    assert sorted(attributes(each)["events"] for each in taken) == [
+        ("Number", "10"),
+        ("Number", "25"),
+        ("Number", "25"),
+    ]
+    assert {attributes(each)["replayed"] for each in taken} == {("String", "packed")}
+
+
+# --- A stack's places ---
+
+TEMPLATE: Final = {
+    "Parameters": {
+        name: {"Type": "String"}
+        for name in ("ArchivePrefix", "EventTypes", "QueuePerStream", "EventsPerMessage")
+    },
+    "Resources": {"Own": {"Type": "AWS::SQS::Queue"}},
+}
+
+
+@pytest.mark.parametrize("has_queue_per_stream", [False, True])
+def test_places_of_a_stack(scene: Scene, tmp_path: Path, *, has_queue_per_stream: bool) -> None:
+    """Bucket, prefix, streams and queues are those that a stack's outputs and parameters tell."""
+    scene.publish(EVENTS)
+    scene.drain(archive_prefix="a/prefix")
+    messages(scene)
+    queue, other = scene.places.queue_url, f"{scene.places.queue_url}-of-nobody"
+    shared, own = (other, queue) if has_queue_per_stream else (queue, other)
+    outputs = {
+        "ArchiveBucketName": scene.places.bucket,
+        "OutboxQueueUrl": shared,
+        "HandsetChangeQueueUrl": own,
+    }
+    parameters = {
+        "ArchivePrefix": "a/prefix",
+        "EventTypes": "handset_change",
+        "QueuePerStream": "true" if has_queue_per_stream else "false",
+        "EventsPerMessage": "1",
+    }
+    name = f"{scene.places.bucket}-stack"
+    cloudformation = scene.cloud.aws.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(
+            {**TEMPLATE, "Outputs": {key: {"Value": value} for key, value in outputs.items()}}
+        ),
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name)
+    cloudformation.close()
+
+    replay_stack(scene, tmp_path, name)
+
+    assert ids(messages(scene)) == Counter(lines_by_id(scene).keys())
+
+
+def test_stack_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
+    """A stack that doesn't exist is told with the options and variables to look at."""
+    told = replay_stack(scene, tmp_path, "made-up-of-nobody", status=1)
+    assert "--stack-name" in told.stderr

@@ -1,0 +1,246 @@
+"""The saved queries, asked of a made-up archive on DuckDB, against answers found without SQL.
+
+They are asked as the stack is deployed, when every day is open; when the first days are compacted
+and behind the seam; and when the lines of these are gone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from eventdrain.streams import STREAMS
+from tests.archive import expected
+from tests.archive.objects import write_archive
+from tests.archive.plan import ArchivePlan
+from tests.local.athena_folder import FolderObjects, MemoryCatalogue
+from tests.local.athena_on_duckdb import AthenaOnDuckDB
+from tools.catalogue.statements import (
+    compacted_table,
+    replace_view,
+    unload,
+)
+from tools.catalogue.tables import Places, table_inputs
+from tools.saved_queries import saved_queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tests.archive.expected import ArchivedEvent
+    from tests.archive.facts import MadeUpLine
+
+_LAST_DAY: Final = date(2026, 11, 24)
+_PLAN: Final = ArchivePlan(last_day=_LAST_DAY, events=20_000, days=30, slice_minutes=1440)
+_LATER: Final = _LAST_DAY + timedelta(days=5)
+"""When the first days of the archive are no longer of the last 30."""
+_CLOSED_DAYS: Final = 10
+_MORE_THAN: Final = 1
+_DATABASE: Final = "made_up_events"
+_PLACES: Final = Places(_DATABASE, "made-up-bucket", "events", "tables", "2026-01-01")
+_TABLES: Final = f"s3://{_PLACES.bucket}/{_PLACES.tables_prefix}/"
+
+_SQL: Final = {query.name: query.sql for query in saved_queries()}
+
+
+@dataclass
+class Asked:
+    """An archive that can be asked, and the facts that it was made of.
+
+    Attributes:
+        lines: All lines.
+        events: The events in them.
+        today: When it is asked.
+    """
+
+    lines: list[MadeUpLine]
+    events: list[ArchivedEvent]
+    folder: Path
+    today: date = _LAST_DAY
+
+    def __post_init__(self) -> None:
+        self._catalogue = MemoryCatalogue(_DATABASE, table_inputs(_PLACES))
+        self._athena = AthenaOnDuckDB(
+            self._catalogue,
+            FolderObjects(self.folder),
+            now=lambda: datetime.combine(self.today, time(12), UTC),
+        )
+
+    def answer(self, name: str, *parameters: str) -> list[tuple[Any, ...]]:
+        """Ask a saved query."""
+        return self._athena.run(_SQL[name], _DATABASE, parameters).rows
+
+    def write(self, event_type: str, days: Sequence[str]) -> None:
+        """Write days of a stream for its table."""
+        for day in days:
+            sql = unload(STREAMS[event_type]).replace("{day}", day).replace("{run}", "run")
+            self._athena.run(sql.replace("{tables}", _TABLES), _DATABASE)
+
+    def register(self, event_type: str, days: Sequence[str]) -> None:
+        """Let the table of a stream have days that were written; the seam is not moved."""
+        table = compacted_table(STREAMS[event_type])
+        for day in days:
+            self._catalogue.register(table, (day,), f"{_TABLES}{event_type}/dt={day}/run/")
+
+    def move_seam(self, event_type: str, since: str) -> None:
+        """Let the view of a stream read lines from a day on."""
+        sql = replace_view(STREAMS[event_type]).replace("{since}", since)
+        self._athena.run(sql, _DATABASE)
+
+    def delete_lines(self, event_type: str, days: Sequence[str]) -> None:
+        """Delete the lines of days."""
+        for day in days:
+            stream_folder = self.folder / _PLACES.bucket / _PLACES.archive_prefix / event_type
+            shutil.rmtree(stream_folder / f"dt={day}", ignore_errors=True)
+
+    def days(self, event_type: str) -> list[str]:
+        """Give the days that a stream has lines of."""
+        return sorted({line.dt for line in self.lines if line.event.event_type == event_type})
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """An archive, every day of it open."""
+    folder = tmp_path_factory.mktemp("objects")
+    lines: list[MadeUpLine] = []
+    write_archive(_PLAN, folder / _PLACES.bucket, lambda each: lines.extend(each.lines))
+    return Asked(lines, expected.events_of(lines), folder)
+
+
+@pytest.fixture(scope="module")
+def compacted(made_up: Asked, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """That archive, with its first days compacted, one more than are behind the seam."""
+    asked = _copy(made_up, tmp_path_factory)
+    for event_type in STREAMS:
+        *closed, first_open = asked.days(event_type)[: _CLOSED_DAYS + 1]
+        asked.write(event_type, [*closed, first_open])
+        asked.register(event_type, [*closed, first_open])
+        asked.move_seam(event_type, first_open)
+    return asked
+
+
+@pytest.fixture(scope="module")
+def without_lines(compacted: Asked, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """The compacted archive, the lines of days behind the seam gone."""
+    asked = _copy(compacted, tmp_path_factory)
+    for event_type in STREAMS:
+        *closed, first_open = asked.days(event_type)[: _CLOSED_DAYS + 1]
+        asked.register(event_type, [*closed, first_open])
+        asked.move_seam(event_type, first_open)
+        asked.delete_lines(event_type, closed)
+    return asked
+
+
+def _copy(asked: Asked, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    folder = tmp_path_factory.mktemp("copy") / "objects"
+    shutil.copytree(asked.folder, folder)
+    return Asked(asked.lines, asked.events, folder)
+
+
+@pytest.fixture(scope="module", params=["made_up", "compacted", "without_lines"])
+def archive(request: pytest.FixtureRequest) -> Asked:
+    """Each of these."""
+    asked: Asked = request.getfixturevalue(request.param)
+    return asked
+
+
+@pytest.fixture(params=[_LAST_DAY, _LATER], ids=str)
+def asked(request: pytest.FixtureRequest, archive: Asked) -> Asked:
+    """The same, on its last day, and when its first days are past."""
+    archive.today = request.param
+    return archive
+
+
+@pytest.mark.parametrize(
+    ("name", "expectation"),
+    [
+        ("todays_handset_changes", expected.todays_handset_changes),
+        ("model_changes_by_tac", expected.model_changes_by_tac),
+        ("software_updates", expected.software_updates),
+    ],
+)
+def test_handset_changes(
+    asked: Asked, name: str, expectation: Callable[[list[ArchivedEvent], date], expected.Rows]
+) -> None:
+    """Each answer, in its order, is that of plain Python, however much is compacted."""
+    answer = asked.answer(name)
+    assert answer == expectation(asked.events, asked.today)
+    assert answer or (name == "todays_handset_changes" and asked.today == _LATER)
+
+
+def test_sims_moved_often(asked: Asked) -> None:
+    """SIMs that moved more often than given on a day."""
+    answer = asked.answer("sims_moved_often", str(_MORE_THAN))
+    assert answer == expected.sims_moved_often(asked.events, asked.today, _MORE_THAN)
+    assert answer
+
+
+def test_subscriber_history(archive: Asked) -> None:
+    """The subscription with the most events, those of closed days and of open ones."""
+    ids = [each.line.event.subscription_id for each in archive.events]
+    busiest = max(set(filter(None, ids)), key=ids.count)
+    answer = archive.answer("subscriber_history", f"'{busiest}'")
+    assert answer == expected.subscriber_history(archive.events, busiest)
+    assert len(answer) > 1
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_duplicates_and_redeliveries(asked: Asked, event_type: str) -> None:
+    """Each day's lines and rates; days whose lines are gone are not there."""
+    answer = asked.answer(f"duplicates_and_redeliveries.{event_type}")
+    folder = asked.folder / _PLACES.bucket / _PLACES.archive_prefix / event_type
+    there = {path.name.removeprefix("dt=") for path in folder.iterdir()}
+    rows = expected.duplicates_and_redeliveries(asked.lines, event_type, asked.today)
+    assert answer == [row for row in rows if row[0] in there]
+    assert answer
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_lag_to_archive(asked: Asked, event_type: str) -> None:
+    """Days, events and the greatest lag exactly; percentiles have the rank that they should."""
+    answer = asked.answer(f"lag_to_archive.{event_type}")
+    rows = expected.lag_to_archive(asked.events, event_type, asked.today)
+    assert [(row[:2], row[4]) for row in answer] == [(row[:2], row[4]) for row in rows]
+    assert answer
+    for dt, count, median, p95, _ in answer:
+        lags = [
+            (each.line.received_at - each.line.event.time // 1_000_000) / 1000
+            for each in asked.events
+            if each.line.event.event_type == event_type
+            and each.line.dt == dt
+            and each.line.event.time is not None
+        ]
+        for part, seconds in ((0.5, median), (0.95, p95)):
+            # Athena's are approximate, and engines differ between two events: give or take one.
+            assert sum(lag < seconds for lag in lags) - 1 <= part * count
+            assert sum(lag <= seconds for lag in lags) + 1 >= part * count
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_whole_seam(archive: Asked, event_type: str) -> None:
+    """No day differs, before and after compaction."""
+    assert archive.answer(f"seam_check.{event_type}") == expected.seam_check()
+
+
+def test_seam_that_differs(made_up: Asked, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Lines of a closed day that came after its compaction are found, until the day is open."""
+    asked = _copy(made_up, tmp_path_factory)
+    day, next_day, *_ = asked.days("first_attachment")
+    archived = asked.folder / _PLACES.bucket / _PLACES.archive_prefix / "first_attachment"
+    late = max((archived / f"dt={day}").iterdir())
+    late.rename(asked.folder / late.name)
+    asked.write("first_attachment", [day])
+    asked.register("first_attachment", [day])
+    asked.move_seam("first_attachment", next_day)
+    assert asked.answer("seam_check.first_attachment") == []
+    (asked.folder / late.name).rename(late)
+    ((dt, whole, rows, ids),) = asked.answer("seam_check.first_attachment")
+    totals = expected.totals(asked.lines)["first_attachment", day]
+    assert (dt, whole) == (day, totals.events)
+    assert rows == ids < whole
+    asked.move_seam("first_attachment", day)
+    assert asked.answer("seam_check.first_attachment") == []

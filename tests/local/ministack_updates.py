@@ -1,0 +1,44 @@
+"""Teaches ministack to keep what it knows of a nested stack's resources when that is updated.
+
+It forgets the attributes (`Fn::GetAtt`) of those that don't change, so that whatever refers to them
+fails. Runs in ministack's own environment.
+"""
+
+from typing import Any
+
+from ministack.services.cloudformation import provisioners
+
+_Resource = tuple[str, dict[str, Any]]
+
+_provision = provisioners._provision_resource  # noqa: SLF001 - there is no other way in
+_update = provisioners._update_resource  # noqa: SLF001 - likewise
+_known: dict[tuple[str, str], dict[str, Any]] = {}
+
+
+def _provision_and_keep(resource_type: str, *arguments: Any) -> _Resource:  # noqa: ANN401 - passed on
+    physical_id, attributes = _provision(resource_type, *arguments)
+    _known[resource_type, physical_id] = attributes
+    return physical_id, attributes
+
+
+def _update_what_is_known(
+    resource_type: str,
+    physical_id: str,
+    old_props: dict[str, Any],
+    new_props: dict[str, Any],
+    stack_name: str,
+    logical_id: str | None = None,
+    old_attributes: dict[str, Any] | None = None,
+) -> _Resource:
+    known = old_attributes or _known.get((resource_type, physical_id), {})
+    new_id, attributes = _update(
+        resource_type, physical_id, old_props, new_props, stack_name, logical_id, known
+    )
+    _known[resource_type, new_id] = attributes
+    return new_id, attributes
+
+
+def teach() -> None:
+    """Keep the attributes."""
+    provisioners._provision_resource = _provision_and_keep  # noqa: SLF001 - likewise
+    provisioners._update_resource = _update_what_is_known  # noqa: SLF001 - likewise

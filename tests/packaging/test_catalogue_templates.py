@@ -1,0 +1,191 @@
+"""What the catalogue's templates say that no emulator can show: rights, limits, encryption."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import pytest
+
+from eventdrain.streams import STREAMS
+from tests.local.embedded_aws import PROJECT_FOLDER
+from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
+from tools.catalogue.statements import CANDIDATES
+from tools.catalogue.template import catalogue, compaction, released_columns
+
+KEY: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+VARIANTS: Final = [
+    pytest.param({}, id="defaults"),
+    pytest.param(
+        {"KmsKeyArn": KEY, "Tracing": "Active", "LinesRetentionDays": "90"}, id="all options"
+    ),
+]
+ON_ANYTHING: Final = {"DeliverLogs", "SendTraces"}
+"""Statements about what knows no resources, with the reason beside them in the template."""
+GLUE: Final = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:"
+
+
+def nested(name: str, **parameters: str) -> ResolvedTemplate:
+    """Give a nested template of the stack with some parameters."""
+    return ExpandedTemplate(**parameters).nested[name]
+
+
+def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - as policies have it
+    """Give a policy's actions or resources, which may be written as one."""
+    return value if isinstance(value, list) else [value]
+
+
+# --- Made by a tool ---
+
+
+def test_blocks_follow_the_descriptors() -> None:
+    """The templates are what the tool makes of `protos/`, the table of streams and `queries/`."""
+    tables = (PROJECT_FOLDER / "catalogue.yaml").read_text()
+    states = (PROJECT_FOLDER / "compaction.yaml").read_text()
+    assert catalogue(tables) == tables
+    assert compaction(states, released_columns(tables)) == states
+
+
+def test_columns_stay_where_they_are() -> None:
+    """A column that a compacted table has keeps its place, whatever the order of the fields is."""
+    tables = (PROJECT_FOLDER / "catalogue.yaml").read_text()
+    event_type = next(iter(STREAMS))
+    raw, imsi = "          - Name: raw\n            Type: string\n", "          - Name: imsi\n"
+    start = tables.index(f"Name: {event_type}_compacted")
+    before, table = tables[:start], tables[start:]
+    # As if `raw` had been there before `imsi` was.
+    released = before + table.replace(raw, "", 1).replace(imsi, raw + imsi, 1)
+    assert catalogue(released) != tables
+    kept = released_columns(catalogue(released))[event_type]
+    assert kept.index("raw") < kept.index("imsi")
+
+
+def test_no_column_vanishes() -> None:
+    """A field that is taken out of a message would take what is compacted with it: refused."""
+    tables = (PROJECT_FOLDER / "catalogue.yaml").read_text()
+    event_type = next(iter(STREAMS))
+    start = tables.index(f"Name: {event_type}_compacted")
+    released = tables[:start] + tables[start:].replace("- Name: imsi\n", "- Name: msisdn\n", 1)
+    with pytest.raises(ValueError, match=f"{event_type}: the table has msisdn"):
+        catalogue(released)
+
+
+# --- The catalogue ---
+
+
+@pytest.mark.parametrize("parameters", VARIANTS)
+def test_answers_are_private_and_forgotten(parameters: dict[str, str]) -> None:
+    """Answers of queries are encrypted, not public, not versioned, and deleted after some days."""
+    template = nested("Catalogue", **parameters)
+    bucket = template.properties("QueryResultsBucket")
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    by_default = encryption["ServerSideEncryptionByDefault"]
+    assert by_default.get("KMSMasterKeyID") == (KEY if parameters else None)
+    assert by_default["SSEAlgorithm"] == ("aws:kms" if parameters else "AES256")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "VersioningConfiguration" not in bucket
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", "7")
+    (statement,) = template.properties("QueryResultsBucketPolicy")["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+
+
+@pytest.mark.parametrize("parameters", VARIANTS)
+@pytest.mark.parametrize(
+    ("stack", "name"), [("Catalogue", "WorkGroup"), ("Compaction", "CompactionWorkGroup")]
+)
+def test_workgroup_decides_where_answers_go(
+    stack: str, name: str, parameters: dict[str, str]
+) -> None:
+    """No caller can have answers elsewhere or unencrypted; the engine is the one we write for."""
+    configuration = nested(stack, **parameters).properties(name)["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
+    results = configuration["ResultConfiguration"]
+    option = results["EncryptionConfiguration"]["EncryptionOption"]
+    assert option == ("SSE_KMS" if parameters else "SSE_S3")
+
+
+def test_people_s_queries_have_a_limit() -> None:
+    """A query of the people's workgroup is stopped at the limit, of 100 GB by default."""
+    template = nested("Catalogue")
+    limit = template.properties("WorkGroup")["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"]
+    assert limit == {"Fn::Sub": "${ScanLimitMegabytes}000000"}
+    assert template.parameters["ScanLimitMegabytes"] == "100000"
+
+
+def test_no_catalogue_if_not_asked_for() -> None:
+    """Without a database there is no catalogue, and no schedule that compacts."""
+    template = ExpandedTemplate(DatabaseName="")
+    assert template.nested.keys().isdisjoint({"Catalogue", "Compaction"})
+    assert not {"DatabaseName", "WorkGroupName"} & template.outputs.keys()
+    for stream in template.streams.values():
+        assert "CompactionStart" not in stream.resources
+
+
+# --- The compaction ---
+
+
+@pytest.mark.parametrize("parameters", VARIANTS)
+def test_rights_of_the_compaction(parameters: dict[str, str]) -> None:
+    """It may use the tables and prefixes that it works with; delete lines only if they shall go."""
+    statements = nested("Compaction", **parameters).statements("CompactionRole")
+    tables = {
+        f"{GLUE}table/${{DatabaseName}}/{name}"
+        for event_type in STREAMS
+        for name in (event_type, f"{event_type}_lines", f"{event_type}_compacted")
+    }
+    granted = {each["Fn::Sub"] for each in statements["UseTables"]["Resource"]}
+    assert granted == tables | {
+        f"{GLUE}catalog",
+        f"{GLUE}database/${{DatabaseName}}",
+        f"{GLUE}table/${{DatabaseName}}/{CANDIDATES}",
+    }
+    assert not [it for it in statements["UseTables"]["Action"] if it.startswith("glue:Delete")]
+    deleting = {
+        json.dumps(statement["Resource"])
+        for statement in statements.values()
+        if "s3:DeleteObject" in as_list(statement["Action"])
+    }
+    prefixes = {match for each in deleting for match in re.findall(r"/\$\{(\w+)\}/\*", each)}
+    assert prefixes == {"TablesPrefix"} | ({"ArchivePrefix"} if parameters else set())
+    assert ("StartDeletions" in statements) == bool(parameters)
+
+
+@pytest.mark.parametrize("parameters", VARIANTS)
+@pytest.mark.parametrize("role", ["CompactionRole", "CompactionScheduleRole"])
+def test_no_wildcard_of_actions_or_resources(role: str, parameters: dict[str, str]) -> None:
+    """Actions are named one by one, on ARNs, but where AWS knows no resources."""
+    for sid, statement in nested("Compaction", **parameters).statements(role).items():
+        assert not [action for action in as_list(statement["Action"]) if "*" in action]
+        everything = [it for it in as_list(statement["Resource"]) if it == "*"]
+        assert bool(everything) == (sid in ON_ANYTHING)
+
+
+def test_schedule_names_its_stream() -> None:
+    """Each stream's schedule compacts that stream, daily; a start that fails is recorded."""
+    template = ExpandedTemplate(EventTypes=",".join(STREAMS))
+    assert set(template.streams) == set(STREAMS)
+    for event_type, stream in template.streams.items():
+        schedule = stream.properties("CompactionStart")
+        target = schedule["Target"]
+        assert json.loads(target["Input"]["Fn::Sub"].replace("${EventType}", event_type)) == {
+            "event_type": event_type
+        }
+        assert target["DeadLetterConfig"]
+        assert target["RetryPolicy"]
+        assert stream.parameters["CompactionSchedule"] == "cron(30 1 * * ? *)"
+
+
+def test_failed_compaction_alarms() -> None:
+    """An execution that fails, as when counts differ, or times out, is told to the topic."""
+    topic = "arn:aws:sns:eu-north-1:000000000000:alarms"
+    alarms = nested("Compaction", AlarmTopicArn=topic).of_type("AWS::CloudWatch::Alarm")
+    assert {alarm["MetricName"] for alarm in alarms.values()} == {
+        "ExecutionsFailed",
+        "ExecutionsTimedOut",
+    }
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == [topic]
+        assert alarm["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": "Compaction"}}]

@@ -1,0 +1,99 @@
+"""A fake of ``replay_ports.ArchiveReader``, filled by the engine's own writers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from eventdrain.archive import by_object, object_body
+from eventdrain.ports import Refusal, Verdict
+from eventdrain.replay_ports import ArchiveRefused, Folder, StoredObject
+from tests.deliveries import LAYOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from eventdrain.archive import ArchiveLayout
+    from eventdrain.delivery import Delivery
+
+SLOW_DOWN: Final = Refusal("MadeUpSlowDown", "made up: it may pass", Verdict.TRY_AGAIN)
+DENIED: Final = Refusal("MadeUpDenied", "made up: check the role", Verdict.END_RUN)
+
+
+def no_refusal(_call: str, _attempt: int) -> Refusal | None:
+    """Decide that everything succeeds."""
+    return None
+
+
+class FakeArchive:
+    """An archive in memory.
+
+    Args:
+        layout: Which event goes where.
+        page: How many objects a call lists at the most.
+        decide: Gives the refusal of a call, by ``list`` or the key that is read and the number of
+            the attempt at it, from 0; None for none.
+        seconds: How long each read takes.
+
+    Attributes:
+        objects_by_key: What is stored.
+        reads: The keys that were read, in order.
+        listed: The folders that were listed.
+    """
+
+    def __init__(
+        self,
+        layout: ArchiveLayout = LAYOUT,
+        *,
+        page: int = 1000,
+        decide: Callable[[str, int], Refusal | None] = no_refusal,
+        seconds: float = 0.0,
+    ) -> None:
+        self._layout = layout
+        self._page = page
+        self._decide = decide
+        self._seconds = seconds
+        self._attempts: Counter[str] = Counter()
+        self.objects_by_key: dict[str, bytes] = {}
+        self.reads: list[str] = []
+        self.listed: list[Folder] = []
+
+    def put(self, deliveries: Iterable[Delivery]) -> list[str]:
+        """Archive a batch as the drain does; give the keys that it wrote, new or not."""
+        keys = []
+        for together in by_object(deliveries):
+            keys.append(self._layout.key(together))
+            self.objects_by_key.setdefault(keys[-1], object_body(together))
+        return keys
+
+    async def days(self, event_type: str) -> Sequence[str]:
+        """See ``ArchiveReader``."""
+        self._refuse("list")
+        start = f"{self._layout.prefix}/{event_type}/dt="
+        found = {
+            key.removeprefix(start)[:10] for key in self.objects_by_key if key.startswith(start)
+        }
+        return sorted(found)
+
+    async def objects(self, folder: Folder, *, after: str) -> Sequence[StoredObject]:
+        """See ``ArchiveReader``."""
+        self._refuse("list")
+        if not after:
+            self.listed.append(folder)
+        start = f"{self._layout.prefix}/{folder.event_type}/dt={folder.day}/"
+        keys = sorted(key for key in self.objects_by_key if key.startswith(start) and key > after)
+        return [StoredObject(key, len(self.objects_by_key[key])) for key in keys[: self._page]]
+
+    async def read(self, key: str) -> bytes | None:
+        """See ``ArchiveReader``."""
+        await asyncio.sleep(self._seconds)
+        self._refuse(key)
+        self.reads.append(key)
+        return self.objects_by_key.get(key)
+
+    def _refuse(self, call: str) -> None:
+        refusal = self._decide(call, self._attempts[call])
+        self._attempts[call] += 1
+        if refusal is not None:
+            raise ArchiveRefused(refusal)

@@ -1,0 +1,394 @@
+"""Athena on DuckDB answers as Athena documents it: what is seen, its types, what is refused."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.local.athena_folder import FolderObjects, MemoryCatalogue
+from tests.local.athena_on_duckdb import AthenaOnDuckDB
+from tests.local.athena_tables import AthenaError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_DATABASE: Final = "moves"
+_NOW: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
+_JSON: Final = "org.apache.hive.hcatalog.data.JsonSerDe"
+_PARQUET: Final = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+
+
+def _table(
+    name: str,
+    library: str,
+    columns: Mapping[str, str],
+    keys: Sequence[str] = ("dt",),
+    **parameters: str,
+) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"EXTERNAL": "TRUE", **parameters},
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in keys],
+        "StorageDescriptor": {
+            "Columns": [{"Name": column, "Type": kind} for column, kind in columns.items()],
+            "Location": f"s3://house/{name}/",
+            "SerdeInfo": {"SerializationLibrary": library},
+        },
+    }
+
+
+def _view(name: str, sql: str, **columns: str) -> dict[str, Any]:
+    declared = [{"name": column, "type": kind} for column, kind in columns.items()]
+    definition = {"originalSql": sql, "schema": _DATABASE, "columns": declared}
+    encoded = base64.b64encode(json.dumps(definition).encode()).decode()
+    return {
+        "Name": name,
+        "TableType": "VIRTUAL_VIEW",
+        "ViewOriginalText": f"/* Presto View: {encoded} */",
+    }
+
+
+_TABLES: Final = (
+    _table(
+        "moves",
+        _JSON,
+        {
+            "id": "string",
+            "mark": "map<string,string>",
+            "who": "struct<current:struct<name:string>,tags:array<string>>",
+            "steps": "bigint",
+        },
+        **{
+            "projection.enabled": "true",
+            "projection.dt.type": "date",
+            "projection.dt.format": "yyyy-MM-dd",
+            "projection.dt.range": "2026-03-02,NOW+1DAYS",
+            "storage.location.template": "s3://house/moves/dt=${dt}/",
+        },
+    ),
+    _table("kept", _PARQUET, {"id": "string", "steps": "bigint", "late": "timestamp"}),
+    _table(
+        "candidates",
+        _PARQUET,
+        {"id": "string", "steps": "bigint"},
+        ("run",),
+        **{
+            "projection.enabled": "true",
+            "projection.run.type": "injected",
+            "storage.location.template": "s3://house/kept/${run}/",
+        },
+    ),
+    _view(
+        "both",
+        "SELECT id, steps, dt FROM kept UNION ALL SELECT id, steps, dt FROM (SELECT id, steps, dt,"
+        " row_number() OVER (PARTITION BY dt, id ORDER BY steps) AS place FROM moves) AS moved"
+        " WHERE place = 1",
+        id="varchar",
+        steps="bigint",
+        dt="varchar",
+    ),
+    _view("stale", "SELECT id FROM moves", id="varchar", steps="bigint"),
+    _view("mistyped", "SELECT steps FROM moves", steps="varchar"),
+)
+
+
+class House:
+    """A folder with objects, and Athena over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.catalogue = MemoryCatalogue(_DATABASE, _TABLES)
+        self.athena = AthenaOnDuckDB(self.catalogue, FolderObjects(folder), now=lambda: _NOW)
+
+    def add_moves(self, dt: str, *rows: Mapping[str, Any], name: str = "one") -> int:
+        """Write an object of a day, and give its bytes."""
+        file = self.folder / f"house/moves/dt={dt}/{name}.ndjson.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        body = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+        file.write_bytes(body)
+        return len(body)
+
+    def unload(self, run: str, query: str) -> None:
+        """Write a folder of the table of kept rows."""
+        self.athena.run(
+            f"UNLOAD ({query}) TO 's3://house/kept/{run}/' WITH (format = 'PARQUET')", _DATABASE
+        )
+
+    def keep(self, dt: str, run: str, query: str) -> None:
+        """Write a folder, and register it."""
+        self.unload(run, query)
+        self.catalogue.register("kept", [dt], f"s3://house/kept/{run}/")
+
+    def ask(self, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
+        """Give the rows of an answer."""
+        return self.athena.run(sql, _DATABASE, parameters).rows
+
+    def bytes_of(self, sql: str) -> int:
+        """Give how many bytes a query scans."""
+        return self.athena.run(sql, _DATABASE).scanned_bytes
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """Athena over an empty bucket."""
+    return House(tmp_path)
+
+
+@pytest.mark.parametrize("table", ["moves", "kept", "both", "candidates WHERE run = 'r1' AND true"])
+def test_a_table_without_any_object_is_empty_and_has_its_types(house: House, table: str) -> None:
+    """A stream that never had an event can be asked: no row, and the types of the catalogue."""
+    result = house.athena.run(f"SELECT id, steps FROM {table}", _DATABASE)
+    assert (result.columns, result.types) == (("id", "steps"), ("varchar", "bigint"))
+    assert result.rows == []
+    assert result.scanned_bytes == 0
+
+
+def test_a_struct_of_an_empty_table_can_be_looked_into(house: House) -> None:
+    """An access to a struct's members needs no row that has them."""
+    sql = 'SELECT who."current"."name" AS name, who.tags FROM moves'
+    assert house.athena.run(sql, _DATABASE).types == ("varchar", "array(varchar)")
+
+
+def test_a_day_with_one_object_is_answered(house: House) -> None:
+    """One object is enough, and its folder gives the partition's value."""
+    house.add_moves("2026-03-05", {"id": "a", "steps": 3})
+    assert house.ask("SELECT id, steps, dt FROM moves") == [("a", 3, "2026-03-05")]
+
+
+def test_a_day_without_objects_is_empty_beside_others(house: House) -> None:
+    """A day of the range that has no folder has no rows, and is no error."""
+    house.add_moves("2026-03-05", {"id": "a"})
+    assert house.ask("SELECT id FROM moves WHERE dt = '2026-03-06'") == []
+
+
+def test_a_column_that_no_row_has_is_null(house: House) -> None:
+    """Types are the catalogue's: what no row has is NULL, at any depth."""
+    house.add_moves("2026-03-05", {"id": "a", "who": {"tags": []}})
+    rows = house.ask('SELECT steps, mark IS NOT NULL, who.tags, who."current".name FROM moves')
+    assert rows == [(None, False, [], None)]
+
+
+def test_an_empty_message_is_a_map_that_is_there(house: House) -> None:
+    """A JSON object without members is an empty map, not NULL."""
+    house.add_moves("2026-03-05", {"id": "a", "mark": {}}, {"id": "b"})
+    rows = house.ask("SELECT id, mark IS NOT NULL FROM moves ORDER BY id")
+    assert rows == [("a", True), ("b", False)]
+
+
+def test_types_are_not_inferred(house: House) -> None:
+    """A text of digits stays the text that the catalogue says it is."""
+    house.add_moves("2026-03-05", {"id": "007"})
+    assert house.ask("SELECT id FROM moves") == [("007",)]
+
+
+@pytest.mark.parametrize(
+    ("dt", "is_seen"),
+    [
+        ("2026-03-01", False),  # before the range's literal
+        ("2026-03-02", True),
+        ("2026-03-11", True),  # NOW+1DAYS
+        ("2026-03-12", False),
+        ("2026-3-5", False),  # not in the format
+    ],
+)
+def test_projection_sees_the_days_of_its_range_alone(
+    house: House, dt: str, *, is_seen: bool
+) -> None:
+    """A folder outside of the range, or not in its format, is not there for Athena."""
+    house.add_moves(dt, {"id": "a"})
+    assert house.ask("SELECT dt FROM moves") == ([(dt,)] if is_seen else [])
+
+
+def test_hidden_objects_are_not_seen(house: House) -> None:
+    """Names that begin with an underscore or a dot are left out."""
+    house.add_moves("2026-03-05", {"id": "a"}, name="_one")
+    house.add_moves("2026-03-05", {"id": "b"}, name=".one")
+    assert house.ask("SELECT id FROM moves") == []
+
+
+def test_an_unregistered_partition_is_not_seen(house: House) -> None:
+    """Of a table without projection only what is registered counts, whatever lies in its folder."""
+    house.keep("2026-03-05", "r1", "SELECT 'a' AS id, CAST(1 AS bigint) AS steps")
+    house.unload("r2", "SELECT 'b' AS id, CAST(1 AS bigint) AS steps")
+    assert house.ask("SELECT id, dt FROM kept") == [("a", "2026-03-05")]
+    assert house.ask('SELECT dt FROM "kept$partitions"') == [("2026-03-05",)]
+
+
+def test_no_partition_is_an_empty_list_of_partitions(house: House) -> None:
+    """The list of partitions of a table without any has no row, and joins to an empty text."""
+    rows = house.ask(
+        "SELECT coalesce(array_join(array_agg(dt), ','), 'none') FROM \"kept$partitions\""
+    )
+    assert rows == [("none",)]
+
+
+def test_parquet_is_read_by_name(house: House) -> None:
+    """Columns in another order are found, and one that the file has not is NULL."""
+    house.keep("2026-03-05", "r1", "SELECT CAST(1 AS bigint) AS steps, 'a' AS id, 'x' AS more")
+    assert house.ask("SELECT * FROM kept") == [("a", 1, None, "2026-03-05")]
+
+
+def test_an_injected_value_comes_from_the_condition(house: House) -> None:
+    """The folder is the one that the query names, and no other is looked at."""
+    house.unload("r1", "SELECT 'a' AS id, CAST(1 AS bigint) AS steps")
+    house.unload("r2", "SELECT 'b' AS id, CAST(1 AS bigint) AS steps")
+    assert house.ask("SELECT id, run FROM candidates WHERE run = 'r2'") == [("b", "r2")]
+    rows = house.ask("SELECT id FROM candidates WHERE run IN ('r1', 'r2', 'r3') ORDER BY id")
+    assert rows == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize("condition", ["", "WHERE run > 'r1'", "WHERE run = 'r1' OR id = 'a'"])
+def test_an_injected_value_that_is_not_given_is_refused(house: House, condition: str) -> None:
+    """Without an equality there is no way to know the folder."""
+    with pytest.raises(AthenaError, match=r"CONSTRAINT_VIOLATION.*injected.*run"):
+        house.ask(f"SELECT id FROM candidates {condition}")
+
+
+def test_a_view_is_expanded(house: House) -> None:
+    """A view's rows are those of its SQL, over both of its tables."""
+    house.add_moves("2026-03-05", {"id": "a", "steps": 2}, {"id": "a", "steps": 1})
+    house.keep("2026-03-04", "r1", "SELECT 'k' AS id, CAST(9 AS bigint) AS steps")
+    rows = house.ask("SELECT id, steps, dt FROM both ORDER BY id")
+    assert rows == [("a", 1, "2026-03-05"), ("k", 9, "2026-03-04")]
+
+
+@pytest.mark.parametrize("view", ["stale", "mistyped"])
+def test_a_stale_view_is_refused(house: House, view: str) -> None:
+    """Declared columns that the SQL doesn't give, by number or type, are an error."""
+    with pytest.raises(AthenaError, match="VIEW_IS_STALE"):
+        house.ask(f"SELECT * FROM {view}")
+
+
+def test_a_created_view_can_be_asked(house: House) -> None:
+    """CREATE OR REPLACE VIEW declares what its SQL gives, as Athena's own views are kept."""
+    house.add_moves("2026-03-05", {"id": "a", "steps": 2})
+    house.ask(
+        "CREATE OR REPLACE VIEW total AS SELECT dt, sum(steps) AS steps FROM moves GROUP BY 1"
+    )
+    house.ask(
+        "CREATE OR REPLACE VIEW total AS SELECT sum(steps) AS steps, dt FROM moves GROUP BY 2"
+    )
+    result = house.athena.run("SELECT * FROM total", _DATABASE)
+    assert (result.types, result.rows) == (("bigint", "varchar"), [(2, "2026-03-05")])
+    table = house.catalogue.table(_DATABASE, "total")
+    assert table is not None
+    assert table["StorageDescriptor"]["Columns"] == [
+        {"Name": "steps", "Type": "bigint"},
+        {"Name": "dt", "Type": "string"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["both", "moves"])
+def test_creating_a_view_does_not_replace_unasked(house: House, name: str) -> None:
+    """Without OR REPLACE a view stays as it is; a table stays in any case."""
+    how = "CREATE VIEW" if name == "both" else "CREATE OR REPLACE VIEW"
+    with pytest.raises(AthenaError, match="already exists"):
+        house.ask(f"{how} {name} AS SELECT 1 AS one")
+
+
+def test_unload_into_a_location_with_objects_is_refused(house: House) -> None:
+    """What is there is neither overwritten nor added to."""
+    house.unload("r1", "SELECT 'a' AS id")
+    with pytest.raises(AthenaError, match="HIVE_PATH_ALREADY_EXISTS"):
+        house.unload("r1", "SELECT 'b' AS id")
+    assert house.ask("SELECT id FROM candidates WHERE run = 'r1'") == [("a",)]
+
+
+def test_unload_keeps_the_order(house: House) -> None:
+    """The rows are in the file as ORDER BY says."""
+    house.add_moves("2026-03-05", *({"id": str(n), "steps": n * 7 % 1000} for n in range(1000)))
+    house.keep("2026-03-05", "r1", "SELECT id, steps FROM moves ORDER BY steps")
+    steps = [row[0] for row in house.ask("SELECT steps FROM kept")]
+    assert steps == list(range(1000))
+
+
+def test_sums_are_unloaded_as_integers(house: House) -> None:
+    """A sum of integers is read back as the bigint that it is in Athena."""
+    house.add_moves("2026-03-05", {"id": "a", "steps": 2**53}, {"id": "a", "steps": 1})
+    house.keep("2026-03-05", "r1", "SELECT id, sum(steps) AS steps FROM moves GROUP BY id")
+    assert house.ask("SELECT steps FROM kept") == [(2**53 + 1,)]
+
+
+def test_parameters_stand_for_question_marks_in_order(house: House) -> None:
+    """Each is a literal of SQL; a question mark within a text is none."""
+    house.add_moves("2026-03-05", {"id": "a?", "steps": 1}, {"id": "a?", "steps": 5})
+    sql = "SELECT steps, '?' FROM moves WHERE id = ? AND steps > ?"
+    assert house.ask(sql, "'a?'", "2") == [(5, "?")]
+
+
+@pytest.mark.parametrize("parameters", [(), ("'a'", "'b'"), ("id",), ("it's",)])
+def test_wrong_parameters_are_refused(house: House, parameters: tuple[str, ...]) -> None:
+    """Too few, too many, a text without quotes, and what is no SQL."""
+    with pytest.raises(AthenaError):
+        house.ask("SELECT id FROM moves WHERE id = ?", *parameters)
+
+
+_PRUNED: Final = (
+    "dt = '2026-03-10'",
+    "dt = date_format(current_date, '%Y-%m-%d')",
+    "dt > date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')",
+    "dt BETWEEN '2026-03-09' AND '2026-03-31' AND dt <> '2026-03-09'",
+)
+
+
+@pytest.mark.parametrize("condition", _PRUNED)
+@pytest.mark.parametrize("table", ["moves", "both"])
+def test_only_the_days_that_a_condition_leaves_are_scanned(
+    house: House, table: str, condition: str
+) -> None:
+    """Conditions on dt that are constant when planned prune, through a view and its window too."""
+    house.add_moves("2026-03-09", {"id": "a"}, {"id": "another"})
+    size = house.add_moves("2026-03-10", {"id": "b"})
+    assert house.bytes_of(f"SELECT id FROM {table} WHERE {condition}") == size
+    assert house.ask(f"SELECT id FROM {table} WHERE {condition}") == [("b",)]
+
+
+def test_without_a_condition_all_days_are_scanned(house: House) -> None:
+    """The bytes are those of the objects as they are stored, once for each naming of the table."""
+    size = sum(house.add_moves(f"2026-03-0{day}", {"id": "a"}) for day in (3, 4, 5))
+    assert house.bytes_of("SELECT count(*) FROM moves") == size
+    twice = "WITH m AS (SELECT * FROM moves) SELECT a.id FROM m AS a JOIN m AS b ON a.id = b.id"
+    assert house.bytes_of(twice) == 2 * size
+
+
+def test_of_parquet_only_the_columns_that_are_used_are_scanned(house: House) -> None:
+    """Each column counts alone, and none is needed to count rows."""
+    rows = [{"id": f"{number:09}", "steps": number} for number in range(2000)]
+    house.add_moves("2026-03-05", *rows)
+    house.keep("2026-03-05", "r1", "SELECT id, steps FROM moves ORDER BY id")
+    ids, steps = house.bytes_of("SELECT id FROM kept"), house.bytes_of("SELECT steps FROM kept")
+    assert ids > 0
+    assert steps > 0
+    assert house.bytes_of("SELECT * FROM kept") == ids + steps
+    assert house.bytes_of("SELECT steps FROM kept WHERE id >= '000001999'") == ids + steps
+    assert house.bytes_of("SELECT count(*) FROM kept") == 0
+
+
+@pytest.mark.parametrize("condition", ["id > '000001999'", "id = 'x'", "id < '000000000'"])
+def test_row_groups_that_a_condition_excludes_are_not_scanned(house: House, condition: str) -> None:
+    """Their least and greatest values say that there is nothing in them."""
+    house.add_moves("2026-03-05", *({"id": f"{number:09}"} for number in range(2000)))
+    house.keep("2026-03-05", "r1", "SELECT id, steps FROM moves ORDER BY id")
+    assert house.bytes_of(f"SELECT steps FROM kept WHERE {condition}") == 0
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT nope FROM moves", "SELECT 1 FROM nope", "SELECT FROM FROM"]
+)
+def test_a_query_that_can_not_be_planned_fails(house: House, sql: str) -> None:
+    """An unknown column or table and broken SQL are the query's errors."""
+    with pytest.raises(AthenaError):
+        house.ask(sql)
+
+
+def test_other_statements_are_not_answered(house: House) -> None:
+    """Nothing is said to have succeeded that did nothing."""
+    with pytest.raises(NotImplementedError):
+        house.ask("DELETE FROM moves")

@@ -1,0 +1,233 @@
+"""The tables' columns are those of the descriptors, and their types those that Athena documents."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any, Final
+
+import pytest
+from google.protobuf import text_format
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.duration_pb2 import DESCRIPTOR as DURATION
+from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP
+from google.protobuf.wrappers_pb2 import DESCRIPTOR as WRAPPERS
+
+from eventdrain.streams import STREAMS, EventStream
+from tools.catalogue.columns import line_columns, table_columns
+from tools.catalogue.schema import athena_schema
+from tools.catalogue.tables import Places, table_inputs
+from tools.typed_sql import result_columns
+
+PLACES: Final = Places("events_db", "made-up-bucket", "events", "tables", "2026-01-01")
+TABLES: Final = {table["Name"]: table for table in table_inputs(PLACES)}
+
+_ODD: Final = """
+name: "odd.proto" package: "odd" syntax: "proto3"
+dependency: "google/protobuf/timestamp.proto"
+dependency: "google/protobuf/duration.proto"
+dependency: "google/protobuf/wrappers.proto"
+message_type {{
+  name: "Odd"
+  {fields}
+  nested_type {{ name: "Mark" }}
+  nested_type {{
+    name: "Only" field {{ name: "value" number: 1 type: TYPE_INT64 label: LABEL_OPTIONAL }}
+  }}
+  nested_type {{
+    name: "TagsEntry" options {{ map_entry: true }}
+    field {{ name: "key" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }}
+    field {{ name: "value" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL }}
+  }}
+  enum_type {{ name: "Kind" value {{ name: "UNKNOWN" number: 0 }} }}
+}}
+message_type {{
+  name: "Response"
+  field {{ name: "odd" number: 2 type: TYPE_MESSAGE type_name: ".odd.Odd" label: LABEL_OPTIONAL }}
+}}
+message_type {{ name: "Request" }}
+service {{
+  name: "OddService"
+  method {{
+    name: "Stream" input_type: ".odd.Request" output_type: ".odd.Response" server_streaming: true
+  }}
+}}
+"""
+
+
+def stream_of(*fields: str) -> EventStream:
+    """Make a stream whose event has some fields, given as `name type` or `name message`."""
+    written = ""
+    for number, field in enumerate(fields, start=1):
+        name, kind, *label = field.split()
+        is_message = "." in kind and not kind.endswith("Kind")
+        kind_text = (
+            f"type: TYPE_{'MESSAGE' if is_message else 'ENUM'} type_name: '{kind}'"
+            if "." in kind
+            else f"type: TYPE_{kind.upper()}"
+        )
+        written += (
+            f"field {{ name: '{name}' number: {number} {kind_text}"
+            f" label: LABEL_{(label or ['optional'])[0].upper()} }}\n"
+        )
+    pool = DescriptorPool()
+    for known in (TIMESTAMP, DURATION, WRAPPERS):
+        pool.AddSerializedFile(known.serialized_pb)
+    file = text_format.Parse(_ODD.format(fields=written), FileDescriptorProto())
+    pool.Add(file)
+    service = pool.FindServiceByName("odd.OddService")
+    return EventStream("odd", service, "Stream", "", "")
+
+
+@pytest.mark.parametrize(
+    ("field", "line_type", "table_type", "expression"),
+    [
+        ("a bool", "boolean", "boolean", 'event."a"'),
+        ("a int32", "int", "int", 'event."a"'),
+        ("a uint32", "bigint", "bigint", 'event."a"'),
+        ("a sint64", "string", "bigint", 'CAST(event."a" AS bigint)'),
+        ("a fixed64", "string", "decimal(20,0)", 'CAST(event."a" AS decimal(20,0))'),
+        ("a double", "string", "double", 'CAST(event."a" AS double)'),
+        ("a bytes", "string", "string", 'event."a"'),
+        ("a .odd.Odd.Kind", "string", "string", 'event."a"'),
+        ("a .odd.Odd.Mark", "map<string,string>", "boolean", 'event."a" IS NOT NULL'),
+        (
+            "a .odd.Odd.Only",
+            "struct<value:string>",
+            "bigint",
+            'CAST(event."a"."value" AS bigint)',
+        ),
+        (
+            "a .google.protobuf.Timestamp",
+            "string",
+            "timestamp",
+            'CAST(from_iso8601_timestamp(event."a") AS timestamp(3))',
+        ),
+        ("a .google.protobuf.Duration", "string", "string", 'event."a"'),
+        ("a string repeated", "array<string>", "array<string>", 'event."a"'),
+        (
+            "a .odd.Odd.Only repeated",
+            "array<struct<value:string>>",
+            "array<struct<value:string>>",
+            'event."a"',
+        ),
+        (
+            "a .odd.Odd.TagsEntry repeated",
+            "map<string,string>",
+            "map<string,string>",
+            'event."a"',
+        ),
+    ],
+)
+def test_every_kind_of_field_has_a_column(
+    field: str, line_type: str, table_type: str, expression: str
+) -> None:
+    """A field's JSON decides how the lines' column reads it, its kind what the table makes."""
+    stream = stream_of(field)
+    (column,) = [each for each in table_columns(stream) if each.name == "a"]
+    assert dict(line_columns(stream))["event"] == f"struct<a:{line_type}>"
+    assert (column.hive_type, column.expression) == (table_type, expression)
+
+
+@pytest.mark.parametrize("kind", [".odd.Odd", ".google.protobuf.Int32Value"])
+def test_what_no_column_can_hold_is_refused(kind: str) -> None:
+    """A message that holds itself, and JSON of no one type, are told when the tables are made."""
+    with pytest.raises(ValueError, match=r"odd\.Odd"):
+        table_columns(stream_of("a string", f"b {kind}"))
+
+
+@pytest.mark.parametrize("name", ["event_id", "dt", "copies"])
+def test_names_that_are_taken_are_refused(name: str) -> None:
+    """A field by the name of a column of ours would hide it."""
+    with pytest.raises(ValueError, match=f"two columns would be called {name}"):
+        table_columns(stream_of(f"{name} string", "b string"))
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_all_fields_of_an_event_are_in_the_lines(event_type: str) -> None:
+    """The struct has the members of the message, at every depth, by the names that the JSON has."""
+    (struct,) = [kind for name, kind in line_columns(STREAMS[event_type]) if name == "event"]
+    message = STREAMS[event_type].payload_field.message_type
+    assert message is not None
+    names = [field.name for field in message.fields]
+    assert re.findall(r"(?:^struct<|,)(\w+):", flat(struct)) == names
+
+
+def flat(struct: str) -> str:
+    """Take out of a struct's type what is within its members."""
+    outer = struct.removeprefix("struct<").removesuffix(">")
+    while (shorter := re.sub(r"\w+<[^<>]*>", "x", outer)) != outer:
+        outer = shorter
+    return f"struct<{outer}>"
+
+
+# --- As Glue and Athena take them ---
+
+_SIMPLE: Final = {"string", "boolean", "bigint", "int", "timestamp", "double"}
+"""Of "Data types in Amazon Athena"."""
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_types_are_athena_s(name: str) -> None:
+    """Every column has a type that Athena documents, and a name that needs no quotes in DDL."""
+    columns = TABLES[name]["StorageDescriptor"]["Columns"] + TABLES[name]["PartitionKeys"]
+    assert len({column["Name"] for column in columns}) == len(columns)
+    for column in columns:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", column["Name"])
+        leaves = re.sub(r"\w+:|struct|array|map|[<>]", " ", column["Type"]).replace(",", " ")
+        assert set(leaves.split()) <= _SIMPLE
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_lines_are_projected_by_day(event_type: str) -> None:
+    """Days need no crawler: their folders are worked out, from the first day to tomorrow.
+
+    Properties of "Set up partition projection" and "Supported types for partition projection".
+    """
+    table = TABLES[f"{event_type}_lines"]
+    parameters = table["Parameters"]
+    assert parameters["projection.enabled"] == "true"
+    assert parameters["projection.dt.type"] == "date"
+    assert parameters["projection.dt.format"] == "yyyy-MM-dd"
+    assert parameters["projection.dt.range"] == "2026-01-01,NOW+1DAYS"
+    assert parameters["storage.location.template"] == (
+        f"s3://made-up-bucket/events/{event_type}/dt=${{dt}}/"
+    )
+    assert table["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+    serde = table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
+    assert serde == "org.apache.hive.hcatalog.data.JsonSerDe"
+
+
+def test_candidates_are_injected() -> None:
+    """A folder that is not registered is seen by whoever names it, and by nobody else."""
+    parameters = TABLES["compaction_candidates"]["Parameters"]
+    keys = [key["Name"] for key in TABLES["compaction_candidates"]["PartitionKeys"]]
+    assert {parameters[f"projection.{key}.type"] for key in keys} == {"injected"}
+    location = parameters["storage.location.template"]
+    assert re.findall(r"\$\{(\w+)\}", location) == keys
+    # Where the compacted table of a stream has its days.
+    assert location.startswith("s3://made-up-bucket/tables/${event_type}/dt=${dt}/")
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_view_says_what_its_query_gives(event_type: str) -> None:
+    """A view's declared columns and types are those of its query, or Athena calls it stale."""
+    view = TABLES[event_type]
+    definition = view_definition(view)
+    assert (definition["catalog"], definition["schema"]) == ("awsdatacatalog", "events_db")
+    declared = {column["name"]: column["type"] for column in definition["columns"]}
+    schema = athena_schema()
+    assert result_columns(definition["originalSql"], schema) == declared
+    assert declared == schema[event_type]
+    assert [column["Name"] for column in view["StorageDescriptor"]["Columns"]] == list(declared)
+
+
+def view_definition(view: dict[str, Any]) -> dict[str, Any]:
+    """Read a view as Athena keeps it."""
+    found = re.fullmatch(r"/\* Presto View: (\S+) \*/", view["ViewOriginalText"])
+    assert found is not None
+    assert view["Parameters"]["presto_view"] == "true"
+    definition: dict[str, Any] = json.loads(base64.b64decode(found[1]))
+    return definition

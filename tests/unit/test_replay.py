@@ -1,0 +1,300 @@
+"""What a replay sends, in which order, how fast, and what it counts."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from eventdrain.outbox import marked, messages, pack
+from eventdrain.replay import Replay
+from eventdrain.replay_count import CountingOutbox
+from eventdrain.replay_ports import Folder
+from eventdrain.replay_rate import RateLimit
+from eventdrain.replay_report import ReplayEnd, ReplayReport
+from eventdrain.replay_selection import Selection
+from tests import virtual_time
+from tests.deliveries import (
+    LAYOUT,
+    RECEIVED_AT,
+    delivery_of,
+    message,
+    oversize_message,
+    reader,
+)
+from tests.fakes import FakeSink
+from tests.replay_archive import FakeArchive
+from tests.unit.replay_bench import (
+    ALL,
+    DAY,
+    SLOW,
+    STREAM,
+    Run,
+    events,
+    filled,
+    ids,
+    of_country_change,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventdrain.delivery import Delivery
+    from eventdrain.ports import Sink
+    from eventdrain.replay_checkpoint import Checkpoint
+
+# --- What is sent, and in which order ---
+
+
+def test_everything_is_sent_by_day_and_key() -> None:
+    """By default all that the archive has is sent, day after day, each by the order of keys."""
+    tomorrow, today, later = events(range(DAY, DAY + 5)), events(range(5)), events(range(10, 15))
+    run = Run(filled(tomorrow, later, today))
+
+    report = run.run()
+
+    assert run.sent == ids([*today, *later, *tomorrow])
+    assert (report.end_reason, report.events, report.lines) == (ReplayEnd.DONE, 15, 15)
+    assert (report.objects, report.bytes_read) == (
+        3,
+        sum(map(len, run.archive.objects_by_key.values())),
+    )
+
+
+def test_streams_of_a_day_go_before_the_next_day() -> None:
+    """A day of all streams comes before the next day, the streams in the selection's order."""
+    both_days = [*events(range(2)), *events(range(DAY, DAY + 2))]
+    archive = filled(both_days[:2], both_days[2:])
+    archive.put(map(of_country_change, both_days[:2]))
+    archive.put(map(of_country_change, both_days[2:]))
+    run = Run(archive, selection=Selection(("country_change", STREAM)))
+
+    run.run()
+
+    assert archive.listed == [
+        Folder("2026-03-01", "country_change"),
+        Folder("2026-03-01", STREAM),
+        Folder("2026-03-02", "country_change"),
+        Folder("2026-03-02", STREAM),
+    ]
+
+
+def test_undated_event_of_two_days() -> None:
+    """What has no time and arrived on two days is sent for each: ids are known of one at a time."""
+    batches = []
+    for arrived in (RECEIVED_AT, RECEIVED_AT + timedelta(days=1)):
+        dated = reader().read(message(0), arrived)
+        line = dated.line.replace(f'"{dated.event_time}"', "null")
+        batches.append([dated._replace(event_time=None, line=line)])
+    run = Run(filled(*batches))
+
+    run.run()
+
+    assert run.sent == [delivery_of(0).event_id] * 2
+
+
+def test_each_stream_goes_to_its_queue() -> None:
+    """Events are sent to the outbox of their stream."""
+    other = of_country_change(delivery_of(5))
+    sinks = {STREAM: FakeSink(), "country_change": FakeSink()}
+    run = Run(filled(events(range(2)), [other]), selection=Selection((STREAM, "country_change")))
+
+    run.run({**sinks})
+
+    assert list(sinks[STREAM].held) == ids(events(range(2)))
+    assert list(sinks["country_change"].held) == [other.event_id]
+
+
+def test_only_folders_with_matches_are_listed() -> None:
+    """Days outside of the range are neither listed nor read."""
+    archive = filled(*(events(range(day * DAY, day * DAY + 3)) for day in range(-2, 3)))
+    selected = events(range(DAY + 1, DAY + 2))
+    time = selected[0].event_time
+    assert time is not None
+    start = datetime.fromisoformat(time)
+    run = Run(archive, selection=replace(ALL, since=start, until=start + timedelta(seconds=1)))
+
+    report = run.run()
+
+    assert run.sent == ids(selected)
+    assert report.left_out == 2
+    assert archive.listed == [Folder("2026-03-02", STREAM)]
+    assert len(archive.reads) == 1
+
+
+def test_copies_are_sent_once() -> None:
+    """Of an event with several lines the first in the order is sent, the others are counted."""
+    batch = events(range(7))
+    again = [delivery_of(index, delivery=1, redelivered=True) for index in range(4)]
+    run = Run(filled(batch, again))
+
+    report = run.run()
+
+    assert run.sent == ids(batch)
+    assert (report.events, report.duplicates, report.lines) == (7, 4, 11)
+
+
+def test_lines_are_sent_as_they_are() -> None:
+    """What the sink gets of an event makes the drain's own message, a pointer too."""
+    huge = reader().read(oversize_message(3), delivery_of().received_at)
+    batch = [*events(range(3)), huge]
+    run = Run(filled(batch))
+
+    run.run()
+
+    again = list(messages(run.sink.held.values(), LAYOUT, events_per_message=1))
+    assert again == list(messages(batch, LAYOUT, events_per_message=1))
+    assert again[-1].attributes["pointer"] == "oversize"
+    assert all(
+        each.attributes == {**first.attributes, "replayed": "made-up"}
+        for each, first in zip(marked(again, "made-up"), again, strict=True)
+    )
+
+
+def test_what_can_t_be_read_is_left_out_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A line or an object that is none is counted and named by its key; all else is sent."""
+    archive = filled(events(range(3)))
+    (key,) = archive.objects_by_key
+    body = gzip.decompress(archive.objects_by_key[key])
+    archive.objects_by_key[key] = gzip.compress(b'"made up"\n' + body)
+    archive.objects_by_key[f"{key[:-20]}0.ndjson.gz"] = b"no gzip"
+    run = Run(archive)
+
+    report = run.run()
+
+    assert run.sent == ids(events(range(3)))
+    assert (report.end_reason, report.unreadable, report.lines) == (ReplayEnd.DONE, 2, 4)
+    assert key in caplog.text
+    assert "made up" not in caplog.text
+
+
+def test_object_that_goes_meanwhile() -> None:
+    """An object that was listed and is gone when it is read is counted, and nothing stops."""
+    archive = filled(events(range(3)), events(range(10, 13)))
+
+    class Expiring(FakeArchive):
+        async def read(self, key: str) -> bytes | None:
+            return None if key == min(self.objects_by_key) else await super().read(key)
+
+    expiring = Expiring()
+    expiring.objects_by_key = archive.objects_by_key
+    run = Run(expiring)
+
+    report = run.run()
+
+    assert run.sent == ids(events(range(10, 13)))
+    assert report.unreadable == 1
+
+
+def test_empty_archive() -> None:
+    """Where nothing is nothing is sent, and that is done."""
+    run = Run(FakeArchive())
+    report = run.run()
+    assert (report.end_reason, report.events, run.sink.calls) == (ReplayEnd.DONE, 0, [])
+
+
+@pytest.mark.parametrize("page", [1, 2, 1000])
+def test_pages_of_a_listing(page: int) -> None:
+    """However many objects a call lists, all are read, once each, in order."""
+    archive = filled(*([delivery_of(index)] for index in range(5)), page=page)
+    run = Run(archive)
+    run.run()
+    assert run.sent == ids(events(range(5)))
+    assert len(archive.reads) == 5
+
+
+# --- How fast ---
+
+
+@pytest.mark.parametrize(("rate", "size"), [(0, 100), (500, 100), (40, 40), (1, 10), (0.5, 10)])
+def test_slices(rate: float, size: int) -> None:
+    """So many events are sent at once: a second's worth, if that is from 10 to 100."""
+    run = Run(filled(events(range(150)), events(range(150, 230))), rate=rate)
+    run.run()
+    assert [len(call) for call in run.sink.calls] == [size] * (230 // size) + (
+        [230 % size] if 230 % size else []
+    )
+
+
+def test_small_objects_share_a_slice() -> None:
+    """Objects of a line each don't cost a call each."""
+    run = Run(filled(*([delivery_of(index)] for index in range(250))))
+    run.run()
+    assert [len(call) for call in run.sink.calls] == [100, 100, 50]
+
+
+def test_rate_is_kept() -> None:
+    """It takes as long as the rate says, less the first slice, which goes at once."""
+    run = Run(filled(events(range(60))), rate=SLOW)
+    run.run()
+    assert run.seconds == pytest.approx(5.0, abs=0.1)
+
+
+def test_reading_goes_ahead() -> None:
+    """While events are sent others are read: many small objects take no longer than they must."""
+    archive = filled(*([delivery_of(index)] for index in range(160)), seconds=1.0)
+    run = Run(archive)
+    run.run()
+    assert run.seconds < 160 / 10
+
+
+# --- Counting ---
+
+
+@pytest.mark.parametrize("events_per_message", [1, 10])
+def test_dry_run_counts_what_would_be_sent(events_per_message: int) -> None:
+    """Its counts are those of the messages and requests that sending makes."""
+    batch = [*events(range(130)), reader().read(oversize_message(3), delivery_of().received_at)]
+    report = ReplayReport("made-up", is_dry_run=True)
+    counting = CountingOutbox(layout=LAYOUT, events_per_message=events_per_message, report=report)
+
+    virtual_time.run(_write(counting, batch))
+
+    made = marked(messages(batch, LAYOUT, events_per_message=events_per_message), "made-up")
+    packed = list(pack(made))
+    assert report.messages == sum(map(len, packed))
+    assert report.requests == len(packed)
+    assert report.message_bytes == sum(each.size for one in packed for each in one)
+    assert report.billed_requests >= report.requests
+
+
+def test_billed_requests() -> None:
+    """A request counts for each 64 KiB that it begins."""
+    large = delivery_of()._replace(line="x" * 100_000)
+    report = ReplayReport("made-up", is_dry_run=True)
+    counting = CountingOutbox(layout=LAYOUT, events_per_message=1, report=report)
+
+    virtual_time.run(_write(counting, [large] * 2))
+
+    assert (report.requests, report.billed_requests) == (1, 4)
+
+
+async def _write(sink: Sink, deliveries: Sequence[Delivery]) -> None:
+    assert await sink.write(deliveries) == {}
+
+
+def test_survey_tells_what_is_left() -> None:
+    """It lists the objects to go through, without reading any, from where it goes on."""
+    archive = filled(*([delivery_of(index)] for index in range(30)), page=7)
+    run = Run(archive, rate=SLOW, stop_at=0.5)
+    run.run()
+    reads = len(archive.reads)
+
+    async def survey(after: Checkpoint | None) -> tuple[int, int] | None:
+        return await Replay(
+            archive=archive,
+            outboxes={},
+            selection=ALL,
+            rate=RateLimit(0),
+            report=ReplayReport("made-up", is_dry_run=True),
+            digest="made-up",
+            after=after,
+        ).survey()
+
+    sizes = [len(body) for _, body in sorted(archive.objects_by_key.items())]
+    assert virtual_time.run(survey(None)) == (30, sum(sizes))
+    assert virtual_time.run(survey(run.checkpoints[-1])) == (21, sum(sizes[9:]))
+    assert len(archive.reads) == reads

@@ -1,0 +1,92 @@
+"""Checkpoints: read back, or refused with a cure."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.replay_checkpoint import Checkpoint, check_name
+from eventdrain.replay_job import replay_name
+
+KEY: Final = "events/handset_change/dt=2026-03-01/20260301T120000-0.ndjson.gz"
+CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_it_is_read_back() -> None:
+    """What was written is read, by whoever replays the same selection."""
+    content = json.loads(json.dumps(CHECKPOINT.as_json()))
+    assert Checkpoint.of(content, selection="a" * 64) == CHECKPOINT
+
+
+def test_another_selection_is_refused() -> None:
+    """A checkpoint of another selection is refused, and says what to do."""
+    with pytest.raises(ConfigurationError, match=r"another selection.*begin without"):
+        Checkpoint.of(CHECKPOINT.as_json(), selection="c" * 64)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        [],
+        "made up",
+        {},
+        *(
+            CHECKPOINT.as_json() | change
+            for change in (
+                {"version": 2},
+                {"key": None},
+                {"key": "made up"},
+                {"key": "events/handset_change/dt=today/x"},
+                {"lines": "5"},
+                {"lines": -1},
+                {"passed": 5},
+                {"replay": "two words"},
+                {"replay": ""},
+            )
+        ),
+    ],
+)
+def test_what_is_none(content: Any) -> None:  # noqa: ANN401 - anything at all
+    """What is no checkpoint is refused, never misunderstood."""
+    with pytest.raises(ConfigurationError):
+        Checkpoint.of(content, selection="a" * 64)
+
+
+def test_folder() -> None:
+    """It knows the day and the stream that it lies in, whatever the prefix."""
+    nested = CHECKPOINT.at(3)
+    assert nested.folder == ("2026-03-01", "handset_change")
+    assert nested.lines == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [(None, "2026-03-01T12:00:00.000Z"), ("made-up", "made-up")]
+)
+def test_name_of_a_new_replay(name: str | None, expected: str) -> None:
+    """A replay is called as it is told to be, else by its start."""
+    assert replay_name(name, None, NOW) == expected
+
+
+@pytest.mark.parametrize("name", [None, "made-up"])
+def test_name_stays_when_it_goes_on(name: str | None) -> None:
+    """All runs of a replay mark messages alike."""
+    assert replay_name(name, CHECKPOINT, NOW) == "made-up"
+
+
+def test_other_name_is_refused_when_it_goes_on() -> None:
+    """It can't be called anew in the middle."""
+    with pytest.raises(ConfigurationError, match="made-up"):
+        replay_name("another", CHECKPOINT, NOW)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 81, "two words", "é", "a\n"])
+def test_name_that_messages_can_t_carry(name: str) -> None:
+    """A name that could break a message is refused."""
+    with pytest.raises(ConfigurationError, match="1 to 80"):
+        check_name(name)

@@ -1,0 +1,153 @@
+"""The command ``python -m tools.replay``: what it refuses before it asks anybody."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from click.testing import CliRunner
+
+from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.errors import ConfigurationError
+from eventdrain.replay_checkpoint import Checkpoint
+from tools.replay.__main__ import main
+from tools.replay.checkpoint_file import CheckpointFile
+from tools.replay.stack import Stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
+CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)
+PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made-up"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "give --stack-name, or both --bucket and --queue-url"),
+        (["--bucket", "made-up"], "give --stack-name, or both --bucket and --queue-url"),
+        ([*PLACES, "--from", "yesterday"], "Invalid value for '--from': 'yesterday'"),
+        ([*PLACES, "--to", "2026-02-30"], "Invalid value for '--to'"),
+        ([*PLACES, "--from", "2026-03-02", "--to", "2026-03-01"], "range is empty"),
+        ([*PLACES, "--stream", "handset_change,other"], "there is no stream other"),
+        ([*PLACES, "--stream", ""], "it is empty"),
+        ([*PLACES, "--event-id", ""], "it is empty"),
+        ([*PLACES, "--event-id", "5"], "32 hexadecimal digits"),
+        ([*PLACES, "--subscription", ""], "it is empty"),
+        ([*PLACES, "--rate", "-1"], "--rate"),
+        ([*PLACES, "--events-per-message", "0"], "--events-per-message"),
+        ([*PLACES, "--name", "two words"], "the replay's name"),
+    ],
+)
+def test_nonsense_is_told(arguments: list[str], told: str) -> None:
+    """What can't be is an error that names the option, and nothing is asked of AWS."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code in {1, 2}
+    assert told in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, "You must specify a region"),
+        ({"AWS_DEFAULT_REGION": "eu-north-1"}, "no AWS credentials"),
+        (
+            {
+                "AWS_DEFAULT_REGION": "eu-north-1",
+                "AWS_ACCESS_KEY_ID": "made-up",
+                "AWS_SECRET_ACCESS_KEY": "made-up",
+            },
+            "Invalid bucket name",
+        ),
+    ],
+)
+def test_machine_that_is_not_set_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], told: str
+) -> None:
+    """Without a region, credentials or a bucket that can be one, it says what to set."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    for name, value in (nowhere | environment).items():
+        monkeypatch.setenv(name, value)
+    aws_clients.cache_clear()
+    checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
+    try:
+        result = CliRunner().invoke(
+            main,
+            ["--bucket", "made up", "--queue-url", "https://sqs.example/q", "--yes", *checkpoint],
+        )
+    finally:
+        aws_clients.cache_clear()
+    assert result.exit_code == 1, result.output
+    assert told in " ".join(result.output.split())
+    assert "check AWS_PROFILE, AWS_DEFAULT_REGION, and --bucket" in " ".join(result.output.split())
+
+
+def test_help_tells_every_option() -> None:
+    """The help names each option with what it does, and the exit statuses."""
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    for option in main.params:
+        assert option.opts[0] in result.output
+        assert getattr(option, "help", None)
+    assert "130 interrupted" in " ".join(result.output.split())
+
+
+def test_checkpoint_is_kept_and_removed(tmp_path: Path) -> None:
+    """What was saved is loaded, replaced by what is saved next, and gone when removed."""
+    file = CheckpointFile(tmp_path / "made-up.json")
+    assert file.load(selection="a" * 64) is None
+    file.save(CHECKPOINT)
+    file.save(CHECKPOINT.at(7))
+    assert file.load(selection="a" * 64) == CHECKPOINT.at(7)
+    assert [path.name for path in tmp_path.iterdir()] == ["made-up.json"]
+    file.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["", "made up", "{}", "[" * 10, json.dumps({"version": 9})])
+def test_file_that_is_no_checkpoint(tmp_path: Path, content: str) -> None:
+    """A file that is none is refused with its name and what to do, and is left as it is."""
+    path = tmp_path / "made-up.json"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=r"made-up.json.*--checkpoint"):
+        CheckpointFile(path).load(selection="a" * 64)
+    assert path.read_text() == content
+
+
+def test_folder_that_is_not_there(tmp_path: Path) -> None:
+    """Where no checkpoint can be kept nothing is begun."""
+    file = CheckpointFile(tmp_path / "missing" / "made-up.json")
+    with pytest.raises(ConfigurationError, match="--checkpoint"):
+        file.check()
+    with pytest.raises(ConfigurationError, match="--checkpoint"):
+        file.save(CHECKPOINT)
+
+
+@pytest.mark.parametrize("missing", ["ArchiveBucketName", "OutboxQueueUrl"])
+def test_stack_without_an_output(missing: str) -> None:
+    """An output that the stack hasn't is told with the option that stands in for it."""
+    outputs = {"ArchiveBucketName": "made-up", "OutboxQueueUrl": "made-up"}
+    del outputs[missing]
+    stack = Stack("made-up-stack", outputs, {})
+    with pytest.raises(ConfigurationError, match=rf"made-up-stack.*{missing}.*give --"):
+        _ = stack.bucket, stack.queue_urls(["handset_change"])
+
+
+def test_queues_of_the_streams() -> None:
+    """Where each stream has a queue each goes to its own; one that has none is told."""
+    outputs = {"OutboxQueueUrl": "shared", "HandsetChangeQueueUrl": "own"}
+    parameters = {"QueuePerStream": "true", "EventTypes": "handset_change"}
+    stack = Stack("made-up-stack", outputs, parameters)
+    assert stack.queue_urls(["handset_change"]) == {"handset_change": "own"}
+    with pytest.raises(ConfigurationError, match="drains handset_change; give --queue-url"):
+        stack.queue_urls(["handset_change", "country_change"])

@@ -1,0 +1,344 @@
+"""How a replay ends before it is done, and how another run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.replay_ports import Folder
+from eventdrain.replay_report import ReplayEnd
+from eventdrain.replay_selection import Selection
+from tests.deliveries import delivery_of
+from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink
+from tests.replay_archive import DENIED, SLOW_DOWN, FakeArchive
+from tests.unit.replay_bench import (
+    ALL,
+    DAY,
+    SLOW,
+    STREAM,
+    Run,
+    events,
+    filled,
+    ids,
+    of_country_change,
+)
+
+if TYPE_CHECKING:
+    from eventdrain.delivery import Delivery
+    from eventdrain.ports import Refusal
+
+# --- Its end, and going on ---
+
+
+def test_checkpoint_only_after_the_queue_has_it() -> None:
+    """A checkpoint never names a line that was not sent."""
+    run = Run(filled(events(range(25))), rate=SLOW)
+    run.run()
+    assert [checkpoint.lines for checkpoint in run.checkpoints] == [10, 20, 25]
+
+
+def test_stop_ends_after_what_is_under_way() -> None:
+    """What is being sent is sent, nothing more; going on sends the rest, and nothing twice."""
+    sink = FakeSink(seconds=lambda _: 3.0)
+    run = Run(filled(events(range(45))), sink, rate=SLOW, stop_at=4.0)
+
+    report = run.run()
+
+    assert report.end_reason is ReplayEnd.STOPPED
+    assert run.sent == ids(events(range(20)))
+    after = run.taken_up()
+    assert after.run().end_reason is ReplayEnd.DONE
+    assert after.sent == ids(events(range(20, 45)))
+
+
+def test_stop_cuts_a_wait_short() -> None:
+    """Nobody who stops a slow replay has to wait for its rate."""
+    run = Run(filled(events(range(45))), rate=0.1, stop_at=1.0)
+    assert run.run().end_reason is ReplayEnd.STOPPED
+    assert run.seconds < 2
+
+
+def test_window_ends_it() -> None:
+    """From a moment on nothing is begun; it doesn't even wait for what would come too late."""
+    run = Run(filled(events(range(45))), rate=SLOW, until=2.5)
+
+    report = run.run()
+
+    assert report.end_reason is ReplayEnd.WINDOW
+    assert run.seconds < 2.5
+    assert run.sent == ids(events(range(30)))
+    after = run.taken_up()
+    after.run()
+    assert after.sent == ids(events(range(30, 45)))
+
+
+def test_window_ends_a_search_without_matches() -> None:
+    """Where nothing matches the window ends it too, and what was searched is not searched again."""
+    archive = filled(*([delivery_of(index)] for index in range(60)), seconds=1.0)
+    run = Run(archive, selection=replace(ALL, event_ids=frozenset({"0" * 32})), until=2.5)
+
+    assert run.run().end_reason is ReplayEnd.WINDOW
+    assert 0 < len(run.checkpoints) < 60
+    after = run.taken_up()
+    report = after.run()
+    assert report.end_reason is ReplayEnd.DONE
+    assert report.lines == 60 - len(run.checkpoints)
+
+
+def test_going_on_knows_what_was_sent() -> None:
+    """A copy that comes after the checkpoint of an event from before it is not sent."""
+    first, copies = events(range(20)), [delivery_of(index, delivery=1) for index in range(5, 30)]
+    run = Run(filled(first, copies), rate=SLOW, stop_at=1.5)
+    run.run()
+    assert len(run.sent) == 20
+
+    after = run.taken_up()
+    report = after.run()
+
+    assert after.sent == ids(events(range(20, 30)))
+    assert report.duplicates == 15
+
+
+def test_going_on_knows_what_was_sent_from_other_objects() -> None:
+    """So is a copy whose event was sent from an object before that of the checkpoint."""
+    first = [delivery_of(0), delivery_of(50)]
+    copy = delivery_of(50, delivery=1)
+    run = Run(filled(first, events(range(20, 40)), [copy, delivery_of(60)]), rate=SLOW, stop_at=1.5)
+    run.run()
+    assert run.sent == ids([*first, *events(range(20, 38))])
+
+    after = run.taken_up()
+    report = after.run()
+
+    assert after.sent == ids([*events(range(38, 40)), delivery_of(60)])
+    assert report.duplicates == 1
+
+
+def test_interrupted_again_and_again_in_one_object() -> None:
+    """However often it goes on within one object, each line is sent once."""
+    run = Run(filled(events(range(45))), rate=SLOW, stop_at=0.5)
+    sent: list[str] = []
+    lines: list[int] = []
+    while run.run().end_reason is ReplayEnd.STOPPED:
+        sent += run.sent
+        lines.append(run.checkpoints[-1].lines)
+        run = run.taken_up(stop_at=0.5)
+    assert sent + run.sent == ids(events(range(45)))
+    assert lines == [10, 20, 30, 40]
+
+
+def test_folders_that_are_done_are_not_looked_at_again() -> None:
+    """A run that goes on on the second day leaves the first, and the streams before it, alone."""
+    archive = filled(events(range(20)), events(range(DAY, DAY + 20)))
+    other = of_country_change(delivery_of(DAY))
+    archive.put([other])
+    run = Run(archive, selection=Selection(("country_change", STREAM)), rate=SLOW, stop_at=2.5)
+    run.run()
+    assert run.sent == ids([*events(range(20)), other, *events(range(DAY, DAY + 10))])
+    archive.listed.clear()
+
+    after = run.taken_up()
+    after.run()
+
+    assert after.sent == ids(events(range(DAY + 10, DAY + 20)))
+    assert archive.listed == [Folder("2026-03-02", STREAM)]
+
+
+def test_object_that_came_since_hides_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A new object before the checkpoint may hold copies of what is still to be sent: it is."""
+    archive = filled(events(range(10, 40)))
+    run = Run(archive, rate=SLOW, stop_at=1.5)
+    run.run()
+    assert len(run.sent) == 20
+    archive.put([delivery_of(0), *(delivery_of(index, delivery=1) for index in range(10, 40))])
+
+    after = run.taken_up()
+    after.run()
+
+    assert set(ids(events(range(30, 40)))) <= set(after.sent)
+    assert not set(after.sent) & {delivery_of(0).event_id}, "it was passed already"
+    assert "other objects than before" in caplog.text
+
+
+def test_object_of_the_checkpoint_is_gone() -> None:
+    """If what the checkpoint names has expired, all that is left is sent."""
+    archive = filled(events(range(20)), events(range(30, 40)))
+    run = Run(archive, rate=SLOW, stop_at=0.5)
+    run.run()
+    del archive.objects_by_key[run.checkpoints[-1].key]
+
+    after = run.taken_up()
+    assert after.run().end_reason is ReplayEnd.DONE
+    assert after.sent == ids(events(range(30, 40)))
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[list[Delivery]]:
+    """Draw batches of deliveries over three days, with copies among them."""
+    places = st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 2))
+    drawn = draw(st.lists(st.lists(places, min_size=1, max_size=25), min_size=1, max_size=6))
+    return [
+        list(
+            {
+                (day, second): delivery_of(day * DAY + second, delivery=copy)
+                for day, second, copy in batch
+            }.values()
+        )
+        for batch in drawn
+    ]
+
+
+@given(batches(), st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=5))
+def test_interrupted_anywhere(
+    drawn: list[list[Delivery]], interruptions: list[tuple[int, bool]]
+) -> None:
+    """Wherever it ends, the runs together send all; a slice comes twice if its answer was lost."""
+    archive = filled(*drawn)
+    run = Run(archive, rate=SLOW)
+    sent: list[str] = []
+    copies = 0
+    for calls, is_durable in interruptions:
+        run.sink = _failing_after(calls, is_durable=is_durable)
+        report = run.run()
+        sent += run.sink.held
+        if report.end_reason is ReplayEnd.DONE:
+            break
+        copies += SLOW * is_durable
+        run = run.taken_up()
+    else:
+        assert run.run().end_reason is ReplayEnd.DONE
+        sent += run.sent
+
+    everything = {each.event_id for batch in drawn for each in batch}
+    assert set(sent) == everything
+    assert len(sent) - len(everything) <= copies
+
+
+def _failing_after(calls: int, *, is_durable: bool) -> FakeSink:
+    """Make a sink that takes so many calls, and refuses the next, having it or not."""
+
+    def decide(_delivery: Delivery, _attempt: int) -> Refusal | None:
+        return END_RUN if len(sink.calls) > calls else None
+
+    sink = FakeSink(decide, keeps_refused=is_durable)
+    return sink
+
+
+def test_checkpoints_are_in_order() -> None:
+    """Checkpoints only ever move on."""
+    run = Run(filled(*(events(range(n * 7, n * 7 + 7)) for n in range(9))), rate=SLOW)
+    run.run()
+    places = [(each.key, each.lines) for each in run.checkpoints]
+    assert all(one < other for one, other in pairwise(places))
+
+
+# --- Refusals ---
+
+
+def test_what_is_refused_for_now_is_sent_again() -> None:
+    """Only what the sink did not take is tried again, after a wait."""
+    unlucky = ids(events(range(30)))[3:5]
+    sink = FakeSink(
+        lambda delivery, attempt: (
+            TRY_AGAIN if attempt < 3 and delivery.event_id in unlucky else None
+        )
+    )
+    run = Run(filled(events(range(30))), sink)
+
+    report = run.run()
+
+    assert run.sink.calls[1:] == [unlucky] * 3
+    assert report.events == 30
+    assert run.seconds > 0.2 + 0.4 + 0.8
+
+
+@pytest.mark.parametrize("refusal", [END_RUN, LEAVE_EVENT])
+def test_what_can_t_pass_ends_it_at_once(refusal: Refusal) -> None:
+    """What trying again won't cure ends the run with its cause, and no wait."""
+    sink = FakeSink(
+        lambda delivery, _: refusal if delivery.event_id == delivery_of(3).event_id else TRY_AGAIN
+    )
+    run = Run(filled(events(range(30))), sink)
+
+    report = run.run()
+
+    assert (report.end_reason, report.error) == (ReplayEnd.FAILED, refusal.message)
+    assert len(sink.calls) == 1
+    assert run.checkpoints == []
+    assert report.events == 0
+
+
+def test_it_gives_up_in_the_end() -> None:
+    """A queue that takes nothing for half a minute ends it; it can be taken up again."""
+    run = Run(filled(events(range(30))), FakeSink(lambda _delivery, _attempt: TRY_AGAIN))
+
+    report = run.run()
+
+    assert report.end_reason is ReplayEnd.FAILED
+    assert report.error is not None
+    assert TRY_AGAIN.message in report.error
+    assert len(run.sink.calls) == 10
+    after = run.taken_up()
+    after.run()
+    assert after.sent == ids(events(range(30)))
+
+
+def test_stop_while_the_queue_refuses() -> None:
+    """Nobody who stops it has to wait for a queue that takes nothing."""
+    run = Run(
+        filled(events(range(30))), FakeSink(lambda _delivery, _attempt: TRY_AGAIN), stop_at=1.0
+    )
+    assert run.run().end_reason is ReplayEnd.STOPPED
+    assert run.seconds < 2
+    assert run.checkpoints == []
+
+
+def test_archive_that_refuses_for_now() -> None:
+    """Lists and reads that fail and may pass are tried again."""
+    archive = filled(
+        events(range(3)),
+        events(range(10, 13)),
+        decide=lambda _, attempt: SLOW_DOWN if attempt < 2 else None,
+    )
+    run = Run(archive)
+    assert run.run().end_reason is ReplayEnd.DONE
+    assert run.sent == ids([*events(range(3)), *events(range(10, 13))])
+
+
+def test_archive_that_refuses_for_good() -> None:
+    """A read that is denied ends it with the cause; what came before is sent or can be."""
+    archive = filled(events(range(3)), events(range(10, 13)))
+    last = max(archive.objects_by_key)
+    denying = FakeArchive(decide=lambda call, _: DENIED if call == last else None)
+    denying.objects_by_key = archive.objects_by_key
+    run = Run(denying)
+
+    report = run.run()
+
+    assert (report.end_reason, report.error) == (ReplayEnd.FAILED, DENIED.message)
+    after = run.taken_up(archive=archive)
+    after.run()
+    assert set(ids([*events(range(3)), *events(range(10, 13))])) == {*run.sink.held, *after.sent}
+
+
+class _NoRoom(list[Any]):
+    """Keeps nothing."""
+
+    def append(self, _item: object) -> None:
+        raise ConfigurationError("made up: make room")
+
+
+def test_checkpoint_that_can_t_be_kept() -> None:
+    """Where no checkpoint can be kept it ends with the reason, rather than go on blindly."""
+    run = Run(filled(events(range(30))), rate=SLOW, checkpoints=_NoRoom())
+
+    report = run.run()
+
+    assert (report.end_reason, report.error) == (ReplayEnd.FAILED, "made up: make room")
+    assert run.sent == ids(events(range(10)))

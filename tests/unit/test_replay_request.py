@@ -1,0 +1,154 @@
+"""What the replay function is asked for, and how it tells what it can't do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.replay_checkpoint import Checkpoint
+from eventdrain.replay_request import ReplayRequest
+from eventdrain.replay_selection import Selection
+
+NOW: Final = datetime(2026, 3, 8, 12, tzinfo=UTC)
+ENVIRONMENT: Final = {
+    "EVENT_TYPES": "handset_change,country_change",
+    "ARCHIVE_BUCKET": "made-up-bucket",
+    "ARCHIVE_PREFIX": "made-up/prefix",
+    "OUTBOX_QUEUE_URL": "https://sqs.example/outbox-{event_type}",
+    "RESERVE_SECONDS": "20",
+}
+PERSONAL: Final = "madeup:eu:5"
+KEY: Final = "made-up/prefix/handset_change/dt=2026-03-01/0.ndjson.gz"
+
+
+def request(**event: Any) -> ReplayRequest:  # noqa: ANN401 - anything at all
+    """Read a request."""
+    return ReplayRequest.of(event, ENVIRONMENT, now=NOW)
+
+
+def test_nothing_asked_for_counts_everything() -> None:
+    """An empty event is a dry run over all streams of the stack and all days."""
+    asked = request()
+    assert asked.job.is_dry_run
+    assert asked.job.selection == Selection(("handset_change", "country_change"))
+    assert asked.job.rate == 500
+    assert (asked.name, asked.after) == ("2026-03-08T12:00:00.000Z", None)
+
+
+def test_everything_asked_for() -> None:
+    """Each key is what it says, each place the environment's."""
+    asked = request(
+        **{"from": "2026-03-01", "to": "2026-03-07"},
+        streams=["country_change"],
+        event_ids=["0" * 32],
+        subscriptions=[PERSONAL],
+        dry_run=False,
+        rate=20,
+        name="made-up",
+    )
+    assert asked.job.selection == Selection(
+        ("country_change",),
+        since=datetime(2026, 3, 1, tzinfo=UTC),
+        until=datetime(2026, 3, 8, tzinfo=UTC),
+        event_ids=frozenset({"0" * 32}),
+        subscriptions=frozenset({PERSONAL}),
+    )
+    assert not asked.job.is_dry_run
+    assert (asked.job.rate, asked.name) == (20, "made-up")
+    assert (asked.job.bucket, asked.job.prefix) == ("made-up-bucket", "made-up/prefix")
+    assert asked.job.queue_urls == {"country_change": "https://sqs.example/outbox-country_change"}
+    assert asked.reserve == timedelta(seconds=20)
+
+
+def test_it_goes_on() -> None:
+    """With the checkpoint of the same request it goes on, under the same name."""
+    before = request(dry_run=False)
+    checkpoint = Checkpoint(before.job.digest, before.name, KEY, 5, "0" * 64)
+
+    asked = ReplayRequest.of(
+        {"dry_run": False, "after": checkpoint.as_json(), "rate": 1},
+        ENVIRONMENT,
+        now=NOW + timedelta(hours=1),
+    )
+
+    assert (asked.after, asked.name) == (checkpoint, before.name)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"dry_run": False, "from": "2026-03-01"},
+        {"dry_run": False, "streams": ["handset_change"]},
+    ],
+)
+def test_checkpoint_of_another_request(event: dict[str, Any]) -> None:
+    """The checkpoint of another selection, or of a dry run for one that sends, is refused."""
+    job = request(dry_run=False).job
+    checkpoint = Checkpoint(job.digest, "made-up", KEY, 5, "0" * 64)
+    with pytest.raises(ConfigurationError, match="another selection"):
+        request(after=checkpoint.as_json(), **event)
+
+
+def test_checkpoint_of_another_queue() -> None:
+    """So is that of a replay to another queue."""
+    job = request(dry_run=False).job
+    other = replace(job, queue_urls=dict.fromkeys(job.queue_urls, "https://sqs.example/another"))
+    checkpoint = Checkpoint(other.digest, "made-up", KEY, 5, "0" * 64)
+    with pytest.raises(ConfigurationError, match="another selection"):
+        request(dry_run=False, after=checkpoint.as_json())
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ({"dryrun": False}, "'dryrun'.*dry_run"),
+        ({"dry_run": "false"}, "dry_run must be true or false"),
+        ({"dry_run": None}, "dry_run must be true or false"),
+        ({"from": 5}, "from must be a text"),
+        ({"from": "yesterday"}, "from: .*such as 2026-03-01"),
+        ({"to": "2026-03-01T12:00:00"}, "to: .*such as 2026-03-01"),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "range is empty"),
+        ({"streams": "handset_change"}, "streams must be a list"),
+        ({"streams": []}, "streams must be a list of one or more"),
+        ({"streams": ["consent_change"]}, "streams names 'consent_change'.*handset_change"),
+        ({"event_ids": []}, "event_ids must be a list of one or more"),
+        ({"event_ids": ["5"]}, "event_ids must be ids of 32"),
+        ({"event_ids": [5]}, "event_ids must be a list"),
+        ({"subscriptions": PERSONAL}, "subscriptions must be a list"),
+        ({"subscriptions": [PERSONAL, ""]}, "subscriptions must be a list"),
+        ({"rate": "500"}, "rate must be a number"),
+        ({"rate": True}, "rate must be a number"),
+        ({"rate": -1}, "rate must be a number"),
+        ({"rate": float("nan")}, "rate must be a number"),
+        ({"name": 5}, "name must be a text"),
+        ({"name": "two words"}, "name"),
+        ({"after": "made up"}, "no checkpoint"),
+    ],
+)
+def test_what_can_t_be_is_told(event: dict[str, Any], told: str) -> None:
+    """A key that is unknown or malformed is named with its cure, and without personal data."""
+    with pytest.raises(ConfigurationError, match=told) as raised:
+        request(**event)
+    assert PERSONAL not in str(raised.value)
+
+
+def test_fifo_queue_takes_one_event_in_a_message() -> None:
+    """A stack's settings that can't work together are refused here too."""
+    with pytest.raises(ConfigurationError, match="FIFO"):
+        ReplayRequest.of(
+            {},
+            ENVIRONMENT
+            | {"OUTBOX_QUEUE_URL": "https://sqs.example/q.fifo", "EVENTS_PER_MESSAGE": "2"},
+            now=NOW,
+        )
+
+
+def test_missing_settings_are_told() -> None:
+    """What the environment lacks is named."""
+    with pytest.raises(ConfigurationError, match="ARCHIVE_BUCKET"):
+        ReplayRequest.of({}, {"OUTBOX_QUEUE_URL": "https://sqs.example/q"}, now=NOW)

@@ -1,0 +1,165 @@
+"""Which events are selected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdrain.delivery import rfc3339
+from eventdrain.replay_selection import Selection, since, until
+from tests.deliveries import line_delivery, timestamps_in_range
+
+STREAMS: Final = ("handset_change",)
+ALL: Final = Selection(STREAMS)
+NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01T12:00:00Z", NOON),
+        ("2026-03-01T12:00:00.5Z", NOON + timedelta(milliseconds=500)),
+        ("2026-03-01T14:00:00+02:00", NOON),
+    ],
+)
+def test_start(text: str, expected: datetime) -> None:
+    """A range starts at an instant, or when its day does, in UTC."""
+    assert since(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-01", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("2026-03-01T12:00:00Z", NOON),
+        ("2026-02-28T23:30:00-12:30", NOON),
+    ],
+)
+def test_end(text: str, expected: datetime) -> None:
+    """A range ends before an instant, or when its day has ended, in UTC."""
+    assert until(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "yesterday", "20260301", "2026-W09-1", "2026-03", "2026-13-01", "2026-02-30"),
+        *("2026-03-01T12:00:00", "2026-03-01 12:00:00Z", "2026-03-01T25:00:00Z", "9999-12-31T"),
+        *("0001-01-01T00:00:00+12:00", "٢٠٢٦-03-01", "2026-03-01\n"),
+    ],
+)
+def test_what_is_no_time(text: str) -> None:
+    """Anything else is refused, and told what it may be."""
+    for read in (since, until):
+        with pytest.raises(ValueError, match="such as 2026-03-01"):
+            read(text)
+
+
+def test_last_day_of_all() -> None:
+    """The last day of the calendar, which no day follows, is refused with a way out."""
+    with pytest.raises(ValueError, match="leave it out"):
+        until("9999-12-31")
+
+
+moments: Final = st.one_of(
+    st.none(),
+    st.datetimes(timezones=st.just(UTC)),
+    st.integers(0, 3).map(lambda days: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=days)),
+)
+times: Final = st.one_of(
+    st.none(),
+    timestamps_in_range.map(lambda time: rfc3339(*time)),
+    st.integers(0, 4 * 24).map(lambda hours: rfc3339(1_772_236_800 + hours * 3600, 0)),
+)
+
+
+@given(moments, moments, times, st.datetimes(timezones=st.just(UTC)))
+def test_range(
+    first: datetime | None, end: datetime | None, event_time: str | None, received_at: datetime
+) -> None:
+    """An event is in the range by its time, its arrival if it has none, with the end left out."""
+    delivery = line_delivery(event_time=event_time, received_at=received_at)
+    time = received_at if event_time is None else datetime.fromisoformat(event_time)
+    selection = replace(ALL, since=first, until=end)
+
+    assert selection.has(delivery) == (
+        (first is None or first <= time) and (end is None or time < end)
+    )
+
+
+@given(moments, moments, times, st.datetimes(timezones=st.just(UTC)))
+def test_no_folder_with_a_match_is_left_out(
+    first: datetime | None, end: datetime | None, event_time: str | None, received_at: datetime
+) -> None:
+    """The folder of every event that is selected counts as one that can hold some."""
+    delivery = line_delivery(event_time=event_time, received_at=received_at)
+    selection = replace(ALL, since=first, until=end)
+
+    assert selection.has_day(delivery.day) or not selection.has(delivery)
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "days"),
+    [
+        (None, None, "01 02 03"),
+        (NOON, None, "01 02 03"),
+        (None, NOON, "01"),
+        (since("2026-03-02"), until("2026-03-02"), "02"),
+        (None, until("2026-03-02T00:00:00Z"), "01"),
+        (None, until("2026-03-02T00:00:01Z"), "01 02"),
+        (since("2026-03-01T23:59:59.999Z"), None, "01 02 03"),
+    ],
+)
+def test_only_folders_that_can_hold_matches(
+    first: datetime | None, end: datetime | None, days: str
+) -> None:
+    """A day that no event of the range can lie on is not looked at."""
+    selection = replace(ALL, since=first, until=end)
+    found = [day for day in ("01", "02", "03") if selection.has_day(f"2026-03-{day}")]
+    assert found == days.split()
+
+
+@pytest.mark.parametrize(
+    ("options", "is_selected"),
+    [
+        ({"event_ids": {"a"}}, True),
+        ({"event_ids": {"b"}}, False),
+        ({"subscriptions": {"s", "t"}}, True),
+        ({"subscriptions": {"t"}}, False),
+        ({"event_ids": {"a"}, "subscriptions": {"t"}}, False),
+        ({"event_ids": {"a"}, "subscriptions": {"s"}}, True),
+        ({"event_ids": {"a"}, "until": NOON}, False),
+    ],
+)
+def test_options_narrow(options: dict[str, Any], *, is_selected: bool) -> None:
+    """All that is given must be true of an event."""
+    selection = replace(ALL, **options)
+    assert selection.has(line_delivery("a", subscription_id="s")) == is_selected
+
+
+def test_digest_tells_selections_apart() -> None:
+    """Each thing that changes what is sent changes the digest; the order of streams does too."""
+    both = ("handset_change", "country_change")
+    variants = [
+        ALL.digest({}),
+        ALL.digest({"archive": "s3://made-up"}),
+        Selection(both).digest({}),
+        Selection(both[::-1]).digest({}),
+        *(
+            replace(ALL, **change).digest({})
+            for change in (
+                {"since": NOON},
+                {"until": NOON},
+                {"event_ids": frozenset("a")},
+                {"subscriptions": frozenset("a")},
+            )
+        ),
+    ]
+    assert len(set(variants)) == len(variants)
+    assert ALL.digest({}) == Selection(STREAMS).digest({})

@@ -1,0 +1,194 @@
+"""A session of the command: what is asked, sent and kept, and its exit status."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import pytest
+from rich.console import Console
+
+from eventdrain.replay_checkpoint import Checkpoint
+from eventdrain.replay_job import ReplayJob
+from eventdrain.replay_report import ReplayEnd, ReplayReport
+from eventdrain.replay_selection import Selection
+from tools.replay import session
+from tools.replay.checkpoint_file import CheckpointFile
+from tools.replay.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PERSONAL: Final = "madeup:eu:5"
+JOB: Final = ReplayJob(
+    selection=Selection(("handset_change",), subscriptions=frozenset({PERSONAL})),
+    bucket="made-up-bucket",
+    prefix="events",
+    queue_urls={"handset_change": "https://sqs.example/made-up"},
+    events_per_message=1,
+    rate=50,
+    is_dry_run=False,
+    archive_cure="",
+    queue_cure="",
+)
+KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
+CHECKPOINT: Final = Checkpoint(JOB.digest, "made-up", KEY, 5, "0" * 64)
+
+
+@dataclass
+class Passes:
+    """Stands in for the passes over the archive: each ends as it is told to.
+
+    Attributes:
+        ends: What each pass leaves in its report, by whether it is a dry run.
+        made: Whether each pass that was made was a dry run, and where it went on.
+    """
+
+    ends: dict[bool, dict[str, Any]]
+    made: list[tuple[bool, Checkpoint | None]] = field(default_factory=list)
+
+    def run(
+        self,
+        job: ReplayJob,
+        report: ReplayReport,
+        *,
+        after: Checkpoint | None,
+        on_checkpoint: Callable[[Checkpoint], None],
+        console: Console,
+    ) -> None:
+        """See ``passes.run_pass``."""
+        assert job.is_dry_run == report.is_dry_run
+        assert console
+        self.made.append((job.is_dry_run, after))
+        on_checkpoint(CHECKPOINT)
+        for name, value in self.ends[job.is_dry_run].items():
+            setattr(report, name, value)
+
+
+DONE: Final = {"end_reason": ReplayEnd.DONE, "events": 40}
+STOPPED: Final = {"end_reason": ReplayEnd.STOPPED, "events": 20}
+FAILED: Final = {"end_reason": ReplayEnd.FAILED, "error": "made up: [do] this"}
+
+
+@dataclass
+class Outcome:
+    """How a session went.
+
+    Attributes:
+        status: Its exit status.
+        passes: What was made of the archive.
+        questions: What was asked.
+        told: What was shown.
+        has_checkpoint: Whether a checkpoint is left.
+    """
+
+    status: int
+    passes: list[tuple[bool, Checkpoint | None]]
+    questions: list[str]
+    told: str
+    has_checkpoint: bool
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Outcome]:
+    """Hold a session."""
+
+    def hold(
+        *,
+        counting: dict[str, Any] = DONE,
+        sending: dict[str, Any] = DONE,
+        answer: bool = True,
+        after: Checkpoint | None = None,
+        **options: bool,
+    ) -> Outcome:
+        passes = Passes({True: counting, False: sending})
+        questions: list[str] = []
+
+        def confirm(question: str) -> bool:
+            questions.append(question)
+            return answer
+
+        monkeypatch.setattr(session, "run_pass", passes.run)
+        monkeypatch.setattr(click, "confirm", confirm)
+        path = tmp_path / "checkpoint.json"
+        file = CheckpointFile(path)
+        if after is not None:
+            file.save(after)
+        output = io.StringIO()
+        held = Session(JOB, None, file, Console(file=output, width=200))
+        status = held.run(**{"is_dry_run": False, "is_sure": False} | options)
+        return Outcome(status, passes.made, questions, output.getvalue(), path.exists())
+
+    return hold
+
+
+def test_dry_run(hold: Callable[..., Outcome]) -> None:
+    """It counts and does no more: it neither asks nor keeps anything."""
+    found = hold(is_dry_run=True)
+    assert (found.status, found.passes, found.questions) == (0, [(True, None)], [])
+    assert not found.has_checkpoint
+
+
+def test_yes_after_the_count(hold: Callable[..., Outcome]) -> None:
+    """It counts, asks with the number, sends, and keeps nothing of what is done."""
+    found = hold()
+    assert (found.status, found.passes) == (0, [(True, None), (False, None)])
+    assert found.questions == ["Send these 40 events?"]
+    assert not found.has_checkpoint
+
+
+def test_no_after_the_count(hold: Callable[..., Outcome]) -> None:
+    """On a no nothing is sent."""
+    found = hold(answer=False)
+    assert (found.status, found.passes) == (1, [(True, None)])
+
+
+def test_sure(hold: Callable[..., Outcome]) -> None:
+    """Who is sure is not asked, and nothing is counted first."""
+    found = hold(is_sure=True)
+    assert (found.status, found.passes, found.questions) == (0, [(False, None)], [])
+
+
+def test_nothing_to_send(hold: Callable[..., Outcome]) -> None:
+    """Where there is nothing there is nothing to ask."""
+    found = hold(counting=DONE | {"events": 0}, sending=DONE | {"events": 0})
+    assert (found.status, found.questions) == (0, [])
+
+
+@pytest.mark.parametrize(("end", "status"), [(STOPPED, 130), (FAILED, 1)])
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_count_that_does_not_end(
+    hold: Callable[..., Outcome], end: dict[str, Any], status: int, *, is_dry_run: bool
+) -> None:
+    """A count that was interrupted or failed says so, and nothing is sent on the strength of it."""
+    found = hold(counting=end, is_dry_run=is_dry_run)
+    assert (found.status, found.passes, found.questions) == (status, [(True, None)], [])
+    assert (end.get("error") or "") in found.told
+
+
+@pytest.mark.parametrize(("end", "status"), [(STOPPED, 130), (FAILED, 1)])
+def test_sending_that_does_not_end(
+    hold: Callable[..., Outcome], end: dict[str, Any], status: int
+) -> None:
+    """One that was interrupted or failed leaves its checkpoint, and says how to go on."""
+    found = hold(sending=end)
+    assert (found.status, found.has_checkpoint) == (status, True)
+    assert "The same command goes on from there." in found.told
+
+
+def test_going_on(hold: Callable[..., Outcome]) -> None:
+    """With a checkpoint both passes go on from it, and it says so; then it is gone."""
+    found = hold(after=CHECKPOINT)
+    assert found.passes == [(True, CHECKPOINT), (False, CHECKPOINT)]
+    assert "Going on with the replay made-up" in found.told
+    assert not found.has_checkpoint
+
+
+def test_subscriptions_are_not_shown(hold: Callable[..., Outcome]) -> None:
+    """What is shown of the selection tells how many subscriptions it has, and none of them."""
+    found = hold()
+    assert "1 subscriptions" in found.told
+    assert PERSONAL not in found.told

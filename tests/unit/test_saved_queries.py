@@ -1,0 +1,193 @@
+"""The saved queries: how they are read, and that each fits the catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from sqlglot import exp, parse_one
+
+from eventdrain.streams import STREAMS
+from tests.local.athena_dialect import BENDS, DIFFERENCES
+from tools.catalogue.schema import athena_schema
+from tools.saved_queries import FOLDER, MalformedQuery, SavedQuery, saved_queries
+from tools.typed_sql import result_columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_QUERIES: Final = {query.name: query for query in saved_queries()}
+_SCHEMA: Final = athena_schema()
+
+_TEXT, _COUNT, _RATE, _TIME = "varchar", "bigint", "double", "timestamp(3)"
+_COLUMNS: Final = {
+    "todays_handset_changes": {
+        "event_time": _TIME,
+        "subscription_id": _TEXT,
+        "number": _TEXT,
+        "imsi": _TEXT,
+        "previous_imei": _TEXT,
+        "previous_software_version": _TEXT,
+        "current_imei": _TEXT,
+        "current_software_version": _TEXT,
+    },
+    "model_changes_by_tac": {
+        "from_tac": _TEXT,
+        "to_tac": _TEXT,
+        "changes": _COUNT,
+        "subscriptions": _COUNT,
+    },
+    "software_updates": {
+        "event_time": _TIME,
+        "subscription_id": _TEXT,
+        "imei": _TEXT,
+        "from_version": _TEXT,
+        "to_version": _TEXT,
+    },
+    "subscriber_history": {
+        "event_time": _TIME,
+        "previous_imei": _TEXT,
+        "previous_software_version": _TEXT,
+        "current_imei": _TEXT,
+        "current_software_version": _TEXT,
+        "imsi": _TEXT,
+        "number": _TEXT,
+        "copies": _COUNT,
+    },
+    "sims_moved_often": {"dt": _TEXT, "imsi": _TEXT, "changes": _COUNT, "handsets": _COUNT},
+    "duplicates_and_redeliveries": {
+        "dt": _TEXT,
+        "lines": _COUNT,
+        "events": _COUNT,
+        "duplicates": _COUNT,
+        "duplicate_rate": _RATE,
+        "redelivered": _COUNT,
+        "redelivered_rate": _RATE,
+    },
+    "lag_to_archive": {
+        "dt": _TEXT,
+        "events": _COUNT,
+        "median_seconds": _RATE,
+        "p95_seconds": _RATE,
+        "greatest_seconds": _RATE,
+    },
+    "seam_check": {"dt": _TEXT, "expected": _COUNT, "rows": _COUNT, "ids": _COUNT},
+}
+_OF_A_STREAM: Final = ("duplicates_and_redeliveries", "lag_to_archive", "seam_check")
+_OF_ALL_DAYS: Final = ("subscriber_history", "seam_check")
+
+_each_query = pytest.mark.parametrize("query", _QUERIES.values(), ids=_QUERIES)
+
+
+def _kind(query: SavedQuery) -> str:
+    return query.name.partition(".")[0]
+
+
+def _tree(query: SavedQuery) -> exp.Expr:
+    return parse_one(query.sql, read="athena")
+
+
+def test_names() -> None:
+    """Every query is there, and those about a stream for each stream."""
+    plain = [name for name in _COLUMNS if name not in _OF_A_STREAM]
+    of_streams = [f"{name}.{stream}" for name in _OF_A_STREAM for stream in STREAMS]
+    assert sorted(_QUERIES) == sorted([*plain, *of_streams])
+    assert {query.stream for query in _QUERIES.values()} == {None, *STREAMS}
+
+
+@_each_query
+def test_query_fits_the_catalogue(query: SavedQuery) -> None:
+    """It names what is there, puts fitting types together, and gives the columns it should."""
+    columns = result_columns(query.sql, _SCHEMA)
+    assert list(columns.items()) == list(_COLUMNS[_kind(query)].items())
+
+
+@_each_query
+def test_parameters_are_where_athena_takes_them(query: SavedQuery) -> None:
+    """The description names each ``?``, and each is in WHERE, which alone is documented to work."""
+    placeholders = list(_tree(query).find_all(exp.Placeholder))
+    assert len(placeholders) == len(query.parameters)
+    for placeholder in placeholders:
+        assert isinstance(placeholder.find_ancestor(exp.Where, exp.Select), exp.Where)
+    expected = {"subscriber_history": ("subscription_id",), "sims_moved_often": ("more_than",)}
+    assert query.parameters == expected.get(query.name, ())
+
+
+@_each_query
+def test_days_are_pruned_when_planned(query: SavedQuery) -> None:
+    """It compares ``dt`` with a constant where it reads a table, but for those about all days."""
+    if _kind(query) in _OF_ALL_DAYS:
+        return
+    for table in _tree(query).find_all(exp.Table):
+        where = table.find_ancestor(exp.Select).args["where"]  # type: ignore[union-attr] # it has one
+        conditions = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+        assert [
+            condition
+            for condition in conditions
+            if isinstance(condition, exp.EQ | exp.GTE)
+            and condition.this.sql() == "dt"
+            and not condition.expression.find(exp.Column, exp.Select)
+        ]
+
+
+@_each_query
+def test_answer_has_an_order(query: SavedQuery) -> None:
+    """The order is by columns that name a row, so that the same archive gives the same answer."""
+    unique = {
+        "todays_handset_changes": {"event_id"},
+        "model_changes_by_tac": {"from_tac", "to_tac"},
+        "software_updates": {"event_id", "dt"},
+        "subscriber_history": {"event_id", "dt"},
+        "sims_moved_often": {"dt", "imsi"},
+    }.get(query.name, {"dt"})
+    ordered = {each.this.name for each in _tree(query).args["order"].expressions}
+    assert unique <= ordered
+
+
+@_each_query
+def test_query_can_be_saved(query: SavedQuery) -> None:
+    """Name, description and statement are within the limits of Athena's CreateNamedQuery."""
+    assert len(query.name) <= 128
+    assert 0 < len(query.description) <= 1024
+    assert len(query.sql) <= 262_144
+    assert "{" not in query.title + query.description + query.sql
+    assert "--" not in query.sql  # it would end a statement that somebody puts on one line
+    assert not query.sql.endswith(";")
+
+
+def test_file_is_read(tmp_path: Path) -> None:
+    """Title, description, parameters in their order and the statement; the stream everywhere."""
+    (tmp_path / "some.sql").write_text(
+        "-- Some of {stream}\n-- What it is.\n-- Parameter b: the first.\n"
+        "-- Parameter a: another.\n"
+        "SELECT dt\nFROM {stream}_lines\nWHERE raw = ? OR dt = ?\n"
+    )
+    one, two = saved_queries(tmp_path, ("one", "two"))
+    assert one == SavedQuery(
+        name="some.one",
+        title="Some of one",
+        description="What it is.\nParameter b: the first.\nParameter a: another.",
+        sql="SELECT dt\nFROM one_lines\nWHERE raw = ? OR dt = ?",
+        parameters=("b", "a"),
+        stream="one",
+    )
+    assert (two.name, two.stream) == ("some.two", "two")
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT 1", "-- Title\nSELECT 1", "-- Title\n-- Description\n", ""]
+)
+def test_malformed_file(tmp_path: Path, text: str) -> None:
+    """A file without a title, a description or a statement is named and refused."""
+    (tmp_path / "odd.sql").write_text(text)
+    with pytest.raises(MalformedQuery, match="odd: a title"):
+        saved_queries(tmp_path)
+
+
+def test_document_lists_what_is_bent() -> None:
+    """docs/queries.md has each thing that DuckDB is told otherwise, in the words of the code."""
+    document = (FOLDER.parent / "docs" / "queries.md").read_text()
+    for bend in BENDS:
+        assert f"| {bend.what} | {bend.how} | {bend.why} |\n" in document
+    for what, difference in DIFFERENCES:
+        assert f"| {what} | {difference} |\n" in document

@@ -1,0 +1,278 @@
+"""The command that checks a deployed stack, against an Athena and a CloudFormation over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from click.testing import CliRunner
+
+from tests.unit.verify_endpoint import (
+    ENVIRONMENT,
+    OUTPUTS,
+    STACK,
+    Scripted,
+    Started,
+    VerifyEndpoint,
+)
+from tools.catalogue.schema import athena_schema
+from tools.saved_queries import saved_queries
+from tools.typed_sql import result_columns
+from tools.verify.__main__ import main
+from tools.verify.checks import SOME_SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from click.testing import Result
+
+_ROOT: Final = Path(__file__).parents[2]
+_SEAM_COLUMNS: Final = ("dt", "expected", "rows", "ids")
+_PERSON: Final = "made-up:subscription:o'hara"
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[VerifyEndpoint]:
+    """What the command finds in place of AWS."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with VerifyEndpoint() as started:
+        for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": started.url}.items():
+            monkeypatch.setenv(name, value)
+        yield started
+
+
+def _verify(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--stack-name", STACK, *arguments], env={"COLUMNS": "120"})
+
+
+def _sql(name: str) -> str:
+    return next(query.sql for query in saved_queries() if query.name == name)
+
+
+def test_all_is_well(endpoint: VerifyEndpoint) -> None:
+    """Every saved query is asked, in the stack's database and workgroup; it ends with 0."""
+    result = _verify()
+    assert result.exit_code == 0, result.output
+    assert "Queries answered: all 20. Days that differ: none." in result.stdout
+    asked = {each.sql for each in endpoint.started} - {SOME_SUBSCRIPTION}
+    assert asked == {query.sql for query in saved_queries()}
+    assert {(each.database, each.work_group) for each in endpoint.started} == {
+        (OUTPUTS["DatabaseName"], OUTPUTS["WorkGroupName"])
+    }
+    assert "1.2 MB" in result.stdout
+    assert "1.5" in result.stdout
+
+
+def test_some_at_once(endpoint: VerifyEndpoint) -> None:
+    """Queries run side by side, but no more than five: an account's other users have to run too."""
+    endpoint.script = lambda _: Scripted(states=("RUNNING", "SUCCEEDED"))
+    assert _verify("--query", "seam_check", "--query", "lag_to_archive").exit_code == 0
+    assert endpoint.most_at_once == 5
+
+
+def test_subscription_is_found_and_not_told(endpoint: VerifyEndpoint) -> None:
+    """Somebody of the newest days is asked about, and appears nowhere."""
+    endpoint.script = lambda started: (
+        Scripted(columns=("subscription_id",), rows=((_PERSON,),))
+        if started.sql == SOME_SUBSCRIPTION
+        else Scripted(columns=("number",), rows=(("+4790000000",),) * 3)
+    )
+    result = _verify("--query", "subscriber_history")
+    assert result.exit_code == 0, result.output
+    search, history = endpoint.started
+    assert search.parameters[1] == "'9999-12-31'"
+    assert history.parameters == ("'made-up:subscription:o''hara'",)
+    assert "o'hara" not in result.output
+    assert "+4790000000" not in result.output
+    assert "3" in result.stdout
+
+
+def test_parameters_are_the_users(endpoint: VerifyEndpoint) -> None:
+    """A given subscription is not looked for; a given number is the one that is asked with."""
+    result = _verify(
+        "--query", "subscriber_history", "--query", "sims_moved_often",
+        "--subscription", _PERSON, "--more-than", "7",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert {each.sql: each.parameters for each in endpoint.started} == {
+        _sql("subscriber_history"): ("'made-up:subscription:o''hara'",),
+        _sql("sims_moved_often"): ("7",),
+    }
+
+
+def test_day_is_where_a_subscription_is_taken(endpoint: VerifyEndpoint) -> None:
+    """With a day, no other is looked at; where nobody has an event, nobody's history is asked."""
+    result = _verify("--query", "subscriber_history", "--day", "2026-11-20")
+    assert result.exit_code == 0, result.output
+    assert [each.parameters for each in endpoint.started] == [
+        ("'2026-11-20'", "'2026-11-20'"),
+        ("'nobody'",),
+    ]
+
+
+def test_rows_are_shown_on_demand(endpoint: VerifyEndpoint) -> None:
+    """As many rows as asked for are printed, and how many there are."""
+    endpoint.script = lambda _: Scripted(
+        columns=("event_time", "imei"), rows=(("first", "1"), ("second", None), ("third", "3"))
+    )
+    result = _verify("--query", "software_updates", "--rows", "2")
+    assert result.exit_code == 0, result.output
+    assert "software_updates: 2 of 3 rows" in result.stdout
+    assert "second" in result.stdout
+    assert "third" not in result.stdout
+
+
+def test_failed_query(endpoint: VerifyEndpoint) -> None:
+    """A query that fails is told with Athena's reason, the others are asked; it ends with 1."""
+    endpoint.script = lambda started: (
+        Scripted(states=("FAILED",), reason="TABLE_NOT_FOUND: line 1:8 [made up]")
+        if started.sql == _sql("software_updates")
+        else Scripted()
+    )
+    result = _verify()
+    assert result.exit_code == 1
+    assert "software_updates: failed: TABLE_NOT_FOUND: line 1:8 [made up]" in result.stdout
+    assert "Queries answered" not in result.stdout
+    assert len(endpoint.started) == len(saved_queries()) + 1
+
+
+def _seam_differs(started: Started) -> Scripted:
+    if started.sql != _sql("seam_check.first_attachment"):
+        return Scripted(columns=_SEAM_COLUMNS)
+    rows = (("2026-11-19", "10", "11", "10"), ("2026-11-21", "10", "9", "9"))
+    return Scripted(columns=_SEAM_COLUMNS, rows=rows)
+
+
+def test_day_that_differs(endpoint: VerifyEndpoint) -> None:
+    """Its counts are shown, and the command that compacts it and what follows; it ends with 1."""
+    endpoint.script = _seam_differs
+    result = _verify("--query", "seam_check", "--region", "eu-north-1")
+    assert result.exit_code == 1
+    shown = [line.split("│")[1:-1] for line in result.stdout.splitlines() if "2026-11-19 │" in line]
+    assert [cell.strip() for cell in shown[0]] == [
+        "first_attachment", "2026-11-19", "10", "11", "10"
+    ]  # fmt: skip
+    assert (
+        "aws stepfunctions start-execution --state-machine-arn"
+        f" {OUTPUTS['CompactionStateMachineArn']} --input"
+        """ '{"event_type": "first_attachment", "since": "2026-11-19"}' --region eu-north-1\n"""
+    ) in result.stdout
+    assert result.stdout.count("start-execution") == 1
+
+
+def test_seam_of_one_day(endpoint: VerifyEndpoint) -> None:
+    """With a day, only its difference counts."""
+    endpoint.script = _seam_differs
+    seam = ("--query", "seam_check.first_attachment")
+    later = _verify(*seam, "--day", "2026-11-21")
+    assert later.exit_code == 1
+    assert '"since": "2026-11-21"' in later.stdout
+    assert _verify(*seam, "--day", "2026-11-20").exit_code == 0
+
+
+def test_day_that_differs_for_a_moment(endpoint: VerifyEndpoint) -> None:
+    """Lines that come while a seam is being read are no difference: it is asked once more."""
+
+    def settles(started: Started) -> Scripted:
+        is_first = endpoint.started.count(started) == 1
+        rows = (("2026-11-24", "10", "11", "11"),) if is_first else (("2026-11-23", "1", "2", "2"),)
+        return Scripted(columns=_SEAM_COLUMNS, rows=rows)
+
+    endpoint.script = settles
+    result = _verify("--query", "seam_check.first_attachment")
+    assert result.exit_code == 0, result.output
+    assert len(endpoint.started) == 2
+
+
+def test_no_such_stack(endpoint: VerifyEndpoint) -> None:
+    """It is told where there is no such stack, and how to name another."""
+    result = CliRunner().invoke(main, ["--stack-name", "other"])
+    assert result.exit_code == 1
+    assert "There is no stack other in eu-west-1" in result.stderr
+    assert endpoint.started == []
+
+
+@pytest.mark.parametrize("output", sorted(OUTPUTS))
+def test_stack_without_a_catalogue(endpoint: VerifyEndpoint, output: str) -> None:
+    """The output that is missing is named."""
+    del endpoint.outputs[output]
+    result = _verify()
+    assert result.exit_code == 1
+    assert f"has no output {output}:" in result.stderr
+    assert endpoint.started == []
+
+
+def test_no_credentials(endpoint: VerifyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told that AWS can't be asked without credentials, and without a traceback."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    result = _verify()
+    assert result.exit_code == 1
+    assert "Unable to locate credentials" in result.stderr
+    assert endpoint.started == []
+
+
+def test_no_such_profile(endpoint: VerifyEndpoint) -> None:
+    """It is told by its name."""
+    result = _verify("--profile", "nobodys")
+    assert result.exit_code == 1
+    assert "nobodys" in result.stderr
+    assert endpoint.started == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            ("--query", "lag"),
+            "there is no query lag; there are duplicates_and_redeliveries, lag_to",
+        ),
+        (("--query", "lag_to_archive.sms"), "there is no query lag_to_archive.sms"),
+        (("--day", "yesterday"), "a day is written as"),
+        (("--rows", "-1"), "-1 is not in the range"),
+    ],
+)
+def test_usage(endpoint: VerifyEndpoint, arguments: tuple[str, ...], reason: str) -> None:
+    """What can't be meant is refused with 2 before anything is asked."""
+    result = _verify(*arguments)
+    assert result.exit_code == 2
+    assert reason in result.stderr
+    assert endpoint.started == []
+
+
+def test_interrupt_stops_the_queries(endpoint: VerifyEndpoint) -> None:
+    """Ctrl-C stops the queries that run at Athena, starts no more, and ends with 130."""
+    endpoint.script = lambda _: Scripted(states=("RUNNING",))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.verify", "--stack-name", STACK, "--query", "seam_check",
+         "--query", "lag_to_archive"],
+        cwd=_ROOT,
+        env={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        while len(endpoint.started) < 5 and process.poll() is None:
+            time.sleep(0.01)  # until the condition holds
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, stderr
+    assert "Interrupted" in stdout
+    assert len(endpoint.started) == 5
+    assert sorted(each.sql for each in endpoint.stopped) == sorted(
+        each.sql for each in endpoint.started
+    )
+
+
+def test_subscription_query_is_sound() -> None:
+    """The query of its own that the command asks fits the catalogue."""
+    assert result_columns(SOME_SUBSCRIPTION, athena_schema()) == {"subscription_id": "varchar"}

@@ -1,0 +1,218 @@
+"""The command: ``python -m tools.replay --stack-name event-drain --from 2026-03-01 ...``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.logging import RichHandler
+
+from eventdrain.errors import DrainError
+from eventdrain.replay_job import ReplayJob
+from eventdrain.replay_request import DEFAULT_RATE, EVENT_ID
+from eventdrain.replay_selection import Selection, since, until
+from eventdrain.streams import STREAMS
+from tools.replay.checkpoint_file import CheckpointFile
+from tools.replay.places import find_places
+from tools.replay.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Moment(click.ParamType[datetime]):
+    name = "time"
+
+    def __init__(self, read: Callable[[str], datetime]) -> None:
+        self._read = read
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            return self._read(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _split(values: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",")))
+    _refuse_empty(names)
+    return names
+
+
+def _refuse_empty(values: tuple[str, ...]) -> None:
+    """Refuse an empty text: it is a variable that isn't set, and would select what nobody meant."""
+    if "" in values:
+        raise click.BadParameter("it is empty; leave the option out for all")
+
+
+def _event_types(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    names = _split(values)
+    if unknown := [name for name in names if name not in STREAMS]:
+        raise click.BadParameter(
+            f"there is no stream {', '.join(unknown)}; there are {', '.join(STREAMS)}"
+        )
+    return names
+
+
+def _event_ids(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> frozenset[str]:
+    ids = _split(values)
+    if any(EVENT_ID.fullmatch(each) is None for each in ids):
+        raise click.BadParameter("an event id has 32 hexadecimal digits, a to f small")
+    return frozenset(ids)
+
+
+def _subscriptions(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> frozenset[str]:
+    _refuse_empty(values)
+    return frozenset(values)
+
+
+@click.command(context_settings={"max_content_width": 100})
+@click.option("--stack-name", help="The stack whose archive is read, and whose queues are sent to.")
+@click.option("--bucket", help="The archive's bucket, in place of the stack's.")
+@click.option("--prefix", help="What its keys begin with.  [default: the stack's, else events]")
+@click.option("--queue-url", help="Another queue than the stack's, for all streams.")
+@click.option(
+    "--from",
+    "first",
+    type=_Moment(since),
+    help="Events from this time on: a day of UTC, or an instant such as 2026-03-01T12:30:00Z.",
+)
+@click.option(
+    "--to",
+    "end",
+    type=_Moment(until),
+    help="Events before this instant, or up to the end of this day. What has no time goes by its"
+    " arrival.",
+)
+@click.option(
+    "--stream",
+    "event_types",
+    multiple=True,
+    callback=_event_types,
+    help="Only this stream; may be repeated, or hold commas.  [default: all of the stack, or of the"
+    " archive]",
+)
+@click.option(
+    "--event-id",
+    "event_ids",
+    multiple=True,
+    callback=_event_ids,
+    help="Only the event with this id; may be repeated, or hold commas. The whole range is read all"
+    " the same.",
+)
+@click.option(
+    "--subscription",
+    "subscriptions",
+    multiple=True,
+    callback=_subscriptions,
+    help="Only the events of this subscription id; may be repeated. The whole range is read all the"
+    " same.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_RATE,
+    show_default=True,
+    help="Events per second; 0 for no limit.",
+)
+@click.option(
+    "--events-per-message",
+    type=click.IntRange(1, 100),
+    help="Events that one message may hold.  [default: the stack's, else 1]",
+)
+@click.option(
+    "--name",
+    help="What the messages' attribute `replayed` says.  [default: the time of the start]",
+)
+@click.option(
+    "--checkpoint",
+    "checkpoint_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("replay.checkpoint.json"),
+    show_default=True,
+    help="Keeps how far it has come. If it is there, the replay goes on from it.",
+)
+@click.option("--dry-run", is_flag=True, help="Count, and send nothing.")
+@click.option("--yes", is_flag=True, help="Send without counting and asking first.")
+def main(
+    *,
+    stack_name: str | None,
+    bucket: str | None,
+    prefix: str | None,
+    queue_url: str | None,
+    first: datetime | None,
+    end: datetime | None,
+    event_types: tuple[str, ...],
+    event_ids: frozenset[str],
+    subscriptions: frozenset[str],
+    rate: float,
+    events_per_message: int | None,
+    name: str | None,
+    checkpoint_path: Path,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Send archived events to a queue again, each once.
+
+    It counts first, shows what it would send, and asks. A message is what the drain's was, with one
+    attribute more, `replayed`. Options that narrow the selection all have to be true of an event.
+
+    Ctrl-C ends it when what is under way is sent; the same command again goes on from there.
+    docs/replay.md says what is guaranteed and what it costs.
+
+    Exit status: 0 done, 1 failed or not wanted, 2 wrong usage, 130 interrupted.
+    """
+    console = Console()
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)]
+    )
+    try:
+        places = find_places(
+            stack_name=stack_name,
+            bucket=bucket,
+            prefix=prefix,
+            queue_url=queue_url,
+            event_types=event_types,
+            events_per_message=events_per_message,
+            needs_queue=not dry_run,
+        )
+        job = ReplayJob(
+            selection=Selection(
+                event_types=tuple(places.queue_urls),
+                since=first,
+                until=end,
+                event_ids=event_ids,
+                subscriptions=subscriptions,
+            ),
+            rate=rate,
+            is_dry_run=False,
+            archive_cure="check --stack-name, --bucket and --prefix, and that you may s3:ListBucket"
+            " and s3:GetObject there",
+            queue_cure="check --queue-url or --stack-name, and that you may sqs:SendMessage to it"
+            " and use the key that encrypts it",
+            bucket=places.bucket,
+            prefix=places.prefix,
+            queue_urls=places.queue_urls,
+            events_per_message=places.events_per_message,
+        )
+        session = Session(job, name, CheckpointFile(checkpoint_path), console)
+        sys.exit(session.run(is_dry_run=dry_run, is_sure=yes))
+    except DrainError as error:
+        raise click.ClickException(str(error)) from None
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tools.replay")

@@ -1,0 +1,70 @@
+"""The passes of the command over the archive: each with a bar, and ended by Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.replay_wiring import opened_replay
+from tools.replay.output import Bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from eventdrain.replay_checkpoint import Checkpoint
+    from eventdrain.replay_job import ReplayJob
+    from eventdrain.replay_report import ReplayReport
+
+
+def run_pass(
+    job: ReplayJob,
+    report: ReplayReport,
+    *,
+    after: Checkpoint | None,
+    on_checkpoint: Callable[[Checkpoint], None],
+    console: Console,
+) -> None:
+    """Run a replay, and fill its report, whatever it ends by.
+
+    Args:
+        job: What to do.
+        report: Empty.
+        after: Where an earlier run of the replay ended.
+        on_checkpoint: Is given each new checkpoint.
+        console: Shows the progress.
+    """
+    what = "counting" if job.is_dry_run else "sending"
+    with Bar(console, what, report) as bar:
+        try:
+            asyncio.run(_run(job, report, after, on_checkpoint, bar))
+        except ConfigurationError as error:
+            report.error = (
+                f"{error} (on this machine: check AWS_PROFILE, AWS_DEFAULT_REGION, and --bucket)"
+            )
+
+
+async def _run(
+    job: ReplayJob,
+    report: ReplayReport,
+    after: Checkpoint | None,
+    on_checkpoint: Callable[[Checkpoint], None],
+    bar: Bar,
+) -> None:
+    async with opened_replay(
+        job, report, after=after, on_checkpoint=on_checkpoint, on_progress=bar.update
+    ) as replay:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, replay.stop)
+        try:
+            found = await replay.survey()
+            if found is not None:
+                bar.expect(*found)
+                await replay.run()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)

@@ -1,0 +1,120 @@
+"""One session of an operator: count, show, ask, send; and how it ended, as an exit status."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from eventdrain.replay_job import replay_name
+from eventdrain.replay_report import ReplayEnd, ReplayReport
+from tools.replay.output import count_table, end_line, plan_table
+from tools.replay.passes import run_pass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from eventdrain.replay_checkpoint import Checkpoint
+    from eventdrain.replay_job import ReplayJob
+    from tools.replay.checkpoint_file import CheckpointFile
+
+_DONE: Final = 0
+_FAILED: Final = 1
+_INTERRUPTED: Final = 130
+
+
+class Session:
+    """Replays one job, with somebody watching.
+
+    Args:
+        job: What to send.
+        name: The replay's name; None for its start.
+        checkpoint: Where an earlier run of it may have left how far it came.
+        console: Shows everything.
+
+    Raises:
+        ConfigurationError: The job or the name can't work, or the checkpoint belongs to another.
+    """
+
+    def __init__(
+        self, job: ReplayJob, name: str | None, checkpoint: CheckpointFile, console: Console
+    ) -> None:
+        job.check()
+        self._job = job
+        self._file = checkpoint
+        self._console = console
+        self._after = checkpoint.load(selection=job.digest)
+        self._name = replay_name(name, self._after, datetime.now(UTC))
+
+    def run(self, *, is_dry_run: bool, is_sure: bool) -> int:
+        """Run it.
+
+        Args:
+            is_dry_run: Whether to count only.
+            is_sure: Whether to send without counting and asking.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            ConfigurationError: There is nowhere to keep a checkpoint.
+        """
+        self._console.print(plan_table(self._job))
+        if self._after is not None:
+            self._console.print(
+                f"Going on with the replay {self._after.replay} after {self._after.key}, line"
+                f" {self._after.lines:,}.",
+                highlight=False,
+                markup=False,
+            )
+        if is_dry_run:
+            return self._status(self._count())
+        self._file.check()
+        if not is_sure:
+            counted = self._count()
+            if not counted.is_done:
+                return self._status(counted)
+            if counted.events and not click.confirm(f"Send these {counted.events:,} events?"):
+                return _FAILED
+        return self._send()
+
+    def _count(self) -> ReplayReport:
+        report = ReplayReport(self._name, is_dry_run=True)
+        self._pass(replace(self._job, is_dry_run=True), report)
+        self._console.print(count_table(report, self._job.rate))
+        return report
+
+    def _send(self) -> int:
+        report = ReplayReport(self._name, is_dry_run=False)
+        self._pass(self._job, report, self._file.save)
+        self._console.print(end_line(report), highlight=False, markup=False)
+        if report.is_done:
+            self._file.remove()
+        else:
+            self._console.print("The same command goes on from there.")
+        return self._status(report)
+
+    def _pass(
+        self,
+        job: ReplayJob,
+        report: ReplayReport,
+        on_checkpoint: Callable[[Checkpoint], None] = lambda _: None,
+    ) -> None:
+        run_pass(
+            job,
+            report,
+            after=self._after,
+            on_checkpoint=on_checkpoint,
+            console=self._console,
+        )
+
+    def _status(self, report: ReplayReport) -> int:
+        if report.end_reason is ReplayEnd.STOPPED:
+            return _INTERRUPTED
+        if report.error is not None:
+            self._console.print(f"Error: {report.error}", soft_wrap=True, markup=False)
+        return _DONE if report.is_done else _FAILED

@@ -1,0 +1,100 @@
+"""Where a deployed stack keeps and sends its events, as CloudFormation tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3  # noqa: TID251 - what CloudFormation knows is of use to this command alone
+from botocore.exceptions import (  # noqa: TID251 - likewise
+    BotoCoreError,
+    ClientError,
+)
+
+from eventdrain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What a replay needs to know of a stack.
+
+    Attributes:
+        name: Its name.
+        outputs: By name.
+        parameters: By name.
+    """
+
+    name: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def named(cls, name: str) -> Stack:
+        """Ask CloudFormation.
+
+        Raises:
+            ConfigurationError: It can't tell.
+        """
+        try:
+            client = boto3.session.Session().client("cloudformation")
+            (found,) = client.describe_stacks(StackName=name)["Stacks"]
+        except (BotoCoreError, ClientError, ValueError) as error:
+            raise ConfigurationError(
+                f"the stack {name!r} can't be looked up ({error}): check --stack-name, the region"
+                " (AWS_DEFAULT_REGION) and the credentials (AWS_PROFILE)"
+            ) from error
+        return cls(
+            name,
+            {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
+            {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", ())},
+        )
+
+    @property
+    def bucket(self) -> str:
+        """The archive's bucket."""
+        return self._known(self.outputs, "ArchiveBucketName", "output", "give --bucket")
+
+    @property
+    def prefix(self) -> str:
+        """What the archive's keys begin with."""
+        return self._known(self.parameters, "ArchivePrefix", "parameter", "give --prefix")
+
+    @property
+    def events_per_message(self) -> int:
+        """How many events its drain puts into a message."""
+        cure = "give --events-per-message"
+        return int(self._known(self.parameters, "EventsPerMessage", "parameter", cure))
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The streams that it drains."""
+        cure = "give --stream"
+        return tuple(self._known(self.parameters, "EventTypes", "parameter", cure).split(","))
+
+    def queue_urls(self, event_types: Iterable[str]) -> dict[str, str]:
+        """Give where the events of each stream go.
+
+        Raises:
+            ConfigurationError: A stream has no queue.
+        """
+        if self.parameters.get("QueuePerStream") != "true":
+            url = self._known(self.outputs, "OutboxQueueUrl", "output", "give --queue-url")
+            return dict.fromkeys(event_types, url)
+        return {
+            name: self._known(
+                self.outputs,
+                f"{name.title().replace('_', '')}QueueUrl",
+                "output",
+                f"the stack drains {', '.join(self.event_types)}; give --queue-url for others",
+            )
+            for name in event_types
+        }
+
+    def _known(self, values: Mapping[str, str], name: str, kind: str, cure: str) -> str:
+        value = values.get(name, "")
+        if not value:
+            raise ConfigurationError(f"the stack {self.name!r} has no {kind} {name}: {cure}")
+        return value

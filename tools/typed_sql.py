@@ -1,0 +1,252 @@
+"""Checks SQL in Athena's dialect against the catalogue, without Athena: names and types.
+
+Athena refuses a statement when it is planned: a table or column that isn't there, a function that
+it doesn't have, a text compared with a date. This finds the same in a moment and for free. sqlglot
+parses, resolves names and works out types; the rules over the types are here, for sqlglot has none.
+
+It is stricter than Athena where it can't tell: an expression of unknown type is refused, and so is
+a function that is not in the list below. It does not check what aggregates may stand beside.
+
+Sources: the Athena user guide, "Functions in Amazon Athena"; Trino's "Functions and operators" and
+its conversion rules: numbers convert among each other, and dates to timestamps; texts to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from sqlglot import TokenType, exp, parse_one, tokenize
+from sqlglot.dialects import Athena
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.schema import MappingSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_ATHENA: Final = "athena"
+_UNLOAD: Final = re.compile(r"\s*UNLOAD\b", re.IGNORECASE)
+
+_FUNCTIONS: Final = frozenset(
+    {
+        "approx_percentile",
+        "array_agg",
+        "array_join",
+        "avg",
+        "coalesce",
+        "count",
+        "count_if",
+        "date_diff",
+        "date_format",
+        "from_iso8601_timestamp",
+        "greatest",
+        "least",
+        "max",
+        "min",
+        "row_number",
+        "substr",
+        "sum",
+    }
+)
+"""What may be called. sqlglot also reads the functions of other engines, which Athena hasn't."""
+
+_TEXT: Final = "a text"
+_NUMBER: Final = "a number"
+_TIME: Final = "a date or timestamp"
+_INTERVAL: Final = "an interval"
+_BOOLEAN: Final = "a boolean"
+
+_ARGUMENTS: Final[Mapping[type[exp.Expr], Mapping[str, str]]] = {
+    exp.And: {"this": _BOOLEAN, "expression": _BOOLEAN},
+    exp.ApproxQuantile: {"this": _NUMBER, "quantile": _NUMBER},
+    exp.Avg: {"this": _NUMBER},
+    exp.CountIf: {"this": _BOOLEAN},
+    exp.DPipe: {"this": _TEXT, "expression": _TEXT},
+    exp.DateDiff: {"this": _TIME, "expression": _TIME},
+    exp.FromISO8601Timestamp: {"this": _TEXT},
+    exp.Having: {"this": _BOOLEAN},
+    exp.If: {"this": _BOOLEAN},
+    exp.Join: {"on": _BOOLEAN},
+    exp.Like: {"this": _TEXT, "expression": _TEXT},
+    exp.Not: {"this": _BOOLEAN},
+    exp.Or: {"this": _BOOLEAN, "expression": _BOOLEAN},
+    exp.Substring: {"this": _TEXT, "start": _NUMBER, "length": _NUMBER},
+    exp.Sum: {"this": _NUMBER},
+    exp.TimeToStr: {"this": _TIME, "format": _TEXT},
+    exp.Where: {"this": _BOOLEAN},
+}
+"""What the parts of an expression have to be."""
+
+_RETURNS: Final = {
+    **Athena.EXPRESSION_METADATA,
+    exp.DateDiff: {"returns": exp.DataType.Type.BIGINT},
+    # Private, and yet what sqlglot's own tables are made with.
+    exp.ApproxQuantile: {"annotator": lambda types, node: types._annotate_by_args(node, "this")},  # noqa: SLF001
+}
+"""What functions return: sqlglot's table, put right where Trino's documentation says otherwise."""
+
+_FAMILIES: Final = (
+    (exp.DataType.TEXT_TYPES, _TEXT),
+    (exp.DataType.NUMERIC_TYPES, _NUMBER),
+    (exp.DataType.TEMPORAL_TYPES, _TIME),
+    ({exp.DataType.Type.INTERVAL}, _INTERVAL),
+    ({exp.DataType.Type.BOOLEAN}, _BOOLEAN),
+)
+
+_COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
+
+
+class MistypedSql(ValueError):  # noqa: N818 - it says what is wrong
+    """Athena would refuse the statement; says which part of it and why."""
+
+
+def result_columns(sql: str, schema: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Check a statement, and give the columns of its result.
+
+    Args:
+        sql: One query, ``CREATE VIEW ... AS`` a query, or ``UNLOAD`` of one. A ``?`` fits anywhere.
+        schema: The type of each column of each table, as queries name it.
+
+    Returns:
+        The type of each column, in lower case, in their order.
+
+    Raises:
+        MistypedSql: It doesn't parse, or names a table, column or function that there isn't, or
+            puts types together that Athena doesn't.
+    """
+    known = MappingSchema(
+        {table: dict(columns) for table, columns in schema.items()}, dialect=_ATHENA
+    )
+    try:
+        query = _query(sql)
+        _check_functions(query, sql)
+        _check_tables(query, schema)
+        query = qualify(
+            query,
+            schema=known,
+            dialect=_ATHENA,
+            expand_alias_refs=False,  # Athena knows aliases in ORDER BY alone
+            quote_identifiers=False,
+        )
+        query = annotate_types(query, schema=known, expression_metadata=_RETURNS, dialect=_ATHENA)
+    except SqlglotError as error:
+        raise MistypedSql(str(error)) from error
+    for node in query.walk():
+        _check(node)
+    return {column.alias_or_name: _type(column).sql(_ATHENA).lower() for column in query.selects}
+
+
+def _query(sql: str) -> exp.Query:
+    """Parse the query of a statement."""
+    statement = parse_one(_unloaded(sql), read=_ATHENA)
+    query = statement.expression if isinstance(statement, exp.Create) else statement
+    if not isinstance(query, exp.Query):
+        raise MistypedSql(f"no query: {sql[:40]!r}")
+    return query
+
+
+def _unloaded(sql: str) -> str:
+    """Give what ``UNLOAD`` unloads, with everything where it was; any other statement as it is."""
+    unload = _UNLOAD.match(sql)
+    if unload is None:
+        return sql
+    rest = " " * unload.end() + sql[unload.end() :]
+    depth = 0
+    for token in tokenize(rest, read=_ATHENA):
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
+        if depth == 0:
+            return rest[: token.end + 1]
+    raise MistypedSql("UNLOAD has no end")
+
+
+def _check_functions(query: exp.Query, sql: str) -> None:
+    for function in query.find_all(exp.Func):
+        if "start" in function.meta:
+            name = sql[function.meta["start"] : function.meta["end"] + 1]
+            if name.lower() not in _FUNCTIONS:
+                raise MistypedSql(f"{name}() is not among the functions that are known of Athena")
+
+
+def _check_tables(query: exp.Query, schema: Mapping[str, Mapping[str, str]]) -> None:
+    for scope in traverse_scope(query):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table) and source.name not in schema:
+                raise MistypedSql(f"there is no table {source.name}")
+
+
+def _check(node: exp.Expr) -> None:
+    for name, family in _ARGUMENTS.get(type(node), {}).items():
+        part = node.args.get(name)
+        if part is not None:
+            _one_family(node, [family, *_families([part])])
+    if isinstance(node, _ARITHMETIC):
+        _check_arithmetic(node)
+    elif isinstance(node, exp.SetOperation):
+        _check_branches(node)
+    elif isinstance(node, exp.Query):
+        for column in node.selects:
+            _type(column)
+    else:
+        _one_family(node, _families(_alike(node)))
+
+
+def _alike(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Give the parts of an expression that have to be of one kind."""
+    if isinstance(node, _COMPARISONS):
+        yield from (node.this, node.expression)
+    elif isinstance(node, exp.Between):
+        yield from (node.this, node.args["low"], node.args["high"])
+    elif isinstance(node, exp.In):
+        yield from (node.this, *node.expressions)
+        if "query" in node.args:
+            yield node.args["query"]
+    elif isinstance(node, (exp.Coalesce, exp.Greatest, exp.Least)):
+        yield from (node.this, *node.expressions)
+    elif isinstance(node, exp.If):
+        yield from (node.args[name] for name in ("true", "false") if node.args.get(name))
+    elif isinstance(node, exp.Case):
+        yield from (each.args["true"] for each in node.args["ifs"])
+        if node.args.get("default"):
+            yield node.args["default"]
+
+
+def _check_arithmetic(node: exp.Expr) -> None:
+    families = list(_families((node.this, node.expression)))
+    is_moved = isinstance(node, (exp.Add, exp.Sub)) and families == [_TIME, _INTERVAL]
+    if not is_moved:
+        _one_family(node, [_NUMBER, *families])
+
+
+def _check_branches(node: exp.SetOperation) -> None:
+    left, right = node.left.selects, node.right.selects
+    if len(left) != len(right):
+        raise MistypedSql(f"{len(left)} columns and {len(right)} can't be one table")
+    for pair in zip(left, right, strict=True):
+        _one_family(node, _families(pair), pair[0].alias_or_name)
+
+
+def _one_family(node: exp.Expr, families: Iterable[str], name: str = "") -> None:
+    kinds = list(dict.fromkeys(families))
+    if len(kinds) > 1:
+        what = name or node.sql(_ATHENA)
+        raise MistypedSql(f"{' and '.join(kinds)} don't go together: {what}")
+
+
+def _families(parts: Iterable[exp.Expr]) -> Iterator[str]:
+    """Give what kind each part is of, but for those that fit anywhere."""
+    for part in parts:
+        if isinstance(part, (exp.Placeholder, exp.Null)):
+            continue
+        kind = _type(part)
+        yield next((name for types, name in _FAMILIES if kind.this in types), kind.sql(_ATHENA))
+
+
+def _type(node: exp.Expr) -> exp.DataType:
+    kind = node.type
+    if kind is None or kind.this == exp.DataType.Type.UNKNOWN:
+        raise MistypedSql(f"the type can't be told: {node.sql(_ATHENA)}")
+    return kind

@@ -1,0 +1,11 @@
+"""The check of a deployed catalogue: asks it every saved query, through Athena itself.
+
+============ =======================================================================================
+``stack``    what the deployed stack says of itself
+``athena``   runs one query, and stops it when it is told to
+``checks``   which queries with which parameters, and what their answers mean
+``output``   what the operator sees
+============ =======================================================================================
+
+``python -m tools.verify --help`` says how to use it.
+"""
