@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 
 from tests.bench.amounts import FULL, QUICK
-from tests.bench.charts import draw_scale, draw_speed
+from tests.bench.charts import draw_archive, draw_scale, draw_speed
 from tests.bench.measures import Bench
 from tests.bench.output import as_json, tables
 from tests.bench.processes import PROJECT_FOLDER, BenchError
 
-_PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "replay")
+_PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "replay", "archive")
 _DOCS: Final = PROJECT_FOLDER / "docs"
 
 
@@ -33,8 +33,7 @@ _DOCS: Final = PROJECT_FOLDER / "docs"
     "--charts",
     "charts_folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to draw speed.png and scale-throughput.png; docs/ if not given, nowhere with"
-    " --quick.",
+    help="Where to draw the charts; docs/ if not given, nowhere with --quick.",
 )
 def main(
     parts: tuple[str, ...], json_path: Path, charts_folder: Path | None, *, quick: bool
@@ -49,6 +48,7 @@ def main(
     scale    throughput with more and more streams and pullers on one durable queue
     packing  what it saves to pack several events into one message
     replay   how fast archived events are sent again
+    archive  what the saved queries read, before and after compaction
 
     Ends with 1 if a target is missed, unless --quick: so few events say nothing about targets.
     """  # noqa: D301 - to click, \b is a character: it keeps the lines below it apart
@@ -64,6 +64,7 @@ def main(
         "scale": bench.scale,
         "packing": bench.packing,
         "replay": bench.replay,
+        "archive": bench.archive,
     }
     try:
         for part in _PARTS:
@@ -81,6 +82,8 @@ def main(
             draw_speed(bench.results, folder / "speed.png")
         if bench.results.scale:
             draw_scale(bench.results.scale, folder / "scale-throughput.png")
+        if bench.results.queried:
+            draw_archive(bench.results.queried, folder / "archive.png")
     if not quick and any(each.is_met is False for each in bench.results.measures):
         sys.exit(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tests.bench import packing, replaying, scaling
+from tests.bench import archive_queries, packing, replaying, scaling
 from tests.bench.modes import Mode
 
 
@@ -24,6 +24,7 @@ class Amount:
         scale: With several streams and pullers.
         packing: With several events in a message.
         replay: Of archived events.
+        archive: With saved queries over an archive.
     """
 
     rounds: int
@@ -36,6 +37,7 @@ class Amount:
     scale: scaling.Amount
     packing: packing.Amount
     replay: replaying.Amount
+    archive: archive_queries.Amount
 
 
 FULL: Final = Amount(
@@ -49,6 +51,7 @@ FULL: Final = Amount(
     scale=scaling.FULL,
     packing=packing.FULL,
     replay=replaying.FULL,
+    archive=archive_queries.FULL,
 )
 QUICK: Final = Amount(
     rounds=1,
@@ -61,4 +64,5 @@ QUICK: Final = Amount(
     scale=scaling.QUICK,
     packing=packing.QUICK,
     replay=replaying.QUICK,
+    archive=archive_queries.QUICK,
 )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from tests.bench.results import Results, Scaled
+    from tests.bench.results import Queried, Results, Scaled
 
 _INK: Final = "#24292f"
 _FAINT: Final = "#8c959f"
@@ -74,6 +74,44 @@ def draw_scale(found: Sequence[Scaled], path: Path) -> None:
     )
     left.set_ylabel("times that of one", color=_INK, fontsize=11)
     left.legend(frameon=False, fontsize=10, labelcolor=_INK, loc="upper left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=160)
+    plt.close(figure)
+
+
+def draw_archive(found: Sequence[Queried], path: Path) -> None:
+    """Draw what each saved query scans and takes after compaction, beside what it did before."""
+    import matplotlib as mpl  # noqa: PLC0415 - see above
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    names = [each.name.partition(".")[0].replace("_", " ") for each in found]
+    figure, panels = plt.subplots(
+        ncols=2, figsize=(9, 4), layout="constrained", facecolor="white", sharey=True
+    )
+    shown = (
+        ("bytes scanned", [each.bytes_after / each.bytes_before for each in found]),
+        ("time (on DuckDB)", [each.seconds_after / each.seconds_before for each in found]),
+    )
+    for axes, (title, ratios) in zip(panels, shown, strict=True):
+        bars = axes.barh(names, ratios, color=_BAR, height=0.6)
+        axes.bar_label(bars, fmt="{:.0%}", padding=5, color=_INK, fontsize=10)
+        axes.axvline(1, color=_FAINT, linewidth=1)
+        axes.set_xlim(0, max(1.15, *ratios) * 1.1)
+        axes.set_title(title, loc="left", color=_INK, fontsize=11)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, labelsize=10, labelcolor=_INK)
+        axes.set_xticks([])
+    panels[0].invert_yaxis()
+    figure.suptitle(
+        "Saved queries after compaction, as a part of before (line = before)",
+        x=0.01,
+        ha="left",
+        color=_INK,
+        fontsize=12,
+        weight="bold",
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=160)
     plt.close(figure)

@@ -10,7 +10,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import packing, replaying, runs, scaling
+from tests.bench import archive_queries, packing, replaying, runs, scaling
 from tests.bench.imports import dear_imports
 from tests.bench.processes import run, serving
 from tests.bench.results import Measure, Results, Target
@@ -124,6 +124,11 @@ class Bench:
     def replay(self) -> None:
         """How fast archived events are sent again."""
         self.results.measures += replaying.replay(self._amount.replay, self._tell)
+
+    def archive(self) -> None:
+        """What the saved queries read, before and after compaction."""
+        self.results.queried, measures = archive_queries.archive(self._amount.archive, self._tell)
+        self.results.measures += measures
 
     def _rounds(self, name: str, run_once: Callable[[], Run]) -> list[Run]:
         return [self._one(name, run_once) for _ in range(self._amount.rounds)]

@@ -14,7 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.bench.results import Measure, Packing, Results, Scaled
+    from tests.bench.results import Measure, Packing, Queried, Results, Scaled
 
 
 def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
@@ -46,6 +46,8 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
         yield from _scale_tables(results.scale)
     if results.packing:
         yield _packing_table(results.packing)
+    if results.queried:
+        yield _queried_table(results.queried)
     if results.imports:
         imports = Table(title="Imports of the handler above 50 ms", title_justify="left")
         imports.add_column("module")
@@ -54,6 +56,24 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
         for dear in results.imports:
             imports.add_row(dear.name, f"{dear.own:.0f}", f"{dear.cumulative:.0f}")
         yield imports
+
+
+def _queried_table(found: Sequence[Queried]) -> Table:
+    table = Table(title="Saved queries, before and after compaction", title_justify="left")
+    table.add_column("query")
+    for name in ("kB before", "after", "ratio", "ms before", "after", "ratio"):
+        table.add_column(name, justify="right")
+    for each in found:
+        table.add_row(
+            each.name,
+            f"{each.bytes_before / 1000:,.0f}",
+            f"{each.bytes_after / 1000:,.0f}",
+            f"{each.bytes_after / each.bytes_before:.2f}",
+            f"{each.seconds_before * 1000:,.0f}",
+            f"{each.seconds_after * 1000:,.0f}",
+            f"{each.seconds_after / each.seconds_before:.2f}",
+        )
+    return table
 
 
 def _scale_tables(found: Sequence[Scaled]) -> Iterator[Table]:

@@ -91,6 +91,25 @@ class Packing:
     messages: float
 
 
+@dataclass(frozen=True, slots=True)
+class Queried:
+    """What a saved query takes before and after compaction.
+
+    Attributes:
+        name: The query's.
+        bytes_before: That it scans of lines.
+        bytes_after: That it scans of compacted days and the lines of open ones.
+        seconds_before: That it takes, on DuckDB.
+        seconds_after: Likewise.
+    """
+
+    name: str
+    bytes_before: int
+    bytes_after: int
+    seconds_before: float
+    seconds_after: float
+
+
 @dataclass(slots=True)
 class Results:
     """All that one bench has found.
@@ -101,6 +120,7 @@ class Results:
         imports: The handler's dear ones.
         scale: Throughput with more and more streams, then pullers, for each set of latencies.
         packing: With more and more events in a message, one first.
+        queried: The saved queries, before and after compaction.
     """
 
     measures: list[Measure] = field(default_factory=list)
@@ -108,3 +128,4 @@ class Results:
     imports: list[Import] = field(default_factory=list)
     scale: list[Scaled] = field(default_factory=list)
     packing: list[Packing] = field(default_factory=list)
+    queried: list[Queried] = field(default_factory=list)

@@ -35,6 +35,8 @@ def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> 
         "throughput, 2 streams / 1, long latencies": "at least 1.7",
         "throughput, 2 pullers / 1, long latencies": "at least 1.7",
         "events of a puller, fewest / mean": "at least 0.5",
+        "bytes scanned, subscriber_history, after / before": "at most 0.6",
+        "bytes scanned, lag_to_archive.handset_change, after / before": "at most 0.6",
     }
     assert all(each["value"] > 0 for each in found["measures"])
     assert {"handler's import", "set-up until the stream is open"} <= {
@@ -45,5 +47,6 @@ def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> 
     one, ten, hundred = found["packing"]
     assert one["messages"] == 10 * ten["messages"] == 100 * hundred["messages"] == 1_000_000
     assert one["calls"] == 10 * ten["calls"]
-    for chart in ("speed.png", "scale-throughput.png"):
+    assert len(found["queried"]) == 8, "every saved query, of one stream"
+    for chart in ("speed.png", "scale-throughput.png", "archive.png"):
         assert (tmp_path / chart).read_bytes().startswith(PNG)

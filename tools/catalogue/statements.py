@@ -92,9 +92,12 @@ def replace_view(stream: EventStream, released: Sequence[str] = ()) -> str:
 
 
 def closed_days(stream: EventStream) -> str:
-    """Write the query for the days that are registered: one row, one text, commas between them."""
+    """Write the query for the days that are registered: one row, one text, commas between them.
+
+    It is never empty, as an empty text might not be told from none: then it says ``none``.
+    """
     return (
-        "SELECT coalesce(array_join(array_agg(dt), ','), '') AS days"
+        "SELECT coalesce(array_join(array_agg(dt), ','), 'none') AS days"
         f'\nFROM "{compacted_table(stream)}$partitions"'
     )
 
