@@ -131,6 +131,7 @@ def as_json(results: Results) -> str:
         "floor_modes": results.floor_modes,
         "scale": [asdict(each) for each in results.scale],
         "packing": [asdict(each) for each in results.packing],
+        "queried": [asdict(each) for each in results.queried],
         "imports": [asdict(each) for each in results.imports],
     }
     return json.dumps(found, indent=2) + "\n"

@@ -122,6 +122,8 @@ def _left(
     if not seen:
         return []
     names = list(seen[0].values)
+    # Files of a partition share its values, and there are far fewer partitions than files.
+    partitions = list({tuple(file.values.values()) for file in seen})
     quoted = ", ".join(f'"{name}"' for name in ("place", reference, *names))
     marks = ", ".join("?" for _ in ("place", reference, *names))
     connection.execute(
@@ -129,10 +131,11 @@ def _left(
     )
     connection.executemany(
         f"INSERT INTO seen VALUES ({marks})",
-        [[place, "1", *file.values.values()] for place, file in enumerate(seen)],
+        [[place, "1", *values] for place, values in enumerate(partitions)],
     )
     rows = connection.execute(f"SELECT place FROM seen WHERE {filters}").fetchall()
-    return [seen[int(place)] for (place,) in rows]
+    left = {partitions[int(place)] for (place,) in rows}
+    return [file for file in seen if tuple(file.values.values()) in left]
 
 
 def _parquet_bytes(

@@ -6,6 +6,7 @@ projection", "Dynamic ID partitioning", "Specify custom S3 storage locations".
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -57,6 +58,14 @@ class Objects(Protocol):
         """Write an object, ``s3://bucket/key``, with a file's content."""
 
 
+_COMPARISONS: Final[Mapping[type[exp.Expr], Callable[[str, str], bool]]] = {
+    exp.GT: operator.gt,
+    exp.GTE: operator.ge,
+    exp.LT: operator.lt,
+    exp.LTE: operator.le,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class DataFile:
     """A file that a table sees.
@@ -96,7 +105,7 @@ def files(
         table: The table.
         partitions: Its registered partitions; they don't count if it is projected.
         objects: Where its objects are.
-        where: The condition of the SELECT that reads it: injected values are taken from it.
+        where: The condition of the SELECT that reads it, for its values of partition columns.
         now: The moment that is ``NOW`` in a projection's range.
 
     Raises:
@@ -141,16 +150,22 @@ def _projected(
     known: dict[str, str] = {}
     for name in names:
         kind = parameters.get(f"projection.{name}.type", "").strip().lower()
+        values = _literals(name, where)
         if kind == "injected":
-            values = _injected(name, where)
+            if not values:
+                raise AthenaError(
+                    f"CONSTRAINT_VIOLATION: For the injected projected partition column {name}, the"
+                    " WHERE clause must contain only static equality conditions, and at least one"
+                    " such condition must be present."
+                )
             is_projected[name] = frozenset(values).__contains__
-            if len(values) == 1:  # then its folder is known: no other need be listed
-                template = template.replace(f"${{{name}}}", values[0])
-                known[name] = values[0]
         elif kind == "date":
             is_projected[name] = _is_in_range(name, parameters, now)
         else:
             raise NotImplementedError(f"projection.{name}.type = {kind!r} isn't answered here")
+        if len(values) == 1:  # then its folder is known: no other need be listed
+            template = template.replace(f"${{{name}}}", values[0])
+            known[name] = values[0]
     static, *_ = template.split("${", maxsplit=1)
     folder = re.sub(r"\\\$\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template.rstrip("/") + "/"))
     for url, path in objects.objects(static).items():
@@ -158,8 +173,24 @@ def _projected(
         if match is None or _is_hidden(url[match.end() :]):
             continue
         values_of = {**known, **match.groupdict()}
-        if all(is_projected[name](value) for name, value in values_of.items()):
+        if all(
+            is_projected[name](value) and _may_be(name, value, where)
+            for name, value in values_of.items()
+        ):
             yield DataFile(path, values_of)
+
+
+def _may_be(name: str, value: str, where: exp.Expr | None) -> bool:
+    """Tell whether a condition leaves a value, as far as it compares the column with literals."""
+    for part in where.flatten() if isinstance(where, exp.And) else (where,):
+        is_left = _COMPARISONS.get(type(part)) if part is not None else None
+        if is_left is None or not isinstance(part, exp.Binary):
+            continue
+        column, literal = part.this, part.expression
+        is_it = isinstance(column, exp.Column) and column.name == name
+        if is_it and isinstance(literal, exp.Literal) and not is_left(value, literal.name):
+            return False
+    return True
 
 
 def _is_in_range(name: str, parameters: Mapping[str, str], now: datetime) -> Callable[[str], bool]:
@@ -188,8 +219,8 @@ def _day(text: str, now: datetime) -> date:
     return (now - moved if sign == "-" else now + moved).date()
 
 
-def _injected(name: str, where: exp.Expr | None) -> Sequence[str]:
-    """Give the values that a condition injects: those of ``name = 'literal'`` or ``name IN``."""
+def _literals(name: str, where: exp.Expr | None) -> Sequence[str]:
+    """Give the values that a condition leaves a column: of ``name = 'literal'`` or ``name IN``."""
     for part in where.flatten() if isinstance(where, exp.And) else (where,):
         if isinstance(part, exp.EQ):
             sides = (part.this, part.expression)
@@ -203,8 +234,4 @@ def _injected(name: str, where: exp.Expr | None) -> Sequence[str]:
             continue
         if is_it and literals:
             return literals
-    raise AthenaError(
-        f"CONSTRAINT_VIOLATION: For the injected projected partition column {name}, the WHERE"
-        " clause must contain only static equality conditions, and at least one such condition"
-        " must be present."
-    )
+    return ()

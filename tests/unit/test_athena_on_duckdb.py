@@ -168,6 +168,29 @@ def test_a_day_without_objects_is_empty_beside_others(house: House) -> None:
     assert house.ask("SELECT id FROM moves WHERE dt = '2026-03-06'") == []
 
 
+@pytest.mark.parametrize(
+    ("condition", "ids"),
+    [
+        ("dt = '2026-03-05'", ["b"]),
+        ("dt > '2026-03-05'", ["c"]),
+        ("dt >= '2026-03-05'", ["b", "c"]),
+        ("dt < '2026-03-05'", ["a"]),
+        ("dt <= '2026-03-05' AND dt >= '2026-03-05'", ["b"]),
+        ("dt IN ('2026-03-04', '2026-03-06')", ["a", "c"]),
+        ("dt = '2026-03-05' OR id = 'a'", ["a", "b"]),
+        ("NOT dt >= '2026-03-05'", ["a"]),
+    ],
+)
+def test_conditions_on_the_day_leave_what_they_say(
+    house: House, condition: str, ids: list[str]
+) -> None:
+    """Folders that a condition excludes need not be read, and no other is left out."""
+    for day, name in (("04", "a"), ("05", "b"), ("06", "c")):
+        house.add_moves(f"2026-03-{day}", {"id": name})
+    rows = house.ask(f"SELECT id FROM moves WHERE {condition} ORDER BY id")
+    assert [row[0] for row in rows] == ids
+
+
 def test_a_column_that_no_row_has_is_null(house: House) -> None:
     """Types are the catalogue's: what no row has is NULL, at any depth."""
     house.add_moves("2026-03-05", {"id": "a", "who": {"tags": []}})
