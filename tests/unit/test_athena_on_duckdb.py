@@ -219,6 +219,7 @@ def test_types_are_not_inferred(house: House) -> None:
         ("2026-03-11", True),  # NOW+1DAYS
         ("2026-03-12", False),
         ("2026-3-5", False),  # not in the format
+        ("20260305", False),  # likewise, though it is a date
     ],
 )
 def test_projection_sees_the_days_of_its_range_alone(
@@ -392,6 +393,26 @@ def test_of_parquet_only_the_columns_that_are_used_are_scanned(house: House) -> 
     assert house.bytes_of("SELECT * FROM kept") == ids + steps
     assert house.bytes_of("SELECT steps FROM kept WHERE id >= '000001999'") == ids + steps
     assert house.bytes_of("SELECT count(*) FROM kept") == 0
+
+
+def test_of_two_files_only_the_one_that_can_have_the_value_is_scanned(house: House) -> None:
+    """A value between the least and the greatest of one file's rows is looked for there alone."""
+    for number in range(2):
+        dt = f"2026-03-0{5 + number}"
+        house.add_moves(dt, *({"id": f"{number}-{row:04}", "steps": row} for row in range(1000)))
+        house.keep(dt, f"r{number}", f"SELECT id, steps FROM moves WHERE dt = '{dt}' ORDER BY id")
+    first = house.bytes_of("SELECT id, steps FROM kept WHERE dt = '2026-03-05'")
+    assert 0 < first < house.bytes_of("SELECT id, steps FROM kept")
+    assert house.bytes_of("SELECT steps FROM kept WHERE id = '0-0500'") == first
+    assert house.ask("SELECT steps FROM kept WHERE id = '0-0500'") == [(500,)]
+
+
+def test_what_a_query_names_twice_is_scanned_twice(house: House) -> None:
+    """Two like parts of a query are not made one, as DuckDB would do."""
+    size = house.add_moves("2026-03-05", {"id": "a"}, {"id": "b"})
+    counted = "WITH m AS (SELECT id, count(*) AS n FROM moves GROUP BY id)"
+    twice = f"{counted} SELECT a.id FROM m AS a JOIN m AS b ON a.n = b.n"
+    assert house.bytes_of(twice) == 2 * size
 
 
 @pytest.mark.parametrize("condition", ["id > '000001999'", "id = 'x'", "id < '000000000'"])
