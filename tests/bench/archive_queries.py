@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.archive.facts import MadeUpLine
+    from tests.archive.objects import ArchiveObject
+    from tests.local.athena_on_duckdb import Result
     from tools.saved_queries import SavedQuery
 
 _TODAY: Final = date(2026, 11, 24)
@@ -92,12 +94,15 @@ def archive(amount: Amount, tell: Callable[[str], None]) -> tuple[list[Queried],
             new = after[name]
             if new.rows != old.rows:
                 raise BenchError(f"{name} has another answer after compaction")
-            queried.append(Queried(name, old.scanned, new.scanned, old.seconds, new.seconds))
+            queried.append(
+                Queried(name, old.title, old.scanned, new.scanned, old.seconds, new.seconds)
+            )
         return queried, _measures(table, queried, seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    title: str
     rows: list[tuple[Any, ...]]
     scanned: int
     seconds: float
@@ -111,7 +116,7 @@ class _Table:
         self.lines: list[MadeUpLine] = []
         self.objects = 0
 
-        def keep(written: Any) -> None:  # noqa: ANN401 - an ArchiveObject
+        def keep(written: ArchiveObject) -> None:
             if written.lines[0].event.event_type == DEFAULT_EVENT_TYPE:
                 self.lines.extend(written.lines)
                 self.objects += 1
@@ -152,7 +157,7 @@ class _Table:
         for query in queries:
             runs = [self._ask(query) for _ in range(rounds)]
             seconds = min(run.seconds for run in runs)
-            asked[query.name] = _Asked(runs[0].rows, runs[0].scanned, seconds)
+            asked[query.name] = replace(runs[0], seconds=seconds)
             tell(f"{query.name}: {runs[0].scanned:,} bytes, {seconds:.2f} s")
         return asked
 
@@ -196,7 +201,7 @@ class _Table:
         self._athena.run(replace_view(_STREAM).replace("{since}", since), _DATABASE)
         return time.perf_counter() - start
 
-    def _run(self, sql: str, day: str) -> Any:  # noqa: ANN401 - a Result
+    def _run(self, sql: str, day: str) -> Result:
         filled = sql.replace("{day}", day).replace("{run}", "run").replace("{tables}", _tables())
         return self._athena.run(filled, _DATABASE)
 
@@ -205,7 +210,9 @@ class _Table:
         parameters = [values[name] for name in query.parameters]
         start = time.perf_counter()
         result = self._athena.run(query.sql, _DATABASE, parameters)
-        return _Asked(result.rows, result.scanned_bytes, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        title = query.title.removesuffix(f" of {query.stream}")
+        return _Asked(title, result.rows, result.scanned_bytes, seconds)
 
 
 def _tables() -> str:
@@ -223,7 +230,7 @@ def _measures(table: _Table, queried: Sequence[Queried], seconds: float) -> list
     return [
         *(
             Measure(
-                f"bytes scanned, {each.name}, after / before",
+                f"bytes scanned, {each.title}, after / before",
                 each.bytes_after / each.bytes_before,
                 target=targets.get(each.name),
             )

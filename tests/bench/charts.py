@@ -86,7 +86,7 @@ def draw_archive(found: Sequence[Queried], path: Path) -> None:
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    names = [each.name.partition(".")[0].replace("_", " ") for each in found]
+    names = [each.title for each in found]
     figure, panels = plt.subplots(
         ncols=2, figsize=(9, 4), layout="constrained", facecolor="white", sharey=True
     )

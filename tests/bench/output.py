@@ -65,7 +65,7 @@ def _queried_table(found: Sequence[Queried]) -> Table:
         table.add_column(name, justify="right")
     for each in found:
         table.add_row(
-            each.name,
+            each.title,
             f"{each.bytes_before / 1000:,.0f}",
             f"{each.bytes_after / 1000:,.0f}",
             f"{each.bytes_after / each.bytes_before:.2f}",

@@ -97,6 +97,7 @@ class Queried:
 
     Attributes:
         name: The query's.
+        title: What it answers, in a few words, without its stream.
         bytes_before: That it scans of lines.
         bytes_after: That it scans of compacted days and the lines of open ones.
         seconds_before: That it takes, on DuckDB.
@@ -104,6 +105,7 @@ class Queried:
     """
 
     name: str
+    title: str
     bytes_before: int
     bytes_after: int
     seconds_before: float

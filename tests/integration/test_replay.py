@@ -343,9 +343,10 @@ def test_fifo_queue_takes_one_event_in_a_message(scene: Scene, tmp_path: Path) -
     """Several events to a message are refused for a FIFO queue before anything is sent."""
     url = f"{scene.places.queue_url}.fifo"
     told = replay(
-        scene, tmp_path, "--yes", "--queue-url", url, "--events-per-message", "2", status=1
+        scene, tmp_path, "--yes", "--queue-url", url, "--events-per-message", "2", status=2
     )
     assert "FIFO" in told.stderr
+    assert "--events-per-message" in told.stderr
 
 
 def test_packed_messages(scene: Scene, tmp_path: Path) -> None:

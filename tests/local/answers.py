@@ -50,7 +50,7 @@ def _chosen(event_types: Sequence[str]) -> Sequence[SavedQuery]:
 
 def _table(query: SavedQuery, answer: Answer) -> Table:
     title = (
-        f"\nAthena: {query.title} ({answer.row_count:,} rows,"
+        f"\nAthena: {query.title} ({answer.row_count:,} row{'' if answer.row_count == 1 else 's'},"
         f" {answer.scanned_bytes:,} bytes scanned)"
     )
     is_wide = len(answer.columns) > _MOST_COLUMNS

@@ -42,19 +42,21 @@ def test_another_selection_is_refused() -> None:
                 {"version": 2},
                 {"key": None},
                 {"key": "made up"},
-                {"key": "events/handset_change/dt=today/x"},
+                {"key": KEY.replace("events/", "other/")},
+                {"key": KEY.replace("handset_change", "country_change")},
                 {"lines": "5"},
                 {"lines": -1},
+                {"lines": 6},
                 {"passed": 5},
                 {"replay": "two words"},
-                {"replay": ""},
+                {"checksum": None},
             )
         ),
     ],
 )
 def test_what_is_none(content: Any) -> None:  # noqa: ANN401 - anything at all
-    """What is no checkpoint is refused, never misunderstood."""
-    with pytest.raises(ConfigurationError):
+    """What is no checkpoint, or was changed, is refused: it would skip events, or repeat them."""
+    with pytest.raises(ConfigurationError, match="begin without"):
         Checkpoint.of(content, selection="a" * 64)
 
 

@@ -38,6 +38,12 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
         ([*PLACES, "--event-id", "5"], "32 hexadecimal digits"),
         ([*PLACES, "--subscription", ""], "it is empty"),
         ([*PLACES, "--rate", "-1"], "--rate"),
+        ([*PLACES, "--rate", "nan"], "--rate"),
+        ([*PLACES, "--rate", "inf"], "--rate"),
+        (["--bucket", "made-up", "--queue-url", ""], "'--queue-url': it is empty"),
+        ([*PLACES, "--bucket", ""], "'--bucket': it is empty"),
+        ([*PLACES, "--prefix", "/"], "'--prefix': it is empty"),
+        ([*PLACES, "--stack-name", ""], "'--stack-name': it is empty"),
         ([*PLACES, "--events-per-message", "0"], "--events-per-message"),
         ([*PLACES, "--name", "two words"], "the replay's name"),
     ],
@@ -45,7 +51,7 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
 def test_nonsense_is_told(arguments: list[str], told: str) -> None:
     """What can't be is an error that names the option, and nothing is asked of AWS."""
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code in {1, 2}
+    assert result.exit_code == 2
     assert told in " ".join(result.output.split())
     assert "Traceback" not in result.output
 
@@ -55,6 +61,7 @@ def test_nonsense_is_told(arguments: list[str], told: str) -> None:
     [
         ({}, "You must specify a region"),
         ({"AWS_DEFAULT_REGION": "eu-north-1"}, "no AWS credentials"),
+        ({"AWS_PROFILE": "made-up"}, "profile (made-up) could not be found"),
         (
             {
                 "AWS_DEFAULT_REGION": "eu-north-1",
@@ -92,6 +99,31 @@ def test_machine_that_is_not_set_up(
     assert "check AWS_PROFILE, AWS_DEFAULT_REGION, and --bucket" in " ".join(result.output.split())
 
 
+def test_credentials_that_can_t_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Who is not signed in, or not any more, is told with what to look at, and no traceback."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    settings = tmp_path / "config"
+    settings.write_text(
+        "[default]\nregion = eu-north-1\n"
+        "sso_start_url = https://sso.example\nsso_region = eu-north-1\n"
+        "sso_account_id = 000000000000\nsso_role_name = made-up\n"
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))  # where a sign-in would have left its token
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    aws_clients.cache_clear()
+    checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
+    try:
+        result = CliRunner().invoke(main, [*PLACES, "--yes", *checkpoint])
+    finally:
+        aws_clients.cache_clear()
+    assert result.exit_code == 1, result.output
+    assert "credentials can't be had" in " ".join(result.output.split())
+    assert "check AWS_PROFILE" in " ".join(result.output.split())
+    assert "goes on from there" not in result.output, "nothing was begun"
+
+
 def test_help_tells_every_option() -> None:
     """The help names each option with what it does, and the exit statuses."""
     result = CliRunner().invoke(main, ["--help"])
@@ -114,7 +146,9 @@ def test_checkpoint_is_kept_and_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["", "made up", "{}", "[" * 10, json.dumps({"version": 9})])
+@pytest.mark.parametrize(
+    "content", ["", "made up", "{}", "[" * 10, "[" * 100_000, json.dumps({"version": 9})]
+)
 def test_file_that_is_no_checkpoint(tmp_path: Path, content: str) -> None:
     """A file that is none is refused with its name and what to do, and is left as it is."""
     path = tmp_path / "made-up.json"

@@ -42,12 +42,13 @@ def test_object_is_read_back(indexes: list[int]) -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        b"",
         b"no gzip",
         gzip.compress(b"cut short")[:-4],
         gzip.compress("é".encode()),
         gzip.compress(b"damaged " * 100)[:30] + b"\0" * 30,
     ],
-    ids=["plain", "cut", "no ascii", "damaged"],
+    ids=["empty", "plain", "cut", "no ascii", "damaged"],
 )
 def test_object_that_is_none(body: bytes) -> None:
     """What is no whole gzip of ASCII is told as such."""
@@ -56,7 +57,7 @@ def test_object_that_is_none(body: bytes) -> None:
 
 
 def test_empty_object_has_no_lines() -> None:
-    """An object of nothing holds no line, not one that is empty."""
+    """A gzip of nothing holds no line, not one that is empty."""
     assert list(lines_of(gzip.compress(b""))) == []
 
 
@@ -76,6 +77,7 @@ def test_empty_object_has_no_lines() -> None:
                 {"event_type": 5},
                 {"event_time": "yesterday"},
                 {"event_time": 5},
+                {"event_time": "2026-03-01T12:00:00"},
                 {"subscription_id": 5},
                 {"redelivered": "no"},
                 {"received_at": None},

@@ -125,6 +125,7 @@ def test_checkpoint_of_another_queue() -> None:
         ({"rate": True}, "rate must be a number"),
         ({"rate": -1}, "rate must be a number"),
         ({"rate": float("nan")}, "rate must be a number"),
+        ({"rate": 10**400}, "rate must be a number"),
         ({"name": 5}, "name must be a text"),
         ({"name": "two words"}, "name"),
         ({"after": "made up"}, "no checkpoint"),
@@ -135,6 +136,19 @@ def test_what_can_t_be_is_told(event: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told) as raised:
         request(**event)
     assert PERSONAL not in str(raised.value)
+
+
+@pytest.mark.parametrize("event", [None, [], "made up", 5])
+def test_request_that_is_no_object(event: Any) -> None:  # noqa: ANN401 - anything at all
+    """What is no JSON object is told, with the keys that one may have."""
+    with pytest.raises(ConfigurationError, match=r"JSON object.*dry_run"):
+        ReplayRequest.of(event, ENVIRONMENT, now=NOW)
+
+
+def test_reserve_outlasts_the_longest_call() -> None:
+    """With a reserve that is short for a drain, the function still answers with where to go on."""
+    asked = ReplayRequest.of({}, ENVIRONMENT | {"RESERVE_SECONDS": "5"}, now=NOW)
+    assert asked.reserve == timedelta(seconds=15)
 
 
 def test_fifo_queue_takes_one_event_in_a_message() -> None:

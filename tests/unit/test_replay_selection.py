@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import scrypt
 from typing import Any, Final
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -141,6 +143,13 @@ def test_options_narrow(options: dict[str, Any], *, is_selected: bool) -> None:
     """All that is given must be true of an event."""
     selection = replace(ALL, **options)
     assert selection.has(line_delivery("a", subscription_id="s")) == is_selected
+
+
+def test_digest_is_slow_to_guess() -> None:
+    """A checkpoint that somebody finds doesn't let them try all subscription ids there are."""
+    with patch("eventdrain.replay_selection.scrypt", wraps=scrypt) as slow:
+        replace(ALL, subscriptions=frozenset({"madeup:eu:5"})).digest({})
+    assert slow.call_args.kwargs["n"] >= 2**14
 
 
 def test_digest_tells_selections_apart() -> None:

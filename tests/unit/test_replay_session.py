@@ -153,9 +153,27 @@ def test_sure(hold: Callable[..., Outcome]) -> None:
 
 
 def test_nothing_to_send(hold: Callable[..., Outcome]) -> None:
-    """Where there is nothing there is nothing to ask."""
-    found = hold(counting=DONE | {"events": 0}, sending=DONE | {"events": 0})
-    assert (found.status, found.questions) == (0, [])
+    """Where there is nothing, nobody is asked, nothing is sent, and it says where to look."""
+    found = hold(counting=DONE | {"events": 0})
+    assert (found.status, found.passes, found.questions) == (0, [(True, None)], [])
+    assert "Nothing to send: no objects are there; check --bucket" in found.told
+    assert not found.has_checkpoint
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_nothing_matches(hold: Callable[..., Outcome], *, is_dry_run: bool) -> None:
+    """Where objects are there it says that none of their lines matches."""
+    found = hold(counting=DONE | {"events": 0, "objects": 3}, is_dry_run=is_dry_run)
+    assert (found.status, found.passes) == (0, [(True, None)])
+    assert "no line that can be read matches; check --from" in found.told
+
+
+def test_nothing_is_left(hold: Callable[..., Outcome]) -> None:
+    """One that was interrupted at its very end is done, and its checkpoint is gone."""
+    found = hold(counting=DONE | {"events": 0}, after=CHECKPOINT)
+    assert (found.status, found.passes) == (0, [(True, CHECKPOINT)])
+    assert "all that matches was sent before" in found.told
+    assert not found.has_checkpoint
 
 
 @pytest.mark.parametrize(("end", "status"), [(STOPPED, 130), (FAILED, 1)])

@@ -190,6 +190,33 @@ def test_day_that_differs_for_a_moment(endpoint: VerifyEndpoint) -> None:
     assert len(endpoint.started) == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [
+        (("10", "11", "11"), ("14", "12", "12"), 0),
+        (("11", "10", "10"), ("13", "14", "14"), 0),
+        (("11", "10", "10"), ("14", "10", "10"), 1),
+        (("10", "15", "15"), ("14", "13", "13"), 1),
+        (("10", "11", "11"), ("14", "12", "11"), 1),
+    ],
+    ids=["grows", "grows otherwise", "lacks", "has more", "has twice"],
+)
+def test_day_to_which_lines_keep_coming(
+    endpoint: VerifyEndpoint,
+    first: tuple[str, ...],
+    second: tuple[str, ...],
+    status: int,
+) -> None:
+    """It differs at each moment: only what a growing archive can't explain is a difference."""
+
+    def grows(started: Started) -> Scripted:
+        counts = first if endpoint.started.count(started) == 1 else second
+        return Scripted(columns=_SEAM_COLUMNS, rows=(("2026-11-24", *counts),))
+
+    endpoint.script = grows
+    assert _verify("--query", "seam_check.first_attachment").exit_code == status
+
+
 def test_no_such_stack(endpoint: VerifyEndpoint) -> None:
     """It is told where there is no such stack, and how to name another."""
     result = CliRunner().invoke(main, ["--stack-name", "other"])
@@ -235,6 +262,9 @@ def test_no_such_profile(endpoint: VerifyEndpoint) -> None:
         ),
         (("--query", "lag_to_archive.sms"), "there is no query lag_to_archive.sms"),
         (("--day", "yesterday"), "a day is written as"),
+        (("--day", "2026-02-31"), "there is no such day"),
+        (("--day", "20261120"), "a day is written as"),
+        (("--subscription", ""), "it is empty"),
         (("--rows", "-1"), "-1 is not in the range"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,86 +13,44 @@ from rich.logging import RichHandler
 
 from eventdrain.errors import DrainError
 from eventdrain.replay_job import ReplayJob
-from eventdrain.replay_request import DEFAULT_RATE, EVENT_ID
+from eventdrain.replay_request import DEFAULT_RATE
 from eventdrain.replay_selection import Selection, since, until
-from eventdrain.streams import STREAMS
+from tools.replay import options
 from tools.replay.checkpoint_file import CheckpointFile
 from tools.replay.places import find_places
 from tools.replay.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-class _Moment(click.ParamType[datetime]):
-    name = "time"
-
-    def __init__(self, read: Callable[[str], datetime]) -> None:
-        self._read = read
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        try:
-            return self._read(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def _split(values: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",")))
-    _refuse_empty(names)
-    return names
-
-
-def _refuse_empty(values: tuple[str, ...]) -> None:
-    """Refuse an empty text: it is a variable that isn't set, and would select what nobody meant."""
-    if "" in values:
-        raise click.BadParameter("it is empty; leave the option out for all")
-
-
-def _event_types(
-    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    names = _split(values)
-    if unknown := [name for name in names if name not in STREAMS]:
-        raise click.BadParameter(
-            f"there is no stream {', '.join(unknown)}; there are {', '.join(STREAMS)}"
-        )
-    return names
-
-
-def _event_ids(
-    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
-) -> frozenset[str]:
-    ids = _split(values)
-    if any(EVENT_ID.fullmatch(each) is None for each in ids):
-        raise click.BadParameter("an event id has 32 hexadecimal digits, a to f small")
-    return frozenset(ids)
-
-
-def _subscriptions(
-    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
-) -> frozenset[str]:
-    _refuse_empty(values)
-    return frozenset(values)
+    from datetime import datetime
 
 
 @click.command(context_settings={"max_content_width": 100})
-@click.option("--stack-name", help="The stack whose archive is read, and whose queues are sent to.")
-@click.option("--bucket", help="The archive's bucket, in place of the stack's.")
-@click.option("--prefix", help="What its keys begin with.  [default: the stack's, else events]")
-@click.option("--queue-url", help="Another queue than the stack's, for all streams.")
+@click.option(
+    "--stack-name",
+    callback=options.named,
+    help="The stack whose archive is read, and whose queues are sent to.",
+)
+@click.option(
+    "--bucket", callback=options.named, help="The archive's bucket, in place of the stack's."
+)
+@click.option(
+    "--prefix",
+    callback=options.named,
+    help="What its keys begin with.  [default: the stack's, else events]",
+)
+@click.option(
+    "--queue-url", callback=options.named, help="Another queue than the stack's, for all streams."
+)
 @click.option(
     "--from",
     "first",
-    type=_Moment(since),
+    type=options.Moment(since),
     help="Events from this time on: a day of UTC, or an instant such as 2026-03-01T12:30:00Z.",
 )
 @click.option(
     "--to",
     "end",
-    type=_Moment(until),
+    type=options.Moment(until),
     help="Events before this instant, or up to the end of this day. What has no time goes by its"
     " arrival.",
 )
@@ -101,7 +58,7 @@ def _subscriptions(
     "--stream",
     "event_types",
     multiple=True,
-    callback=_event_types,
+    callback=options.event_types,
     help="Only this stream; may be repeated, or hold commas.  [default: all of the stack, or of the"
     " archive]",
 )
@@ -109,7 +66,7 @@ def _subscriptions(
     "--event-id",
     "event_ids",
     multiple=True,
-    callback=_event_ids,
+    callback=options.event_ids,
     help="Only the event with this id; may be repeated, or hold commas. The whole range is read all"
     " the same.",
 )
@@ -117,13 +74,14 @@ def _subscriptions(
     "--subscription",
     "subscriptions",
     multiple=True,
-    callback=_subscriptions,
+    callback=options.subscriptions,
     help="Only the events of this subscription id; may be repeated. The whole range is read all the"
     " same.",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0),
+    type=float,
+    callback=options.checked_rate,
     default=DEFAULT_RATE,
     show_default=True,
     help="Events per second; 0 for no limit.",
@@ -199,15 +157,16 @@ def main(
             ),
             rate=rate,
             is_dry_run=False,
-            archive_cure="check --stack-name, --bucket and --prefix, and that you may s3:ListBucket"
-            " and s3:GetObject there",
-            queue_cure="check --queue-url or --stack-name, and that you may sqs:SendMessage to it"
-            " and use the key that encrypts it",
+            archive_cure="check --stack-name, --bucket and --prefix, AWS_PROFILE and"
+            " AWS_DEFAULT_REGION, and that you may s3:ListBucket and s3:GetObject there",
+            queue_cure="check --queue-url or --stack-name, AWS_PROFILE and AWS_DEFAULT_REGION, and"
+            " that you may sqs:SendMessage to it and use the key that encrypts it",
             bucket=places.bucket,
             prefix=places.prefix,
             queue_urls=places.queue_urls,
             events_per_message=places.events_per_message,
         )
+        options.check_job(job, name)
         session = Session(job, name, CheckpointFile(checkpoint_path), console)
         sys.exit(session.run(is_dry_run=dry_run, is_sure=yes))
     except DrainError as error:

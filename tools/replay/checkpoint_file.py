@@ -36,6 +36,11 @@ class CheckpointFile:
                 " another path"
             )
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to go on with."""
+        return self._path.exists()
+
     def load(self, *, selection: str) -> Checkpoint | None:
         """Give the checkpoint; None if there is no file.
 
@@ -49,7 +54,7 @@ class CheckpointFile:
             content = json.loads(self._path.read_text())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(
                 f"{self._path} can't be read as a checkpoint ({type(error).__name__}): give"
                 " --checkpoint another path, or remove it to begin anew"

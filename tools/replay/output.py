@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     Progress,
@@ -67,8 +68,8 @@ class Bar:
             self._task,
             completed=report.bytes_read,
             told=(
-                f"{report.objects:,}/{self._objects:,} objects, {_size(report.bytes_read)},"
-                f" {report.events:,} events, {per_second:,.0f}/s"
+                f"{report.objects:,}/{self._objects:,} objects, {report.events:,} events,"
+                f" {per_second:,.0f}/s"
             ),
         )
 
@@ -97,14 +98,14 @@ def count_table(report: ReplayReport, rate: float) -> Table:
     table.add_column()
     table.add_column(justify="right")
     table.add_row("objects read", f"{report.objects:,}")
-    table.add_row("bytes read", _size(report.bytes_read))
+    table.add_row("bytes read", decimal(report.bytes_read))
     table.add_row("lines", f"{report.lines:,}")
     table.add_row("  not selected", f"{report.left_out:,}")
     table.add_row("  duplicates", f"{report.duplicates:,}")
     table.add_row("  unreadable", f"{report.unreadable:,}")
     table.add_row("events", f"{report.events:,}")
     table.add_row("messages", f"{report.messages:,}")
-    table.add_row("bytes of messages", _size(report.message_bytes))
+    table.add_row("bytes of messages", decimal(report.message_bytes))
     table.add_row("requests to SQS", f"{report.requests:,}")
     table.add_row("  billed as", f"{report.billed_requests:,}")
     table.add_row("time at the rate", _duration(report.events, rate))
@@ -124,7 +125,3 @@ def _duration(events: int, rate: float) -> str:
     if not rate:
         return "no limit"
     return f"{timedelta(seconds=round(events / rate))} ({rate:g}/s)"
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"

@@ -31,19 +31,18 @@ class Session:
     """Replays one job, with somebody watching.
 
     Args:
-        job: What to send.
+        job: What to send; it can work.
         name: The replay's name; None for its start.
         checkpoint: Where an earlier run of it may have left how far it came.
         console: Shows everything.
 
     Raises:
-        ConfigurationError: The job or the name can't work, or the checkpoint belongs to another.
+        ConfigurationError: The name can't be, or the checkpoint belongs to another job.
     """
 
     def __init__(
         self, job: ReplayJob, name: str | None, checkpoint: CheckpointFile, console: Console
     ) -> None:
-        job.check()
         self._job = job
         self._file = checkpoint
         self._console = console
@@ -78,7 +77,10 @@ class Session:
             counted = self._count()
             if not counted.is_done:
                 return self._status(counted)
-            if counted.events and not click.confirm(f"Send these {counted.events:,} events?"):
+            if not counted.events:  # what comes now nobody was asked about
+                self._file.remove()
+                return _DONE
+            if not click.confirm(f"Send these {counted.events:,} events?"):
                 return _FAILED
         return self._send()
 
@@ -86,7 +88,16 @@ class Session:
         report = ReplayReport(self._name, is_dry_run=True)
         self._pass(replace(self._job, is_dry_run=True), report)
         self._console.print(count_table(report, self._job.rate))
+        if report.is_done and not report.events:
+            self._console.print(f"Nothing to send: {self._why_nothing(report)}.", soft_wrap=True)
         return report
+
+    def _why_nothing(self, counted: ReplayReport) -> str:
+        if self._after is not None:
+            return "all that matches was sent before"
+        if not counted.objects:
+            return "no objects are there; check --bucket, --prefix, --stream, --from and --to"
+        return "no line that can be read matches; check --from, --to, --event-id and --subscription"
 
     def _send(self) -> int:
         report = ReplayReport(self._name, is_dry_run=False)
@@ -94,7 +105,7 @@ class Session:
         self._console.print(end_line(report), highlight=False, markup=False)
         if report.is_done:
             self._file.remove()
-        else:
+        elif self._file.is_there:
             self._console.print("The same command goes on from there.")
         return self._status(report)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import boto3  # noqa: TID251 - no engine: a tool
@@ -38,7 +38,6 @@ _PATIENT: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 8},
 )
 """Athena takes some calls a second of an account, and refuses what is more for a moment."""
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _queries(
@@ -53,8 +52,23 @@ def _queries(
 
 
 def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _DAY.fullmatch(value):
-        raise click.BadParameter("a day is written as 2026-11-24")
+    if value is not None and not _is_day(value):
+        raise click.BadParameter("there is no such day; a day is written as 2026-11-24")
+    return value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _subscription(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> str | None:
+    if value == "":  # a variable that isn't set: it would ask about somebody else
+        raise click.BadParameter("it is empty; leave the option out for any")
     return value
 
 
@@ -79,6 +93,7 @@ def _day(_context: click.Context, _option: click.Parameter, value: str | None) -
 )
 @click.option(
     "--subscription",
+    callback=_subscription,
     help="Whose history is asked for.  [default: one of the newest day]",
 )
 @click.option(

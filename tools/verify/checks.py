@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from eventdrain.streams import DEFAULT_EVENT_TYPE
 from tools.verify.athena import QueryFailed
+from tools.verify.seam import differences, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tools.saved_queries import SavedQuery
     from tools.verify.athena import Answer, Athena
+    from tools.verify.seam import Difference
 
 SOME_SUBSCRIPTION: Final = f"""\
 SELECT subscription_id
@@ -50,25 +52,6 @@ class Choices:
     more_than: int
     day: str | None
     keep_rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A day on which a stream's view has not each event exactly once.
-
-    Attributes:
-        stream: The event type.
-        day: As ``YYYY-MM-DD``.
-        expected: The events that lines and compacted table have.
-        rows: The rows of the view.
-        ids: The events of the view.
-    """
-
-    stream: str
-    day: str
-    expected: int
-    rows: int
-    ids: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +136,12 @@ def _ask(query: SavedQuery, athena: Athena, choices: Choices) -> Outcome:
         answer = athena.ask(query.sql, parameters, keep_rows=_ALL if is_seam else choices.keep_rows)
         if not is_seam:
             return Outcome(query, answer)
-        differences = _differences(query, answer, choices.day)
-        if differences:
+        found = differences(query, answer, choices.day)
+        if found:
             # Lines may have come, or a day may have been registered, while it read: ask again.
             answer = athena.ask(query.sql, keep_rows=_ALL)
-            days = {each.day for each in differences}
-            again = _differences(query, answer, choices.day)
-            differences = [each for each in again if each.day in days]
-        return Outcome(query, replace(answer, rows=()), "", tuple(differences))
+            found = lasting(found, differences(query, answer, choices.day))
+        return Outcome(query, replace(answer, rows=()), "", tuple(found))
     except QueryFailed as error:
         return Outcome(query, None, str(error))
 
@@ -181,18 +162,6 @@ def _some_subscription(athena: Athena, day: str | None) -> str:
     days = (_text(first_day), _text(day or _LATEST))
     answer = athena.ask(SOME_SUBSCRIPTION, days, keep_rows=1)
     return (answer.rows[0][0] if answer.rows else None) or _NOBODY
-
-
-def _differences(query: SavedQuery, answer: Answer, day: str | None) -> list[Difference]:
-    differences = []
-    for row in answer.rows:
-        found = dict(zip(answer.columns, row, strict=True))
-        expected, rows, ids = (int(found[name] or 0) for name in ("expected", "rows", "ids"))
-        if day in {None, found["dt"]}:
-            differences.append(
-                Difference(query.stream or "", found["dt"] or "", expected, rows, ids)
-            )
-    return differences
 
 
 def _text(value: str) -> str:

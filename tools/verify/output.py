@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tools.verify.athena import Answer
-    from tools.verify.checks import Difference, Outcome
+    from tools.verify.checks import Outcome
+    from tools.verify.seam import Difference
 
 
 def outcomes_table(outcomes: Sequence[Outcome]) -> Table:

@@ -20,6 +20,10 @@ _FIRST_WAIT: Final = timedelta(milliseconds=200)
 _LONGEST_WAIT: Final = timedelta(seconds=5)
 _ATTEMPTS: Final = 10
 """Some thirty seconds of waits in all: what lasts longer is for somebody to look at."""
+_EVENT_CURE: Final = (
+    "the queue takes no such message; check that its MaximumMessageSize is 1 MiB, as that of the"
+    " stack's queues"
+)
 
 
 class ReplayFailed(DrainError):  # noqa: N818 - it says what happened
@@ -100,6 +104,8 @@ class Retries:
             EndedEarly: The replay ends.
         """
         self._left -= 1
+        if refusal.verdict is Verdict.LEAVE_EVENT:
+            raise ReplayFailed(f"{refusal.message}: {_EVENT_CURE}")
         if refusal.verdict is not Verdict.TRY_AGAIN:
             raise ReplayFailed(refusal.message)
         if not self._left:

@@ -79,8 +79,8 @@ class ReplayJob:
         fifo = sorted({url for url in self.queue_urls.values() if url.endswith(".fifo")})
         if fifo and self.events_per_message > 1:
             raise ConfigurationError(
-                f"{fifo[0]} is a FIFO queue: it takes one event in a message, so events_per_message"
-                " must be 1"
+                f"{fifo[0]} is a FIFO queue: it takes one event in a message, so give"
+                " --events-per-message 1, or the function EVENTS_PER_MESSAGE=1"
             )
 
     @property

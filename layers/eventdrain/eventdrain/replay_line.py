@@ -29,8 +29,10 @@ def lines_of(body: bytes) -> Sequence[str]:
         body: The object as it is stored: gzip.
 
     Raises:
-        UnreadableLine: It is no gzip, or cut short, or no ASCII.
+        UnreadableLine: It is empty, no gzip, cut short, or no ASCII.
     """
+    if not body:  # to gzip, nothing is whole; the drain writes no such object
+        raise UnreadableLine("the object is empty")
     try:
         text = gzip.decompress(body).decode("ascii")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError):
@@ -57,14 +59,13 @@ def read_line(line: str) -> Delivery:
             received_at=datetime.fromisoformat(content["received_at"]),
             line=line,
         )
-        if event_time is not None:
-            datetime.fromisoformat(event_time)
         is_sound = (
             _EVENT_ID.fullmatch(delivery.event_id) is not None
             and isinstance(delivery.event_type, str)
             and isinstance(delivery.subscription_id, str)
             and isinstance(delivery.redelivered, bool)
             and delivery.received_at.tzinfo is not None
+            and (event_time is None or datetime.fromisoformat(event_time).tzinfo is not None)
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         is_sound = False

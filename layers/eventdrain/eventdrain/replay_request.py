@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.errors import ConfigurationError
@@ -21,11 +22,16 @@ from eventdrain.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 DEFAULT_RATE: Final = 500
 """Events per second, if nobody says otherwise."""
+MOST_RATE: Final = 1_000_000
+"""Events per second: far beyond what a replay can do."""
 EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_LEAST_RESERVE: Final = timedelta(seconds=15)
+"""The longest call, a listing of S3, may take eleven seconds: what outlasts the function's time
+would take with it where to go on."""
 
 _KEYS: Final = (
     "from",
@@ -70,6 +76,10 @@ class ReplayRequest:
         Raises:
             ConfigurationError: Names the key or the variable, and what it may be.
         """
+        if not isinstance(event, dict):
+            raise ConfigurationError(
+                f"the request must be a JSON object; {{}} will do: it may have {', '.join(_KEYS)}"
+            )
         if unknown := [key for key in event if key not in _KEYS]:
             raise ConfigurationError(
                 f"the request has the unknown keys {', '.join(map(repr, sorted(unknown)))}: it may"
@@ -110,7 +120,7 @@ class ReplayRequest:
         after = event.get("after")
         checkpoint = None if after is None else Checkpoint.of(after, selection=job.digest)
         name = replay_name(_name(event), checkpoint, now)
-        return cls(job, name, checkpoint, settings.reserve)
+        return cls(job, name, checkpoint, max(settings.reserve, _LEAST_RESERVE))
 
 
 def _texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -145,8 +155,10 @@ def _moment(event: Mapping[str, Any], key: str, read: Callable[[str], datetime])
 def _rate(event: Mapping[str, Any]) -> float:
     rate = event.get("rate", DEFAULT_RATE)
     is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    if not is_number or not 0 <= rate < float("inf"):
-        raise ConfigurationError("rate must be a number of events per second; 0 for no limit")
+    if not is_number or not 0 <= rate <= MOST_RATE:
+        raise ConfigurationError(
+            f"rate must be a number of events per second, up to {MOST_RATE:,}; 0 for no limit"
+        )
     return float(rate)
 
 

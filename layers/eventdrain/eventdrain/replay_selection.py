@@ -10,11 +10,11 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from hashlib import scrypt, sha256
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from eventdrain.delivery import Delivery
 
@@ -22,7 +22,8 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
-_FORMS: Final = "a day such as 2026-03-01, or an instant such as 2026-03-01T12:30:00Z"
+_DAY_FORM: Final = "a day such as 2026-03-01"
+_INSTANT_FORM: Final = "an instant such as 2026-03-01T12:30:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,18 @@ class Selection:
             "since": None if self.since is None else self.since.isoformat(),
             "until": None if self.until is None else self.until.isoformat(),
             "event_ids": sorted(self.event_ids),
-            "subscriptions": sorted(self.subscriptions),
+            "subscriptions": _obscured(self.subscriptions),
             "places": dict(places),
         }
         return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _obscured(subscriptions: Iterable[str]) -> str:
+    """Give a digest that is slow on purpose, for there are few enough ids to try them all."""
+    if not subscriptions:
+        return ""
+    told = json.dumps(sorted(subscriptions)).encode()
+    return scrypt(told, salt=b"subscriptions of a replay", n=2**14, r=8, p=1).hex()
 
 
 def since(text: str) -> datetime:
@@ -110,9 +119,11 @@ def until(text: str) -> datetime:
 
 def _moment(text: str) -> datetime:
     if not (_DAY.fullmatch(text) or _INSTANT.fullmatch(text)):
-        raise ValueError(f"{text!r} is neither {_FORMS}")
+        raise ValueError(f"{text!r} is neither {_DAY_FORM} nor {_INSTANT_FORM}")
     try:
         read = datetime.fromisoformat(text)
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is no date that there is ({error}): give {_FORMS}") from None
+        raise ValueError(
+            f"{text!r} is no date that there is ({error}): give {_DAY_FORM}, or {_INSTANT_FORM}"
+        ) from None

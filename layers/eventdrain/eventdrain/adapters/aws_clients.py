@@ -99,7 +99,10 @@ class AwsClients:
         credentials = self.session.get_credentials()
         frozen = None if credentials is None else credentials.get_frozen_credentials()
         if frozen is None or frozen.access_key is None or frozen.secret_key is None:
-            raise ConfigurationError("there are no AWS credentials: the function needs a role")
+            raise ConfigurationError(
+                "there are no AWS credentials: a function needs a role, your own machine a profile"
+                " (AWS_PROFILE)"
+            )
         ca_bundle = get_cert_path(self.session.get_config_variable("ca_bundle") or True)
         return AwsEndpoint(
             url=client.meta.endpoint_url.rstrip("/"),
@@ -119,11 +122,12 @@ def aws_clients() -> AwsClients:
     Every call by them is bounded: two attempts of at most five seconds and a wait of at most one.
 
     Raises:
-        ConfigurationError: The environment names no region, or an endpoint that is none.
+        ConfigurationError: The environment names no region, or an endpoint or a profile that is
+            none.
     """
     core = botocore.session.Session()
-    session = boto3.session.Session(botocore_session=core)
     try:
+        session = boto3.session.Session(botocore_session=core)
         return AwsClients(
             session=core,
             s3=_s3_client(session),

@@ -9,7 +9,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import BotoCoreError
+
 from eventdrain.adapters.signed_http import SignedHttp
+from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +32,9 @@ class RenewedHttp(SignedHttp):
         connections: Closes what is opened here, at the end of all.
         calls_at_once: How many calls may be under way; the others wait.
         clock: Seconds, monotonic.
+
+    Raises:
+        ConfigurationError: There are no credentials, or they can't be had.
     """
 
     def __init__(
@@ -39,7 +45,10 @@ class RenewedHttp(SignedHttp):
         calls_at_once: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.url = endpoint().url
+        try:
+            self.url = endpoint().url
+        except BotoCoreError as error:
+            raise ConfigurationError(f"the AWS credentials can't be had: {error}") from error
         self._endpoint = endpoint
         self._connections = connections
         self._calls_at_once = calls_at_once

@@ -66,7 +66,7 @@ class S3ArchiveReader:
         except (BotoCoreError, ClientError) as error:
             if code_of(error) == _GONE:
                 return None
-            raise self._refused(error, "s3:GetObject") from error
+            raise self._refused(error, "s3:GetObject", key) from error
 
     def _days(self, path: str) -> Sequence[str]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(
@@ -89,6 +89,8 @@ class S3ArchiveReader:
             raise self._refused(error, "s3:ListBucket") from error
         return [StoredObject(found["Key"], found["Size"]) for found in page.get("Contents", ())]
 
-    def _refused(self, error: BotoCoreError | ClientError, action: str) -> ArchiveRefused:
-        place = f"{action} of s3://{self._bucket}/{self._prefix}"
+    def _refused(
+        self, error: BotoCoreError | ClientError, action: str, key: str | None = None
+    ) -> ArchiveRefused:
+        place = f"{action} of s3://{self._bucket}/{key or self._prefix}"
         return ArchiveRefused(refusal(error, action=place, cure=self._cure))
