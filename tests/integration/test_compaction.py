@@ -6,128 +6,23 @@ bucket's objects. One deployment serves all tests of this module, in their order
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
-
-import pytest
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from eventdrain.streams import STREAMS
 from tests.archive import expected
-from tests.archive.objects import made_up_objects
-from tests.archive.plan import ArchivePlan
-from tests.local.catalogue import LocalCatalogue
-from tests.local.deployment import LocalDeployment
+from tests.integration.compaction_stack import CLOSED, PLAN, QUIET, STREAM, Table, day_before
 from tests.local.embedded_aws import PROJECT_FOLDER
-from tools.catalogue.statements import ALL_OPEN, CANDIDATES, replace_view
+from tools.catalogue.statements import ALL_OPEN, replace_view
 from tools.saved_queries import saved_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from tests.archive.facts import MadeUpLine
-
-STREAM: Final = "handset_change"
-QUIET: Final = "consent_change"
-"""A stream that never had an event."""
-LATE_DAYS: Final = 2
-ALL_ROWS: Final = 100_000
-CLOSED: Final = (datetime.now(UTC) - timedelta(hours=25)).date()
-"""The last day that is closed; a test run that crosses the next 01:00 UTC has one more."""
-PLAN: Final = ArchivePlan(
-    last_day=CLOSED + timedelta(days=1), events=1500, days=6, streams=(STREAM,), slice_minutes=1440
-)
-
-
-@dataclass
-class Table:
-    """The stream's table in the deployed stack: what a person can do with it."""
-
-    deployment: LocalDeployment
-
-    def __post_init__(self) -> None:
-        self.catalogue = LocalCatalogue(self.deployment)
-
-    def rows(self, sql: str, *parameters: str) -> Sequence[tuple[str | None, ...]]:
-        """Ask something."""
-        return self.catalogue.rows(sql, *parameters)
-
-    def ids_by_day(self) -> Counter[tuple[str, str]]:
-        """Count the rows of the view by day and event id."""
-        return Counter(
-            (str(day), str(event_id))
-            for day, event_id in self.rows(f"SELECT dt, event_id FROM {STREAM}")
-        )
-
-    def seam_differences(self) -> Sequence[tuple[str | None, ...]]:
-        """Ask the saved query that an operator checks the seam with."""
-        (check,) = [each for each in saved_queries() if each.name == f"seam_check.{STREAM}"]
-        return self.rows(check.sql)
-
-    def compact(self, event_type: str = STREAM, **more: str) -> dict[str, Any]:
-        """Run the compaction, and give how it ended: its status, output or error and cause."""
-        return self.catalogue.compact(event_type, **more)
-
-    def closed_days(self) -> dict[str, str]:
-        """Give where each registered day has its folder."""
-        return self.catalogue.closed_days(STREAM)
-
-    def files(self) -> list[str]:
-        """List the files of all folders, registered or not."""
-        return [key for key, _ in self.deployment.archive_keys() if key.startswith("tables/")]
-
-    def put_lines(self, day: str, name: str, lines: Sequence[str]) -> None:
-        """Write an object as the drain would."""
-        self.deployment.aws.client("s3").put_object(
-            Bucket=self.deployment.stack.outputs["ArchiveBucketName"],
-            Key=f"events/{STREAM}/dt={day}/{name}.ndjson.gz",
-            Body=gzip.compress("".join(f"{line}\n" for line in lines).encode()),
-        )
-
-
-@pytest.fixture(scope="module")
-def table() -> Iterator[Table]:
-    """Give a stack with an archive of some days, and nothing compacted."""
-    with LocalDeployment() as local:
-        local.build()
-        local.deploy(
-            EventTypes=f"{STREAM},{QUIET}",
-            ScheduleState="DISABLED",
-            CompactionState="DISABLED",
-            LateDays=str(LATE_DAYS),
-        )
-        s3 = local.aws.client("s3")
-        for made_up in made_up_objects(PLAN):
-            s3.put_object(
-                Bucket=local.stack.outputs["ArchiveBucketName"],
-                Key=made_up.key,
-                Body=made_up.body(),
-            )
-        yield Table(local)
-
-
-@pytest.fixture(scope="module")
-def lines() -> list[MadeUpLine]:
-    """Give the facts of the archive's lines."""
-    return [line for made_up in made_up_objects(PLAN) for line in made_up.lines]
-
-
-@pytest.fixture(scope="module")
-def events(lines: list[MadeUpLine]) -> Counter[tuple[str, str]]:
-    """Give the events that the view shall have, by day and id, each once."""
-    return Counter({(line.dt, line.event.event_id) for line in lines})
-
-
-def day_before(day: date, days: int) -> str:
-    """Give an earlier day as the tables have it."""
-    return (day - timedelta(days=days)).isoformat()
 
 
 def test_catalogue_answers_before_any_compaction(
@@ -235,95 +130,6 @@ def test_view_is_right_wherever_the_seam_is(table: Table, events: Counter[tuple[
         table.rows(replace_view(STREAMS[STREAM]).replace("{since}", since))
         assert table.ids_by_day() == events
     assert table.seam_differences() == ()
-
-
-def test_day_whose_counts_differ_is_not_registered(
-    table: Table, events: Counter[tuple[str, str]]
-) -> None:
-    """Where what was written isn't what was counted the run fails, and nothing else changes."""
-    before = table.closed_days()
-    day = day_before(CLOSED, 1)
-    table.put_lines(
-        day,
-        "another",
-        [
-            json.dumps(
-                {
-                    "event_id": "e" * 32,
-                    "event_type": STREAM,
-                    "event_time": f"{day}T12:00:00Z",
-                    "subscription_id": None,
-                    "redelivered": False,
-                    "received_at": f"{day}T12:00:01.000Z",
-                    "event": {},
-                }
-            )
-        ],
-    )
-    events[day, "e" * 32] += 1
-
-    with candidates_elsewhere(table):
-        ended = table.compact()
-
-    assert (ended["status"], ended["error"]) == ("FAILED", "DayNotCompacted")
-    assert f"{STREAM} of {day} has " in ended["cause"]
-    assert "0 rows of 0 events were written" in ended["cause"]
-    assert table.closed_days() == before
-    assert table.ids_by_day() == events
-
-    assert table.compact()["output"]["days_written"] == 1
-    assert table.ids_by_day() == events
-
-
-@contextmanager
-def candidates_elsewhere(table: Table) -> Iterator[None]:
-    """Let the table that new folders are counted through look where there are none."""
-    glue: Any = table.deployment.aws.client("glue")
-    database = table.deployment.stack.outputs["DatabaseName"]
-    candidates = glue.get_table(DatabaseName=database, Name=CANDIDATES)["Table"]
-    names = ("Name", "TableType", "PartitionKeys", "StorageDescriptor", "Parameters")
-    is_right = {name: candidates[name] for name in names}
-    template = "s3://elsewhere/${event_type}/${dt}/${run}/"
-    parameters = {**is_right["Parameters"], "storage.location.template": template}
-    glue.update_table(DatabaseName=database, TableInput={**is_right, "Parameters": parameters})
-    try:
-        yield
-    finally:
-        glue.update_table(DatabaseName=database, TableInput=is_right)
-
-
-def test_lines_are_deleted_only_where_they_are_compacted(
-    table: Table, events: Counter[tuple[str, str]]
-) -> None:
-    """With a retention, lines of older closed days go once they are checked; the view has them all.
-
-    Lines that are younger than an hour stay, and here all are: so the machine's margin is moved.
-    """
-    table.deployment.deploy(LinesRetentionDays="2")
-    assert table.compact()["status"] == "SUCCEEDED"
-    kept = line_days(table)
-    assert kept == {day for day, _ in events}, "all lines are younger than an hour"
-
-    machine = table.deployment.stack.outputs["CompactionStateMachineArn"]
-    client = table.deployment.aws.client("stepfunctions")
-    definition = client.describe_state_machine(stateMachineArn=machine)["definition"]
-    moved = definition.replace("$started / 1000 - 3600", "$started / 1000 + 3600")
-    assert moved != definition
-    client.update_state_machine(stateMachineArn=machine, definition=moved)
-    ended = table.compact()
-
-    assert ended["status"] == "SUCCEEDED", ended
-    first_kept = day_before(datetime.now(UTC).date(), 2)
-    assert line_days(table) == {day for day in kept if day >= first_kept}
-    assert table.ids_by_day() == events
-    assert table.seam_differences() == ()
-    assert table.compact()["output"]["days_written"] == 0
-
-
-def line_days(table: Table) -> set[str]:
-    """Give the days that have lines."""
-    keys = [key for key, _ in table.deployment.archive_keys() if key.startswith("events/")]
-    return {key.split("/")[2].removeprefix("dt=") for key in keys}
 
 
 def test_stream_without_events(table: Table) -> None:

@@ -92,6 +92,11 @@ def columns(table: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(column["Name"], column["Type"]) for column in table["StorageDescriptor"]["Columns"]]
 
 
+def is_view(table: Mapping[str, Any]) -> bool:
+    """Tell whether a table is a view."""
+    return bool(table.get("TableType") == "VIRTUAL_VIEW")
+
+
 def files(
     table: Mapping[str, Any],
     partitions: Iterable[Partition],

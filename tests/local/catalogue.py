@@ -53,11 +53,24 @@ class LocalCatalogue:
         return self.athena.ask(sql, parameters, keep_rows=_ALL_ROWS).rows
 
     def compact(self, event_type: str, **more: str) -> dict[str, Any]:
-        """Run the compaction of a stream, and wait for its end.
+        """Run the compaction of a stream, and wait for its end; see ``start`` and ``ended``."""
+        return self.ended(self.start(event_type, **more))
+
+    def start(self, event_type: str, **more: str) -> str:
+        """Start the compaction of a stream, and give the ARN of the execution.
 
         Args:
             event_type: The stream.
             more: What else its input shall say: ``since``, ``through``.
+        """
+        execution: str = self._deployment.aws.client("stepfunctions").start_execution(
+            stateMachineArn=self._deployment.stack.outputs["CompactionStateMachineArn"],
+            input=json.dumps({"event_type": event_type, **more}),
+        )["executionArn"]
+        return execution
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """Wait for the end of a compaction.
 
         Returns:
             Step Functions' description of the execution, with the output read.
@@ -66,10 +79,6 @@ class LocalCatalogue:
             CompactionNotEndedError: It runs on after two minutes.
         """
         client = self._deployment.aws.client("stepfunctions")
-        execution = client.start_execution(
-            stateMachineArn=self._deployment.stack.outputs["CompactionStateMachineArn"],
-            input=json.dumps({"event_type": event_type, **more}),
-        )["executionArn"]
         end = time.monotonic() + _LIMIT.total_seconds()
         while (description := client.describe_execution(executionArn=execution))[
             "status"

@@ -18,6 +18,14 @@ from google.protobuf.wrappers_pb2 import DESCRIPTOR as WRAPPERS
 from eventdrain.streams import STREAMS, EventStream
 from tools.catalogue.columns import line_columns, table_columns
 from tools.catalogue.schema import athena_schema
+from tools.catalogue.statements import (
+    closed_days,
+    compacted_table,
+    count_before,
+    count_candidates,
+    replace_view,
+    unload,
+)
 from tools.catalogue.tables import Places, table_inputs
 from tools.typed_sql import result_columns
 
@@ -231,3 +239,31 @@ def view_definition(view: dict[str, Any]) -> dict[str, Any]:
     assert view["Parameters"]["presto_view"] == "true"
     definition: dict[str, Any] = json.loads(base64.b64decode(found[1]))
     return definition
+
+
+# --- As compaction asks ---
+
+
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_statements_of_a_compaction_fit_the_catalogue(event_type: str) -> None:
+    """What a compaction says names tables and columns that there are, and gets what it reads.
+
+    Step Functions reads the counts by their places.
+    """
+    stream = STREAMS[event_type]
+    schema = athena_schema()
+    partitions = {f"{compacted_table(stream)}$partitions": {"dt": "varchar"}}
+
+    def columns(sql: str) -> dict[str, str]:
+        return result_columns(sql, {**schema, **partitions})
+
+    assert columns(closed_days(stream)) == {"days": "varchar"}
+    assert columns(count_before(stream)) == dict.fromkeys(
+        ("events", "compacted_rows", "compacted_events", "lines", "copies"), "bigint"
+    )
+    assert columns(count_candidates(stream)) == dict.fromkeys(
+        ("written_rows", "written_events"), "bigint"
+    )
+    compacted = {name: kind for name, kind in schema[event_type].items() if name != "dt"}
+    assert columns(unload(stream)) == compacted
+    assert columns(replace_view(stream)) == schema[event_type]

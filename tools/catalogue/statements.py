@@ -135,7 +135,6 @@ def unload(stream: EventStream, released: Sequence[str] = ()) -> str:
 
     Args:
         stream: The stream.
-        folder: Where the folders of all streams are, as ``s3://.../``.
         released: See ``table_columns``.
     """
     columns = table_columns(stream, released)

@@ -1,0 +1,239 @@
+"""A compaction that something comes in between of: other runs, other hands, failures, deletions.
+
+One deployment serves all tests of this module, in their order.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.integration.compaction_stack import (
+    CLOSED,
+    STREAM,
+    Table,
+    day_before,
+    of_a_day,
+)
+from tools.catalogue.statements import CANDIDATES
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_days(table: Table) -> None:
+    """Have all closed days compacted."""
+    assert table.compact()["status"] == "SUCCEEDED"
+
+
+def test_day_whose_counts_differ_is_not_registered(
+    table: Table, events: Counter[tuple[str, str]]
+) -> None:
+    """Where what was written isn't what was counted the run fails, and nothing else changes."""
+    before = table.closed_days()
+    day = CLOSED.isoformat()
+    table.put_event(day, "e" * 32)
+    events[day, "e" * 32] += 1
+
+    with candidates_elsewhere(table):
+        ended = table.compact()
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "DayNotCompacted")
+    assert f"{STREAM} of {day} has " in ended["cause"]
+    assert "0 rows of 0 events were written" in ended["cause"]
+    assert table.closed_days() == before
+    assert table.ids_by_day() == events
+
+    assert table.compact()["output"]["days_written"] == 1
+    assert table.ids_by_day() == events
+
+
+@contextmanager
+def candidates_elsewhere(table: Table) -> Iterator[None]:
+    """Let the table that new folders are counted through look where there are none."""
+    glue: Any = table.deployment.aws.client("glue")
+    database = table.deployment.stack.outputs["DatabaseName"]
+    candidates = glue.get_table(DatabaseName=database, Name=CANDIDATES)["Table"]
+    names = ("Name", "TableType", "PartitionKeys", "StorageDescriptor", "Parameters")
+    is_right = {name: candidates[name] for name in names}
+    template = "s3://elsewhere/${event_type}/${dt}/${run}/"
+    parameters = {**is_right["Parameters"], "storage.location.template": template}
+    glue.update_table(DatabaseName=database, TableInput={**is_right, "Parameters": parameters})
+    try:
+        yield
+    finally:
+        glue.update_table(DatabaseName=database, TableInput=is_right)
+
+
+def test_run_that_is_overtaken_counts_again(table: Table, events: Counter[tuple[str, str]]) -> None:
+    """Of two runs over a day, the slower one registers nothing that it wrote before the other did.
+
+    Otherwise the day would lose what came in between, and with it lines that the quicker one has
+    deleted.
+    """
+    day = CLOSED.isoformat()
+    table.put_event(day, "c" * 32)
+    with table.machine(hold_before_registering):
+        slow = table.catalogue.start(STREAM)
+        wait_for(lambda: any(slow.rpartition(":")[2] in key for key in table.files()))
+    table.put_event(day, "d" * 32)
+    events.update([(day, "c" * 32), (day, "d" * 32)])
+    assert table.compact()["output"]["days_written"] == 1
+
+    table.deployment.aws.client("s3").put_object(
+        Bucket=table.deployment.stack.outputs["ArchiveBucketName"], Key=RELEASED, Body=b""
+    )
+    assert table.catalogue.ended(slow)["status"] == "SUCCEEDED"
+
+    assert table.compacted_ids(day) == {each: 1 for dt, each in events if dt == day}
+    assert table.ids_by_day() == events
+
+
+RELEASED: Final = "released"
+
+
+def hold_before_registering(definition: dict[str, Any]) -> None:
+    """Let a run wait until there is an object, once it has counted what it has written."""
+    states = of_a_day(definition)
+    (agree,) = states["DoCountsAgree"]["Choices"]
+    states["Hold"] = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:s3:listObjectsV2",
+        "Arguments": {**states["DeleteLines"]["ItemReader"]["Arguments"], "Prefix": RELEASED},
+        "Assign": {"released": "{% $states.result.KeyCount %}"},
+        "Next": "IsReleased",
+    }
+    states["IsReleased"] = {
+        "Type": "Choice",
+        "Choices": [{"Condition": "{% $released > 0 %}", "Next": agree["Next"]}],
+        "Default": "Hold",
+    }
+    agree["Next"] = "Hold"
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, for a minute at the most."""
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_two_runs_at_once(table: Table, events: Counter[tuple[str, str]]) -> None:
+    """Two runs that compact the same days anew both succeed, and each event is there once."""
+    glue: Any = table.deployment.aws.client("glue")
+    closed = sorted(table.closed_days())
+    for day in closed:
+        glue.delete_partition(
+            DatabaseName=table.deployment.stack.outputs["DatabaseName"],
+            TableName=f"{STREAM}_compacted",
+            PartitionValues=[day],
+        )
+    for execution in [table.catalogue.start(STREAM) for _ in range(2)]:
+        ended = table.catalogue.ended(execution)
+        assert ended["status"] == "SUCCEEDED", ended
+    assert sorted(table.closed_days()) == closed
+    assert table.ids_by_day() == events
+    assert table.seam_differences() == ()
+
+
+def test_folder_above_the_new_one_is_not_deleted(
+    table: Table, events: Counter[tuple[str, str]]
+) -> None:
+    """A partition of all folders of a day, as `MSCK REPAIR TABLE` makes it, is replaced unharmed.
+
+    It may have rows twice, and it holds the folder that replaces it.
+    """
+    day = day_before(CLOSED, 1)
+    glue: Any = table.deployment.aws.client("glue")
+    names = {
+        "DatabaseName": table.deployment.stack.outputs["DatabaseName"],
+        "TableName": f"{STREAM}_compacted",
+    }
+    partition = glue.get_partition(**names, PartitionValues=[day])["Partition"]
+    whole_day = table.closed_days()[day].split(f"dt={day}/")[0] + f"dt={day}/"
+    glue.update_partition(
+        **names,
+        PartitionValueList=[day],
+        PartitionInput={
+            "Values": [day],
+            "StorageDescriptor": {**partition["StorageDescriptor"], "Location": whole_day},
+        },
+    )
+    table.put_event(day, "b" * 32)
+    events[day, "b" * 32] += 1
+    assert table.compact()["output"]["days_written"] == 1
+
+    assert table.compacted_ids(day) == {each: 1 for dt, each in events if dt == day}
+    assert table.ids_by_day() == events
+
+
+def test_statement_that_fails_is_named_with_its_day(table: Table) -> None:
+    """A day that can't even be counted fails the run, which says which day and what Athena said."""
+    day = day_before(CLOSED, 1)
+    before = table.closed_days()
+
+    def ask_nothing(definition: dict[str, Any]) -> None:
+        of_a_day(definition)["CountBefore"]["Arguments"]["QueryString"] = "SELECT nothing_like_it"
+
+    with table.machine(ask_nothing):
+        ended = table.compact()
+    assert (ended["status"], ended["error"]) == ("FAILED", "DayNotCompacted")
+    assert f"{STREAM} of {day} could not be counted: " in ended["cause"]
+    assert "nothing_like_it" in ended["cause"]
+    assert table.closed_days() == before
+
+
+def test_lines_are_deleted_only_where_they_are_compacted(
+    table: Table, events: Counter[tuple[str, str]]
+) -> None:
+    """With a retention, lines of older closed days go once they are checked; the view has them all.
+
+    Lines that are younger than an hour stay, and here all are: so the machine's margin is moved.
+    Where they can't be deleted the run says so.
+    """
+    table.deployment.deploy(LinesRetentionDays="2")
+    assert table.compact()["status"] == "SUCCEEDED"
+    kept = line_days(table)
+    assert kept == {day for day, _ in events}, "all lines are younger than an hour"
+
+    def elsewhere(definition: dict[str, Any]) -> None:
+        delete_all(definition)
+        states = of_a_day(definition)["DeleteLines"]["ItemProcessor"]["States"]
+        states["DeleteObjects"]["Arguments"]["Bucket"] = "there-is-no-such-bucket"
+
+    with table.machine(elsewhere):
+        ended = table.compact()
+    assert (ended["status"], ended["error"]) == ("FAILED", "LinesNotDeleted")
+    assert ended["cause"].startswith(f"{STREAM} of ")
+    assert "is compacted, and its lines could not be deleted: " in ended["cause"]
+    assert line_days(table) == kept
+
+    with table.machine(delete_all):
+        ended = table.compact()
+
+    assert ended["status"] == "SUCCEEDED", ended
+    first_kept = day_before(datetime.now(UTC).date(), 2)
+    assert line_days(table) == {day for day in kept if day >= first_kept}
+    assert table.ids_by_day() == events
+    assert table.seam_differences() == ()
+    assert table.compact()["output"]["days_written"] == 0
+
+
+def delete_all(definition: dict[str, Any]) -> None:
+    """Move the margin of an hour, so that objects of this moment are old enough."""
+    batch = of_a_day(definition)["DeleteLines"]["ItemBatcher"]["BatchInput"]
+    assert batch == {"before": "{% $started / 1000 - 3600 %}"}
+    batch["before"] = "{% $started / 1000 + 3600 %}"
+
+
+def line_days(table: Table) -> set[str]:
+    """Give the days that have lines."""
+    keys = [key for key, _ in table.deployment.archive_keys() if key.startswith("events/")]
+    return {key.split("/")[2].removeprefix("dt=") for key in keys}
