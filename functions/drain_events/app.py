@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -38,7 +38,7 @@ class DrainFailed(DrainError):  # noqa: N818 - it says what happened
     """A drain ended as failed. Raised so that the function's error alarm tells."""
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run one drain.
@@ -55,8 +55,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         ConfigurationError: A setting is missing or can't work, or the stream isn't the stack's.
         DrainFailed: The drain ended as failed, after committing what it had.
     """
+    logger.append_keys(run_id=context.aws_request_id)
     start = Start.of(event)
     settings = Settings.from_env(os.environ, event_type=start.event_type)
+    logger.append_keys(event_type=settings.event_type, window=_window(settings, start))
     # Not a default dimension: the next run in this environment may be over another stream.
     metrics.add_dimension(name="event_type", value=settings.event_type)
     is_leader = start.is_first and settings.event_type == settings.event_types[0]
@@ -91,6 +93,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return told
 
 
+def _window(settings: Settings, start: Start) -> dict[str, Any]:
+    """Tell which window this is: every line of the log has it."""
+    return {
+        "opened_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "seconds": settings.window.total_seconds(),
+        "puller": start.puller,
+        "backlog_run": start.backlog_run,
+    }
+
+
 def _tell(other: Start, started: Future[None]) -> None:
     """Tell whether another run was started. That it wasn't is no reason to fail this one."""
     try:
@@ -118,6 +130,11 @@ def _measure(report: Report) -> None:
         "Completed": int(not report.has_failed),
         f"EndedBy{report.end_reason.value.title()}": 1,
     }
+    # Only where it is so: a metric is paid for by the hours in which it has values.
+    if report.batches:
+        counts["Batches"] = report.batches
+    if report.is_behind:
+        counts["Backlog"] = 1
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
     metrics.add_metric("RunTime", MetricUnit.Seconds, report.run_seconds)
@@ -125,3 +142,14 @@ def _measure(report: Report) -> None:
         metrics.add_metric(
             "OldestEventAge", MetricUnit.Seconds, max(0.0, report.oldest_event_age_seconds)
         )
+    # The token is the whole stack's: these two are not a stream's.
+    if report.is_access_refused:
+        _count_for_the_stack("AuthenticationFailed", 1)
+    if report.token_renewals_failed:
+        _count_for_the_stack("TokenRenewalFailed", report.token_renewals_failed)
+
+
+def _count_for_the_stack(name: str, count: int) -> None:
+    """Emit a metric whose only dimension is the stack, in a line of its own."""
+    with single_metric(name, MetricUnit.Count, count):
+        pass

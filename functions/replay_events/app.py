@@ -29,7 +29,7 @@ logging.getLogger("eventdrain")  # the engine's: it logs as the function does
 copy_config_to_registered_loggers(source_logger=logger, include={"eventdrain"})
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run a replay, or the next part of one.
@@ -46,6 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         ConfigurationError: The event or a setting can't work; nothing was sent.
     """
+    logger.append_keys(run_id=context.aws_request_id)
     request = ReplayRequest.of(event, os.environ, now=datetime.now(UTC))
     remaining = context.get_remaining_time_in_millis() / 1000
     latest: list[Checkpoint | None] = [request.after]

@@ -15,7 +15,13 @@ import grpc
 import pytest
 
 from eventdrain.adapters.grpc_source import GrpcEventSource
-from eventdrain.errors import StreamEnded, StreamError, StreamRefused, Unauthenticated
+from eventdrain.errors import (
+    AccessRefused,
+    StreamEnded,
+    StreamError,
+    StreamRefused,
+    Unauthenticated,
+)
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
 from tests.deliveries import RECEIVED_AT, message, reader
@@ -40,7 +46,7 @@ MEANINGS: Final = {
     grpc.StatusCode.UNAVAILABLE: StreamEnded,
     grpc.StatusCode.RESOURCE_EXHAUSTED: StreamEnded,
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
-    grpc.StatusCode.PERMISSION_DENIED: StreamRefused,
+    grpc.StatusCode.PERMISSION_DENIED: AccessRefused,
     grpc.StatusCode.INVALID_ARGUMENT: StreamRefused,
 }
 """What each end of a stream means."""
@@ -308,7 +314,7 @@ def test_call_carries_the_token(serve: Serve, token: str | None) -> None:
     [
         (None, [], Unauthenticated, "access token"),
         ("made-up-unknown", [], Unauthenticated, "access token"),
-        (TOKEN, ["made.up:read"], StreamRefused, STREAM.scope),
+        (TOKEN, ["made.up:read"], AccessRefused, STREAM.scope),
     ],
     ids=["without-a-token", "unknown-token", "without-the-scope"],
 )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import secrets
 import socket
+from base64 import b64encode
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, Protocol
+from zlib import crc32
 
 import pytest
+from botocore.exceptions import ClientError
 
 from eventdrain.adapters.s3_archive import S3Archive
 from eventdrain.adapters.signed_http import SignedHttp
@@ -88,12 +93,17 @@ class FakeHome:
 class S3Home:
     """The archive, in a bucket of its own."""
 
-    def __init__(self, aws: Aws, trouble: Trouble | None) -> None:
+    def __init__(
+        self, aws: Aws, trouble: Trouble | None, *, locked_for: timedelta = timedelta()
+    ) -> None:
         self._s3 = aws.s3
+        self._locked_for = locked_for
         self.bucket = f"contract-{secrets.token_hex(6)}"
         if trouble is not Trouble.MISSING:
             self._s3.create_bucket(
-                Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
+                Bucket=self.bucket,
+                CreateBucketConfiguration={"LocationConstraint": "eu-north-1"},
+                ObjectLockEnabledForBucket=bool(locked_for),
             )
         endpoint = _clients(aws, trouble).s3_endpoint(self.bucket)
         self._endpoint = _in_trouble(endpoint, trouble)
@@ -102,7 +112,7 @@ class S3Home:
         """Let it write, over connections of its own."""
 
         def archive(http: SignedHttp) -> Sink:
-            return S3Archive(http, layout_of(self.bucket))
+            return S3Archive(http, layout_of(self.bucket), locked_for=self._locked_for)
 
         return asyncio.run(_write(self._endpoint, archive, deliveries))
 
@@ -314,6 +324,41 @@ def test_refusal_tells_cause_and_cure(
     assert place in refusal.message
     assert setting in refusal.message
     assert delivery_of().subscription_id not in refusal.message
+
+
+def test_locked_object_stays(aws: Aws) -> None:
+    """An object that is locked can't be deleted until then, and brings the checksum S3 asks for."""
+    home = S3Home(aws, None, locked_for=timedelta(days=14))
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert home.write([delivery_of()]) == {}
+    (key,) = home.list_keys()
+    written = aws.s3.get_object(Bucket=home.bucket, Key=key, ChecksumMode="ENABLED")
+    retention = aws.s3.get_object_retention(Bucket=home.bucket, Key=key)["Retention"]
+    assert retention["Mode"] == "GOVERNANCE"
+    assert retention["RetainUntilDate"] >= before + timedelta(days=14)
+    assert written["ChecksumCRC32"] == checksum(written["Body"].read())
+    with pytest.raises(ClientError, match="AccessDenied"):
+        aws.s3.delete_object(Bucket=home.bucket, Key=key, VersionId=written["VersionId"])
+
+
+def checksum(body: bytes) -> str:
+    """Give a body's CRC-32 as S3 writes it."""
+    return b64encode(crc32(body).to_bytes(4, "big")).decode()
+
+
+def test_what_lines_have_withheld_is_kept_before_them(aws: Aws) -> None:
+    """Records of what can't be in the lines lie in an object apart, one for each of the lines'."""
+    home = S3Home(aws, None)
+    odd = [
+        delivery_of(index)._replace(withheld=json.dumps({"event_id": f"{index}"}))
+        for index in (1, 2)
+    ]
+    assert home.write([delivery_of(0), *odd]) == {}
+    withheld, written = layout_of(home.bucket).withheld_key(odd), home.list_keys()
+    assert withheld in written
+    assert len(written) == 2
+    body = aws.s3.get_object(Bucket=home.bucket, Key=withheld)["Body"].read()
+    assert gzip.decompress(body) == b'{"event_id": "1"}\n{"event_id": "2"}\n'
 
 
 def test_key_that_exists_is_a_success(aws: Aws) -> None:

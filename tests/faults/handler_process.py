@@ -1,7 +1,9 @@
-"""The function's handler, run as Lambda runs it, in a process of its own.
+"""A function's handler, run as Lambda runs it, in a process of its own.
 
-``python -m tests.faults.handler_process``, with the function's environment. What it logs and
-measures goes to standard output; the last line is its answer, or the name of what it raised.
+``python -m tests.faults.handler_process FUNCTION EVENT``, with the function's environment, where
+FUNCTION is a folder of ``functions``, by default that of the drain, and EVENT is JSON, by default
+``{}``. What it logs and measures goes to standard output; the last line is its answer, or the name
+of what it raised.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tests.local.embedded_aws import PROJECT_FOLDER
+
+_DEFAULTS: Final = ("drain_events", "{}")
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,15 @@ def main() -> None:
     """Call the handler once."""
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "drain-events")
     os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "EventDrain")
-    path = PROJECT_FOLDER / "functions" / "drain_events" / "app.py"
+    function, event = [*sys.argv[1:], *_DEFAULTS[len(sys.argv) - 1 :]]
+    path = PROJECT_FOLDER / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location("app", path)
     assert spec is not None
     assert spec.loader is not None
     app: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
     try:
-        answer: dict[str, Any] = app.handler({}, MadeUpContext())
+        answer: dict[str, Any] = app.handler(json.loads(event), MadeUpContext())
     except Exception as error:  # noqa: BLE001 - as Lambda's runtime does
         answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
     sys.stdout.write(f"{json.dumps(answer)}\n")

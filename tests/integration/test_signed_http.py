@@ -129,6 +129,19 @@ def test_error_answer_is_raised(status: int, body: object, code: str) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
+def test_missing_right_is_all_that_is_quoted() -> None:
+    """Of what a service says about an error nothing is kept but the action that isn't allowed."""
+    message = "User: made-up-role is not authorized to perform: kms:Decrypt on resource: made-up"
+    answer = json.dumps({"__type": "AccessDeniedException", "message": message}).encode()
+    with (
+        serving(lambda request, _: reply(request, 400, answer)) as url,
+        pytest.raises(ClientError) as caught,
+    ):
+        asyncio.run(call(url, b"{}"))
+    error = caught.value.response["Error"]
+    assert error["Message"] == "not authorized to perform: kms:Decrypt"
+
+
 def test_broken_connection_is_raised_and_not_used_again() -> None:
     """A connection that breaks instead of an answer ends its call; the next call gets another."""
     calls: list[bytes] = []

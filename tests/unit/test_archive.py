@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.archive import ArchiveLayout, by_object, object_body
+from eventdrain.archive import ArchiveLayout, by_object, object_body, withheld_body
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
@@ -227,3 +227,14 @@ def test_body_of_an_oversize_event() -> None:
     delivery = oversize_of(1)
 
     assert gzip.decompress(object_body([delivery])).decode() == f"{delivery.line}\n"
+
+
+def test_what_is_withheld_is_apart() -> None:
+    """What lines have withheld goes to an object of its own, named by its events, in quarantine."""
+    withheld = [line_delivery(each * 16)._replace(withheld=f'"{each}"') for each in ("ab", "cd")]
+
+    assert LAYOUT.withheld_key(withheld) == (
+        "quarantine/handset_change/withheld/"
+        "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"
+    )
+    assert gzip.decompress(withheld_body(withheld)) == b'"ab"\n"cd"\n'

@@ -73,6 +73,25 @@ def test_answer_that_ends_the_run(code: str, status: int) -> None:
     assert refused.message == f"{ACTION} failed with {code}: {CURE}"
 
 
+@pytest.mark.parametrize("denied", ["s3:PutObject", "kms:GenerateDataKey", "sqs:sendmessage"])
+def test_missing_right_is_named(denied: str) -> None:
+    """Where AWS says which action isn't allowed, so does the error, and repeats nothing else."""
+    role = "arn:aws:sts::000000000000:assumed-role/made-up/made-up"
+    text = f"User: {role} is not authorized to perform: {denied} on resource: arn:aws:{SENT}"
+    error = ClientError(
+        {
+            "Error": {"Code": "AccessDenied", "Message": text},
+            "ResponseMetadata": {"HTTPStatusCode": 403},  # type: ignore[typeddict-item] # all that counts
+        },
+        "PutObject",
+    )
+
+    refused = refusal(error, action=ACTION, cure=CURE)
+
+    assert refused.code == "AccessDenied", "what is counted by code stays few"
+    assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed): {CURE}"
+
+
 @pytest.mark.parametrize("status", [400, 503])
 def test_service_is_not_quoted(status: int) -> None:
     """The service's own text, which may quote what was sent, is not repeated."""

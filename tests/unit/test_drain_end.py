@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -212,15 +213,18 @@ def test_sink_that_ends_the_run(sink: str) -> None:
     assert bench.took < 1
 
 
-def test_ack_that_ends_the_run() -> None:
+@pytest.mark.parametrize("is_about_access", [True, False])
+def test_ack_that_ends_the_run(*, is_about_access: bool) -> None:
     """A server that refuses acks for good ends the drain as failed; what was written counts."""
+    refusal = replace(END_RUN, is_about_access=is_about_access)
     bench = DrainBench(
-        FakeEventSource(Script([burst(100)])), acks=lambda _delivery, _attempt, _token: END_RUN
+        FakeEventSource(Script([burst(100)])), acks=lambda _delivery, _attempt, _token: refusal
     )
 
     report = bench.drain()
 
     assert report.end_reason is EndReason.FAILED
+    assert report.is_access_refused is is_about_access
     assert report.committed == report.left[LeftReason.ACK] > 0
 
 

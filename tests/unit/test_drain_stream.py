@@ -193,6 +193,7 @@ def test_refused_stream_ends_the_drain() -> None:
 
     assert report.end_reason is EndReason.FAILED
     assert report.error == str(REFUSED)
+    assert not report.is_access_refused
     assert report.connections == 1
     assert bench.took < TURNS
 
@@ -256,6 +257,7 @@ def test_second_rejection_ends_the_drain() -> None:
 
     assert report.end_reason is EndReason.FAILED
     assert report.error == NOT_ACCEPTED
+    assert report.is_access_refused
     assert source.tokens == ["token-1", "token-2"]
     assert bench.authorization.renewals == 1
 
@@ -277,6 +279,7 @@ def test_token_that_can_not_be_renewed(authorization: FakeAuthorization, error: 
 
     assert report.end_reason is EndReason.FAILED
     assert report.error == error
+    assert report.is_access_refused
     assert report.connections == 1
 
 

@@ -4,7 +4,13 @@ import grpc
 import pytest
 
 from eventdrain.adapters.grpc_channel import OPTIONS, call_metadata, stream_error, target
-from eventdrain.errors import StreamEnded, StreamError, StreamRefused, Unauthenticated
+from eventdrain.errors import (
+    AccessRefused,
+    StreamEnded,
+    StreamError,
+    StreamRefused,
+    Unauthenticated,
+)
 from eventdrain.settings import Endpoint
 
 MEANINGS: dict[grpc.StatusCode, type[StreamError]] = {
@@ -15,7 +21,7 @@ MEANINGS: dict[grpc.StatusCode, type[StreamError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: StreamEnded,
     grpc.StatusCode.NOT_FOUND: StreamRefused,
     grpc.StatusCode.ALREADY_EXISTS: StreamRefused,
-    grpc.StatusCode.PERMISSION_DENIED: StreamRefused,
+    grpc.StatusCode.PERMISSION_DENIED: AccessRefused,
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
     grpc.StatusCode.RESOURCE_EXHAUSTED: StreamEnded,
     grpc.StatusCode.FAILED_PRECONDITION: StreamRefused,

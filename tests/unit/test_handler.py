@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import sys
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,6 +57,7 @@ UNITS: Final = {
     "Quarantined": "Count",
     "Oversize": "Count",
     "Completed": "Count",
+    "Batches": "Count",
     "RunTime": "Seconds",
     "OldestEventAge": "Seconds",
 }
@@ -80,6 +82,7 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:  # 
         ),
         "archive_refused": 2,
         "outbox_refused": 3,
+        "batches": 2,
         "oldest_event_age_seconds": 12.5,
         "run_seconds": 4.25,
     }
@@ -199,6 +202,7 @@ def test_metrics(
         "Quarantined": [2],
         "Oversize": [5],
         "Completed": [1],
+        "Batches": [2],
         "RunTime": [4.25],
         "OldestEventAge": [12.5],
         "EndedByIdle": [1],
@@ -317,6 +321,98 @@ def test_nothing_of_the_invocation_is_printed(
     app.handler({"number": "+9990000000001"}, CONTEXT)
 
     assert "+999" not in capsys.readouterr().out
+
+
+# --- What is told where it happens ---
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (report(EndReason.LIMIT), [1]),
+        (report(EndReason.WINDOW, last_events_age_seconds=61.0), [1]),
+        (report(EndReason.WINDOW, last_events_age_seconds=59.0), None),
+        (report(EndReason.IDLE), None),
+    ],
+    ids=["limit", "window, behind", "window, not behind", "idle"],
+)
+def test_backlog_is_a_metric_where_there_is_one(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+    result: Report,
+    expected: list[int] | None,
+) -> None:
+    """A run that left events waiting counts as such; any other has no such metric to pay for."""
+    drained(result)
+
+    app.handler({}, CONTEXT)
+
+    _, (emitted,) = printed(capsys)
+    assert emitted.get("Backlog") == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "count"),
+    [
+        ({"is_access_refused": True}, "AuthenticationFailed", 1),
+        ({"token_renewals_failed": 2}, "TokenRenewalFailed", 2),
+    ],
+)
+def test_token_is_the_stacks(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    capsys: pytest.CaptureFixture[str],
+    values: dict[str, Any],
+    name: str,
+    count: int,
+) -> None:
+    """What befalls the shared token is counted by the stack alone, in a line of its own."""
+    drained(report(**values))
+
+    app.handler({}, CONTEXT)
+
+    _, lines = printed(capsys)
+    (emitted,) = [line for line in lines if name in line]
+    (directive,) = emitted["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["service"]]
+    assert (emitted["service"], emitted[name]) == ("made-up-stack", [count])
+    assert len(lines) == 2
+    assert "Received" not in emitted
+
+
+# --- The log ---
+
+
+def test_every_line_tells_run_window_and_stream(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The handler's lines and the engine's say which run they are of; the next run's say that."""
+    monkeypatch.setenv("EVENT_TYPES", "country_change,consent_change")
+    drained(report())
+    end_with_report = app.run_drain
+
+    def run_drain(*arguments: Any, **options: Any) -> Report:  # noqa: ANN401 - passed on
+        logging.getLogger("eventdrain.drain").warning("made up: a line of the engine")
+        result: Report = end_with_report(*arguments, **options)
+        return result
+
+    monkeypatch.setattr(app, "run_drain", run_drain)
+    for number, event_type in enumerate(("country_change", "consent_change"), start=1):
+        context = SimpleNamespace(**vars(CONTEXT) | {"aws_request_id": f"made-up-{number}"})
+        app.handler({"event_type": event_type, "puller": number}, context)
+
+    logged, _ = printed(capsys)
+    assert [(line["run_id"], line["event_type"], line["window"]["puller"]) for line in logged] == [
+        ("made-up-1", "country_change", 1)
+    ] * 2 + [("made-up-2", "consent_change", 2)] * 2
+    for line in logged:
+        assert line["window"]["seconds"] == 240
+        assert datetime.fromisoformat(line["window"]["opened_at"]).tzinfo is not None
+        assert line["window"]["backlog_run"] == 0
 
 
 # --- Other runs ---

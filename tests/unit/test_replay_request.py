@@ -106,7 +106,8 @@ def test_checkpoint_of_another_queue() -> None:
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        ({"dryrun": False}, "'dryrun'.*dry_run"),
+        ({"dryrun": False}, r"\(dryrun\).*dry_run"),
+        ({PERSONAL: 1}, r"\(not shown\).*dry_run"),
         ({"dry_run": "false"}, "dry_run must be true or false"),
         ({"dry_run": None}, "dry_run must be true or false"),
         ({"from": 5}, "from must be a text"),

@@ -55,6 +55,8 @@ def test_as_json() -> None:
         "event_type": "handset_change",
         "end_reason": "idle",
         "error": None,
+        "is_access_refused": False,
+        "token_renewals_failed": 0,
         "received": 8,
         "redelivered": 0,
         "quarantined": 1,

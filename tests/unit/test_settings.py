@@ -75,8 +75,10 @@ def test_defaults() -> None:
         archive_bucket="made-up-bucket",
         archive_prefix="events",
         quarantine_prefix="quarantine",
+        object_lock=timedelta(),
         outbox_queue_url="https://sqs.example/made-up",
         events_per_message=1,
+        pseudonym_key_secret_arn="",
     )
 
 
@@ -103,8 +105,10 @@ def test_every_value_is_read() -> None:
         ARCHIVE_BUCKET="b",
         ARCHIVE_PREFIX="/p/q/",
         QUARANTINE_PREFIX="/r/s/",
+        OBJECT_LOCK_DAYS="14",
         OUTBOX_QUEUE_URL="q",
         EVENTS_PER_MESSAGE="10",
+        PSEUDONYM_KEY_SECRET_ARN="arn:key",  # noqa: S106 - a name
     ) == Settings(
         event_types=("consent_change",),
         event_type="consent_change",
@@ -127,8 +131,10 @@ def test_every_value_is_read() -> None:
         archive_bucket="b",
         archive_prefix="p/q",
         quarantine_prefix="r/s",
+        object_lock=timedelta(days=14),
         outbox_queue_url="q",
         events_per_message=10,
+        pseudonym_key_secret_arn="arn:key",  # noqa: S106 - a name
     )
 
 

@@ -176,7 +176,16 @@ def test_kept_token_serves_on_if_it_can_not_be_renewed(
     """A leader that gets no new token goes on with the kept one, and tells why."""
     secrets = store(token=kept(expires_at=NOW + NEEDED))
 
-    assert keeper(secrets, FakeTokenEndpoint(error=error), renews_early=True).token() == KEPT
+    failed: list[None] = []
+    leader = keeper(
+        secrets,
+        FakeTokenEndpoint(error=error),
+        renews_early=True,
+        on_renewal_failed=lambda: failed.append(None),
+    )
+
+    assert leader.token() == KEPT
+    assert len(failed) == 1
     assert secrets.writes == []
     assert "made up" in caplog.text
     assert KEPT not in caplog.text

@@ -184,8 +184,10 @@ def test_token_that_can_not_be_kept_is_used(caplog: pytest.LogCaptureFixture) ->
     """That a token can't be kept is told, without the token, and stops nothing."""
     secrets = store()
     secrets.unwritable = frozenset({TOKEN})
+    failed: list[None] = []
 
-    assert keeper(secrets).token() == "minted-1"
+    assert keeper(secrets, on_renewal_failed=lambda: failed.append(None)).token() == "minted-1"
+    assert len(failed) == 1
     (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert TOKEN in warning.getMessage()
     assert "minted-1" not in caplog.text

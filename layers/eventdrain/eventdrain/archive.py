@@ -28,7 +28,8 @@ class ArchiveLayout:
     Attributes:
         bucket: The bucket's name.
         prefix: What the keys of lines begin with.
-        quarantine_prefix: What the keys of events in quarantine begin with.
+        quarantine_prefix: What the keys of events in quarantine begin with, and of what lines have
+            withheld.
     """
 
     bucket: str
@@ -44,14 +45,37 @@ class ArchiveLayout:
         if deliveries[0].quarantine_reason is not None:
             (delivery,) = deliveries
             return f"{self.quarantine_prefix}/{delivery.event_type}/{delivery.event_id}.json"
-        times = (delivery.event_time or "undated" for delivery in deliveries)
-        # Without the Z, a time sorts as text before all that are later in the same second.
-        first = min(times, key=lambda time: time.removesuffix("Z"))
-        stamp = first.replace("-", "").replace(":", "")
-        digest = sha256("\n".join(sorted(delivery.event_id for delivery in deliveries)).encode())
         partition = f"{deliveries[0].event_type}/dt={deliveries[0].day}"
-        name = f"{stamp}-{digest.hexdigest()[:_DIGEST_LENGTH]}.ndjson.gz"
-        return f"{self.prefix}/{partition}/{name}"
+        return f"{self.prefix}/{partition}/{_name(deliveries)}"
+
+    def withheld_key(self, deliveries: Sequence[Delivery]) -> str:
+        """Name the object of what some deliveries of one object of lines have withheld."""
+        place = f"{self.quarantine_prefix}/{deliveries[0].event_type}/withheld"
+        return f"{place}/{_name(deliveries)}"
+
+
+def _name(deliveries: Sequence[Delivery]) -> str:
+    times = (delivery.event_time or "undated" for delivery in deliveries)
+    # Without the Z, a time sorts as text before all that are later in the same second.
+    first = min(times, key=lambda time: time.removesuffix("Z"))
+    stamp = first.replace("-", "").replace(":", "")
+    return _named(stamp, (delivery.event_id for delivery in deliveries))
+
+
+def key_of_part(key: str, event_ids: Iterable[str]) -> str:
+    """Name the object that holds some of the events of another, in the same place.
+
+    Args:
+        key: The other's key. Its time stays, although the first event may not be in the part.
+        event_ids: The events of the part.
+    """
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{_named(name.partition('-')[0], event_ids)}"
+
+
+def _named(stamp: str, event_ids: Iterable[str]) -> str:
+    digest = sha256("\n".join(sorted(event_ids)).encode())
+    return f"{stamp}-{digest.hexdigest()[:_DIGEST_LENGTH]}.ndjson.gz"
 
 
 def by_object(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
@@ -78,4 +102,14 @@ def object_body(deliveries: Sequence[Delivery]) -> bytes:
     lines = "".join(f"{delivery.line}\n" for delivery in deliveries).encode()
     if deliveries[0].quarantine_reason is not None:
         return lines
+    return compressed(lines)
+
+
+def withheld_body(deliveries: Sequence[Delivery]) -> bytes:
+    """Write what deliveries have withheld as gzipped NDJSON, a newline after each record."""
+    return compressed("".join(f"{delivery.withheld}\n" for delivery in deliveries).encode())
+
+
+def compressed(lines: bytes) -> bytes:
+    """Compress lines. The same lines make the same bytes."""
     return gzip.compress(lines, compresslevel=_FASTEST, mtime=0)

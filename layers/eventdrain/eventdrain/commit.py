@@ -210,7 +210,7 @@ class Commit:
         except DrainError as error:
             return _no_token(error)
         verdict = Verdict.TRY_AGAIN if is_renewed else Verdict.END_RUN
-        return Refusal("UNAUTHENTICATED", NOT_ACCEPTED, verdict)
+        return Refusal("UNAUTHENTICATED", NOT_ACCEPTED, verdict, is_about_access=True)
 
     async def _may_try_again(self, backoff: Backoff, until: float) -> bool:
         """Wait for the next attempt; False, without waiting, if it would come too late."""
@@ -222,4 +222,4 @@ class Commit:
 
 
 def _no_token(error: DrainError) -> Refusal:
-    return Refusal(type(error).__name__, str(error), Verdict.END_RUN)
+    return Refusal(type(error).__name__, str(error), Verdict.END_RUN, is_about_access=True)

@@ -14,6 +14,11 @@ SQS always accepts), with its keys in this order:
 ``raw``             base64 of the delivered message; only where the line can't hold all of it:
                     fields that our descriptors don't know, or a timestamp out of range
 =================== ================================================================================
+
+With pseudonyms on, all of it is made of the message after what identifies somebody was replaced,
+the event's id too (see ``message_pseudonyms``). Then ``raw`` is the message so changed, and neither
+``ack_info`` nor fields that our descriptors don't know are in it: of a message with such fields the
+whole, as it came, is kept apart.
 """
 
 from __future__ import annotations
@@ -28,8 +33,11 @@ from google.protobuf.message import DecodeError
 from eventdrain.errors import UnreadableDelivery
 from eventdrain.event_id import event_id
 from eventdrain.json_mapping import json_mapping, quoted
+from eventdrain.message_pseudonyms import MessagePseudonyms
+from eventdrain.raw_record import raw_record
 
 if TYPE_CHECKING:
+    from eventdrain.pseudonyms import Pseudonyms
     from eventdrain.streams import EventStream
     from wgtwo.events.v1.events_pb2 import Metadata
 
@@ -38,6 +46,7 @@ _FIRST_SECOND: Final = -62135596800
 _LAST_SECOND: Final = 253402300799
 """9999-12-31T23:59:59Z."""
 _NANOS: Final = 1_000_000_000
+_WITHHELD: Final = "has fields that are not known"
 
 
 class Delivery(NamedTuple):
@@ -53,6 +62,8 @@ class Delivery(NamedTuple):
         received_at: When it arrived.
         line: Its line, or for one in quarantine its record; without the newline.
         quarantine_reason: Why it can't become a line; None if it has.
+        withheld: The record of the whole message, where the line had to leave something out that
+            can't be pseudonymised; else empty. See ``raw_record``.
     """
 
     event_id: str
@@ -64,6 +75,7 @@ class Delivery(NamedTuple):
     received_at: datetime
     line: str
     quarantine_reason: str | None = None
+    withheld: str = ""
 
     @property
     def day(self) -> str:
@@ -81,9 +93,13 @@ class DeliveryReader:
 
     Args:
         stream: The stream that the messages come from.
+        pseudonyms: What identifies somebody is replaced by these; None to leave it as it came.
+
+    Raises:
+        ValueError: With pseudonyms, for a stream whose messages they don't fit.
     """
 
-    def __init__(self, stream: EventStream) -> None:
+    def __init__(self, stream: EventStream, pseudonyms: Pseudonyms | None = None) -> None:
         self._event_type = stream.event_type
         self._parse = stream.stream_response.FromString
         self._payload_name = stream.payload_field.name
@@ -91,6 +107,7 @@ class DeliveryReader:
         if message_type is None:
             raise TypeError(f"{stream.payload_field.full_name} is not a message")
         self._payload_json = json_mapping(message_type)
+        self._pseudonyms = None if pseudonyms is None else MessagePseudonyms(stream, pseudonyms)
         self._received_at: datetime | None = None
         self._received_text = ""
 
@@ -112,6 +129,11 @@ class DeliveryReader:
         if not response.HasField(self._payload_name):
             raise UnreadableDelivery("holds no event")
         payload = getattr(response, self._payload_name)
+        has_withheld = False
+        if self._pseudonyms is None:
+            content = payload.SerializeToString(deterministic=True)
+        else:
+            content, has_withheld = self._pseudonyms.apply(response, message)
         metadata: Metadata = response.metadata
         timestamp = (
             (metadata.timestamp.seconds, metadata.timestamp.nanos)
@@ -121,18 +143,14 @@ class DeliveryReader:
         event_time = None if timestamp is None else rfc3339(*timestamp)
         subscription = metadata.identifier.subscription_identifier
         subscription_id = subscription.wg2rn or subscription.value or None
-        identity = event_id(
-            self._event_type,
-            timestamp,
-            subscription_id,
-            payload.SerializeToString(deterministic=True),
-        )
+        identity = event_id(self._event_type, timestamp, subscription_id, content)
         event = self._payload_json(payload)
         if received_at is not self._received_at:  # the same for all that arrived at once
             self._received_at, self._received_text = received_at, milliseconds(received_at)
         raw = ""
         if (timestamp is not None and event_time is None) or _has_unknown_fields(response):
-            raw = f',"raw":"{b64encode(message).decode()}"'
+            told = message if self._pseudonyms is None else _without_handle(response)
+            raw = f',"raw":"{b64encode(told).decode()}"'
         line = (
             f'{{"event_id":"{identity}","event_type":"{self._event_type}",'
             f'"event_time":{_json(event_time)},"subscription_id":{_json(subscription_id)},'
@@ -148,6 +166,16 @@ class DeliveryReader:
             redelivered=metadata.is_redelivered,
             received_at=received_at,
             line=line,
+            withheld=self._withheld(identity, message) if has_withheld else "",
+        )
+
+    def _withheld(self, identity: str, message: bytes) -> str:
+        return raw_record(
+            identity,
+            message,
+            event_type=self._event_type,
+            reason=_WITHHELD,
+            received_at=self._received_text,
         )
 
 
@@ -189,6 +217,14 @@ def _json(text: str | None) -> str:
 def milliseconds(time: datetime) -> str:
     """Write a UTC time as RFC 3339 with three digits after the second."""
     return f"{time.isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def _without_handle(response: Any) -> bytes:  # noqa: ANN401 - any of the generated messages
+    """Write a response without the server's handle, which may hold anything, as it is opaque."""
+    told = type(response)()
+    told.CopyFrom(response)
+    told.metadata.ClearField("ack_info")
+    return bytes(told.SerializeToString())
 
 
 def _has_unknown_fields(response: Any) -> bool:  # noqa: ANN401 - any of the generated messages

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from eventdrain.outcome import Outcome
     from eventdrain.pace import Pace
     from eventdrain.ports import Authorization, EventSource
+    from eventdrain.pseudonyms import Pseudonyms
     from eventdrain.report import Report
     from eventdrain.window import Window
 
@@ -56,6 +57,7 @@ class Drain:
         window: The bounded time of the run, by ``clock``.
         inbox_size: About how many messages to hold unread; the reading waits where there are more.
         report: Empty; filled as the drain goes on.
+        pseudonyms: Those of the reader; None if it has none.
         clock: Seconds, monotonic.
     """
 
@@ -72,6 +74,7 @@ class Drain:
         window: Window,
         inbox_size: int,
         report: Report,
+        pseudonyms: Pseudonyms | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
@@ -80,6 +83,7 @@ class Drain:
         self._pace = pace
         self._window = window
         self._report = report
+        self._pseudonyms = pseudonyms
         self._clock = clock
         self._changed = asyncio.Event()
         self._inbox = Inbox(inbox_size, on_arrival=self._changed.set)
@@ -175,7 +179,11 @@ class Drain:
             return self._reader.read(message, received_at)
         except UnreadableDelivery as error:
             delivery = quarantined(
-                message, received_at, event_type=self._report.event_type, reason=error.reason
+                message,
+                received_at,
+                event_type=self._report.event_type,
+                reason=error.reason,
+                pseudonyms=self._pseudonyms,
             )
             _logger.warning("%s; event %s goes to quarantine", error, delivery.event_id)
             return delivery
@@ -200,6 +208,7 @@ class Drain:
                 now=self._clock(),
             )
             if outcome.fatal is not None:
+                self._report.is_access_refused |= outcome.fatal.is_about_access
                 self._fail(outcome.fatal.message)
 
     def _fail_if_unreachable(self) -> None:

@@ -13,6 +13,7 @@
     │   ├── StreamEnded         closed or broken by the server: opened again
     │   ├── Unauthenticated     the server does not accept the token: renewed once
     │   └── StreamRefused       and opening it again would change nothing
+    │       └── AccessRefused   for the client, or its token, may not read it
     ├── StartFailed             another run could not be started; this one goes on
     └── UnreadableDelivery      one message that can't become a line; the stream goes on
 
@@ -75,6 +76,10 @@ class StreamRefused(StreamError):  # noqa: N818
     """The server refuses the stream, and opening it again would change nothing."""
 
 
+class AccessRefused(StreamRefused):
+    """The server refuses this client: its token, or what that allows."""
+
+
 class StartFailed(DrainError):  # noqa: N818
     """Another run could not be started."""
 
@@ -89,3 +94,7 @@ class UnreadableDelivery(DrainError):  # noqa: N818
     def __init__(self, reason: str) -> None:
         super().__init__(f"a delivery can't be archived as a line: {reason}")
         self.reason = reason
+
+
+ACCESS_ERRORS: Final = (CredentialsError, TokenError, AccessRefused)
+"""Those that tell that the server can't be called as a client that it lets in."""

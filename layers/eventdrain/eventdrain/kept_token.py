@@ -122,12 +122,14 @@ class TokenSecret:
             )
         return kept
 
-    def write(self, kept: KeptToken) -> None:
-        """Keep a token. That it can't be kept is told, and no reason for a run to stop."""
+    def write(self, kept: KeptToken) -> bool:
+        """Keep a token, and tell whether it is kept: that it is not is no reason to stop a run."""
         try:
             self._secrets.put(self._arn, kept.as_content())
         except CredentialsError as error:
             _logger.warning("the new token is not kept: %s", error)
+            return False
+        return True
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -34,11 +34,14 @@ class Refusal:
         code: The cause as the service names it, e.g. ``AccessDenied`` or ``UNAVAILABLE``.
         message: What is wrong and what to do, safe to log.
         verdict: What follows from it.
+        is_about_access: Whether the event server does not let this client do it, or there is no
+            token to ask with.
     """
 
     code: str
     message: str
     verdict: Verdict
+    is_about_access: bool = False
 
 
 class Sink(Protocol):

@@ -6,17 +6,17 @@ looked for. So neither a text that is no UTF-8 nor a payload that is damaged or 
 way of an ack. Only a message whose metadata can't be found has no handle, and comes again whatever
 is done.
 
-The record of it is a JSON object on one line, ASCII only, with its keys in this order:
-``event_id``, ``event_type``, ``reason``, ``received_at`` (RFC 3339, UTC, milliseconds), and
-``raw``, the message as it came, in base64. The id is a digest as in ``event_id``, of four parts:
+The record of it is that of ``raw_record``. The id is a digest as in ``event_id``, of four parts:
 the event type, the word ``quarantine``, the message without ``ack_info`` and ``is_redelivered``,
 and the whole message where it can't be taken apart; of the latter two one is absent.
+
+What can't be read can't be pseudonymised either: the record holds the message in the clear, always.
+But its id goes where nothing clear may be, into keys, logs and messages, so with pseudonyms on the
+message enters it by a keyed digest.
 """
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
@@ -26,14 +26,24 @@ from google.protobuf.message_factory import GetMessageClass
 
 from eventdrain.delivery import Delivery, milliseconds
 from eventdrain.event_id import digest
+from eventdrain.raw_record import raw_record
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from google.protobuf.message import Message
 
+    from eventdrain.pseudonyms import Pseudonyms
 
-def quarantined(message: bytes, received_at: datetime, *, event_type: str, reason: str) -> Delivery:
+
+def quarantined(
+    message: bytes,
+    received_at: datetime,
+    *,
+    event_type: str,
+    reason: str,
+    pseudonyms: Pseudonyms | None = None,
+) -> Delivery:
     """Make the delivery of a message that can't become a line.
 
     Args:
@@ -41,6 +51,7 @@ def quarantined(message: bytes, received_at: datetime, *, event_type: str, reaso
         received_at: When it came, UTC.
         event_type: The stream's event type.
         reason: Why it can't become a line.
+        pseudonyms: Those that events have; None if they have none.
 
     Returns:
         A delivery whose line is the record; without a handle if there is none to be found.
@@ -54,19 +65,18 @@ def quarantined(message: bytes, received_at: datetime, *, event_type: str, reaso
         metadata.ClearField("ack_info")
         metadata.ClearField("is_redelivered")
         undelivered = envelope.SerializeToString(deterministic=True) + rest
-    identity = digest(
-        event_type.encode(),
-        b"quarantine",
-        undelivered,
-        message if undelivered is None else None,
+    whole = message if undelivered is None else None
+    if pseudonyms is not None:
+        undelivered = None if undelivered is None else pseudonyms.event_part(undelivered)
+        whole = None if whole is None else pseudonyms.event_part(whole)
+    identity = digest(event_type.encode(), b"quarantine", undelivered, whole)
+    record = raw_record(
+        identity,
+        message,
+        event_type=event_type,
+        reason=reason,
+        received_at=milliseconds(received_at),
     )
-    record = {
-        "event_id": identity,
-        "event_type": event_type,
-        "reason": reason,
-        "received_at": milliseconds(received_at),
-        "raw": b64encode(message).decode(),
-    }
     return Delivery(
         event_id=identity,
         event_type=event_type,
@@ -75,7 +85,7 @@ def quarantined(message: bytes, received_at: datetime, *, event_type: str, reaso
         subscription_id="",
         redelivered=is_redelivered,
         received_at=received_at,
-        line=json.dumps(record, separators=(",", ":")),
+        line=record,
         quarantine_reason=reason,
     )
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from eventdrain.backoff import Backoff
 from eventdrain.errors import (
+    ACCESS_ERRORS,
     NOT_ACCEPTED,
+    AccessRefused,
     DrainError,
     StreamEnded,
-    StreamRefused,
     Unauthenticated,
 )
 
@@ -38,7 +39,7 @@ class Reading:
         source: Where events come from.
         authorization: Renewed once, if the server does not accept the token.
         inbox: Where messages go; what it has no room for is waited with.
-        report: Connections, messages and their size are counted in it.
+        report: Connections, messages and their size are counted in it, and a refusal is noted.
         on_open: Called when the stream is open.
         on_close: Called when it is not any more, after ``on_open``.
 
@@ -78,6 +79,7 @@ class Reading:
             try:
                 wait = await self._read_to_end()
             except DrainError as error:
+                self._report.is_access_refused |= isinstance(error, ACCESS_ERRORS)
                 return str(error)
             await asyncio.sleep(wait)
             await self._inbox.has_room()
@@ -89,7 +91,7 @@ class Reading:
             How long to wait before the next, in seconds.
 
         Raises:
-            StreamRefused, TokenError: There will be no other.
+            StreamRefused, TokenError, CredentialsError: There will be no other.
         """
         token = self._authorization.token()
         try:
@@ -102,7 +104,7 @@ class Reading:
         except Unauthenticated as error:
             self.last_end = str(error)
             if not await asyncio.to_thread(self._authorization.renew, token):
-                raise StreamRefused(NOT_ACCEPTED) from None
+                raise AccessRefused(NOT_ACCEPTED) from None
             wait = self._after_rejection.wait_seconds()
             _logger.warning("%s; a new one is tried in %.1f s", error, wait)
             return wait

@@ -29,6 +29,7 @@ DEFAULT_RATE: Final = 500
 MOST_RATE: Final = 1_000_000
 """Events per second: far beyond what a replay can do."""
 EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NAME: Final = re.compile(r"[a-z][a-z_]{0,29}", re.ASCII)
 _LEAST_RESERVE: Final = timedelta(seconds=15)
 """The longest call, a listing of S3, may take eleven seconds: what outlasts the function's time
 would take with it where to go on."""
@@ -81,9 +82,10 @@ class ReplayRequest:
                 f"the request must be a JSON object; {{}} will do: it may have {', '.join(_KEYS)}"
             )
         if unknown := [key for key in event if key not in _KEYS]:
+            # A key that isn't a name may be anything, a subscription's id among others.
+            names = [key for key in sorted(unknown) if _NAME.fullmatch(key)] or ["not shown"]
             raise ConfigurationError(
-                f"the request has the unknown keys {', '.join(map(repr, sorted(unknown)))}: it may"
-                f" have {', '.join(_KEYS)}"
+                f"the request has unknown keys ({', '.join(names)}): it may have {', '.join(_KEYS)}"
             )
         first = environment.get("EVENT_TYPES", "").partition(",")[0].strip() or None
         settings = Settings.from_env(environment, event_type=first)

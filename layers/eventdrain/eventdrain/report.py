@@ -30,6 +30,9 @@ class Report:
         event_type: The stream that was drained.
         end_reason: Why the drain ended.
         error: What is wrong and what to do, where it ended as failed.
+        is_access_refused: Whether it failed as it got no token, or the server did not let it in.
+        token_renewals_failed: How often a token was used on that could not be renewed, or a new
+            one could not be kept: runs to come mint their own, or have none when the old one ends.
         received: Deliveries that arrived.
         redelivered: Those of them that the server marked as sent before.
         quarantined: Those of them that can't become a line.
@@ -51,6 +54,8 @@ class Report:
     event_type: str
     end_reason: EndReason = EndReason.FAILED
     error: str | None = None
+    is_access_refused: bool = False
+    token_renewals_failed: int = 0
     received: int = 0
     redelivered: int = 0
     quarantined: int = 0
@@ -114,6 +119,8 @@ class Report:
             "event_type": self.event_type,
             "end_reason": self.end_reason.value,
             "error": self.error,
+            "is_access_refused": self.is_access_refused,
+            "token_renewals_failed": self.token_renewals_failed,
             "received": self.received,
             "redelivered": self.redelivered,
             "quarantined": self.quarantined,

@@ -89,8 +89,10 @@ class Settings:
         archive_bucket: The bucket of the archive.
         archive_prefix: What the keys of the archive begin with, without a slash at the end.
         quarantine_prefix: Likewise for events that can't become a line.
+        object_lock: How long nobody may delete what is archived; zero for not at all.
         outbox_queue_url: The queue; one whose name ends in ``.fifo`` is written to as such.
         events_per_message: How many events a message of it may hold.
+        pseudonym_key_secret_arn: The secret with the key of pseudonyms; empty for none.
     """
 
     event_types: tuple[str, ...]
@@ -114,8 +116,10 @@ class Settings:
     archive_bucket: str
     archive_prefix: str
     quarantine_prefix: str
+    object_lock: timedelta
     outbox_queue_url: str
     events_per_message: int
+    pseudonym_key_secret_arn: str
 
     @property
     def stream(self) -> EventStream:
@@ -177,8 +181,10 @@ class Settings:
             archive_bucket=env.required("ARCHIVE_BUCKET", "the name of the archive's bucket"),
             archive_prefix=env.prefix("ARCHIVE_PREFIX", "events"),
             quarantine_prefix=env.prefix("QUARANTINE_PREFIX", "quarantine"),
+            object_lock=timedelta(days=env.number("OBJECT_LOCK_DAYS", 0, 0, 36_500)),
             outbox_queue_url=queue_url.replace("{event_type}", event_type),
             events_per_message=env.number("EVENTS_PER_MESSAGE", 1, 1, 100),
+            pseudonym_key_secret_arn=env.text("PSEUDONYM_KEY_SECRET_ARN", ""),
         )
         if settings.events_per_message > 1 and queue_url.endswith(".fifo"):
             env.problem(

@@ -65,6 +65,8 @@ class TokenKeeper:
         renews_early: Whether this run leads.
         needed_for: How long the token is needed from now.
         seconds_left: Tells how long may be waited for the endpoint.
+        on_renewal_failed: Called when the kept token is used on, as it can't be renewed, or when a
+            new one can't be kept.
         now: Gives the time, UTC.
         sleep: Waits for so many seconds, between calls to the endpoint.
 
@@ -84,6 +86,7 @@ class TokenKeeper:
         renews_early: bool,
         needed_for: timedelta,
         seconds_left: Callable[[], float],
+        on_renewal_failed: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -96,6 +99,7 @@ class TokenKeeper:
         self._renews_early = renews_early
         self._needed_for = needed_for + SPARE
         self._seconds_left = seconds_left
+        self._on_renewal_failed = on_renewal_failed
         self._now = now
         self._sleep = sleep
         content = secrets.get(credentials_arn)
@@ -160,6 +164,7 @@ class TokenKeeper:
             minted = self._mint(credentials, self._scopes, lambda: self._seconds_left() - held_back)
         except TokenError as error:
             _logger.warning("the kept token is used on, as it can't be renewed yet: %s", error)
+            self._on_renewal_failed()
             return kept.as_access_token()
         if minted.undecided and not kept.undecided:
             _logger.warning("the kept token is used on, as the new one serves fewer streams")
@@ -243,7 +248,8 @@ class TokenKeeper:
             minted_for=self._minted_for(credentials),
         )
         if kept.lasts(self._needed_for, now=self._now()) and self._has_time_to_keep:
-            self._token_secret.write(kept)
+            if not self._token_secret.write(kept):
+                self._on_renewal_failed()
             if kept.undecided:
                 _logger.warning(
                     "each run that needs %s mints a token of its own while this one is kept",

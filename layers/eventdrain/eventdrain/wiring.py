@@ -25,8 +25,9 @@ from eventdrain.batch import Batch
 from eventdrain.commit import Commit
 from eventdrain.delivery import DeliveryReader
 from eventdrain.drain import Drain
-from eventdrain.errors import ConfigurationError, DrainError, StartFailed
+from eventdrain.errors import ACCESS_ERRORS, ConfigurationError, DrainError, StartFailed
 from eventdrain.pace import Pace
+from eventdrain.pseudonyms import read_pseudonyms
 from eventdrain.report import Report
 from eventdrain.stream_request import stream_request
 from eventdrain.tokens import NoAuthorization, TokenKeeper
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
     from eventdrain.ports import Authorization
+    from eventdrain.pseudonyms import Pseudonyms
     from eventdrain.settings import Settings
     from eventdrain.start import Start
 
@@ -97,16 +99,18 @@ def run_drain(
     )
     try:
         clients = aws_clients()
-        authorization = _authorization(settings, clients, window, renews_early=renews_early)
+        pseudonyms = _pseudonyms(settings.pseudonym_key_secret_arn)
+        authorization = _authorization(settings, clients, window, report, renews_early=renews_early)
         # A token that can't be had must not look like a stream that can't be opened.
         authorization.token()
         sinks = clients.s3_endpoint(settings.archive_bucket), clients.sqs_endpoint()
     except DrainError as error:
         report.error = str(error)
+        report.is_access_refused = isinstance(error, ACCESS_ERRORS)
         report.run_seconds = time.monotonic() - started
         return report
     on_token()
-    return asyncio.run(_drain(settings, window, *sinks, authorization, report))
+    return asyncio.run(_drain(settings, window, *sinks, authorization, pseudonyms, report))
 
 
 @cache
@@ -127,6 +131,7 @@ async def _drain(
     s3_endpoint: AwsEndpoint,
     sqs_endpoint: AwsEndpoint,
     authorization: Authorization,
+    pseudonyms: Pseudonyms | None,
     report: Report,
 ) -> Report:
     source = GrpcEventSource(
@@ -146,7 +151,7 @@ async def _drain(
         SignedHttp.connect(sqs_endpoint, calls_at_once=calls_at_once) as sqs,
         GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker,
     ):
-        archive = S3Archive(bucket, layout)
+        archive = S3Archive(bucket, layout, locked_for=settings.object_lock)
         outbox = SqsOutbox(
             sqs,
             queue_url=settings.outbox_queue_url,
@@ -157,7 +162,7 @@ async def _drain(
             source=source,
             parallel_streams=settings.parallel_streams,
             authorization=authorization,
-            reader=DeliveryReader(settings.stream),
+            reader=DeliveryReader(settings.stream, pseudonyms),
             # Half of what one connection may have in flight, however many there are: the others
             # may be quiet, and it must not have to wait for them.
             batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
@@ -171,17 +176,37 @@ async def _drain(
             window=window,
             inbox_size=in_flight,
             report=report,
+            pseudonyms=pseudonyms,
         )
         return await drain.run()
 
 
+@cache
+def _pseudonyms(secret_arn: str) -> Pseudonyms | None:
+    """Give the pseudonyms; None without a secret. The key is read once in an environment's life.
+
+    It must stay the same for as long as the archive, so there is nothing to look again for.
+    """
+    if not secret_arn:
+        return None
+    return read_pseudonyms(SecretsManager(aws_clients().secrets), secret_arn)
+
+
 def _authorization(
-    settings: Settings, clients: AwsClients, window: Window, *, renews_early: bool
+    settings: Settings,
+    clients: AwsClients,
+    window: Window,
+    report: Report,
+    *,
+    renews_early: bool,
 ) -> Authorization:
     if not settings.credentials_secret_arn:
         return NoAuthorization()
     # Most runs find a token that lives on, and need not know how to mint one.
     from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint  # noqa: PLC0415
+
+    def note_renewal_failed() -> None:
+        report.token_renewals_failed += 1
 
     return TokenKeeper(
         secrets=SecretsManager(clients.secrets),
@@ -193,4 +218,5 @@ def _authorization(
         renews_early=renews_early,
         needed_for=settings.window,
         seconds_left=lambda: window.commit_until - time.monotonic(),
+        on_renewal_failed=note_renewal_failed,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from botocore import exceptions
@@ -30,6 +31,10 @@ MAY_PASS: Final = frozenset(
 )
 """Codes that come with a 4xx status although the same call may succeed. All 5xx and 429 may."""
 
+DENIED: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)", re.ASCII)
+"""The action in AWS's text about a call that isn't allowed. It may be another than the one that was
+called: ``kms:GenerateDataKey`` for an object that is encrypted."""
+
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 
@@ -39,6 +44,15 @@ def code_of(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response["Error"].get("Code", "Unknown"))
     return type(error).__name__
+
+
+def told(error: Exception) -> str:
+    """Give the error's code and, where a right is missing, which: fit to be logged."""
+    code = code_of(error)
+    if not isinstance(error, ClientError):
+        return code
+    denied = DENIED.search(error.response["Error"].get("Message", ""))
+    return f"{code} ({denied[1]} is not allowed)" if denied else code
 
 
 def may_pass(error: BotoCoreError | ClientError) -> bool:
@@ -52,7 +66,8 @@ def may_pass(error: BotoCoreError | ClientError) -> bool:
 def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Refusal:
     """Tell what an error means for all events of the call that it ended.
 
-    The service's own text is not repeated: it may quote what was sent.
+    Of the service's own text only the action is repeated that is not allowed: it may quote what
+    was sent.
 
     Args:
         error: What botocore raised.
@@ -62,4 +77,4 @@ def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Re
     code = code_of(error)
     if may_pass(error):
         return Refusal(code, f"{action} failed with {code}", Verdict.TRY_AGAIN)
-    return Refusal(code, f"{action} failed with {code}: {cure}", Verdict.END_RUN)
+    return Refusal(code, f"{action} failed with {told(error)}: {cure}", Verdict.END_RUN)

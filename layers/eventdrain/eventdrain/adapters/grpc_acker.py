@@ -119,5 +119,8 @@ def _refusal(code: grpc.StatusCode) -> Refusal:
     else:
         verdict = Verdict.LEAVE_EVENT
     return Refusal(
-        code=code.name, message=f"the event server answers acks with {code.name}", verdict=verdict
+        code=code.name,
+        message=f"the event server answers acks with {code.name}",
+        verdict=verdict,
+        is_about_access=code is grpc.StatusCode.PERMISSION_DENIED,
     )

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final
 import grpc
 
 from eventdrain.adapters.trust import system_roots
-from eventdrain.errors import StreamEnded, StreamError, StreamRefused, Unauthenticated
+from eventdrain.errors import (
+    AccessRefused,
+    StreamEnded,
+    StreamError,
+    StreamRefused,
+    Unauthenticated,
+)
 
 if TYPE_CHECKING:
     from eventdrain.settings import Endpoint
@@ -90,7 +96,7 @@ def stream_error(code: grpc.StatusCode, *, scope: str, details: str | None) -> S
         return StreamEnded(f"the stream ended with {code.name}{cause}")
     if code is grpc.StatusCode.PERMISSION_DENIED:
         need = f"the scope {scope}" if scope else "access to this stream"
-        return StreamRefused(
+        return AccessRefused(
             f"the event server answers PERMISSION_DENIED: the client of the credentials secret"
             f" needs {need}; ask for it at the vendor's portal"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws_errors import code_of
+from eventdrain.adapters.aws_errors import told
 from eventdrain.errors import StartFailed
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class LambdaRuns:
             )
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise StartFailed(
-                f"lambda:InvokeFunction of {self._function} failed with {code_of(error)}: check"
+                f"lambda:InvokeFunction of {self._function} failed with {told(error)}: check"
                 " the function's role, its reserved concurrency and the account's; unless it was"
                 " started all the same, what it was to drain waits for the schedule"
             ) from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
+from zlib import crc32
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws_errors import code_of, refusal
-from eventdrain.archive import by_object, object_body
+from eventdrain.archive import by_object, object_body, withheld_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,16 +33,27 @@ class S3Archive:
     Args:
         bucket: Calls the bucket: paths are its keys.
         layout: Which event goes where in it.
+        locked_for: How long nobody may delete an object, in a bucket that can lock; zero for not.
     """
 
-    def __init__(self, bucket: SignedHttp, layout: ArchiveLayout) -> None:
+    def __init__(
+        self,
+        bucket: SignedHttp,
+        layout: ArchiveLayout,
+        *,
+        locked_for: timedelta = timedelta(),
+    ) -> None:
         self._bucket = bucket
         self._layout = layout
+        self._locked_for = locked_for
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
-        """See ``ports.Sink``. Each object is there whole or not at all."""
+        """See ``ports.Sink``. Each object is there whole or not at all.
+
+        What lines have withheld is written before them: what a line leaves out is somewhere.
+        """
         objects = by_object(deliveries)
-        results = await asyncio.gather(*(self._put(together) for together in objects))
+        results = await asyncio.gather(*(self._put_together(together) for together in objects))
         return {
             delivery.event_id: result
             for together, result in zip(objects, results, strict=True)
@@ -47,11 +61,22 @@ class S3Archive:
             for delivery in together
         }
 
-    async def _put(self, deliveries: Sequence[Delivery]) -> Refusal | None:
-        key = self._layout.key(deliveries)
-        headers = (("Content-Type", _CONTENT_TYPES[key.rpartition(".")[2]]), _CREATE_ONLY)
+    async def _put_together(self, deliveries: Sequence[Delivery]) -> Refusal | None:
+        withheld = [delivery for delivery in deliveries if delivery.withheld]
+        if withheld:
+            key = self._layout.withheld_key(withheld)
+            refused = await self._put(key, withheld_body(withheld))
+            if refused is not None:
+                return refused
+        return await self._put(self._layout.key(deliveries), object_body(deliveries))
+
+    async def _put(self, key: str, body: bytes) -> Refusal | None:
+        headers = (
+            ("Content-Type", _CONTENT_TYPES[key.rpartition(".")[2]]),
+            _CREATE_ONLY,
+            *self._lock(body),
+        )
         path = "/" + quote(key, safe="/-_.~")
-        body = object_body(deliveries)
         try:
             await self._bucket.call("PutObject", "PUT", path, headers, body)
         except (BotoCoreError, ClientError) as error:
@@ -64,3 +89,14 @@ class S3Archive:
                 cure="check ARCHIVE_BUCKET, the function's role, and the key that encrypts it",
             )
         return None
+
+    def _lock(self, body: bytes) -> tuple[tuple[str, str], ...]:
+        """Give the headers that lock an object; S3 wants a checksum with them (PutObject)."""
+        if not self._locked_for:
+            return ()
+        until = datetime.now(UTC) + self._locked_for
+        return (
+            ("x-amz-checksum-crc32", b64encode(crc32(body).to_bytes(4, "big")).decode()),
+            ("x-amz-object-lock-mode", "GOVERNANCE"),
+            ("x-amz-object-lock-retain-until-date", until.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws_errors import code_of
+from eventdrain.adapters.aws_errors import code_of, told
 from eventdrain.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SecretsManager:
             if code_of(error) == "ResourceNotFoundException":
                 return None
             raise CredentialsError(
-                f"secretsmanager:GetSecretValue of {arn} failed with {code_of(error)}: check that"
+                f"secretsmanager:GetSecretValue of {arn} failed with {told(error)}: check that"
                 " the secret exists in this region and is not scheduled for deletion, the"
                 " function's role, and the key that encrypts it"
             ) from None
@@ -48,6 +48,6 @@ class SecretsManager:
             self._client.put_secret_value(SecretId=arn, SecretString=content)
         except _FAILURES as error:
             raise CredentialsError(
-                f"secretsmanager:PutSecretValue of {arn} failed with {code_of(error)}: check the"
+                f"secretsmanager:PutSecretValue of {arn} failed with {told(error)}: check the"
                 " function's role, and the key that encrypts the secret"
             ) from None

@@ -22,6 +22,7 @@ from awscrt.auth import (
 )
 from botocore.exceptions import ClientError
 
+from eventdrain.adapters.aws_errors import DENIED
 from eventdrain.adapters.crt_http import CrtHttp
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ _OK: Final = 200
 _ERROR_CODE: Final = re.compile(
     rb'"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"|<Code>([\w.]+)</Code>', re.ASCII
 )
-"""The code of an error in AWS's JSON and XML protocols: all that is taken from its answer."""
+"""The code of an error in AWS's JSON and XML protocols. Beside it, nothing is taken from the answer
+but the action that is not allowed."""
 
 
 class SignedHttp:
@@ -116,7 +118,11 @@ class SignedHttp:
 def _client_error(status: int, answer: bytes, operation: str) -> ClientError:
     found = _ERROR_CODE.search(answer)
     code = (found[1] or found[2]).decode() if found else f"HTTP {status}"
+    denied = DENIED.search(answer.decode(errors="replace"))
     return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        {
+            "Error": {"Code": code, "Message": denied[0] if denied else ""},
+            "ResponseMetadata": {"HTTPStatusCode": status},  # type: ignore[typeddict-item]
+        },
         operation,
     )

@@ -1,0 +1,75 @@
+"""What of an event must not be found where it doesn't belong, in every form that it could have.
+
+Of an identifier that is the text itself, the part of it that still names somebody (an IMSI without
+its network, a number without plus sign or country code, a serial with its check digit), each of
+them in base64 at whatever place of a longer text, in hexadecimal, and as a plain digest, which
+anybody can compute from a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final
+
+from eventdrain.personal_fields import PERSONAL, Kind
+from eventdrain.streams import STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from google.protobuf.message import Message
+
+    from tests.local.event_server import Event
+
+_TELLING_LENGTH: Final = 9
+"""Less than that is found by chance, among times and counts."""
+_CODES: Final = {Kind.IMSI: (3, 5), Kind.NUMBER: (1, 3, 4), Kind.IMEI: (6,)}
+"""How many letters of an identifier are no one's: country and network, plus sign, type."""
+_LONGEST: Final = 400
+"""Of a text: one that is larger than a message is as telling by its first letters."""
+
+
+def personal_values(events: Iterable[Event]) -> frozenset[str]:
+    """Give every value of some events that identifies somebody, and its telling parts."""
+    values = set()
+    for event in events:
+        message = STREAMS[event.event_type].stream_response.FromString(event.undelivered)
+        for kind, text in _identifiers(message):
+            shown = text[:_LONGEST]
+            values |= {shown, *(shown[length:] for length in _CODES.get(kind, ()))}
+            if kind is Kind.SUBSCRIPTION:
+                values.add(shown.rpartition(":")[2])
+    return frozenset(value for value in values if len(value) >= _TELLING_LENGTH)
+
+
+def forms(value: str) -> frozenset[str]:
+    """Give each form that a value could be written in."""
+    encoded = value.encode()
+    shifted = (b64encode(bytes(offset) + encoded).decode() for offset in range(3))
+    return frozenset(
+        {
+            value,
+            encoded.hex(),
+            encoded.hex().upper(),
+            hashlib.sha256(encoded).hexdigest(),
+            hashlib.md5(encoded).hexdigest(),  # noqa: S324 - what somebody might have used
+            *(
+                text[-(-offset * 8 // 6) : (offset + len(encoded)) * 8 // 6]
+                for offset, text in enumerate(shifted)
+            ),
+        }
+    )
+
+
+def found(values: Iterable[str], text: str) -> list[str]:
+    """Give the forms of values that a text holds."""
+    return sorted(form for value in values for form in forms(value) if form in text)
+
+
+def _identifiers(message: Message) -> Iterator[tuple[Kind, str]]:
+    for field, value in message.ListFields():
+        if field.message_type is not None and not field.is_repeated:
+            yield from _identifiers(value)
+        elif field.full_name in PERSONAL:
+            yield PERSONAL[field.full_name], value

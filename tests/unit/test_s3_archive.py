@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from eventdrain.adapters.s3_archive import S3Archive
+from tests.deliveries import LAYOUT, delivery_of
+
+if TYPE_CHECKING:
+    from eventdrain.adapters.signed_http import SignedHttp
+
+
+class RefusingBucket:
+    """A bucket that takes nothing into quarantine, and notes what it took."""
+
+    url = "https://made-up"
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    async def call(self, operation: str, _method: str, path: str, *_: object) -> bytes:
+        """See ``SignedHttp``."""
+        if path.startswith("/quarantine/"):
+            raise ClientError(
+                {
+                    "Error": {"Code": "AccessDenied"},
+                    "ResponseMetadata": {"HTTPStatusCode": 403},  # type: ignore[typeddict-item]
+                },
+                operation,
+            )
+        self.taken.append(path)
+        return b""
+
+
+def test_lines_wait_for_what_they_have_withheld() -> None:
+    """Where a record can't be written, the lines that lack it aren't; those of other days are."""
+    bucket = RefusingBucket()
+    odd = delivery_of(1)._replace(withheld="{}")
+    other_day = delivery_of(2)._replace(event_time="2026-03-02T12:00:00Z")
+
+    archive = S3Archive(cast("SignedHttp", bucket), LAYOUT)
+    refused = asyncio.run(archive.write([delivery_of(0), odd, other_day]))
+
+    assert refused.keys() == {delivery_of(0).event_id, odd.event_id}
+    assert [path.rpartition("/")[0] for path in bucket.taken] == [
+        "/events/handset_change/dt%3D2026-03-02"
+    ]
