@@ -43,6 +43,8 @@ _STACK: Final = """\
   {name}Stream:
     Type: AWS::CloudFormation::Stack
     Condition: Drains{name}
+    DeletionPolicy: Delete
+    UpdateReplacePolicy: Delete
     Properties:
       TemplateURL: stream.yaml
       Parameters:
@@ -55,8 +57,8 @@ _STACK: Final = """\
         ScheduleDeadLetterQueueArn: !GetAtt ScheduleDeadLetterQueue.Arn
         ScheduleExpression: !Ref ScheduleExpression
         ScheduleState: !Ref ScheduleState
-        AlarmTopicArn: !Ref AlarmTopicArn
-        NotDrainedPeriods: !FindInMap [ByWindow, !Ref WindowSeconds, NotDrainedPeriods]
+        AlarmTopicArn: !If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref AlarmTopic]
+        NotDrainedMinutes: !FindInMap [ByWindow, !Ref WindowSeconds, NotDrainedMinutes]
         OldestEventAgeSeconds: !Ref OldestEventAgeSeconds
         OwnQueueName: !If
           - Has{name}Queue
@@ -68,7 +70,7 @@ _STACK: Final = """\
         FifoQueue: !Ref FifoQueue
         OutboxRetentionSeconds: !Ref OutboxRetentionSeconds
         OutboxDeadLetterQueueArn: !GetAtt OutboxDeadLetterQueue.Arn
-        KmsKeyArn: !Ref KmsKeyArn
+        KmsKeyArn: !If [HasKmsKey, !GetAtt EncryptionKey.Outputs.KeyArn, ""]
         CompactionStateMachineArn: !If
           - HasCatalogue
           - !GetAtt Compaction.Outputs.CompactionStateMachineArn
@@ -79,6 +81,10 @@ _STACK: Final = """\
           - ""
         CompactionSchedule: !Ref CompactionSchedule
         CompactionState: !Ref CompactionState
+"""
+
+_ALARMS: Final = """\
+        {name}Alarms: !If [Drains{name}, !GetAtt {name}Stream.Outputs.AlarmArns, ""]
 """
 
 _OUTPUT: Final = """\
@@ -110,6 +116,7 @@ def with_blocks(template: str, event_types: Sequence[str], default: str) -> str:
     for title, block in (
         ("the names of the streams", parameter),
         ("which streams are drained", _for_each(_CONDITION, event_types)),
+        ("the alarms of each stream", _for_each(_ALARMS, event_types)),
         ("a stack for each stream", _for_each(_STACK, event_types)),
         ("the streams' own queues", _for_each(_OUTPUT, event_types)),
     ):

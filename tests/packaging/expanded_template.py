@@ -6,61 +6,34 @@ a deployment knows (`GetAtt`, `Sub`, references to resources) stays as it is.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.local.embedded_aws import PROJECT_FOLDER
+from tools.policies.templates import transformed
 
-_SAM_PYTHON: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "python"
-
-# Runs in the SAM CLI's environment, which alone has the transform. The transform wants code to be
-# in S3 already, where `sam deploy` would have put it.
-_EXPAND: Final = """
-import json, pathlib, sys
-from samcli.yamlhelper import yaml_parse
-from samtranslator.translator.transform import transform
-
-text = pathlib.Path(sys.argv[1]).read_text()
-expanded = yaml_parse(text)
-for resource in expanded["Resources"].values():
-    for name in ("CodeUri", "ContentUri"):
-        if name in resource.get("Properties", {}):
-            resource["Properties"][name] = "s3://artifacts/key"
-
-class NoManagedPolicies:
-    def load(self):
-        return {}
-
-nested = {path.name: yaml_parse(path.read_text()) for path in map(pathlib.Path, sys.argv[2:])}
-json.dump([yaml_parse(text), transform(expanded, {}, NoManagedPolicies()), nested], sys.stdout)
-"""
-_NESTED: Final = ("stream.yaml", "catalogue.yaml", "compaction.yaml")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _NO_VALUE: Final = {"Ref": "AWS::NoValue"}
 
 
 @cache
-def _load() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    completed = subprocess.run(
-        [
-            *(_SAM_PYTHON, "-c", _EXPAND),
-            *(PROJECT_FOLDER / name for name in ("template.yaml", *_NESTED)),
-        ],
-        env={**os.environ, "AWS_DEFAULT_REGION": "eu-north-1"},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    source, expanded, nested = json.loads(completed.stdout)
-    return source, expanded, nested
+def _load(project: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    template = project / "template.yaml"
+    nested_templates = sorted(set(project.glob("*.yaml")) - {template})
+    return transformed(template, nested_templates)
 
 
-def written_template() -> dict[str, Any]:
+def written_template(project: Path = PROJECT_FOLDER) -> dict[str, Any]:
     """Give the template as it is written, with every function in its long form."""
-    return _load()[0]
+    return _load(project)[0]
+
+
+def all_templates() -> dict[str, dict[str, Any]]:
+    """Give every template by its file's name, SAM's transform applied, conditions unresolved."""
+    _, expanded, nested = _load(PROJECT_FOLDER)
+    return {"template.yaml": expanded, **nested}
 
 
 class ResolvedTemplate:
@@ -84,7 +57,7 @@ class ResolvedTemplate:
         self._conditions: dict[str, Any] = template["Conditions"]
         self._mappings: dict[str, Any] = template.get("Mappings", {})
         self.resources: dict[str, dict[str, Any]] = self._existing(template["Resources"])
-        self.outputs: dict[str, dict[str, Any]] = self._existing(template["Outputs"])
+        self.outputs: dict[str, dict[str, Any]] = self._existing(template.get("Outputs", {}))
 
     def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
         """Give the properties of all resources of a type, by logical id."""
@@ -165,13 +138,14 @@ class ExpandedTemplate(ResolvedTemplate):
         streams: Of these, those of its streams, by event type.
     """
 
-    def __init__(self, **parameters: str) -> None:
+    def __init__(self, project: Path = PROJECT_FOLDER, /, **parameters: str) -> None:
         """Resolve the template, and those nested in it.
 
         Args:
+            project: The folder with the templates.
             parameters: The parameters that differ from their defaults.
         """
-        _, template, nested = _load()
+        _, template, nested = _load(project)
         defaults = {name: str(it["Default"]) for name, it in template["Parameters"].items()}
         unknown = parameters.keys() - defaults.keys()
         if unknown:

@@ -1,39 +1,30 @@
-"""What the catalogue's templates say that no emulator can show: rights, limits, encryption."""
+"""What the catalogue's templates say that no emulator can show: rights and limits."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from eventdrain.streams import STREAMS
 from tests.local.embedded_aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
+from tests.packaging.policy_documents import as_list
 from tools.catalogue.statements import CANDIDATES
 from tools.catalogue.template import catalogue, compaction, released_columns
 
-KEY: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 VARIANTS: Final = [
     pytest.param({}, id="defaults"),
-    pytest.param(
-        {"KmsKeyArn": KEY, "Tracing": "Active", "LinesRetentionDays": "90"}, id="all options"
-    ),
+    pytest.param({"Tracing": "Active", "LinesRetentionDays": "90"}, id="all options"),
 ]
-ON_ANYTHING: Final = {"DeliverLogs", "SendTraces"}
-"""Statements about what knows no resources, with the reason beside them in the template."""
 GLUE: Final = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:"
 
 
 def nested(name: str, **parameters: str) -> ResolvedTemplate:
     """Give a nested template of the stack with some parameters."""
     return ExpandedTemplate(**parameters).nested[name]
-
-
-def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - as policies have it
-    """Give a policy's actions or resources, which may be written as one."""
-    return value if isinstance(value, list) else [value]
 
 
 # --- Made by a tool ---
@@ -74,37 +65,20 @@ def test_no_column_vanishes() -> None:
 # --- The catalogue ---
 
 
-@pytest.mark.parametrize("parameters", VARIANTS)
-def test_answers_are_private_and_forgotten(parameters: dict[str, str]) -> None:
-    """Answers of queries are encrypted, not public, not versioned, and deleted after some days."""
-    template = nested("Catalogue", **parameters)
-    bucket = template.properties("QueryResultsBucket")
-    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    by_default = encryption["ServerSideEncryptionByDefault"]
-    assert by_default.get("KMSMasterKeyID") == (KEY if parameters else None)
-    assert by_default["SSEAlgorithm"] == ("aws:kms" if parameters else "AES256")
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+def test_answers_are_forgotten_for_good() -> None:
+    """Answers of queries have no versions, so that one that is deleted is gone."""
+    bucket = nested("Catalogue").properties("QueryResultsBucket")
     assert "VersioningConfiguration" not in bucket
-    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", "7")
-    (statement,) = template.properties("QueryResultsBucketPolicy")["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
 
 
-@pytest.mark.parametrize("parameters", VARIANTS)
 @pytest.mark.parametrize(
     ("stack", "name"), [("Catalogue", "WorkGroup"), ("Compaction", "CompactionWorkGroup")]
 )
-def test_workgroup_decides_where_answers_go(
-    stack: str, name: str, parameters: dict[str, str]
-) -> None:
+def test_workgroup_decides_where_answers_go(stack: str, name: str) -> None:
     """No caller can have answers elsewhere or unencrypted; the engine is the one we write for."""
-    configuration = nested(stack, **parameters).properties(name)["WorkGroupConfiguration"]
+    configuration = nested(stack).properties(name)["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
     assert configuration["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
-    results = configuration["ResultConfiguration"]
-    option = results["EncryptionConfiguration"]["EncryptionOption"]
-    assert option == ("SSE_KMS" if parameters else "SSE_S3")
 
 
 def test_people_s_queries_have_a_limit() -> None:
@@ -153,14 +127,16 @@ def test_rights_of_the_compaction(parameters: dict[str, str]) -> None:
     assert ("StartDeletions" in statements) == bool(parameters)
 
 
-@pytest.mark.parametrize("parameters", VARIANTS)
-@pytest.mark.parametrize("role", ["CompactionRole", "CompactionScheduleRole"])
-def test_no_wildcard_of_actions_or_resources(role: str, parameters: dict[str, str]) -> None:
-    """Actions are named one by one, on ARNs, but where AWS knows no resources."""
-    for sid, statement in nested("Compaction", **parameters).statements(role).items():
-        assert not [action for action in as_list(statement["Action"]) if "*" in action]
-        everything = [it for it in as_list(statement["Resource"]) if it == "*"]
-        assert bool(everything) == (sid in ON_ANYTHING)
+def test_traces_of_the_compaction_are_sampled() -> None:
+    """With tracing it has the four rights of "X-Ray IAM policies" in Step Functions' guide."""
+    statements = nested("Compaction", Tracing="Active").statements("CompactionRole")
+    assert set(statements["SendTraces"]["Action"]) == {
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+    assert "SendTraces" not in nested("Compaction").statements("CompactionRole")
 
 
 def test_schedule_names_its_stream() -> None:

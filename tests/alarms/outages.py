@@ -1,0 +1,145 @@
+"""What goes wrong: each makes a scene so, and records the runs that follow."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from tests.alarms.recording import record, record_stopped
+from tests.faults.http_proxy import PutObjectFault, PutSecretFault, SendBatchFault
+from tests.local.event_server import AckFault, StreamFault
+from tests.local.event_server.faults import ACK_FAILURE
+from tests.local.event_server.odd_events import with_timestamp, without_payload
+from tests.local.token_server import TokenFault
+
+if TYPE_CHECKING:
+    from tests.alarms.timeline import RealRun
+    from tests.faults.scene import Scene
+
+_INVALID_CLIENT: Final = TokenFault(status=401, body=b'{"error": "invalid_client"}')
+
+
+def archive_denied(scene: Scene) -> list[RealRun]:
+    """S3 refuses for good: each run fails, and gets the same events."""
+    scene.faults.inject(PutObjectFault(status=403, code="AccessDenied"))
+    scene.publish(30)
+    return [record(scene), record(scene)]
+
+
+def archive_unavailable(scene: Scene) -> list[RealRun]:
+    """S3 has an outage, and the stream few events: runs complete, and get the same events."""
+    scene.faults.inject(PutObjectFault(status=503, code="ServiceUnavailable"))
+    scene.publish(3)
+    return [record(scene), record(scene)]
+
+
+def outbox_unavailable(scene: Scene) -> list[RealRun]:
+    """SQS has an outage, likewise."""
+    scene.faults.inject(SendBatchFault(status=503, code="ServiceUnavailable"))
+    scene.publish(3)
+    return [record(scene), record(scene)]
+
+
+def client_refused(scene: Scene, **environment: str) -> list[RealRun]:
+    """The token endpoint does not know the client any more."""
+    scene.faults.inject(_INVALID_CLIENT)
+    return [record(scene, **environment)]
+
+
+def credentials_malformed(scene: Scene) -> list[RealRun]:
+    """An operator has put something else into the credentials secret."""
+    scene.put_credentials({"client": "made-up-client"})
+    return [record(scene)]
+
+
+def stream_not_allowed(scene: Scene) -> list[RealRun]:
+    """The event server answers PERMISSION_DENIED when the stream is opened."""
+    scene.faults.inject(StreamFault(code=grpc.StatusCode.PERMISSION_DENIED))
+    return [record(scene)]
+
+
+def acks_not_allowed(scene: Scene) -> list[RealRun]:
+    """The event server lets the stream be read, and answers acks with PERMISSION_DENIED."""
+    scene.faults.inject(AckFault(is_taken=False, code=grpc.StatusCode.PERMISSION_DENIED))
+    scene.publish(5)
+    return [record(scene)]
+
+
+def bare_token_expired(scene: Scene) -> list[RealRun]:
+    """The token that an operator has put in is not accepted, and can't be renewed."""
+    scene.put_credentials({"access_token": "made-up-and-expired"})
+    return [record(scene)]
+
+
+def renewal_refused(scene: Scene) -> list[RealRun]:
+    """The kept token nears its end, and the token endpoint mints no other."""
+    first = record(scene)
+    content = json.loads(
+        scene.cloud.secrets.get_secret_value(SecretId=scene.places.token_arn)["SecretString"]
+    )
+    now = datetime.now(UTC)
+    # It was minted an hour ago; a window of four minutes, and two to spare, still fit into it.
+    ages = {"minted_at": now - timedelta(minutes=53), "expires_at": now + timedelta(minutes=7)}
+    content |= {name: moment.isoformat() for name, moment in ages.items()}
+    scene.cloud.secrets.put_secret_value(
+        SecretId=scene.places.token_arn, SecretString=json.dumps(content)
+    )
+    scene.faults.inject(_INVALID_CLIENT)
+    assert not first.has_raised
+    return [record(scene)]
+
+
+def token_not_kept(scene: Scene) -> list[RealRun]:
+    """Secrets Manager takes no new token: each run mints one of its own."""
+    scene.faults.inject(PutSecretFault(status=400, code="AccessDeniedException"))
+    return [record(scene)]
+
+
+def old_events(scene: Scene) -> list[RealRun]:
+    """What arrives happened twenty minutes before."""
+    past = datetime.now(UTC) - timedelta(minutes=20)
+    scene.publish_odd(partial(with_timestamp, at=past), count=5)
+    return [record(scene)]
+
+
+def more_than_the_limit(scene: Scene) -> list[RealRun]:
+    """Run after run ends by its limit, and leaves events waiting."""
+    scene.publish(400)
+    return [record(scene, MAX_EVENTS="50") for _ in range(2)]
+
+
+def no_payload(scene: Scene) -> list[RealRun]:
+    """An event comes that can't become a line."""
+    scene.publish_odd(without_payload)
+    return [record(scene)]
+
+
+def acks_not_confirmed(scene: Scene) -> list[RealRun]:
+    """The server confirms no ack: each run gets and writes the same events again."""
+    scene.faults.inject(ACK_FAILURE)
+    scene.publish(30)
+    return [record(scene), record(scene)]
+
+
+def setting_that_can_not_work(scene: Scene) -> list[RealRun]:
+    """A run raises before it has a report to tell."""
+    return [record(scene, MAX_IN_FLIGHT="0")]
+
+
+def stopped_in_its_midst(scene: Scene) -> list[RealRun]:
+    """A run hangs, and is stopped without a report; those after it are well."""
+    scene.publish(10)
+    scene.faults.inject(PutObjectFault(is_unanswered=True))
+    stopped = record_stopped(scene)
+    scene.faults.clear()
+    return [stopped, record(scene)]
+
+
+def others_can_not_be_started(scene: Scene) -> list[RealRun]:
+    """The run drains, but Lambda starts no other puller beside it."""
+    scene.publish(5)
+    return [record(scene, PULLERS="2")]

@@ -1,0 +1,144 @@
+"""Each alarm fires by the fault that it is for, and on a healthy day none does.
+
+The definitions are the templates', the metrics are those that real runs of the function emit. What
+the embedded AWS can't do, to make metrics of log lines and to evaluate alarms over them, is done
+here; see ``alarm``, ``metrics`` and ``timeline``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from eventdrain.streams import STREAMS
+from tests.alarms.alarm import Alarm, State
+from tests.alarms.metrics import Metric
+from tests.alarms.rows import DAY, HOUR, ROWS, STREAM, Row, a_day, firings, name_of, with_fault
+from tests.alarms.stack_alarms import SERVICE, alarm_definitions
+from tests.packaging.expanded_template import all_templates
+
+if TYPE_CHECKING:
+    from tests.alarms.rows import Recorded
+    from tests.alarms.timeline import RealRun
+
+
+@pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_fires_by_its_fault(row: Row, recorded: Recorded, healthy: list[RealRun]) -> None:
+    """An alarm is quiet before its fault, and fires within the minutes that the table has."""
+    definition = alarm_definitions()[row.alarm]
+    timeline = with_fault(row, recorded, healthy)
+
+    assert list(firings(definition, timeline, since=HOUR / 2, until=HOUR)) == []
+    fired = next(firings(definition, timeline, since=HOUR, until=2 * HOUR), None)
+    assert fired is not None, "it never fires"
+    assert fired <= row.minutes
+
+
+@pytest.mark.parametrize("alarm", sorted(alarm_definitions()))
+def test_is_quiet_on_a_healthy_day(alarm: str, healthy: list[RealRun]) -> None:
+    """Over a day of runs that do what they should, at no minute is any alarm in ALARM."""
+    definition = alarm_definitions()[alarm]
+
+    assert list(firings(definition, a_day(healthy), since=HOUR / 2, until=DAY)) == []
+
+
+def test_schedule_that_is_switched_on_again_and_starts_nothing_is_told(
+    healthy: list[RealRun],
+) -> None:
+    """Off for two hours, the alarm is OK; on again without runs, it changes to ALARM, and tells."""
+    states = []
+    timeline = a_day(healthy, HOUR)
+    state = State.OK
+    for schedule, until in (("ENABLED", HOUR), ("DISABLED", 3 * HOUR), ("ENABLED", 4 * HOUR)):
+        definition = alarm_definitions(ScheduleState=schedule)[f"{STREAM}.NotDrainedAlarm"]
+        alarm = Alarm(definition, state)  # an update leaves an alarm's state
+        state = alarm.evaluate(timeline.metrics, until)
+        states.append(state)
+
+    assert states == [State.OK, State.OK, State.ALARM]
+
+
+def test_every_alarm_has_a_row() -> None:
+    """No template has an alarm that no row tests, and no row tests one that isn't there."""
+    declared = {
+        name
+        for template in all_templates().values()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+    assert declared == {row.alarm.partition(".")[2] for row in ROWS}
+
+
+def test_every_stream_has_the_same_alarms() -> None:
+    """What is shown of one stream's alarms holds for all: only the dimension differs."""
+    definitions = alarm_definitions(EventTypes=",".join(STREAMS))
+    of_one = {name: it for name, it in definitions.items() if name.startswith(f"{STREAM}.")}
+
+    for event_type in STREAMS:
+        stack = f"{event_type.title().replace('_', '')}Stream"
+        for name, definition in of_one.items():
+            other = definitions[name.replace(STREAM, stack)]
+            assert Alarm(other).metrics == [
+                Metric.of(
+                    each.namespace, each.name, dict(each.dimensions) | {"event_type": event_type}
+                )
+                for each in Alarm(definition).metrics
+            ]
+            texts = ("AlarmDescription", "Dimensions", "Metrics")
+            assert {key: other[key] for key in other if key not in texts} == {
+                key: definition[key] for key in definition if key not in texts
+            }
+
+
+@pytest.mark.parametrize(
+    ("alarm", "change"),
+    [
+        pytest.param("Failed", {"MetricName": "EndedByFailure"}, id="metric"),
+        pytest.param("Failed", {"Namespace": "Eventdrain"}, id="namespace"),
+        pytest.param("Failed", {"Threshold": 2}, id="threshold"),
+        pytest.param(
+            "Failed", {"Dimensions": [{"Name": "service", "Value": SERVICE}]}, id="dimension"
+        ),
+        pytest.param("NotDrained", {"TreatMissingData": "notBreaching"}, id="missing is good"),
+        pytest.param("NotDrained", {"TreatMissingData": "missing"}, id="missing is missing"),
+        pytest.param("NotDrained", {"Period": 300, "EvaluationPeriods": 2}, id="long periods"),
+        pytest.param(
+            "TimedOut", {"EvaluationPeriods": 1, "DatapointsToAlarm": 1}, id="looks not far back"
+        ),
+        pytest.param("AckFailed", {"DatapointsToAlarm": 3}, id="asks for more"),
+        pytest.param("NotWritten", {"Threshold": 100}, id="threshold of an expression"),
+    ],
+)
+def test_wrong_definition_does_not_fire_in_time(
+    alarm: str, change: dict[str, Any], recorded: Recorded, healthy: list[RealRun]
+) -> None:
+    """A definition that is wrong in one word fails the test of its row."""
+    row = next(row for row in ROWS if row.alarm.endswith(f".{alarm}Alarm"))
+    timeline = with_fault(row, recorded, healthy)
+    definition = alarm_definitions()[row.alarm] | change
+
+    fired = next(firings(definition, timeline, since=HOUR, until=2 * HOUR), None)
+
+    assert fired is None or fired > row.minutes
+
+
+@pytest.mark.parametrize(
+    ("alarm", "change"),
+    [
+        pytest.param(f"{STREAM}.FailedAlarm", {"TreatMissingData": "breaching"}, id="missing"),
+        pytest.param(
+            f"{STREAM}.AckFailedAlarm", {"ComparisonOperator": "LessThanThreshold"}, id="operator"
+        ),
+        pytest.param(f"{STREAM}.NotDrainedAlarm", {"EvaluationPeriods": 2}, id="periods"),
+        pytest.param(f"{STREAM}.BehindAlarm", {"Threshold": 0}, id="threshold"),
+    ],
+)
+def test_wrong_definition_is_not_quiet(
+    alarm: str, change: dict[str, Any], healthy: list[RealRun]
+) -> None:
+    """A definition that is wrong in one word fails the test of the healthy day."""
+    definition = alarm_definitions()[alarm] | change
+
+    assert list(firings(definition, a_day(healthy), since=HOUR / 2, until=DAY))

@@ -1,0 +1,105 @@
+"""The saved queries of the log ask for fields that its lines have."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from eventdrain.outcome import LeftReason
+from tests.alarms import outages
+from tests.packaging.expanded_template import ExpandedTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tests.alarms.timeline import RealRun
+    from tests.faults.scene import Scene
+
+    Recorded = Callable[[Callable[[Scene], Sequence[RealRun]]], Sequence[RealRun]]
+
+_OF_INSIGHTS: Final = {"@timestamp", "@message", "@requestId"}
+"""What CloudWatch adds to lines: "Supported logs and discovered fields" in its user guide."""
+_COMMANDS: Final = {"filter", "fields", "stats", "sort", "limit", "by", "as", "asc", "desc"}
+_FUNCTIONS: Final = {"and", "or", "not", "like", "count", "max", "coalesce", "ispresent"}
+_QUERIES: Final = {
+    name: query["QueryString"]
+    for name, query in ExpandedTemplate()
+    .nested["Operations"]
+    .of_type("AWS::Logs::QueryDefinition")
+    .items()
+}
+
+
+@pytest.fixture
+def records(healthy: list[RealRun], recorded: Recorded) -> list[dict[str, Any]]:
+    """Give every line of the log of some real runs, good ones and others."""
+    runs = [
+        *healthy,
+        *recorded(outages.archive_denied),
+        *recorded(outages.acks_not_confirmed),
+        *recorded(outages.setting_that_can_not_work),
+        *recorded(outages.renewal_refused),
+        *recorded(outages.others_can_not_be_started),
+    ]
+    lines = [json.loads(line) for run in runs for line in run.lines]
+    return [line for line in lines if "_aws" not in line]
+
+
+def paths(record: dict[str, Any], before: str = "") -> Iterator[str]:
+    """Give the fields of a line as Logs Insights finds them: those inside of others with dots."""
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from paths(value, f"{before}{name}.")
+        else:
+            yield before + name
+
+
+def asked_for(query: str) -> set[str]:
+    """Give the fields that a query names: all its words but commands, functions and its own."""
+    text = re.sub(r"(?m)^\s*#.*$|'[^']*'|/[^/\n]+/", " ", query.replace('"', "'"))
+    own = set(re.findall(r"\bas (\w+)", text))
+    return set(re.findall(r"@?[a-zA-Z_][\w.]*", text)) - _COMMANDS - _FUNCTIONS - own
+
+
+@pytest.mark.parametrize("name", _QUERIES)
+def test_fields_are_those_of_the_log(name: str, records: list[dict[str, Any]]) -> None:
+    """Every field that a query names is in a line of a real run, or is CloudWatch's."""
+    known = {path for record in records for path in paths(record)} | _OF_INSIGHTS
+    # Reasons that need a fault of their own; their names are the report's.
+    known |= {f"report.left.{reason}" for reason in LeftReason}
+
+    assert asked_for(_QUERIES[name]) - known == set()
+    assert asked_for(_QUERIES[name]) & {"run_id", "event_type"}
+
+
+def test_there_are_five_and_each_is_the_stacks() -> None:
+    """Their names begin with the stack's, so that the console shows them in a folder of its own."""
+    part = ExpandedTemplate().nested["Operations"]
+    queries = part.of_type("AWS::Logs::QueryDefinition")
+
+    assert len(queries) == 5
+    for query in queries.values():
+        assert query["Name"]["Fn::Sub"].startswith("${ServiceName}/")
+        assert query["LogGroupNames"] == [{"Ref": "DrainEventsLogGroup"}]
+
+
+def test_tokens_are_found_by_their_words(recorded: Recorded) -> None:
+    """What the log says of tokens has the words that the query looks for."""
+    (pattern, *_) = re.findall(r"like /([^/]+)/", _QUERIES["TokensAndAuthenticationQuery"])
+    for outage in (
+        outages.client_refused,
+        outages.credentials_malformed,
+        outages.stream_not_allowed,
+        outages.bare_token_expired,
+        outages.renewal_refused,
+        outages.token_not_kept,
+    ):
+        texts = [
+            line.get("report", {}).get("error") or line.get("message", "")
+            for run in recorded(outage)
+            for line in map(json.loads, run.lines)
+        ]
+        assert any(re.search(pattern, text) for text in texts), outage.__name__

@@ -1,0 +1,94 @@
+"""A simulated clock, on which recorded runs take place and alarms are evaluated minute by minute.
+
+What a run logged is taken as it is, but for its time: recorded within seconds, it is put where the
+simulated schedule has it. What AWS's services count themselves is derived from how the run ended:
+Lambda's from whether it raised and how long it took, SQS's from what was put into a queue. Lambda
+counts a run at the time of its start, and tells when it has ended ("Viewing metrics for Lambda
+functions" in its guide): an alarm on it has to look back for as long as a run can take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from tests.alarms.metrics import Metric, Metrics
+from tests.alarms.stack_alarms import (
+    FUNCTION,
+    OUTBOX_DEAD_LETTERS,
+    SCHEDULE_DEAD_LETTERS,
+    STATE_MACHINE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MINUTE: Final = 60
+INTERVAL: Final = 5 * MINUTE
+"""Of the schedule."""
+TIME_OUT: Final = 300.0
+"""The function's, with the default window."""
+_QUEUES: Final = (OUTBOX_DEAD_LETTERS, SCHEDULE_DEAD_LETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class RealRun:
+    """What one run of the function's handler left behind.
+
+    Attributes:
+        lines: What it wrote to its log.
+        seconds: How long it took.
+        has_raised: Whether it ended with an error.
+        was_stopped: Whether it was stopped in its midst, as Lambda does at the time-out.
+    """
+
+    lines: Sequence[str]
+    seconds: float
+    has_raised: bool = False
+    was_stopped: bool = False
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Metrics of a stack, by a clock that starts at 0."""
+
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def run(self, run: RealRun, at: float) -> None:
+        """Let a run start at a moment."""
+        seconds = TIME_OUT if run.was_stopped else run.seconds
+        self.metrics.add_lines(run.lines, at + seconds)
+        has_failed = run.has_raised or run.was_stopped
+        self._count_lambda("Throttles", at, 0)
+        for name, value in (
+            ("Invocations", 1),
+            ("Errors", int(has_failed)),
+            ("Duration", seconds * 1000),
+        ):
+            self._count_lambda(name, at, value, known_from=at + seconds)
+        if has_failed:
+            # It is not tried again, and its start counts as dropped.
+            self._count_lambda("AsyncEventsDropped", at + seconds, 1)
+
+    def throttle(self, at: float) -> None:
+        """Let a start find no place, and be dropped after a minute."""
+        self._count_lambda("Throttles", at, 3)
+        self._count_lambda("AsyncEventsDropped", at + MINUTE, 1)
+
+    def queues(self, at: float, *, outbox: int = 0, schedule: int = 0) -> None:
+        """Let SQS tell how many messages the dead-letter queues hold."""
+        for queue, count in zip(_QUEUES, (outbox, schedule), strict=True):
+            name = "ApproximateNumberOfMessagesVisible"
+            self.metrics.add(Metric.of("AWS/SQS", name, {"QueueName": queue}), at, count)
+
+    def compaction(self, at: float, *, failed: int = 0, timed_out: int = 0) -> None:
+        """Let an execution of the compaction end."""
+        dimensions = {"StateMachineArn": STATE_MACHINE}
+        for name, count in (("ExecutionsFailed", failed), ("ExecutionsTimedOut", timed_out)):
+            self.metrics.add(Metric.of("AWS/States", name, dimensions), at, count)
+
+    def _count_lambda(
+        self, name: str, at: float, value: float, *, known_from: float | None = None
+    ) -> None:
+        metric = Metric.of("AWS/Lambda", name, {"FunctionName": FUNCTION})
+        self.metrics.add(metric, at, value, known_from=known_from)

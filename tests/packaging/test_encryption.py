@@ -1,0 +1,212 @@
+"""One key for all that holds personal data, and for whom: no emulator checks either."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from eventdrain.streams import STREAMS
+from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
+from tests.packaging.policy_documents import statements
+
+OWN: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+KEY: Final = {"Fn::GetAtt": ["EncryptionKey", "Outputs.KeyArn"]}
+IN_THE_TEMPLATES: Final = [KEY, {"Ref": "KmsKeyArn"}]
+"""How template.yaml, and how a nested one, names the key."""
+EVERYTHING: Final = {
+    "EventTypes": ",".join(STREAMS),
+    "QueuePerStream": "true",
+    "Pseudonymise": "true",
+    "AccessLogs": "true",
+}
+BY_S3_ITSELF: Final = "AccessLogBucket"
+"""S3 delivers access logs to no bucket with another encryption."""
+NEEDED: Final = {
+    "s3:PutObject": ("s3", {"kms:GenerateDataKey"}),
+    "s3:GetObject": ("s3", {"kms:Decrypt"}),
+    "s3:ListMultipartUploadParts": ("s3", {"kms:Decrypt", "kms:GenerateDataKey"}),
+    "sqs:SendMessage": ("sqs", {"kms:Decrypt", "kms:GenerateDataKey"}),
+    "secretsmanager:GetSecretValue": ("secretsmanager", {"kms:Decrypt"}),
+    "secretsmanager:PutSecretValue": ("secretsmanager", {"kms:Decrypt", "kms:GenerateDataKey"}),
+}
+"""What an action on something encrypted asks of the key, and through which service: "Protecting
+data with server-side encryption" in S3's guide, "Key management" in SQS's, "Secret encryption and
+decryption" in that of Secrets Manager."""
+OF_NO_KEY: Final = {"kms:CreateKey", "kms:ListAliases", "kms:ListKeys"}
+"""Actions that no key's policy can allow, as they are on none ("Permissions reference" in KMS's
+guide)."""
+ROLES: Final = {role for each in statements() for role in each.roles}
+
+
+def encryption_of(resource: dict[str, Any]) -> Any:  # noqa: ANN401 - as the template has it
+    """Give the key of a resource that can have one; None for AWS's own."""
+    properties: dict[str, Any] = resource.get("Properties", {})
+    match resource["Type"]:
+        case "AWS::S3::Bucket":
+            (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            by_default: dict[str, str] = rule["ServerSideEncryptionByDefault"]
+            has_key = "KMSMasterKeyID" in by_default
+            assert by_default["SSEAlgorithm"] == ("aws:kms" if has_key else "AES256")
+            # One request to KMS for many objects.
+            assert rule.get("BucketKeyEnabled", False) is has_key
+            return by_default.get("KMSMasterKeyID")
+        case "AWS::SQS::Queue":
+            assert properties.get("SqsManagedSseEnabled", False) is (
+                "KmsMasterKeyId" not in properties
+            )
+            return properties.get("KmsMasterKeyId")
+        case "AWS::SNS::Topic":
+            return properties.get("KmsMasterKeyId")
+        case "AWS::Athena::WorkGroup":
+            results = properties["WorkGroupConfiguration"]["ResultConfiguration"]
+            encryption = results["EncryptionConfiguration"]
+            assert encryption["EncryptionOption"] == (
+                "SSE_KMS" if "KmsKey" in encryption else "SSE_S3"
+            )
+            return encryption.get("KmsKey")
+    return properties.get("KmsKeyId")
+
+
+def keys_of(template: ExpandedTemplate) -> dict[str, Any]:
+    """Give the key of every resource of a stack that holds data, by nested stack and name."""
+    holding_data = {
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+        "AWS::SNS::Topic",
+        "AWS::SecretsManager::Secret",
+        "AWS::Logs::LogGroup",
+        "AWS::Athena::WorkGroup",
+    }
+    parts: dict[str, ResolvedTemplate] = {"": template, **template.nested}
+    return {
+        f"{part} {name}".strip(): encryption_of(resource)
+        for part, resolved in parts.items()
+        for name, resource in resolved.resources.items()
+        if resource["Type"] in holding_data
+    }
+
+
+@pytest.mark.parametrize("own", ["", OWN])
+def test_everything_is_encrypted_by_the_key(own: str) -> None:
+    """Buckets, queues, topic, secrets, logs and answers have the one key, made or given."""
+    found = keys_of(ExpandedTemplate(KmsKeyArn=own, **EVERYTHING))
+
+    assert found.pop(BY_S3_ITSELF) is None
+    assert {name for name, key in found.items() if key != KEY} == set()
+    assert len(found) > len(STREAMS) + 10
+
+
+def test_keys_of_aws_if_asked_for() -> None:
+    """Without a key there is none, AWS encrypts with its own, and no role names KMS."""
+    template = ExpandedTemplate(Encryption="aws-managed", **EVERYTHING)
+
+    assert set(keys_of(template).values()) == {None}
+    assert not {"EncryptionKey"} & template.nested.keys()
+    assert "KeyArn" not in template.outputs
+    for each in [template, *template.nested.values()]:
+        assert "kms:" not in str(each.of_type("AWS::IAM::Role"))
+        assert not each.of_type("AWS::KMS::Key")
+
+
+def test_key_that_is_made() -> None:
+    """It rotates, has an alias, can be saved for 30 days, and outlives the stack."""
+    nested = ExpandedTemplate().nested["EncryptionKey"]
+    key = nested.resources["Key"]
+
+    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["Properties"]["PendingWindowInDays"] == 30
+    assert nested.properties("Alias")["TargetKeyId"] == {"Ref": "Key"}
+    assert nested.outputs["KeyArn"]["Value"] == {"Fn::GetAtt": ["Key", "Arn"]}
+
+
+def test_key_that_is_given() -> None:
+    """A key of one's own is used as it is, and none is made."""
+    nested = ExpandedTemplate(KmsKeyArn=OWN).nested["EncryptionKey"]
+
+    assert set(nested.resources) == {"NoKey"}
+    assert nested.outputs["KeyArn"]["Value"] == OWN
+
+
+def test_key_s_policy() -> None:
+    """This account, its log groups and its alarms: nobody else, and each with what it needs."""
+    allowed = {
+        each.sid: (each.body["Principal"], set(each.actions))
+        for each in statements()
+        if each.resource == "Key"
+    }
+    account = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    _, administration = allowed.pop("Administer")
+
+    assert not administration & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}
+    assert allowed == {
+        "Use": (
+            account,
+            {
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            },
+        ),
+        "EncryptLogs": (
+            {"Service": {"Fn::Sub": "logs.${AWS::Region}.amazonaws.com"}},
+            {
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            },
+        ),
+        "EncryptAlarms": (
+            {"Service": "cloudwatch.amazonaws.com"},
+            {"kms:Decrypt", "kms:GenerateDataKey"},
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", ["AWS::KMS::Key", "AWS::KMS::Alias"])
+def test_key_can_be_administered(kind: str) -> None:
+    """Its policy lets the account do with it what CloudFormation does, and what undoes a mistake.
+
+    KMS makes no key whose policy its maker couldn't change ("CreateKey" in KMS's API reference);
+    one without the others couldn't be updated. The schemas are AWS's own, as cfn-lint brings them.
+    """
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-north-1", kind).schema
+    asked = {action for handler in schema["handlers"].values() for action in handler["permissions"]}
+    (allowed,) = [
+        set(each.actions)
+        for each in statements()
+        if (each.resource, each.sid) == ("Key", "Administer")
+    ]
+
+    assert asked
+    assert asked - OF_NO_KEY <= allowed
+    assert {"kms:PutKeyPolicy", "kms:CancelKeyDeletion", "kms:EnableKey"} <= allowed
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_role_may_use_the_key_for_what_it_does(role: str) -> None:
+    """What a role does with encrypted things, it may use the key for: no less, and no more."""
+    own = [each for each in statements() if role in each.roles]
+    needed: dict[str, set[str]] = {}
+    for each in own:
+        for action in each.actions:
+            if action in NEEDED:
+                service, uses = NEEDED[action]
+                needed.setdefault(service, set()).update(uses)
+    granted: dict[str, set[str]] = {}
+    for each in own:
+        if any(action.startswith("kms:") for action in each.actions):
+            (via,) = each.texts_of_condition("kms:ViaService")
+            service = via.removesuffix(".${AWS::Region}.amazonaws.com")
+            granted.setdefault(service, set()).update(each.actions)
+            assert each.body["Resource"] in IN_THE_TEMPLATES
+
+    assert granted == needed

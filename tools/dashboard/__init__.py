@@ -1,0 +1,1 @@
+"""The dashboard of ``operations.yaml``: what is on it, and its blocks in the template."""

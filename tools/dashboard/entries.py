@@ -1,0 +1,67 @@
+"""What widgets are made of: graphs, and the metrics and searches in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PERIOD_SECONDS: Final = 300
+"""Of every graph: the schedule's interval."""
+NAMESPACE: Final = "EventDrain"
+_BY_STREAM: Final = "${!PROP('Dim.event_type')}"
+"""A label that CloudWatch fills in. The exclamation mark keeps CloudFormation from it."""
+
+Widget = dict[str, Any]
+Metric = list[Any]
+
+
+def graph(title: str, metrics: list[Metric], lines: Sequence[tuple[str, object]] = ()) -> Widget:
+    """Make a graph over time; lines are limits to be seen in it, by their labels."""
+    properties: dict[str, Any] = {
+        "title": title,
+        "view": "timeSeries",
+        "region": "${AWS::Region}",
+        "stat": "Sum",
+        "period": PERIOD_SECONDS,
+        "yAxis": {"left": {"min": 0, "showUnits": False}},
+        "metrics": metrics,
+    }
+    if lines:
+        properties["annotations"] = {
+            "horizontal": [{"label": label, "value": value} for label, value in lines]
+        }
+    return {"type": "metric", "properties": properties}
+
+
+def _search(name: str, statistic: str) -> str:
+    # Names with anything but letters and digits in them stand in quotes.
+    found = f'{{{NAMESPACE},"event_type",service}} MetricName="{name}" service="${{ServiceName}}"'
+    return f"SEARCH('{found}', '{statistic}')"
+
+
+def sum_of_streams(name: str) -> str:
+    """Write the sum of a metric over all streams."""
+    return f"SUM({_search(name, 'Sum')})"
+
+
+def each_stream(name: str, statistic: str) -> Metric:
+    """Make a line for each stream that has data."""
+    return [{"expression": _search(name, statistic), "label": _BY_STREAM}]
+
+
+def all_streams(name: str, label: str, **more: object) -> Metric:
+    """Make one line of all streams."""
+    return [{"expression": sum_of_streams(name), "label": label, **more}]
+
+
+def of_lambda(name: str, statistic: str, label: str, **more: object) -> Metric:
+    """Make a line of what Lambda counts of the function."""
+    options = {"stat": statistic, "label": label, **more}
+    return ["AWS/Lambda", name, "FunctionName", "${FunctionName}", options]
+
+
+def of_stack(name: str, label: str) -> Metric:
+    """Make a line of a metric that is no stream's."""
+    return [NAMESPACE, name, "service", "${ServiceName}", {"stat": "Sum", "label": label}]
