@@ -11,13 +11,18 @@ from click.testing import CliRunner
 
 from eventdrain.adapters.aws_clients import aws_clients
 from eventdrain.errors import ConfigurationError
+from eventdrain.personal_fields import Kind
+from eventdrain.pseudonyms import Pseudonyms
 from eventdrain.replay_checkpoint import Checkpoint
+from tools.replay import __main__ as command
 from tools.replay.__main__ import main
 from tools.replay.checkpoint_file import CheckpointFile
 from tools.replay.stack import Stack
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from eventdrain.replay_job import ReplayJob
 
 KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)
@@ -122,6 +127,40 @@ def test_credentials_that_can_t_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "credentials can't be had" in " ".join(result.output.split())
     assert "check AWS_PROFILE" in " ".join(result.output.split())
     assert "goes on from there" not in result.output, "nothing was begun"
+
+
+def test_subscription_is_looked_for_by_its_pseudonym_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the stack has pseudonyms, lines of before and after them are both selected."""
+    stack = Stack(
+        "made-up",
+        {"ArchiveBucketName": "made-up", "OutboxQueueUrl": "https://sqs.example/made-up"},
+        {"ArchivePrefix": "events", "EventTypes": "handset_change", "EventsPerMessage": "1"},
+    )
+    pseudonyms = Pseudonyms(b"made-up-key-of-letters-and-digits-0123456789ABCDEF")
+    jobs: list[ReplayJob] = []
+
+    class NoSession:
+        def __init__(self, job: ReplayJob, *_: object) -> None:
+            jobs.append(job)
+
+        def run(self, **_: object) -> int:
+            return 0
+
+    monkeypatch.setattr(Stack, "named", lambda _name: stack)
+    monkeypatch.setattr(command, "pseudonyms_of", lambda _stack: pseudonyms)
+    monkeypatch.setattr(command, "Session", NoSession)
+    checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
+    selected = ["--stack-name", "made-up", "--subscription", "madeup:eu:1"]
+
+    result = CliRunner().invoke(main, [*selected, *checkpoint])
+
+    assert result.exit_code == 0, result.output
+    assert jobs[0].selection.subscriptions == {
+        "madeup:eu:1",
+        pseudonyms.of(Kind.SUBSCRIPTION, "madeup:eu:1"),
+    }
 
 
 def test_help_tells_every_option() -> None:

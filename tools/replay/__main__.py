@@ -15,10 +15,12 @@ from eventdrain.errors import DrainError
 from eventdrain.replay_job import ReplayJob
 from eventdrain.replay_request import DEFAULT_RATE
 from eventdrain.replay_selection import Selection, since, until
+from tools.pseudonym_key import names_of, pseudonyms_of
 from tools.replay import options
 from tools.replay.checkpoint_file import CheckpointFile
 from tools.replay.places import find_places
 from tools.replay.session import Session
+from tools.replay.stack import Stack
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -147,6 +149,8 @@ def main(
             events_per_message=events_per_message,
             needs_queue=not dry_run,
         )
+        if subscriptions and stack_name is not None:
+            subscriptions = names_of(subscriptions, pseudonyms_of(Stack.named(stack_name)))
         job = ReplayJob(
             selection=Selection(
                 event_types=tuple(places.queue_urls),

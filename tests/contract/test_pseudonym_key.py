@@ -1,0 +1,44 @@
+"""The key of a stack's pseudonyms, read by the operator's commands."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from eventdrain.errors import CredentialsError
+from eventdrain.personal_fields import Kind
+from tools.pseudonym_key import KEY_OUTPUT, names_of, pseudonyms_of
+from tools.replay.stack import Stack
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import Aws
+
+KEY: Final = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
+
+
+def stack_with(arn: str | None) -> Stack:
+    """Make what CloudFormation says of a stack."""
+    return Stack("made-up", {} if arn is None else {KEY_OUTPUT: arn}, {})
+
+
+def test_names_are_id_and_pseudonym(aws: Aws) -> None:
+    """With a key a subscription has two names; without one it has its own."""
+    name = f"key-{secrets.token_hex(6)}"
+    arn = aws.secrets.create_secret(Name=name, SecretString=KEY)["ARN"]
+    pseudonyms = pseudonyms_of(stack_with(arn))
+    assert pseudonyms is not None
+    assert names_of(["a", "b"], pseudonyms) == {
+        *("a", "b"),
+        *(pseudonyms.of(Kind.SUBSCRIPTION, each) for each in ("a", "b")),
+    }
+    assert names_of(["a"], pseudonyms_of(stack_with(None))) == {"a"}
+
+
+def test_key_that_can_t_be_read_is_told(aws: Aws) -> None:
+    """A key that isn't there is an error that names the stack and the secret."""
+    arn = aws.secrets.create_secret(Name=f"key-{secrets.token_hex(6)}")["ARN"]
+    with pytest.raises(CredentialsError, match="'made-up' has pseudonyms") as caught:
+        pseudonyms_of(stack_with(arn))
+    assert arn in str(caught.value)

@@ -1,0 +1,215 @@
+"""The pass over the table, where it must leave something alone, or goes a rare way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import pytest
+
+from eventdrain.streams import STREAMS
+from tools.forget.findings import Findings
+from tools.forget.store import ForgettingFailed
+from tools.forget.table import Table, TablePass
+from tools.forget.versions import Version
+from tools.verify.athena import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+STREAM: Final = STREAMS["handset_change"]
+DAY: Final = "2026-03-01"
+FOLDER: Final = f"tables/handset_change/dt={DAY}"
+LONG_AGO: Final = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+class World:
+    """A bucket, a catalogue and an Athena that say what they are told; notes what is done.
+
+    Attributes:
+        files: What lies in the bucket.
+        registered: The days, each with its folder.
+        found: The days that have rows of theirs, by Athena: one answer for each time it is asked.
+        others: The rows of others on each of these days.
+        done: What was done, in its order.
+    """
+
+    def __init__(self, *files: Version) -> None:
+        self.files = list(files)
+        self.registered = {DAY: f"s3://made-up/{FOLDER}/run/"}
+        self.found: list[list[str]] = []
+        self.others = 0
+        self.done: list[str] = []
+        self.findings = Findings()
+        self.is_stopped = False
+
+    def go(self, *, is_dry_run: bool = False) -> None:
+        """Go over the table."""
+        table = Table(
+            athena=cast("Any", self),
+            days=cast("Any", self),
+            steps=cast("Any", self),
+            compaction_arn="made-up",
+            place="s3://made-up/tables/",
+        )
+        TablePass(
+            table,
+            cast("Any", self),
+            self.findings,
+            run="forget-own",
+            condition="made_up",
+            is_dry_run=is_dry_run,
+            is_stopped=lambda: self.is_stopped,
+        ).go(STREAM)
+
+    # The state machine, Athena and Glue.
+
+    def list_executions(self, **_request: object) -> dict[str, list[object]]:
+        """See boto3: none is under way."""
+        return {"executions": []}
+
+    def ask(self, sql: str, *, keep_rows: int) -> Answer:
+        """See ``Athena``."""
+        assert keep_rows > 0
+        rows: Sequence[tuple[str | None, ...]] = [(str(self.others), str(self.others))]
+        if "GROUP BY dt" in sql:
+            rows = [(day, "1") for day in self.found.pop(0)]
+        return Answer((), tuple(rows), len(rows), 0, 0.0)
+
+    def location(self, _name: str, day: str) -> str:
+        """See ``Days``."""
+        return self.registered[day]
+
+    def locations(self, _name: str) -> Iterator[tuple[str, str]]:
+        """See ``Days``."""
+        return iter(self.registered.items())
+
+    def definition(self, _name: str) -> dict[str, Any]:
+        """See ``Days``."""
+        return {"Columns": [{"Name": "event_id"}]}
+
+    def register(self, _name: str, day: str, storage: dict[str, Any]) -> None:
+        """See ``Days``."""
+        self.done.append(f"register {day}")
+        self.registered[day] = storage["Location"]
+
+    def unregister(self, _name: str, day: str) -> None:
+        """See ``Days``."""
+        self.done.append(f"unregister {day}")
+        del self.registered[day]
+
+    # The bucket.
+
+    def objects(self, prefix: str) -> Iterator[Sequence[Version]]:
+        """See ``Store``."""
+        return iter([[each] for each in self.files if each.key.startswith(prefix)])
+
+    def delete(self, versions: Sequence[Version]) -> None:
+        """See ``Store``."""
+        for each in versions:
+            self.done.append(f"delete {each.key}")
+            self.files.remove(each)
+
+
+def file(
+    key: str,
+    *,
+    written: datetime = LONG_AGO,
+    is_current: bool = True,
+    storage_class: str = "STANDARD",
+) -> Version:
+    """Make a file."""
+    return Version(key, "1", 1, is_current, written, storage_class)
+
+
+def test_day_of_theirs_alone_goes() -> None:
+    """A day with nobody else's rows is unregistered once its files are gone; none is written."""
+    world = World(file(f"{FOLDER}/run/0"))
+    world.found = [[DAY], []]
+    world.go()
+    assert world.done == [f"delete {FOLDER}/run/0", f"unregister {DAY}"]
+
+
+def test_dry_run_of_such_a_day_changes_nothing() -> None:
+    """A dry run counts its file and leaves it."""
+    world = World(file(f"{FOLDER}/run/0"))
+    world.found = [[DAY]]
+    world.go(is_dry_run=True)
+    assert world.done == []
+    assert world.findings.counts["table_files"] == 1
+
+
+def test_day_of_others_is_registered_before_the_old_files_go() -> None:
+    """At every moment there is a registered folder that has the others' rows."""
+    world = World(file(f"{FOLDER}/run/0"))
+    world.found, world.others = [[DAY], []], 3
+    world.go()
+    assert world.done == [f"register {DAY}", f"delete {FOLDER}/run/0"]
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_day_that_athena_does_not_see_whole_stays(storage_class: str) -> None:
+    """Where a file lies in an archive class the day is not written anew: rows would be missing."""
+    world = World(file(f"{FOLDER}/run/0"), file(f"{FOLDER}/run/1", storage_class=storage_class))
+    world.found, world.others = [[DAY]], 3
+    with pytest.raises(ForgettingFailed, match=r"run/1 lies in an archive class"):
+        world.go()
+    assert world.done == []
+
+
+def test_folder_that_is_none_of_the_table_s_is_told() -> None:
+    """A day that is registered in another place is not touched, and the cure is told."""
+    world = World()
+    world.registered = {DAY: "s3://another/tables/handset_change/run/"}
+    world.found, world.others = [[DAY]], 0
+    with pytest.raises(ForgettingFailed, match="let a compaction write its day anew"):
+        world.go()
+    assert world.done == []
+
+
+NOW: Final = datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (file(f"{FOLDER}/x/0", written=NOW + timedelta(hours=1)), "written just now"),
+        (file(f"{FOLDER}/forget-2/0", written=NOW - timedelta(minutes=80)), "another run of"),
+        (file("tables/handset_change/dt=2026-03-02/x/0"), "registered nowhere"),
+        (file("tables/handset_change/2026-03-02"), "registered nowhere"),
+        (file(f"{FOLDER}/run/0", is_current=False), "deleted or replaced by hand"),
+        (file(f"{FOLDER}/run/0", storage_class="GLACIER"), "lies in an archive class"),
+    ],
+)
+def test_file_that_somebody_may_need_stays(left: Version, told: str) -> None:
+    """A file that is read, may be soon, or may be all there is of a day, stays and is named."""
+    world = World(left)
+    world.found = [[], []]
+    world.go()
+    assert world.done == []
+    assert told in world.findings.unchecked[left.key]
+
+
+@pytest.mark.parametrize(
+    "unread",
+    [
+        file(f"{FOLDER}/failed/0"),
+        file(f"{FOLDER}/forget-2/0"),
+        file(f"{FOLDER}/forget-own/0", written=NOW - timedelta(minutes=80)),
+        file("tables/handset_change/dt=2026-03-02/x/0", is_current=False),
+    ],
+)
+def test_file_that_nobody_reads_goes(unread: Version) -> None:
+    """A file of a registered day that isn't in its folder goes, and so does what was deleted."""
+    world = World(unread)
+    world.found = [[], []]
+    world.go()
+    assert world.done == [f"delete {unread.key}"]
+
+
+def test_interrupted_it_begins_nothing_more() -> None:
+    """Once it shall end, no further day is written anew, and nothing is deleted."""
+    world = World(file(f"{FOLDER}/run/0"), file(f"{FOLDER}/failed/0"))
+    world.found, world.others, world.is_stopped = [[DAY]], 3, True
+    world.go()
+    assert world.done == []

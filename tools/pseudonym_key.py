@@ -1,0 +1,49 @@
+"""The names that an archive knows a subscription by: its id, and its pseudonym if there are any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3  # noqa: TID251 - a tool's, and no engine's
+
+from eventdrain.adapters.secrets_manager import SecretsManager
+from eventdrain.errors import CredentialsError
+from eventdrain.personal_fields import Kind
+from eventdrain.pseudonyms import Pseudonyms, read_pseudonyms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tools.replay.stack import Stack
+
+KEY_OUTPUT = "PseudonymKeySecretArn"
+
+
+def pseudonyms_of(stack: Stack) -> Pseudonyms | None:
+    """Give the pseudonyms of a stack's archive; None if it makes none.
+
+    Raises:
+        CredentialsError: Their key can't be read.
+    """
+    arn = stack.outputs.get(KEY_OUTPUT)
+    if arn is None:
+        return None
+    try:
+        return read_pseudonyms(
+            SecretsManager(boto3.session.Session().client("secretsmanager")), arn
+        )
+    except CredentialsError as error:
+        raise CredentialsError(
+            f"the stack {stack.name!r} has pseudonyms, and you can't read their key: {error}"
+        ) from None
+
+
+def names_of(subscriptions: Iterable[str], pseudonyms: Pseudonyms | None) -> frozenset[str]:
+    """Give the names that lines have for subscriptions.
+
+    An archive may have both: lines of before it had pseudonyms hold the ids themselves.
+    """
+    ids = frozenset(subscriptions)
+    if pseudonyms is None:
+        return ids
+    return ids | {pseudonyms.of(Kind.SUBSCRIPTION, each) for each in ids}
