@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError  # noqa: TID251 - no engine: a too
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tools.described_stack import StackUnusable
 from tools.saved_queries import saved_queries
 from tools.verify.athena import Athena
 from tools.verify.checks import Choices, ask_all, base_name, chosen
@@ -23,7 +24,7 @@ from tools.verify.output import (
     outcomes_table,
     rows_table,
 )
-from tools.verify.stack import StackUnusable, find_catalogue
+from tools.verify.stack import find_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

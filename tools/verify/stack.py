@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
+from tools.described_stack import StackUnusable, described_stack, outputs_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 _DATABASE: Final = "DatabaseName"
 _WORK_GROUP: Final = "WorkGroupName"
 _COMPACTION: Final = "CompactionStateMachineArn"
-
-
-class StackUnusable(Exception):  # noqa: N818 - it says what happened
-    """There is no stack to check; says why, and what helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +36,7 @@ def find_catalogue(client: CloudFormationClient, stack_name: str) -> Catalogue:
     Raises:
         StackUnusable: There is no such stack, or it has no catalogue, or it can't be asked.
     """
-    try:
-        stacks = client.describe_stacks(StackName=stack_name)["Stacks"]
-    except ClientError as error:
-        message = error.response["Error"]["Message"]
-        if "does not exist" in message:
-            raise StackUnusable(
-                f"There is no stack {stack_name} in {client.meta.region_name}: give its name with"
-                " --stack-name, its region with --region and its account with --profile."
-            ) from error
-        code = error.response["Error"]["Code"]
-        raise StackUnusable(f"AWS doesn't tell about {stack_name}: {code}: {message}") from error
-    except BotoCoreError as error:  # no credentials, no connection
-        raise StackUnusable(f"AWS can't be asked about {stack_name}: {error}") from error
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
+    outputs = outputs_of(described_stack(client, stack_name))
     missing = [name for name in (_DATABASE, _WORK_GROUP, _COMPACTION) if name not in outputs]
     if missing:
         raise StackUnusable(

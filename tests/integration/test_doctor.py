@@ -1,0 +1,398 @@
+"""The doctor over a deployed stack: well, and broken in many ways, one after the other.
+
+One deployment serves all tests of this module, in their order; each mends what it has broken. The
+schedules are too slow to fire meanwhile: what runs, a test has invoked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from eventdrain.streams import STREAMS
+from tests.local.deployment import LocalDeployment
+from tools.doctor.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from click.testing import Result
+
+STREAM: Final = "handset_change"
+OTHER: Final = "consent_change"
+SCOPE: Final = STREAMS[STREAM].scope
+EVENTS: Final = 20
+SUBSCRIBER: Final = "made-up-subscriber"
+POLICY: Final = json.loads(
+    re.search(  # type: ignore[index]
+        r"```json\n(.*?)```",
+        (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(),
+        re.DOTALL,
+    )[1]
+)
+"""The rights that the documentation says are needed."""
+EMULATOR: Final = {
+    "Effect": "Allow",
+    "Action": "lambda:PutFunctionConcurrency",
+    "Resource": "*",
+}
+"""What ministack asks for where GetFunctionConcurrency is called, unlike AWS."""
+ACTIONS: Final = {
+    "cloudformation.DescribeStacks": "cloudformation:DescribeStacks",
+    "cloudformation.ListStackResources": "cloudformation:ListStackResources",
+    "cloudwatch.DescribeAlarms": "cloudwatch:DescribeAlarms",
+    "cloudwatch-logs.FilterLogEvents": "logs:FilterLogEvents",
+    "kms.DescribeKey": "kms:DescribeKey",
+    "kms.GetKeyRotationStatus": "kms:GetKeyRotationStatus",
+    "lambda.GetAccountSettings": "lambda:GetAccountSettings",
+    "lambda.GetFunctionConcurrency": "lambda:GetFunctionConcurrency",
+    "lambda.GetFunctionConfiguration": "lambda:GetFunctionConfiguration",
+    "s3.ListObjectsV2": "s3:ListBucket",
+    "scheduler.GetSchedule": "scheduler:GetSchedule",
+    "secrets-manager.GetSecretValue": "secretsmanager:GetSecretValue",
+    "sfn.ListExecutions": "states:ListExecutions",
+    "sns.GetTopicAttributes": "sns:GetTopicAttributes",
+    "sqs.GetQueueAttributes": "sqs:GetQueueAttributes",
+}
+"""Every operation that the doctor may call, by its action: all of them only read."""
+
+
+@pytest.fixture(scope="module")
+def deployment(built: Path) -> Iterator[LocalDeployment]:
+    """Give a stack of two streams, one of which needs a scope, with an empty secret."""
+    with LocalDeployment(built=built) as local:
+        local.deploy(
+            EventTypes=f"{STREAM},{OTHER}", ScheduleExpression="rate(5 minutes)", IdleSeconds="1"
+        )
+        yield local
+
+
+@pytest.fixture
+def called(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the doctor find the embedded AWS; give the operations that it calls there."""
+    for name, value in deployment.aws.environment().items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    operations: list[str] = []
+    make_session = boto3.Session
+
+    def recorded(**options: Any) -> boto3.Session:  # noqa: ANN401 - as its options are
+        session = make_session(**options)
+        session.events.register(
+            "before-call",
+            lambda event_name, **_: operations.append(event_name.removeprefix("before-call.")),
+        )
+        return session
+
+    monkeypatch.setattr(boto3, "Session", recorded)
+    return operations
+
+
+@pytest.fixture
+def healthy(deployment: LocalDeployment, called: list[str]) -> LocalDeployment:
+    """Give a stack that has drained, with a token kept and somebody who hears alarms."""
+    if not deployment.archive_keys():
+        aws: Any = deployment.aws
+        sns = aws.client("sns")
+        topic = deployment.stack.outputs["AlarmTopicArn"]
+        queue = deployment.aws.client("sqs").create_queue(QueueName=SUBSCRIBER)["QueueUrl"]
+        arn = f"arn:aws:sqs:{deployment.aws.region}:000000000000:{queue.rpartition('/')[2]}"
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        deployment.stack.put_credentials(deployment.credentials)
+        deployment.event_server.publish_made_up(STREAM, EVENTS)
+        for event_type in (STREAM, OTHER):
+            assert deployment.stack.invoke({"event_type": event_type}).error is None
+    assert called == []
+    return deployment
+
+
+def test_empty_secret(deployment: LocalDeployment, called: list[str]) -> None:
+    """A new stack whose secret nobody has filled: that is told, and what hangs on it is skipped."""
+    assert called == []
+    result, checks = doctor(deployment)
+    assert result.exit_code == 1
+    assert wrong(checks) == {"credentials"}
+    cure = checks["credentials"]["cure"]
+    assert (
+        f"put-secret-value --secret-id {deployment.stack.outputs['CredentialsSecretArn']}" in cure
+    )
+    skipped = {"token", f"scope {STREAM}", f"stream {STREAM}", f"stream {OTHER}"}
+    assert titles(checks, "skipped") == skipped
+    assert checks["token"]["says"] == "the credentials secret is of no use"
+    assert checks[f"last run {STREAM}"]["says"] == "none was due yet"
+
+
+def test_all_is_well(healthy: LocalDeployment, called: list[str]) -> None:
+    """A stack that drains has nothing but ticks; calls only read, and no token is minted."""
+    minted = healthy.token_server.minted
+    result, checks = doctor(healthy)
+    assert result.exit_code == 0, result.output
+    assert titles(checks, "good") == checks.keys(), result.output
+    assert checks[f"last run {STREAM}"]["says"].endswith(f"{EVENTS} of {EVENTS} acked")
+    assert healthy.token_server.minted == minted
+    assert set(called) <= ACTIONS.keys()
+
+
+def test_operator_reads_lines_without_anything_secret(healthy: LocalDeployment) -> None:
+    """There is a line for each check, with a tick, and a sum below them.
+
+    No secret, no token, nobody's address and no value of an event is in them.
+    """
+    result = run(healthy)
+    assert result.exit_code == 0, result.output
+    assert f"✓ last run {STREAM}" in result.stdout
+    assert re.search(r"\d+ well", result.stdout.splitlines()[-1])
+    assert [each for each in healthy.credentials.values() if each in result.output] == []
+    assert [g for g in healthy.token_server.tokens.issued() if g.token in result.output] == []
+    assert SUBSCRIBER not in result.output
+    for line in healthy.archive_lines():
+        assert line["event_id"] not in result.output
+        assert line["subscription_id"] not in result.output
+        assert line["event"]["number"]["e164"] not in result.output
+
+
+def test_nothing_is_taken_and_nothing_written(healthy: LocalDeployment) -> None:
+    """Events that wait while the doctor looks are the next run's, each once, at the first attempt.
+
+    And neither secret has changed, nor is a stream open or a token minted.
+    """
+    healthy.event_server.publish_made_up(STREAM, EVENTS, seed=1)
+    before = versions(healthy), healthy.token_server.minted, healthy.event_server.counts()
+    assert run(healthy).exit_code == 0
+    ledger = healthy.event_server.wait_until(lambda ledger: not ledger.open_streams)
+    assert (versions(healthy), healthy.token_server.minted) == before[:2]
+    assert (ledger.deliveries, len(ledger.acks)) == (
+        before[2]["deliveries"],
+        before[2]["ack_calls"],
+    )
+    report = healthy.stack.invoke({"event_type": STREAM}).payload
+    assert (report["received"], report["redelivered"]) == (EVENTS, 0)
+
+
+def test_documented_rights_are_enough(healthy: LocalDeployment) -> None:
+    """With the policy of the documentation, and no right besides, everything is well.
+
+    The policy has an action for each operation that may be called, and kms:Decrypt.
+    """
+    named = {action for each in POLICY["Statement"] for action in each["Action"]}
+    assert named == {*ACTIONS.values(), "kms:Decrypt"}
+    with operator(healthy, POLICY) as environment:
+        result, checks = doctor(healthy, "--skip-stream", environment=environment)
+    assert titles(checks, "bad") == set(), result.output
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "check", "hanging"),
+    [
+        ("logs:FilterLogEvents", "last run", set()),
+        ("sqs:GetQueueAttributes", "dead letters", set()),
+        (
+            "secretsmanager:GetSecretValue",
+            "credentials",
+            {"token", f"scope {STREAM}", f"stream {STREAM}", f"stream {OTHER}"},
+        ),
+    ],
+)
+def test_missing_right_is_named(
+    healthy: LocalDeployment, action: str, check: str, hanging: set[str]
+) -> None:
+    """A call that is refused is a cross that names the action; what doesn't hang on it goes on."""
+    denied = {"Effect": "Deny", "Action": action, "Resource": "*"}
+    policy = {**POLICY, "Statement": [*POLICY["Statement"], denied]}
+    with operator(healthy, policy) as environment:
+        result, checks = doctor(healthy, "--skip-stream", environment=environment)
+    assert result.exit_code == 1
+    assert wrong(checks) == {check}
+    assert action in checks[check]["says"]
+    assert action in checks[check]["cure"]
+    assert titles(checks, "skipped") >= hanging
+
+
+def test_messages_in_dead_letters(healthy: LocalDeployment) -> None:
+    """A message in either dead-letter queue is counted, and what to do with it is told."""
+    sqs = healthy.aws.client("sqs")
+    urls = [healthy.stack.outputs[f"{name}DeadLetterQueueUrl"] for name in ("Outbox", "Schedule")]
+    for url in urls:
+        sqs.send_message(QueueUrl=url, MessageBody="made up")
+    result = run(healthy, "--json", "--skip-stream")
+    for url in urls:
+        sqs.purge_queue(QueueUrl=url)
+    assert result.exit_code == 1
+    told = [each for each in json.loads(result.stdout)["checks"] if each["verdict"] == "bad"]
+    assert [each["check"] for each in told] == ["dead letters", "dead letters"]
+    for url, each in zip(urls, told, strict=True):
+        assert each["says"].endswith(": 1")
+        assert url.rpartition("/")[2] in each["cure"]
+
+
+def test_schedule_is_disabled_by_hand(healthy: LocalDeployment) -> None:
+    """A schedule that somebody has disabled is told, with its stream and its name."""
+    scheduler = healthy.aws.client("scheduler")
+    schedules: list[Any] = [
+        scheduler.get_schedule(Name=each["Name"])
+        for each in scheduler.list_schedules()["Schedules"]
+        if "HandsetChange" in each["Name"]
+    ]
+    (schedule,) = (each for each in schedules if ":function:" in each["Target"]["Arn"])
+    name = schedule["Name"]
+    wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    same = {key: schedule[key] for key in wanted}
+    scheduler.update_schedule(**same, State="DISABLED")
+    result, checks = doctor(healthy, "--skip-stream")
+    scheduler.update_schedule(**same, State="ENABLED")
+    assert result.exit_code == 1
+    assert wrong(checks) == {f"schedule {STREAM}"}
+    assert "by hand" in checks[f"schedule {STREAM}"]["says"]
+    assert name in checks[f"schedule {STREAM}"]["cure"]
+
+
+def test_alarm_rings(healthy: LocalDeployment) -> None:
+    """An alarm that is in ALARM is named, and what it says to do is the cure."""
+    cloudwatch = healthy.aws.client("cloudwatch")
+    alarm = next(
+        each
+        for each in cloudwatch.describe_alarms()["MetricAlarms"]
+        if each["MetricName"] == "EndedByFailed"
+    )
+    name = alarm["AlarmName"]
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="made up")
+    _, checks = doctor(healthy, "--skip-stream")
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="made up")
+    assert wrong(checks) == {"alarms"}
+    assert name in checks["alarms"]["says"]
+    assert checks["alarms"]["cure"] == alarm["AlarmDescription"]
+
+
+def test_wrong_client_secret(healthy: LocalDeployment) -> None:
+    """A secret that was changed to a wrong one is told at once, though the kept token is good."""
+    healthy.stack.put_credentials({**healthy.credentials, "client_secret": "made-up-and-wrong"})
+    result, checks = doctor(healthy)
+    healthy.stack.put_credentials(healthy.credentials)
+    assert result.exit_code == 1
+    assert wrong(checks) == {"token"}
+    assert "invalid_client" in checks["token"]["says"]
+    assert "client_secret in the credentials secret" in checks["token"]["cure"]
+    assert checks[f"stream {STREAM}"]["says"] == "there is no token"
+    assert "made-up-and-wrong" not in result.output
+
+
+def test_token_is_minted_only_if_needed(healthy: LocalDeployment) -> None:
+    """After a change of the credentials one is minted, and thrown away; without the API, none."""
+    minted, kept = healthy.token_server.minted, versions(healthy)
+    _, checks = doctor(healthy)
+    assert "before the credentials were changed" in checks["token"]["says"]
+    assert (healthy.token_server.minted, versions(healthy)) == (minted + 1, kept)
+    result, checks = doctor(healthy, "--skip-stream")
+    assert healthy.token_server.minted == minted + 1
+    assert "--skip-stream" in checks["endpoint"]["says"]
+    assert checks["token"]["verdict"] == "bad", result.output
+
+
+def test_scope_is_not_granted(healthy: LocalDeployment) -> None:
+    """A scope that the client has lost is named, with the stream that needs it, and no other."""
+    healthy.allow_scopes(STREAMS["country_change"].scope)
+    result, checks = doctor(healthy)
+    healthy.allow_scopes(SCOPE)
+    assert result.exit_code == 1
+    assert wrong(checks) == {f"scope {STREAM}"}
+    assert SCOPE in checks[f"scope {STREAM}"]["says"]
+    assert "vendor's portal" in checks[f"scope {STREAM}"]["cure"]
+    assert checks[f"stream {STREAM}"]["verdict"] == "skipped"
+    assert checks[f"stream {OTHER}"]["verdict"] == "good"
+
+
+def test_no_such_stack(healthy: LocalDeployment) -> None:
+    """Where there is nothing to look at it ends with 2, and says what to check."""
+    assert healthy.stack.name
+    result = CliRunner().invoke(main, ["--stack-name", "made-up-stack"])
+    assert result.exit_code == 2
+    assert "There is no stack made-up-stack in" in result.output
+
+
+def test_endpoint_is_down(healthy: LocalDeployment) -> None:
+    """An event API that isn't there is told once; its streams are skipped, with the reason."""
+    healthy.event_server.stop()
+    result, checks = doctor(healthy)
+    assert result.exit_code == 1
+    assert wrong(checks) == {"endpoint"}
+    assert "ApiEndpoint" in checks["endpoint"]["cure"]
+    assert checks[f"stream {STREAM}"]["says"] == "the event API is not reached"
+
+
+def test_run_failed(healthy: LocalDeployment) -> None:
+    """The last run's error is told, as the run told it, and nothing of what is in the secret."""
+    healthy.stack.put_credentials({"client_id": "made-up", "client_password": "made-up-word"})
+    assert healthy.stack.invoke({"event_type": OTHER}).error is not None
+    result, checks = doctor(healthy, "--skip-stream")
+    healthy.stack.put_credentials(healthy.credentials)
+    told = checks[f"last run {OTHER}"]
+    assert (told["verdict"], checks[f"last run {STREAM}"]["verdict"]) == ("bad", "good")
+    assert "ended as failed" in told["says"]
+    assert "has not the keys that it should have" in told["says"]
+    assert "has not the keys that it should have" in checks["credentials"]["says"]
+    assert "made-up-word" not in result.output
+
+
+def run(
+    deployment: LocalDeployment, *options: str, environment: Mapping[str, str] | None = None
+) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(
+        main,
+        ["--stack-name", deployment.stack.name, *options],
+        env={"COLUMNS": "200", **(environment or {})},
+        catch_exceptions=False,
+    )
+
+
+def doctor(
+    deployment: LocalDeployment, *options: str, environment: Mapping[str, str] | None = None
+) -> tuple[Result, dict[str, dict[str, Any]]]:
+    """Run the command; give its checks by title."""
+    result = run(deployment, "--json", *options, environment=environment)
+    checks = json.loads(result.stdout)["checks"]
+    return result, {f"{c['check']} {c['event_type'] or ''}".strip(): c for c in checks}
+
+
+def titles(checks: Mapping[str, Mapping[str, Any]], verdict: str) -> set[str]:
+    """Give the checks that have come to this."""
+    return {title for title, each in checks.items() if each["verdict"] == verdict}
+
+
+def wrong(checks: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Give the checks that are wrong."""
+    return titles(checks, "bad")
+
+
+def versions(deployment: LocalDeployment) -> Sequence[str]:
+    """Give the current version of each secret, which a write would change."""
+    client = deployment.aws.client("secretsmanager")
+    return [
+        client.get_secret_value(SecretId=deployment.stack.outputs[name])["VersionId"]
+        for name in ("CredentialsSecretArn", "TokenSecretArn")
+    ]
+
+
+@contextmanager
+def operator(deployment: LocalDeployment, policy: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+    """Give the keys of somebody who has these rights and no others."""
+    policy = {**policy, "Statement": [*policy["Statement"], EMULATOR]}
+    iam = deployment.aws.client("iam")
+    iam.create_user(UserName="operator")
+    iam.put_user_policy(UserName="operator", PolicyName="doctor", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    yield {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+    iam.delete_access_key(UserName="operator", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(UserName="operator", PolicyName="doctor")
+    iam.delete_user(UserName="operator")

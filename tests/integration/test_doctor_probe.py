@@ -1,0 +1,188 @@
+"""How the doctor opens a stream: it takes nothing from a durable queue and leaves nothing behind.
+
+Against the event server that behaves as the real one.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import pytest
+import trustme
+from google.protobuf.empty_pb2 import Empty
+
+from eventdrain.adapters.grpc_channel import call_metadata
+from eventdrain.streams import STREAMS
+from tests.local.event_server import AuthMode, EventServer
+from tests.unit.doctor_facts import STACK
+from tools.doctor import ask_api
+from tools.doctor.answers import NoAnswer, Unanswered
+from tools.doctor.ask_api import find_endpoint, open_streams
+from tools.doctor.facts_of_access import Origin, Token
+from wgtwo.events.v1.events_pb2 import DurableQueue, StreamConfiguration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.doctor.facts_of_stack import Stack
+
+STREAM: Final = "handset_change"
+OTHER: Final = "consent_change"
+CLIENT: Final = "made-up-client"
+
+
+@pytest.fixture
+def server() -> Iterator[EventServer]:
+    """Give an event server with production's authorization."""
+    with EventServer(auth=AuthMode.PRODUCTION) as running:
+        yield running
+
+
+def stack_at(endpoint: str, *event_types: str) -> Stack:
+    """Give a stack that drains from a server."""
+    parameters = {"ApiEndpoint": endpoint, "EventTypes": ",".join(event_types or (STREAM,))}
+    return replace(STACK, parameters=parameters)
+
+
+def token_of(server: EventServer, *scopes: str) -> Token:
+    """Give a token that the server takes."""
+    grant = server.tokens.issue(CLIENT, scopes, timedelta(minutes=5))
+    return Token(Origin.KEPT, grant.token)
+
+
+def test_durable_queue_keeps_its_events(server: EventServer) -> None:
+    """Events that wait, and those that come meanwhile, are all still the durable queue's.
+
+    The probe sees copies on a queue of its own, which is gone when it has left.
+    """
+    waiting = server.publish_made_up(STREAM, 5)
+    token = token_of(server, STREAMS[STREAM].scope)
+    coming: list[int] = []
+
+    def publish_meanwhile() -> None:
+        server.wait_until(lambda ledger: ledger.open_streams)
+        coming.extend(server.publish_made_up(STREAM, 5, seed=1))
+
+    publishing = threading.Thread(target=publish_meanwhile)
+    publishing.start()
+    opened = open_streams(stack_at(server.endpoint), token)
+    publishing.join()
+    assert opened == {STREAM: None}
+    ledger = server.wait_until(lambda ledger: not ledger.open_streams)
+    keys = {each.queue for event in ledger.events.values() for each in event.deliveries}
+    assert all(key.regular_stream is not None for key in keys)
+    assert len(ledger.acks) == 0
+    assert [event for event in waiting if ledger.events[event].deliveries] == []
+    assert server._queues._queues == {}  # noqa: SLF001 - nothing else tells what is kept
+    assert drained(server, token, 10) == [(number, False) for number in (*waiting, *coming)]
+
+
+def test_each_refusal_has_its_cure(server: EventServer) -> None:
+    """A stream whose scope the token lacks, and a token that the server doesn't know, are told."""
+    stack = stack_at(server.endpoint, STREAM, OTHER)
+    opened = open_streams(stack, token_of(server))
+    assert opened[OTHER] is None
+    refused = opened[STREAM]
+    assert isinstance(refused, NoAnswer)
+    assert STREAMS[STREAM].scope in refused.says
+    assert "vendor's portal" in refused.cure
+    for origin in Origin:
+        unknown = open_streams(stack, Token(origin, "made-up-token"))[STREAM]
+        assert isinstance(unknown, NoAnswer)
+        assert unknown.says == "the event server does not accept the access token"
+        assert unknown.cure
+        assert "made-up-token" not in repr(unknown)
+
+
+def test_scope_that_is_known_to_lack_is_not_tried(server: EventServer) -> None:
+    """A stream whose scope the endpoint has refused is not opened: the scope's line says why."""
+    token = replace(token_of(server), scopes=())
+    opened = open_streams(stack_at(server.endpoint), token)[STREAM]
+    assert isinstance(opened, NoAnswer)
+    assert opened.is_skipped
+    assert server.ledger().refusals == []
+
+
+def test_sandbox_needs_no_token() -> None:
+    """Where the stack calls without a token, so does the probe."""
+    with EventServer() as sandbox:
+        assert open_streams(stack_at(sandbox.endpoint), Token(Origin.NONE)) == {STREAM: None}
+
+
+def test_endpoint_with_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS and HTTP/2 are tried; a server whose authority nobody trusts is told as that."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    key = certificate.private_key_pem.bytes()
+    chain = b"".join(each.bytes() for each in certificate.cert_chain_pems)
+    credentials = grpc.ssl_server_credentials([(key, chain)])
+    with EventServer(credentials=credentials) as server:
+        stack = stack_at(server.endpoint)
+        with pytest.raises(Unanswered, match="is not trusted"):
+            find_endpoint(stack)
+        monkeypatch.setattr(ask_api, "system_roots", authority.cert_pem.bytes)
+        assert find_endpoint(stack).is_secure
+
+
+def test_endpoint_without_http2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that speaks TLS and no HTTP/2, as a proxy in between, is told."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    monkeypatch.setattr(ask_api, "system_roots", authority.cert_pem.bytes)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(target=shake_hands_once, args=(listener, context))
+        serving.start()
+        with pytest.raises(Unanswered, match="not HTTP/2"):
+            find_endpoint(stack_at(f"https://localhost:{listener.getsockname()[1]}"))
+        serving.join()
+
+
+def test_endpoint_that_is_not_there() -> None:
+    """A port that nobody listens to is told, with the parameter to check."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unanswered, match="can't be connected to") as raised:
+        find_endpoint(stack_at(f"http://127.0.0.1:{port}"))
+    assert "ApiEndpoint" in raised.value.no_answer.cure
+
+
+def shake_hands_once(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """Serve one TLS connection, and say nothing in it."""
+    connection, _ = listener.accept()
+    with (
+        connection,
+        suppress(OSError),
+        context.wrap_socket(connection, server_side=True) as secured,
+    ):
+        secured.recv(1)
+
+
+def drained(server: EventServer, token: Token, count: int) -> list[tuple[int, bool]]:
+    """Read the durable queue as the stack does: the events' numbers, and whether sent before."""
+    stream = STREAMS[STREAM]
+    configuration = StreamConfiguration(
+        durable_queue=DurableQueue(), start_at_oldest_possible=Empty()
+    )
+    request = stream.stream_request(stream_configuration=configuration).SerializeToString()
+    sent = server.counts()["deliveries"]
+    with grpc.insecure_channel(server.target) as channel:
+        method: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+            stream.stream_path
+        )
+        call = method(request, metadata=call_metadata(token.value))
+        server.wait_until(lambda ledger: ledger.deliveries == sent + count)
+        call.cancel()
+    return [
+        (number, each.is_redelivered)
+        for number, event in server.ledger().events.items()
+        for each in event.deliveries
+        if each.queue.regular_stream is None
+    ]

@@ -1,0 +1,215 @@
+"""How the doctor asks: what hangs on what, what a log tells, which token proves something."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Any, Final
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
+
+from eventdrain.credentials import ClientCredentials
+from eventdrain.kept_token import KeptToken
+from tools.described_stack import StackUnusable
+from tools.doctor.answers import NoAnswer, Unanswered, calling
+from tools.doctor.ask_runs import read_runs
+from tools.doctor.ask_stack import find_stack
+from tools.doctor.ask_token import why_not_kept
+from tools.doctor.facts_of_access import StackCredentials
+from tools.doctor.questions import Question
+from tools.doctor.schedule_rule import longest_gap
+
+NOW: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+FOR: Final = {"client_id": "made-up", "scope": "a b", "token_endpoint": "https://made.up/token"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "minutes"),
+    [
+        ("rate(1 minute)", 1),
+        ("rate(2 hours)", 120),
+        ("rate(1 day)", 1440),
+        ("cron(* * * * ? *)", 1),
+        ("cron(*/5 * * * ? *)", 5),
+        ("cron(0/7 * ? * * *)", 7),
+        ("cron(0,10,50 * * * ? *)", 40),
+        ("cron(0-9 * * * ? *)", 51),
+        ("cron(15 * * * ? *)", 60),
+        ("cron(0 8 * * ? *)", None),
+        ("cron(*/0 * * * ? *)", None),
+        ("cron(a * * * ? *)", None),
+        ("at(2026-11-24T12:00:00)", None),
+    ],
+)
+def test_longest_gap(expression: str, minutes: int | None) -> None:
+    """The longest time between two starts; not told of what doesn't start in each hour."""
+    assert longest_gap(expression) == (None if minutes is None else timedelta(minutes=minutes))
+
+
+def metrics(minutes_ago: int, reason: str, **more: Any) -> str:  # noqa: ANN401 - metrics
+    """Give the line of metrics of a run."""
+    at = NOW - timedelta(minutes=minutes_ago)
+    return json.dumps(
+        {
+            "_aws": {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": []},
+            "event_type": "handset_change",
+            f"EndedBy{reason}": [1.0],
+            "Received": [3.0],
+            "Acked": [2.0],
+            **more,
+        }
+    )
+
+
+def test_runs_of_a_log() -> None:
+    """Runs are read from metrics, in the order of their time; other lines are none."""
+    lines = [
+        "START RequestId: made-up",
+        metrics(1, "Idle", OldestEventAge=[12.5]),
+        metrics(9, "Stream_Closed"),
+        '{"level": "INFO", "message": "not a run"}',
+        '{"cut off',
+        "[1]",
+    ]
+    runs = read_runs(lines)["handset_change"]
+    assert [each.end_reason for each in runs] == ["stream_closed", "idle"]
+    assert (runs[1].received, runs[1].acked, runs[1].oldest_age_seconds) == (3, 2, 12.5)
+    assert runs[0].oldest_age_seconds is None
+    assert runs[1].ended == NOW - timedelta(minutes=1)
+
+
+def test_what_a_run_did_not_get_through() -> None:
+    """Who refused events is read from the metrics, and whether more waited; zeros are none."""
+    lines = [
+        metrics(2, "Window", ArchiveFailed=[0.0], OutboxFailed=[2.0], AckFailed=[1.0]),
+        metrics(1, "Limit", ArchiveFailed=[0.0], OutboxFailed=[0.0], Backlog=[1.0]),
+    ]
+    first, second = read_runs(lines)["handset_change"]
+    assert (first.refused, first.has_backlog) == ((("SQS", 2), ("the server's acks", 1)), False)
+    assert (second.refused, second.has_backlog) == ((), True)
+
+
+def test_another_kind_of_stack() -> None:
+    """A stack that is none of ours, or one nested in ours, is told, and what to give instead."""
+    client = boto3.client(
+        "cloudformation",
+        region_name="eu-west-1",
+        aws_access_key_id="made-up",
+        aws_secret_access_key="made-up",  # noqa: S106 - made up
+    )
+    stack = {
+        "StackName": "made-up",
+        "CreationTime": NOW,
+        "StackStatus": "CREATE_COMPLETE",
+        "Parameters": [{"ParameterKey": "EventType", "ParameterValue": "handset_change"}],
+    }
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_stacks", {"Stacks": [stack]})
+        with pytest.raises(StackUnusable, match="made-up is no event drain"):
+            find_stack(client, "made-up")
+
+
+def test_error_of_a_run() -> None:
+    """A run that failed has the error of the report before its metrics, and no other run has."""
+    report = {"report": {"event_type": "handset_change", "error": "do this"}, "level": "ERROR"}
+    lines = [json.dumps(report), metrics(2, "Failed"), metrics(1, "Idle")]
+    assert [each.error for each in read_runs(lines)["handset_change"]] == ["do this", ""]
+
+
+def kept(**changed: Any) -> KeptToken:  # noqa: ANN401 - of its attributes
+    """Give a kept token that is good for half an hour."""
+    values: dict[str, Any] = {
+        "value": "made-up-token",
+        "scopes": ("a", "b"),
+        "undecided": (),
+        "minted_at": NOW - timedelta(minutes=30),
+        "expires_at": NOW + timedelta(minutes=30),
+        "minted_for": FOR,
+    }
+    return KeptToken(**{**values, **changed})
+
+
+@pytest.mark.parametrize(
+    ("token", "changed", "told"),
+    [
+        (kept(), NOW - timedelta(hours=1), ""),
+        (kept(), None, ""),
+        (None, None, "none is kept"),
+        (kept(expires_at=NOW + timedelta(seconds=30)), None, "has ended"),
+        (kept(minted_for={**FOR, "client_id": "other"}), None, "another client"),
+        (kept(), NOW - timedelta(minutes=1), "before the credentials were changed"),
+    ],
+)
+def test_kept_token_proves_something(
+    token: KeptToken | None, changed: datetime | None, told: str
+) -> None:
+    """One is minted only where the kept one does not show that these credentials get one."""
+    credentials = StackCredentials(ClientCredentials("made-up", "made-up"), changed)
+    why = why_not_kept(token, credentials, FOR, now=NOW)
+    assert (told in why) is True
+    assert bool(why) is bool(told)
+
+
+def soon() -> float:
+    """Give a time that is far enough away for any machine."""
+    return time.monotonic() + 30
+
+
+def refuse() -> int:
+    """Have no answer."""
+    raise Unanswered("made up", "the cure")
+
+
+def test_questions_hang_on_others() -> None:
+    """An answer reaches who needs it; without one, who needs it is skipped and says why."""
+    one = Question(lambda: 1)
+    assert Question(lambda known: known + 1, one).answer(soon()) == 2
+    none = Question(refuse, lacking="there is none")
+    assert none.answer(soon()) == NoAnswer("made up", "the cure")
+    skipped = Question(lambda known: known, none)
+    assert skipped.answer(soon()) == NoAnswer("there is none", is_skipped=True)
+
+
+def test_question_that_hangs() -> None:
+    """Nobody waits for an answer beyond the time that there is."""
+    release = Event()
+    answer = Question(release.wait).answer(time.monotonic())
+    release.set()
+    assert isinstance(answer, NoAnswer)
+    assert "too long" in answer.says
+
+
+def test_bug_is_raised() -> None:
+    """What nobody expected is no answer but an error, as it should be."""
+    with pytest.raises(ZeroDivisionError):
+        Question(lambda: 1 // 0).answer(soon())
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "cure"),
+    [
+        ("AccessDeniedException", "s3:Look of it is refused", "allow s3:Look"),
+        ("AccessDenied", "s3:Look of it is refused", "allow s3:Look"),
+        ("NoSuchBucket", "it is not there", "deleted"),
+        ("Throttling", "s3:Look of it failed with Throttling", "try again"),
+    ],
+)
+def test_refused_call(code: str, says: str, cure: str) -> None:
+    """A refused call names its action; what the service says besides is not repeated."""
+    error = ClientError({"Error": {"Code": code, "Message": "made-up-account"}}, "Look")
+    with pytest.raises(Unanswered) as raised, calling("s3:Look", "it"):
+        raise error
+    answer = raised.value.no_answer
+    assert (says in answer.says, cure in answer.cure) == (True, True)
+    assert "made-up-account" not in repr(answer)
+
+
+def test_no_network() -> None:
+    """An AWS that can't be reached is told as that."""
+    with pytest.raises(Unanswered, match="EndpointConnectionError"), calling("s3:Look", "it"):
+        raise EndpointConnectionError(endpoint_url="https://made.up")

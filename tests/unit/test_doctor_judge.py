@@ -1,0 +1,431 @@
+"""The doctor's judgement: pure code over facts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from eventdrain.credentials import StaticToken
+from eventdrain.streams import STREAMS
+from tests.unit.doctor_facts import (
+    DRAIN,
+    NOW,
+    OUTBOX,
+    RUN,
+    SCOPE,
+    STACK,
+    STARTS,
+    STREAM,
+    WELL,
+    found,
+    with_parameters,
+)
+from tools.doctor.answers import NoAnswer
+from tools.doctor.facts_of_access import Origin, StackCredentials, Token
+from tools.doctor.facts_of_running import Alarm, Execution, Quarantine, Schedule
+from tools.doctor.facts_of_stack import Key, Topic
+from tools.doctor.finding import Verdict
+from tools.doctor.judge import judge
+
+if TYPE_CHECKING:
+    from tools.doctor.facts import Facts
+
+GOOD, LOOK, BAD = Verdict.GOOD, Verdict.LOOK, Verdict.BAD
+CHECKS = [
+    "stack", "version", "parameters", "functions", "key", "credentials", "token", "scope",
+    "endpoint", "stream", "schedule", "last run", "lag", "dead letters", "quarantine", "alarms",
+    "alarm topic", "compaction",
+]  # fmt: skip
+
+
+def test_all_is_well() -> None:
+    """Every check has one line, in the order in which they are looked at, with a tick."""
+    findings = judge(WELL)
+    assert [each.check for each in findings] == CHECKS
+    assert {each.verdict for each in findings} == {GOOD}
+    assert {each.cure for each in findings} == {""}
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("CREATE_COMPLETE", GOOD),
+        ("UPDATE_ROLLBACK_COMPLETE", LOOK),
+        ("UPDATE_IN_PROGRESS", LOOK),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", LOOK),
+        ("ROLLBACK_COMPLETE", BAD),
+        ("UPDATE_ROLLBACK_FAILED", BAD),
+        ("CREATE_FAILED", BAD),
+    ],
+)
+def test_status(status: str, verdict: Verdict) -> None:
+    """A stack is well when it is complete; one that was put back is to be looked at."""
+    (finding,) = found("stack", stack=replace(STACK, status=status, reason="made up"))
+    assert finding.verdict is verdict
+    assert f"{status} (made up)" in finding.says
+    assert bool(finding.cure) is (verdict is not GOOD)
+
+
+@pytest.mark.parametrize(("outputs", "told"), [({"Version": "1.0.0"}, "1.0.0"), ({}, "version")])
+def test_version(outputs: dict[str, str], told: str) -> None:
+    """Another version than this checkout's is to be looked at, and no reason to call it wrong."""
+    (finding,) = found("version", stack=replace(STACK, outputs=outputs))
+    assert (finding.verdict, told in finding.says) == (LOOK, True)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "verdict", "told"),
+    [
+        ({"ScheduleExpression": "rate(30 minutes)"}, BAD, "gaps of 30 minutes"),
+        ({"ScheduleExpression": "cron(0 * * * ? *)"}, BAD, "gaps of 60 minutes"),
+        ({"ScheduleExpression": "rate(10 minutes)"}, LOOK, "wants 5 or less"),
+        ({"ScheduleExpression": "cron(0 8 * * ? *)"}, LOOK, "can't be told"),
+        ({"StartPosition": "new"}, LOOK, "StartPosition"),
+        ({"ApiEndpoint": "https://sandbox.api.wgtwo.com:443"}, LOOK, "sandbox"),
+        ({"OldestEventAgeSeconds": "1800"}, LOOK, "OldestEventAgeSeconds"),
+        ({"IdleSeconds": "60", "WindowSeconds": "60"}, LOOK, "IdleSeconds"),
+        ({"ReservedConcurrency": "4"}, LOOK, "less than the 5 runs"),
+    ],
+)
+def test_risky_parameters(parameters: dict[str, str], verdict: Verdict, told: str) -> None:
+    """Each risky parameter is named, with the command that mends it."""
+    (finding,) = found("parameters", with_parameters(**parameters))
+    assert finding.verdict is verdict
+    assert told in finding.says
+    assert "sam deploy --parameter-overrides" in finding.cure
+
+
+def test_commands_can_be_pasted() -> None:
+    """A cure is quoted for a shell, and says the stack's region."""
+    (finding,) = found("parameters", with_parameters(ScheduleExpression="rate(30 minutes)"))
+    assert finding.cure.endswith("""'ScheduleExpression="rate(5 minutes)"'""")
+    assert STACK.command("logs tail", "a b") == "aws logs tail 'a b' --region eu-west-1"
+
+
+@pytest.mark.parametrize("reserved", ["none", "5"])
+def test_enough_concurrency(reserved: str) -> None:
+    """No reservation, or one for all runs of a backlog, is well."""
+    facts = with_parameters(ReservedConcurrency=reserved)
+    assert [each.verdict for each in found("parameters", facts)] == [GOOD]
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "told"),
+    [
+        ({"state": "Failed", "reason": "made up"}, BAD, "Failed, with 3 layers (made up)"),
+        ({"state": "Pending"}, BAD, "Pending"),
+        ({"update": "Failed"}, BAD, "last update of drain failed"),
+        ({"reserved": 0}, BAD, "none can start"),
+        ({"timeout_seconds": 60}, BAD, "times out after 60 s"),
+        ({"account_left": 4}, LOOK, "leaves 4 runs"),
+    ],
+)
+def test_functions(changed: dict[str, Any], verdict: Verdict, told: str) -> None:
+    """A function that can't run, or not long enough, or not often enough, is told."""
+    (finding,) = found("functions", functions=(replace(DRAIN, **changed),))
+    assert (finding.verdict, told in finding.says, bool(finding.cure)) == (verdict, True, True)
+
+
+def test_reservation_was_taken_away() -> None:
+    """A reservation that the parameters ask for and the function has not is to be looked at."""
+    (finding,) = found("functions", with_parameters(ReservedConcurrency="9"))
+    assert finding.verdict is LOOK
+    assert "--reserved-concurrent-executions 9" in finding.cure
+
+
+@pytest.mark.parametrize(
+    ("key", "verdict", "cure"),
+    [
+        (None, GOOD, ""),
+        (Key("arn:key", "Disabled", is_rotated=True), BAD, "kms enable-key"),
+        (Key("arn:key", "PendingDeletion", is_rotated=True), BAD, "kms cancel-key-deletion"),
+        (Key("arn:key", "Enabled", is_rotated=False), LOOK, "kms enable-key-rotation"),
+    ],
+)
+def test_key(key: Key | None, verdict: Verdict, cure: str) -> None:
+    """A key that is not enabled is wrong: without it nothing is read or written."""
+    (finding,) = found("key", key=key)
+    assert finding.verdict is verdict
+    assert cure in finding.cure
+
+
+def test_bare_token_is_looked_at() -> None:
+    """A token that was given to us ends some day, and nobody renews it."""
+    (finding,) = found("credentials", credentials=StackCredentials(StaticToken("made-up-secret")))
+    assert finding.verdict is LOOK
+    assert "made-up-secret" not in repr(finding)
+
+
+@pytest.mark.parametrize(
+    ("token", "verdict", "told"),
+    [
+        (Token(Origin.GIVEN, "made-up"), GOOD, "the stream tells"),
+        (Token(Origin.KEPT, "made-up", "", (SCOPE,)), GOOD, "is granted"),
+        (Token(Origin.KEPT, "made-up", "", (), (SCOPE,)), LOOK, "mints one of its own"),
+        (Token(Origin.KEPT, "made-up", "", (), (), NOW), BAD, "is not granted"),
+        (NoAnswer("made up"), Verdict.SKIPPED, "there is no token"),
+    ],
+)
+def test_scope(token: Token | NoAnswer, verdict: Verdict, told: str) -> None:
+    """A scope that was refused is wrong; one that is not known to be is not."""
+    (finding,) = found("scope", token=token)
+    assert (finding.verdict, finding.event_type) == (verdict, STREAM)
+    assert told in finding.says
+
+
+def test_refused_scope_tells_when_it_takes_effect() -> None:
+    """Once granted, a scope takes effect with the token after the one that is kept."""
+    token = Token(Origin.KEPT, "made-up", "", (), (), NOW + timedelta(minutes=7))
+    (finding,) = found("scope", token=token)
+    assert finding.cure.endswith("by 12:07 UTC")
+
+
+def test_stream_without_scope() -> None:
+    """A stream that needs no scope is well in that respect whatever becomes of the token."""
+    facts = with_parameters(EventTypes="consent_change")
+    assert STREAMS["consent_change"].scope == ""
+    (finding,) = found("scope", facts, token=NoAnswer("made up"))
+    assert finding.verdict is GOOD
+
+
+@pytest.mark.parametrize(
+    ("fact", "check"),
+    [
+        ("functions", "functions"),
+        ("key", "key"),
+        ("credentials", "credentials"),
+        ("token", "token"),
+        ("reached", "endpoint"),
+        ("schedules", "schedule"),
+        ("runs", "last run"),
+        ("dead_letters", "dead letters"),
+        ("quarantine", "quarantine"),
+        ("alarms", "alarms"),
+        ("topic", "alarm topic"),
+        ("executions", "compaction"),
+    ],
+)
+@pytest.mark.parametrize("is_skipped", [False, True])
+def test_no_answer(fact: str, check: str, is_skipped: bool) -> None:  # noqa: FBT001 - a parameter
+    """What can't be asked for is a cross, or skipped, with the reason; other checks go on."""
+    answer = NoAnswer("the reason", "the cure", is_skipped)
+    facts = replace(WELL, **{fact: answer})  # type: ignore[arg-type]
+    (finding,) = found(check, facts)
+    assert finding.verdict is (Verdict.SKIPPED if is_skipped else BAD)
+    assert (finding.says, finding.cure) == ("the reason", "the cure")
+    others = [each for each in judge(facts) if each.check not in {check, "scope"}]
+    assert {each.verdict for each in others} == {GOOD}
+
+
+def test_refused_stream() -> None:
+    """A stream that the server refuses is a cross of that stream."""
+    (finding,) = found("stream", streams={STREAM: NoAnswer("refused", "ask")})
+    assert (finding.verdict, finding.title) == (BAD, f"stream {STREAM}")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"), [("ENABLED", "by hand"), ("DISABLED", "by the parameter")]
+)
+def test_disabled_schedule(wanted: str, told: str) -> None:
+    """A disabled schedule is wrong either way; who did it decides on what helps."""
+    schedules = (Schedule("made-up", STREAM, "rate(5 minutes)", is_enabled=False),)
+    (finding,) = found("schedule", with_parameters(ScheduleState=wanted), schedules=schedules)
+    assert (finding.verdict, told in finding.says) == (BAD, True)
+    assert ("ScheduleState=ENABLED" in finding.cure) is (wanted == "DISABLED")
+
+
+def test_no_schedule() -> None:
+    """A stream without a schedule is wrong."""
+    (finding,) = found("schedule", schedules=())
+    assert finding.verdict is BAD
+
+
+def runs(
+    *minutes_ago: int,
+    reason: str = "idle",
+    age: float | None = 30.0,
+    error: str = "",
+    has_backlog: bool = False,
+) -> Any:  # noqa: ANN401
+    """Give facts of runs that ended so long ago."""
+    return {
+        STREAM: tuple(
+            replace(
+                RUN,
+                ended=NOW - timedelta(minutes=each),
+                end_reason=reason,
+                oldest_age_seconds=age,
+                error=error,
+                has_backlog=has_backlog,
+            )
+            for each in minutes_ago
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict", "told"),
+    [
+        (runs(14), GOOD, "ended as idle 14 min ago, 10 of 10 acked"),
+        (runs(16), BAD, "another was due"),
+        (runs(45), BAD, "events older than 30 minutes are lost"),
+        (runs(1, reason="failed", error="what to do"), BAD, "ended as failed 60 s ago"),
+        (runs(1, reason="failed"), BAD, "failed"),
+        ({}, BAD, "no run has told of its end in 6 hours"),
+    ],
+)
+def test_last_run(last: Any, verdict: Verdict, told: str) -> None:  # noqa: ANN401 - of `runs`
+    """It is wrong where it failed, and where another was due: two starts and a run (15 min)."""
+    (finding,) = found("last run", runs=last)
+    assert (finding.verdict, told in finding.says) == (verdict, True), finding
+    assert bool(finding.cure) is (verdict is BAD)
+
+
+def test_error_of_the_run_is_told() -> None:
+    """What a failed run said itself is the line."""
+    (finding,) = found("last run", runs=runs(1, reason="failed", error="it says what to do"))
+    assert finding.says.endswith(": it says what to do")
+
+
+@pytest.mark.parametrize(
+    ("acked", "refused", "verdict", "told"),
+    [
+        (0, (("S3", 10),), BAD, "0 of 10 acked, 10 not taken by S3"),
+        (0, (("SQS", 9), ("the server's acks", 1)), BAD, "9 not taken by SQS, 1 not taken by the"),
+        (9, (("S3", 1),), LOOK, "1 not taken by S3"),
+        (9, (), GOOD, "9 of 10 acked"),
+    ],
+)
+def test_run_that_completed_and_kept_nothing(
+    acked: int, refused: tuple[tuple[str, int], ...], verdict: Verdict, told: str
+) -> None:
+    """A run that completes while S3 or SQS is away is no good one; what came too late is."""
+    run = replace(RUN, acked=acked, refused=refused)
+    (finding,) = found("last run", runs={STREAM: (run,)})
+    assert (finding.verdict, told in finding.says) == (verdict, True), finding
+    assert ("what was left and why" in finding.cure) is bool(refused)
+
+
+def test_new_stack_has_no_runs() -> None:
+    """Just deployed, no run is due."""
+    (finding,) = found("last run", stack=replace(STACK, since=NOW - timedelta(minutes=5)), runs={})
+    assert (finding.verdict, finding.says) == (GOOD, "none was due yet")
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [
+        (runs(1, age=None), GOOD),
+        (runs(1, age=900), GOOD),
+        (runs(1, age=901), LOOK),
+        (runs(1, age=1800), BAD),
+        (runs(3, 2, reason="window", has_backlog=True), GOOD),
+        (runs(3, 2, 1, reason="window"), GOOD),
+        (runs(3, 2, 1, reason="window", has_backlog=True), LOOK),
+        (runs(3, 2, 1, reason="limit", has_backlog=True), LOOK),
+    ],
+)
+def test_lag(last: Any, verdict: Verdict) -> None:  # noqa: ANN401 - of `runs`
+    """Events older than the parameter, or three runs in a row with more waiting, are a lag.
+
+    A lively stream, whose runs all end by their window with nothing waiting, has none.
+    """
+    (finding,) = found("lag", runs=last)
+    assert finding.verdict is verdict
+
+
+def test_dead_letters() -> None:
+    """Each queue that has messages is a line, with its own cure."""
+    outbox, starts = found(
+        "dead letters", dead_letters=(replace(OUTBOX, messages=3), replace(STARTS, messages=1))
+    )
+    assert (outbox.verdict, starts.verdict) == (BAD, BAD)
+    assert "start-message-move-task --source-arn arn:outbox" in outbox.cure
+    assert "ERROR_CODE" in starts.cure
+
+
+@pytest.mark.parametrize(
+    ("recent", "is_all", "verdict", "told"),
+    [
+        (2, True, LOOK, "2 events"),
+        (2, False, LOOK, "2 or more events"),
+        (0, False, LOOK, "can't be told"),
+        (0, True, GOOD, "nothing came"),
+    ],
+)
+def test_quarantine(recent: int, is_all: bool, verdict: Verdict, told: str) -> None:  # noqa: FBT001
+    """New events in quarantine are to be looked at; so is a quarantine too full to be listed."""
+    quarantine = Quarantine("s3://made-up/", recent, NOW if recent else None, is_all)
+    (finding,) = found("quarantine", quarantine=quarantine)
+    assert (finding.verdict, told in finding.says) == (verdict, True)
+
+
+def test_alarms() -> None:
+    """Each alarm that rings is a line whose cure is the alarm's own; the others are none."""
+    alarms = [Alarm(n, "ALARM", f"do {n}") for n in ("a", "b")]
+    quiet = Alarm("c", "INSUFFICIENT_DATA", "")
+    findings = found("alarms", alarms=(*alarms, quiet))
+    assert [(each.verdict, each.cure) for each in findings] == [(BAD, "do a"), (BAD, "do b")]
+    assert [each.verdict for each in found("alarms", alarms=())] == [LOOK]
+
+
+def test_muted_alarms() -> None:
+    """Alarms whose actions somebody has switched off tell nobody: one line, with the cure."""
+    muted = [Alarm(name, "OK", "", tells=False) for name in ("a", "b")]
+    (finding,) = found("alarms", alarms=(*muted, Alarm("c", "OK", "")))
+    assert (finding.verdict, "2 of 3" in finding.says) == (LOOK, True)
+    assert "enable-alarm-actions --alarm-names a b" in finding.cure
+
+
+@pytest.mark.parametrize(
+    ("topic", "verdict", "told"),
+    [
+        (None, LOOK, "told to nobody"),
+        (Topic("arn:topic", 0, 0), LOOK, "nobody is subscribed"),
+        (Topic("arn:topic", 0, 1), LOOK, "none of its subscriptions is confirmed, 1 wait"),
+        (Topic("arn:topic", 2, 1), GOOD, "confirmed: 2, 1 wait"),
+    ],
+)
+def test_topic(topic: Topic | None, verdict: Verdict, told: str) -> None:
+    """Alarms that nobody hears are to be looked at."""
+    (finding,) = found("alarm topic", topic=topic)
+    assert (finding.verdict, told in finding.says) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "executions", "verdict", "told"),
+    [
+        (WELL, None, GOOD, "no catalogue"),
+        (WELL, ("FAILED",), LOOK, "1 of the last day's"),
+        (WELL, ("SUCCEEDED", "TIMED_OUT", "ABORTED"), LOOK, "2 of the last day's"),
+        (WELL, ("RUNNING",), GOOD, "RUNNING"),
+        (WELL, (), LOOK, "never run"),
+        (with_parameters(CompactionState="DISABLED"), (), LOOK, "disabled"),
+    ],
+)
+def test_compaction(
+    facts: Facts, executions: tuple[str, ...] | None, verdict: Verdict, told: str
+) -> None:
+    """A compaction that failed loses nothing: it is to be looked at."""
+    found_executions = (
+        None
+        if executions is None
+        else tuple(
+            Execution(f"arn:{status}", status, NOW - timedelta(hours=hours + 1))
+            for hours, status in enumerate(executions)
+        )
+    )
+    (finding,) = found("compaction", facts, executions=found_executions)
+    assert (finding.verdict, told in finding.says) == (verdict, True)
+
+
+def test_old_failures_are_forgotten() -> None:
+    """A failure of days ago was told then; the executions since are what counts."""
+    executions = (
+        Execution("arn:new", "SUCCEEDED", NOW - timedelta(hours=10)),
+        Execution("arn:old", "FAILED", NOW - timedelta(days=3)),
+    )
+    assert [each.verdict for each in found("compaction", executions=executions)] == [GOOD]

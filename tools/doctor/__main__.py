@@ -1,0 +1,85 @@
+"""The command: ``python -m tools.doctor --stack-name event-drain``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import boto3  # noqa: TID251 - no engine: a tool
+import click
+from botocore.config import Config  # noqa: TID251 - no engine: a tool
+from botocore.exceptions import BotoCoreError  # noqa: TID251 - no engine: a tool
+from rich.console import Console
+
+from tools.described_stack import StackUnusable
+from tools.doctor.examination import Examination
+from tools.doctor.finding import Verdict
+from tools.doctor.judge import judge
+from tools.doctor.output import as_json, lines, summary
+
+_WRONG: Final = 1
+_CANNOT_LOOK: Final = 2
+_PROJECT: Final = Path(__file__).parents[2] / "pyproject.toml"
+_BOUNDED: Final = Config(
+    connect_timeout=3,
+    read_timeout=6,
+    max_pool_connections=4,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+
+
+@click.command(context_settings={"max_content_width": 100})
+@click.option("--stack-name", required=True, help="The deployed stack.")
+@click.option("--region", help="Its region.  [default: that of the profile]")
+@click.option("--profile", help="A profile of the AWS CLI.  [default: as the AWS CLI does it]")
+@click.option(
+    "--skip-stream",
+    is_flag=True,
+    help="Ask AWS alone: call neither the event API nor the token endpoint.",
+)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON, for scripts.")
+def main(
+    *, stack_name: str, region: str | None, profile: str | None, skip_stream: bool, is_json: bool
+) -> None:
+    """Check a deployed stack from here, and change nothing.
+
+    One line for each check: ✓ well, ⚠ look at it, ✗ wrong, · skipped, with what helps below it.
+    Takes some seconds, 15 at the most.
+
+    It opens each stream for two seconds beside the stack's durable queue, and takes no event from
+    it. It uses the token that the stack's runs keep; where that doesn't serve, it mints one, which
+    is a call to the rate-limited token endpoint, and throws it away.
+
+    docs/doctor.md lists what it asks, and the IAM actions that it needs.
+
+    Exit status: 0 nothing is wrong, 1 something is, 2 wrong usage, or it can't look.
+    """
+    console = Console(highlight=False)
+    # What the engine logs on the way is told by the findings.
+    logging.getLogger("eventdrain").addHandler(logging.NullHandler())
+    try:
+        session = boto3.Session(region_name=region, profile_name=profile)
+        examination = Examination(session, _BOUNDED, version(), skips_api=skip_stream)
+        facts = examination.examine(stack_name)
+    except (StackUnusable, BotoCoreError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(_CANNOT_LOOK)
+    findings = judge(facts)
+    if is_json:
+        click.echo(as_json(stack_name, findings))
+    else:
+        for line in (*lines(findings), summary(findings)):
+            console.print(line, soft_wrap=True)
+    sys.exit(_WRONG if any(each.verdict is Verdict.BAD for each in findings) else 0)
+
+
+def version() -> str:
+    """Give the version of this checkout."""
+    return str(tomllib.loads(_PROJECT.read_text())["project"]["version"])
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tools.doctor")
