@@ -1,5 +1,9 @@
-"""How hypothesis searches: quickly by default, the same every time; longer and freely on demand.
+"""What all tests share: the embedded AWS of a process, and how hypothesis searches.
 
+The fixtures are here because those of two folders would be two, each with an AWS of its own, and
+the engine's clients, which are made once in a process, know only the one that they were made for.
+
+Hypothesis searches quickly by default, the same every time; longer and freely on demand:
 ``HYPOTHESIS_PROFILE=thorough pytest tests/unit`` looks at fifty times as many examples, other ones
 with every run.
 """
@@ -10,6 +14,10 @@ import os
 from typing import Final
 
 from hypothesis import HealthCheck, settings
+
+from tests.faults.fixtures import cloud, scene
+
+__all__ = ["cloud", "scene"]
 
 # The machine that runs the tests may be busy with something else: no example has a deadline, and
 # slow drawing is no failure.

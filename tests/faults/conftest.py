@@ -1,4 +1,4 @@
-"""What the fault tests share: the scene, and what they tell when all have run."""
+"""What the fault tests share, and what they tell when all have run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from eventdrain import reading
-from tests.faults.fixtures import cloud, scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-__all__ = ["cloud", "scene"]
 
 _COPIES = pytest.StashKey[list[str]]()
 

@@ -20,6 +20,7 @@ from tools.saved_queries import saved_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from tests.archive.facts import MadeUpLine
 
@@ -117,10 +118,9 @@ class Table:
 
 
 @pytest.fixture(scope="module")
-def table() -> Iterator[Table]:
+def table(built: Path) -> Iterator[Table]:
     """Give a stack with an archive of some days, and nothing compacted."""
-    with LocalDeployment() as local:
-        local.build()
+    with LocalDeployment(built=built) as local:
         local.deploy(
             EventTypes=f"{STREAM},{QUIET}",
             ScheduleState="DISABLED",

@@ -17,6 +17,7 @@ from tests.local.deployment import LocalDeployment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.local.stack import Run
 
@@ -24,10 +25,9 @@ EVENTS = 1000
 
 
 @pytest.fixture(scope="module")
-def deployment() -> Iterator[LocalDeployment]:
+def deployment(built: Path) -> Iterator[LocalDeployment]:
     """Give a stack that waits for its schedule, credentials in their secret, events waiting."""
-    with LocalDeployment() as local:
-        local.build()
+    with LocalDeployment(built=built) as local:
         local.deploy()
         local.stack.put_credentials(local.credentials)
         local.event_server.publish_made_up(DEFAULT_EVENT_TYPE, EVENTS)

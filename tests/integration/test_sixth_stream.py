@@ -61,8 +61,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in _COPIED:
         without = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT_FOLDER / name, folder / name, ignore=without)
-    for name in ("Makefile", "template.yaml", "stream.yaml", "catalogue.yaml", "compaction.yaml"):
-        shutil.copy(PROJECT_FOLDER / name, folder / name)
+    for path in (PROJECT_FOLDER / "Makefile", *PROJECT_FOLDER.glob("*.yaml")):
+        shutil.copy(path, folder)
     protos = folder / "protos/wgtwo/made_up/v1"
     protos.mkdir(parents=True)
     shutil.copy(Path(__file__).parent / "sim_swap_events.proto", protos)
@@ -121,6 +121,7 @@ def test_template_gets_the_stream(tree: Path) -> None:
     }
     assert {title: block.split(":")[0].strip() for title, block in added.items()} == {
         "which streams are drained": "DrainsSimSwap",
+        "the alarms of each stream": "SimSwapAlarms",
         "a stack for each stream": "SimSwapStream",
         "the streams' own queues": "SimSwapQueueUrl",
     }
@@ -135,7 +136,7 @@ def test_template_gets_the_stream(tree: Path) -> None:
 
 def blocks(template: str) -> dict[str, str]:
     """Give the blocks that have a part for each stream, by their titles."""
-    made = re.compile(r"  # --- made by `make template`: (.+)\n((?:.*\n)*?)  # --- end\n")
+    made = re.compile(r" *# --- made by `make template`: (.+)\n((?:.*\n)*?) *# --- end\n")
     found = dict(made.findall(template))
     del found["the names of the streams"]  # it has one part for all
     return found

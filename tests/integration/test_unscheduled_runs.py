@@ -18,6 +18,7 @@ from tests.local.deployment import LocalDeployment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.local.stack import Invocation, Run
 
@@ -25,10 +26,9 @@ MISSING = "first_attachment"
 
 
 @pytest.fixture(scope="module")
-def deployment() -> Iterator[LocalDeployment]:
+def deployment(built: Path) -> Iterator[LocalDeployment]:
     """Give a stack of all streams that nobody starts but by hand, credentials in their secret."""
-    with LocalDeployment() as local:
-        local.build()
+    with LocalDeployment(built=built) as local:
         local.deploy(EventTypes=",".join(STREAMS), ScheduleState="DISABLED", IdleSeconds="1")
         local.stack.put_credentials(local.credentials)
         yield local

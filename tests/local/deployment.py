@@ -13,13 +13,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from eventdrain.streams import STREAMS
+from tests.local import sam
 from tests.local.books import archive_keys, archive_lines, take_messages
-from tests.local.embedded_aws import EmbeddedAws
+from tests.local.embedded_aws import PROJECT_FOLDER, EmbeddedAws
 from tests.local.event_server import AuthMode, EventServer, TokenBook
 from tests.local.stack import SamStack
 from tests.local.token_server import TokenServer
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from mypy_boto3_s3 import S3Client
@@ -43,7 +45,13 @@ class LocalDeployment:
         stack: The stack in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, built: Path | None = None) -> None:
+        """Put the parts together; nothing runs before the block.
+
+        Args:
+            built: What was built before, to be deployed instead of what :meth:`build` makes.
+        """
+        self._built = built
         tokens = TokenBook()
         self._client_secret = secrets.token_urlsafe(24)
         self._running = ExitStack()
@@ -78,13 +86,17 @@ class LocalDeployment:
         """What an operator puts into the credentials secret."""
         return {"client_id": CLIENT_ID, "client_secret": self._client_secret}
 
-    def build(self) -> None:
+    def build(self, project: Path = PROJECT_FOLDER) -> None:
         """Build function and layers.
+
+        Args:
+            project: Where the templates are; another version of them than this one's, if need be.
 
         Raises:
             StackError: It failed.
         """
-        self.stack.build(self.aws.folder / "build")
+        self._built = self.aws.folder / "build"
+        sam.build(self._built, architecture=self.stack.architecture, project=project)
 
     def deploy(self, **parameters: str) -> None:
         """Deploy what was built, against the servers here.
@@ -95,12 +107,15 @@ class LocalDeployment:
 
         Raises:
             StackError: It failed.
+            ValueError: Nothing was built.
         """
+        if self._built is None:
+            raise ValueError("nothing to deploy: call build() first, or give what was built")
         endpoints = {
             "ApiEndpoint": self.event_server.endpoint,
             "TokenEndpoint": self.token_server.endpoint,
         }
-        self.stack.deploy(self.aws.folder / "build", {**endpoints, **_QUICK, **parameters})
+        self.stack.deploy(self._built, {**endpoints, **_QUICK, **parameters})
 
     @cached_property
     def _s3(self) -> S3Client:

@@ -19,8 +19,12 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from tests.local import (
     ministack_athena,
+    ministack_layers,
     ministack_maps,
     ministack_named_queries,
+    ministack_operations,
+    ministack_rights,
+    ministack_sandboxes,
     ministack_sdk,
     ministack_updates,
 )
@@ -55,8 +59,12 @@ for module in (engine, changesets, handlers, stacks):
     module._evaluate_conditions = _evaluate_with_functions  # noqa: SLF001
 
 ministack_athena.teach()
+ministack_layers.teach()
 ministack_maps.teach()
 ministack_named_queries.teach()
+ministack_operations.teach()
+ministack_rights.teach()
+ministack_sandboxes.teach()
 ministack_sdk.teach()
 ministack_updates.teach()
 

@@ -1,17 +1,19 @@
-"""Teaches ministack to keep what it knows of a nested stack's resources when that is updated.
+"""Teaches ministack to keep what it knows of a nested stack's resources, and what is to be kept.
 
-It forgets the attributes (`Fn::GetAtt`) of those that don't change, so that whatever refers to them
-fails. Runs in ministack's own environment.
+When a nested stack is updated, it forgets the attributes (`Fn::GetAtt`) of those that don't change,
+so that whatever refers to them fails. When one is deleted, it deletes those too whose
+`DeletionPolicy` is `Retain`. Runs in ministack's own environment.
 """
 
 from typing import Any
 
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import _stacks, provisioners
 
 _Resource = tuple[str, dict[str, Any]]
 
 _provision = provisioners._provision_resource  # noqa: SLF001 - there is no other way in
 _update = provisioners._update_resource  # noqa: SLF001 - likewise
+_delete_nested = provisioners._cfn_nested_stack_delete  # noqa: SLF001 - likewise
 _known: dict[tuple[str, str], dict[str, Any]] = {}
 
 
@@ -38,7 +40,17 @@ def _update_what_is_known(
     return new_id, attributes
 
 
+def _delete_nested_but_what_is_retained(physical_id: str, props: dict[str, Any]) -> None:
+    stack = _stacks.get(provisioners._nested_stack_lookup_name(physical_id), {})  # noqa: SLF001 - likewise
+    for name, resource in stack.get("_template", {}).get("Resources", {}).items():
+        if resource.get("DeletionPolicy") == "Retain":
+            stack["_resources"].pop(name, None)
+    _delete_nested(physical_id, props)
+
+
 def teach() -> None:
-    """Keep the attributes."""
+    """Keep the attributes, and what a nested stack retains."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]  # noqa: SLF001 - likewise
+    handlers["delete"] = _delete_nested_but_what_is_retained
     provisioners._provision_resource = _provision_and_keep  # noqa: SLF001 - likewise
     provisioners._update_resource = _update_what_is_known  # noqa: SLF001 - likewise

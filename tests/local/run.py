@@ -22,7 +22,7 @@ from tests.local.answers import show_answers
 from tests.local.books import keep_books
 from tests.local.deployment import LocalDeployment
 from tests.local.embedded_aws import EmbeddedAwsError
-from tests.local.stack import StackError
+from tests.local.sam import StackError
 from tools.verify.athena import QueryFailed
 
 if TYPE_CHECKING:

@@ -1,40 +1,24 @@
 """The stack in the embedded AWS: built and deployed by the SAM CLI, looked into by boto3.
 
-Both run as a person would run them, from the environment `.venv-sam`. Three things differ from a
-deployment to an account: the layers are built for this machine's Python (`LAYER_TARGET=host`), as
-ministack's functions run on it; the vendor layer of the architecture that isn't deployed is not
-built, as nothing would use it; and the functions' roles get one action more, see
-`_allow_send_message_batch`.
+What differs from a deployment to an account is in ``sam.build``.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from tests.local.embedded_aws import AWS_ENVIRONMENT, PROJECT_FOLDER, end_group
+from tests.local.sam import StackError, run_sam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tests.local.embedded_aws import EmbeddedAws
-
-SAM: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "sam"
-
-_VENDOR_LAYERS: Final = {"arm64": "VendorLayerArm64", "x86_64": "VendorLayerX8664"}
-_COMMAND_LIMIT: Final = timedelta(minutes=5)
-_SET_BY_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
-
-
-class StackError(Exception):
-    """The stack couldn't be built, deployed or watched. The message holds what the tool printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +63,7 @@ class SamStack:
     def __init__(
         self, aws: EmbeddedAws, *, name: str = "event-drain", architecture: str = "arm64"
     ) -> None:
-        """Name a stack; nothing happens before `build`.
+        """Name a stack; nothing happens before `deploy`.
 
         Args:
             aws: The running embedded AWS.
@@ -91,32 +75,11 @@ class SamStack:
         self.architecture = architecture
         self._outputs: dict[str, str] = {}
 
-    def build(self, build_folder: Path) -> None:
-        """Build function and layers with `sam build`.
-
-        Args:
-            build_folder: A folder for the result, emptied first.
-
-        Raises:
-            StackError: It failed.
-        """
-        others = [name for key, name in _VENDOR_LAYERS.items() if key != self.architecture]
-        _run_sam(
-            ["build", "--build-dir", str(build_folder), "--no-cached", "--parallel"]
-            + [option for name in others for option in ("--exclude", name)],
-            environment={
-                **_builder_environment(),
-                "TMPDIR": str(self._aws.folder),  # where what SAM leaves behind goes with the rest
-                "LAYER_TARGET": "host",
-                "PYTHON": str(AWS_ENVIRONMENT / "bin" / "python"),
-            },
-        )
-
     def deploy(self, build_folder: Path, parameters: Mapping[str, str]) -> None:
         """Deploy what was built, or update the stack, with `sam deploy`.
 
         Args:
-            build_folder: Where `build` put it.
+            build_folder: Where `sam.build` put it.
             parameters: The template's parameters that shall differ from their defaults.
 
         Raises:
@@ -127,7 +90,7 @@ class SamStack:
         unfit = [name for name, value in values.items() if '"' in value or "\\" in value]
         if unfit:
             raise ValueError(f"{', '.join(unfit)}: a value with a quote or backslash in it")
-        _run_sam(
+        run_sam(
             [
                 "deploy",
                 *("--template-file", str(build_folder / "template.yaml")),
@@ -144,7 +107,6 @@ class SamStack:
             environment={**self._aws.environment(), "SAM_CLI_POLL_DELAY": "1"},
         )
         self._outputs = self._read_outputs()
-        self._allow_send_message_batch()
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -219,31 +181,6 @@ class SamStack:
             time.sleep(0.5)
         return runs
 
-    def _allow_send_message_batch(self) -> None:
-        """Let the functions call SendMessageBatch, which AWS allows with `sqs:SendMessage`.
-
-        ministack wants an action of the call's own name for it. AWS has no such action (Service
-        Authorization Reference, Amazon SQS), so it does not belong into the template.
-        """
-        sqs = self._aws.client("sqs")
-        queues = [
-            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-            for url in self.queue_urls.values()
-        ]
-        statement = {
-            "Effect": "Allow",
-            "Action": "sqs:SendMessageBatch",
-            "Resource": [queue["QueueArn"] for queue in queues],
-        }
-        functions = self._aws.client("lambda")
-        for output in ("DrainEventsFunctionName", "ReplayEventsFunctionName"):
-            role = functions.get_function_configuration(FunctionName=self.outputs[output])["Role"]
-            self._aws.client("iam").put_role_policy(
-                RoleName=role.rpartition("/")[2],
-                PolicyName="embedded-aws-send-message-batch",
-                PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-            )
-
     def _read_outputs(self) -> dict[str, str]:
         stacks = self._aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         return {
@@ -265,47 +202,3 @@ def _split_into_runs(messages: Sequence[str]) -> list[Run]:
         elif run is not None and not line.startswith(f"END RequestId: {run.request_id}"):
             run.lines.append(line)
     return runs
-
-
-def _builder_environment() -> dict[str, str]:
-    """The caller's environment, which may say how to reach packages, less what would mislead.
-
-    That is: AWS profiles and keys, which a build doesn't need; a make that we run in, whose flags
-    and variables would reach the makes that SAM runs; and a Python's settings.
-    """
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _SET_BY_MAKE and not name.startswith(("AWS_", "PYTHON", "SAM_CLI_"))
-    }
-
-
-def _run_sam(arguments: Sequence[str], *, environment: Mapping[str, str]) -> None:
-    """Run SAM quietly; show what it printed only if it fails.
-
-    Raises:
-        StackError: It isn't installed, it failed, or it took longer than five minutes.
-    """
-    if not SAM.exists():
-        raise StackError(
-            f"{SAM.relative_to(PROJECT_FOLDER)} is missing: install requirements/sam.txt into"
-            " .venv-sam."
-        )
-    process = subprocess.Popen(
-        [SAM, *arguments],
-        cwd=PROJECT_FOLDER,
-        env={**environment, "SAM_CLI_TELEMETRY": "0"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # with the makes and pips that it starts, to be ended as one
-    )
-    try:
-        output, _ = process.communicate(timeout=_COMMAND_LIMIT.total_seconds())
-    except subprocess.TimeoutExpired as error:
-        raise StackError(f"sam {arguments[0]} took longer than {_COMMAND_LIMIT}.") from error
-    finally:
-        end_group(process)
-    if process.returncode != 0:
-        raise StackError(f"sam {arguments[0]} failed ({process.returncode}):\n{output}")

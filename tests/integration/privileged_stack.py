@@ -1,0 +1,263 @@
+"""What the tests of rights share: a deployed stack, its jobs, and what they say when one fails."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import time
+import zipfile
+from base64 import b64decode
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+
+from eventdrain.adapters.secrets_manager import SecretsManager
+from eventdrain.delivery import DeliveryReader
+from eventdrain.errors import UnreadableDelivery
+from eventdrain.pseudonyms import read_pseudonyms
+from eventdrain.streams import STREAMS
+from tests.local.books import Books, message_lines, take_messages
+from tests.local.catalogue import LocalCatalogue
+from tests.local.deployment import LocalDeployment
+from tests.local.event_server import made_up_events
+from tests.local.rights import Rights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from tests.local.event_server import Event
+    from tests.local.stack import Run
+
+STREAM: Final = "handset_change"
+MOST_EVENTS: Final = 2
+"""That a run commits, so that few events make a backlog."""
+BACKLOG_RUNS: Final = 2
+"""That follow a run which leaves a backlog."""
+
+_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_PROBE: Final = """
+import os
+
+def handler(event, context):
+    return [os.environ[name] for name in event]
+"""
+_LIMIT_SECONDS: Final = 60
+
+
+@dataclass
+class PrivilegedStack:
+    """A deployed stack of one stream, whose runs the test alone starts.
+
+    Attributes:
+        deployment: The stack and the servers around it.
+        rights: What its roles may do.
+    """
+
+    deployment: LocalDeployment
+    rights: Rights
+    _seed: int = 0
+    _archived: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _queued: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    @contextmanager
+    def deployed(cls, built: Path) -> Iterator[PrivilegedStack]:
+        """Deploy one, with whatever asks for more rights, and credentials in their secret."""
+        with LocalDeployment(built=built) as local:
+            local.deploy(
+                EventTypes=STREAM,
+                ScheduleState="DISABLED",
+                CompactionState="DISABLED",
+                LinesRetentionDays="30",
+                ObjectLockDays="1",
+                Pseudonymise="true",
+                Tracing="Active",
+                IdleSeconds="1",
+                MaxEvents=str(MOST_EVENTS),
+                BacklogRuns=str(BACKLOG_RUNS),
+            )
+            local.stack.put_credentials(local.credentials)
+            # Of a bucket the embedded CloudFormation ignores this.
+            local.aws.client("s3").put_object_lock_configuration(
+                Bucket=local.stack.outputs["ArchiveBucketName"],
+                ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"},
+            )
+            yield cls(local, Rights(local.aws, local.stack.name))
+
+    def publish(self, count: int = 1, make: Callable[[Event], Event] = lambda event: event) -> None:
+        """Publish new events, each made odd if need be."""
+        self._seed += 1
+        self.deployment.event_server.publish(
+            make(event) for event in made_up_events(STREAM, count, seed=self._seed)
+        )
+
+    def drain(self, *, is_last: bool = False) -> tuple[list[Run], str]:
+        """Run the function, and wait for the runs that it starts in turn.
+
+        Args:
+            is_last: Runs it as the last for a backlog, which starts no other.
+
+        Returns:
+            The runs, and what their logs say of calls that failed; empty if none did.
+        """
+        before = len(self.deployment.stack.runs())
+        invocation = self.deployment.stack.invoke(
+            {"event_type": STREAM, "backlog_run": BACKLOG_RUNS if is_last else 0}
+        )
+        runs = self.runs_since(before)
+        told = "\n".join(_complaint(run) for run in runs).strip()
+        if invocation.error is not None:
+            assert invocation.payload["errorMessage"] in told, "the log has the error too"
+        return runs, told
+
+    def forget_environments(self) -> None:
+        """Let the function's next run start cold, as after any change of its configuration."""
+        functions = self.deployment.aws.client("lambda")
+        name = self.deployment.stack.outputs["DrainEventsFunctionName"]
+        now = functions.get_function_configuration(FunctionName=name)
+        functions.update_function_configuration(FunctionName=name, MemorySize=now["MemorySize"])
+
+    def runs_since(self, before: int) -> list[Run]:
+        """Wait for the end of a run, and of those that it and they started."""
+        runs: list[Run] = []
+        while len(runs) < (wanted := 1 + _started_by(runs)):
+            runs = self.deployment.stack.wait_for_runs(before + wanted)[before:]
+        return runs
+
+    def replay(self, **event: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """Run the function that replays; its messages are not the drain's, see `books`."""
+        self._enter_messages()
+        answer = self.deployment.aws.client("lambda").invoke(
+            FunctionName=self.deployment.stack.outputs["ReplayEventsFunctionName"],
+            Payload=json.dumps(event).encode(),
+        )
+        report: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert answer.get("FunctionError") is None, report
+        report["messages"] = len(self.deployment.take_messages())
+        return report
+
+    def compact(self) -> dict[str, Any]:
+        """Run the compaction, and give how it ended."""
+        return LocalCatalogue(self.deployment).compact(STREAM)
+
+    def fire(self, schedule: str) -> None:
+        """Let one of the stack's schedules fire once, now: a copy of it that is enabled."""
+        scheduler = self.deployment.aws.client("scheduler")
+        name = self.rights.named("AWS::Scheduler::Schedule")[schedule]
+        scheduler.create_schedule(
+            Name="once",
+            ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            ActionAfterCompletion="DELETE",
+            Target=scheduler.get_schedule(Name=name)["Target"],
+        )
+        end = time.monotonic() + _LIMIT_SECONDS
+        while any(each["Name"] == "once" for each in scheduler.list_schedules()["Schedules"]):
+            assert time.monotonic() < end, f"{name} doesn't fire"
+            time.sleep(0.05)
+
+    def failed_starts(self) -> list[str]:
+        """Take out of their queue, and give, why starts failed."""
+        url = self.deployment.stack.outputs["ScheduleDeadLetterQueueUrl"]
+        return [
+            message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
+            for message in take_messages(self.deployment.aws.client("sqs"), url)
+        ]
+
+    def client_of(self, role: str) -> Callable[[str], Any]:
+        """Give what makes boto3 clients with a role's own credentials.
+
+        They are those that a function of that role finds in its environment.
+        """
+        aws = self.deployment.aws
+        functions, iam = aws.client("lambda"), aws.client("iam")
+        name = f"probe-{role}"
+        with io.BytesIO() as archive:
+            with zipfile.ZipFile(archive, "w") as code:
+                code.writestr("probe.py", _PROBE)
+            functions.create_function(
+                FunctionName=name,
+                Runtime="python3.14",
+                Handler="probe.handler",
+                Role=iam.get_role(RoleName=self.rights.roles[role])["Role"]["Arn"],
+                Code={"ZipFile": archive.getvalue()},
+            )
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(_KEYS).encode())
+        key, secret, token = json.loads(answer["Payload"].read())
+        session: Any = boto3.Session(key, secret, token, region_name=aws.region)
+        return lambda service: session.client(
+            service, endpoint_url=aws.endpoint_url, verify=str(aws.ca_bundle)
+        )
+
+    def books(self) -> Books:
+        """Keep the books of everything so far, what is in quarantine among it."""
+        self._enter_messages()
+        s3 = self.deployment.aws.client("s3")
+        bucket = self.deployment.stack.outputs["ArchiveBucketName"]
+        for key, _ in self.deployment.archive_keys():
+            if key not in self._archived and key.startswith(("events/", "quarantine/")):
+                body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+                text = gzip.decompress(body) if key.endswith(".gz") else body
+                self._archived[key] = [json.loads(each) for each in text.splitlines()]
+        archived = [entry for entries in self._archived.values() for entry in entries]
+        ledger = self.deployment.event_server.ledger()
+        ids = {number: self._ids(each.event, archived) for number, each in ledger.events.items()}
+        return Books(
+            published=set().union(*ids.values()),
+            acked=set().union(*(ids[number] for number in ledger.acked)),
+            archived=Counter(entry["event_id"] for entry in archived),
+            queued=self._queued,
+        )
+
+    @cached_property
+    def _reader(self) -> DeliveryReader:
+        arn = self.deployment.stack.outputs["PseudonymKeySecretArn"]
+        secrets = SecretsManager(self.deployment.aws.client("secretsmanager"))
+        return DeliveryReader(STREAMS[STREAM], read_pseudonyms(secrets, arn))
+
+    def _ids(self, event: Event, archived: Sequence[dict[str, Any]]) -> set[str]:
+        """Give the id of an event; of one that can't be read, those that it has in quarantine."""
+        try:
+            return {self._reader.read(event.undelivered, datetime.now(UTC)).event_id}
+        except UnreadableDelivery:
+            payload = event.payload or b""
+            return {
+                entry["event_id"]
+                for entry in archived
+                if "reason" in entry and payload in b64decode(entry["raw"])
+            } or {f"not in quarantine: {hash(payload)}"}
+
+    def _enter_messages(self) -> None:
+        self._queued.update(
+            line["event_id"]
+            for message in self.deployment.take_messages()
+            for line in message_lines(message["Body"])
+        )
+
+
+def _started_by(runs: list[Run]) -> int:
+    return sum("start" in record for run in runs for record in run.records)
+
+
+def _complaint(run: Run) -> str:
+    """Give what a run's log tells of calls that failed, be it the run's end or not."""
+    texts = (
+        " ".join(
+            [
+                str(record["message"]),
+                str(record.get("reason", "")),
+                str(record.get("report", {}).get("error") or ""),
+                str(record.get("exception", "")),
+            ]
+        )
+        for record in run.records
+        if record.get("level") in {"WARNING", "ERROR", "CRITICAL"}
+    )
+    return "\n".join(text for text in texts if "failed" in text)

@@ -1,0 +1,245 @@
+"""From the oldest release to this version, as a user goes: ``sam build && sam deploy``.
+
+What the embedded AWS does on an update isn't all that AWS does: for the rest
+``tests/packaging/test_upgrade_path.py`` compares the templates.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.local.books import keep_books
+from tests.local.deployment import LocalDeployment
+from tests.local.embedded_aws import PROJECT_FOLDER
+from tests.local.releases import KEPT, OLDEST_RELEASE, unpack_release
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+STREAMS: Final = ("handset_change", "country_change")
+EVENTS: Final = 120
+"""Of each stream, published before each of the three moments: drain, upgrade, drain."""
+
+DAY: Final = {
+    "Values": ["2026-11-24"],
+    "StorageDescriptor": {"Location": "s3://made-up/handset_change/"},
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A deployed stack at one moment.
+
+    Attributes:
+        resources: The id of each resource, by its type and its names from the outermost stack on.
+        secrets: What each secret holds.
+        archive: The keys and sizes of the archive.
+        waiting: How many messages wait in each queue.
+        outputs: The stack's outputs.
+    """
+
+    resources: dict[tuple[str, str], str]
+    secrets: dict[str, str]
+    archive: set[tuple[str, int]]
+    waiting: dict[str, int]
+    outputs: dict[str, str]
+
+    @classmethod
+    def of(cls, deployment: LocalDeployment) -> Moment:
+        """Look at a stack, and take nothing from it."""
+        resources = dict(_resources(deployment, deployment.stack.name))
+        secrets, sqs = deployment.aws.client("secretsmanager"), deployment.aws.client("sqs")
+        return cls(
+            resources,
+            {
+                name: secrets.get_secret_value(SecretId=secret)["SecretString"]
+                for (kind, name), secret in resources.items()
+                if kind == "AWS::SecretsManager::Secret"
+            },
+            set(deployment.archive_keys()),
+            {
+                name: int(
+                    sqs.get_queue_attributes(
+                        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+                    )["Attributes"]["ApproximateNumberOfMessages"]
+                )
+                for name, url in deployment.stack.queue_urls.items()
+            },
+            dict(deployment.stack.outputs),
+        )
+
+    def of_types(self, types: Collection[str]) -> dict[tuple[str, str], str]:
+        """Give the resources of some types."""
+        return {key: value for key, value in self.resources.items() if key[0] in types}
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """What was seen of an upgrade.
+
+    Attributes:
+        deployment: The upgraded stack, which has drained once more since.
+        before: After the old version had drained.
+        after: Before the new one has.
+        reports: What the new version's runs reported.
+    """
+
+    deployment: LocalDeployment
+    before: Moment
+    after: Moment
+    reports: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def upgrade(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Upgrade]:
+    """Deploy the oldest release, drain, deploy this version over it, drain.
+
+    The second deployment gives no parameter: what is not a default was given to the first.
+    """
+    with LocalDeployment() as local:
+        local.build(unpack_release(OLDEST_RELEASE, tmp_path_factory.mktemp("release")))
+        local.deploy(
+            EventTypes=",".join(STREAMS),
+            QueuePerStream="true",
+            ScheduleState="DISABLED",  # the test alone starts runs
+            IdleSeconds="1",
+        )
+        local.stack.put_credentials(local.credentials)
+        local.aws.client("glue").create_partition(
+            DatabaseName=local.stack.outputs["DatabaseName"],
+            TableName="handset_change_compacted",
+            PartitionInput=DAY,  # type: ignore[arg-type]
+        )
+        _publish(local, 1)
+        _drain(local)
+        _publish(local, 2)
+        before = Moment.of(local)
+
+        local.stack.deploy(built, {})
+        after = Moment.of(local)
+        _publish(local, 3)
+        yield Upgrade(local, before, after, _drain(local))
+
+
+def test_nothing_is_lost_and_nothing_comes_twice(upgrade: Upgrade) -> None:
+    """What was published before, between and after is in S3, in SQS and acked, each event once."""
+    local = upgrade.deployment
+    books = keep_books(local.event_server.ledger(), local.archive_lines(), local.take_messages())
+
+    assert len(books.published) == 3 * EVENTS * len(STREAMS)
+    assert books.is_balanced
+    assert books.copies == 0
+
+
+def test_the_new_version_goes_on_where_the_old_one_was(upgrade: Upgrade) -> None:
+    """Its first runs find what came since, of which nothing was delivered before."""
+    assert [
+        (report["event_type"], report["received"], report["acked"], report["redelivered"])
+        for report in upgrade.reports
+    ] == [(stream, 2 * EVENTS, 2 * EVENTS, 0) for stream in STREAMS]
+
+
+def test_what_holds_something_is_kept(upgrade: Upgrade) -> None:
+    """Buckets, queues, secrets, log groups, tables and what is known by name have their old ids."""
+    before = upgrade.before.of_types(KEPT)
+    after = upgrade.after.of_types(KEPT)
+
+    assert {kind for kind, _ in before} == KEPT
+    assert {key: after.get(key) for key in before} == before
+
+
+def test_content_is_kept(upgrade: Upgrade) -> None:
+    """The archive's objects, waiting messages, secrets and a table's days are there afterwards."""
+    assert upgrade.after.archive == upgrade.before.archive
+    assert upgrade.after.waiting == upgrade.before.waiting
+    assert sum(upgrade.after.waiting.values()) == EVENTS * len(STREAMS)
+    assert upgrade.after.secrets == upgrade.before.secrets
+    partition = upgrade.deployment.aws.client("glue").get_partition(
+        DatabaseName=upgrade.after.outputs["DatabaseName"],
+        TableName="handset_change_compacted",
+        PartitionValues=DAY["Values"],  # type: ignore[arg-type]
+    )
+    location = partition["Partition"]["StorageDescriptor"]["Location"]
+    assert location == DAY["StorageDescriptor"]["Location"]  # type: ignore[index]
+
+
+def test_kept_token_is_used(upgrade: Upgrade) -> None:
+    """The new version reads the token that the old one kept, and mints none."""
+    assert upgrade.deployment.token_server.minted == 1
+
+
+def test_outputs_are_kept(upgrade: Upgrade) -> None:
+    """What scripts know the stack by is as it was, and the stack tells its new version."""
+    project = tomllib.loads((PROJECT_FOLDER / "pyproject.toml").read_text())["project"]
+
+    assert upgrade.before.outputs.items() <= upgrade.after.outputs.items()
+    assert upgrade.after.outputs["Version"] == project["version"]
+
+
+def test_parameters_are_kept(upgrade: Upgrade) -> None:
+    """A parameter that the second deployment doesn't give stays what the first has made it."""
+    cloudformation = upgrade.deployment.aws.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName=upgrade.deployment.stack.name)["Stacks"]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+
+    assert values["EventTypes"] == ",".join(STREAMS)
+    assert (values["QueuePerStream"], values["ScheduleState"]) == ("true", "DISABLED")
+
+
+def test_alarms_are_those_of_the_new_version(upgrade: Upgrade) -> None:
+    """Every alarm of the new version is there, and none of the old one's is left over."""
+    pages = upgrade.deployment.aws.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    there = {alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]}
+
+    assert there == set(upgrade.after.of_types({"AWS::CloudWatch::Alarm"}).values())
+
+
+def test_deletion_keeps_what_can_not_be_made_again(upgrade: Upgrade) -> None:
+    """Archive, secrets and key outlive the stack; its queues don't. It has to be the last test."""
+    aws: Any = upgrade.deployment.aws
+    archive = upgrade.deployment.archive_keys()
+    cloudformation = aws.client("cloudformation")
+
+    cloudformation.delete_stack(StackName=upgrade.deployment.stack.name)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    waiter.wait(StackName=upgrade.deployment.stack.name, WaiterConfig={"Delay": 1})
+
+    assert upgrade.deployment.archive_keys() == archive
+    for name in ("CredentialsSecretArn", "TokenSecretArn"):
+        secret = aws.client("secretsmanager").describe_secret(SecretId=upgrade.after.outputs[name])
+        assert "DeletedDate" not in secret
+    key = aws.client("kms").describe_key(KeyId=upgrade.after.outputs["KeyArn"])["KeyMetadata"]
+    assert key["KeyState"] == "Enabled"
+    assert not aws.client("sqs").list_queues().get("QueueUrls")
+
+
+def _publish(deployment: LocalDeployment, seed: int) -> None:
+    for stream in STREAMS:
+        deployment.event_server.publish_made_up(stream, EVENTS, seed=seed)
+
+
+def _drain(deployment: LocalDeployment) -> list[dict[str, Any]]:
+    """Run the function over each stream, and give the reports."""
+    reports = []
+    for stream in STREAMS:
+        invocation = deployment.stack.invoke({"event_type": stream})
+        assert invocation.error is None, invocation.payload
+        reports.append(invocation.payload)
+    return reports
+
+
+def _resources(
+    deployment: LocalDeployment, stack: str, path: str = ""
+) -> Iterator[tuple[tuple[str, str], str]]:
+    pages = deployment.aws.client("cloudformation").get_paginator("list_stack_resources")
+    for page in pages.paginate(StackName=stack):
+        for each in page["StackResourceSummaries"]:
+            name = path + each["LogicalResourceId"]
+            yield (each["ResourceType"], name), each["PhysicalResourceId"]
+            if each["ResourceType"] == "AWS::CloudFormation::Stack":
+                yield from _resources(deployment, each["PhysicalResourceId"], f"{name}/")

@@ -1,0 +1,88 @@
+"""Teaches ministack to check rights as AWS does, where it checks others or none.
+
+- SQS has no actions of its own for batches: `SendMessageBatch` is allowed by `sqs:SendMessage`, and
+  so on (Service Authorization Reference, Amazon SQS).
+- Who writes an object with a retention needs `s3:PutObjectRetention` too (S3 User Guide, "Locking
+  objects with Object Lock").
+- EventBridge Scheduler starts a target as the schedule's role. What the role may not start is told
+  in the schedule's dead-letter queue, if the role may send to that (EventBridge Scheduler User
+  Guide, "Configuring a schedule's dead-letter queue"). Nothing is tried again here.
+
+It also looks for due schedules four times a second, not every ten seconds. Runs in ministack's own
+environment.
+"""
+
+from typing import Any, Final
+
+from ministack.core import arn as arns
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import eventbridge, scheduler, sqs
+
+_STARTS: Final = {"lambda": "lambda:InvokeFunction", "states": "states:StartExecution"}
+"""The action that starts a schedule's target, by the service in its ARN."""
+
+_LOCKS: Final = "x-amz-object-lock-mode"
+
+_action_of = iam_actions.extract_iam_action
+_more_checks = iam_actions.s3_additional_checks
+_call_target = eventbridge._invoke_target  # noqa: SLF001 - there is no other way in
+
+
+def _action_as_in_aws(*arguments: Any, **named: Any) -> str | None:  # noqa: ANN401 - passed on
+    action: str | None = _action_of(*arguments, **named)
+    return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+
+def _more_checks_as_in_aws(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> list[tuple[str, str]]:
+    checks: list[tuple[str, str]] = _more_checks(method, path, headers, body, query)
+    if method == "PUT" and not query and _LOCKS in headers:
+        checks.append(("s3:PutObjectRetention", f"arn:aws:s3:::{path.strip('/')}"))
+    return checks
+
+
+def _call_target_as_role(
+    target: dict[str, Any],
+    event: dict[str, Any],
+    *more: Any,  # noqa: ANN401 - passed on
+) -> None:
+    action = _STARTS.get(arns.parse_arn(target["Arn"]).service)
+    is_schedule = event.get("Source") == "aws.scheduler" and action is not None
+    denied = _denied(target["RoleArn"], str(action), target["Arn"]) if is_schedule else ""
+    queue = target.get("DeadLetterConfig", {}).get("Arn")
+    if not denied:
+        _call_target(target, event, *more)
+    elif queue and not _denied(target["RoleArn"], "sqs:SendMessage", queue):
+        _call_target({"Arn": queue, "Input": target.get("Input", "{}")}, event, *more)
+        told = {"ERROR_CODE": "AccessDeniedException", "ERROR_MESSAGE": denied}
+        sqs._queue_by_arn(queue)["messages"][-1]["message_attributes"] = {  # noqa: SLF001 - likewise
+            name: {"DataType": "String", "StringValue": text} for name, text in told.items()
+        }
+
+
+def _denied(role: str, action: str, resource: str) -> str:
+    """Give AWS's text of why a role may not call an action on a resource; empty where it may."""
+    of_role, of_resource = arns.parse_arn(role), arns.parse_arn(resource)
+    name = role.rpartition("/")[2]
+    caller = f"arn:aws:sts::{of_role.account_id}:assumed-role/{name}/scheduler"
+    context = iam_evaluator.EvalContext(
+        principal_arn=caller,
+        principal_type="AssumedRole",
+        principal_account=of_role.account_id,
+        action=action,
+        resource_arn=resource,
+        region=of_resource.region,
+    )
+    policies = iam_evaluator._gather_role_policies(name, of_role.account_id)  # noqa: SLF001 - likewise
+    if iam_evaluator.evaluate(context, policies).decision == "Allow":
+        return ""
+    return str(iam_actions.identity_denial_message(action, caller, resource, explicit_deny=False))
+
+
+def teach() -> None:
+    """Replace what is checked."""
+    iam_actions.extract_iam_action = _action_as_in_aws
+    iam_actions.s3_additional_checks = _more_checks_as_in_aws
+    eventbridge._invoke_target = _call_target_as_role  # noqa: SLF001 - likewise
+    scheduler._SCHEDULE_TICK_INTERVAL = 0.25  # noqa: SLF001 - likewise
