@@ -8,10 +8,10 @@ PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve plan verify replay test check lint types drift proto template lock setup build bench soak mutants clean
+.PHONY: help run serve plan verify doctor replay forget test check lint policies secrets types drift audit sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
 
 help: ## Say what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: setup ## Deploy the stack into an embedded AWS here, and watch it drain 5,000 events: make run STREAMS=all
 	@$(WITH_LAYERS) $(BIN)/python -m tests.local.run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
@@ -26,18 +26,36 @@ plan: .venv/.made ## Turn a rate into parameters, lag and dollars: make plan EVE
 verify: .venv/.made ## Check a deployed stack's catalogue: make verify STACK=event-drain, ARGS=--help for more
 	@$(WITH_LAYERS) $(BIN)/python -m tools.verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
+doctor: .venv/.made ## Check a deployed stack from here, changing nothing: make doctor STACK=event-drain, ARGS=--help for more
+	@$(WITH_LAYERS) $(BIN)/python -m tools.doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+
 replay: .venv/.made ## Send archived events to the queue again: make replay ARGS="--stack-name event-drain --from ... --dry-run"
 	@$(WITH_LAYERS) $(BIN)/python -m tools.replay $(ARGS)
 
-test: setup check ## Run lint, types, drift checks and all tests
+forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 delete it: make forget STACK=event-drain SUBSCRIPTION=...
+	@$(WITH_LAYERS) $(BIN)/python -m tools.forget $(if $(STACK),--stack-name $(STACK)) \
+	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
+	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
+
+test: setup ## Run make check and all tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check
 	$(BIN)/pytest --numprocesses=4 --dist=loadfile
 
-check: setup lint types drift
+# The audit asks a service; where there is none it says so. Of what is deployed only: `make audit` asks
+# about the tools as well.
+check: setup lint policies secrets types drift ## Run lint, types, static checks of templates, secret scan, drift checks, audit
+	@$(BIN)/python -m tools.audit layers/vendor/requirements.txt
 
 lint: .venv/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cfn-lint template.yaml stream.yaml catalogue.yaml compaction.yaml
+	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- *.yaml
+
+policies: setup .venv-checkov/.made
+	$(BIN)/python -m tools.policies
+
+secrets: .venv/.made
+	$(BIN)/python -m tools.secret_scan
 
 types: .venv/.made
 	$(BIN)/mypy layers/eventdrain functions tests tools
@@ -48,6 +66,16 @@ drift: .venv/.made
 	diff --recursive --exclude=__pycache__ build/proto/wgtwo layers/wgtwo/wgtwo
 	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks --check
 	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue --check
+	$(WITH_LAYERS) $(BIN)/python -m tools.dashboard --check
+
+audit: .venv/.made ## Ask whether a locked package has a known vulnerability; needs a network
+	@$(BIN)/python -m tools.audit
+
+sbom: .venv/.made ## Write the bill of materials of what is deployed, build/sbom.cdx.json: make sbom ARCHITECTURE=x86_64
+	@$(BIN)/python -m tools.sbom --output build/sbom.cdx.json $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+
+licences: .venv/.made ## Write docs/licences.md anew
+	@$(BIN)/python -m tools.sbom --licences
 
 PROTO_OUT ?= layers/wgtwo
 proto: .venv/.made ## Generate the code of the event API from protos/ into layers/wgtwo
@@ -56,12 +84,16 @@ proto: .venv/.made ## Generate the code of the event API from protos/ into layer
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
 	  --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=quiet:$(PROTO_OUT) $(SERVICES)
 
-template: .venv/.made ## Write the parts of the templates that name streams, columns and queries
+template: .venv/.made ## Write the generated parts of the templates: streams, tables, saved queries, dashboard
 	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks
 	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue
+	$(WITH_LAYERS) $(BIN)/python -m tools.dashboard
 
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build
+
+dashboard: setup ## Draw docs/dashboard.png anew, of what real runs here emit
+	@$(WITH_LAYERS) $(BIN)/python -m tests.alarms.picture
 
 bench: .venv/.made ## Measure speed, scaling and memory; print tables, write build/bench.json and two charts in docs/
 	@$(WITH_LAYERS) $(BIN)/python -m tests.bench
@@ -72,10 +104,13 @@ soak: setup ## Mix faults at random for as long as it is told: make soak ARGS="-
 mutants: setup ## Break the engine on purpose, in many ways, and see that the tests notice each
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.mutants $(ARGS)
 
+release-archive: .venv/.made ## Keep what a release deploys, for the upgrade test: make release-archive COMMIT=v1.2.3
+	@$(BIN)/python -m tools.release_archive $(COMMIT)
+
 setup: .venv/.made .venv-sam/.made .venv-aws/.made
 
-# The developer's tools and tests; the SAM CLI; the embedded AWS: three environments, for the pins of
-# the latter two exclude each other, and a deployed function must find nothing of the first.
+# The developer's tools and tests; the SAM CLI; the embedded AWS; Checkov: four environments, for the
+# pins of the latter three exclude each other, and a deployed function must find nothing of the first.
 .venv/.made: requirements/uv.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3 ...")'
 	$(PYTHON) -m venv --clear .venv
@@ -93,6 +128,11 @@ setup: .venv/.made .venv-sam/.made .venv-aws/.made
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-aws requirements/aws.txt
 	@touch $@
 
+.venv-checkov/.made: .venv/.made requirements/checkov.txt
+	$(PYTHON) -m venv --clear .venv-checkov
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-checkov requirements/checkov.txt
+	@touch $@
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate \
   --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock'
 lock: .venv/.made ## Compile the locks anew from requirements/*.in and layers/vendor/requirements.in
@@ -101,6 +141,7 @@ lock: .venv/.made ## Compile the locks anew from requirements/*.in and layers/ve
 	$(COMPILE) -c layers/vendor/requirements.txt requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) requirements/aws.in -o requirements/aws.txt
+	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .venv-sam .venv-aws .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-checkov .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis

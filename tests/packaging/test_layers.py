@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from packaging.requirements import Requirement
 
 from tests.local.embedded_aws import PROJECT_FOLDER
+from tools.sbom.built import OWN, build, contents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LAYERS: Final = PROJECT_FOLDER / "layers"
 LOCK: Final = LAYERS / "vendor" / "requirements.txt"
@@ -36,20 +39,8 @@ class VendorLayer:
 
 def make(layer: str, target: str, artifacts: Path, **variables: str) -> None:
     """Build a layer as `sam build` does: from a copy of its folder, into an artifacts folder."""
-    copy = artifacts.with_name(f"{artifacts.name}-source")
-    shutil.copytree(LAYERS / layer, copy)
     artifacts.mkdir()
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MAKE", "MFLAGS", "PYTHON"))
-    }
-    subprocess.run(
-        ["make", "--silent", target],
-        cwd=copy,
-        env={**inherited, "ARTIFACTS_DIR": str(artifacts), "PYTHON": sys.executable, **variables},
-        check=True,
-    )
+    build(f"layers/{layer}", target.removeprefix("build-"), artifacts, **variables)
 
 
 def locked() -> dict[str, Requirement]:
@@ -58,6 +49,14 @@ def locked() -> dict[str, Requirement]:
     lines = [line.split(" --hash=")[0] for line in text.splitlines()]
     requirements = [Requirement(line) for line in lines if line.strip() and line[0] not in "# "]
     return {requirement.name: requirement for requirement in requirements}
+
+
+@pytest.fixture
+def cautious_umask() -> Iterator[None]:
+    """New files are for their owner alone, as some users have it."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(
@@ -179,6 +178,36 @@ def test_own_layer_is_its_package(layer: str, target: str, tmp_path: Path) -> No
 
     assert expected
     assert {it.relative_to(python) for it in python.rglob("*") if it.is_file()} == expected
+
+
+ANOTHER_PIP: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "python"
+
+
+@pytest.mark.usefixtures("cautious_umask")
+def test_vendor_layer_is_reproducible(vendor_layer: VendorLayer, tmp_path: Path) -> None:
+    """Another pip, user, place and time make the same layer from the same lock, byte by byte."""
+    logical_id = {"aarch64": "VendorLayerArm64", "x86_64": "VendorLayerX8664"}[vendor_layer.machine]
+    again = tmp_path / "elsewhere" / "layer"
+    again.parent.mkdir()
+    make("vendor", f"build-{logical_id}", again, PYTHON=str(ANOTHER_PIP))
+
+    assert contents(again) == contents(vendor_layer.folder.parent)
+
+
+@pytest.mark.parametrize("part", OWN)
+def test_own_part_is_reproducible(
+    part: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Another user, place and time make the same layer or function from the same files."""
+    source, logical_id = OWN[part]
+    for name in ("first", "second"):
+        if name == "second":
+            request.getfixturevalue("cautious_umask")
+        (tmp_path / name).mkdir()
+        build(source, logical_id, tmp_path / name)
+
+    assert list((tmp_path / "first").rglob("*.py"))
+    assert contents(tmp_path / "second") == contents(tmp_path / "first")
 
 
 def test_unknown_layer_target_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""The locks: everything that is installed is pinned and checked against its digest."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.local.embedded_aws import PROJECT_FOLDER
+
+LOCKS: Final = sorted(
+    path.relative_to(PROJECT_FOLDER).as_posix()
+    for folder in ("requirements", "layers/vendor")
+    for path in (PROJECT_FOLDER / folder).glob("*.txt")
+)
+MAKEFILE: Final = (PROJECT_FOLDER / "Makefile").read_text()
+
+
+def entries(lock: str) -> list[str]:
+    """The requirements of a lock, each with its digests in one line."""
+    text = (PROJECT_FOLDER / lock).read_text().replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_has_its_digests(lock: str) -> None:
+    """Each requirement of a lock is one version, with the SHA-256 of each of its archives."""
+    assert entries(lock)
+    for entry in entries(lock):
+        requirement = Requirement(entry.split(" --hash=")[0].strip())
+        digests = re.findall(r"--hash=sha256:[0-9a-f]{64}(?= |$)", entry)
+
+        assert [it.operator for it in requirement.specifier] == ["=="], requirement.name
+        assert digests, f"{lock}: {requirement.name} has no digest: make lock"
+        assert entry.count("--hash=") == len(digests), requirement.name
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_is_compiled_by_make_lock(lock: str) -> None:
+    """`make lock` compiles each lock from the list of the same name."""
+    source = lock.removesuffix(".txt") + ".in"
+
+    assert (PROJECT_FOLDER / source).exists()
+    assert re.search(rf"^\t\$\(COMPILE\) .*{source} -o {lock}$", MAKEFILE, re.MULTILINE)
+
+
+def test_every_installation_checks_digests() -> None:
+    """No recipe installs a package without comparing it with its digest."""
+    recipes = [
+        path.read_text().replace("\\\n", " ")
+        for path in (PROJECT_FOLDER / "Makefile", *PROJECT_FOLDER.glob("layers/*/Makefile"))
+    ]
+    installing = [
+        line
+        for recipe in recipes
+        for line in recipe.splitlines()
+        if line.startswith("\t") and re.search(r"pip (install|sync)", line)
+    ]
+
+    assert len(installing) >= len(LOCKS)
+    assert not [line for line in installing if "--require-hashes" not in line]
+
+
+def test_layer_and_tests_have_the_same_versions() -> None:
+    """What the vendor layer ships is what the tests run with."""
+    tested = {entry.split(" ")[0] for entry in entries("requirements/dev.txt")}
+    shipped = {entry.split(" ")[0] for entry in entries("layers/vendor/requirements.txt")}
+
+    assert shipped <= tested

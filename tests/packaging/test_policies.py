@@ -1,0 +1,66 @@
+"""Checkov's run over the templates finds what it is for, and takes no skip without a reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tools.policies.checkov import CheckovError, check
+from tools.policies.templates import PROJECT, expand, templates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INLINE_POLICY: Final = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Greedy:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: folder/
+      Handler: app.handler
+      Runtime: python3.14
+      Policies:
+        - Version: "2012-10-17"
+          Statement: [{Effect: Allow, Action: ["s3:*"], Resource: "*"}]
+"""
+SILENT_SKIP: Final = """
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Metadata:
+      checkov: {skip: [{id: CKV_AWS_27}]}
+"""
+
+
+def test_every_template_is_checked() -> None:
+    """All templates that the stack is made of are looked at."""
+    assert {"template.yaml", "stream.yaml", "catalogue.yaml", "compaction.yaml"} <= {
+        path.name for path in templates()
+    }
+    assert all(path.parent == PROJECT for path in templates())
+
+
+def test_findings(tmp_path: Path) -> None:
+    """A policy that SAM writes and a skip without reason are found, by resource, rule and cure."""
+    (tmp_path / "inline.yaml").write_text(INLINE_POLICY)
+    (tmp_path / "silent.yaml").write_text(SILENT_SKIP)
+    outcome = check([expand(tmp_path / "inline.yaml", tmp_path), tmp_path / "silent.yaml"])
+    found = {(finding.resource, finding.rule): str(finding) for finding in outcome.findings}
+
+    assert ("AWS::IAM::Role.GreedyRole", "CKV_AWS_111") in found
+    silent = found["AWS::SQS::Queue.Queue", "CKV_AWS_27"]
+    assert "silent.yaml:4 " in silent
+    assert "skipped without a reason" in silent
+    assert "Metadata.checkov.skip" in silent
+
+
+def test_unreadable_template_is_no_success(tmp_path: Path) -> None:
+    """A template that Checkov can't read stops the check."""
+    (tmp_path / "broken.yaml").write_text("Resources: {Queue: {Type: AWS::SQS::Queue")
+
+    with pytest.raises(CheckovError):
+        check([tmp_path / "broken.yaml"])
