@@ -1,0 +1,80 @@
+"""What must stay of a resource for it to stay, when a stack is updated.
+
+CloudFormation replaces a resource, with another id and empty, when a property changes that its
+schema lists under `createOnlyProperties` ("Resource type schema", CloudFormation CLI User Guide).
+The schemas are AWS's own, as cfn-lint brings them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from tests.local.releases import KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
+
+# A Glue database is known by the name within its input, which its schema doesn't list.
+_NAMES: Final = {"AWS::Glue::Database": {"/properties/DatabaseInput/Name"}}
+
+
+class Identity(NamedTuple):
+    """What must stay for a resource to stay.
+
+    Attributes:
+        type: Its type.
+        properties: Those whose change replaces it.
+        outlives_stack: Whether it is retained when the stack is deleted.
+        outlives_replacement: Whether it is retained when another takes its place.
+    """
+
+    type: str
+    properties: dict[str, Any]
+    outlives_stack: bool
+    outlives_replacement: bool
+
+
+def identities(
+    template: ExpandedTemplate, types: Collection[str] = KEPT
+) -> Iterator[tuple[str, Identity]]:
+    """Give what holds something, by its names from the outermost stack on."""
+    yield from _of_one("", template, types)
+    for name, nested in template.nested.items():
+        yield from _of_one(f"{name}/", nested, types)
+
+
+def _of_one(
+    path: str, template: ResolvedTemplate, types: Collection[str]
+) -> Iterator[tuple[str, Identity]]:
+    for name, resource in template.resources.items():
+        if resource["Type"] in types:
+            yield path + name, _identity(resource)
+
+
+def _identity(resource: dict[str, Any]) -> Identity:
+    kind = resource["Type"]
+    return Identity(
+        kind,
+        {pointer: _at(resource, pointer) for pointer in _replacing(kind)},
+        resource.get("DeletionPolicy") == "Retain",
+        resource.get("UpdateReplacePolicy") == "Retain",
+    )
+
+
+@cache
+def _replacing(kind: str) -> frozenset[str]:
+    """Give the JSON pointers of the properties whose change replaces a resource."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-north-1", kind).schema
+    return frozenset(schema.get("createOnlyProperties", ())) | _NAMES.get(kind, set())
+
+
+def _at(resource: dict[str, Any], pointer: str) -> Any:  # noqa: ANN401 - any JSON
+    value: Any = resource.get("Properties", {})
+    for name in pointer.removeprefix("/properties/").split("/"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
