@@ -25,10 +25,11 @@ from tests.local.embedded_aws import PROJECT_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ENGINE: Final = Path("layers/eventdrain/eventdrain")
+ENGINE: Final = Path("layers/eventdrain/eventdrain")
 _COPIED: Final = (
-    *("functions", "layers", "tests", "tools", "protos", "events", "docs"),
-    *("pyproject.toml", "template.yaml", "stream.yaml", "README.md", "Makefile"),
+    *("functions", "layers", "tests", "tools", "protos", "events", "queries", "docs"),
+    *("pyproject.toml", "README.md", "Makefile"),
+    *sorted(path.name for path in PROJECT_FOLDER.glob("*.yaml")),
 )
 _LONGEST_SECONDS: Final = 300
 
@@ -107,7 +108,7 @@ MUTANTS: Final = (
         "inbox.py",
         "while self._is_closed or len(self._messages) >= self._size:",
         "while self._is_closed:",
-        "tests/unit",
+        "tests/unit/test_inbox.py",
     ),
     Mutant(
         "renews the token again and again",
@@ -126,8 +127,8 @@ MUTANTS: Final = (
     Mutant(
         "gives a redelivery another id",
         "delivery.py",
-        "identity = event_id(\n            self._event_type,",
-        "identity = event_id(\n            self._event_type + str(metadata.is_redelivered),",
+        "event_id(self._event_type, timestamp",
+        "event_id(self._event_type + str(metadata.is_redelivered), timestamp",
         "tests/unit/test_delivery.py tests/unit/test_event_id.py",
     ),
     Mutant(
@@ -140,8 +141,8 @@ MUTANTS: Final = (
     Mutant(
         "gives different events one key",
         "archive.py",
-        "sorted(delivery.event_id for delivery in deliveries)",
-        "sorted(delivery.event_type for delivery in deliveries)",
+        "_named(stamp, (delivery.event_id for",
+        "_named(stamp, (delivery.event_type for",
         "tests/unit/test_archive.py",
     ),
     Mutant(
@@ -149,7 +150,7 @@ MUTANTS: Final = (
         "quarantine.py",
         "ack_info, is_redelivered = _text(metadata.ack_info.value), metadata.is_redelivered",
         "is_redelivered = metadata.is_redelivered",
-        "tests/unit",
+        "tests/unit/test_quarantine.py",
     ),
     Mutant(
         "swallows an error of S3",
@@ -161,8 +162,8 @@ MUTANTS: Final = (
     Mutant(
         "overwrites what is in the archive",
         "adapters/s3_archive.py",
-        ", _CREATE_ONLY)",
-        ",)",
+        "            _CREATE_ONLY,\n",
+        "",
         "tests/contract/test_ports_sink.py tests/faults/test_s3.py",
     ),
     Mutant(
@@ -242,6 +243,34 @@ MUTANTS: Final = (
         "if False:",
         "tests/unit/test_settings.py",
     ),
+    Mutant(
+        "leaves a person's number in the clear",
+        "message_pseudonyms.py",
+        "            texts.append((field.name, kind))",
+        '            texts += [(field.name, kind)] if kind != "number" else []',
+        "tests/unit/test_message_pseudonyms.py",
+    ),
+    Mutant(
+        "lets an id be tried that is made of what has no pseudonym",
+        "message_pseudonyms.py",
+        "return self._pseudonyms.event_part(content), has_unknown",
+        "return content, has_unknown",
+        "tests/unit/test_message_pseudonyms.py",
+    ),
+    Mutant(
+        "lets the id of a message in quarantine be tried",
+        "quarantine.py",
+        "if pseudonyms is not None:",
+        "if False:",
+        "tests/unit/test_message_pseudonyms.py",
+    ),
+    Mutant(
+        "loses what has no pseudonym",
+        "adapters/s3_archive.py",
+        "            if refused is not None:\n                return refused\n",
+        "",
+        "tests/unit/test_s3_archive.py",
+    ),
 )
 
 
@@ -287,7 +316,7 @@ def _is_killed(mutant: Mutant) -> bool:
                 shutil.copy(source, copy / name)
         for environment in PROJECT_FOLDER.glob(".venv*"):
             (copy / environment.name).symlink_to(environment)
-        module = copy / _ENGINE / mutant.module
+        module = copy / ENGINE / mutant.module
         text = module.read_text()
         if text.count(mutant.old) != 1:
             raise ValueError(f"{mutant.name}: its text stands {text.count(mutant.old)} times")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.soak import run_schedules
 
-_SCHEDULES: Final = 200
+_SCHEDULES: Final = 60
 
 
 @pytest.mark.timeout(600)

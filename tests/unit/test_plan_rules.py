@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -16,6 +18,9 @@ from tests.unit.test_handler import UNITS
 from tests.unit.written_template import parameters as template_parameters
 from tools.plan import rules
 from tools.plan.parameters import Parameters
+
+_ALARM: Final = re.compile(r"    Type: AWS::CloudWatch::Alarm\n(?: {6}.*\n| {4}P.*\n)+")
+"""One alarm's properties."""
 
 
 def test_bounds_are_the_templates() -> None:
@@ -75,8 +80,8 @@ def test_behind_is_the_engines(seconds_more: float, *, is_behind: bool) -> None:
 
 
 def test_metrics_are_the_functions() -> None:
-    """A run has as many as are billed: one says how it ended, one is only where events came."""
-    ended, only_with_events = 1, 1
+    """A run has as many as are billed: one says how it ended, two are only where events came."""
+    ended, only_with_events = 1, 2
     assert len(UNITS) + ended - only_with_events == rules.METRICS_OF_EVERY_RUN
 
 
@@ -89,13 +94,14 @@ def test_runs_at_once_are_bounded_by_chains_and_their_life() -> None:
 
 
 def test_alarms_are_the_stack_s() -> None:
-    """As many alarms are billed as the templates have: for each stream, and for the stack."""
+    """As many metrics of alarms are billed as the templates have: of a stream, and of the stack."""
     root = Path(__file__).parents[2]
     counts = {
-        name: (root / name).read_text().count("Type: AWS::CloudWatch::Alarm\n")
-        for name in ("stream.yaml", "template.yaml")
+        path.name: len(
+            re.findall(r"^      MetricName: |^            Metric:$", alarm, re.MULTILINE)
+        )
+        for path in root.glob("*.yaml")
+        if (alarm := "".join(_ALARM.findall(path.read_text())))
     }
-    assert counts == {
-        "stream.yaml": rules.ALARMS_PER_STREAM,
-        "template.yaml": rules.ALARMS_PER_STACK,
-    }
+    assert counts.pop("stream.yaml") == rules.ALARM_METRICS_PER_STREAM
+    assert sum(counts.values()) == rules.ALARM_METRICS_PER_STACK

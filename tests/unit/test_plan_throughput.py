@@ -9,7 +9,7 @@ from tools.plan.measured import CPU_SECONDS_PER_EVENT, Latencies
 from tools.plan.parameters import Parameters
 
 _MEASURED_PER_SECOND = 1_943
-"""README, "Speed and cost": with latencies, MaxInFlight 200, one stream, a core and more."""
+"""docs/speed.md: with latencies, MaxInFlight 200, one stream, a core and more."""
 
 
 def per_second(latencies: Latencies | None = None, **values: int) -> float:

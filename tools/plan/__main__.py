@@ -81,7 +81,12 @@ _LATENCIES = Latencies()
     "--architecture", type=click.Choice(["arm64", "x86_64"]), default="arm64", show_default=True
 )
 @click.option("--fifo", is_flag=True, help="The queue is FIFO.")
-@click.option("--kms", is_flag=True, help="A customer managed key encrypts everything.")
+@click.option(
+    "--kms/--no-kms",
+    default=True,
+    show_default=True,
+    help="A KMS key of the account encrypts everything (Encryption is customer-key).",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def main(
     *,

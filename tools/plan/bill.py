@@ -84,7 +84,7 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
         + rules.METRICS_OF_SOME_RUNS * -math.expm1(-events_an_hour)
         + rules.METRICS_OF_MANY_RUNS * has_many_runs
     )
-    alarms = demand.streams * rules.ALARMS_PER_STREAM + rules.ALARMS_PER_STACK
+    alarms = demand.streams * rules.ALARM_METRICS_PER_STREAM + rules.ALARM_METRICS_PER_STACK
     lines = [
         Line(
             "Secrets Manager",
@@ -92,7 +92,7 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
             rules.SECRETS * prices.SECRET_MONTH + calls * prices.SECRET_CALL,
         ),
         Line("CloudWatch", f"{metrics:,.0f} metrics", metrics * prices.METRIC_MONTH),
-        Line("CloudWatch", f"{alarms} alarms", alarms * prices.ALARM_MONTH),
+        Line("CloudWatch", f"{alarms} metrics that alarms look at", alarms * prices.ALARM_MONTH),
     ]
     if demand.has_kms_key:
         # One for each read of a secret; SQS keeps a data key for five minutes, a bucket key longer.

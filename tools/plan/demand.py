@@ -65,7 +65,7 @@ class Demand:
     latencies: Latencies = field(default_factory=Latencies)
     architecture: str = "arm64"
     is_fifo: bool = False
-    has_kms_key: bool = False
+    has_kms_key: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.events_per_day < float("inf"):

@@ -1,7 +1,7 @@
 """AWS's list prices in us-east-1 as of November 2026, in dollars, without free tiers.
 
 Each names the page that has it. They change: look there before you rely on a sum. A month is
-30 days in here, as in README.
+30 days in here, as in docs/speed.md.
 """
 
 from __future__ import annotations

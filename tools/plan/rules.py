@@ -24,14 +24,15 @@ MOST_EVENTS: Final = 10_000_000
 MOST_EVENTS_PER_MESSAGE: Final = 100
 MOST_STREAMS: Final = 5
 SECRETS: Final = 2
-ALARMS_PER_STREAM: Final = 3
-ALARMS_PER_STACK: Final = 1
+ALARM_METRICS_PER_STREAM: Final = 10
+ALARM_METRICS_PER_STACK: Final = 9
+"""An alarm is billed by the metrics that it looks at. The compaction's are among the stack's."""
 
 METRICS_OF_EVERY_RUN: Final = 13
 """functions/drain_events/app.py: ten counts, RunTime, how the run ended, and Completed."""
 
-METRICS_OF_SOME_RUNS: Final = 2
-"""OldestEventAge, and a second way of ending."""
+METRICS_OF_SOME_RUNS: Final = 3
+"""OldestEventAge, Batches, and a second way of ending."""
 
 METRICS_OF_MANY_RUNS: Final = 1
 """Started, where runs start others."""
