@@ -4,8 +4,8 @@ The fixtures are here because those of two folders would be two, each with an AW
 the engine's clients, which are made once in a process, know only the one that they were made for.
 
 Hypothesis searches quickly by default, the same every time; longer and freely on demand:
-``HYPOTHESIS_PROFILE=thorough pytest tests/unit`` looks at fifty times as many examples, other ones
-with every run.
+``HYPOTHESIS_PROFILE=thorough pytest tests/unit`` looks at a hundred times as many examples, other
+ones with every run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ settings.register_profile(
     "quick",
     deadline=None,
     derandomize=True,
-    max_examples=100,
+    max_examples=50,
     suppress_health_check=_PATIENT,
 )
 settings.register_profile(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.soak import run_schedules
 
-_SCHEDULES: Final = 60
+_SCHEDULES: Final = 30
 
 
 @pytest.mark.timeout(600)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.archive.facts import MadeUpLine
 
 _LAST_DAY: Final = date(2026, 11, 24)
-_PLAN: Final = ArchivePlan(last_day=_LAST_DAY, events=8_000, days=30, slice_minutes=1440)
+_PLAN: Final = ArchivePlan(last_day=_LAST_DAY, events=5_000, days=30, slice_minutes=1440)
 _LATER: Final = _LAST_DAY + timedelta(days=5)
 """When the first days of the archive are no longer of the last 30."""
 _CLOSED_DAYS: Final = 10
