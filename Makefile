@@ -39,7 +39,7 @@ forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 de
 
 test: setup ## Run make check and all tests
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check
-	$(BIN)/pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
 
 # The audit asks a service; where there is none it says so. Of what is deployed only: `make audit` asks
 # about the tools as well.

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.local.embedded_aws import PROJECT_FOLDER
 from tests.packaging.test_locks import entries
-from tools.sbom.bom import bill
 from tools.sbom.built import OWN, build_vendor, content_digest
 from tools.sbom.licences import document
 from tools.sbom.packages import LicenceError, Package, category, packages
@@ -49,6 +46,8 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Vendor:
 @pytest.fixture(scope="module")
 def written(vendor: Vendor) -> str:
     """The bill of this layer."""
+    from tools.sbom.bom import bill  # noqa: PLC0415 - seconds, in each process of a parallel run
+
     own = dict.fromkeys(OWN, DIGEST)
     return bill(packages(vendor.python), vendor.archives, own, "arm64")
 
@@ -60,6 +59,9 @@ def third_party(written: str) -> list[dict[str, Any]]:
 
 def test_bill_keeps_the_schema(written: str) -> None:
     """The bill is valid by CycloneDX's own schema, strictly."""
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415 - as above
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(written) is None
 
 
