@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -149,6 +150,21 @@ class HttpProxy:
     def open_connections(self) -> int:
         """How many connections clients hold to it."""
         return len(self._open)
+
+    def accept_all(self) -> None:
+        """Wait until every connection that was made before is counted as open.
+
+        The kernel hands them over in the order in which they were made: so one of our own is last.
+        """
+        with socket.create_connection(("127.0.0.1", self.port)) as own:
+            name = own.getsockname()
+            while not self._has(name):
+                sleep(0.001)
+        while self._has(name):
+            sleep(0.001)
+
+    def _has(self, peer: object) -> bool:
+        return any(each.get_extra_info("peername") == peer for each in tuple(self._open))
 
     def attach(self, faults: Faults, journal: Journal) -> None:
         """Draw faults from there and write this journal, from now on; hung calls are ended."""

@@ -66,7 +66,7 @@ _OTHERS_THREADS: Final = (
 )
 """In the names of threads that are the servers', or gRPC's or the Common Runtime's own for the life
 of the process: ``Dummy-`` is what Python calls a native thread that has called it."""
-_GONE_WITHIN_SECONDS: Final = 3.0
+_GONE_WITHIN_SECONDS: Final = 10.0
 
 
 class Scene:
@@ -316,7 +316,9 @@ class Scene:
         """Give a list that afterwards holds what the run has left behind."""
         left: list[str] = []
         threads = set(threading.enumerate())
-        # Those of a process that drains beside this run.
+        # Those of a process that drains beside this run, or is frozen in it.
+        for service in ("s3", "sqs"):
+            self.cloud.proxies[service].accept_all()
         connections = self._sink_connections()
         with patch.object(tempfile, "tempdir", str(self._folder)):
             yield left
