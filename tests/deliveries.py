@@ -299,3 +299,12 @@ def _split(draw: st.DrawFn, content: bytes) -> list[bytes]:
         return [content]
     cut = draw(st.integers(0, len(fields)))
     return [b"".join(fields[:cut]), b"".join(fields[cut:])]
+
+
+def set_messages(message: Message) -> list[Message]:
+    """Give a message and all messages in it."""
+    found = [message]
+    for field, value in message.ListFields():
+        if field.message_type is not None and not field.is_repeated:
+            found.extend(set_messages(value))
+    return found

@@ -134,8 +134,8 @@ MUTANTS: Final = (
     Mutant(
         "loses unknown fields",
         "delivery.py",
-        "or _has_unknown_fields(response):",
-        "or False:",
+        "discard_unknown_fields(response)):",
+        "False):",
         "tests/unit/test_delivery.py",
     ),
     Mutant(

@@ -49,6 +49,7 @@ class RecordingReader:
 
     def __init__(self) -> None:
         self._reader = reader()
+        self.pseudonyms = self._reader.pseudonyms
         self.taken = 0
         self.unreadable = 0
         self.read_at: list[float] = []

@@ -20,6 +20,7 @@ from tests.deliveries import (
     line_delivery,
     message,
     reader,
+    set_messages,
     stream_responses,
     streams,
     timestamps_in_range,
@@ -201,15 +202,6 @@ def test_unknown_fields_are_kept_raw(
 
     assert list(line) == [*KEYS, "raw"]
     assert b64decode(line["raw"], validate=True) == message
-
-
-def set_messages(message: Message) -> list[Message]:
-    """Give a message and all messages in it."""
-    found = [message]
-    for field, value in message.ListFields():
-        if field.message_type is not None and not field.is_repeated:
-            found.extend(set_messages(value))
-    return found
 
 
 @given(stream_responses())

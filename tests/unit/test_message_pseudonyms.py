@@ -27,6 +27,7 @@ from tests.deliveries import (
     RECEIVED_AT,
     poison_message,
     responses,
+    set_messages,
     stream_responses,
     unknown_fields,
     unreadable_message,
@@ -286,15 +287,6 @@ def test_unknown_fields_are_withheld(
     assert b64decode(record["raw"], validate=True) == message
     assert record["event_id"] == delivery.event_id == told["event_id"]
     assert record["reason"] == "has fields that are not known"
-
-
-def set_messages(message: Message) -> list[Message]:
-    """Give a message and all messages in it."""
-    found = [message]
-    for field, value in message.ListFields():
-        if field.message_type is not None and not field.is_repeated:
-            found.extend(set_messages(value))
-    return found
 
 
 @given(stream_responses())

@@ -12,6 +12,7 @@ from botocore.exceptions import (  # noqa: TID251 - likewise
 )
 
 from eventdrain.errors import ConfigurationError
+from tools.described_stack import outputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,7 +49,7 @@ class Stack:
             ) from error
         return cls(
             name,
-            {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
+            outputs_of(found),
             {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", ())},
         )
 

@@ -35,6 +35,7 @@ from eventdrain.event_id import event_id
 from eventdrain.json_mapping import json_mapping, quoted
 from eventdrain.message_pseudonyms import MessagePseudonyms
 from eventdrain.raw_record import raw_record
+from eventdrain.unknown_fields import discard_unknown_fields
 
 if TYPE_CHECKING:
     from eventdrain.pseudonyms import Pseudonyms
@@ -95,6 +96,9 @@ class DeliveryReader:
         stream: The stream that the messages come from.
         pseudonyms: What identifies somebody is replaced by these; None to leave it as it came.
 
+    Attributes:
+        pseudonyms: The same.
+
     Raises:
         ValueError: With pseudonyms, for a stream whose messages they don't fit.
     """
@@ -107,7 +111,8 @@ class DeliveryReader:
         if message_type is None:
             raise TypeError(f"{stream.payload_field.full_name} is not a message")
         self._payload_json = json_mapping(message_type)
-        self._pseudonyms = None if pseudonyms is None else MessagePseudonyms(stream, pseudonyms)
+        self.pseudonyms = pseudonyms
+        self._in_messages = None if pseudonyms is None else MessagePseudonyms(stream, pseudonyms)
         self._received_at: datetime | None = None
         self._received_text = ""
 
@@ -130,10 +135,10 @@ class DeliveryReader:
             raise UnreadableDelivery("holds no event")
         payload = getattr(response, self._payload_name)
         has_withheld = False
-        if self._pseudonyms is None:
+        if self._in_messages is None:
             content = payload.SerializeToString(deterministic=True)
         else:
-            content, has_withheld = self._pseudonyms.apply(response, message)
+            content, has_withheld = self._in_messages.apply(response, message)
         metadata: Metadata = response.metadata
         timestamp = (
             (metadata.timestamp.seconds, metadata.timestamp.nanos)
@@ -148,8 +153,10 @@ class DeliveryReader:
         if received_at is not self._received_at:  # the same for all that arrived at once
             self._received_at, self._received_text = received_at, milliseconds(received_at)
         raw = ""
-        if (timestamp is not None and event_time is None) or _has_unknown_fields(response):
-            told = message if self._pseudonyms is None else _without_handle(response)
+        is_out_of_range = timestamp is not None and event_time is None
+        # The message has given all it had to give by now; pseudonyms have discarded these before.
+        if is_out_of_range or (self._in_messages is None and discard_unknown_fields(response)):
+            told = message if self._in_messages is None else _without_handle(response)
             raw = f',"raw":"{b64encode(told).decode()}"'
         line = (
             f'{{"event_id":"{identity}","event_type":"{self._event_type}",'
@@ -225,11 +232,3 @@ def _without_handle(response: Any) -> bytes:  # noqa: ANN401 - any of the genera
     told.CopyFrom(response)
     told.metadata.ClearField("ack_info")
     return bytes(told.SerializeToString())
-
-
-def _has_unknown_fields(response: Any) -> bool:  # noqa: ANN401 - any of the generated messages
-    # Discarding is one call into C for the whole tree, where asking walks it message by message
-    # in Python. The message has given all it had to give by now.
-    size = response.ByteSize()
-    response.DiscardUnknownFields()
-    return bool(response.ByteSize() != size)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from eventdrain.outcome import Outcome
     from eventdrain.pace import Pace
     from eventdrain.ports import Authorization, EventSource
-    from eventdrain.pseudonyms import Pseudonyms
     from eventdrain.report import Report
     from eventdrain.window import Window
 
@@ -57,7 +56,6 @@ class Drain:
         window: The bounded time of the run, by ``clock``.
         inbox_size: About how many messages to hold unread; the reading waits where there are more.
         report: Empty; filled as the drain goes on.
-        pseudonyms: Those of the reader; None if it has none.
         clock: Seconds, monotonic.
     """
 
@@ -74,7 +72,6 @@ class Drain:
         window: Window,
         inbox_size: int,
         report: Report,
-        pseudonyms: Pseudonyms | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
@@ -83,7 +80,6 @@ class Drain:
         self._pace = pace
         self._window = window
         self._report = report
-        self._pseudonyms = pseudonyms
         self._clock = clock
         self._changed = asyncio.Event()
         self._inbox = Inbox(inbox_size, on_arrival=self._changed.set)
@@ -183,7 +179,7 @@ class Drain:
                 received_at,
                 event_type=self._report.event_type,
                 reason=error.reason,
-                pseudonyms=self._pseudonyms,
+                pseudonyms=self._reader.pseudonyms,
             )
             _logger.warning("%s; event %s goes to quarantine", error, delivery.event_id)
             return delivery

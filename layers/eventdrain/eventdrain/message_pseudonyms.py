@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from google.protobuf.descriptor import FieldDescriptor
 
 from eventdrain.personal_fields import NOT_PERSONAL, PERSONAL
+from eventdrain.unknown_fields import discard_unknown_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,9 +66,7 @@ class MessagePseudonyms:
             unknown fields. These may hold anything, so they enter the id by a keyed digest: an id
             that is made of clear text could be used to try guesses at it.
         """
-        size = response.ByteSize()
-        response.DiscardUnknownFields()
-        has_unknown = response.ByteSize() != size
+        has_unknown = discard_unknown_fields(response)
         content = None
         if has_unknown:
             payload = getattr(self._parse(message), self._payload_name)

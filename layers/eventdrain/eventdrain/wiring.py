@@ -176,7 +176,6 @@ async def _drain(
             window=window,
             inbox_size=in_flight,
             report=report,
-            pseudonyms=pseudonyms,
         )
         return await drain.run()
 
