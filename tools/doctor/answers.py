@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
+from eventdrain.adapters.aws_errors import code_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -70,7 +72,7 @@ def calling(action: str, what: str, *, besides: str = "") -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = str(error.response["Error"].get("Code", "Unknown"))
+        code = code_of(error)
         if code in _DENIED:
             raise Unanswered(
                 f"{action} of {what} is refused ({code})",

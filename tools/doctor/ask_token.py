@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError  # noqa: TID251 - no engine: a tool
 
+from eventdrain.adapters.aws_errors import code_of
 from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
 from eventdrain.credentials import SHAPE, ClientCredentials, parse_credentials
 from eventdrain.errors import CredentialsError, TokenError, TokenUnavailable
@@ -169,6 +170,6 @@ def _secret(client: SecretsManagerClient, arn: str, what: str) -> dict[str, Any]
             return {**client.get_secret_value(SecretId=arn)}
         except ClientError as error:
             # As for one that is not there (API reference, GetSecretValue).
-            if error.response["Error"].get("Code") != "ResourceNotFoundException":
+            if code_of(error) != "ResourceNotFoundException":
                 raise
             return None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
+from eventdrain.adapters.aws_errors import code_of
 from tools.forget.store import ForgettingFailed
 
 if TYPE_CHECKING:
@@ -100,10 +101,7 @@ class Days:
 
 def failed(error: BotoCoreError | ClientError, action: str) -> ForgettingFailed:
     """Tell what failed, and what it leaves."""
-    code = type(error).__name__
-    if isinstance(error, ClientError):
-        code = error.response["Error"].get("Code", code)
     return ForgettingFailed(
-        f"{action} failed with {code}: check that you may do that. What was deleted before stays"
-        " deleted."
+        f"{action} failed with {code_of(error)}: check that you may do that. What was deleted"
+        " before stays deleted."
     )

@@ -110,7 +110,7 @@ class Session:
                 self._places.table,
                 self._store,
                 self._findings,
-                run=f"{FOLDERS}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}",
+                run=f"{FOLDERS}{began:%Y%m%dT%H%M%S%fZ}",
                 condition=self._subject.condition(),
                 is_dry_run=is_dry_run,
                 is_stopped=self._is_stopped.is_set,

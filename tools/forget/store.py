@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
+from eventdrain.adapters.aws_errors import code_of
 from tools.forget.subject import Unreadable
 from tools.forget.versions import objects, places
 
@@ -74,9 +75,9 @@ class Store:
             )
             return answer["Body"].read()
         except ClientError as error:
-            if _code(error) in {"NoSuchKey", "NoSuchVersion"}:
+            if code_of(error) in {"NoSuchKey", "NoSuchVersion"}:
                 return None
-            if _code(error) == "InvalidObjectState":
+            if code_of(error) == "InvalidObjectState":
                 raise Unreadable("it lies in an archive class of S3: restore it first") from error
             raise self._failed(error, "s3:GetObjectVersion", version.key) from error
         except BotoCoreError as error:
@@ -133,7 +134,7 @@ class Store:
                 )
         except (BotoCoreError, ClientError) as error:
             key = versions[0].key
-            until = self._locked_until(versions) if _code(error) in _DENIED else None
+            until = self._locked_until(versions) if code_of(error) in _DENIED else None
             if until is None:
                 raise self._failed(error, "s3:DeleteObjectVersion", key) from error
             raise ForgettingFailed(
@@ -146,7 +147,7 @@ class Store:
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **request)
         except ClientError as error:
-            if _code(error) != _EXISTS:
+            if code_of(error) != _EXISTS:
                 raise
 
     def _locked_until(self, versions: Sequence[Version]) -> str | None:
@@ -165,12 +166,6 @@ class Store:
 
     def _failed(self, error: Exception, action: str, key: str) -> ForgettingFailed:
         return ForgettingFailed(
-            f"{action} of s3://{self._bucket}/{key} failed with {_code(error)}: check that you may"
-            " do that, and use the key that encrypts it. What was deleted before stays deleted."
+            f"{action} of s3://{self._bucket}/{key} failed with {code_of(error)}: check that you"
+            " may do that, and use the key that encrypts it. What was deleted before stays deleted."
         )
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response["Error"].get("Code", "Unknown"))
-    return type(error).__name__
