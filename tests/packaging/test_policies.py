@@ -26,6 +26,25 @@ Resources:
         - Version: "2012-10-17"
           Statement: [{Effect: Allow, Action: ["s3:*"], Resource: "*"}]
 """
+HARMLESS: Final = """
+AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  Plain:
+    Type: AWS::Lambda::Function
+    Metadata:
+      checkov:
+        skip:
+          - {id: CKV_AWS_115, comment: "no matter here"}
+          - {id: CKV_AWS_116, comment: "no matter here"}
+          - {id: CKV_AWS_117, comment: "no matter here"}
+          - {id: CKV_AWS_173, comment: "no matter here"}
+    Properties:
+      Code: {S3Bucket: bucket, S3Key: key}
+      Handler: app.handler
+      Role: arn:aws:iam::123456789012:role/plain
+      Runtime: python3.14
+      Environment: {Variables: {NAME: value}}
+"""
 SILENT_SKIP: Final = """
 AWSTemplateFormatVersion: "2010-09-09"
 Resources:
@@ -56,6 +75,18 @@ def test_findings(tmp_path: Path) -> None:
     assert "silent.yaml:4 " in silent
     assert "skipped without a reason" in silent
     assert "Metadata.checkov.skip" in silent
+
+
+def test_where_the_project_lies_is_no_finding(tmp_path: Path) -> None:
+    """A folder whose path looks like a secret access key (40 letters) changes nothing."""
+    folder = tmp_path / f"of-{'a' * 40}-letters"
+    folder.mkdir()
+    (folder / "plain.yaml").write_text(HARMLESS)
+
+    outcome = check([folder / "plain.yaml"])
+
+    assert not outcome.findings
+    assert outcome.passed
 
 
 def test_unreadable_template_is_no_success(tmp_path: Path) -> None:
