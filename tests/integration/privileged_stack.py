@@ -247,7 +247,10 @@ def _started_by(runs: list[Run]) -> int:
 
 
 def _complaint(run: Run) -> str:
-    """Give what a run's log tells of calls that failed, be it the run's end or not."""
+    """Give what a run's log tells of calls that failed, be it the run's end or not.
+
+    Lines that aren't records are Lambda's: that it could not start a run, or ended it.
+    """
     texts = (
         " ".join(
             [
@@ -260,4 +263,5 @@ def _complaint(run: Run) -> str:
         for record in run.records
         if record.get("level") in {"WARNING", "ERROR", "CRITICAL"}
     )
-    return "\n".join(text for text in texts if "failed" in text)
+    foreign = [line for line in run.lines if line and not line.startswith("{")]
+    return "\n".join([*(text for text in texts if "failed" in text), *foreign])

@@ -28,6 +28,8 @@ SLOW: Final = SendBatchFault(delay=timedelta(milliseconds=100))
 """So that pullers wait rather than compute: how busy the machine is then decides nothing."""
 IDLE_SECONDS: Final = 3.0
 """Longer than a process needs to start, and than an ack time-out of the server of these tests."""
+WINDOW_SECONDS: Final = 4.0
+"""Several times what a run needs for a token, a stream and a first commit on a busy machine."""
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_puller_whose_window_ends(scene: Scene) -> None:
     with ExitStack() as running:
         others = [running.enter_context(puller(scene)) for _ in range(PULLERS - 1)]
         wait_for_streams(scene, PULLERS - 1)
-        leaving = running.enter_context(puller(scene, window=1.0))
+        leaving = running.enter_context(puller(scene, window=WINDOW_SECONDS))
         while leaving.process.poll() is None:  # there is a backlog for as long as it is there
             scene.publish(IN_FLIGHT * PULLERS, seed=next(seeds))
             published += IN_FLIGHT * PULLERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -167,14 +168,14 @@ def test_folder_that_is_none_of_the_table_s_is_told() -> None:
     assert world.done == []
 
 
-NOW: Final = datetime.now(UTC)
+def aged(version: Version, minutes: float) -> Version:
+    """Give a file as one that was written so long before this moment."""
+    return replace(version, written=datetime.now(UTC) - timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize(
     ("left", "told"),
     [
-        (file(f"{FOLDER}/x/0", written=NOW + timedelta(hours=1)), "written just now"),
-        (file(f"{FOLDER}/forget-2/0", written=NOW - timedelta(minutes=80)), "another run of"),
         (file("tables/handset_change/dt=2026-03-02/x/0"), "registered nowhere"),
         (file("tables/handset_change/2026-03-02"), "registered nowhere"),
         (file(f"{FOLDER}/run/0", is_current=False), "deleted or replaced by hand"),
@@ -183,6 +184,23 @@ NOW: Final = datetime.now(UTC)
 )
 def test_file_that_somebody_may_need_stays(left: Version, told: str) -> None:
     """A file that is read, may be soon, or may be all there is of a day, stays and is named."""
+    check_stays(left, told)
+
+
+@pytest.mark.parametrize(
+    ("left", "minutes", "told"),
+    [
+        (file(f"{FOLDER}/x/0"), -60, "written just now"),
+        (file(f"{FOLDER}/forget-2/0"), 80, "another run of"),
+    ],
+)
+def test_file_that_is_too_young_stays(left: Version, minutes: float, told: str) -> None:
+    """So does one that whoever wrote it may be about to register."""
+    check_stays(aged(left, minutes), told)
+
+
+def check_stays(left: Version, told: str) -> None:
+    """See that a file stays and is named."""
     world = World(left)
     world.found = [[], []]
     world.go()
@@ -195,12 +213,21 @@ def test_file_that_somebody_may_need_stays(left: Version, told: str) -> None:
     [
         file(f"{FOLDER}/failed/0"),
         file(f"{FOLDER}/forget-2/0"),
-        file(f"{FOLDER}/forget-own/0", written=NOW - timedelta(minutes=80)),
         file("tables/handset_change/dt=2026-03-02/x/0", is_current=False),
     ],
 )
 def test_file_that_nobody_reads_goes(unread: Version) -> None:
     """A file of a registered day that isn't in its folder goes, and so does what was deleted."""
+    check_goes(unread)
+
+
+def test_own_young_file_goes() -> None:
+    """One that this very run has written and not registered goes, however young it is."""
+    check_goes(aged(file(f"{FOLDER}/forget-own/0"), minutes=80))
+
+
+def check_goes(unread: Version) -> None:
+    """See that a file goes, alone."""
     world = World(unread)
     world.found = [[], []]
     world.go()
