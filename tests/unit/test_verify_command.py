@@ -276,6 +276,18 @@ def test_usage(endpoint: VerifyEndpoint, arguments: tuple[str, ...], reason: str
     assert endpoint.started == []
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Let children be interrupted: what a shell's script starts in the background can't be.
+
+    And so can't what that starts in turn, tests among it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_interrupt_stops_the_queries(endpoint: VerifyEndpoint) -> None:
     """Ctrl-C stops the queries that run at Athena, starts no more, and ends with 130."""
     endpoint.script = lambda _: Scripted(states=("RUNNING",))
