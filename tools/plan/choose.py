@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -23,6 +24,7 @@ _MEMORY: Final = (512, 1024, rules.WHOLE_CORE_MB)
 _BACKLOG_RUNS: Final = (4, rules.MOST_BACKLOG_RUNS)
 _AS_CHEAP: Final = 1.01
 _LEAST_MAX_EVENTS: Final = 100_000
+_NO_LAG: Final = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,15 @@ class Plan:
             bill=bill(demand, used, parameters.memory_mb),
         )
 
+    def with_ack_timeout(self, seconds: int) -> Plan:
+        """Give the plan with another ack time-out, by which nothing changes but the worst lag."""
+        parameters = replace(self.parameters, ack_timeout=seconds)
+        quiet, busy = (
+            replace(cycle, flow=replace(cycle.flow, parameters=parameters))
+            for cycle in (self.quiet, self.busy)
+        )
+        return replace(self, parameters=parameters, quiet=quiet, busy=busy)
+
     @property
     def dollars(self) -> float:
         """A month."""
@@ -99,13 +110,13 @@ def choose(demand: Demand) -> Plan:
     Raises:
         ImpossibleDemand: None keeps the wanted lag.
     """
-    able = _that_keep_up(demand, may_overlap=False) or _that_keep_up(demand, may_overlap=True)
+    able = _able(replace(demand, max_lag=_NO_LAG))
     if not able:
         raise ImpossibleDemand(
             f"no parameters drain {demand.busy.per_second:,.0f} events a second of one stream:"
             " see docs/scale.md, Where the design ends"
         )
-    plans = [_within_lag(demand, parameters) for parameters in able]
+    plans = [_within_lag(replace(plan, demand=demand)) for plan in able]
     fitting = [plan for plan in plans if plan.worst_lag <= demand.max_lag]
     if not fitting:
         least = min(plan.worst_lag for plan in plans)
@@ -115,16 +126,20 @@ def choose(demand: Demand) -> Plan:
     return _best(fitting)
 
 
-def _within_lag(demand: Demand, parameters: Parameters) -> Plan:
-    """Give the plan with the longest ack time-out that keeps the wanted lag, or the shortest."""
-    plans = (
-        Plan.of(demand, replace(parameters, ack_timeout=seconds))
-        for seconds in rules.ACK_TIMEOUTS_SECONDS
-    )
-    for plan in plans:
-        if plan.worst_lag <= demand.max_lag:
+@lru_cache(maxsize=4)
+def _able(demand: Demand) -> list[Plan]:
+    """Give the plans that keep up, whatever their lag. Most of the work: kept for other lags."""
+    able = _that_keep_up(demand, may_overlap=False) or _that_keep_up(demand, may_overlap=True)
+    return [Plan.of(demand, parameters) for parameters in able]
+
+
+def _within_lag(plan: Plan) -> Plan:
+    """Give the plan the longest ack time-out that keeps the wanted lag, or the shortest."""
+    for seconds in rules.ACK_TIMEOUTS_SECONDS:
+        timed = plan.with_ack_timeout(seconds)
+        if timed.worst_lag <= plan.demand.max_lag:
             break
-    return plan
+    return timed
 
 
 def _best(plans: list[Plan]) -> Plan:

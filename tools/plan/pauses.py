@@ -32,10 +32,10 @@ class Pauses:
     @property
     def mean(self) -> float:
         """How long the run goes on, on average."""
-        if self.most <= self.quiet or math.isinf(self._mean_beyond):
+        if self.most <= self.quiet or math.isinf(beyond := self._mean_beyond):
             return max(0.0, self.most)
-        cut_off = -math.expm1(-(self.most - self.quiet) / self._mean_beyond)
-        return self.quiet + self._chance_beyond * self._mean_beyond * cut_off
+        cut_off = -math.expm1(-(self.most - self.quiet) / beyond)
+        return self.quiet + self._chance_beyond * beyond * cut_off
 
     def soonest(self, runs: float) -> float:
         """Tell how soon the first of so many runs ends."""
