@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
+    from boto3.session import Session  # noqa: TID251 - no engine: a tool
+    from botocore.config import Config  # noqa: TID251 - no engine: a tool
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 
@@ -15,30 +16,36 @@ class StackUnusable(Exception):  # noqa: N818 - it says what happened
     """There is no stack that a tool can work with; says why, and what helps."""
 
 
-def described_stack(client: CloudFormationClient, name: str) -> StackTypeDef:
+def described_stack(session: Session, name: str, config: Config | None = None) -> StackTypeDef:
     """Ask for a stack, on behalf of a command with --stack-name, --region and --profile.
 
     A service's own text is not repeated: it may quote who asked.
+
+    Args:
+        session: The command's.
+        name: The stack's name.
+        config: Of the client that asks; None for boto3's.
 
     Raises:
         StackUnusable: There is no such stack, or CloudFormation can't be asked.
     """
     try:
+        client = session.client("cloudformation", config=config)
         (found,) = client.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         what = error.response["Error"]
         if "does not exist" in what.get("Message", ""):
             raise StackUnusable(
-                f"There is no stack {name} in {client.meta.region_name}: give its name with"
+                f"There is no stack {name} in {session.region_name}: give its name with"
                 " --stack-name, its region with --region and its account with --profile."
             ) from None
         raise StackUnusable(
-            f"cloudformation:DescribeStacks of {name} failed with {what.get('Code')}: check the"
-            " credentials, and that they may do it."
+            f"cloudformation:DescribeStacks of {name} failed with {what.get('Code')}: check"
+            " --profile, --region, whether you are still logged in, and that you may do it."
         ) from None
     except (BotoCoreError, ValueError) as error:
         raise StackUnusable(
-            f"AWS can't be asked about {name}: {error}. Check --profile, --region, whether you are"
+            f"AWS can't be asked about {name} ({error}): check --profile, --region, whether you are"
             " logged in, and the network."
         ) from None
     return found

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3  # noqa: TID251 - a tool's, and no engine's
-
-from eventdrain.adapters.secrets_manager import SecretsManager
 from eventdrain.errors import CredentialsError
 from eventdrain.personal_fields import Kind
 from eventdrain.pseudonyms import Pseudonyms, read_pseudonyms
@@ -14,13 +11,18 @@ from eventdrain.pseudonyms import Pseudonyms, read_pseudonyms
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from eventdrain.token_ports import SecretStore
     from tools.replay.stack import Stack
 
 KEY_OUTPUT = "PseudonymKeySecretArn"
 
 
-def pseudonyms_of(stack: Stack) -> Pseudonyms | None:
+def pseudonyms_of(stack: Stack, secrets: SecretStore) -> Pseudonyms | None:
     """Give the pseudonyms of a stack's archive; None if it makes none.
+
+    Args:
+        stack: The stack.
+        secrets: Those of its account and region, where the key is.
 
     Raises:
         CredentialsError: Their key can't be read.
@@ -29,9 +31,7 @@ def pseudonyms_of(stack: Stack) -> Pseudonyms | None:
     if arn is None:
         return None
     try:
-        return read_pseudonyms(
-            SecretsManager(boto3.session.Session().client("secretsmanager")), arn
-        )
+        return read_pseudonyms(secrets, arn)
     except CredentialsError as error:
         raise CredentialsError(
             f"the stack {stack.name!r} has pseudonyms, and you can't read their key: {error}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from eventdrain.adapters.secrets_manager import SecretsManager
 from eventdrain.errors import CredentialsError
 from eventdrain.personal_fields import Kind
 from tools.pseudonym_key import KEY_OUTPUT, names_of, pseudonyms_of
@@ -27,18 +28,19 @@ def test_names_are_id_and_pseudonym(aws: Aws) -> None:
     """With a key a subscription has two names; without one it has its own."""
     name = f"key-{secrets.token_hex(6)}"
     arn = aws.secrets.create_secret(Name=name, SecretString=KEY)["ARN"]
-    pseudonyms = pseudonyms_of(stack_with(arn))
+    store = SecretsManager(aws.allowed.secrets)
+    pseudonyms = pseudonyms_of(stack_with(arn), store)
     assert pseudonyms is not None
     assert names_of(["a", "b"], pseudonyms) == {
         *("a", "b"),
         *(pseudonyms.of(Kind.SUBSCRIPTION, each) for each in ("a", "b")),
     }
-    assert names_of(["a"], pseudonyms_of(stack_with(None))) == {"a"}
+    assert names_of(["a"], pseudonyms_of(stack_with(None), store)) == {"a"}
 
 
 def test_key_that_can_t_be_read_is_told(aws: Aws) -> None:
     """A key that isn't there is an error that names the stack and the secret."""
     arn = aws.secrets.create_secret(Name=f"key-{secrets.token_hex(6)}")["ARN"]
     with pytest.raises(CredentialsError, match="'made-up' has pseudonyms") as caught:
-        pseudonyms_of(stack_with(arn))
+        pseudonyms_of(stack_with(arn), SecretsManager(aws.allowed.secrets))
     assert arn in str(caught.value)

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import pytest
 from click.testing import CliRunner
 
+from eventdrain.adapters.aws_session import AwsSession
 from eventdrain.streams import STREAMS
 from tests.local.deployment import LocalDeployment
+from tools import aws_account
 from tools.doctor.__main__ import main
 
 if TYPE_CHECKING:
@@ -81,17 +82,16 @@ def called(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> list
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
     operations: list[str] = []
-    make_session = boto3.Session
 
-    def recorded(**options: Any) -> boto3.Session:  # noqa: ANN401 - as its options are
-        session = make_session(**options)
+    def recorded(**options: Any) -> AwsSession:  # noqa: ANN401 - as its options are
+        session = AwsSession(**options)
         session.events.register(
             "before-call",
             lambda event_name, **_: operations.append(event_name.removeprefix("before-call.")),
         )
         return session
 
-    monkeypatch.setattr(boto3, "Session", recorded)
+    monkeypatch.setattr(aws_account, "AwsSession", recorded)
     return operations
 
 

@@ -418,6 +418,6 @@ def test_places_of_a_stack(scene: Scene, tmp_path: Path, *, has_queue_per_stream
 
 
 def test_stack_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
-    """A stack that doesn't exist is told with the options and variables to look at."""
+    """A stack that doesn't exist is told with the option to look at."""
     told = replay_stack(scene, tmp_path, "made-up-of-nobody", status=1)
     assert "--stack-name" in told.stderr

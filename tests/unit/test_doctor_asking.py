@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
@@ -94,14 +95,11 @@ def test_what_a_run_did_not_get_through() -> None:
     assert (second.refused, second.has_backlog) == ((), True)
 
 
-def test_another_kind_of_stack() -> None:
+def test_another_kind_of_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack that is none of ours, or one nested in ours, is told, and what to give instead."""
-    client = boto3.client(
-        "cloudformation",
-        region_name="eu-west-1",
-        aws_access_key_id="made-up",
-        aws_secret_access_key="made-up",  # noqa: S106 - made up
-    )
+    session = boto3.Session("made-up", "made-up", region_name="eu-west-1")
+    client = session.client("cloudformation")
+    monkeypatch.setattr(session, "client", lambda *_, **__: client)
     stack = {
         "StackName": "made-up",
         "CreationTime": NOW,
@@ -111,7 +109,7 @@ def test_another_kind_of_stack() -> None:
     with Stubber(client) as stubber:
         stubber.add_response("describe_stacks", {"Stacks": [stack]})
         with pytest.raises(StackUnusable, match="made-up is no event drain"):
-            find_stack(client, "made-up")
+            find_stack(session, "made-up", Config())
 
 
 def test_error_of_a_run() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
-from eventdrain.adapters.aws_clients import aws_clients
 from eventdrain.errors import ConfigurationError
 from eventdrain.personal_fields import Kind
 from eventdrain.pseudonyms import Pseudonyms
@@ -22,11 +21,13 @@ from tools.replay.stack import Stack
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from eventdrain.adapters.aws_session import AwsSession
     from eventdrain.replay_job import ReplayJob
 
 KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)
 PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made-up"]
+CURE: Final = "check --profile, --region, and --bucket"
 
 
 @pytest.mark.parametrize(
@@ -62,11 +63,11 @@ def test_nonsense_is_told(arguments: list[str], told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "told", "cure"),
     [
-        ({}, "You must specify a region"),
-        ({"AWS_DEFAULT_REGION": "eu-north-1"}, "no AWS credentials"),
-        ({"AWS_PROFILE": "made-up"}, "profile (made-up) could not be found"),
+        ({}, "You must specify a region", CURE),
+        ({"AWS_DEFAULT_REGION": "eu-north-1"}, "no AWS credentials", CURE),
+        ({"AWS_PROFILE": "made-up"}, "profile (made-up) could not be found", "check --profile"),
         (
             {
                 "AWS_DEFAULT_REGION": "eu-north-1",
@@ -74,11 +75,16 @@ def test_nonsense_is_told(arguments: list[str], told: str) -> None:
                 "AWS_SECRET_ACCESS_KEY": "made-up",
             },
             "Invalid bucket name",
+            CURE,
         ),
     ],
 )
 def test_machine_that_is_not_set_up(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], told: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    environment: dict[str, str],
+    told: str,
+    cure: str,
 ) -> None:
     """Without a region, credentials or a bucket that can be one, it says what to set."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -90,18 +96,13 @@ def test_machine_that_is_not_set_up(
     }
     for name, value in (nowhere | environment).items():
         monkeypatch.setenv(name, value)
-    aws_clients.cache_clear()
     checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
-    try:
-        result = CliRunner().invoke(
-            main,
-            ["--bucket", "made up", "--queue-url", "https://sqs.example/q", "--yes", *checkpoint],
-        )
-    finally:
-        aws_clients.cache_clear()
+    result = CliRunner().invoke(
+        main, ["--bucket", "made up", "--queue-url", "https://sqs.example/q", "--yes", *checkpoint]
+    )
     assert result.exit_code == 1, result.output
     assert told in " ".join(result.output.split())
-    assert "check AWS_PROFILE, AWS_DEFAULT_REGION, and --bucket" in " ".join(result.output.split())
+    assert cure in " ".join(result.output.split())
 
 
 def test_credentials_that_can_t_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -117,15 +118,11 @@ def test_credentials_that_can_t_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("HOME", str(tmp_path))  # where a sign-in would have left its token
     monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    aws_clients.cache_clear()
     checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
-    try:
-        result = CliRunner().invoke(main, [*PLACES, "--yes", *checkpoint])
-    finally:
-        aws_clients.cache_clear()
+    result = CliRunner().invoke(main, [*PLACES, "--yes", *checkpoint])
     assert result.exit_code == 1, result.output
     assert "credentials can't be had" in " ".join(result.output.split())
-    assert "check AWS_PROFILE" in " ".join(result.output.split())
+    assert CURE in " ".join(result.output.split())
     assert "goes on from there" not in result.output, "nothing was begun"
 
 
@@ -142,14 +139,15 @@ def test_subscription_is_looked_for_by_its_pseudonym_too(
     jobs: list[ReplayJob] = []
 
     class NoSession:
-        def __init__(self, job: ReplayJob, *_: object) -> None:
+        def __init__(self, _aws: AwsSession, job: ReplayJob, *_: object) -> None:
             jobs.append(job)
 
         def run(self, **_: object) -> int:
             return 0
 
-    monkeypatch.setattr(Stack, "named", lambda _name: stack)
-    monkeypatch.setattr(command, "pseudonyms_of", lambda _stack: pseudonyms)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+    monkeypatch.setattr(Stack, "named", lambda _session, _name: stack)
+    monkeypatch.setattr(command, "pseudonyms_of", lambda _stack, _secrets: pseudonyms)
     monkeypatch.setattr(command, "Session", NoSession)
     checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
     selected = ["--stack-name", "made-up", "--subscription", "madeup:eu:1"]

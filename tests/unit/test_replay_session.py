@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 import pytest
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from eventdrain.adapters.aws_session import AwsSession
+
+AWS: Final = cast("AwsSession", "made up: nothing is asked of it")
 PERSONAL: Final = "madeup:eu:5"
 JOB: Final = ReplayJob(
     selection=Selection(("handset_change",), subscriptions=frozenset({PERSONAL})),
@@ -55,12 +58,14 @@ class Passes:
         job: ReplayJob,
         report: ReplayReport,
         *,
+        aws: AwsSession,
         after: Checkpoint | None,
         on_checkpoint: Callable[[Checkpoint], None],
         console: Console,
     ) -> None:
         """See ``passes.run_pass``."""
         assert job.is_dry_run == report.is_dry_run
+        assert aws is AWS
         assert console
         self.made.append((job.is_dry_run, after))
         on_checkpoint(CHECKPOINT)
@@ -118,7 +123,7 @@ def hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Outco
         if after is not None:
             file.save(after)
         output = io.StringIO()
-        held = Session(JOB, None, file, Console(file=output, width=200))
+        held = Session(AWS, JOB, None, file, Console(file=output, width=200))
         status = held.run(**{"is_dry_run": False, "is_sure": False} | options)
         return Outcome(status, passes.made, questions, output.getvalue(), path.exists())
 

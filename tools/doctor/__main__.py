@@ -8,12 +8,12 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-import boto3  # noqa: TID251 - no engine: a tool
 import click
 from botocore.config import Config  # noqa: TID251 - no engine: a tool
 from botocore.exceptions import BotoCoreError  # noqa: TID251 - no engine: a tool
 from rich.console import Console
 
+from tools.aws_account import AwsAccount, aws_account
 from tools.described_stack import StackUnusable
 from tools.doctor.examination import Examination
 from tools.doctor.finding import Verdict
@@ -33,17 +33,14 @@ _BOUNDED: Final = Config(
 
 @click.command(context_settings={"max_content_width": 100})
 @click.option("--stack-name", required=True, help="The deployed stack.")
-@click.option("--region", help="Its region.  [default: that of the profile]")
-@click.option("--profile", help="A profile of the AWS CLI.  [default: as the AWS CLI does it]")
+@aws_account
 @click.option(
     "--skip-stream",
     is_flag=True,
     help="Ask AWS alone: call neither the event API nor the token endpoint.",
 )
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, for scripts.")
-def main(
-    *, stack_name: str, region: str | None, profile: str | None, skip_stream: bool, is_json: bool
-) -> None:
+def main(*, stack_name: str, account: AwsAccount, skip_stream: bool, is_json: bool) -> None:
     """Check a deployed stack from here, and change nothing.
 
     One line for each check: ✓ well, ⚠ look at it, ✗ wrong, · skipped, with what helps below it.
@@ -61,8 +58,7 @@ def main(
     # What the engine logs on the way is told by the findings.
     logging.getLogger("eventdrain").addHandler(logging.NullHandler())
     try:
-        session = boto3.Session(region_name=region, profile_name=profile)
-        examination = Examination(session, _BOUNDED, version(), skips_api=skip_stream)
+        examination = Examination(account.session(), _BOUNDED, version(), skips_api=skip_stream)
         facts = examination.examine(stack_name)
     except (StackUnusable, BotoCoreError) as error:
         click.echo(f"Error: {error}", err=True)

@@ -11,6 +11,8 @@ from tools.doctor.facts_of_stack import Resource, Stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from boto3.session import Session  # noqa: TID251 - no engine: a tool
+    from botocore.config import Config  # noqa: TID251 - no engine: a tool
     from mypy_boto3_cloudformation import CloudFormationClient
 
 _NESTED: Final = "AWS::CloudFormation::Stack"
@@ -19,14 +21,14 @@ _OURS: Final = ("EventTypes", "ApiEndpoint", "TokenEndpoint")
 """Parameters that every stack of template.yaml has, and that are asked by."""
 
 
-def find_stack(client: CloudFormationClient, name: str) -> Stack:
-    """Ask for the stack.
+def find_stack(session: Session, name: str, config: Config) -> Stack:
+    """Ask for the stack; see ``described_stack``.
 
     Raises:
         StackUnusable: There is no such stack, it is of another kind, or CloudFormation can't be
             asked.
     """
-    found = described_stack(client, name)
+    found = described_stack(session, name, config)
     parameters = {
         each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", ())
     }

@@ -48,7 +48,7 @@ class Examination:
             StackUnusable: There is no such stack, or AWS can't be asked.
         """
         end = time.monotonic() + LIMIT_SECONDS
-        stack = ask_stack.find_stack(self._client("cloudformation"), stack_name)
+        stack = ask_stack.find_stack(self.session, stack_name, self.config)
         now = datetime.now(UTC)
         asked = self._ask(stack, now)
         found: dict[str, Any] = {name: question.answer(end) for name, question in asked.items()}

@@ -9,12 +9,13 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-import boto3  # noqa: TID251 - no engine: a tool
 import click
 from botocore.exceptions import BotoCoreError  # noqa: TID251 - no engine: a tool
 from rich.console import Console
 
 from eventdrain.errors import DrainError
+from tools.aws_account import AwsAccount, aws_account
+from tools.described_stack import StackUnusable
 from tools.forget.places import Before, find_places
 from tools.forget.receipt import Receipt
 from tools.forget.session import INTERRUPTED, Session
@@ -35,6 +36,7 @@ def _ids(
 
 @click.command(context_settings={"max_content_width": 100})
 @click.option("--stack-name", required=True, help="The stack.")
+@aws_account
 @click.option(
     "--subscription",
     "subscriptions",
@@ -77,6 +79,7 @@ def _ids(
 def main(
     *,
     stack_name: str,
+    account: AwsAccount,
     subscriptions: tuple[str, ...],
     archive_prefixes: tuple[str, ...],
     quarantine_prefixes: tuple[str, ...],
@@ -101,8 +104,8 @@ def main(
     is_stopped = Event()
     before = Before(archive_prefixes, quarantine_prefixes, pseudonym_keys)
     try:
-        session = boto3.session.Session()
-        places = find_places(session, Stack.named(stack_name), before)
+        session = account.session()
+        places = find_places(session, Stack.named(session, stack_name), before)
         subject = Subject(subscriptions, places.pseudonyms)
         receipt = Receipt(path, stack_name=stack_name, subject=subject, started=started)
         forgetting = Session(
@@ -116,7 +119,7 @@ def main(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: is_stopped.set())
         status = forgetting.run(receipt if delete else None)
-    except (ForgettingFailed, DrainError, BotoCoreError) as error:
+    except (StackUnusable, ForgettingFailed, DrainError, BotoCoreError) as error:
         raise click.ClickException(str(error)) from None
     if status == INTERRUPTED:
         console.print("Interrupted; the same command goes on.")

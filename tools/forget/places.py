@@ -90,7 +90,7 @@ def find_places(session: Session, stack: Stack, before: Before) -> Places:
             place=f"s3://{stack.bucket}/{stack.parameters['TablesPrefix']}/",
         )
     secrets = SecretsManager(session.client("secretsmanager", config=PATIENT))
-    of_today = pseudonyms_of(stack)
+    of_today = pseudonyms_of(stack, secrets)
     of_before = [_pseudonyms(secrets, arn) for arn in before.pseudonym_keys]
     quarantine = stack.parameters["QuarantinePrefix"]
     return Places(

@@ -11,10 +11,14 @@ import click
 from rich.console import Console
 from rich.logging import RichHandler
 
+from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.adapters.secrets_manager import SecretsManager
 from eventdrain.errors import DrainError
 from eventdrain.replay_job import ReplayJob
 from eventdrain.replay_request import DEFAULT_RATE
 from eventdrain.replay_selection import Selection, since, until
+from tools.aws_account import AwsAccount, aws_account
+from tools.described_stack import StackUnusable
 from tools.pseudonym_key import names_of, pseudonyms_of
 from tools.replay import options
 from tools.replay.checkpoint_file import CheckpointFile
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     callback=options.named,
     help="The stack whose archive is read, and whose queues are sent to.",
 )
+@aws_account
 @click.option(
     "--bucket", callback=options.named, help="The archive's bucket, in place of the stack's."
 )
@@ -110,6 +115,7 @@ if TYPE_CHECKING:
 def main(
     *,
     stack_name: str | None,
+    account: AwsAccount,
     bucket: str | None,
     prefix: str | None,
     queue_url: str | None,
@@ -140,8 +146,10 @@ def main(
         level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)]
     )
     try:
+        aws = account.session()
+        stack = None if stack_name is None else Stack.named(aws, stack_name)
         places = find_places(
-            stack_name=stack_name,
+            stack=stack,
             bucket=bucket,
             prefix=prefix,
             queue_url=queue_url,
@@ -149,8 +157,9 @@ def main(
             events_per_message=events_per_message,
             needs_queue=not dry_run,
         )
-        if subscriptions and stack_name is not None:
-            subscriptions = names_of(subscriptions, pseudonyms_of(Stack.named(stack_name)))
+        if subscriptions and stack is not None:
+            secrets = SecretsManager(aws_clients(aws).secrets)
+            subscriptions = names_of(subscriptions, pseudonyms_of(stack, secrets))
         job = ReplayJob(
             selection=Selection(
                 event_types=tuple(places.queue_urls),
@@ -161,19 +170,19 @@ def main(
             ),
             rate=rate,
             is_dry_run=False,
-            archive_cure="check --stack-name, --bucket and --prefix, AWS_PROFILE and"
-            " AWS_DEFAULT_REGION, and that you may s3:ListBucket and s3:GetObject there",
-            queue_cure="check --queue-url or --stack-name, AWS_PROFILE and AWS_DEFAULT_REGION, and"
-            " that you may sqs:SendMessage to it and use the key that encrypts it",
+            archive_cure="check --stack-name, --bucket and --prefix, --profile and --region, and"
+            " that you may s3:ListBucket and s3:GetObject there",
+            queue_cure="check --queue-url or --stack-name, --profile and --region, and that you may"
+            " sqs:SendMessage to it and use the key that encrypts it",
             bucket=places.bucket,
             prefix=places.prefix,
             queue_urls=places.queue_urls,
             events_per_message=places.events_per_message,
         )
         options.check_job(job, name)
-        session = Session(job, name, CheckpointFile(checkpoint_path), console)
+        session = Session(aws, job, name, CheckpointFile(checkpoint_path), console)
         sys.exit(session.run(is_dry_run=dry_run, is_sure=yes))
-    except DrainError as error:
+    except (StackUnusable, DrainError) as error:
         raise click.ClickException(str(error)) from None
 
 

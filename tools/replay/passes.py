@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from eventdrain.adapters.aws_session import AwsSession
     from eventdrain.replay_checkpoint import Checkpoint
     from eventdrain.replay_job import ReplayJob
     from eventdrain.replay_report import ReplayReport
@@ -24,6 +25,7 @@ def run_pass(
     job: ReplayJob,
     report: ReplayReport,
     *,
+    aws: AwsSession,
     after: Checkpoint | None,
     on_checkpoint: Callable[[Checkpoint], None],
     console: Console,
@@ -33,6 +35,7 @@ def run_pass(
     Args:
         job: What to do.
         report: Empty.
+        aws: As whom, and in which region.
         after: Where an earlier run of the replay ended.
         on_checkpoint: Is given each new checkpoint.
         console: Shows the progress.
@@ -40,22 +43,26 @@ def run_pass(
     what = "counting" if job.is_dry_run else "sending"
     with Bar(console, what, report) as bar:
         try:
-            asyncio.run(_run(job, report, after, on_checkpoint, bar))
+            asyncio.run(_run(job, report, aws, after, on_checkpoint, bar))
         except ConfigurationError as error:
-            report.error = (
-                f"{error} (on this machine: check AWS_PROFILE, AWS_DEFAULT_REGION, and --bucket)"
-            )
+            report.error = f"{error} (on this machine: check --profile, --region, and --bucket)"
 
 
 async def _run(
     job: ReplayJob,
     report: ReplayReport,
+    aws: AwsSession,
     after: Checkpoint | None,
     on_checkpoint: Callable[[Checkpoint], None],
     bar: Bar,
 ) -> None:
     async with opened_replay(
-        job, report, after=after, on_checkpoint=on_checkpoint, on_progress=bar.update
+        job,
+        report,
+        after=after,
+        on_checkpoint=on_checkpoint,
+        session=aws,
+        on_progress=bar.update,
     ) as replay:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from eventdrain.streams import STREAMS
-from tools.replay.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tools.replay.stack import Stack
 
 _DEFAULT_PREFIX: Final = "events"
 
@@ -35,7 +36,7 @@ class Places:
 
 def find_places(
     *,
-    stack_name: str | None,
+    stack: Stack | None,
     bucket: str | None,
     prefix: str | None,
     queue_url: str | None,
@@ -46,7 +47,7 @@ def find_places(
     """Find out what the options leave open.
 
     Args:
-        stack_name: The stack; None for none.
+        stack: The stack; None for none.
         bucket: In place of the stack's.
         prefix: In place of the stack's.
         queue_url: In place of the stack's, for all streams.
@@ -56,10 +57,10 @@ def find_places(
 
     Raises:
         click.UsageError: They leave too much open.
-        ConfigurationError: The stack can't tell.
+        ConfigurationError: The stack lacks something.
     """
     prefix = None if prefix is None else prefix.strip("/")
-    if stack_name is None:
+    if stack is None:
         if bucket is None or (queue_url is None and needs_queue):
             raise click.UsageError("give --stack-name, or both --bucket and --queue-url")
         return Places(
@@ -68,7 +69,6 @@ def find_places(
             dict.fromkeys(event_types or STREAMS, queue_url or ""),
             events_per_message or 1,
         )
-    stack = Stack.named(stack_name)
     names = event_types or stack.event_types
     return Places(
         bucket or stack.bucket,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from eventdrain.adapters.aws_session import AwsSession
     from eventdrain.replay_checkpoint import Checkpoint
     from eventdrain.replay_job import ReplayJob
     from tools.replay.checkpoint_file import CheckpointFile
@@ -31,6 +32,7 @@ class Session:
     """Replays one job, with somebody watching.
 
     Args:
+        aws: As whom, and in which region.
         job: What to send; it can work.
         name: The replay's name; None for its start.
         checkpoint: Where an earlier run of it may have left how far it came.
@@ -41,8 +43,14 @@ class Session:
     """
 
     def __init__(
-        self, job: ReplayJob, name: str | None, checkpoint: CheckpointFile, console: Console
+        self,
+        aws: AwsSession,
+        job: ReplayJob,
+        name: str | None,
+        checkpoint: CheckpointFile,
+        console: Console,
     ) -> None:
+        self._aws = aws
         self._job = job
         self._file = checkpoint
         self._console = console
@@ -118,6 +126,7 @@ class Session:
         run_pass(
             job,
             report,
+            aws=self._aws,
             after=self._after,
             on_checkpoint=on_checkpoint,
             console=self._console,

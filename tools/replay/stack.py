@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3  # noqa: TID251 - what CloudFormation knows is of use to this command alone
-from botocore.exceptions import (  # noqa: TID251 - likewise
-    BotoCoreError,
-    ClientError,
-)
-
 from eventdrain.errors import ConfigurationError
-from tools.described_stack import outputs_of
+from tools.described_stack import described_stack, outputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from boto3.session import Session  # noqa: TID251 - no engine: a tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +29,13 @@ class Stack:
     parameters: Mapping[str, str]
 
     @classmethod
-    def named(cls, name: str) -> Stack:
+    def named(cls, session: Session, name: str) -> Stack:
         """Ask CloudFormation.
 
         Raises:
-            ConfigurationError: It can't tell.
+            StackUnusable: There is no such stack, or CloudFormation can't be asked.
         """
-        try:
-            client = boto3.session.Session().client("cloudformation")
-            (found,) = client.describe_stacks(StackName=name)["Stacks"]
-        except (BotoCoreError, ClientError, ValueError) as error:
-            raise ConfigurationError(
-                f"the stack {name!r} can't be looked up ({error}): check --stack-name, the region"
-                " (AWS_DEFAULT_REGION) and the credentials (AWS_PROFILE)"
-            ) from error
+        found = described_stack(session, name)
         return cls(
             name,
             outputs_of(found),

@@ -6,13 +6,13 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-import boto3  # noqa: TID251 - no engine: a tool
 import click
 from botocore.config import Config  # noqa: TID251 - no engine: a tool
 from botocore.exceptions import BotoCoreError  # noqa: TID251 - no engine: a tool
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tools.aws_account import AwsAccount, aws_account
 from tools.described_stack import StackUnusable
 from tools.saved_queries import saved_queries
 from tools.verify.athena import Athena
@@ -75,8 +75,7 @@ def _subscription(
 
 @click.command(context_settings={"max_content_width": 100})
 @click.option("--stack-name", required=True, help="The deployed stack.")
-@click.option("--region", help="Its region.  [default: that of the profile]")
-@click.option("--profile", help="A profile of the AWS CLI.  [default: as the AWS CLI does it]")
+@aws_account
 @click.option(
     "--query",
     "queries",
@@ -114,8 +113,7 @@ def _subscription(
 def main(
     *,
     stack_name: str,
-    region: str | None,
-    profile: str | None,
+    account: AwsAccount,
     queries: list[SavedQuery],
     day: str | None,
     subscription: str | None,
@@ -130,8 +128,8 @@ def main(
     """
     console = Console(highlight=False)
     try:
-        session = boto3.Session(region_name=region, profile_name=profile)
-        catalogue = find_catalogue(session.client("cloudformation", config=_PATIENT), stack_name)
+        session = account.session()
+        catalogue = find_catalogue(session, stack_name, _PATIENT)
         athena = Athena(
             session.client("athena", config=_PATIENT), catalogue.database, catalogue.work_group
         )
@@ -141,11 +139,7 @@ def main(
     except KeyboardInterrupt:
         console.print("\nInterrupted: the queries that ran are stopped.")
         sys.exit(_INTERRUPTED)
-    options = [
-        *(("--region", region) if region else ()),
-        *(("--profile", profile) if profile else ()),
-    ]
-    _show(console, outcomes, catalogue.compaction_arn, options)
+    _show(console, outcomes, catalogue.compaction_arn, account.options())
     sys.exit(not all(outcome.is_good for outcome in outcomes))
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from tools.described_stack import StackUnusable, described_stack, outputs_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
+    from boto3.session import Session  # noqa: TID251 - no engine: a tool
+    from botocore.config import Config  # noqa: TID251 - no engine: a tool
 
 _DATABASE: Final = "DatabaseName"
 _WORK_GROUP: Final = "WorkGroupName"
@@ -30,13 +31,13 @@ class Catalogue:
     compaction_arn: str
 
 
-def find_catalogue(client: CloudFormationClient, stack_name: str) -> Catalogue:
-    """Ask CloudFormation for a stack's catalogue.
+def find_catalogue(session: Session, stack_name: str, config: Config) -> Catalogue:
+    """Ask CloudFormation for a stack's catalogue; see ``described_stack``.
 
     Raises:
         StackUnusable: There is no such stack, or it has no catalogue, or it can't be asked.
     """
-    outputs = outputs_of(described_stack(client, stack_name))
+    outputs = outputs_of(described_stack(session, stack_name, config))
     missing = [name for name in (_DATABASE, _WORK_GROUP, _COMPACTION) if name not in outputs]
     if missing:
         raise StackUnusable(

@@ -19,6 +19,7 @@ from eventdrain.replay_rate import RateLimit
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from eventdrain.adapters.aws_session import AwsSession
     from eventdrain.ports import Sink
     from eventdrain.replay_checkpoint import Checkpoint
     from eventdrain.replay_job import ReplayJob
@@ -71,6 +72,7 @@ async def opened_replay(
     *,
     after: Checkpoint | None,
     on_checkpoint: Callable[[Checkpoint], None],
+    session: AwsSession | None = None,
     until: float = float("inf"),
     on_progress: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Replay]:
@@ -81,14 +83,15 @@ async def opened_replay(
         report: Empty; is filled.
         after: Where an earlier run of the same job ended.
         on_checkpoint: See ``Replay``.
+        session: See ``aws_clients``.
         until: When to begin nothing more, by ``time.monotonic``.
         on_progress: See ``Replay``.
 
     Raises:
-        ConfigurationError: The job can't work, or this environment lacks credentials or a region.
+        ConfigurationError: The job can't work, or there are no credentials or no region.
     """
     job.check()
-    clients = aws_clients()
+    clients = aws_clients(session)
     async with AsyncExitStack() as connections:
         s3 = RenewedHttp(
             lambda: clients.s3_endpoint(job.bucket), connections, calls_at_once=_READS_AT_ONCE

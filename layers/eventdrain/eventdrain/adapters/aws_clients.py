@@ -1,20 +1,18 @@
-"""What boto3 knows of this environment: found out once in its life, for that takes its time."""
+"""What boto3 knows of a session: found out once in its life, for that takes its time."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.httpsession import get_cert_path
 
+from eventdrain.adapters.aws_session import AwsSession
 from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ class AwsClients:
     Those of S3 and SQS only tell where and as whom these are called: see ``signed_http``.
     """
 
-    session: botocore.session.Session
+    session: AwsSession
     s3: S3Client
     sqs: SQSClient
     secrets: SecretsManagerClient
@@ -103,7 +101,6 @@ class AwsClients:
                 "there are no AWS credentials: a function needs a role, your own machine a profile"
                 " (AWS_PROFILE)"
             )
-        ca_bundle = get_cert_path(self.session.get_config_variable("ca_bundle") or True)
         return AwsEndpoint(
             url=client.meta.endpoint_url.rstrip("/"),
             service=service,
@@ -111,25 +108,26 @@ class AwsClients:
             access_key=frozen.access_key,
             secret_key=frozen.secret_key,
             session_token=frozen.token,
-            roots=Path(str(ca_bundle)).read_bytes(),
+            roots=self.session.roots(),
         )
 
 
 @cache
-def aws_clients() -> AwsClients:
-    """Make the clients; region, credentials and endpoints are those of the environment.
+def aws_clients(session: AwsSession | None = None) -> AwsClients:
+    """Make the clients.
 
     Every call by them is bounded: two attempts of at most five seconds and a wait of at most one.
 
+    Args:
+        session: Has region, credentials and endpoints; None for those of the environment.
+
     Raises:
-        ConfigurationError: The environment names no region, or an endpoint or a profile that is
-            none.
+        ConfigurationError: There is no region, or an endpoint or a profile that is none.
     """
-    core = botocore.session.Session()
     try:
-        session = boto3.session.Session(botocore_session=core)
+        session = session or AwsSession()
         return AwsClients(
-            session=core,
+            session=session,
             s3=_s3_client(session),
             sqs=session.client("sqs", config=_BOUNDED),
             secrets=session.client("secretsmanager", config=_BOUNDED),
