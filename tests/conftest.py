@@ -11,11 +11,15 @@ ones with every run.
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.faults.fixtures import cloud, scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["cloud", "scene"]
 
@@ -38,3 +42,11 @@ settings.register_profile(
     suppress_health_check=_PATIENT,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Give a folder of this test run that all its processes share."""
+    folder = tmp_path_factory.getbasetemp()
+    is_one_of_several = hasattr(request.config, "workerinput")  # then its folder is in theirs
+    return folder.parent if is_one_of_several else folder

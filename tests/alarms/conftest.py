@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from tests.alarms.recording import healthy_runs
+from tests.alarms.timeline import RealRun
 from tests.faults.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from tests.alarms.rows import Outage
-    from tests.alarms.timeline import RealRun
     from tests.faults.cloud import Cloud
 
+    Recording = Callable[[str, Callable[[], Sequence[RealRun]]], list[RealRun]]
+
 
 @pytest.fixture(scope="session")
-def healthy(cloud: Cloud) -> list[RealRun]:
+def once(shared_folder: Path) -> Recording:
+    """Give what records runs under a name, once for all processes of a test run."""
+
+    def recorded_once(name: str, record: Callable[[], Sequence[RealRun]]) -> list[RealRun]:
+        kept = shared_folder / f"{name}.runs.json"
+        with FileLock(kept.with_suffix(".lock")):
+            if not kept.exists():
+                kept.write_text(json.dumps([asdict(run) for run in record()]))
+        return [RealRun(**run) for run in json.loads(kept.read_text())]
+
+    return recorded_once
+
+
+@pytest.fixture(scope="session")
+def healthy(once: Recording, cloud: Cloud) -> list[RealRun]:
     """Give runs of a stack that is well."""
-    return healthy_runs(cloud)
+    return once("healthy", lambda: healthy_runs(cloud))
 
 
 @pytest.fixture(scope="session")
-def recorded(cloud: Cloud) -> Callable[[Outage], Sequence[RealRun]]:
+def recorded(once: Recording, cloud: Cloud) -> Callable[[Outage], Sequence[RealRun]]:
     """Give the runs of an outage, each recorded once, in a scene of its own."""
 
     @cache
     def runs_of(outage: Outage) -> Sequence[RealRun]:
-        with Scene(cloud) as scene:
-            return outage(scene)
+        def record() -> Sequence[RealRun]:
+            with Scene(cloud) as scene:
+                return outage(scene)
+
+        return once(outage.__name__, record)
 
     return runs_of

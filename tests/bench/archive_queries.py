@@ -67,7 +67,7 @@ class Amount:
 
 
 FULL: Final = Amount(rounds=1, events=1_000_000, days=30)
-QUICK: Final = Amount(rounds=1, events=1_500, days=4)
+QUICK: Final = Amount(rounds=1, events=300, days=3)
 
 
 def archive(amount: Amount, tell: Callable[[str], None]) -> tuple[list[Queried], list[Measure]]:

@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from tests.integration.compaction_stack import events, lines, table
 from tests.local import sam
+from tests.local.quick_build import quicken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +18,11 @@ __all__ = ["events", "lines", "table"]
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Give what `sam build` made of this version, once for all processes of a parallel run."""
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):  # one of several processes: its folder is in theirs
-        folder = folder.parent
-    result = folder / "built"
-    with FileLock(folder / "built.lock"):
+def built(shared_folder: Path) -> Path:
+    """Give what `sam build` made of this version, once for all processes of a test run."""
+    result = shared_folder / "built"
+    with FileLock(shared_folder / "built.lock"):
         if not (result / "template.yaml").exists():
             sam.build(result)
+            quicken(result)
     return result

@@ -64,10 +64,17 @@ def test_every_template_is_checked() -> None:
 
 
 def test_findings(tmp_path: Path) -> None:
-    """A policy that SAM writes and a skip without reason are found, by resource, rule and cure."""
-    (tmp_path / "inline.yaml").write_text(INLINE_POLICY)
-    (tmp_path / "silent.yaml").write_text(SILENT_SKIP)
-    outcome = check([expand(tmp_path / "inline.yaml", tmp_path), tmp_path / "silent.yaml"])
+    """A policy that SAM writes and a skip without reason are found, by resource, rule and cure.
+
+    What is well is not found: not even in a folder whose path looks like a secret access key, which
+    has forty letters.
+    """
+    folder = tmp_path / f"of-{'a' * 40}-letters"
+    folder.mkdir()
+    for name, text in (("inline", INLINE_POLICY), ("silent", SILENT_SKIP), ("plain", HARMLESS)):
+        (folder / f"{name}.yaml").write_text(text)
+    others = [folder / "silent.yaml", folder / "plain.yaml"]
+    outcome = check([expand(folder / "inline.yaml", folder), *others])
     found = {(finding.resource, finding.rule): str(finding) for finding in outcome.findings}
 
     assert ("AWS::IAM::Role.GreedyRole", "CKV_AWS_111") in found
@@ -75,17 +82,7 @@ def test_findings(tmp_path: Path) -> None:
     assert "silent.yaml:4 " in silent
     assert "skipped without a reason" in silent
     assert "Metadata.checkov.skip" in silent
-
-
-def test_where_the_project_lies_is_no_finding(tmp_path: Path) -> None:
-    """A folder whose path looks like a secret access key (40 letters) changes nothing."""
-    folder = tmp_path / f"of-{'a' * 40}-letters"
-    folder.mkdir()
-    (folder / "plain.yaml").write_text(HARMLESS)
-
-    outcome = check([folder / "plain.yaml"])
-
-    assert not outcome.findings
+    assert "AWS::Lambda::Function.Plain" not in {resource for resource, _ in found}
     assert outcome.passed
 
 

@@ -55,7 +55,7 @@ CASES = {
     "10 million a day, packed": Case(
         Demand(events_per_day=10_000_000, events_per_message=10), 6, 14, 10
     ),
-    "1,000 a second": Case(Demand(events_per_day=1_000 * DAY), 3, 5, 50),
+    "1,000 a second": Case(Demand(events_per_day=1_000 * DAY), 3, 5, 100),
     "10,000 a second": Case(Demand(events_per_day=10_000 * DAY, peak_per_second=20_000), 4, 4, 100),
     "100,000 a second": Case(
         Demand(events_per_day=100_000 * DAY, peak_per_second=100_000), 0, 1, 100
