@@ -7,6 +7,9 @@ WITH_LAYERS := PYTHONPATH=layers/wgtwo:layers/eventdrain
 PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
+# The tests start some hundred Python processes: each would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run serve plan verify doctor replay forget test check lint policies secrets types drift audit sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
 
