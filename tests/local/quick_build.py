@@ -42,6 +42,7 @@ def quicken(build_folder: Path) -> None:
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         for name in ("CodeUri", "ContentUri"):
-            if name in properties and (folder := build_folder / properties[name]).is_dir():
+            # What was not built, and nothing uses, is still where its source is.
+            if (folder := build_folder / properties.get(name, "")).parent == build_folder:
                 properties[name] = shutil.make_archive(str(folder), "zip", folder)
     main.write_text(json.dumps(template))
