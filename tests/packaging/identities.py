@@ -10,9 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-
 from tests.local.releases import KEPT
+from tests.packaging.resource_schemas import resource_schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -69,8 +68,8 @@ def _identity(resource: dict[str, Any]) -> Identity:
 @cache
 def _replacing(kind: str) -> frozenset[str]:
     """Give the JSON pointers of the properties whose change replaces a resource."""
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-north-1", kind).schema
-    return frozenset(schema.get("createOnlyProperties", ())) | _NAMES.get(kind, set())
+    replacing = resource_schema(kind).get("createOnlyProperties", ())
+    return frozenset(replacing) | _NAMES.get(kind, set())
 
 
 def _at(resource: dict[str, Any], pointer: str) -> Any:  # noqa: ANN401 - any JSON

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from eventdrain.streams import STREAMS
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
 from tests.packaging.policy_documents import statements
+from tests.packaging.resource_schemas import resource_schema
 
 OWN: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 KEY: Final = {"Fn::GetAtt": ["EncryptionKey", "Outputs.KeyArn"]}
@@ -178,8 +178,8 @@ def test_key_can_be_administered(kind: str) -> None:
     KMS makes no key whose policy its maker couldn't change ("CreateKey" in KMS's API reference);
     one without the others couldn't be updated. The schemas are AWS's own, as cfn-lint brings them.
     """
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-north-1", kind).schema
-    asked = {action for handler in schema["handlers"].values() for action in handler["permissions"]}
+    handlers = resource_schema(kind)["handlers"].values()
+    asked = {action for handler in handlers for action in handler["permissions"]}
     (allowed,) = [
         set(each.actions)
         for each in statements()

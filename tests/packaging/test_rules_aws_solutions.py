@@ -7,21 +7,13 @@ resource that must break one says why in its `Metadata.cdk_nag.rules_to_suppress
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
-
-from cfnlint.data import AdditionalSpecs
-from cfnlint.helpers import load_resource
+from typing import TYPE_CHECKING, Any
 
 from tests.packaging.deployed_resources import Deployed, Form, breaking, each, judge
+from tests.packaging.resource_schemas import newest_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-NEWEST_PYTHON: Final = max(
-    int(name.removeprefix("python3."))
-    for name in load_resource(AdditionalSpecs, filename="LmbdRuntimeLifecycle.json")
-    if name.startswith("python3.")
-)
 
 
 # --- S3 ---
@@ -202,7 +194,7 @@ def test_aws_solutions_smg4_rotation(it: Deployed) -> None:
 @each("AWS::Lambda::Function")
 def test_aws_solutions_l1_newest_runtime(it: Deployed) -> None:
     """AwsSolutions-L1: a function runs on the newest Python that Lambda has (as cfn-lint knows)."""
-    newest = f"python3.{NEWEST_PYTHON}"
+    newest = f"python3.{newest_python()}"
     findings = breaking(
         it, keeps=lambda form: form.properties["Runtime"] == newest, what=f"it isn't {newest}"
     )
