@@ -1,0 +1,55 @@
+"""docs/formats.md lists the metrics that runs emit: all of them, and no other."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.alarms import outages
+from tests.alarms.metrics import Metrics
+from tests.alarms.rows import ROWS
+from tests.local.embedded_aws import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from tests.alarms.rows import Recorded
+    from tests.alarms.timeline import RealRun
+
+_HEAD: Final = "| Metric | Dimensions | Emitted |\n| --- | --- | --- |\n"
+_OUTAGES: Final = {
+    *(row.outage for row in ROWS if row.outage is not None),
+    outages.others_can_not_be_started,
+}
+_NOT_RECORDED: Final = "Started"
+"""That takes a Lambda to start other runs; tests/integration has one."""
+
+
+def documented() -> set[tuple[str, frozenset[str]]]:
+    """Give the names in the table, each with the names of its dimensions."""
+    table = (
+        (PROJECT_FOLDER / "docs/formats.md").read_text().partition(_HEAD)[2].partition("\n\n")[0]
+    )
+    found = set()
+    dimensions: frozenset[str] = frozenset()
+    for row in table.splitlines():
+        names, told, _ = row.strip("|").split("|")
+        if told.strip() != "likewise":
+            dimensions = frozenset(re.findall(r"`(\w+)`", told))
+        found |= {(name, dimensions) for name in re.findall(r"`(\w+)`", names)}
+    return found
+
+
+@pytest.mark.timeout(600)  # it may be the first to ask for the runs, of which there are many
+def test_metrics_are_those_of_the_table(healthy: list[RealRun], recorded: Recorded) -> None:
+    """Whoever makes an alarm of their own by the table gets one that sees something."""
+    metrics = Metrics()
+    for run in (*healthy, *(run for outage in _OUTAGES for run in recorded(outage))):
+        metrics.add_lines(run.lines, 0.0)
+    emitted = {
+        (metric.name, frozenset(name for name, _ in metric.dimensions))
+        for metric in metrics.known()
+        if metric.namespace == "EventDrain"
+    }
+
+    assert emitted == {each for each in documented() if each[0] != _NOT_RECORDED}
