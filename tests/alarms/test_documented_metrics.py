@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from tests.alarms.timeline import RealRun
 
 _HEAD: Final = "| Metric | Dimensions | Emitted |\n| --- | --- | --- |\n"
-_OUTAGES: Final = {
+_OUTAGES: Final = (
     *(row.outage for row in ROWS if row.outage is not None),
     outages.others_can_not_be_started,
-}
+)
 _NOT_RECORDED: Final = "Started"
 """That takes a Lambda to start other runs; tests/integration has one."""
 

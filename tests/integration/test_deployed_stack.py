@@ -25,9 +25,9 @@ EVENTS = 1000
 
 
 @pytest.fixture(scope="module")
-def deployment(built: Path) -> Iterator[LocalDeployment]:
+def deployment(plainly_built: Path) -> Iterator[LocalDeployment]:
     """Give a stack that waits for its schedule, credentials in their secret, events waiting."""
-    with LocalDeployment(built=built) as local:
+    with LocalDeployment(built=plainly_built) as local:
         local.deploy()
         local.stack.put_credentials(local.credentials)
         local.event_server.publish_made_up(DEFAULT_EVENT_TYPE, EVENTS)

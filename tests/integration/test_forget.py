@@ -18,7 +18,6 @@ from unittest.mock import patch
 import pytest
 from click.testing import CliRunner
 
-from eventdrain.adapters.aws_clients import aws_clients
 from eventdrain.personal_fields import Kind
 from eventdrain.pseudonyms import Pseudonyms
 from tests.archive.objects import made_up_objects
@@ -156,7 +155,6 @@ def record(event_id: str, raw: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def stack(built: Path) -> Iterator[Stack]:
     """Give a stack with an archive of some days, of which the closed ones are compacted."""
-    aws_clients.cache_clear()
     with LocalDeployment(built=built) as local:
         local.deploy(
             EventTypes=STREAM,

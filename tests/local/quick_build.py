@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from tests.local.sam import SAM
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Runs in the SAM CLI's environment: its reader knows the short forms of functions.
 _AS_JSON: Final = """
@@ -44,5 +42,5 @@ def quicken(build_folder: Path) -> None:
         for name in ("CodeUri", "ContentUri"):
             # What was not built, and nothing uses, is still where its source is.
             if (folder := build_folder / properties.get(name, "")).parent == build_folder:
-                properties[name] = shutil.make_archive(str(folder), "zip", folder)
+                properties[name] = Path(shutil.make_archive(str(folder), "zip", folder)).name
     main.write_text(json.dumps(template))

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.deliveries import LAYOUT, delivery_of
 from tests.replay_archive import FakeArchive
+from tests.unit.http_aws import STACK, HttpAws, describe_stacks, refusal
 from tools.pseudonym_key import KEY_OUTPUT
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from email.message import Message
 
-STACK: Final = "made-up-stack"
 SUBSCRIPTION: Final = "madeup:eu:0"
 """Whose event the archive has."""
 
@@ -44,7 +42,7 @@ class Asked(NamedTuple):
     access_key: str
 
 
-class AccountEndpoint:
+class AccountEndpoint(HttpAws):
     """The server, to be used in a ``with``.
 
     Attributes:
@@ -59,56 +57,15 @@ class AccountEndpoint:
         archive.put([delivery_of(0)])
         ((self._key, self._object),) = archive.objects_by_key.items()
 
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+    def answer(self, headers: Message, path: str, body: str) -> tuple[int, bytes]:
+        """See ``HttpAws``."""
+        scope = _SCOPE.search(headers["Authorization"])
+        assert scope is not None
+        asked = Asked(scope[3], scope[2], scope[1])
+        self.asked.add(asked)
+        return self._answer(asked.service, path, body)
 
-    def __enter__(self) -> Self:
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self._answer()
-
-            def do_POST(self) -> None:
-                self._answer()
-
-            def _answer(self) -> None:
-                scope = _SCOPE.search(self.headers["Authorization"])
-                assert scope is not None
-                asked = Asked(scope[3], scope[2], scope[1])
-                endpoint.asked.add(asked)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                status, answer = endpoint.answer(asked.service, self.path, body)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_arguments: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(self, service: str, path: str, body: str) -> tuple[int, bytes]:
-        """Answer a request: status and body."""
+    def _answer(self, service: str, path: str, body: str) -> tuple[int, bytes]:
         if service == "cloudformation":
             return self._cloud_formation(parse_qs(body)["StackName"][0])
         if service == "s3":
@@ -121,27 +78,9 @@ class AccountEndpoint:
         return 200, json.dumps({"SecretString": _KEY}).encode()
 
     def _cloud_formation(self, stack_name: str) -> tuple[int, bytes]:
-        code, message = self.refusal, "made up: arn:aws:iam::111122223333:user/somebody"
-        if stack_name != STACK:
-            code, message = "ValidationError", f"Stack with id {stack_name} does not exist"
-        if code:
-            error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-            return 400, f"<ErrorResponse>{error}</ErrorResponse>".encode()
-        outputs = "".join(
-            f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
-            for key, value in _OUTPUTS.items()
-        )
-        parameters = "".join(
-            f"<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue>"
-            "</member>"
-            for key, value in _PARAMETERS.items()
-        )
-        return 200, (
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
-            f"<StackName>{STACK}</StackName><Outputs>{outputs}</Outputs>"
-            f"<Parameters>{parameters}</Parameters>"
-            "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-        ).encode()
+        if self.refusal and stack_name == STACK:
+            return refusal(self.refusal, "made up: arn:aws:iam::111122223333:user/somebody")
+        return describe_stacks(stack_name, _OUTPUTS, _PARAMETERS)
 
     def _s3(self, path: str, query: dict[str, list[str]]) -> bytes:
         if "versions" in query:  # what there is to forget: nothing

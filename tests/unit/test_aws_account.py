@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
-from tests.unit.account_endpoint import STACK, SUBSCRIPTION, AccountEndpoint, Asked
+from tests.unit.account_endpoint import SUBSCRIPTION, AccountEndpoint, Asked
+from tests.unit.http_aws import STACK
 from tools.doctor.__main__ import main as doctor
 from tools.forget.__main__ import main as forget
 from tools.replay.__main__ import main as replay
@@ -154,9 +155,10 @@ def test_every_service_is_asked_as_the_options_say(
     region: str,
     access_key: str,
 ) -> None:
-    """Of all that a command asks, nothing is asked in another region, or as somebody else.
+    """Nothing is asked in another region, or as somebody else, as far as this stack goes.
 
-    A profile that is given is who asks, even where the environment has keys.
+    It has no catalogue, without which verify and doctor ask no further. A profile that is given is
+    who asks, even where the environment has keys.
     """
     result = CliRunner().invoke(command.main, ["--stack-name", STACK, *command.arguments, *options])
     assert result.exit_code == command.status, result.output
@@ -216,3 +218,15 @@ def test_empty_value_is_refused(option: str, command: Command) -> None:
     told = CliRunner().invoke(command.main, ["--stack-name", STACK, *command.arguments, option, ""])
     assert told.exit_code == 2
     assert "it is empty" in told.output
+
+
+def test_certificates_that_are_not_there_are_named(
+    endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle that can't be read ends a command with its name and the setting, not a traceback."""
+    assert endpoint.url.startswith("http://"), "so that nothing but the engine reads the bundle"
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/made-up.pem")
+    told = CliRunner().invoke(replay, ["--bucket", "made-up", "--dry-run"])
+    assert told.exit_code == 1
+    assert "/made-up.pem" in told.output
+    assert "AWS_CA_BUNDLE" in told.output

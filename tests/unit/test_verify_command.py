@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
-from tests.unit.verify_endpoint import (
-    ENVIRONMENT,
-    OUTPUTS,
-    STACK,
-    Scripted,
-    Started,
-    VerifyEndpoint,
-)
+from tests.unit.http_aws import STACK
+from tests.unit.verify_endpoint import ENVIRONMENT, OUTPUTS, Scripted, Started, VerifyEndpoint
 from tools.catalogue.schema import athena_schema
 from tools.saved_queries import saved_queries
 from tools.typed_sql import result_columns

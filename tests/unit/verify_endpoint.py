@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 import boto3
 from botocore.validate import validate_parameters
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.unit.http_aws import HttpAws, describe_stacks
 
-STACK: Final = "made-up-stack"
+if TYPE_CHECKING:
+    from email.message import Message
+
 OUTPUTS: Final = {
     "DatabaseName": "made_up_events",
     "WorkGroupName": "made-up-group",
@@ -69,7 +68,7 @@ Script: TypeAlias = Callable[[Started], Scripted]
 
 
 @dataclass
-class VerifyEndpoint:
+class VerifyEndpoint(HttpAws):
     """The server, to be used in a ``with``.
 
     Athena's answers are checked against botocore's model of its API.
@@ -95,67 +94,14 @@ class VerifyEndpoint:
         self._looks: dict[str, int] = {}
         self._under_way: set[str] = set()
 
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                operation = self.headers.get("X-Amz-Target", "").removeprefix("AmazonAthena.")
-                status, answer = (
-                    endpoint.athena(operation, json.loads(body))
-                    if operation
-                    else endpoint.cloud_formation(parse_qs(body)["StackName"][0])
-                )
-                payload = answer.encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(payload)))
-                self.end_headers()
-                self.wfile.write(payload)
-
-            def log_message(self, *_arguments: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def cloud_formation(self, stack_name: str) -> tuple[int, str]:
-        """Answer DescribeStacks."""
-        if stack_name != STACK:
-            message = f"Stack with id {stack_name} does not exist"
-            return 400, (
-                "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>"
-                f"<Message>{escape(message)}</Message></Error></ErrorResponse>"
-            )
-        outputs = "".join(
-            f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
-            for key, value in self.outputs.items()
-        )
-        return 200, (
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
-            f"<StackName>{STACK}</StackName><Outputs>{outputs}</Outputs>"
-            "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-        )
+    def answer(self, headers: Message, path: str, body: str) -> tuple[int, bytes]:
+        """See ``HttpAws``."""
+        assert path == "/"
+        operation = headers.get("X-Amz-Target", "").removeprefix("AmazonAthena.")
+        if not operation:
+            return describe_stacks(parse_qs(body)["StackName"][0], self.outputs, {})
+        status, answer = self.athena(operation, json.loads(body))
+        return status, answer.encode()
 
     def athena(self, operation: str, request: dict[str, Any]) -> tuple[int, str]:
         """Answer a call of Athena."""

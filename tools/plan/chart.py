@@ -26,8 +26,11 @@ def draw(path: Path) -> None:
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     rates = list(daily_rates())
-    minutes = [choose(Demand(events_per_day=rate)) for rate in rates]
-    seconds = [choose(Demand(events_per_day=rate, max_lag=20)) for rate in rates]
+    both = [
+        (choose(Demand(events_per_day=rate)), choose(Demand(events_per_day=rate, max_lag=20)))
+        for rate in rates
+    ]
+    minutes, seconds = zip(*both, strict=True)
     demands = [plan.demand for plan in minutes]
     figure, (all_of_it, computing) = plt.subplots(
         1, 2, figsize=(11, 4.2), layout="constrained", facecolor="white", sharex=True

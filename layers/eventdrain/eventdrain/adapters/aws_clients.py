@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
@@ -101,6 +101,13 @@ class AwsClients:
                 "there are no AWS credentials: a function needs a role, your own machine a profile"
                 " (AWS_PROFILE)"
             )
+        try:
+            roots = self.session.roots()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the certificates to trust can't be read ({error}): check AWS_CA_BUNDLE, or"
+                " ca_bundle of the profile"
+            ) from error
         return AwsEndpoint(
             url=client.meta.endpoint_url.rstrip("/"),
             service=service,
@@ -108,11 +115,11 @@ class AwsClients:
             access_key=frozen.access_key,
             secret_key=frozen.secret_key,
             session_token=frozen.token,
-            roots=self.session.roots(),
+            roots=roots,
         )
 
 
-@cache
+@lru_cache(maxsize=1)  # a process has one session
 def aws_clients(session: AwsSession | None = None) -> AwsClients:
     """Make the clients.
 

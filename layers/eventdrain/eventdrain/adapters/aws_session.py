@@ -29,6 +29,10 @@ class AwsSession(boto3.session.Session):
         super().__init__(botocore_session=self._core, region_name=region, profile_name=profile)
 
     def roots(self) -> bytes:
-        """Read the certificates that are trusted, PEM."""
+        """Read the certificates that are trusted, PEM.
+
+        Raises:
+            OSError: The file that the environment or the profile names can't be read.
+        """
         bundle = get_cert_path(self._core.get_config_variable("ca_bundle") or True)
         return Path(str(bundle)).read_bytes()
