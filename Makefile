@@ -7,7 +7,7 @@ WITH_LAYERS := PYTHONPATH=layers/wgtwo:layers/eventdrain
 PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
-# The tests start some hundred Python processes: each would compile anew what it imports.
+# Each process of a test run would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

@@ -14,11 +14,13 @@ import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from tests.faults.fixtures import cloud, scene
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["cloud", "scene"]
@@ -45,8 +47,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Give a folder of this test run that all its processes share."""
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Give what makes a file or folder of a name, once for all processes of a test run."""
     folder = tmp_path_factory.getbasetemp()
-    is_one_of_several = hasattr(request.config, "workerinput")  # then its folder is in theirs
-    return folder.parent if is_one_of_several else folder
+    if hasattr(request.config, "workerinput"):  # one of several processes: its folder is in theirs
+        folder = folder.parent
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Path:
+        result, unfinished = folder / name, folder / f"{name}.unfinished"
+        with FileLock(folder / f"{name}.lock"):
+            if not result.exists():
+                make(unfinished)
+                unfinished.rename(result)
+        return result
+
+    return make_once

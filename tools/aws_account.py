@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError  # noqa: TID251 - no engine: a too
 
 from eventdrain.adapters.aws_session import AwsSession
 from tools.described_stack import StackUnusable
+from tools.named_option import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,23 +50,17 @@ class AwsAccount:
         ]
 
 
-def _named(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value == "":  # a variable that isn't set: another account than was meant would be asked
-        raise click.BadParameter("it is empty; leave the option out for the environment's")
-    return value
-
-
 def aws_account(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the two options, and what they say as its argument ``account``."""
 
     @click.option(
         "--region",
-        callback=_named,
+        callback=named,
         help="Its region.  [default: that of the environment, else of the profile]",
     )
     @click.option(
         "--profile",
-        callback=_named,
+        callback=named,
         help="A profile of the AWS CLI.  [default: as the AWS CLI does it]",
     )
     @wraps(command)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from filelock import FileLock
 
 from tests.alarms.recording import healthy_runs
 from tests.alarms.timeline import RealRun
@@ -25,14 +23,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def once(shared_folder: Path) -> Recording:
+def once(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Recording:
     """Give what records runs under a name, once for all processes of a test run."""
 
     def recorded_once(name: str, record: Callable[[], Sequence[RealRun]]) -> list[RealRun]:
-        kept = shared_folder / f"{name}.runs.json"
-        with FileLock(kept.with_suffix(".lock")):
-            if not kept.exists():
-                kept.write_text(json.dumps([asdict(run) for run in record()]))
+        def write(path: Path) -> None:
+            path.write_text(json.dumps([asdict(run) for run in record()]))
+
+        kept = made_once(f"{name}.runs.json", write)
         return [RealRun(**run) for run in json.loads(kept.read_text())]
 
     return recorded_once
@@ -48,7 +46,6 @@ def healthy(once: Recording, cloud: Cloud) -> list[RealRun]:
 def recorded(once: Recording, cloud: Cloud) -> Callable[[Outage], Sequence[RealRun]]:
     """Give the runs of an outage, each recorded once, in a scene of its own."""
 
-    @cache
     def runs_of(outage: Outage) -> Sequence[RealRun]:
         def record() -> Sequence[RealRun]:
             with Scene(cloud) as scene:

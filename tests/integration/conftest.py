@@ -6,35 +6,30 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from filelock import FileLock
 
 from tests.integration.compaction_stack import events, lines, table
 from tests.local import sam
 from tests.local.quick_build import quicken
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["events", "lines", "table"]
 
 
 @pytest.fixture(scope="session")
-def plainly_built(shared_folder: Path) -> Path:
-    """Give what `sam build` made of this version, once for all processes of a test run."""
-    result = shared_folder / "plainly-built"
-    with FileLock(shared_folder / "plainly-built.lock"):
-        if not (result / "template.yaml").exists():
-            sam.build(result)
-    return result
+def plainly_built(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """Give what `sam build` made of this version."""
+    return made_once("plainly-built", sam.build)
 
 
 @pytest.fixture(scope="session")
-def built(shared_folder: Path, plainly_built: Path) -> Path:
+def built(made_once: Callable[[str, Callable[[Path], object]], Path], plainly_built: Path) -> Path:
     """Give the same, quick to deploy."""
-    result = shared_folder / "built"
-    with FileLock(shared_folder / "built.lock"):
-        if not result.exists():
-            unfinished = shutil.copytree(plainly_built, shared_folder / "built-so-far")
-            quicken(unfinished)
-            unfinished.rename(result)
-    return result
+
+    def make(folder: Path) -> None:
+        shutil.copytree(plainly_built, folder, dirs_exist_ok=True)
+        quicken(folder)
+
+    return made_once("built", make)

@@ -24,7 +24,6 @@ _MEMORY: Final = (512, 1024, rules.WHOLE_CORE_MB)
 _BACKLOG_RUNS: Final = (4, rules.MOST_BACKLOG_RUNS)
 _AS_CHEAP: Final = 1.01
 _LEAST_MAX_EVENTS: Final = 100_000
-_NO_LAG: Final = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +109,7 @@ def choose(demand: Demand) -> Plan:
     Raises:
         ImpossibleDemand: None keeps the wanted lag.
     """
-    able = _able(replace(demand, max_lag=_NO_LAG))
+    able = _able(replace(demand, max_lag=math.inf))
     if not able:
         raise ImpossibleDemand(
             f"no parameters drain {demand.busy.per_second:,.0f} events a second of one stream:"

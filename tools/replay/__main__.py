@@ -19,6 +19,7 @@ from eventdrain.replay_request import DEFAULT_RATE
 from eventdrain.replay_selection import Selection, since, until
 from tools.aws_account import AwsAccount, aws_account
 from tools.described_stack import StackUnusable
+from tools.named_option import named
 from tools.pseudonym_key import names_of, pseudonyms_of
 from tools.replay import options
 from tools.replay.checkpoint_file import CheckpointFile
@@ -33,20 +34,18 @@ if TYPE_CHECKING:
 @click.command(context_settings={"max_content_width": 100})
 @click.option(
     "--stack-name",
-    callback=options.named,
+    callback=named,
     help="The stack whose archive is read, and whose queues are sent to.",
 )
 @aws_account
-@click.option(
-    "--bucket", callback=options.named, help="The archive's bucket, in place of the stack's."
-)
+@click.option("--bucket", callback=named, help="The archive's bucket, in place of the stack's.")
 @click.option(
     "--prefix",
-    callback=options.named,
+    callback=named,
     help="What its keys begin with.  [default: the stack's, else events]",
 )
 @click.option(
-    "--queue-url", callback=options.named, help="Another queue than the stack's, for all streams."
+    "--queue-url", callback=named, help="Another queue than the stack's, for all streams."
 )
 @click.option(
     "--from",

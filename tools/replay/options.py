@@ -52,13 +52,6 @@ def _refuse_empty(values: tuple[str, ...]) -> None:
         raise click.BadParameter("it is empty; leave the option out for all")
 
 
-def named(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    """Refuse an empty name likewise: with the stack's in its place it would do another thing."""
-    if value is not None and not value.strip("/"):
-        raise click.BadParameter("it is empty; leave the option out for its default")
-    return value
-
-
 def checked_rate(_context: click.Context, _option: click.Parameter, value: float) -> float:
     """Refuse a rate that is none; click takes infinity and what is no number for one."""
     if not 0 <= value <= MOST_RATE:
