@@ -89,7 +89,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for other, started in starting:
         _tell(other, started)
     if report.has_failed:
-        raise DrainFailed(report.error)
+        raise DrainFailed(report.error or "the drain failed")
     return told
 
 

@@ -33,7 +33,21 @@ NOT_ACCEPTED: Final = (
 
 
 class DrainError(Exception):
-    """Any error of this package."""
+    """Any error of this package.
+
+    Its text is ``reason`` alone, or ``reason. To fix this, hint.``; nobody parses it.
+
+    Attributes:
+        reason: What failed, and why. Safe to log.
+        hint: What to do, as a clause that follows "To fix this,"; empty if there is nothing to do.
+        setting: The setting, parameter or secret to look at, as the user knows it; empty for none.
+    """
+
+    def __init__(self, reason: str, *, hint: str = "", setting: str = "") -> None:
+        super().__init__(f"{reason}. To fix this, {hint}." if hint else reason)
+        self.reason = reason
+        self.hint = hint
+        self.setting = setting
 
 
 class ConfigurationError(DrainError):
@@ -92,8 +106,10 @@ class UnreadableDelivery(DrainError):  # noqa: N818
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"a delivery can't be archived as a line: {reason}")
-        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"a delivery can't be archived as a line: {self.reason}"
 
 
 ACCESS_ERRORS: Final = (CredentialsError, TokenError, AccessRefused)
