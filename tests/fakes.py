@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from eventdrain.errors import CredentialsError, StreamEnded, StreamError
+from eventdrain.errors import ApiSilent, CredentialsError, StreamEnded, StreamError
 from eventdrain.ports import Refusal, Verdict
 from eventdrain.token_ports import AccessToken
 
@@ -227,6 +227,8 @@ class Script:
         error: What it ends with.
         refused_with: What :meth:`FakeConnection.opened` raises instead of opening.
         opening_seconds: How long it takes to open.
+        proven_at: When the event API answers probes, in seconds after it was opened; it is silent
+            to those that come before.
     """
 
     arrivals: Sequence[Arrival] = ()
@@ -234,6 +236,7 @@ class Script:
     error: StreamError = field(default_factory=lambda: StreamEnded("made up"))
     refused_with: StreamError | None = None
     opening_seconds: float = 0.0
+    proven_at: float = 0.0
 
 
 def _nothing() -> None:
@@ -249,6 +252,7 @@ class FakeEventSource:
         scripts: One for each connection.
         most_at_once: How many messages one call of ``receive`` gives at the most.
         parallel: How many connections there may be at once.
+        connection_class: What connections are; :class:`FakeConnection` by default.
 
     Attributes:
         connected_at: When each connection was asked for, by the running loop's clock.
@@ -258,9 +262,16 @@ class FakeEventSource:
         on_hand_over: Called whenever that has grown.
     """
 
-    def __init__(self, *scripts: Script, most_at_once: int = 1_000_000, parallel: int = 1) -> None:
+    def __init__(
+        self,
+        *scripts: Script,
+        most_at_once: int = 1_000_000,
+        parallel: int = 1,
+        connection_class: type[FakeConnection] | None = None,
+    ) -> None:
         self._scripts = deque(scripts)
         self._parallel = parallel
+        self._connection_class = connection_class or FakeConnection
         self.most_at_once = most_at_once
         self.unreceived: deque[bytes] = deque()
         self.connected_at: list[float] = []
@@ -278,7 +289,7 @@ class FakeEventSource:
         self.connected_at.append(loop.time())
         self.tokens.append(token)
         script = self._scripts.popleft() if self._scripts else Script()
-        connection = FakeConnection(self, script)
+        connection = self._connection_class(self, script)
         try:
             yield connection
         finally:
@@ -301,6 +312,12 @@ class FakeConnection:
         if self._script.refused_with is not None:
             raise self._script.refused_with
         self._opened_at = asyncio.get_running_loop().time()
+
+    async def probe(self) -> None:
+        """See ``ports.Connection``; answers in no time."""
+        assert self._opened_at is not None, "probed before it was opened"
+        if asyncio.get_running_loop().time() - self._opened_at < self._script.proven_at:
+            raise ApiSilent("made up: no answer to a probe")
 
     async def receive(self) -> Sequence[bytes]:
         """See ``ports.Connection``."""

@@ -133,6 +133,8 @@ def _measure(report: Report) -> None:
     # Only where it is so: a metric is paid for by the hours in which it has values.
     if report.batches:
         counts["Batches"] = report.batches
+    if report.heartbeats:
+        counts["Heartbeats"] = report.heartbeats
     if report.is_behind:
         counts["Backlog"] = 1
     for name, count in counts.items():

@@ -13,7 +13,7 @@ from tests.alarms.recording import record, record_stopped
 from tests.faults.http_proxy import PutObjectFault, PutSecretFault, SendBatchFault
 from tests.local.event_server import AckFault, StreamFault
 from tests.local.event_server.faults import ACK_FAILURE
-from tests.local.event_server.odd_events import with_timestamp, without_payload
+from tests.local.event_server.odd_events import not_protobuf, with_timestamp, without_payload
 from tests.local.token_server import TokenFault
 
 if TYPE_CHECKING:
@@ -115,6 +115,12 @@ def more_than_the_limit(scene: Scene) -> list[RealRun]:
 def no_payload(scene: Scene) -> list[RealRun]:
     """An event comes that can't become a line."""
     scene.publish_odd(without_payload)
+    return [record(scene)]
+
+
+def heartbeats(scene: Scene) -> list[RealRun]:
+    """The server sends a message without an event."""
+    scene.publish_odd(partial(not_protobuf, frame=b""))
     return [record(scene)]
 
 

@@ -20,6 +20,7 @@ _HEAD: Final = "| Metric | Dimensions | Emitted |\n| --- | --- | --- |\n"
 _OUTAGES: Final = (
     *(row.outage for row in ROWS if row.outage is not None),
     outages.others_can_not_be_started,
+    outages.heartbeats,
 )
 _NOT_RECORDED: Final = "Started"
 """That takes a Lambda to start other runs; tests/integration has one."""

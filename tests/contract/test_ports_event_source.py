@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import socket
 import threading
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import grpc
 import pytest
 
+from eventdrain.adapters.grpc_channel import is_answer
 from eventdrain.adapters.grpc_source import GrpcEventSource
 from eventdrain.errors import (
     AccessRefused,
+    ApiSilent,
     StreamEnded,
     StreamError,
     StreamRefused,
@@ -241,6 +244,19 @@ def test_quiet_stream_is_open(serve: Serve) -> None:
 
 
 @every_source
+def test_api_answers_a_probe(serve: Serve) -> None:
+    """A server that has nothing to send proves that it is there all the same."""
+
+    async def probe(source: EventSource) -> None:
+        async with asyncio.timeout(WAIT_SECONDS), source.connect(None) as connection:
+            await connection.opened()
+            await connection.probe()
+
+    with serve(Plan()) as served:
+        asyncio.run(probe(served.source))
+
+
+@every_source
 def test_receiving_that_is_given_up_loses_nothing(serve: Serve) -> None:
     """A wait for messages may be cancelled at any moment: what comes next is what comes next."""
 
@@ -344,6 +360,74 @@ def test_servers_words_are_not_repeated() -> None:
         errors = asyncio.run(end_many(server.endpoint))
     assert all("UNAVAILABLE" in str(error) for error in errors)
     assert not any("999" in str(error) for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_proof"),
+    [
+        (grpc.StatusCode.NOT_FOUND, True),
+        (grpc.StatusCode.INVALID_ARGUMENT, True),
+        (grpc.StatusCode.UNKNOWN, True),
+        (grpc.StatusCode.INTERNAL, True),
+        (grpc.StatusCode.UNAVAILABLE, False),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, False),
+        (grpc.StatusCode.UNAUTHENTICATED, False),
+    ],
+)
+def test_what_proves_that_the_api_answered(code: grpc.StatusCode, *, is_proof: bool) -> None:
+    """An error of the API's own is an answer; one that a gateway gives as well is none."""
+
+    async def probe(port: int) -> None:
+        source = adapter(f"http://127.0.0.1:{port}")
+        async with asyncio.timeout(WAIT_SECONDS), source.connect(None) as connection:
+            await connection.opened()
+            await connection.probe()
+
+    def end(_request: bytes, context: grpc.ServicerContext) -> None:
+        context.abort(code, "made up")
+
+    def wait(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        ended = threading.Event()
+        context.add_callback(ended.set)
+        ended.wait()
+        yield from ()
+
+    calls: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        STREAM.stream_method: grpc.unary_stream_rpc_method_handler(wait),
+        STREAM.ack_method: grpc.unary_unary_rpc_method_handler(end),
+    }
+    with ThreadPoolExecutor(4) as threads:
+        server = grpc.server(
+            threads,
+            handlers=[grpc.method_handlers_generic_handler(STREAM.service.full_name, calls)],
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            with nullcontext() if is_proof else pytest.raises(ApiSilent, match=code.name):
+                asyncio.run(probe(port))
+        finally:
+            server.stop(grace=None).wait()
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "is_proof"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, "not yours", True),
+        (grpc.StatusCode.PERMISSION_DENIED, "Received http2 header with status: 403", False),
+        (grpc.StatusCode.UNIMPLEMENTED, "Received http2 header with status: 404", False),
+        (grpc.StatusCode.INTERNAL, "Received http2 header with status: 400", False),
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2", False),
+        (grpc.StatusCode.UNKNOWN, "Stream removed", False),
+        (grpc.StatusCode.UNKNOWN, "", False),
+        (grpc.StatusCode.NOT_FOUND, None, True),
+    ],
+)
+def test_answer_without_a_status_of_the_api_proves_nothing(
+    code: grpc.StatusCode, details: str | None, *, is_proof: bool
+) -> None:
+    """Where an answer has no status, gRPC gives it one, which says nothing of the API."""
+    assert is_answer(code, details) is is_proof
 
 
 @pytest.mark.parametrize("events", [0, 50])

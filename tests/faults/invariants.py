@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.delivery import DeliveryReader
-from eventdrain.errors import UnreadableDelivery
+from eventdrain.errors import Heartbeat, UnreadableDelivery
 from eventdrain.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Evidence:
                 delivery = readers[record.event.event_type].read(
                     record.event.undelivered, _LONG_AGO
                 )
-            except UnreadableDelivery:
+            except (UnreadableDelivery, Heartbeat):
                 continue
             lines[number] = json.loads(delivery.line)
         return lines

@@ -349,7 +349,6 @@ _UNREADABLE: Final[dict[str, Callable[[Event], Event]]] = {
     "bad-utf8": with_bad_utf8,
     "cut-short": cut_short,
     "no-protobuf": not_protobuf,
-    "empty-frame": partial(not_protobuf, frame=b""),
 }
 
 

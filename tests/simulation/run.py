@@ -109,7 +109,7 @@ class Run:
         self._connection = self._queue.connect(
             in_flight * parameters.parallel_streams, self._changed
         )
-        self._pace.opened(self._env.now)
+        self._pace.proven(self._env.now)
         reason = yield self._env.process(self._take_until_end())
         last_age = self._last_age()
         self._start_commit()

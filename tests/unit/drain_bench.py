@@ -146,9 +146,10 @@ class DrainBench:
         # The counts reconcile, with each other and with what happened.
         assert report.received == report.acked + sum(report.left.values())
         assert report.committed == report.acked + report.left[LeftReason.ACK]
-        assert report.received == self.source.handed_over
+        assert report.received + report.heartbeats == self.source.handed_over
         assert report.acked == len(self.acker.acked)
-        assert report.left[LeftReason.NOT_TAKEN] == report.received - self.reader.taken
+        waiting = self.source.handed_over - self.reader.taken
+        assert report.left[LeftReason.NOT_TAKEN] == waiting
         assert report.quarantined == self.reader.unreadable
         assert report.ack_refused == report.left[LeftReason.ACK]
         assert report.connections == len(self.source.connected_at)

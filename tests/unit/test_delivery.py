@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.delivery import DeliveryReader, rfc3339
-from eventdrain.errors import UnreadableDelivery
+from eventdrain.errors import Heartbeat, UnreadableDelivery
 from eventdrain.streams import STREAMS
 from tests.deliveries import (
     RECEIVED_AT,
@@ -231,8 +231,12 @@ def test_known_fields_are_not_kept_raw(drawn: tuple[EventStream, Any]) -> None:
             "does not parse",
             id="no UTF-8",
         ),
-        pytest.param(b"", "holds no event", id="empty"),
-        pytest.param(length_delimited(1, b"\x20\x01"), "holds no event", id="metadata alone"),
+        pytest.param(
+            length_delimited(1, length_delimited(3, length_delimited(1, b"handle"))),
+            "holds no event",
+            id="a handle alone",
+        ),
+        pytest.param(length_delimited(3, b""), "holds no event", id="an unknown field alone"),
     ],
 )
 def test_unreadable(message: bytes, reason: str) -> None:
@@ -244,12 +248,26 @@ def test_unreadable(message: bytes, reason: str) -> None:
     assert str(caught.value) == f"a delivery can't be archived as a line: {reason}"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(length_delimited(1, b"\x20\x01"), id="metadata alone"),
+        pytest.param(length_delimited(1, length_delimited(3, b"")), id="empty handle"),
+    ],
+)
+def test_heartbeat(message: bytes) -> None:
+    """A message with neither an event nor a handle is no delivery."""
+    with pytest.raises(Heartbeat):
+        read(STREAMS["handset_change"], message)
+
+
 @given(streams, st.binary(max_size=60))
 def test_any_bytes_are_read_or_unreadable(stream: EventStream, message: bytes) -> None:
     """Whatever comes ends as a line or as an unreadable delivery, never as another error."""
     try:
         delivery = read(stream, message)
-    except UnreadableDelivery:
+    except (UnreadableDelivery, Heartbeat):
         return
     json.loads(delivery.line)
 
@@ -264,7 +282,7 @@ def test_damaged_messages_are_read_or_unreadable(
     damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     try:
         delivery = read(stream, bytes(damaged))
-    except UnreadableDelivery:
+    except (UnreadableDelivery, Heartbeat):
         return
     json.loads(delivery.line)
 

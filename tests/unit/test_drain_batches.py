@@ -179,18 +179,30 @@ def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None
 
 def test_poison_without_handle_is_kept_and_left() -> None:
     """What no handle is found in is written to both sinks all the same; it can't be acked."""
-    bench = DrainBench(
-        FakeEventSource(Script([Arrival(0.0, [message(0), unreadable_message(1), b""])]))
-    )
+    bench = DrainBench(FakeEventSource(Script([Arrival(0.0, [message(0), unreadable_message(1)])])))
 
     report = bench.drain()
 
     assert report.end_reason is EndReason.IDLE
-    assert (report.committed, report.acked, report.quarantined) == (3, 1, 2)
-    assert report.left == {LeftReason.ACK: 2}
-    assert report.refusals == {"ack:NoAckInfo": 2}
+    assert (report.committed, report.acked, report.quarantined) == (2, 1, 1)
+    assert report.left == {LeftReason.ACK: 1}
+    assert report.refusals == {"ack:NoAckInfo": 1}
     reasons = {each.quarantine_reason for each in bench.outbox.held.values()}
-    assert reasons == {None, "does not parse", "holds no event"}
+    assert reasons == {None, "does not parse"}
+
+
+def test_heartbeats_are_no_events_and_keep_no_run_open() -> None:
+    """Messages without event and handle are counted, not written, and quiet counts on."""
+    beats = [Arrival(float(second), [b""]) for second in range(60)]
+    bench = DrainBench(FakeEventSource(Script([burst(1), *beats])))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert bench.took == pytest.approx(LINGER + IDLE + bench.ack_seconds, abs=TURNS)
+    assert (report.received, report.quarantined, report.acked) == (1, 0, 1)
+    assert report.heartbeats >= 5
+    assert len(bench.archive.held) == 1
 
 
 def test_log_has_no_content(caplog: pytest.LogCaptureFixture) -> None:

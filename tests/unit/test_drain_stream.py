@@ -21,6 +21,7 @@ from tests.fakes import (
 )
 from tests.unit.drain_bench import (
     COMMIT_UNTIL,
+    IDLE,
     READ_UNTIL,
     REFUSED,
     REJECTED,
@@ -89,6 +90,19 @@ def test_opening_alone_is_no_success() -> None:
     assert report.connections <= 60
 
 
+def test_waits_start_over_after_a_stream_that_was_proven_and_lived() -> None:
+    """A healthy quiet stream that is closed now and then is opened again after a second."""
+    bench = DrainBench(FakeEventSource(*[Script(ends_at=2.0)] * 40), idle=600.0, read_until=60.0)
+
+    bench.drain()
+
+    waits = [
+        opened - left
+        for left, opened in zip(bench.source.left_at, bench.source.connected_at[1:], strict=False)
+    ]
+    assert max(waits) <= 1.5 + TURNS
+
+
 def test_what_came_before_a_break_is_committed() -> None:
     """What was received is committed and acked although its stream has ended."""
     bench = DrainBench(
@@ -149,27 +163,82 @@ def test_server_that_is_never_reached() -> None:
 
     report = bench.drain()
 
-    assert_unreachable(report, "nothing was answered")
+    assert_unreachable(report, "nothing took the connection")
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
 
 def assert_unreachable(report: Report, last_end: str) -> None:
-    """Hold a report to telling that there was no stream in the whole window, and why."""
+    """Hold a report to an error that says that nothing was heard, and what was met instead."""
     assert report.end_reason is EndReason.FAILED, "a stream that is away is not idle"
     assert report.error is not None
     assert report.error.startswith(
-        f"there was no stream of the event server's in the whole window ({last_end}): check "
+        "the event API sent nothing and answered no probe in the whole window:"
+        f" {last_end}. To fix this, check API_ENDPOINT"
     )
 
 
 def test_quiet_stream_is_not_unreachable() -> None:
     """A stream that is open when the window ends, with nothing in it, is no failure."""
-    bench = DrainBench(FakeEventSource(Script(opening_seconds=30.0)), idle=2 * READ_UNTIL)
+    bench = DrainBench(FakeEventSource(Script(opening_seconds=20.0)), idle=2 * READ_UNTIL)
 
     report = bench.drain()
 
     assert report.end_reason is EndReason.WINDOW
     assert report.received == 0
+
+
+def test_open_stream_without_an_answer_is_no_quiet_stream() -> None:
+    """A gateway that opens streams although the API behind it is down fails the run."""
+    held = Script(ends_at=2.0 * IDLE, error=StreamEnded("cut"), proven_at=FOR_EVER)
+    bench = DrainBench(FakeEventSource(*[held] * 20))
+
+    report = bench.drain()
+
+    assert_unreachable(report, "cut; made up: no answer to a probe")
+    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
+
+
+@pytest.mark.parametrize("lives", [1.0, IDLE - 0.1])
+def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
+    """A healthy quiet stream that is closed oftener than a run is idle ends the run as idle."""
+    bench = DrainBench(FakeEventSource(*[Script(ends_at=lives)] * 20))
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    # At the latest in the first stream that is open when so much quiet has gone by, by its probe.
+    assert IDLE <= bench.took <= IDLE + 1.5 + 0.25 + TURNS
+
+
+def test_quiet_is_counted_anew_after_an_attempt_without_an_answer() -> None:
+    """What happened while the API was away may not be there yet when it is back."""
+    bench = DrainBench(
+        FakeEventSource(
+            Script(ends_at=IDLE - 1.0), Script(refused_with=StreamEnded("away")), Script()
+        )
+    )
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert bench.took == pytest.approx(bench.source.connected_at[2] + IDLE, abs=TURNS)
+
+
+@pytest.mark.parametrize(
+    ("away", "is_failed"), [(2 * READ_UNTIL / 3, True), (READ_UNTIL / 3, False)]
+)
+@pytest.mark.parametrize("is_away_first", [True, False])
+def test_the_whole_window_decides_not_its_last_instant(
+    *, away: float, is_failed: bool, is_away_first: bool
+) -> None:
+    """A quiet window of which the API was away for the most part fails, however it ends."""
+    silent = Script(ends_at=away, proven_at=FOR_EVER)
+    scripts = [silent] if is_away_first else [Script(ends_at=READ_UNTIL - away), silent]
+    bench = DrainBench(FakeEventSource(*scripts), idle=2 * READ_UNTIL)
+
+    report = bench.drain()
+
+    assert report.end_reason is (EndReason.FAILED if is_failed else EndReason.WINDOW)
 
 
 def test_server_that_goes_away_is_not_unreachable() -> None:

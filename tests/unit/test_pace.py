@@ -89,9 +89,9 @@ def test_limit_ends_when_all_is_committed() -> None:
 
 
 def test_idle_counts_from_the_opening() -> None:
-    """A stream that was open and quiet for so long is idle, to the moment."""
+    """A proven stream that was quiet for so long since it was opened is idle, to the moment."""
     pacing = pace()
-    pacing.opened(10.0)
+    pacing.proven(10.0)
 
     assert pacing.ends_at == pytest.approx(15.0)
     assert pacing.end(14.999) is None
@@ -107,22 +107,65 @@ def test_not_idle_before_it_was_open() -> None:
 
 
 def test_not_idle_while_closed() -> None:
-    """The quiet of a closed stream means nothing, and is counted anew when it opens."""
+    """While no stream is proven nobody is idle; the quiet counts on when one is again."""
     pacing = pace()
-    pacing.opened(10.0)
-    pacing.closed()
+    pacing.proven(10.0)
+    pacing.closed(12.0)
     assert pacing.end(50.0) is None
 
-    pacing.opened(60.0)
+    pacing.proven(13.0)
+
+    assert pacing.end(14.9) is None
+    assert pacing.end(15.0) is EndReason.IDLE
+
+
+def test_quiet_is_counted_anew_after_an_attempt_without_an_answer() -> None:
+    """Between two proven streams the event API was away: what happened then may come late."""
+    pacing = pace()
+    pacing.proven(10.0)
+    pacing.closed(12.0)
+    pacing.unproven()
+
+    pacing.proven(60.0)
 
     assert pacing.end(64.9) is None
     assert pacing.end(65.0) is EndReason.IDLE
 
 
+def test_another_stream_without_an_answer_does_not_break_the_quiet() -> None:
+    """One proven stream is enough, whatever becomes of others beside it."""
+    pacing = pace()
+    pacing.proven(10.0)
+
+    pacing.unproven()
+
+    assert pacing.end(15.0) is EndReason.IDLE
+
+
+def test_heard_is_the_time_of_proven_streams_one_after_another() -> None:
+    """Short gaps between proven streams count as heard, those with a failed attempt don't."""
+    pacing = pace()
+    assert pacing.heard_seconds(5.0) == 0
+    pacing.proven(10.0)
+    assert pacing.heard_seconds(12.0) == 2
+    pacing.closed(13.0)
+    assert pacing.heard_seconds(14.0) == 3
+    pacing.proven(15.0)
+    pacing.proven(15.5)  # another beside it
+    pacing.closed(16.0)
+    assert pacing.heard_seconds(20.0) == 10
+    pacing.closed(20.0)
+    pacing.unproven()
+    pacing.unproven()
+    assert pacing.heard_seconds(50.0) == 10
+    pacing.proven(50.0)
+    assert pacing.heard_seconds(51.0) == 11
+
+
 def test_not_idle_with_something_uncommitted() -> None:
     """While something is uncommitted the server may have no room to send."""
     pacing = pace()
-    pacing.opened(10.0)
+    pacing.proven(10.0)
     pacing.took(1, 11.0)
     assert pacing.end(50.0) is None
 
@@ -132,27 +175,14 @@ def test_not_idle_with_something_uncommitted() -> None:
     assert pacing.end(65.0) is EndReason.IDLE
 
 
-def test_a_delivery_that_is_not_counted_breaks_the_quiet() -> None:
-    """An unreadable delivery takes no room, but the stream was not quiet."""
-    pacing = pace()
-    pacing.opened(10.0)
-
-    pacing.took(0, 14.0)
-
-    assert pacing.end(18.9) is None
-    assert pacing.end(19.0) is EndReason.IDLE
-    assert pacing.room == 200
-
-
-@pytest.mark.parametrize(("took", "left"), [(1, 1), (0, 0)], ids=["readable", "unreadable"])
-def test_not_idle_while_closed_though_something_was_taken(took: int, left: int) -> None:
+def test_not_idle_while_closed_though_something_was_taken() -> None:
     """What arrived before the stream closed may be taken later; the stream is closed still."""
     pacing = pace()
-    pacing.opened(10.0)
-    pacing.closed()
+    pacing.proven(10.0)
+    pacing.closed(10.5)
 
-    pacing.took(took, 11.0)
-    pacing.settled(committed=took - left, left=left, now=12.0)
+    pacing.took(1, 11.0)
+    pacing.settled(committed=0, left=1, now=12.0)
 
     assert pacing.end(50.0) is None
 
@@ -160,9 +190,9 @@ def test_not_idle_while_closed_though_something_was_taken(took: int, left: int) 
 def test_commit_while_closed_is_no_sign_of_quiet() -> None:
     """A commit that ends while the stream is closed doesn't start the count."""
     pacing = pace()
-    pacing.opened(10.0)
+    pacing.proven(10.0)
     pacing.took(1, 11.0)
-    pacing.closed()
+    pacing.closed(10.5)
 
     pacing.settled(committed=1, left=0, now=12.0)
 
@@ -175,7 +205,7 @@ def test_commit_while_closed_is_no_sign_of_quiet() -> None:
 def test_ends_with_the_window_at_the_latest() -> None:
     """What would be idle only after the window ends with the window."""
     pacing = pace()
-    pacing.opened(98.0)
+    pacing.proven(98.0)
 
     assert pacing.ends_at == pytest.approx(100.0)
 
@@ -183,7 +213,7 @@ def test_ends_with_the_window_at_the_latest() -> None:
 def test_window_ends_to_the_moment() -> None:
     """The window ends reading at its moment, uncommitted or not."""
     pacing = pace()
-    pacing.opened(10.0)
+    pacing.proven(10.0)
     pacing.took(1, 99.0)
 
     assert pacing.end(99.999) is None
@@ -193,7 +223,7 @@ def test_window_ends_to_the_moment() -> None:
 def test_priority() -> None:
     """Where several reasons hold, the one that says most is told."""
     pacing = pace(limit=1)
-    pacing.opened(1.0)
+    pacing.proven(1.0)
     assert pacing.end(200.0) is EndReason.WINDOW, "before idle"
 
     pacing.took(1, 2.0)
@@ -216,7 +246,8 @@ class PaceMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.committed = 0
         self.uncommitted = 0
-        self.open_streams = 0
+        self.proven_streams = 0
+        self.is_interrupted = True
         self.has_failed = False
         self.last_sign_of_life = 0.0
 
@@ -242,26 +273,34 @@ class PaceMachine(RuleBasedStateMachine):
         """Let time go by."""
         self.now += seconds
 
-    @rule()
-    def open(self) -> None:
-        """Open a stream; the quiet of others that are open counts on."""
-        self.pace.opened(self.now)
-        if not self.open_streams:
-            self.last_sign_of_life = self.now
-        self.open_streams += 1
+    @rule(open_for=st.sampled_from([0.0, 0.25, 3.0]))
+    def prove(self, open_for: float) -> None:
+        """Prove a stream; the quiet since others were proven counts on."""
+        opened_at = max(0.0, self.now - open_for)
+        self.pace.proven(opened_at)
+        if self.is_interrupted:
+            self.last_sign_of_life = max(self.last_sign_of_life, opened_at)
+        self.is_interrupted = False
+        self.proven_streams += 1
 
-    @precondition(lambda self: self.open_streams)
+    @precondition(lambda self: self.proven_streams)
     @rule()
     def close(self) -> None:
         """Close a stream."""
-        self.pace.closed()
-        self.open_streams -= 1
+        self.pace.closed(self.now)
+        self.proven_streams -= 1
 
-    @precondition(lambda self: self.open_streams)
+    @rule()
+    def fail_to_prove(self) -> None:
+        """End an attempt without an answer."""
+        self.pace.unproven()
+        self.is_interrupted |= not self.proven_streams
+
+    @precondition(lambda self: self.proven_streams and self.pace.room)
     @rule(data=st.data())
     def take(self, data: st.DataObject) -> None:
-        """Take as many as there is room for, or fewer; none where one was unreadable."""
-        count = data.draw(st.integers(0, self.pace.room))
+        """Take as many as there is room for, or fewer."""
+        count = data.draw(st.integers(1, self.pace.room))
         self.pace.took(count, self.now)
         self.uncommitted += count
         self.last_sign_of_life = self.now
@@ -314,7 +353,7 @@ class PaceMachine(RuleBasedStateMachine):
             expected = EndReason.LIMIT
         elif self.now >= self.read_until:
             expected = EndReason.WINDOW
-        elif self.open_streams and not self.uncommitted and self.now >= idle_at:
+        elif self.proven_streams and not self.uncommitted and self.now >= idle_at:
             expected = EndReason.IDLE
         else:
             assert self.pace.end(self.now) is None

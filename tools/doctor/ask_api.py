@@ -17,7 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from eventdrain.adapters.grpc_source import GrpcEventSource
 from eventdrain.adapters.trust import system_roots
-from eventdrain.errors import StreamEnded, StreamError, Unauthenticated
+from eventdrain.errors import ApiSilent, StreamEnded, StreamError, Unauthenticated
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
 from tools.doctor.answers import NoAnswer, Unanswered
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _CONNECTING_SECONDS: Final = 4.0
 _REFUSING_SECONDS: Final = 2.0
-"""One that refuses the call says so at once; one that takes it is quiet until there is an event."""
+"""A server that refuses the call answers at once; else it is quiet until there is an event."""
 _HTTP2: Final = "h2"
 
 
@@ -119,10 +119,11 @@ async def _open(stream: EventStream, endpoint: Endpoint, token: Token) -> Answer
     try:
         async with source.connect(token.value) as connection:
             await connection.opened()
-            # Quiet is well, and so is an event, which nobody looks at.
-            await asyncio.wait_for(connection.receive(), _REFUSING_SECONDS)
-    except TimeoutError:
-        return None
+            try:
+                await asyncio.wait_for(connection.receive(), _REFUSING_SECONDS)
+            except TimeoutError:
+                # A gateway opens streams too. An event, which nobody looks at, would prove the API.
+                await connection.probe()
     except StreamError as error:
         return _refused(error, token)
     return None
@@ -141,6 +142,11 @@ def _refused(error: StreamError, token: Token) -> NoAnswer:
         return NoAnswer("the event server does not accept the access token", cure)
     if isinstance(error, StreamEnded):
         return NoAnswer(str(error), "try again; then check the parameter ApiEndpoint")
+    if isinstance(error, ApiSilent):
+        return NoAnswer(
+            error.reason,
+            "check the parameter ApiEndpoint, the gateways on the way there, and the API itself",
+        )
     says, _, cure = str(error).partition(": ")
     if "needs" in cure:
         return NoAnswer(f"{says}: {cure.partition(';')[0]}", "ask for it at the vendor's portal")

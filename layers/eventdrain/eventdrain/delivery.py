@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from eventdrain.errors import UnreadableDelivery
+from eventdrain.errors import Heartbeat, UnreadableDelivery
 from eventdrain.event_id import event_id
 from eventdrain.json_mapping import json_mapping, quoted
 from eventdrain.message_pseudonyms import MessagePseudonyms
@@ -124,6 +124,7 @@ class DeliveryReader:
             received_at: When it came, UTC.
 
         Raises:
+            Heartbeat: It holds neither an event nor a handle.
             UnreadableDelivery: It doesn't parse, or holds no event.
         """
         try:
@@ -132,6 +133,9 @@ class DeliveryReader:
             # The error's own text can quote what it could not decode.
             raise UnreadableDelivery("does not parse") from error
         if not response.HasField(self._payload_name):
+            # What our descriptors don't know might be an event of another kind.
+            if not (response.metadata.ack_info.value or discard_unknown_fields(response)):
+                raise Heartbeat("a message holds neither an event nor a handle")
             raise UnreadableDelivery("holds no event")
         payload = getattr(response, self._payload_name)
         has_withheld = False

@@ -18,7 +18,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from eventdrain.errors import UnreadableDelivery
+from eventdrain.errors import ApiSilent, Heartbeat, UnreadableDelivery
 from eventdrain.inbox import Inbox
 from eventdrain.lag import Lag
 from eventdrain.outcome import LeftReason
@@ -89,8 +89,9 @@ class Drain:
                 authorization=authorization,
                 inbox=self._inbox,
                 report=report,
-                on_open=self._note_open,
-                on_close=self._note_closed,
+                pace=pace,
+                on_proven=self._changed.set,
+                clock=clock,
             )
             for _ in range(parallel_streams)
         ]
@@ -111,7 +112,7 @@ class Drain:
         try:
             self._report.end_reason = await self._take_until_end(readings)
             self._report.last_events_age_seconds = self._lag.age_seconds(self._clock())
-            self._fail_if_unreachable()
+            self._fail_if_unheard(started)
             self._inbox.close()
             self._start_commit()
             while self._commits:
@@ -128,6 +129,7 @@ class Drain:
         if self._pace.has_failed:
             self._report.end_reason = EndReason.FAILED
         if self._inbox:
+            self._report.received += len(self._inbox)
             self._report.left[LeftReason.NOT_TAKEN] += len(self._inbox)
         self._report.run_seconds = self._clock() - started
         return self._report
@@ -161,18 +163,24 @@ class Drain:
         # A batch at a time: who asks before each delivery whether there is room pays for it.
         while (count := min(len(self._inbox), self._pace.room, self._batch.room)) > 0:
             now = self._clock()
-            self._pace.took(count, now)
-            for _ in range(count):
-                delivery = self._delivery(*self._inbox.take())
+            arrived = (self._delivery(*self._inbox.take()) for _ in range(count))
+            deliveries = [delivery for delivery in arrived if delivery is not None]
+            self._report.heartbeats += count - len(deliveries)
+            if not deliveries:
+                continue
+            self._pace.took(len(deliveries), now)
+            for delivery in deliveries:
                 self._report.note(delivery)
                 self._lag.note(delivery, now)
                 self._batch.add(delivery, now)
             if self._batch.is_full:
                 self._start_commit()
 
-    def _delivery(self, message: bytes, received_at: datetime) -> Delivery:
+    def _delivery(self, message: bytes, received_at: datetime) -> Delivery | None:
         try:
             return self._reader.read(message, received_at)
+        except Heartbeat:
+            return None
         except UnreadableDelivery as error:
             delivery = quarantined(
                 message,
@@ -207,16 +215,33 @@ class Drain:
                 self._report.is_access_refused |= outcome.fatal.is_about_access
                 self._fail(outcome.fatal.message)
 
-    def _fail_if_unreachable(self) -> None:
-        """Fail where the whole window went by without a stream: events expire meanwhile."""
-        has_ended = self._report.end_reason is EndReason.WINDOW
-        was_tried = self._report.connections > 0
-        if has_ended and was_tried and not (self._pace.is_open or self._report.received):
-            last_end = self._readings[0].last_end
-            self._fail(
-                f"there was no stream of the event server's in the whole window ({last_end}): check"
-                " API_ENDPOINT, the way there, and the server"
-            )
+    def _fail_if_unheard(self, started: float) -> None:
+        """Fail where a window without events went by mostly without the event API.
+
+        Events may be waiting there, and expire. What decides is the whole window: a stream that
+        happens to be open, or away, at its last moment says nothing about the rest.
+        """
+        now = self._clock()
+        heard = self._pace.heard_seconds(now)
+        has_received = self._report.received or self._inbox
+        is_quiet = self._report.end_reason is EndReason.WINDOW and not has_received
+        if is_quiet and self._report.connections and heard * 2 < now - started:
+            self._fail(str(self._unheard(heard, now - started)))
+
+    def _unheard(self, heard: float, window: float) -> ApiSilent:
+        if heard:
+            what = f"the event API was heard for {heard:.0f} of the window's {window:.0f} s"
+        else:
+            what = "the event API sent nothing and answered no probe in the whole window"
+        met = [
+            *{reading.last_end: None for reading in self._readings if reading.last_end},
+            *{reading.last_silence: None for reading in self._readings if reading.last_silence},
+        ]
+        return ApiSilent(
+            f"{what}: {'; '.join(met) or 'nothing took the connection'}",
+            hint="check API_ENDPOINT, the gateways on the way there, and the event API itself",
+            setting="API_ENDPOINT",
+        )
 
     def _fail(self, error: str) -> None:
         self._report.error = self._report.error or error
@@ -225,12 +250,4 @@ class Drain:
     def _note_refused(self, reading: asyncio.Task[str]) -> None:
         if not reading.cancelled() and reading.exception() is None:
             self._report.error = self._report.error or reading.result()
-        self._changed.set()
-
-    def _note_open(self) -> None:
-        self._pace.opened(self._clock())
-        self._changed.set()
-
-    def _note_closed(self) -> None:
-        self._pace.closed()
         self._changed.set()

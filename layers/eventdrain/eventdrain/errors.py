@@ -11,11 +11,13 @@
     │   └── TokenUnavailable    but may, if asked again
     ├── StreamError             the event stream
     │   ├── StreamEnded         closed or broken by the server: opened again
+    │   ├── ApiSilent           connected to something, but the event API does not answer
     │   ├── Unauthenticated     the server does not accept the token: renewed once
     │   └── StreamRefused       and opening it again would change nothing
     │       └── AccessRefused   for the client, or its token, may not read it
     ├── StartFailed             another run could not be started; this one goes on
-    └── UnreadableDelivery      one message that can't become a line; the stream goes on
+    ├── UnreadableDelivery      one message that can't become a line; the stream goes on
+    └── Heartbeat               one message that is no delivery at all; likewise
 
 That a sink or the server did not take an event is no error but a value: ``ports.Refusal``.
 Nothing here carries a secret or personal data: no message contents, no token, no secret's value.
@@ -82,6 +84,10 @@ class StreamEnded(StreamError):  # noqa: N818
     """The server closed or broke the stream; a new one may be opened."""
 
 
+class ApiSilent(StreamError):  # noqa: N818
+    """Something took the connection, but the event API behind it did not answer a probe."""
+
+
 class Unauthenticated(StreamError):  # noqa: N818
     """The server does not accept the token."""
 
@@ -110,6 +116,10 @@ class UnreadableDelivery(DrainError):  # noqa: N818
 
     def __str__(self) -> str:
         return f"a delivery can't be archived as a line: {self.reason}"
+
+
+class Heartbeat(DrainError):  # noqa: N818
+    """A message without an event and without a handle: only a sign that the server is there."""
 
 
 ACCESS_ERRORS: Final = (CredentialsError, TokenError, AccessRefused)

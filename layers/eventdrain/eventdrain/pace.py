@@ -18,7 +18,7 @@ class Pace:
     Args:
         window: The bounded time of the run.
         limit: How many deliveries may be committed: never one more.
-        idle: How long all streams may be quiet, with one open and nothing uncommitted.
+        idle: How long all streams may be quiet, with one proven and nothing uncommitted.
         max_in_flight: How many deliveries may be held uncommitted, whatever the server sends.
     """
 
@@ -29,8 +29,11 @@ class Pace:
         self._max_in_flight = max_in_flight
         self._committed = 0
         self._uncommitted = 0
-        self._open_streams = 0
+        self._proven_streams = 0
         self._quiet_since = 0.0
+        self._heard_since: float | None = None
+        self._heard_until = 0.0
+        self._heard_before = 0.0
         self.has_failed = False
 
     @property
@@ -47,20 +50,37 @@ class Pace:
         """Whether what is taken would reach the limit, if all of it is committed."""
         return self._committed + self._uncommitted >= self._limit
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a stream is open."""
-        return self._open_streams > 0
+    def proven(self, opened_at: float) -> None:
+        """Note that the event API has answered over a stream that has been open since then.
 
-    def opened(self, now: float) -> None:
-        """Note that a stream is open. If another was already, its quiet counts on."""
-        if not self.is_open:
-            self._quiet_since = now
-        self._open_streams += 1
+        Quiet counts on from before where no attempt without an answer came in between: what
+        happened while no stream was open would have been sent when the next one opened.
+        """
+        if self._heard_since is None:
+            self._heard_since = opened_at
+            self._quiet_since = max(self._quiet_since, opened_at)
+        self._proven_streams += 1
 
-    def closed(self) -> None:
-        """Note that a stream is closed that was open. While none is, quiet means nothing."""
-        self._open_streams -= 1
+    def closed(self, now: float) -> None:
+        """Note that a proven stream is closed."""
+        self._proven_streams -= 1
+        self._heard_until = now
+
+    def unproven(self) -> None:
+        """Note that a stream ended, or was not opened, without an answer of the event API.
+
+        Unless another stream is proven, quiet means nothing then, and is counted anew.
+        """
+        if self._proven_streams == 0 and self._heard_since is not None:
+            self._heard_before += self._heard_until - self._heard_since
+            self._heard_since = None
+
+    def heard_seconds(self, now: float) -> float:
+        """Return for how long the event API was heard: streams were proven, one after another."""
+        if self._heard_since is None:
+            return self._heard_before
+        until = now if self._proven_streams else self._heard_until
+        return self._heard_before + until - self._heard_since
 
     def took(self, count: int, now: float) -> None:
         """Note that deliveries were taken."""
@@ -101,6 +121,6 @@ class Pace:
 
     @property
     def _idle_at(self) -> float | None:
-        if not self.is_open or self._uncommitted:
+        if not self._proven_streams or self._uncommitted:
             return None
         return self._quiet_since + self._idle

@@ -85,10 +85,21 @@ class Connection(Protocol):
     """An open stream."""
 
     async def opened(self) -> None:
-        """Wait until the server is reached.
+        """Wait until the nearest server is connected; that may be a gateway before the event API.
 
         Raises:
             StreamEnded, Unauthenticated, StreamRefused: It won't be.
+        """
+        ...
+
+    async def probe(self) -> None:
+        """Wait until the event API itself has answered, by a call that changes nothing.
+
+        An open stream proves nothing: a gateway in front of an API that is down opens streams too,
+        and a healthy server sends nothing before its first event.
+
+        Raises:
+            ApiSilent: No answer, or one that a gateway can give without the API.
         """
         ...
 

@@ -12,6 +12,7 @@ from eventdrain.errors import (
     ACCESS_ERRORS,
     NOT_ACCEPTED,
     AccessRefused,
+    ApiSilent,
     DrainError,
     StreamEnded,
     Unauthenticated,
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eventdrain.inbox import Inbox
-    from eventdrain.ports import Authorization, EventSource
+    from eventdrain.pace import Pace
+    from eventdrain.ports import Authorization, Connection, EventSource
     from eventdrain.report import Report
 
 _logger = logging.getLogger(__name__)
 
 _FIRST_REOPEN: Final = timedelta(seconds=1)
 _LONGEST_REOPEN: Final = timedelta(seconds=30)
+_FIRST_PROBE_SECONDS: Final = 0.25
+"""An event that comes at once proves as much as a probe, and most runs have one waiting."""
+_NEXT_PROBE: Final = timedelta(seconds=1)
+_LONGEST_PROBE: Final = timedelta(seconds=5)
 _AFTER_AUTHENTICATION_ERROR: Final = timedelta(seconds=10)
 """The vendor's sample waits this long, and says that a client that doesn't is rate limited."""
 
@@ -40,11 +46,13 @@ class Reading:
         authorization: Renewed once, if the server does not accept the token.
         inbox: Where messages go; what it has no room for is waited with.
         report: Connections, messages and their size are counted in it, and a refusal is noted.
-        on_open: Called when the stream is open.
-        on_close: Called when it is not any more, after ``on_open``.
+        pace: Notes which streams are proven: over which the event API has answered.
+        on_proven: Called whenever a stream is proven.
+        clock: Seconds; the clock of ``pace``.
 
     Attributes:
-        last_end: Why the last stream ended, if another may be opened.
+        last_end: Why the last stream ended, if another may be opened; empty if none has.
+        last_silence: What the last probe met instead of an answer; empty if there was none.
     """
 
     def __init__(
@@ -54,20 +62,24 @@ class Reading:
         authorization: Authorization,
         inbox: Inbox,
         report: Report,
-        on_open: Callable[[], None],
-        on_close: Callable[[], None],
+        pace: Pace,
+        on_proven: Callable[[], None],
+        clock: Callable[[], float],
     ) -> None:
         self._source = source
         self._authorization = authorization
         self._inbox = inbox
         self._report = report
-        self._on_open = on_open
-        self._on_close = on_close
+        self._pace = pace
+        self._on_proven = on_proven
+        self._clock = clock
         self._reopening = Backoff(first=_FIRST_REOPEN, longest=_LONGEST_REOPEN)
         self._after_rejection = Backoff(
             first=_AFTER_AUTHENTICATION_ERROR, longest=_AFTER_AUTHENTICATION_ERROR
         )
-        self.last_end = "nothing was answered"
+        self._is_proven = False
+        self.last_end = ""
+        self.last_silence = ""
 
     async def run(self) -> str:
         """Keep the stream open, and open it again whenever it ends.
@@ -111,16 +123,58 @@ class Reading:
 
     async def _read(self, token: str | None) -> NoReturn:
         self._report.connections += 1
-        async with self._source.connect(token) as connection:
-            await connection.opened()
-            self._on_open()
+        self._is_proven = False
+        try:
+            async with self._source.connect(token) as connection:
+                await connection.opened()
+                opened_at = self._clock()
+                probing = asyncio.create_task(self._probe(connection, opened_at))
+                try:
+                    await self._receive(connection, opened_at)
+                finally:
+                    # At once: to leave the connection takes a while.
+                    self._note_closed(opened_at)
+                    probing.cancel()
+                    await asyncio.wait([probing])
+                    if not probing.cancelled():
+                        probing.result()  # raises what is a bug
+        finally:
+            if not self._is_proven:
+                self._pace.unproven()
+
+    async def _receive(self, connection: Connection, opened_at: float) -> NoReturn:
+        while True:
+            messages = await connection.receive()
+            self._note_proven(opened_at)
+            self._reopening.reset()
+            self._report.bytes_received += sum(map(len, messages))
+            self._inbox.put(messages, datetime.now(UTC))
+            await self._inbox.has_room()
+
+    async def _probe(self, connection: Connection, opened_at: float) -> None:
+        """Probe the event API until it has answered, or has sent something."""
+        backoff = Backoff(first=_NEXT_PROBE, longest=_LONGEST_PROBE)
+        await asyncio.sleep(_FIRST_PROBE_SECONDS)
+        while not self._is_proven:
             try:
-                while True:
-                    messages = await connection.receive()
-                    self._reopening.reset()
-                    self._report.received += len(messages)
-                    self._report.bytes_received += sum(map(len, messages))
-                    self._inbox.put(messages, datetime.now(UTC))
-                    await self._inbox.has_room()
-            finally:
-                self._on_close()  # at once: to leave the connection takes a while
+                await connection.probe()
+            except ApiSilent as error:
+                self.last_silence = error.reason
+                wait = backoff.wait_seconds()
+                _logger.info("%s; the next probe follows in %.1f s", error.reason, wait)
+                await asyncio.sleep(wait)
+            else:
+                self._note_proven(opened_at)
+
+    def _note_proven(self, opened_at: float) -> None:
+        if not self._is_proven:
+            self._is_proven = True
+            self._pace.proven(opened_at)
+            self._on_proven()
+
+    def _note_closed(self, opened_at: float) -> None:
+        if self._is_proven:
+            now = self._clock()
+            self._pace.closed(now)
+            if now - opened_at >= _FIRST_REOPEN.total_seconds():
+                self._reopening.reset()

@@ -34,6 +34,7 @@ class Report:
         token_renewals_failed: How often a token was used on that could not be renewed, or a new
             one could not be kept: runs to come mint their own, or have none when the old one ends.
         received: Deliveries that arrived.
+        heartbeats: Messages that arrived beside them, with neither an event nor a handle.
         redelivered: Those of them that the server marked as sent before.
         quarantined: Those of them that can't become a line.
         oversize: Those of them that are too large for a message.
@@ -57,6 +58,7 @@ class Report:
     is_access_refused: bool = False
     token_renewals_failed: int = 0
     received: int = 0
+    heartbeats: int = 0
     redelivered: int = 0
     quarantined: int = 0
     oversize: int = 0
@@ -98,6 +100,7 @@ class Report:
 
     def note(self, delivery: Delivery) -> None:
         """Note what one delivery tells about the stream."""
+        self.received += 1
         self.redelivered += delivery.redelivered
         self.quarantined += delivery.quarantine_reason is not None
         self.oversize += is_oversize(delivery)
@@ -122,6 +125,7 @@ class Report:
             "is_access_refused": self.is_access_refused,
             "token_renewals_failed": self.token_renewals_failed,
             "received": self.received,
+            "heartbeats": self.heartbeats,
             "redelivered": self.redelivered,
             "quarantined": self.quarantined,
             "oversize": self.oversize,

@@ -19,7 +19,7 @@ class EndReason(StrEnum):
     LIMIT = "limit"
     """As many events as allowed are committed."""
     IDLE = "idle"
-    """The stream was open and nothing came for a while, and nothing was left uncommitted."""
+    """The event API had answered, nothing came for a while, and nothing was left uncommitted."""
     WINDOW = "window"
     """The time for reading is over."""
     FAILED = "failed"

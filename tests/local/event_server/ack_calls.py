@@ -48,6 +48,8 @@ class AckCalls:
         except Refused as refused:
             self._state.enter_refusal(f"/{kind.service}/{kind.ack_method}", refused)
             context.abort(refused.code, refused.reason)
+        if not ack_info:  # no ack of anything, so no fault of acks is used up by it
+            return _ANSWERS[_FAILURE]
         faults = self._state.faults.draw(AckFault, kind.name)
         if delay := max((fault.delay.total_seconds() for fault in faults), default=0.0):
             wait_for_end(context, delay)

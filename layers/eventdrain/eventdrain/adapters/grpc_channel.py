@@ -55,6 +55,21 @@ _CAUSES: Final = {
 }
 """What gRPC says of a server that it did not reach, and what we say of it."""
 
+_GATEWAYS: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
+)
+"""Codes that a gateway gives as well, by itself, where the API behind it is down or not asked."""
+_FOR_WANT_OF_ANOTHER: Final = frozenset({grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL})
+"""Codes that gRPC gives, too, to an answer that it can't read. Then it has few words for it."""
+_NO_STATUS: Final = ("Received http2 header", "Received RST_STREAM", "Stream removed")
+"""How gRPC begins its own text where an answer came without a status of gRPC's."""
+
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -73,6 +88,17 @@ def call_metadata(token: str | None) -> Metadata:
 def channel_credentials() -> grpc.ChannelCredentials:
     """Trust the system's root certificates."""
     return grpc.ssl_channel_credentials(root_certificates=system_roots())
+
+
+def is_answer(code: grpc.StatusCode, details: str | None) -> bool:
+    """Return whether a call that failed was answered by the event API itself.
+
+    Whatever a server does with a call that makes no sense, an error of its own says that it is
+    there. A gateway's answer does not, nor does gRPC's own text about an answer without a status.
+    """
+    if code in _GATEWAYS or (code in _FOR_WANT_OF_ANOTHER and not details):
+        return False
+    return not (details or "").startswith(_NO_STATUS)
 
 
 def stream_error(code: grpc.StatusCode, *, scope: str, details: str | None) -> StreamError:

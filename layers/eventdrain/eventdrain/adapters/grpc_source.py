@@ -12,6 +12,7 @@ import math
 import time
 from collections import deque
 from contextlib import asynccontextmanager
+from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -22,17 +23,19 @@ from eventdrain.adapters.grpc_channel import (
     OPTIONS,
     call_metadata,
     channel_credentials,
+    is_answer,
     stream_error,
     target,
 )
-from eventdrain.errors import StreamEnded, StreamError
+from eventdrain.errors import ApiSilent, StreamEnded, StreamError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from eventdrain.settings import Endpoint
     from eventdrain.streams import EventStream
 
+_PROBE_SECONDS: Final = 5.0
 _WATCH_SECONDS: Final = 0.3
 """A thread of grpcio's watches a channel while somebody is subscribed to its state, and looks every
 0.2 s whether anybody still is. It trips over a channel that is closed before."""
@@ -77,7 +80,14 @@ class GrpcEventSource:
             self._stream.stream_path
         )
         call = method(self._request, timeout=self._timeout_seconds, metadata=call_metadata(token))
-        connection = GrpcConnection(channel, call, self._stream.scope, self._max_unread)
+        ack: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(self._stream.ack_path)
+        probe = partial(
+            ack,
+            self._stream.ack_request().SerializeToString(),
+            timeout=_PROBE_SECONDS,
+            metadata=call_metadata(token),
+        )
+        connection = GrpcConnection(channel, call, probe, self._stream.scope, self._max_unread)
         try:
             yield connection
         finally:
@@ -92,10 +102,16 @@ class GrpcConnection:
     """An open stream; see ``ports.Connection``."""
 
     def __init__(
-        self, channel: grpc.Channel, messages: Iterator[bytes], scope: str, max_unread: int
+        self,
+        channel: grpc.Channel,
+        messages: Iterator[bytes],
+        probe: Callable[[], bytes],
+        scope: str,
+        max_unread: int,
     ) -> None:
         self._channel = channel
         self._messages = messages
+        self._call_api = probe
         self._scope = scope
         self._loop = asyncio.get_running_loop()
         self._unread: deque[bytes] = deque()
@@ -118,6 +134,17 @@ class GrpcConnection:
                 raise self._end
             await self._wait()
         self._stop_watching()
+
+    async def probe(self) -> None:
+        """See ``ports.Connection``. The call is an ack without a handle, over the same channel."""
+        try:
+            # If it is given up, the closed channel ends it.
+            await asyncio.to_thread(self._call_api)
+        except grpc.RpcError as error:
+            if not is_answer(error.code(), error.details()):
+                raise ApiSilent(
+                    f"the event API did not answer a probe: {error.code().name}"
+                ) from None
 
     async def receive(self) -> Sequence[bytes]:
         """See ``ports.Connection``."""
