@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, Literal
@@ -28,7 +27,6 @@ _BOUNDED: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
 )
 _KEY: Final = "k"
-_AWS_HOST: Final = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,7 @@ def lambda_client() -> LambdaClient:
         raise ConfigurationError(f"the client of Lambda can't be made: {error}") from error
 
 
-def _s3_client(session: boto3.session.Session) -> S3Client:
+def _s3_client(session: AwsSession) -> S3Client:
     """Make the client whose URLs name a bucket's host, or its path at an endpoint not of AWS."""
 
     def client(style: Literal["virtual", "path"]) -> S3Client:
@@ -170,4 +168,4 @@ def _s3_client(session: boto3.session.Session) -> S3Client:
 
     virtual = client("virtual")
     host = urlsplit(virtual.meta.endpoint_url).hostname or ""
-    return virtual if _AWS_HOST.search(host) else client("path")
+    return virtual if host.endswith(session.aws_suffixes()) else client("path")

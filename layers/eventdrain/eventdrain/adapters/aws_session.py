@@ -36,3 +36,12 @@ class AwsSession(boto3.session.Session):
         """
         bundle = get_cert_path(self._core.get_config_variable("ca_bundle") or True)
         return Path(str(bundle)).read_bytes()
+
+    def aws_suffixes(self) -> tuple[str, ...]:
+        """Return what the names of AWS's own hosts end with, in every partition.
+
+        Each suffix begins with a dot, such as ``.amazonaws.com`` or ``.amazonaws.eu``.
+        """
+        # The data by which botocore itself finds the host of a service in a region.
+        partitions = self._core.get_data("partitions")["partitions"]
+        return tuple(f".{partition['outputs']['dnsSuffix']}" for partition in partitions)

@@ -1,0 +1,58 @@
+"""Where botocore is to put an object: the bucket's own host at AWS, a path anywhere else."""
+
+from __future__ import annotations
+
+import botocore.session
+import pytest
+
+from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.adapters.aws_session import AwsSession
+
+BUCKET = "made-up"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made-up credentials, and no settings of the machine's."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+
+
+def url_of(region: str) -> str:
+    """Return the URL of the bucket for a region."""
+    return aws_clients(AwsSession(region=region)).s3_endpoint(BUCKET).url
+
+
+@pytest.mark.parametrize("partition", botocore.session.get_session().get_available_partitions())
+def test_bucket_has_its_own_host_in_every_partition(partition: str) -> None:
+    """China, the European Sovereign Cloud and those to come, whatever their hosts end with."""
+    region = botocore.session.get_session().get_available_regions("s3", partition)[0]
+    url = url_of(region)
+
+    assert url.startswith(f"https://{BUCKET}.s3.{region}.")
+
+
+def test_european_sovereign_cloud() -> None:
+    """Its hosts end with neither of the suffixes that everybody knows."""
+    assert url_of("eusc-de-east-1") == f"https://{BUCKET}.s3.eusc-de-east-1.amazonaws.eu"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("https://localhost:4611", f"https://localhost:4611/{BUCKET}"),
+        ("https://storage.example.com", f"https://storage.example.com/{BUCKET}"),
+        (
+            "https://bucket.vpce-1.s3.eu-north-1.vpce.amazonaws.com",
+            f"https://{BUCKET}.bucket.vpce-1.s3.eu-north-1.vpce.amazonaws.com",
+        ),
+    ],
+)
+def test_endpoint_of_one_s_own(monkeypatch: pytest.MonkeyPatch, endpoint: str, url: str) -> None:
+    """Only hosts of AWS, those of a VPC endpoint among them, are known to serve a bucket's host."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+
+    assert url_of("eu-north-1") == url
