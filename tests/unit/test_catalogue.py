@@ -232,6 +232,15 @@ def test_view_says_what_its_query_gives(event_type: str) -> None:
     assert [column["Name"] for column in view["StorageDescriptor"]["Columns"]] == list(declared)
 
 
+@pytest.mark.parametrize("event_type", STREAMS)
+def test_a_view_is_one_for_trino_too(event_type: str) -> None:
+    """Trino knows a view by its comment, and takes a Glue table's description for its comment."""
+    view = TABLES[event_type]
+    assert view["TableType"] == "VIRTUAL_VIEW"
+    assert view["Parameters"] == {"presto_view": "true", "comment": "Presto View"}
+    assert "Description" not in view
+
+
 def view_definition(view: dict[str, Any]) -> dict[str, Any]:
     """Read a view as Athena keeps it."""
     found = re.fullmatch(r"/\* Presto View: (\S+) \*/", view["ViewOriginalText"])

@@ -148,7 +148,8 @@ def _view(
     }
     return {
         "Name": stream.event_type,
-        "Description": f"The events of {stream.event_type}, each once, of all days",
+        # No Description: Trino reads it in place of the comment that marks a view, and then takes
+        # the table for no view.
         "TableType": "VIRTUAL_VIEW",
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "PartitionKeys": [],
