@@ -1,5 +1,5 @@
-# Everything here needs Python 3.11 or newer and make, nothing else: `make run` and `make test` set
-# up what they use, in .venv*, from the hashed locks in requirements/.
+# Everything here needs Python 3.11 or newer and GNU make 3.81 or newer, nothing else: `make run` and
+# `make test` set up what they use, in .venv*, from the hashed locks in requirements/.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -40,8 +40,10 @@ forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 de
 	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
 	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
 
+# Before 4.0, as on macOS, make mixes the outputs of two jobs: then one job runs after the other.
+SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 test: setup ## Run make check and all tests
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) check
 	$(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
 
 # The audit asks a service; where there is none it says so. Of what is deployed only: `make audit` asks
@@ -115,7 +117,8 @@ setup: .venv/.made .venv-sam/.made .venv-aws/.made
 # The developer's tools and tests; the SAM CLI; the embedded AWS; Checkov: four environments, for the
 # pins of the latter three exclude each other, and a deployed function must find nothing of the first.
 .venv/.made: requirements/uv.txt requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf '%s\n' >&2 \
+	  "$(PYTHON) is missing, or older than Python 3.11. To fix this, run make PYTHON=/path/to/python3 ..."; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv requirements/dev.txt

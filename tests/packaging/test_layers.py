@@ -181,15 +181,37 @@ def test_own_layer_is_its_package(layer: str, target: str, tmp_path: Path) -> No
 
 
 ANOTHER_PIP: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "python"
+OLD_PYTHON: Final = f"""#!{ANOTHER_PIP}
+import collections, runpy, sys
+
+if sys.argv[1:3] == ["-m", "pip"]:
+    version = collections.namedtuple("version", "major minor micro releaselevel serial")
+    sys.version_info = version(3, 9, 18, "final", 0)
+    del sys.argv[1:3]
+    runpy.run_module("pip", run_name="__main__", alter_sys=True)
+elif sys.argv[1] == "-c":
+    exec(sys.argv[2])
+"""
+"""A Python whose pip believes that it runs on 3.9, which some of the packages don't support."""
 
 
 @pytest.mark.usefixtures("cautious_umask")
-def test_vendor_layer_is_reproducible(vendor_layer: VendorLayer, tmp_path: Path) -> None:
-    """Another pip, user, place and time make the same layer from the same lock, byte by byte."""
+def test_vendor_layer_is_reproducible(
+    vendor_layer: VendorLayer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another pip, Python, user, place and time make the same layer from a lock, byte by byte.
+
+    So do pip's settings that many people have.
+    """
+    monkeypatch.setenv("PIP_USER", "1")
+    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
+    old_python = tmp_path / "python3"
+    old_python.write_text(OLD_PYTHON)
+    old_python.chmod(0o700)
     logical_id = {"aarch64": "VendorLayerArm64", "x86_64": "VendorLayerX8664"}[vendor_layer.machine]
     again = tmp_path / "elsewhere" / "layer"
     again.parent.mkdir()
-    make("vendor", f"build-{logical_id}", again, PYTHON=str(ANOTHER_PIP))
+    make("vendor", f"build-{logical_id}", again, PYTHON=str(old_python))
 
     assert contents(again) == contents(vendor_layer.folder.parent)
 
@@ -208,6 +230,20 @@ def test_own_part_is_reproducible(
 
     assert list((tmp_path / "first").rglob("*.py"))
     assert contents(tmp_path / "second") == contents(tmp_path / "first")
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python3", f"{sys.executable} -I -S"])
+def test_python_without_pip_is_named(
+    python: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A Python that is missing or has no pip, as in uv's environments: the error has a remedy."""
+    with pytest.raises(subprocess.CalledProcessError):
+        make("vendor", "build-VendorLayerArm64", tmp_path / "layer", PYTHON=python)
+
+    error = capfd.readouterr().err
+    assert f"The vendor layer can't be built: {python} isn't there, or has no pip" in error
+    assert "To fix this, name another Python, as in: PYTHON=/path/to/python3 sam build" in error
+    assert "Traceback" not in error
 
 
 def test_unknown_layer_target_is_refused(tmp_path: Path) -> None:

@@ -27,5 +27,5 @@ def test_named_files_and_targets_exist() -> None:
     makefile = (PROJECT_FOLDER / "Makefile").read_text()
     for link in re.findall(r"\]\(([\w./-]+)\)", _README):
         assert (PROJECT_FOLDER / link).exists(), link
-    for target in re.findall(r"\bmake (\w+)", _README):
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", _README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
