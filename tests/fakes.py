@@ -29,11 +29,14 @@ Answer: TypeAlias = "Refusal | None"
 """What became of one event or one ack; None for success."""
 
 TRY_AGAIN: Final = Refusal("MadeUpThrottle", "it may succeed later", Verdict.TRY_AGAIN)
+SLOW_DOWN: Final = Refusal("RESOURCE_EXHAUSTED", "too many at a time", Verdict.SLOW_DOWN)
 LEAVE_EVENT: Final = Refusal("MadeUpTooLong", "this one will never do", Verdict.LEAVE_EVENT)
 RENEW_TOKEN: Final = Refusal("UNAUTHENTICATED", "the token is not accepted", Verdict.RENEW_TOKEN)
 END_RUN: Final = Refusal("MadeUpDenied", "somebody must act", Verdict.END_RUN)
 TIMED_OUT: Final = Refusal("DEADLINE_EXCEEDED", "no answer in time", Verdict.TRY_AGAIN)
 
+ACK_TIMEOUT: Final = timedelta(minutes=10)
+"""Longer than the window of any test that does not ask for another."""
 FOR_EVER: Final = 1e9
 """Seconds that no window outlasts."""
 

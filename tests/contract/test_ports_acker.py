@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,7 +43,7 @@ VERDICTS: Final[Mapping[str, Verdict]] = {
     "STATUS_CODE_FAILURE": Verdict.TRY_AGAIN,
     "STATUS_CODE_UNSPECIFIED": Verdict.TRY_AGAIN,
     "UNAVAILABLE": Verdict.TRY_AGAIN,
-    "RESOURCE_EXHAUSTED": Verdict.TRY_AGAIN,
+    "RESOURCE_EXHAUSTED": Verdict.SLOW_DOWN,
     "DEADLINE_EXCEEDED": Verdict.TRY_AGAIN,
     "UNAUTHENTICATED": Verdict.RENEW_TOKEN,
     "PERMISSION_DENIED": Verdict.END_RUN,
@@ -278,6 +279,38 @@ def test_token_that_is_not_accepted(serve: Serve, token: str | None) -> None:
 
 
 # --- What is true of the adapter alone ---
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [([], "NO_MESSAGE"), ([b""], "STATUS_CODE_UNSPECIFIED"), ([b"\x0a\x05"], "UNREADABLE")],
+    ids=["no message", "empty message", "cut short"],
+)
+def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: str) -> None:
+    """OK is gRPC's word for the call; only the server's SUCCESS confirms the ack."""
+
+    async def ack(port: int) -> Sequence[Refusal | None]:
+        return await grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)] * 2, None, GENEROUS)
+
+    calls: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        # As a stream, for a unary handler always sends a message.
+        STREAM.ack_method: grpc.unary_stream_rpc_method_handler(lambda _request, _: iter(answers))
+    }
+    with ThreadPoolExecutor(2) as threads:
+        server = grpc.server(
+            threads,
+            handlers=[grpc.method_handlers_generic_handler(STREAM.service.full_name, calls)],
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            refusals = asyncio.run(ack(port))
+        finally:
+            server.stop(grace=None).wait()
+
+    assert [(each and each.code, each and each.verdict) for each in refusals] == [
+        (code, Verdict.TRY_AGAIN)
+    ] * 2
 
 
 def test_ack_whose_answer_was_lost() -> None:

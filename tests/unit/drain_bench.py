@@ -17,6 +17,7 @@ from eventdrain.report import Report
 from eventdrain.window import EndReason, Window
 from tests.deliveries import message, reader
 from tests.fakes import (
+    ACK_TIMEOUT,
     FOR_EVER,
     TRY_AGAIN,
     Arrival,
@@ -118,6 +119,7 @@ class DrainBench:
                 outbox=self.watched_outbox,
                 acker=self.acker,
                 authorization=self.authorization,
+                ack_timeout=ACK_TIMEOUT,
                 clock=now,
             ),
             pace=Pace(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -10,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.commit import Commit
-from eventdrain.errors import TokenUnavailable
+from eventdrain.errors import NOT_ACCEPTED, TokenUnavailable
 from eventdrain.outcome import LeftReason, Outcome
 from eventdrain.pointer import needs_pointer
 from eventdrain.ports import Verdict
 from tests.deliveries import delivery_of, oversize_of, quarantined_of
 from tests.fakes import (
+    ACK_TIMEOUT,
     END_RUN,
     FOR_EVER,
     LEAVE_EVENT,
     RENEW_TOKEN,
+    SLOW_DOWN,
     TRY_AGAIN,
     FakeAcker,
     FakeAuthorization,
@@ -77,6 +80,7 @@ class Bench:
         acks: Callable[[Delivery, int, str | None], Answer] | None = None,
         ack_seconds: Callable[[int], float] = lambda _call: 0.0,
         authorization: FakeAuthorization | None = None,
+        ack_timeout: timedelta = ACK_TIMEOUT,
     ) -> None:
         self.archive = archive or FakeSink()
         self.outbox = outbox or FakeSink()
@@ -87,6 +91,7 @@ class Bench:
             after=(self.archive, self.outbox),
         )
         self.authorization = authorization or FakeAuthorization()
+        self.ack_timeout = ack_timeout
         self.took = 0.0
 
     def commit(
@@ -100,6 +105,7 @@ class Bench:
                 outbox=self.watched_outbox,
                 acker=self.acker,
                 authorization=self.authorization,
+                ack_timeout=self.ack_timeout,
                 clock=now,
             )
             outcome = await committing(deliveries, until=until)
@@ -495,6 +501,40 @@ def test_there_is_time_for_the_last_acks() -> None:
     assert outcome == Outcome(written=4, acked=4)
 
 
+# --- When acks are too many at a time ---
+
+
+def test_throttled_acks_are_no_failed_attempts() -> None:
+    """Acks are sent again until the server takes them, however often it asks to slow down."""
+    bench = Bench(acks=ack_script(e0=[SLOW_DOWN] * 40, e1=[TRY_AGAIN] * 2))
+
+    assert bench.commit(EVENTS) == Outcome(written=4, acked=4)
+
+
+def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
+    """After the ack time-out an ack comes too late; the cause is the server's, not the time."""
+    bench = Bench(
+        acks=lambda _delivery, _attempt, _token: SLOW_DOWN, ack_timeout=timedelta(seconds=10)
+    )
+
+    outcome = bench.commit(EVENTS)
+
+    assert outcome.refusals == {"ack:RESOURCE_EXHAUSTED": 4}
+    assert bench.took == pytest.approx(10.0, abs=1.0)
+
+
+def test_acks_that_were_never_sent_are_not_confirmed() -> None:
+    """What the pace leaves no time for is left, as what the server refused is."""
+    bench = Bench(
+        acks=lambda _delivery, attempt, _token: SLOW_DOWN if attempt == 0 else None,
+        ack_timeout=timedelta(seconds=0.5),
+    )
+
+    outcome = bench.commit([delivery_of(index) for index in range(40)])
+
+    assert 0 < outcome.acked < 40
+
+
 # --- When the token is not accepted ---
 
 
@@ -516,15 +556,26 @@ def test_rejected_token_is_renewed_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "authorization",
+    ("authorization", "code", "message"),
     [
-        pytest.param(FakeAuthorization(renewed=None), id="no other"),
-        pytest.param(FakeAuthorization(renewed="token-3"), id="rejected too"),
-        pytest.param(FakeAuthorization(error=TokenUnavailable("made up")), id="none given"),
+        pytest.param(
+            FakeAuthorization(renewed=None), "UNAUTHENTICATED", NOT_ACCEPTED, id="no other"
+        ),
+        pytest.param(
+            FakeAuthorization(renewed="token-3"), "UNAUTHENTICATED", NOT_ACCEPTED, id="rejected too"
+        ),
+        pytest.param(
+            FakeAuthorization(error=TokenUnavailable("made up")),
+            "TokenUnavailable",
+            "made up",
+            id="none given",
+        ),
     ],
 )
-def test_token_that_is_not_accepted_ends_the_run(authorization: FakeAuthorization) -> None:
-    """When there is no token that the server accepts, all is left and the run ends."""
+def test_token_that_is_not_accepted_ends_the_run(
+    authorization: FakeAuthorization, code: str, message: str
+) -> None:
+    """When there is no token that the server accepts, all is left and the run ends, with why."""
     bench = Bench(acks=only_with("token-2"), authorization=authorization)
 
     outcome = bench.commit(EVENTS)
@@ -533,6 +584,8 @@ def test_token_that_is_not_accepted_ends_the_run(authorization: FakeAuthorizatio
     assert outcome.left == {LeftReason.ACK: 4}
     assert outcome.fatal is not None
     assert outcome.fatal.verdict is Verdict.END_RUN
+    assert outcome.refusals == {f"ack:{code}": 4}
+    assert (outcome.fatal.code, outcome.fatal.message) == (code, message)
     assert len(bench.acker.calls) <= 2
     assert authorization.renewals <= 1
 
@@ -560,6 +613,7 @@ def test_commits_at_once_renew_once() -> None:
             outbox=sinks[1],
             acker=acker,
             authorization=authorization,
+            ack_timeout=ACK_TIMEOUT,
             clock=now,
         )
         return await asyncio.gather(*(commit([event], until=UNTIL) for event in EVENTS))

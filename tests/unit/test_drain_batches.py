@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from base64 import b64encode
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.deliveries import (
 )
 from tests.fakes import (
     LEAVE_EVENT,
+    SLOW_DOWN,
     TRY_AGAIN,
     Arrival,
     FakeEventSource,
@@ -32,6 +34,10 @@ from tests.unit.drain_bench import (
     hanging,
 )
 from tests.virtual_time import now
+
+if TYPE_CHECKING:
+    from eventdrain.delivery import Delivery
+    from tests.fakes import Answer
 
 # --- Batches and commits ---
 
@@ -147,6 +153,28 @@ def test_duplicates_are_all_acked() -> None:
     assert bench.acker.acked == ["ack-1-0", "ack-1-1", "ack-1-2"]
     assert (report.acked, report.redelivered, report.batches) == (3, 2, 2)
     assert len(bench.archive.held) == 1
+
+
+def test_acks_under_a_rate_limit_make_no_duplicates() -> None:
+    """A server that takes 50 acks a second, 20 at once, gets each ack before it sends again."""
+    tokens, taken_at = 20.0, 0.0
+
+    def limited(_delivery: Delivery, _attempt: int, _token: str | None) -> Answer:
+        nonlocal tokens, taken_at
+        tokens, taken_at = min(20.0, tokens + (now() - taken_at) * 50), now()
+        if tokens < 1:
+            return SLOW_DOWN
+        tokens -= 1
+        return None
+
+    script = Script([burst(100, at=index * 2.0, first=index * 100) for index in range(15)])
+    bench = DrainBench(FakeEventSource(script, most_at_once=100), max_in_flight=200, acks=limited)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert (report.acked, report.left.total()) == (1500, 0)
+    assert bench.took <= 1500 / 50 + IDLE + 5
 
 
 # --- Deliveries that can't become a line or a message ---

@@ -20,7 +20,7 @@ from eventdrain.pointer import LONGEST_LINE, needs_pointer
 from eventdrain.ports import Verdict
 from eventdrain.streams import STREAMS
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
-from tests.fakes import FakeAcker, FakeAuthorization, FakeSink, every_ack_well
+from tests.fakes import ACK_TIMEOUT, FakeAcker, FakeAuthorization, FakeSink, every_ack_well
 from tests.local.books import message_lines
 from tests.virtual_time import now, run
 
@@ -291,6 +291,7 @@ def test_only_refused_events_are_sent_again() -> None:
             outbox=sqs.outbox(3),
             acker=acker,
             authorization=FakeAuthorization(),
+            ack_timeout=ACK_TIMEOUT,
             clock=now,
         )
         return await committing(deliveries, until=60.0)

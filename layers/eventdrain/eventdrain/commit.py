@@ -12,6 +12,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from eventdrain.ack_pace import AckPace
 from eventdrain.backoff import Backoff
 from eventdrain.errors import NOT_ACCEPTED, DrainError
 from eventdrain.outcome import LeftReason, Outcome
@@ -30,7 +31,7 @@ _ACK_SECONDS: Final = 2.0
 _ACK_ATTEMPTS: Final = 5
 """Some three seconds in all. A sink is waited for as long as the window allows, for its outage
 would only come again with the next batch; an ack that the server keeps refusing is one event's
-trouble, and that event comes again."""
+trouble, and that event comes again. Acks that are too many at a time are no failed attempts."""
 
 _NO_HANDLE: Final = Refusal(
     code="NoAckInfo",
@@ -52,6 +53,7 @@ class Commit:
         outbox: The messages to consumers.
         acker: Acknowledges at the event server.
         authorization: The token for acks; renewed once, if the server does not accept it.
+        ack_timeout: After which the server sends an unacked event again.
         clock: Seconds; the clock that ``until`` is given by.
     """
 
@@ -62,12 +64,15 @@ class Commit:
         outbox: Sink,
         acker: Acker,
         authorization: Authorization,
+        ack_timeout: timedelta,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
         self._outbox = outbox
         self._acker = acker
         self._authorization = authorization
+        self._ack_seconds = ack_timeout.total_seconds()
+        self._ack_pace = AckPace()
         self._clock = clock
 
     async def __call__(self, deliveries: Sequence[Delivery], *, until: float) -> Outcome:
@@ -96,6 +101,8 @@ class Commit:
     async def _commit(
         self, deliveries: Sequence[Delivery], until: float, outcome: Outcome, *, is_pointing: bool
     ) -> None:
+        # An ack that comes later is for an event that was sent again.
+        ack_until = min(until, self._clock() + self._ack_seconds)
         distinct: dict[str, Delivery] = {}
         for delivery in deliveries:
             distinct.setdefault(delivery.event_id, delivery)
@@ -125,7 +132,7 @@ class Commit:
             else:
                 durable.append(delivery)
         outcome.written += len(durable)
-        for refusal in await self._ack(durable, until):
+        for refusal in await self._ack(durable, ack_until):
             if refusal is None:
                 outcome.acked += 1
             else:
@@ -169,18 +176,46 @@ class Commit:
             None if delivery.ack_info else _NO_HANDLE for delivery in deliveries
         ]
         pending = [index for index, refusal in enumerate(results) if refusal is None]
-        for attempt in range(_ACK_ATTEMPTS):
-            if not pending or (attempt and not await self._may_try_again(backoff, until)):
-                break
-            answers = await self._ack_once([deliveries[index] for index in pending], until)
+        failed_attempts = 0
+        while pending:
+            answers = await self._ack_paced([deliveries[index] for index in pending], until)
             for index, answer in zip(pending, answers, strict=True):
-                results[index] = answer
+                # That there was no time to try again is not why the server refused it before.
+                if answer is not _OUT_OF_TIME or results[index] is None:
+                    results[index] = answer
+            verdicts = {Verdict.SLOW_DOWN}
+            if any(answer and answer.verdict is Verdict.TRY_AGAIN for answer in answers):
+                failed_attempts += 1
+                if failed_attempts < _ACK_ATTEMPTS and await self._may_try_again(backoff, until):
+                    verdicts.add(Verdict.TRY_AGAIN)
             pending = [
                 index
                 for index, answer in zip(pending, answers, strict=True)
-                if answer is not None and answer.verdict is Verdict.TRY_AGAIN
+                if answer is not None and answer.verdict in verdicts
             ]
         return results
+
+    async def _ack_paced(
+        self, deliveries: Sequence[Delivery], until: float
+    ) -> Sequence[Refusal | None]:
+        """Ack each delivery once, as many at a time as the server takes."""
+        answers: list[Refusal | None] = []
+        while rest := deliveries[len(answers) :]:
+            now = self._clock()
+            if count := self._ack_pace.grant(len(rest), now):
+                some = await self._ack_once(rest[:count], until)
+                throttled = sum(
+                    answer is not None and answer.verdict is Verdict.SLOW_DOWN for answer in some
+                )
+                self._ack_pace.answered(
+                    confirmed=some.count(None), throttled=throttled, now=self._clock()
+                )
+                answers += some
+            elif now + self._ack_pace.wait_seconds(now) < until:
+                await asyncio.sleep(self._ack_pace.wait_seconds(now))
+            else:
+                answers += [_OUT_OF_TIME] * len(rest)
+        return answers
 
     async def _ack_once(
         self, deliveries: Sequence[Delivery], until: float

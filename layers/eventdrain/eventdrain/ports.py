@@ -18,6 +18,8 @@ class Verdict(Enum):
 
     TRY_AGAIN = auto()
     """The same call may succeed later, without anybody's doing."""
+    SLOW_DOWN = auto()
+    """The same call may succeed later, if fewer are made at a time. Acks only."""
     LEAVE_EVENT = auto()
     """This event will not be taken, whatever is tried; others may."""
     RENEW_TOKEN = auto()

@@ -166,7 +166,13 @@ async def _drain(
             # Half of what one connection may have in flight, however many there are: the others
             # may be quiet, and it must not have to wait for them.
             batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
-            commit=Commit(archive=archive, outbox=outbox, acker=acker, authorization=authorization),
+            commit=Commit(
+                archive=archive,
+                outbox=outbox,
+                acker=acker,
+                authorization=authorization,
+                ack_timeout=settings.ack_timeout,
+            ),
             pace=Pace(
                 window,
                 limit=settings.max_events,

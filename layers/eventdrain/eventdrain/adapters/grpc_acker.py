@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from eventdrain.streams import EventStream
 
 _NOT_ACCEPTED: Final = "the event server did not accept an ack; the event comes again"
+_TOO_MANY_REQUESTS: Final = "Received http2 header with status: 429"
+"""gRPC's own text for a gateway's answer, which it turns into UNAVAILABLE."""
 _CALL_SECONDS: Final = 5.0
 """How long to wait for the answer to one ack: long for an answer, short beside an ack time-out."""
 
@@ -82,7 +84,7 @@ class GrpcAcker:
                 try:
                     answer = await call
                 except grpc.aio.AioRpcError as error:
-                    results.append(_refusal(error.code()))
+                    results.append(_refusal(error.code(), error.details()))
                     continue
                 # Nearly all are a success, and need not be parsed.
                 results.append(None if answer == self._success else self._read(answer))
@@ -92,7 +94,9 @@ class GrpcAcker:
             raise
         return results
 
-    def _read(self, answer: bytes) -> Refusal | None:
+    def _read(self, answer: bytes | None) -> Refusal | None:
+        if answer is None:  # grpc.aio's, for a call that ends with OK and without a message
+            return Refusal("NO_MESSAGE", _NOT_ACCEPTED, Verdict.TRY_AGAIN)
         try:
             response: Any = self._response.FromString(answer)
         except DecodeError:
@@ -109,9 +113,11 @@ class GrpcAcker:
         )
 
 
-def _refusal(code: grpc.StatusCode) -> Refusal:
+def _refusal(code: grpc.StatusCode, details: str | None) -> Refusal:
     if code is grpc.StatusCode.UNAUTHENTICATED:
         verdict = Verdict.RENEW_TOKEN
+    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED or details == _TOO_MANY_REQUESTS:
+        verdict = Verdict.SLOW_DOWN
     elif code in MAY_PASS:
         verdict = Verdict.TRY_AGAIN
     elif code is grpc.StatusCode.PERMISSION_DENIED or code is grpc.StatusCode.UNIMPLEMENTED:
