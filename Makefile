@@ -42,7 +42,7 @@ forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 de
 
 # Before 4.0, as on macOS, make mixes the outputs of two jobs: then one job runs after the other.
 SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
-test: setup ## Run make check and all tests
+test: setup .venv-readers/.made ## Run make check and all tests
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) check
 	$(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
 
@@ -71,6 +71,7 @@ drift: .venv/.made
 	diff --recursive --exclude=__pycache__ build/proto/wgtwo layers/wgtwo/wgtwo
 	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks --check
 	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue --check
+	$(WITH_LAYERS) $(BIN)/python -m tools.reader_schemas --check
 	$(WITH_LAYERS) $(BIN)/python -m tools.dashboard --check
 
 audit: .venv/.made ## Ask whether a locked package has a known vulnerability; needs a network
@@ -92,6 +93,7 @@ proto: .venv/.made ## Generate the code of the event API from protos/ into layer
 template: .venv/.made ## Write the generated parts of the templates: streams, tables, saved queries, dashboard
 	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks
 	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue
+	$(WITH_LAYERS) $(BIN)/python -m tools.reader_schemas
 	$(WITH_LAYERS) $(BIN)/python -m tools.dashboard
 
 build: setup ## Build the stack for an AWS account, as `sam build` does
@@ -116,6 +118,7 @@ setup: .venv/.made .venv-sam/.made .venv-aws/.made
 
 # The developer's tools and tests; the SAM CLI; the embedded AWS; Checkov: four environments, for the
 # pins of the latter three exclude each other, and a deployed function must find nothing of the first.
+# The readers of the archive, a gigabyte that only `make test` needs, are a fifth.
 .venv/.made: requirements/uv.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf '%s\n' >&2 \
 	  "$(PYTHON) is missing, or older than Python 3.11. To fix this, run make PYTHON=/path/to/python3 ..."; exit 1; }
@@ -139,6 +142,11 @@ setup: .venv/.made .venv-sam/.made .venv-aws/.made
 	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-checkov requirements/checkov.txt
 	@touch $@
 
+.venv-readers/.made: .venv/.made requirements/readers.txt
+	$(PYTHON) -m venv --clear .venv-readers
+	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-readers requirements/readers.txt
+	@touch $@
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate \
   --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock'
 lock: .venv/.made ## Compile the locks anew from requirements/*.in and layers/vendor/requirements.in
@@ -148,6 +156,7 @@ lock: .venv/.made ## Compile the locks anew from requirements/*.in and layers/ve
 	$(COMPILE) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) requirements/aws.in -o requirements/aws.txt
 	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
+	$(COMPILE) requirements/readers.in -o requirements/readers.txt
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .venv-sam .venv-aws .venv-checkov .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-checkov .venv-readers .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,14 +8,9 @@ import re
 from typing import Any, Final
 
 import pytest
-from google.protobuf import text_format
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.duration_pb2 import DESCRIPTOR as DURATION
-from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP
-from google.protobuf.wrappers_pb2 import DESCRIPTOR as WRAPPERS
 
-from eventdrain.streams import STREAMS, EventStream
+from eventdrain.streams import STREAMS
+from tests.made_up_stream import stream_of
 from tools.catalogue.columns import line_columns, table_columns
 from tools.catalogue.schema import athena_schema
 from tools.catalogue.statements import (
@@ -31,62 +26,6 @@ from tools.typed_sql import result_columns
 
 PLACES: Final = Places("events_db", "made-up-bucket", "events", "tables", "2026-01-01")
 TABLES: Final = {table["Name"]: table for table in table_inputs(PLACES)}
-
-_ODD: Final = """
-name: "odd.proto" package: "odd" syntax: "proto3"
-dependency: "google/protobuf/timestamp.proto"
-dependency: "google/protobuf/duration.proto"
-dependency: "google/protobuf/wrappers.proto"
-message_type {{
-  name: "Odd"
-  {fields}
-  nested_type {{ name: "Mark" }}
-  nested_type {{
-    name: "Only" field {{ name: "value" number: 1 type: TYPE_INT64 label: LABEL_OPTIONAL }}
-  }}
-  nested_type {{
-    name: "TagsEntry" options {{ map_entry: true }}
-    field {{ name: "key" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }}
-    field {{ name: "value" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL }}
-  }}
-  enum_type {{ name: "Kind" value {{ name: "UNKNOWN" number: 0 }} }}
-}}
-message_type {{
-  name: "Response"
-  field {{ name: "odd" number: 2 type: TYPE_MESSAGE type_name: ".odd.Odd" label: LABEL_OPTIONAL }}
-}}
-message_type {{ name: "Request" }}
-service {{
-  name: "OddService"
-  method {{
-    name: "Stream" input_type: ".odd.Request" output_type: ".odd.Response" server_streaming: true
-  }}
-}}
-"""
-
-
-def stream_of(*fields: str) -> EventStream:
-    """Make a stream whose event has some fields, given as `name type` or `name message`."""
-    written = ""
-    for number, field in enumerate(fields, start=1):
-        name, kind, *label = field.split()
-        is_message = "." in kind and not kind.endswith("Kind")
-        kind_text = (
-            f"type: TYPE_{'MESSAGE' if is_message else 'ENUM'} type_name: '{kind}'"
-            if "." in kind
-            else f"type: TYPE_{kind.upper()}"
-        )
-        written += (
-            f"field {{ name: '{name}' number: {number} {kind_text}"
-            f" label: LABEL_{(label or ['optional'])[0].upper()} }}\n"
-        )
-    pool = DescriptorPool()
-    for known in (TIMESTAMP, DURATION, WRAPPERS):
-        pool.AddSerializedFile(known.serialized_pb)
-    file = text_format.Parse(_ODD.format(fields=written), FileDescriptorProto())
-    pool.Add(file)
-    service = pool.FindServiceByName("odd.OddService")
-    return EventStream("odd", service, "Stream", "", "")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The archive as a table: what the Glue catalogue, its views and the compaction are made of.
 
 ============== =====================================================================================
-``columns``    what the lines and the table have of each stream, from its descriptor
+``line_types`` what the lines have of each stream, from its descriptor
+``columns``    the same as columns, and those of the view and of the compacted table
 ``statements`` the SQL of views and compaction, in Athena's dialect
 ``tables``     the catalogue's tables, as Glue takes them
 ``schema``     the same, as types by table and column

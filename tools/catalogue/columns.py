@@ -17,6 +17,21 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from tools.catalogue.line_types import (
+    SCALARS,
+    TEXTS,
+    TIMESTAMP,
+    Array,
+    LineType,
+    Map,
+    Mark,
+    Scalar,
+    Struct,
+    field_type,
+    line_types,
+    message_of,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -24,24 +39,20 @@ if TYPE_CHECKING:
 
     from eventdrain.streams import EventStream
 
-_KINDS: Final = {
-    # What the JSON holds, and what the table makes of it. 64-bit integers are texts in the JSON,
-    # and floats can be: "NaN", "Infinity". So the lines' column is a text, the table's is cast.
-    FieldDescriptor.CPPTYPE_BOOL: ("boolean", "boolean"),
-    FieldDescriptor.CPPTYPE_INT32: ("int", "int"),
-    FieldDescriptor.CPPTYPE_UINT32: ("bigint", "bigint"),
-    FieldDescriptor.CPPTYPE_INT64: ("string", "bigint"),
-    FieldDescriptor.CPPTYPE_UINT64: ("string", "decimal(20,0)"),
-    FieldDescriptor.CPPTYPE_FLOAT: ("string", "double"),
-    FieldDescriptor.CPPTYPE_DOUBLE: ("string", "double"),
-    FieldDescriptor.CPPTYPE_ENUM: ("string", "string"),
-    FieldDescriptor.CPPTYPE_STRING: ("string", "string"),
+_HIVE: Final = {
+    Scalar.BOOLEAN: "boolean",
+    Scalar.INT32: "int",
+    Scalar.UINT32: "bigint",
+    Scalar.FLOAT: "string",
+    Scalar.TEXT: "string",
 }
-_OF_MARK: Final = "map<string,string>"
-"""Hive has no struct without fields; the JSON of a message without any is ``{}``."""
-_TIMESTAMP: Final = "google.protobuf.Timestamp"
-_TEXTS: Final = frozenset({_TIMESTAMP, "google.protobuf.Duration", "google.protobuf.FieldMask"})
-"""Well-known types whose JSON is a text; the JSON of the others is of no one type, or of any."""
+_CAST: Final = {
+    FieldDescriptor.CPPTYPE_INT64: "bigint",
+    FieldDescriptor.CPPTYPE_UINT64: "decimal(20,0)",
+    FieldDescriptor.CPPTYPE_FLOAT: "double",
+    FieldDescriptor.CPPTYPE_DOUBLE: "double",
+}
+"""What the table makes of a text of the lines that is a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +75,13 @@ class Column:
         return athena_type(self.hive_type)
 
 
-LINE: Final = (
-    ("event_id", "string"),
-    ("event_type", "string"),
-    ("event_time", "string"),
-    ("subscription_id", "string"),
-    ("redelivered", "boolean"),
-    ("received_at", "string"),
-)
-"""What every line has before its event, by name and Hive type."""
-
-
 def line_columns(stream: EventStream) -> list[tuple[str, str]]:
     """Give the columns of a stream's lines, each with its Hive type.
 
     Raises:
         ValueError: The event has something for which there is no column type.
     """
-    return [*LINE, ("event", _struct(_event(stream), ())), ("raw", "string")]
+    return [(name, _hive(line_type)) for name, line_type in line_types(stream).items()]
 
 
 def table_columns(stream: EventStream, released: Sequence[str] = ()) -> list[Column]:
@@ -104,7 +104,7 @@ def table_columns(stream: EventStream, released: Sequence[str] = ()) -> list[Col
         Column("subscription_id", "string", "subscription_id"),
         Column("redelivered", "boolean", "redelivered"),
         Column("received_at", "timestamp", _as_timestamp("received_at")),
-        *_flattened(_event(stream), "event", ()),
+        *_flattened(message_of(stream.payload_field), "event", ()),
         Column("raw", "string", "raw"),
     ]
     by_name = {column.name: column for column in columns}
@@ -129,42 +129,19 @@ def athena_type(hive_type: str) -> str:
     return simple.get(hive_type, hive_type)
 
 
-def _event(stream: EventStream) -> Descriptor:
-    return _message(stream.payload_field)
-
-
-def _message(field: FieldDescriptor) -> Descriptor:
-    message = field.message_type
-    if message is None:
-        raise TypeError(f"{field.full_name} is not a message")
-    return message
-
-
-def _struct(message: Descriptor, within: Sequence[Descriptor]) -> str:
-    if message in within:
-        raise ValueError(f"{message.full_name} holds itself: no column type can")
-    if not message.fields:
-        return _OF_MARK
-    members = (f"{field.name}:{_line_type(field, (*within, message))}" for field in message.fields)
-    return f"struct<{','.join(members)}>"
-
-
-def _line_type(field: FieldDescriptor, within: Sequence[Descriptor]) -> str:
-    """Give the type of a field as the line has it."""
-    if _is_map(field):
-        value = _message(field).fields_by_name["value"]
-        return f"map<string,{_line_type(value, within)}>"
-    one = _KINDS[field.cpp_type][0] if _is_plain(field) else _struct_or_text(field, within)
-    return f"array<{one}>" if field.is_repeated else one
-
-
-def _struct_or_text(field: FieldDescriptor, within: Sequence[Descriptor]) -> str:
-    message = _message(field)
-    if message.full_name in _TEXTS:
-        return "string"
-    if message.full_name.startswith("google.protobuf."):
-        raise ValueError(f"{field.full_name}: no column type for a {message.full_name}")
-    return _struct(message, within)
+def _hive(line_type: LineType) -> str:
+    """Write a type of the lines as DDL and Glue have it."""
+    match line_type:
+        case Scalar():
+            return _HIVE[line_type]
+        case Mark():
+            return "map<string,string>"  # Hive has no struct without fields
+        case Struct(members):
+            return f"struct<{','.join(f'{name}:{_hive(of)}' for name, of in members)}>"
+        case Array(of):
+            return f"array<{_hive(of)}>"
+        case Map(of):
+            return f"map<string,{_hive(of)}>"
 
 
 def _flattened(message: Descriptor, path: str, names: Sequence[str]) -> Iterator[Column]:
@@ -174,31 +151,23 @@ def _flattened(message: Descriptor, path: str, names: Sequence[str]) -> Iterator
         is_named = len(message.fields) > 1 or field.is_repeated or not names
         inner_names = (*names, field.name) if is_named else names
         name = "_".join(inner_names)
-        if field.is_repeated or _is_map(field):
-            yield Column(name, _line_type(field, ()), inner)
-        elif _is_plain(field):
-            line_type, table_type = _KINDS[field.cpp_type]
+        line_type = field_type(field)
+        if isinstance(line_type, Array | Map):
+            yield Column(name, _hive(line_type), inner)
+        elif field.cpp_type in SCALARS:
+            table_type = _CAST.get(field.cpp_type, _hive(line_type))
             cast = f"CAST({inner} AS {athena_type(table_type)})"
-            yield Column(name, table_type, inner if line_type == table_type else cast)
-        elif _message(field).full_name == _TIMESTAMP:
+            yield Column(name, table_type, cast if field.cpp_type in _CAST else inner)
+        elif message_of(field).full_name == TIMESTAMP:
             yield Column(name, "timestamp", _as_timestamp(inner))
-        elif _message(field).full_name in _TEXTS:
+        elif message_of(field).full_name in TEXTS:
             yield Column(name, "string", inner)
-        elif not _message(field).fields:
+        elif isinstance(line_type, Mark):
             yield Column(name, "boolean", f"{inner} IS NOT NULL")
         else:
-            yield from _flattened(_message(field), inner, inner_names)
+            yield from _flattened(message_of(field), inner, inner_names)
 
 
 def _as_timestamp(text: str) -> str:
     # Athena's tables and views have timestamps in UTC, to the millisecond, without a zone.
     return f"CAST(from_iso8601_timestamp({text}) AS timestamp(3))"
-
-
-def _is_plain(field: FieldDescriptor) -> bool:
-    return field.cpp_type in _KINDS
-
-
-def _is_map(field: FieldDescriptor) -> bool:
-    message = field.message_type
-    return message is not None and message.GetOptions().map_entry

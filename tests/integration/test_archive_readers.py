@@ -1,0 +1,235 @@
+"""Readers without a catalogue read every line as it is, by the examples of docs/readers.md."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from eventdrain.archive import ArchiveLayout, by_object, object_body
+from eventdrain.delivery import Delivery, DeliveryReader
+from eventdrain.json_mapping import json_mapping
+from eventdrain.pseudonyms import Pseudonyms
+from eventdrain.streams import STREAMS, EventStream
+from tests.deliveries import line_delivery
+from tests.local.embedded_aws import PROJECT_FOLDER
+from tests.local.event_server.event import length_delimited
+from tests.made_up_stream import stream_of
+from tests.payload_shapes import shapes
+from tools.catalogue.line_types import Array, LineType, Map, Mark, Scalar, Struct, line_types
+from tools.reader_schemas.writers import WRITERS, polars, pyarrow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+PYTHON: Final = PROJECT_FOLDER / ".venv-readers" / "bin" / "python"
+EXAMPLES: Final[dict[str, str]] = dict(
+    re.findall(
+        r"^## (\w+).*?^```python\n(.*?)^```",
+        (PROJECT_FOLDER / "docs" / "readers.md").read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+)
+# What a reader makes of its lines, and then of a Parquet file that it has written of them.
+ROWS: Final = {
+    "DuckDB": """
+rows = lambda read: [dict(zip(read.columns, row)) for row in read.fetchall()]
+lines.write_parquet(parquet)
+readings = [rows(lines), rows(duckdb.read_parquet(parquet))]
+""",
+    "polars": """
+lines = lines.collect()
+lines.write_parquet(parquet)
+readings = [lines.to_dicts(), pl.read_parquet(parquet).to_dicts()]
+""",
+    "pyarrow": """
+import pandas, pyarrow.parquet as pq
+pq.write_table(lines, parquet)
+readings = [lines.to_pylist(), pq.read_table(parquet).to_pylist()]
+lines.to_pandas(types_mapper=pandas.ArrowDtype).to_parquet(parquet)
+readings += [pq.read_table(parquet).to_pylist()]
+""",
+    "ClickHouse": """
+readings = [list(map(json.loads, str(lines).splitlines()))]
+""",
+}
+NO_MAPS: Final = ("polars", "pyarrow")
+FIRST_DAY: Final = datetime(2026, 11, 1, 12, tzinfo=UTC)
+_OUT_OF_RANGE: Final = 10**12
+_UNKNOWN_FIELD: Final = length_delimited(1000, b"made up")
+ODD: Final = {
+    "odd": stream_of(
+        "a_bool bool",
+        "an_int32 int32",
+        "a_uint32 uint32",
+        "an_int64 int64",
+        "a_uint64 uint64",
+        "a_double double",
+        "some_bytes bytes",
+        "kinds .odd.Odd.Kind repeated",
+        "a_mark .odd.Odd.Mark",
+        "only .odd.Odd.Only",
+        "onlies .odd.Odd.Only repeated",
+        "a_timestamp .google.protobuf.Timestamp",
+        "durations .google.protobuf.Duration repeated",
+        "order string",
+    ),
+    "odd_with_map": stream_of("tags .odd.Odd.TagsEntry repeated", "order string"),
+}
+"""Every kind of field, and a name that is a word of SQL."""
+
+
+@pytest.mark.parametrize("reader", ROWS)
+def test_a_reader_reads_every_line_of_every_stream(reader: str, tmp_path: Path) -> None:
+    """What only late lines have is read as well: ``raw``, parts of an event, and empty ones."""
+    for stream in STREAMS.values():
+        write(lines_of(stream), tmp_path)
+    assert_all_is_read(reader, STREAMS, tmp_path, "schemas/readers")
+
+
+@pytest.mark.parametrize("reader", ROWS)
+def test_a_schema_has_a_type_for_every_kind_of_field(reader: str, tmp_path: Path) -> None:
+    """A stream that is yet to come is read as well; in Python's modules only if it has no map."""
+    streams = {name: ODD[name] for name in ODD if "map" not in name or reader not in NO_MAPS}
+    for event_type, stream in streams.items():
+        write(odd_lines(event_type, stream), tmp_path)
+    for name, writer in WRITERS.items():
+        (tmp_path / name).write_text(writer(ODD))
+    assert_all_is_read(reader, streams, tmp_path, str(tmp_path))
+
+
+@pytest.mark.parametrize("write_schemas", [polars, pyarrow])
+def test_a_stream_that_a_reader_can_t_read_is_named(
+    write_schemas: Callable[[Mapping[str, EventStream]], str],
+) -> None:
+    """Its schema is not there, instead of one that would lose something."""
+    written = write_schemas(ODD)
+    assert "# No odd_with_map:" in written
+    assert '"odd_with_map"' not in written
+
+
+# --- What is archived ---
+
+
+def lines_of(stream: EventStream) -> Iterator[Delivery]:
+    """Read an event of each shape, one a day from the first of the month on.
+
+    The first lines have neither an event nor anything else that could be left out. Every other
+    event has a field that isn't known, and pseudonyms.
+    """
+    as_it_came = DeliveryReader(stream)
+    with_pseudonyms = DeliveryReader(stream, Pseudonyms(b"made up" * 10))
+    assert stream.payload_field.message_type is not None
+    for index, payload in enumerate(shapes(stream.payload_field.message_type)):
+        response: Any = stream.stream_response()
+        getattr(response, stream.payload_field.name).CopyFrom(payload)
+        getattr(response, stream.payload_field.name).SetInParent()
+        arrival = FIRST_DAY + timedelta(days=index)
+        if index:
+            subscription = response.metadata.identifier.subscription_identifier
+            subscription.wg2rn = f"madeup:eu:{index}"
+            response.metadata.timestamp.FromDatetime(arrival)
+            response.metadata.timestamp.nanos = (0, 5_000_000, 123_456_789)[index % 3]
+            response.metadata.is_redelivered = index % 2 == 0
+        message = response.SerializeToString()
+        yield as_it_came.read(message, arrival)
+        if index:
+            yield as_it_came.read(message + _UNKNOWN_FIELD, arrival + timedelta(milliseconds=1))
+            yield with_pseudonyms.read(message, arrival)
+            response.metadata.timestamp.seconds = _OUT_OF_RANGE
+            yield as_it_came.read(response.SerializeToString(), arrival)
+    # The examples don't ask for the month before.
+    yield as_it_came.read(message, FIRST_DAY - timedelta(days=1))
+
+
+def odd_lines(event_type: str, stream: EventStream) -> Iterator[Delivery]:
+    """Write a line with each shape of an event that a reader of deliveries has no metadata for."""
+    message = stream.payload_field.message_type
+    assert message is not None
+    mapping = json_mapping(message)
+    for index, payload in enumerate(shapes(message)):
+        yield line_delivery(
+            str(index),
+            event_time=f"{FIRST_DAY + timedelta(days=index):%Y-%m-%dT%H:%M:%SZ}",
+            line=f'{{"event_id":"{index}","redelivered":false,"event":{mapping(payload)}}}',
+        )._replace(event_type=event_type)
+
+
+def write(deliveries: Iterable[Delivery], bucket: Path) -> None:
+    """Write deliveries as the archive has them."""
+    layout = ArchiveLayout("", "events", "quarantine")
+    for each in by_object(deliveries):
+        path = bucket / layout.key(each)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(object_body(each))
+
+
+# --- What is read ---
+
+
+def assert_all_is_read(
+    reader: str, streams: Mapping[str, EventStream], bucket: Path, schemas: str
+) -> None:
+    """Run a reader's example for each stream, and compare its rows with the lines of the month."""
+    script = f"import json\nparquet, found = {str(bucket / 'written.parquet')!r}, {{}}\n"
+    for event_type in streams:
+        example = EXAMPLES[reader].replace("handset_change", event_type)
+        example = example.replace("s3(", "file(").replace("schemas/readers", schemas)
+        script += re.sub("s3://BUCKET|https://BUCKET[^/]*", str(bucket), example)
+        script += f"{ROWS[reader]}found[{event_type!r}] = readings\n"
+    assert PYTHON.exists(), "No readers are installed. To fix this, run `make test`."
+    done = subprocess.run(
+        [PYTHON, "-c", f"{script}\nprint(json.dumps(found, default=str))"],
+        cwd=PROJECT_FOLDER,
+        env={**os.environ, "PYTHONPATH": schemas, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    readings = json.loads(done.stdout)
+    assert readings.keys() == streams.keys()
+    for event_type, stream in streams.items():
+        written = sorted(lines_of_the_month(event_type, bucket, with_day=reader != "polars"))
+        assert written
+        for rows in readings[event_type]:
+            assert sorted(as_line(row, stream) for row in rows) == written
+
+
+def lines_of_the_month(event_type: str, bucket: Path, *, with_day: bool) -> Iterator[str]:
+    """Read the lines of November without what is null, and the day of their folder."""
+    for path in (bucket / "events" / event_type).glob("dt=2026-11-*/*.ndjson.gz"):
+        for line in gzip.decompress(path.read_bytes()).splitlines():
+            known = {name: value for name, value in json.loads(line).items() if value is not None}
+            day = {"dt": path.parent.name.removeprefix("dt=")} if with_day else {}
+            yield json.dumps(known | day, sort_keys=True)
+
+
+def as_line(row: dict[str, Any], stream: EventStream) -> str:
+    """Write a row as the line that it was read from."""
+    types = {**line_types(stream), "dt": Scalar.TEXT}
+    return json.dumps(_without_nulls(Struct(tuple(types.items())), row), sort_keys=True)
+
+
+def _without_nulls(line_type: LineType, value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
+    match line_type:
+        case Struct(members):
+            parts = ((name, of, value.get(name)) for name, of in members)
+            return {
+                name: _without_nulls(of, part)
+                for name, of, part in parts
+                if part is not None and not (isinstance(of, Array | Map) and len(part) == 0)
+            }
+        case Array(of):
+            return [_without_nulls(of, each) for each in value]
+        case Mark():
+            return {}
+        case _:
+            return value
