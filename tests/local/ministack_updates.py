@@ -2,7 +2,8 @@
 
 When a nested stack is updated, it forgets the attributes (`Fn::GetAtt`) of those that don't change,
 so that whatever refers to them fails. When one is deleted, it deletes those too whose
-`DeletionPolicy` is `Retain`. Runs in ministack's own environment.
+`DeletionPolicy` is `Retain` or `RetainExceptOnCreate`. The latter are to go only if the deletion
+undoes the stack's creation. Runs in ministack's own environment.
 """
 
 from typing import Any
@@ -42,8 +43,12 @@ def _update_what_is_known(
 
 def _delete_nested_but_what_is_retained(physical_id: str, props: dict[str, Any]) -> None:
     stack = _stacks.get(provisioners._nested_stack_lookup_name(physical_id), {})  # noqa: SLF001 - likewise
+    parent = _stacks.get(stack.get("_parent_stack_name"), {})
+    retained = {"Retain"}
+    if parent.get("StackStatus") != "ROLLBACK_IN_PROGRESS":  # which is a creation's
+        retained.add("RetainExceptOnCreate")
     for name, resource in stack.get("_template", {}).get("Resources", {}).items():
-        if resource.get("DeletionPolicy") == "Retain":
+        if resource.get("DeletionPolicy") in retained:
             stack["_resources"].pop(name, None)
     _delete_nested(physical_id, props)
 

@@ -60,7 +60,7 @@ def _identity(resource: dict[str, Any]) -> Identity:
     return Identity(
         kind,
         {pointer: _at(resource, pointer) for pointer in _replacing(kind)},
-        resource.get("DeletionPolicy") == "Retain",
+        resource.get("DeletionPolicy") in {"Retain", "RetainExceptOnCreate"},
         resource.get("UpdateReplacePolicy") == "Retain",
     )
 

@@ -126,6 +126,26 @@ def test_services_act_for_this_account() -> None:
         assert each.conditions.keys() & OF_THIS_ACCOUNT, str(each)
 
 
+def test_services_are_named_as_in_every_partition() -> None:
+    """A service is SERVICE.amazonaws.com everywhere, CloudWatch Logs in three partitions excepted.
+
+    IAM and KMS refuse a principal that they don't know: in the European Sovereign Cloud, whose
+    hosts end with amazonaws.eu, no principal does.
+    """
+    names = {text for each in statements() for text in each.texts("Principal") if "." in text}
+    condition = all_templates()["encryption.yaml"]["Conditions"]["LogsHasPartitionsSuffix"]
+
+    assert {name for name in names if not re.fullmatch(r"[a-z0-9.]+\.amazonaws\.com", name)} == {
+        "logs.${AWS::Region}.${AWS::URLSuffix}",
+        "logs.${AWS::Region}.amazonaws.com",
+    }
+    assert {equality["Fn::Equals"][1] for equality in condition["Fn::Or"]} == {
+        "aws-cn",
+        "aws-iso",
+        "aws-iso-b",
+    }
+
+
 def test_no_managed_policies() -> None:
     """Every role has the stack's own policies alone: AWS may widen those that it manages."""
     for file, template in all_templates().items():
