@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -22,6 +23,7 @@ from eventdrain.streams import STREAMS
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import ACK_TIMEOUT, FakeAcker, FakeAuthorization, FakeSink, every_ack_well
 from tests.local.books import message_lines
+from tests.local.embedded_aws import PROJECT_FOLDER
 from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
@@ -65,6 +67,25 @@ def of_length(length: int, index: int = 0) -> Delivery:
 def write(deliveries: Sequence[Delivery], most_events: int) -> list[Message]:
     """Write the messages of deliveries."""
     return list(messages(deliveries, LAYOUT, events_per_message=most_events))
+
+
+# --- What a consumer reads ---
+
+
+@pytest.mark.parametrize("most_events", [1, 2, 100])
+def test_documented_snippet_reads_every_body(most_events: int) -> None:
+    """The snippet of docs/formats.md reads bodies of one event, of several, and pointers."""
+    document = (PROJECT_FOLDER / "docs" / "formats.md").read_text()
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {"json": json}
+    exec(snippet, names)  # noqa: S102 - it is ours
+    deliveries = [delivery_of(0), delivery_of(1), quarantined_of(2), delivery_of(3)]
+
+    read = [names["events_of"](each.body) for each in write(deliveries, most_events)]
+
+    assert [event["event_id"] for events in read for event in events] == [
+        delivery.event_id for delivery in deliveries
+    ]
 
 
 # --- Which events share a message ---
