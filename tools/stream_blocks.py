@@ -69,6 +69,8 @@ _STACK: Final = """\
           - ""
         FifoQueue: !Ref FifoQueue
         OutboxRetentionSeconds: !Ref OutboxRetentionSeconds
+        VisibilityTimeoutSeconds: !Ref VisibilityTimeoutSeconds
+        MaxReceiveCount: !Ref MaxReceiveCount
         OutboxDeadLetterQueueArn: !GetAtt OutboxDeadLetterQueue.Arn
         KmsKeyArn: !If [HasKmsKey, !GetAtt EncryptionKey.Outputs.KeyArn, ""]
         CompactionStateMachineArn: !If
@@ -92,6 +94,10 @@ _OUTPUT: Final = """\
     Condition: Has{name}Queue
     Description: The queue with the events of {event_type}
     Value: !GetAtt {name}Stream.Outputs.OutboxQueueUrl
+  {name}QueueArn:
+    Condition: Has{name}Queue
+    Description: The same queue, for policies and event source mappings
+    Value: !GetAtt {name}Stream.Outputs.OutboxQueueArn
 """
 
 

@@ -175,14 +175,35 @@ def test_outbox_dead_letters(
     template = ExpandedTemplate(**parameters)
     outbox = template.properties("OutboxQueue")
     dead_letters = template.properties("OutboxDeadLetterQueue")
-    longest = written_template()["Parameters"]["OutboxRetentionSeconds"]["MaxValue"]
+    retention = written_template()["Parameters"]["OutboxRetentionSeconds"]
 
     assert outbox["RedrivePolicy"]["deadLetterTargetArn"] == {
         "Fn::GetAtt": ["OutboxDeadLetterQueue", "Arn"]
     }
     assert outbox.get("FifoQueue") == dead_letters.get("FifoQueue")
-    # A dead letter's age counts from when it was first sent.
-    assert dead_letters["MessageRetentionPeriod"] >= longest
+    # A dead letter's age counts from when it was first sent; SQS keeps nothing for longer.
+    assert dead_letters["MessageRetentionPeriod"] == retention["MaxValue"] > retention["Default"]
+
+
+@pytest.mark.parametrize("per_stream", ["true", "false"])
+def test_queues_suit_their_consumers(per_stream: str) -> None:
+    """The shared queue and each stream's own hide and give up messages as the parameters say."""
+    template = ExpandedTemplate(
+        QueuePerStream=per_stream,
+        EventTypes=",".join(STREAMS),
+        VisibilityTimeoutSeconds="900",
+        MaxReceiveCount="7",
+    )
+    own = [
+        queue
+        for it in template.streams.values()
+        for queue in it.of_type("AWS::SQS::Queue").values()
+    ]
+
+    assert len(own) == (len(STREAMS) if per_stream == "true" else 0)
+    for queue in (template.properties("OutboxQueue"), *own):
+        assert queue["VisibilityTimeout"] == "900"
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == "7"
 
 
 def test_fifo_names() -> None:
@@ -292,9 +313,12 @@ def test_own_queues(fifo: str) -> None:
         (statement,) = stream.properties("OutboxQueuePolicy")["PolicyDocument"]["Statement"]
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
         assert statement["Effect"] == "Deny"
-    assert len([name for name in template.outputs if name.endswith("QueueUrl")]) == (
-        len(STREAMS) + len(["shared", "dead letters", "dead starts"])
-    )
+    for kind, shared in (
+        ("QueueUrl", {"Outbox", "OutboxDeadLetter", "ScheduleDeadLetter"}),
+        ("QueueArn", {"Outbox"}),
+    ):
+        told = {name.removesuffix(kind) for name in template.outputs if name.endswith(kind)}
+        assert told == shared | {event_type.title().replace("_", "") for event_type in STREAMS}
 
 
 def test_shared_queue_is_the_only_one_by_default() -> None:

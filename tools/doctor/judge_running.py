@@ -71,7 +71,7 @@ def _dead_letters(stack: Stack, queues: tuple[DeadLetters, ...]) -> Iterator[Fin
             move = stack.command("sqs start-message-move-task", "--source-arn", each.arn)
             yield bad(
                 check,
-                f"messages that a consumer received five times and didn't delete: {each.messages}",
+                f"messages that a consumer received and never deleted: {each.messages}",
                 f"mend the consumer, then move them back: {move}",
             )
         else:
