@@ -76,6 +76,8 @@ def run_sam(
 ) -> None:
     """Run SAM quietly in a folder; show what it printed only if it fails.
 
+    The settings of the person who runs it, in a `samconfig.toml` of the folder, don't count.
+
     Raises:
         StackError: It isn't installed, it failed, or it took longer than five minutes.
     """
@@ -84,21 +86,24 @@ def run_sam(
             f"{SAM.relative_to(PROJECT_FOLDER)} is missing: install requirements/sam.txt into"
             " .venv-sam."
         )
-    process = subprocess.Popen(
-        [SAM, *arguments],
-        cwd=folder,
-        env={**environment, "SAM_CLI_TELEMETRY": "0"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # with the makes and pips that it starts, to be ended as one
-    )
-    try:
-        output, _ = process.communicate(timeout=_COMMAND_LIMIT.total_seconds())
-    except subprocess.TimeoutExpired as error:
-        raise StackError(f"sam {arguments[0]} took longer than {_COMMAND_LIMIT}.") from error
-    finally:
-        end_group(process)
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as no_settings:
+        no_settings.write("version = 0.1\n")
+        no_settings.flush()
+        process = subprocess.Popen(
+            [SAM, *arguments, "--config-file", no_settings.name],
+            cwd=folder,
+            env={**environment, "SAM_CLI_TELEMETRY": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # with the makes and pips that it starts, to be ended as one
+        )
+        try:
+            output, _ = process.communicate(timeout=_COMMAND_LIMIT.total_seconds())
+        except subprocess.TimeoutExpired as error:
+            raise StackError(f"sam {arguments[0]} took longer than {_COMMAND_LIMIT}.") from error
+        finally:
+            end_group(process)
     if process.returncode != 0:
         raise StackError(f"sam {arguments[0]} failed ({process.returncode}):\n{output}")

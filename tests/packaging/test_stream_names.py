@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TABLE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain/streams.py"
 PERSONAL_FIELDS: Final = TABLE.with_name("personal_fields.py")
 FOLDERS: Final = ("layers/eventdrain", "functions", "tools")
-FILES: Final = ("stream.yaml", "samconfig.toml", "Makefile")
+FILES: Final = ("stream.yaml", "samconfig.yml", "Makefile")
 
 NAMES: Final = re.compile(
     "|".join(
