@@ -21,7 +21,6 @@ _SHAPE: Final = '{"client_id": "...", "client_secret": "..."}'
 
 _MALFORMED: Final = {
     "not-json": f"client_id={_VALUE}",
-    "byte-order-mark": f'\ufeff{{"client_id": "{_VALUE}", "client_secret": "{_VALUE}"}}',
     "list": f'["{_VALUE}", "{_VALUE}"]',
     "text": f'"{_VALUE}"',
     "number": "17",

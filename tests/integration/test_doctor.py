@@ -336,8 +336,8 @@ def test_run_failed(healthy: LocalDeployment) -> None:
     told = checks[f"last run {OTHER}"]
     assert (told["verdict"], checks[f"last run {STREAM}"]["verdict"]) == ("bad", "good")
     assert "ended as failed" in told["says"]
-    assert "has not the keys that it should have" in told["says"]
-    assert "has not the keys that it should have" in checks["credentials"]["says"]
+    assert "has unexpected or missing keys" in told["says"]
+    assert "has unexpected or missing keys" in checks["credentials"]["says"]
     assert "made-up-word" not in result.output
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.credentials import (
-    SHAPE,
     ClientCredentials,
     StaticToken,
     parse_credentials,
@@ -17,6 +16,7 @@ from eventdrain.credentials import (
 from eventdrain.errors import CredentialsError
 
 NAME: Final = "the credentials secret arn:made-up"
+SHAPE: Final = '{"client_id": "...", "client_secret": "..."} or {"access_token": "..."}'
 CONTENT: Final = "made-up-content"
 """In every malformed secret below, and never in an error."""
 
@@ -47,6 +47,59 @@ def test_space_around_is_no_part_of_it() -> None:
     assert parse_credentials(secret, name=NAME) == ClientCredentials("id", CONTENT)
 
 
+@pytest.mark.parametrize("mark", ["\ufeff", "\xef\xbb\xbf", " \ufeff\r\n"], ids=ascii)
+def test_byte_order_mark_is_no_part_of_it(mark: str) -> None:
+    """Windows PowerShell writes one before what it saves; read as another encoding it is three."""
+    secret = f'{mark}{{"access_token": "{CONTENT}"}}\r\n'
+
+    assert parse_credentials(secret, name=NAME) == StaticToken(CONTENT)
+
+
+@pytest.mark.parametrize("token_type", ["bearer", "Bearer"])
+def test_whole_answer_of_a_token_endpoint_is_a_token(token_type: str) -> None:
+    """What was pasted whole is taken: the operator need not know which part of it counts."""
+    answer = {"expires_in": 3599, "scope": "a b", "token_type": token_type}
+
+    assert parse_credentials(json.dumps({"access_token": CONTENT} | answer), name=NAME) == (
+        StaticToken(CONTENT)
+    )
+
+
+def test_token_of_another_type_is_named() -> None:
+    """A token that can't be sent as a bearer token is refused before a server refuses it."""
+    secret = json.dumps({"access_token": CONTENT, "token_type": CONTENT})
+
+    with pytest.raises(CredentialsError, match='"token_type"') as caught:
+        parse_credentials(secret, name=NAME)
+
+    assert CONTENT not in everything_told(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("client_id client_secret scope", 'unexpected "scope"'),
+        ("client_id client_secret token_endpoint x", 'unexpected "token_endpoint", "x"'),
+        ("access_token refresh_token", 'unexpected "refresh_token"'),
+        ("client_id client_secret access_token", 'unexpected "access_token"'),
+        ("client_id", 'missing "client_secret"'),
+        ("scope", 'missing "client_id", "client_secret"; unexpected "scope"'),
+        ("client_id client_secret hunter2 sRt-y", "unexpected 2 that may be a secret"),
+        ("access_token scope c4f3babe note", 'unexpected "note", "scope", 1 that may be'),
+        ("client_id client_secret abcdefghijklmnop", "unexpected 1 that may be a secret"),
+    ],
+)
+def test_wrong_keys_are_named(keys: str, told: str) -> None:
+    """Keys that are words are named; what may be a secret pasted as a key is only counted."""
+    with pytest.raises(CredentialsError) as caught:
+        parse_credentials(json.dumps(dict.fromkeys(keys.split(), CONTENT)), name=NAME)
+
+    assert told in caught.value.reason
+    assert caught.value.setting == NAME
+    for secret in ("hunter2", "sRt-y", "c4f3babe", "abcdefghijklmnop", CONTENT):
+        assert secret not in everything_told(caught.value)
+
+
 @pytest.mark.parametrize(
     "secret",
     [
@@ -55,7 +108,6 @@ def test_space_around_is_no_part_of_it() -> None:
         pytest.param(CONTENT, id="bare text"),
         pytest.param(f'{{"client_id": "{CONTENT}", ', id="cut short"),
         pytest.param(f"{{'access_token': '{CONTENT}'}}", id="single quotes"),
-        pytest.param(f'\ufeff{{"access_token": "{CONTENT}"}}', id="byte order mark"),
         pytest.param(json.dumps(CONTENT), id="a string"),
         pytest.param(json.dumps([CONTENT]), id="a list"),
         pytest.param("null", id="null"),

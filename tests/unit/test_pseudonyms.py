@@ -97,9 +97,9 @@ def test_key_decides() -> None:
     assert PSEUDONYMS.of(Kind.IMSI, "1") != others.of(Kind.IMSI, "1")
 
 
-@pytest.mark.parametrize("content", [KEY, f" {KEY}\n"])
+@pytest.mark.parametrize("content", [KEY, f" {KEY}\n", f"\ufeff{KEY}\r\n"])
 def test_key_is_the_secret_s_text(content: str) -> None:
-    """The secret's text is the key; white space around it, as editors leave it, is not."""
+    """The secret's text is the key; what editors leave around it is not."""
     assert read_pseudonyms(Secrets(content), ARN).of(Kind.IMSI, "1") == plain("imsi", "1")
 
 

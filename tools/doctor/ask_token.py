@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError  # noqa: TID251 - no engine: a tool
 
 from eventdrain.adapters.aws_errors import code_of
 from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
-from eventdrain.credentials import SHAPE, ClientCredentials, parse_credentials
+from eventdrain.credentials import ClientCredentials, parse_credentials
 from eventdrain.errors import CredentialsError, TokenError, TokenUnavailable
 from eventdrain.kept_token import KeptToken
 from eventdrain.minting import mint
@@ -62,7 +62,7 @@ def find_credentials(client: SecretsManagerClient, stack: Stack) -> StackCredent
     try:
         content = parse_credentials(found.get("SecretString", ""), name="the credentials secret")
     except CredentialsError as error:
-        raise Unanswered(str(error).removesuffix(f": it must be {SHAPE}"), cure) from None
+        raise Unanswered(error.reason, cure) from None
     return StackCredentials(content, found.get("CreatedDate"))
 
 

@@ -19,6 +19,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from eventdrain.credentials import secret_text
 from eventdrain.errors import CredentialsError
 from eventdrain.personal_fields import Kind
 
@@ -96,9 +97,10 @@ def read_pseudonyms(secrets: SecretStore, arn: str) -> Pseudonyms:
             f"PSEUDONYM_KEY_SECRET_ARN: there is no key in {arn}: put back the one that the"
             " archive's pseudonyms were made with; another one would end every join with them"
         )
-    if len(key.strip()) < LEAST_KEY_LETTERS:
+    key = secret_text(key)
+    if len(key) < LEAST_KEY_LETTERS:
         raise CredentialsError(
             f"PSEUDONYM_KEY_SECRET_ARN: the key in {arn} is too short: it must be a random text of"
             f" {LEAST_KEY_LETTERS} letters and digits or more, such as the stack's own"
         )
-    return Pseudonyms(key.strip().encode())
+    return Pseudonyms(key.encode())
