@@ -188,7 +188,7 @@ def assert_all_is_read(
     done = subprocess.run(
         [PYTHON, "-c", f"{script}\nprint(json.dumps(found, default=str))"],
         cwd=PROJECT_FOLDER,
-        env={**os.environ, "PYTHONPATH": schemas, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": schemas},
         capture_output=True,
         text=True,
         check=False,
