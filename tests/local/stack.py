@@ -75,12 +75,18 @@ class SamStack:
         self.architecture = architecture
         self._outputs: dict[str, str] = {}
 
-    def deploy(self, build_folder: Path, parameters: Mapping[str, str]) -> None:
+    def deploy(
+        self,
+        build_folder: Path,
+        parameters: Mapping[str, str],
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         """Deploy what was built, or update the stack, with `sam deploy`.
 
         Args:
             build_folder: Where `sam.build` put it.
             parameters: The template's parameters that shall differ from their defaults.
+            tags: The stack's tags.
 
         Raises:
             StackError: It failed, among others because a value breaks the template's rules.
@@ -103,6 +109,7 @@ class SamStack:
                 "--no-progressbar",
                 "--parameter-overrides",
                 *(f'{name}="{value}"' for name, value in values.items()),
+                *(["--tags", *(f"{name}={value}" for name, value in tags.items())] if tags else []),
             ],
             environment={**self._aws.environment(), "SAM_CLI_POLL_DELAY": "1"},
         )

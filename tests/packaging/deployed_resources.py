@@ -22,9 +22,15 @@ SWITCHES: Final[dict[str, str]] = {
     "DatabaseName": "",
     "EventTypes": ",".join(STREAMS),
     "KmsKeyArn": "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000",
+    "PermissionsBoundary": "arn:aws:iam::000000000000:policy/boundary",
     "ReservedConcurrency": "1",
+    "RolePath": "/drains/",
+    "VpcSecurityGroupIds": "sg-00000000",
+    "VpcSubnetIds": "subnet-00000000,subnet-11111111",
 }
 """Another value than the default, for parameters that decide what there is and list no values."""
+VPC: Final = {name: SWITCHES[name] for name in ("VpcSecurityGroupIds", "VpcSubnetIds")}
+"""Parameters that only decide something together."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,9 @@ def _stacks() -> dict[str, ExpandedTemplate]:
         {name: value}
         for name in sorted(deciding_parameters() | SWITCHES.keys())
         for value in other_values(name)
+        if name not in VPC
     ]
+    choices.append(VPC)
     stacks = {"the defaults": ExpandedTemplate()}
     for choice in choices:
         stacks[", ".join(f"{name}={value}" for name, value in choice.items())] = ExpandedTemplate(

@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.streams import STREAMS
+from tests.packaging.deployed_resources import VPC
 from tests.packaging.expanded_template import ExpandedTemplate
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ EVERYTHING: Final = {
     "ObjectLockDays": "1",
     "LinesRetentionDays": "1",
     "Tracing": "Active",
+    **VPC,
     "DatabaseName": "d" * 100,  # the most that its pattern allows
     "ArchivePrefix": "a" * LONG_PREFIX,
     "QuarantinePrefix": "q" * LONG_PREFIX,

@@ -1,0 +1,106 @@
+"""The stack as an organisation wants it: path, tags, the longest name, queues for its consumers.
+
+The embedded AWS's CloudFormation gives roles no boundary and functions no VPC:
+`tests/packaging/test_organisation.py` looks at the templates for these.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.local.deployment import LocalDeployment
+from tests.local.stack import SamStack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LONGEST_NAME: Final = "event-drain-" + "n" * 116  # 128 characters
+PATH: Final = "/drains/mobility/"
+TAGS: Final = {"team": "mobility", "cost-centre": "4711"}
+EVENTS: Final = 20
+
+
+@pytest.fixture(scope="module")
+def deployment(built: Path) -> Iterator[LocalDeployment]:
+    """Give a stack with every parameter that an organisation may ask for."""
+    with LocalDeployment(built=built) as local:
+        local.stack = SamStack(local.aws, name=LONGEST_NAME)
+        local.stack.deploy(
+            built,
+            {
+                "ApiEndpoint": local.event_server.endpoint,
+                "TokenEndpoint": local.token_server.endpoint,
+                "ScheduleState": "DISABLED",
+                "IdleSeconds": "1",
+                "QueuePerStream": "true",
+                "VisibilityTimeoutSeconds": "900",
+                "MaxReceiveCount": "7",
+                "PermissionsBoundary": "arn:aws:iam::000000000000:policy/boundary",
+                "RolePath": PATH,
+                "VpcSubnetIds": "subnet-00000000,subnet-11111111",
+                "VpcSecurityGroupIds": "sg-00000000",
+            },
+            TAGS,
+        )
+        local.stack.put_credentials(local.credentials)
+        yield local
+
+
+def test_it_drains(deployment: LocalDeployment) -> None:
+    """Under its path and with its name, a run does its work."""
+    deployment.event_server.publish_made_up("handset_change", EVENTS)
+    invocation = deployment.stack.invoke({"event_type": "handset_change"})
+
+    assert invocation.error is None, invocation.payload
+    assert invocation.payload["acked"] == EVENTS
+    assert len(deployment.take_messages()) == EVENTS
+
+
+def test_roles(deployment: LocalDeployment) -> None:
+    """Every role, those of nested stacks too, has path and tags."""
+    iam = deployment.aws.client("iam")
+    names = [name for kind, name in resources(deployment) if kind == "AWS::IAM::Role"]
+
+    assert len(names) == 5
+    for name in names:
+        role: Any = iam.get_role(RoleName=name)["Role"]
+        assert role["Path"] == PATH
+        assert {tag["Key"]: tag["Value"] for tag in role["Tags"]}.items() >= TAGS.items()
+
+
+def test_queues(deployment: LocalDeployment) -> None:
+    """The outputs name the stream's own queue, which hides and gives up as asked, and is tagged."""
+    sqs = deployment.aws.client("sqs")
+    url = deployment.stack.outputs["HandsetChangeQueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert attributes["QueueArn"] == deployment.stack.outputs["HandsetChangeQueueArn"]
+    assert attributes["VisibilityTimeout"] == "900"
+    assert int(json.loads(attributes["RedrivePolicy"])["maxReceiveCount"]) == 7
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"].items() >= TAGS.items()
+
+
+def test_nested_stacks_are_tagged(deployment: LocalDeployment) -> None:
+    """The stack's tags are those of each nested stack, from which its resources have them."""
+    cloudformation = deployment.aws.client("cloudformation")
+    nested = [name for kind, name in resources(deployment) if kind == "AWS::CloudFormation::Stack"]
+
+    assert len(nested) == 5
+    for name in nested:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        assert {tag["Key"]: tag["Value"] for tag in stack["Tags"]}.items() >= TAGS.items()
+
+
+def resources(local: LocalDeployment, stack: str = LONGEST_NAME) -> Iterator[tuple[str, str]]:
+    """Yield type and id of each resource of a stack and of its nested stacks."""
+    pages = local.aws.client("cloudformation").get_paginator("list_stack_resources")
+    for page in pages.paginate(StackName=stack):
+        for resource in page["StackResourceSummaries"]:
+            kind, name = resource["ResourceType"], resource["PhysicalResourceId"]
+            yield kind, name
+            if kind == "AWS::CloudFormation::Stack":
+                yield from resources(local, name)
