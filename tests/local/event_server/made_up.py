@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from tests.local.event_server.event_types import StreamResponse
 
+_Value = TypeVar("_Value", Handset, Country)
 _TEST_TYPE_ALLOCATION_CODE: Final = "00100100"
 _TEST_NETWORK: Final = "00101"
 _UNASSIGNED_COUNTRY_CODE: Final = "999"
@@ -133,11 +134,19 @@ def luhn_digit(digits: str) -> str:
     return str(-sum(value // 10 + value % 10 for value in doubled) % 10)
 
 
+def _another(previous: _Value | None, draw: Callable[[], _Value]) -> _Value:
+    """Draw until it is another value than the previous one: an event is of a change."""
+    while (current := draw()) == previous:
+        continue
+    return current
+
+
 def _handset_change(someone: _Someone) -> StreamHandsetChangeEventsResponse:
+    previous = None if someone.is_odd() else someone.handset()
     return StreamHandsetChangeEventsResponse(
         handset_change_event=HandsetChangeEvent(
-            previous=None if someone.is_odd() else someone.handset(),
-            current=someone.handset(),
+            previous=previous,
+            current=_another(previous, someone.handset),
             imsi=someone.imsi(),
             number=someone.number(),
         )
@@ -145,10 +154,11 @@ def _handset_change(someone: _Someone) -> StreamHandsetChangeEventsResponse:
 
 
 def _country_change(someone: _Someone) -> StreamCountryChangeEventsResponse:
+    previous = None if someone.is_odd() else someone.country()
     return StreamCountryChangeEventsResponse(
         country_change_event=CountryChangeEvent(
-            previous=None if someone.is_odd() else someone.country(),
-            current=someone.country(),
+            previous=previous,
+            current=_another(previous, someone.country),
             number=someone.number(),
         )
     )

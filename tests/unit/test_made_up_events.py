@@ -1,0 +1,21 @@
+"""The event server's made-up events: what each stream promises of its events."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.local.event_server import made_up_events
+from wgtwo.subscription.v1.subscription_events_pb2 import CountryChangeEvent, HandsetChangeEvent
+
+
+@pytest.mark.parametrize(
+    ("event_type", "message"),
+    [("country_change", CountryChangeEvent), ("handset_change", HandsetChangeEvent)],
+)
+def test_a_change_changes_something(
+    event_type: str, message: type[CountryChangeEvent | HandsetChangeEvent]
+) -> None:
+    """No event goes from a country to the same one, or from a handset to itself."""
+    for made_up in made_up_events(event_type, 200):
+        event = message.FromString(made_up.payload or b"")
+        assert event.previous != event.current
