@@ -32,10 +32,11 @@ verify: .venv/.made ## Check a deployed stack's catalogue: make verify STACK=eve
 doctor: .venv/.made ## Check a deployed stack from here, changing nothing: make doctor STACK=event-drain, ARGS=--help for more
 	@$(WITH_LAYERS) $(BIN)/python -m tools.doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
-replay: .venv/.made ## Send archived events to the queue again: make replay ARGS="--stack-name event-drain --from ... --dry-run"
-	@$(WITH_LAYERS) $(BIN)/python -m tools.replay $(ARGS)
+replay: .venv/.made ## Send archived events to the queue again: make replay STACK=event-drain ARGS="--from ... --dry-run"
+	@$(WITH_LAYERS) $(BIN)/python -m tools.replay $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 delete it: make forget STACK=event-drain SUBSCRIPTION=...
+	@$(if $(filter-out 0 1,$(DELETE)),$(error DELETE is '$(DELETE)': set it to 1 to delete, or leave it out to count))
 	@$(WITH_LAYERS) $(BIN)/python -m tools.forget $(if $(STACK),--stack-name $(STACK)) \
 	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
 	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
@@ -102,8 +103,8 @@ build: setup ## Build the stack for an AWS account, as `sam build` does
 dashboard: setup ## Draw docs/dashboard.png anew, of what real runs here emit
 	@$(WITH_LAYERS) $(BIN)/python -m tests.alarms.picture
 
-bench: .venv/.made ## Measure speed, scaling and memory; print tables, write build/bench.json and two charts in docs/
-	@$(WITH_LAYERS) $(BIN)/python -m tests.bench
+bench: .venv/.made ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish
+	@$(WITH_LAYERS) $(BIN)/python -m tests.bench $(ARGS)
 
 soak: setup ## Mix faults at random for as long as it is told: make soak ARGS="--minutes 30"
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.soak $(ARGS)

@@ -14,12 +14,12 @@ from tests.bench.charts import draw_archive, draw_scale, draw_speed
 from tests.bench.measures import Bench
 from tests.bench.output import as_json, tables
 from tests.bench.processes import PROJECT_FOLDER, BenchError
+from tools.make_command import MakeCommand
 
 _PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "replay", "archive")
-_DOCS: Final = PROJECT_FOLDER / "docs"
 
 
-@click.command()
+@click.command("bench", cls=MakeCommand)
 @click.argument("parts", nargs=-1, type=click.Choice(_PARTS))
 @click.option("--quick", is_flag=True, help="Few events, one round: shows that it works, no more.")
 @click.option(
@@ -33,11 +33,10 @@ _DOCS: Final = PROJECT_FOLDER / "docs"
     "--charts",
     "charts_folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to draw the charts; docs/ if not given, nowhere with --quick.",
+    default=PROJECT_FOLDER / "build",
+    help="Where to draw the charts; build/ if not given. docs/ has the published ones.",
 )
-def main(
-    parts: tuple[str, ...], json_path: Path, charts_folder: Path | None, *, quick: bool
-) -> None:
+def main(parts: tuple[str, ...], json_path: Path, charts_folder: Path, *, quick: bool) -> None:
     """Measure a drain: all of it, or the PARTS named.
 
     \b
@@ -76,14 +75,13 @@ def main(
         console.print(table)
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(as_json(bench.results))
-    if charts_folder or not quick:
-        folder = charts_folder or _DOCS
-        if bench.results.floor_modes:
-            draw_speed(bench.results, folder / "speed.png")
-        if bench.results.scale:
-            draw_scale(bench.results.scale, folder / "scale-throughput.png")
-        if bench.results.queried:
-            draw_archive(bench.results.queried, folder / "archive.png")
+    charts_folder.mkdir(parents=True, exist_ok=True)
+    if bench.results.floor_modes:
+        draw_speed(bench.results, charts_folder / "speed.png")
+    if bench.results.scale:
+        draw_scale(bench.results.scale, charts_folder / "scale-throughput.png")
+    if bench.results.queried:
+        draw_archive(bench.results.queried, charts_folder / "archive.png")
     if not quick and any(each.is_met is False for each in bench.results.measures):
         sys.exit(1)
 

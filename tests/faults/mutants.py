@@ -21,6 +21,7 @@ import click
 from rich.console import Console
 
 from tests.local.embedded_aws import PROJECT_FOLDER
+from tools.make_command import MakeCommand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -274,12 +275,14 @@ MUTANTS: Final = (
 )
 
 
-@click.command(help=__doc__)
+@click.command("mutants", cls=MakeCommand, help=__doc__)
 @click.option("--only", default="", help="Those whose name has this in it.")
 def main(only: str) -> None:
     """Try the mutants."""
     console = Console(highlight=False)
     mutants = [mutant for mutant in MUTANTS if only in mutant.name]
+    if not mutants:
+        raise click.BadParameter(f"no mutant has {only!r} in its name", param_hint="--only")
     if _is_killed(_unchanged(mutants)):
         console.print("The tests fail on the engine as it is: that has to be mended first.")
         sys.exit(1)

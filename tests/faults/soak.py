@@ -21,6 +21,7 @@ from rich.console import Console
 from tests.faults.processes import PATH
 from tests.faults.schedules import ScheduleResult
 from tests.local.embedded_aws import PROJECT_FOLDER
+from tools.make_command import MakeCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _WORKERS: Final = 3 * (os.cpu_count() or 1)
 """Three for each core: most of a schedule's time is waiting."""
 _SEEDS: Final = 1_000_000
+_MOST_MINUTES: Final = 7 * 24 * 60
 
 
 @dataclass
@@ -111,10 +113,22 @@ def _work(arguments: list[str]) -> Iterator[ScheduleResult]:
         raise RuntimeError(f"a worker ended with {worker.returncode}")
 
 
-@click.command(help=__doc__)
-@click.option("--minutes", type=float, default=10, show_default=True, help="How long.")
-@click.option("--schedules", type=int, help="How many instead, however long that takes.")
-@click.option("--seed", type=int, help="Of the first schedule; a random one unless given.")
+@click.command("soak", cls=MakeCommand, help=__doc__)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True, max=_MOST_MINUTES),
+    default=10,
+    show_default=True,
+    help="How long.",
+)
+@click.option(
+    "--schedules", type=click.IntRange(min=1), help="How many instead, however long that takes."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Of the first schedule; a random one unless given.",
+)
 def main(minutes: float, schedules: int | None, seed: int | None) -> None:
     """Soak."""
     console = Console(highlight=False)
@@ -130,6 +144,10 @@ def main(minutes: float, schedules: int | None, seed: int | None) -> None:
         seconds = 60 * minutes if schedules is None else None
         totals = run_schedules(first, schedules=schedules, seconds=seconds, on_result=tell)
     console.print(str(totals))
+    if not totals.results:
+        raise click.ClickException(
+            "no schedule ended in that time. To fix this, give more --minutes"
+        )
     sys.exit(bool(totals.failed))
 
 

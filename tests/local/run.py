@@ -23,6 +23,7 @@ from tests.local.books import keep_books
 from tests.local.deployment import LocalDeployment
 from tests.local.embedded_aws import EmbeddedAwsError
 from tests.local.sam import StackError
+from tools.make_command import MakeCommand
 from tools.verify.athena import QueryFailed
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ _MOST_KEYS: Final = 6
 _INTERRUPTED: Final = 130
 
 
-@click.command(help="Deploy the stack into an embedded AWS and watch it drain made-up events.")
+@click.command(
+    "run",
+    cls=MakeCommand,
+    help="Deploy the stack into an embedded AWS and watch it drain made-up events.",
+)
 @click.option(
     "--events",
     default=5000,

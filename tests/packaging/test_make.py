@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import Final
 
+import pytest
+
 from tests.local.embedded_aws import PROJECT_FOLDER
 
 _MAKE_3_81: Final = ".FEATURES=order-only else-if archives jobserver"
@@ -28,6 +30,25 @@ def test_old_make_runs_the_tests() -> None:
     assert recipe.returncode == 0
     assert "bin/pytest" in recipe.stdout
     assert "output-sync" not in recipe.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["run", "serve", "plan", "verify", "doctor", "replay", "forget", "bench", "soak", "mutants"],
+)
+def test_arguments_reach_the_command(command: str) -> None:
+    """What is given in ARGS is on the command line of each command that documents options."""
+    assert "--some-option 7" in make("--dry-run", command, "ARGS=--some-option 7").stdout
+
+
+def test_only_1_deletes() -> None:
+    """Another value of DELETE is an error: it is not taken for a mere count."""
+    for value in ("yes", "true", "1 1x"):
+        refused = make("--dry-run", "forget", f"DELETE={value}")
+        assert refused.returncode != 0
+        assert f"DELETE is '{value}': set it to 1" in refused.stderr
+    assert "--delete" in make("--dry-run", "forget", "DELETE=1").stdout
+    assert "--delete" not in make("--dry-run", "forget").stdout
 
 
 def test_python_that_cannot_be_used_is_named() -> None:

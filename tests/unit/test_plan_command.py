@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 from click.testing import CliRunner
@@ -24,6 +25,19 @@ def test_it_prints_parameters_lag_and_dollars() -> None:
         assert word in result.output
 
 
+def test_it_ends_with_a_command_that_deploys_it() -> None:
+    """The last line gives every parameter to `sam deploy`, quoted for a shell."""
+    arguments = ["--events-per-day", "1,000,000", "--peak-per-second", "50"]
+    output = CliRunner().invoke(main, arguments).output
+    plan = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)
+    command = shlex.split(output.splitlines()[-1])
+
+    assert command[:3] == ["sam", "deploy", "--parameter-overrides"]
+    given = dict(each.split("=") for each in command[3:])
+    assert {name: value.strip('"') for name, value in given.items()} == plan["parameters"]
+    assert plan["demand"]["events_per_day"] == 1_000_000
+
+
 def test_json_adds_up() -> None:
     """As JSON it has the same, and the lines of the bill make the sum."""
     result = CliRunner().invoke(main, ["--events-per-day", "1e6", "--streams", "2", "--json"])
@@ -40,6 +54,9 @@ def test_json_adds_up() -> None:
         (["--events-per-day", "0"], "EVENTS_PER_DAY must be a number above 0"),
         (["--events-per-day", "1e12"], "the design ends at 100,000"),
         (["--events-per-day", "many"], "not a valid float"),
+        (["--events-per-day", "1,5"], "not a valid float"),
+        (["--events-per-day", "1000", "--max-lag", "nan"], "--max-lag"),
+        (["--events-per-day", "many"], "run: make plan ARGS=--help"),
         (["--events-per-day", "1000", "--memory", "1"], "--memory"),
         ([], "--events-per-day"),
     ],

@@ -19,6 +19,7 @@ from tools.doctor.examination import Examination
 from tools.doctor.finding import Verdict
 from tools.doctor.judge import judge
 from tools.doctor.output import as_json, lines, summary
+from tools.make_command import MakeCommand
 
 _WRONG: Final = 1
 _CANNOT_LOOK: Final = 2
@@ -31,7 +32,7 @@ _BOUNDED: Final = Config(
 )
 
 
-@click.command(context_settings={"max_content_width": 100})
+@click.command("doctor", cls=MakeCommand, context_settings={"max_content_width": 100})
 @click.option("--stack-name", required=True, help="The deployed stack.")
 @aws_account
 @click.option(
@@ -78,4 +79,4 @@ def version() -> str:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m tools.doctor")
+    main()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.streams import STREAMS
+from tools.deploy_command import deploy_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,11 +75,7 @@ class Stack:
 
     def deploy(self, **parameters: str) -> str:
         """Give what mends a parameter."""
-        overrides = [
-            f'{name}="{value}"' if " " in value else f"{name}={value}"
-            for name, value in parameters.items()
-        ]
-        return shlex.join(["sam", "deploy", "--parameter-overrides", *overrides])
+        return deploy_command(parameters)
 
     def _output_or_parameter(self, output: str, parameter: str) -> str:
         return self.outputs.get(output) or self.parameters.get(parameter, "")

@@ -21,6 +21,7 @@ from tools.forget.receipt import Receipt
 from tools.forget.session import INTERRUPTED, Session
 from tools.forget.store import ForgettingFailed
 from tools.forget.subject import Subject
+from tools.make_command import MakeCommand
 from tools.replay.stack import Stack
 
 _NOT_DONE: Final = 1
@@ -34,7 +35,7 @@ def _ids(
     return tuple(dict.fromkeys(values))
 
 
-@click.command(context_settings={"max_content_width": 100})
+@click.command("forget", cls=MakeCommand, context_settings={"max_content_width": 100})
 @click.option("--stack-name", required=True, help="The stack.")
 @aws_account
 @click.option(
@@ -127,4 +128,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m tools.forget")
+    main()

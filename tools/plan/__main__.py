@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from typing import Final
 
 import click
 from rich.console import Console
 
+from tools.make_command import MakeCommand
 from tools.plan import rules
 from tools.plan.choose import choose
 from tools.plan.demand import PEAK_FACTOR, Demand, ImpossibleDemand
@@ -14,18 +17,36 @@ from tools.plan.measured import Latencies
 from tools.plan.output import as_json, remarks, tables
 
 _LATENCIES = Latencies()
+_THOUSANDS: Final = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 
-@click.command(context_settings={"max_content_width": 100})
+class _Number(click.ParamType[float]):
+    """A number, as people write it: 1000000, 1,000,000 or 1e6."""
+
+    name = "number"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """See ``click.ParamType``."""
+        if _THOUSANDS.fullmatch(value):
+            value = value.replace(",", "")
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a valid float.", param, ctx)
+
+
+@click.command("plan", cls=MakeCommand, context_settings={"max_content_width": 100})
 @click.option(
     "--events-per-day",
-    type=float,
+    type=_Number(),
     required=True,
     help="Events a day, of all streams together.",
 )
 @click.option(
     "--peak-per-second",
-    type=float,
+    type=_Number(),
     help=f"Events a second in the busiest hour.  [default: {PEAK_FACTOR:g} times the mean]",
 )
 @click.option(
@@ -134,7 +155,8 @@ def main(
         console.print(table)
     for remark in remarks(plan):
         console.print(f"- {remark}", highlight=False)
+    click.echo(f"\nTo deploy it:\n{plan.parameters.as_command()}")
 
 
 if __name__ == "__main__":
-    main(prog_name="make plan")
+    main()

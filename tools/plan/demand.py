@@ -16,6 +16,7 @@ twice the mean; what a network does in bulk (a roll-out of software, an outage a
 top. It is a guess on the safe side: the metric ``Received`` tells yours."""
 
 _PEAK_SECONDS: Final = 3_600
+_ROUNDING: Final = 1.0001
 _MOST_IN_PEAK: Final = 0.25
 
 
@@ -82,10 +83,18 @@ class Demand:
                 f"{whose} peak is {self.peak:,.0f} events a second; the design ends at"
                 f" {rules.MOST_PER_SECOND:,} (docs/scale.md, Where the design ends)"
             )
+        if self.peak * _PEAK_SECONDS > self.events_per_day * _ROUNDING:
+            most = self.events_per_day / _PEAK_SECONDS
+            raise ImpossibleDemand(
+                f"PEAK_PER_SECOND {self.peak:g} is the rate of the busiest hour, which alone"
+                f" would have {self.peak * _PEAK_SECONDS:,.0f} of the day's"
+                f" {self.events_per_day:,.0f} events."
+                f" To fix this, give at most {most:.3g}: the events of the busiest hour / 3,600"
+            )
         if self.max_lag <= 0:
             raise ImpossibleDemand("the wanted lag must be above 0 seconds")
         if self.is_fifo and self.events_per_message > 1:
-            raise ImpossibleDemand("a FIFO queue excludes EVENTS_PER_MESSAGE above 1")
+            raise ImpossibleDemand("a FIFO queue excludes --events-per-message above 1")
 
     @property
     def mean(self) -> float:

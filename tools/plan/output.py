@@ -47,7 +47,7 @@ def remarks(plan: Plan) -> Iterator[str]:
     if demand.events_per_message == 1 and not demand.is_fifo:
         line = next(line for line in plan.bill if line.service == "SQS")
         if line.dollars > 1:
-            yield "EVENTS_PER_MESSAGE=10 would make a tenth of the requests to SQS."
+            yield "ARGS='--events-per-message 10' would make a tenth of the requests to SQS."
     for hosts in (FARGATE, EC2):
         other = always_on(demand, hosts)
         yield (

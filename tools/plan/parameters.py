@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tools.deploy_command import deploy_command
 from tools.plan import rules
 
 
@@ -66,7 +67,7 @@ class Parameters:
         return self.pullers * -(-life // (self.interval_minutes * 60))
 
     def as_template(self) -> dict[str, str]:
-        """Give the values as ``sam deploy --parameter-overrides`` takes them."""
+        """Give the values by the names of the template's parameters."""
         unit = "minute" if self.interval_minutes == 1 else "minutes"
         return {
             "ScheduleExpression": f"rate({self.interval_minutes} {unit})",
@@ -82,3 +83,7 @@ class Parameters:
             "EventsPerMessage": str(self.events_per_message),
             "MemorySize": str(self.memory_mb),
         }
+
+    def as_command(self) -> str:
+        """Give the command for a shell that deploys these values."""
+        return deploy_command(self.as_template())

@@ -19,6 +19,7 @@ from eventdrain.replay_request import DEFAULT_RATE
 from eventdrain.replay_selection import Selection, since, until
 from tools.aws_account import AwsAccount, aws_account
 from tools.described_stack import StackUnusable
+from tools.make_command import MakeCommand
 from tools.named_option import named
 from tools.pseudonym_key import names_of, pseudonyms_of
 from tools.replay import options
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@click.command(context_settings={"max_content_width": 100})
+@click.command("replay", cls=MakeCommand, context_settings={"max_content_width": 100})
 @click.option(
     "--stack-name",
     callback=named,
@@ -186,4 +187,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m tools.replay")
+    main()

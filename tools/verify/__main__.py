@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tools.aws_account import AwsAccount, aws_account
 from tools.described_stack import StackUnusable
+from tools.make_command import MakeCommand
 from tools.saved_queries import saved_queries
 from tools.verify.athena import Athena
 from tools.verify.checks import Choices, ask_all, base_name, chosen
@@ -73,7 +74,7 @@ def _subscription(
     return value
 
 
-@click.command(context_settings={"max_content_width": 100})
+@click.command("verify", cls=MakeCommand, context_settings={"max_content_width": 100})
 @click.option("--stack-name", required=True, help="The deployed stack.")
 @aws_account
 @click.option(
@@ -181,4 +182,4 @@ def _show(
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m tools.verify")
+    main()

@@ -22,6 +22,7 @@ from tests.local.event_server import (
 )
 from tests.local.event_server.event_types import ALL_SCOPES, EVENT_TYPES
 from tests.local.event_server.faults import ACK_FAILURE
+from tools.make_command import MakeCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,9 @@ _STATUS_INTERVAL_SECONDS: Final = 1.0
 _PUBLISH_INTERVAL_SECONDS: Final = 0.1
 
 
-@click.command(context_settings={"show_default": True, "max_content_width": 100})
+@click.command(
+    "serve", cls=MakeCommand, context_settings={"show_default": True, "max_content_width": 100}
+)
 @click.option("--host", default="127.0.0.1", help="Address to listen on, without TLS.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=_PORT, help="Port to listen on; 0: a free one."
@@ -202,4 +205,4 @@ def _totals(server: EventServer) -> str:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m tests.local.event_server")
+    main()
