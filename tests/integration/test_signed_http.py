@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError, HTTPClientError
+import trustme
+from awscrt.http import HttpClientStream
+from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
 from eventdrain.adapters.aws_clients import AwsEndpoint
+from eventdrain.adapters.crt_http import CrtHttp
 from eventdrain.adapters.signed_http import SignedHttp
+from eventdrain.adapters.trust import UntrustedCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CALLS_AT_ONCE = 4
+GENEROUS = 30.0
 
 
 @contextmanager
-def serving(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iterator[str]:
+def serving(
+    answer: Callable[[BaseHTTPRequestHandler, bytes], None], *, tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Serve every POST by a function; gives the URL."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -34,11 +42,22 @@ def serving(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iterator
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base's
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - its base's
+            if tls is None:
+                super().finish_request(request, client_address)
+                return
+            with suppress(OSError), tls.wrap_socket(request, server_side=True) as secured:
+                super().finish_request(secured, client_address)
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        host = "http://127.0.0.1" if tls is None else "https://localhost"
+        yield f"{host}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
@@ -161,6 +180,96 @@ def test_broken_connection_is_raised_and_not_used_again() -> None:
 
     with serving(break_the_first) as url:
         assert asyncio.run(two_calls(url)) == b"2"
+
+
+def test_call_that_can_not_be_started_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the Common Runtime raises at once, of another kind than its errors, is raised as one.
+
+    So it does where a connection that was kept open is closed before the request is sent.
+    """
+
+    def activate(_stream: HttpClientStream) -> None:
+        raise RuntimeError("2058 (AWS_ERROR_HTTP_CONNECTION_CLOSED): made up")
+
+    monkeypatch.setattr(HttpClientStream, "activate", activate)
+    with (
+        serving(lambda request, _: reply(request, 200, b"")) as url,
+        pytest.raises(HTTPClientError),
+    ):
+        asyncio.run(call(url, b""))
+
+
+@pytest.mark.parametrize("path", ["/ ", "/\n"])
+def test_path_that_is_none_is_raised(path: str) -> None:
+    """Whatever the Common Runtime refuses to send is an error of the call."""
+
+    async def call_path(url: str) -> None:
+        async with CrtHttp.connect(url, roots=b"", calls_at_once=1) as client:
+            await client.call("POST", path, [], b"", seconds=GENEROUS)
+
+    with (
+        serving(lambda request, _: reply(request, 200, b"")) as url,
+        pytest.raises(HTTPClientError),
+    ):
+        asyncio.run(call_path(url))
+
+
+def test_connection_of_a_call_that_was_given_up_is_not_used_again() -> None:
+    """An answer may still come over it, and must not be taken for that of another call."""
+    connections: set[object] = set()
+    given_up = threading.Event()
+
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        connections.add(request.client_address)
+        if body == b"slow":
+            given_up.wait(GENEROUS)
+        reply(request, 200, body)
+
+    async def give_up_and_call(url: str) -> bytes:
+        async with CrtHttp.connect(url, roots=b"", calls_at_once=1) as client:
+            with pytest.raises(ReadTimeoutError):
+                await client.call("POST", "/", [], b"slow", seconds=0.2)
+            given_up.set()
+            return (await client.call("POST", "/", [], b"next", seconds=GENEROUS)).body
+
+    with serving(answer) as url:
+        assert asyncio.run(give_up_and_call(url)) == b"next"
+    assert len(connections) == 2
+
+
+@pytest.mark.parametrize(
+    ("is_known", "name", "problem"),
+    [
+        (True, "localhost", None),
+        (False, "localhost", "unable to get local issuer certificate"),
+        (True, "elsewhere.example", "Hostname mismatch"),
+    ],
+    ids=["trusted", "another authority", "another name"],
+)
+def test_certificate_is_verified(*, is_known: bool, name: str, problem: str | None) -> None:
+    """A server that isn't who it should be gets no request, and is named."""
+    authority, other = trustme.CA(), trustme.CA()
+    bodies: list[bytes] = []
+
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        bodies.append(body)
+        reply(request, 200, b"")
+
+    async def call_it(url: str) -> None:
+        roots = (authority if is_known else other).cert_pem.bytes()
+        async with CrtHttp.connect(url, roots=roots, calls_at_once=1) as client:
+            # Long enough for a handshake on a slow machine; an untrusted one never ends in it.
+            seconds = GENEROUS if problem is None else 1.0
+            await client.call("POST", "/", [], b"secret", seconds=seconds)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    expected = (
+        nullcontext() if problem is None else pytest.raises(UntrustedCertificate, match=problem)
+    )
+    with serving(answer, tls=context) as url, expected:
+        asyncio.run(call_it(url))
+    assert bodies == ([b"secret"] if problem is None else [])
 
 
 def test_nobody_listens() -> None:

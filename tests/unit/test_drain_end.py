@@ -11,6 +11,7 @@ from eventdrain.window import EndReason
 from tests.fakes import (
     END_RUN,
     LEAVE_EVENT,
+    FakeAuthorization,
     FakeEventSource,
     FakeSink,
     Script,
@@ -29,6 +30,8 @@ from tests.unit.drain_bench import (
 from tests.virtual_time import now
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from eventdrain.delivery import Delivery
     from tests.fakes import Answer
 
@@ -257,20 +260,22 @@ def test_first_error_is_told() -> None:
 # --- Bugs ---
 
 
-def test_bug_in_the_source_is_raised() -> None:
-    """What is no error of ours is raised, after what was taken was committed and acked."""
+def test_bug_in_the_source_ends_in_the_report() -> None:
+    """What is no error of ours fails the run, after what was taken was committed and acked."""
     bug: Any = ZeroDivisionError("made up")
     bench = DrainBench(FakeEventSource(Script([burst(3)], ends_at=0.1, error=bug)))
 
-    with pytest.raises(ZeroDivisionError):
-        bench.drain()
+    report = bench.drain()
 
+    assert report.end_reason is EndReason.FAILED
+    assert report.error is not None
+    assert "unexpected ZeroDivisionError" in report.error
     assert len(bench.acker.acked) == 3
     assert len(bench.source.left_at) == 1
 
 
-def test_bug_in_a_sink_is_raised() -> None:
-    """A sink that raises against its contract ends the run, and the stream is let go."""
+def test_bug_in_a_sink_ends_in_the_report(caplog: pytest.LogCaptureFixture) -> None:
+    """A sink that raises against its contract fails the run; its words, which may quote, stay."""
 
     class Buggy(FakeSink):
         async def write(self, deliveries: object) -> dict[str, object]:  # type: ignore[override] # a bug
@@ -279,8 +284,48 @@ def test_bug_in_a_sink_is_raised() -> None:
 
     bench = DrainBench(FakeEventSource(Script([burst(3)])), archive=Buggy())
 
-    with pytest.raises(ZeroDivisionError):
-        bench.drain()
+    report = bench.drain()
 
+    assert report.end_reason is EndReason.FAILED
+    assert report.refusals == {"archive:ZeroDivisionError": 3}
     assert bench.acker.acked == []
+    assert "in write" in caplog.text, "where it was raised is logged"
+    assert "+999" not in caplog.text
     assert len(bench.source.left_at) == 1
+
+
+def test_bug_in_a_commit_is_counted() -> None:
+    """A commit that raises leaves its deliveries, counted; the report of the others stays."""
+
+    class Buggy(FakeAuthorization):
+        def token(self) -> str | None:
+            if bench.archive.held:
+                raise ZeroDivisionError
+            return super().token()
+
+    bench = DrainBench(FakeEventSource(Script([burst(3)])), authorization=Buggy())
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.refusals == {"unexpected:ZeroDivisionError": 3}
+
+
+def test_delivery_that_trips_a_bug_goes_to_quarantine() -> None:
+    """One event whose reading raises against its contract is kept, and holds up no other."""
+    bench = DrainBench(FakeEventSource(Script([burst(3)])))
+    read = bench.reader.read
+
+    def buggy(message: bytes, received_at: datetime) -> Delivery:
+        delivery = read(message, received_at)
+        if delivery.ack_info == "ack-1-0":
+            raise ZeroDivisionError(delivery)
+        return delivery
+
+    bench.reader.read = buggy  # type: ignore[method-assign]
+    bench.reader.unreadable = 1
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.IDLE
+    assert (report.acked, report.quarantined) == (3, 1)

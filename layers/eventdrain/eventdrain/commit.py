@@ -18,6 +18,7 @@ from eventdrain.errors import NOT_ACCEPTED, DrainError
 from eventdrain.outcome import LeftReason, Outcome
 from eventdrain.pointer import needs_pointer
 from eventdrain.ports import Refusal, Verdict
+from eventdrain.unexpected import unexpected_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -169,6 +170,9 @@ class Commit:
         except TimeoutError:
             # Some of them may have been written. None is known to be, so none is acked.
             return dict.fromkeys((event.event_id for event in events), _OUT_OF_TIME)
+        except Exception as error:  # noqa: BLE001 - a bug in one write is not the end of others
+            bug = unexpected_refusal(error, f"a write by {type(sink).__name__}")
+            return dict.fromkeys((event.event_id for event in events), bug)
 
     async def _ack(self, deliveries: Sequence[Delivery], until: float) -> Sequence[Refusal | None]:
         backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
@@ -224,9 +228,12 @@ class Commit:
             token = self._authorization.token()
         except DrainError as error:
             return [_no_token(error)] * len(deliveries)
-        answers = await self._acker.ack(
-            deliveries, token=token, timeout_seconds=max(0.0, until - self._clock())
-        )
+        try:
+            answers = await self._acker.ack(
+                deliveries, token=token, timeout_seconds=max(0.0, until - self._clock())
+            )
+        except Exception as error:  # noqa: BLE001 - a bug in one ack is not the end of others
+            return [unexpected_refusal(error, "an ack")] * len(deliveries)
         if not any(answer and answer.verdict is Verdict.RENEW_TOKEN for answer in answers):
             return answers
         renewal = await self._renew(token, until)

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 from eventdrain.errors import ApiSilent, Heartbeat, UnreadableDelivery
 from eventdrain.inbox import Inbox
 from eventdrain.lag import Lag
-from eventdrain.outcome import LeftReason
+from eventdrain.outcome import LeftReason, Outcome
 from eventdrain.quarantine import quarantined
 from eventdrain.reading import Reading
+from eventdrain.unexpected import note_unexpected
 from eventdrain.window import EndReason
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from eventdrain.batch import Batch
     from eventdrain.commit import Commit
     from eventdrain.delivery import Delivery, DeliveryReader
-    from eventdrain.outcome import Outcome
     from eventdrain.pace import Pace
     from eventdrain.ports import Authorization, EventSource
     from eventdrain.report import Report
@@ -95,7 +95,7 @@ class Drain:
             )
             for _ in range(parallel_streams)
         ]
-        self._commits: set[asyncio.Task[Outcome]] = set()
+        self._commits: dict[asyncio.Task[Outcome], int] = {}
         self._lag = Lag()
 
     async def run(self) -> Report:
@@ -124,8 +124,7 @@ class Drain:
             await asyncio.gather(*readings, *self._commits, return_exceptions=True)
         for reading in readings:
             if not reading.cancelled():
-                reading.result()  # raises what is a bug
-                self._pace.failed()
+                self._fail(_end_of(reading))
         if self._pace.has_failed:
             self._report.end_reason = EndReason.FAILED
         if self._inbox:
@@ -182,29 +181,35 @@ class Drain:
         except Heartbeat:
             return None
         except UnreadableDelivery as error:
-            delivery = quarantined(
-                message,
-                received_at,
-                event_type=self._report.event_type,
-                reason=error.reason,
-                pseudonyms=self._reader.pseudonyms,
-            )
-            _logger.warning("%s; event %s goes to quarantine", error, delivery.event_id)
-            return delivery
+            reason = error.reason
+        except Exception as error:  # noqa: BLE001 - one event that trips a bug holds up no other
+            note_unexpected(error, "reading a delivery")
+            reason = "trips a bug"
+        delivery = quarantined(
+            message,
+            received_at,
+            event_type=self._report.event_type,
+            reason=reason,
+            pseudonyms=self._reader.pseudonyms,
+        )
+        _logger.warning(
+            "%s; event %s goes to quarantine", UnreadableDelivery(reason), delivery.event_id
+        )
+        return delivery
 
     def _start_commit(self) -> None:
         if not self._batch:
             return
-        commit = asyncio.create_task(
-            self._commit(self._batch.take(), until=self._window.commit_until)
-        )
+        deliveries = self._batch.take()
+        commit = asyncio.create_task(self._commit(deliveries, until=self._window.commit_until))
         commit.add_done_callback(lambda _: self._changed.set())
-        self._commits.add(commit)
+        self._commits[commit] = len(deliveries)
 
     def _settle_commits(self) -> None:
         for commit in [commit for commit in self._commits if commit.done()]:
-            self._commits.remove(commit)
-            outcome = commit.result()
+            size = self._commits.pop(commit)
+            bug = commit.exception()
+            outcome = commit.result() if bug is None else Outcome.unexpected(bug, size)
             self._report.add(outcome)
             self._pace.settled(
                 committed=outcome.written,
@@ -248,6 +253,12 @@ class Drain:
         self._pace.failed()
 
     def _note_refused(self, reading: asyncio.Task[str]) -> None:
-        if not reading.cancelled() and reading.exception() is None:
-            self._report.error = self._report.error or reading.result()
+        if not reading.cancelled():
+            self._report.error = self._report.error or _end_of(reading)
         self._changed.set()
+
+
+def _end_of(reading: asyncio.Task[str]) -> str:
+    """Return why a reading ended by itself."""
+    bug = reading.exception()
+    return reading.result() if bug is None else note_unexpected(bug, "reading the stream")

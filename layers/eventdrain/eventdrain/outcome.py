@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from eventdrain.ports import Verdict
+from eventdrain.unexpected import unexpected_refusal
 
 if TYPE_CHECKING:
     from eventdrain.ports import Refusal
@@ -22,6 +23,8 @@ class LeftReason(StrEnum):
     """Archived, but the outbox refused it."""
     ACK = "ack"
     """Written to both sinks, but the server did not confirm its ack."""
+    UNEXPECTED = "unexpected"
+    """A bug ended its commit: it may be written, and acked, or not."""
     NOT_TAKEN = "not_taken"
     """It came too late: the limit or the end of the window was reached."""
 
@@ -47,6 +50,15 @@ class Outcome:
     outbox_refused: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     fatal: Refusal | None = None
+
+    @classmethod
+    def unexpected(cls, bug: BaseException, size: int) -> Outcome:
+        """Return the outcome of a batch whose commit was ended by a bug."""
+        refusal = unexpected_refusal(bug, "a commit")
+        outcome = cls()
+        for _ in range(size):
+            outcome.leave(LeftReason.UNEXPECTED, refusal)
+        return outcome
 
     @property
     def size(self) -> int:

@@ -7,13 +7,14 @@ them: the server shares a durable queue among all its connections.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from eventdrain.report import Report
 
@@ -33,15 +34,20 @@ class Start:
     backlog_run: int = 0
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Start:
+    def of(cls, event: object) -> Start:
         """Read the event that the function is invoked with; what else is in it is not looked at.
 
         Raises:
             ConfigurationError: A value is of the wrong kind.
         """
+        if not isinstance(event, Mapping):
+            raise ConfigurationError(
+                "the invocation's payload must be a JSON object",
+                hint='invoke with {"event_type": "handset_change"}, or another of EVENT_TYPES',
+            )
         event_type = event.get("event_type")
         if not (event_type is None or isinstance(event_type, str)):
-            raise ConfigurationError("the invocation's event_type is no text")
+            raise ConfigurationError("the invocation's event_type must be a string")
         return cls(
             event_type,
             puller=_number(event, "puller", least=1),
@@ -82,6 +88,8 @@ class Start:
 
 def _number(event: Mapping[str, Any], name: str, *, least: int) -> int:
     value = event.get(name, least)
-    if not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"the invocation's {name} is no whole number from {least} on")
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigurationError(
+            f"the invocation's {name} must be a whole number, {least} or greater"
+        )
     return value

@@ -31,7 +31,8 @@ from eventdrain.pseudonyms import read_pseudonyms
 from eventdrain.report import Report
 from eventdrain.stream_request import stream_request
 from eventdrain.tokens import NoAuthorization, TokenKeeper
-from eventdrain.window import Window
+from eventdrain.unexpected import note_unexpected
+from eventdrain.window import EndReason, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,8 +89,7 @@ def run_drain(
         on_token: Called once, when there is a token and before the stream is opened.
 
     Returns:
-        The report. Every error that a setting, a secret or a service is the cause of ends in it;
-        what is raised is a bug.
+        The report. Every error ends in it, a bug too.
     """
     _calm_collector()
     report = Report(event_type=settings.stream.event_type)
@@ -104,13 +104,17 @@ def run_drain(
         # A token that can't be had must not look like a stream that can't be opened.
         authorization.token()
         sinks = clients.s3_endpoint(settings.archive_bucket), clients.sqs_endpoint()
+        on_token()
+        asyncio.run(_drain(settings, window, *sinks, authorization, pseudonyms, report))
     except DrainError as error:
         report.error = str(error)
         report.is_access_refused = isinstance(error, ACCESS_ERRORS)
         report.run_seconds = time.monotonic() - started
-        return report
-    on_token()
-    return asyncio.run(_drain(settings, window, *sinks, authorization, pseudonyms, report))
+    except Exception as error:  # noqa: BLE001 - the report of what was done is worth more
+        report.end_reason = EndReason.FAILED
+        report.error = note_unexpected(error, "the run")
+        report.run_seconds = time.monotonic() - started
+    return report
 
 
 @cache

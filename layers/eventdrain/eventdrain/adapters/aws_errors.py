@@ -7,7 +7,9 @@ from typing import Final
 
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+from eventdrain.adapters.trust import UntrustedCertificate
 from eventdrain.ports import Refusal, Verdict
 
 MAY_PASS: Final = frozenset(
@@ -35,6 +37,10 @@ DENIED: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)",
 """The action in AWS's text about a call that isn't allowed. It may be another than the one that was
 called: ``kms:GenerateDataKey`` for an object that is encrypted."""
 
+UNUSABLE: Final = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
+"""What botocore raises for an answer that is not of the shape that the service's model has."""
+
+_CODE: Final = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 
@@ -42,16 +48,25 @@ _TOO_MANY_REQUESTS: Final = 429
 def code_of(error: Exception) -> str:
     """Give the error's code as the service names it, or the name of our side's error."""
     if isinstance(error, ClientError):
-        return str(error.response["Error"].get("Code", "Unknown"))
+        return as_code(error.response["Error"].get("Code"))
     return type(error).__name__
+
+
+def as_code(code: object) -> str:
+    """Return a code that a service gave; ``Unknown`` for what is none, which may be anything."""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else "Unknown"
 
 
 def told(error: Exception) -> str:
     """Give the error's code and, where a right is missing, which: fit to be logged."""
     code = code_of(error)
+    if isinstance(error, UntrustedCertificate):
+        return f"{code} ({error.problem})"
+    if isinstance(error, exceptions.SSLError):
+        return f"{code} (no TLS with the endpoint; if AWS_CA_BUNDLE is set, check it)"
     if not isinstance(error, ClientError):
         return code
-    denied = DENIED.search(error.response["Error"].get("Message", ""))
+    denied = DENIED.search(str(error.response["Error"].get("Message")))
     return f"{code} ({denied[1]} is not allowed)" if denied else code
 
 
@@ -60,7 +75,9 @@ def may_pass(error: BotoCoreError | ClientError) -> bool:
     if isinstance(error, ClientError):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS or code_of(error) in MAY_PASS
-    return isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError)
+    return isinstance(
+        error, exceptions.HTTPClientError | exceptions.ConnectionError
+    ) and not isinstance(error, UntrustedCertificate)
 
 
 def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Refusal:
@@ -77,4 +94,6 @@ def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Re
     code = code_of(error)
     if may_pass(error):
         return Refusal(code, f"{action} failed with {code}", Verdict.TRY_AGAIN)
+    if isinstance(error, UntrustedCertificate):
+        cure = "check the endpoint, and AWS_CA_BUNDLE if it is set"
     return Refusal(code, f"{action} failed with {told(error)}: {cure}", Verdict.END_RUN)

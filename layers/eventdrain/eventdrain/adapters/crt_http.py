@@ -17,6 +17,8 @@ from awscrt import http, io
 from awscrt.exceptions import AwsCrtError
 from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
+from eventdrain.adapters.trust import UntrustedCertificate, certificate_problem
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from concurrent.futures import Future
@@ -71,6 +73,8 @@ class CrtHttp:
         self._free = asyncio.Semaphore(calls_at_once)
         self._idle: list[http.HttpClientConnection] = []
         self._closing: list[Future[None]] = []
+        self._roots = roots
+        self._is_trusted = self._tls is None
 
     @classmethod
     @asynccontextmanager
@@ -118,6 +122,7 @@ class CrtHttp:
             needs_headers: Whether the answer's headers are of interest.
 
         Raises:
+            UntrustedCertificate: The server's certificate is not trusted.
             HTTPClientError: The server can't be reached, broke the connection or took too long:
                 what was sent may have been taken all the same.
         """
@@ -128,10 +133,10 @@ class CrtHttp:
             http.HttpHeaders([*self._headers, *headers, length]),
             BytesIO(body),
         )
-        self._prepare(request)
         async with self._free:
             try:
                 async with asyncio.timeout(seconds):
+                    self._prepare(request)
                     connection = await self._connection()
                     try:
                         answer = await self._send(connection, request, needs_headers=needs_headers)
@@ -140,11 +145,33 @@ class CrtHttp:
                         self._close(connection)
                         raise
             except TimeoutError as error:
+                await self._raise_if_untrusted()
                 raise ReadTimeoutError(endpoint_url=self._url, error=error) from error
             except AwsCrtError as error:
+                await self._raise_if_untrusted()
                 raise HTTPClientError(error=error.name) from error
+            except RuntimeError as error:
+                # What the Common Runtime raises at once is no AwsCrtError, as where a connection
+                # that was kept open is closed before the request is sent.
+                raise HTTPClientError(error="the call could not be started") from error
+            self._is_trusted = True
             self._idle.append(connection)
         return answer
+
+    async def _raise_if_untrusted(self) -> None:
+        """Find out, where no call succeeded yet, whether the server's certificate is why.
+
+        The Common Runtime reports that after ten seconds or more, which no call waits for.
+
+        Raises:
+            UntrustedCertificate: It is.
+        """
+        if not self._is_trusted:
+            problem = await asyncio.to_thread(
+                certificate_problem, self._host, self._port, self._roots
+            )
+            if problem is not None:
+                raise UntrustedCertificate(self._url, problem)
 
     async def _connection(self) -> http.HttpClientConnection:
         while self._idle:

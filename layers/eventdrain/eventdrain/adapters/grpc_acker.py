@@ -21,6 +21,7 @@ from eventdrain.adapters.grpc_channel import (
     target,
 )
 from eventdrain.ports import Refusal, Verdict
+from eventdrain.unexpected import unexpected_refusal
 from wgtwo.events.v1.events_pb2 import AckInfo, AckStatus
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class GrpcAcker:
                     answer = await call
                 except grpc.aio.AioRpcError as error:
                     results.append(_refusal(error.code(), error.details()))
+                    continue
+                except Exception as error:  # noqa: BLE001 - a bug in one ack is one event's
+                    results.append(unexpected_refusal(error, "an ack"))
                     continue
                 # Nearly all are a success, and need not be parsed.
                 results.append(None if answer == self._success else self._read(answer))

@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws_errors import told
+from eventdrain.adapters.aws_errors import UNUSABLE, told
 from eventdrain.errors import StartFailed
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class LambdaRuns:
                 InvocationType="Event",
                 Payload=json.dumps(start.as_event()).encode(),
             )
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
+        except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise StartFailed(
                 f"lambda:InvokeFunction of {self._function} failed with {told(error)}: check"
                 " the function's role, its reserved concurrency and the account's; unless it was"

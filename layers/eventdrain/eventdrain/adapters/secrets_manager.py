@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws_errors import code_of, told
+from eventdrain.adapters.aws_errors import UNUSABLE, code_of, told
 from eventdrain.errors import CredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-_FAILURES = (BotoCoreError, ClientError, ResponseParserError)
+_FAILURES = (BotoCoreError, ClientError, *UNUSABLE)
 
 
 class SecretsManager:
@@ -40,7 +39,14 @@ class SecretsManager:
                 " the secret exists in this region and is not scheduled for deletion, the"
                 " function's role, and the key that encrypts it"
             ) from None
-        return answer.get("SecretString")
+        content: object = answer.get("SecretString")
+        if content is None or isinstance(content, str):
+            return content
+        raise CredentialsError(
+            f"secretsmanager:GetSecretValue of {arn} failed: the answer's SecretString is not a"
+            " string",
+            hint="check what AWS_ENDPOINT_URL_SECRETS_MANAGER names, if it is set",
+        )
 
     def put(self, arn: str, content: str) -> None:
         """See ``token_ports.SecretStore``."""

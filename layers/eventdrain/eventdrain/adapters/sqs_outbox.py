@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws_errors import refusal
+from eventdrain.adapters.aws_errors import as_code, refusal
 from eventdrain.json_mapping import quoted
 from eventdrain.outbox import EVENTS, Message, marked, messages, pack
 from eventdrain.ports import Refusal, Verdict
@@ -94,8 +94,8 @@ class SqsOutbox:
                 cure=self._cure,
             )
             return {event_id: result for each in batch for event_id in each.event_ids}
-        taken = {entry.get("Id") for entry in answer.get("Successful", ())}
-        failed = {entry.get("Id"): _refusal(entry) for entry in answer.get("Failed", ())}
+        taken = _entries(answer, "Successful").keys()
+        failed = {name: _refusal(entry) for name, entry in _entries(answer, "Failed").items()}
         return {
             event_id: failed.get(str(index), _NOT_NAMED)
             for index, each in enumerate(batch)
@@ -129,12 +129,22 @@ def _answer(body: bytes) -> dict[str, Any]:
     """Read SQS's answer; one that can't be read names no message as taken."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
 
 
+def _entries(answer: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """Return the entries of one of the answer's lists by their ids; others say nothing."""
+    entries = answer.get(name)
+    return {
+        entry["Id"]: entry
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and isinstance(entry.get("Id"), str)
+    }
+
+
 def _refusal(failed: dict[str, Any]) -> Refusal:
-    code = str(failed.get("Code"))
-    verdict = Verdict.LEAVE_EVENT if failed.get("SenderFault") else Verdict.TRY_AGAIN
+    code = as_code(failed.get("Code"))
+    verdict = Verdict.LEAVE_EVENT if failed.get("SenderFault") is True else Verdict.TRY_AGAIN
     return Refusal(code, f"SQS did not take a message: {code}", verdict)

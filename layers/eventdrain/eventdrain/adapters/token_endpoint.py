@@ -18,7 +18,7 @@ from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
 from urllib3.util import make_headers
 
 from eventdrain.adapters.crt_http import CrtHttp
-from eventdrain.adapters.trust import system_roots
+from eventdrain.adapters.trust import UntrustedCertificate, system_roots
 from eventdrain.backoff import Backoff
 from eventdrain.errors import ScopeRefused, TokenRefused, TokenUnavailable
 from eventdrain.token_ports import AccessToken
@@ -70,6 +70,12 @@ class OAuthTokenEndpoint:
         asked_at = datetime.now(UTC)
         try:
             answer = asyncio.run(self._ask_within(timeout_seconds, credentials, scope))
+        except UntrustedCertificate as error:
+            raise TokenUnavailable(
+                f"the certificate of the token endpoint {self.url} is not trusted: {error.problem}",
+                hint="check TOKEN_ENDPOINT, and whether a proxy replaces certificates on the way",
+                setting="TOKEN_ENDPOINT",
+            ) from None
         except (HTTPClientError, TimeoutError) as error:
             # Its chain may hold the request.
             raise TokenUnavailable(

@@ -1,0 +1,187 @@
+"""Whatever a service answers, each adapter ends as its port says: never with another error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eventdrain.adapters.aws_clients import AwsEndpoint
+from eventdrain.adapters.lambda_runs import LambdaRuns
+from eventdrain.adapters.s3_archive import S3Archive
+from eventdrain.adapters.secrets_manager import SecretsManager
+from eventdrain.adapters.signed_http import SignedHttp
+from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
+from eventdrain.archive import ArchiveLayout
+from eventdrain.credentials import ClientCredentials
+from eventdrain.errors import (
+    ConfigurationError,
+    CredentialsError,
+    DrainError,
+    StartFailed,
+    TokenError,
+)
+from eventdrain.settings import Endpoint
+from eventdrain.start import Start
+from tests.deliveries import delivery_of
+from tests.unit.http_aws import HttpAws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from email.message import Message
+
+    from eventdrain.ports import Sink
+
+_KEYS: Final = (
+    *("Successful", "Failed", "Id", "Code", "SenderFault", "Message"),
+    *("SecretString", "SecretBinary", "ARN", "__type", "StatusCode", "Payload"),
+    *("access_token", "token_type", "expires_in", "scope", "error"),
+)
+_NUMBERS: Final = st.integers() | st.floats(allow_nan=False)
+_JSON: Final = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | st.text(max_size=10) | st.sampled_from(["0", "bearer"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(_KEYS) | st.text(max_size=5), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+_BODIES: Final = (
+    st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=4).map(json.dumps).map(str.encode)
+    | _JSON.map(json.dumps).map(str.encode)
+    | st.binary(max_size=20)
+    | st.sampled_from([b"", b"null", b"[]", b"\xef\xbb\xbf{}", b'{"SecretString": 7}'])
+)
+_STATUSES: Final = st.sampled_from([200, 200, 200, 400, 403])
+_ODD: Final = given(status=_STATUSES, body=_BODIES)
+_MANY: Final = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+_FEWER: Final = settings(_MANY, max_examples=60)
+
+
+class OddAws(HttpAws):
+    """Answers everything by what it was last told to."""
+
+    status, body = 200, b""
+
+    def answer(self, headers: Message, path: str, body: str) -> tuple[int, bytes]:  # noqa: ARG002 - its base's
+        """See ``HttpAws``."""
+        return self.status, self.body
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[OddAws]:
+    """Give the server."""
+    with OddAws() as server:
+        yield server
+
+
+def error_of(kind: type[DrainError], call: Callable[[], object], *, default: str = "") -> str:
+    """Call, and give the text of the error of that kind; a default if there was none."""
+    try:
+        call()
+    except kind as error:
+        return str(error)
+    return default
+
+
+def client(service: Any, aws: OddAws) -> Any:  # noqa: ANN401 - a client of any service
+    """Give a client of boto3's that calls the server."""
+    return boto3.client(
+        service,
+        region_name="eu-north-1",
+        endpoint_url=aws.url,
+        aws_access_key_id="made-up",
+        aws_secret_access_key="made-up",  # noqa: S106 - made up
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+@pytest.mark.parametrize("kind", ["archive", "outbox"])
+@_FEWER
+@_ODD
+def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
+    """A sink gives a refusal for each event that it can't be sure of, and nothing else."""
+    aws.status, aws.body = status, body
+    deliveries = [delivery_of(index) for index in range(3)]
+    endpoint = AwsEndpoint(aws.url, "s3", "eu-north-1", "made-up", "made-up", None, b"")
+    layout = ArchiveLayout("made-up", "events", "quarantine")
+
+    async def write() -> Mapping[str, object]:
+        async with SignedHttp.connect(endpoint, calls_at_once=1) as http:
+            sink: Sink = (
+                S3Archive(http, layout)
+                if kind == "archive"
+                else SqsOutbox(http, queue_url="made-up", layout=layout)
+            )
+            return await sink.write(deliveries)
+
+    refused = asyncio.run(write())
+
+    assert refused.keys() <= {delivery.event_id for delivery in deliveries}
+    if kind == "outbox" and not _names_as_taken(body, "2"):
+        assert deliveries[2].event_id in refused, "it was not named as taken"
+
+
+def _names_as_taken(body: bytes, name: str) -> bool:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return False
+    taken = answer.get("Successful") if isinstance(answer, dict) else None
+    entries = taken if isinstance(taken, list) else []
+    return any(isinstance(entry, dict) and entry.get("Id") == name for entry in entries)
+
+
+@_MANY
+@_ODD
+def test_secret_store(aws: OddAws, status: int, body: bytes) -> None:
+    """A secret is text, nothing, or an error that names it."""
+    aws.status, aws.body = status, body
+    store = SecretsManager(client("secretsmanager", aws))
+
+    def get() -> None:
+        assert isinstance(store.get("made-up-arn"), str | None)
+
+    assert "made-up-arn" in error_of(CredentialsError, get, default="made-up-arn")
+    text = error_of(CredentialsError, lambda: store.put("made-up-arn", "made-up-content"))
+    assert "made-up-content" not in text
+
+
+@_FEWER
+@_ODD
+def test_start_of_a_run(aws: OddAws, status: int, body: bytes) -> None:
+    """A run is started, or is not known to be."""
+    aws.status, aws.body = status, body
+    runs = LambdaRuns(client("lambda", aws), "made-up")
+    assert "made-up" in error_of(StartFailed, lambda: runs.start(Start()), default="made-up")
+
+
+@_MANY
+@_ODD
+def test_token_endpoint(aws: OddAws, status: int, body: bytes) -> None:
+    """There is a token that fits into a header, or an error."""
+    aws.status, aws.body = status, body
+    try:
+        token = OAuthTokenEndpoint(Endpoint.parse(aws.url)).mint(
+            ClientCredentials("made-up", "made-up"), "made.up:read", timeout_seconds=30
+        )
+    except TokenError:
+        return
+    assert token.value.isascii()
+    assert token.value.isprintable()
+
+
+@pytest.mark.parametrize("payload", [[1], None, "handset_change", 7, True])
+def test_start_refuses_what_is_no_object(payload: object) -> None:
+    """An invocation by hand can hold any JSON: the error says what it should be."""
+    with pytest.raises(ConfigurationError, match="must be a JSON object"):
+        Start.of(payload)
