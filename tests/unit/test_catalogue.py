@@ -12,6 +12,7 @@ import pytest
 from eventdrain.streams import STREAMS
 from tests.made_up_stream import stream_of
 from tools.catalogue.columns import line_columns, table_columns
+from tools.catalogue.released import RELEASED
 from tools.catalogue.schema import athena_schema
 from tools.catalogue.statements import (
     closed_days,
@@ -187,6 +188,36 @@ def view_definition(view: dict[str, Any]) -> dict[str, Any]:
     assert view["Parameters"]["presto_view"] == "true"
     definition: dict[str, Any] = json.loads(base64.b64decode(found[1]))
     return definition
+
+
+# --- What is released ---
+
+
+def test_every_column_is_in_the_table_of_released_ones() -> None:
+    """A new column is put at the end of `RELEASED` by whoever adds it; then its place is fixed."""
+    assert {
+        event_type: tuple(column.name for column in table_columns(stream))
+        for event_type, stream in STREAMS.items()
+    } == RELEASED
+
+
+def test_columns_stay_where_they_are() -> None:
+    """A column that a compacted table has keeps its place, whatever the order of the fields is."""
+    stream = stream_of("a string", "b string")
+    natural = [column.name for column in table_columns(stream)]
+    released = {stream.event_type: ("b", "event_id")}
+
+    kept = [column.name for column in table_columns(stream, released)]
+
+    assert kept[:2] == ["b", "event_id"]
+    assert kept[2:] == [name for name in natural if name not in {"b", "event_id"}]
+
+
+def test_no_column_vanishes() -> None:
+    """A field that is taken out of a message would take what is compacted with it: refused."""
+    stream = stream_of("a string", "b string")
+    with pytest.raises(ValueError, match=f"{stream.event_type}: the table has msisdn"):
+        table_columns(stream, {stream.event_type: ("a", "msisdn")})
 
 
 # --- As compaction asks ---

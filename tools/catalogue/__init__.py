@@ -2,6 +2,7 @@
 
 ============== =====================================================================================
 ``line_types`` what the lines have of each stream, from its descriptor
+``released``   which columns compacted tables already have, in which order
 ``columns``    the same as columns, and those of the view and of the compacted table
 ``statements`` the SQL of views and compaction, in Athena's dialect
 ``tables``     the catalogue's tables, as Glue takes them

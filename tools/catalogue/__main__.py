@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tools.catalogue.template import CATALOGUE, COMPACTION, catalogue, compaction, released_columns
+from tools.catalogue.template import CATALOGUE, COMPACTION, catalogue, compaction
 
 
 @click.command()
@@ -14,16 +14,18 @@ from tools.catalogue.template import CATALOGUE, COMPACTION, catalogue, compactio
 def main(*, check: bool) -> None:
     """Write the blocks of catalogue.yaml and compaction.yaml that know columns and SQL."""
     before = {path: path.read_text() for path in (CATALOGUE, COMPACTION)}
-    after = {CATALOGUE: catalogue(before[CATALOGUE])}
-    after[COMPACTION] = compaction(before[COMPACTION], released_columns(after[CATALOGUE]))
+    after = {
+        CATALOGUE: catalogue(before[CATALOGUE]),
+        COMPACTION: compaction(before[COMPACTION]),
+    }
     changed = [path for path in before if before[path] != after[path]]
     for path in changed:
         if not check:
             path.write_text(after[path])
             continue
         click.echo(
-            f"{path.name} is not what `make template` makes of protos/, the table of streams and"
-            " queries/"
+            f"{path.name} is not what `make template` makes of protos/, the tables of streams"
+            " and of released columns, and queries/"
         )
     sys.exit(bool(check and changed))
 

@@ -31,9 +31,10 @@ from tools.catalogue.line_types import (
     line_types,
     message_of,
 )
+from tools.catalogue.released import RELEASED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from google.protobuf.descriptor import Descriptor
 
@@ -84,13 +85,15 @@ def line_columns(stream: EventStream) -> list[tuple[str, str]]:
     return [(name, _hive(line_type)) for name, line_type in line_types(stream).items()]
 
 
-def table_columns(stream: EventStream, released: Sequence[str] = ()) -> list[Column]:
+def table_columns(
+    stream: EventStream, released: Mapping[str, Sequence[str]] = RELEASED
+) -> list[Column]:
     """Give the columns of a stream's view and compacted table, but for ``dt``.
 
     Args:
         stream: The stream.
-        released: The names of the columns that the table already has, in their order: they stay
-            where they are, and new ones come after them.
+        released: The names of the columns that tables already have, in their order, by event
+            type: they stay where they are, and new ones come after them.
 
     Raises:
         ValueError: Two columns would have one name, or one that is released would vanish, or
@@ -112,13 +115,14 @@ def table_columns(stream: EventStream, released: Sequence[str] = ()) -> list[Col
         names = [column.name for column in columns]
         twice = sorted({name for name in names if names.count(name) > 1} or {"dt"})
         raise ValueError(f"{stream.event_type}: two columns would be called {', '.join(twice)}")
-    lost = [name for name in released if name not in by_name]
+    kept = released.get(stream.event_type, ())
+    lost = [name for name in kept if name not in by_name]
     if lost:
         raise ValueError(
             f"{stream.event_type}: the table has {', '.join(lost)}, which the messages in protos/"
             " no longer give. What is compacted can't be renamed: keep the field."
         )
-    return [by_name[name] for name in dict.fromkeys((*released, *by_name))]
+    return [by_name[name] for name in dict.fromkeys((*kept, *by_name))]
 
 
 def athena_type(hive_type: str) -> str:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 from tools.catalogue.columns import table_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from eventdrain.streams import EventStream
     from tools.catalogue.columns import Column
@@ -50,14 +50,14 @@ def compacted_table(stream: EventStream) -> str:
     return f"{stream.event_type}_compacted"
 
 
-def view(stream: EventStream, released: Sequence[str] = ()) -> str:
+def view(stream: EventStream) -> str:
     """Write the view of all events of a stream, each once.
 
     The days before ``{since}`` are closed: they are read from the compacted table alone. From there
     on lines are read as well, but for events that the compacted table has. So the view is right
     whenever every line of the days before ``{since}`` is compacted, whatever else is.
     """
-    columns = table_columns(stream, released)
+    columns = table_columns(stream)
     names = [*(column.name for column in columns), "dt"]
     lines = _select(
         [*(each for each in _of_line(columns) if not each.endswith(" AS copies")), "dt"],
@@ -86,9 +86,9 @@ UNION ALL
   )"""
 
 
-def replace_view(stream: EventStream, released: Sequence[str] = ()) -> str:
+def replace_view(stream: EventStream) -> str:
     """Write the statement that moves the first open day of a stream's view to ``{since}``."""
-    return f"CREATE OR REPLACE VIEW {stream.event_type} AS\n{view(stream, released)}"
+    return f"CREATE OR REPLACE VIEW {stream.event_type} AS\n{view(stream)}"
 
 
 def closed_days(stream: EventStream) -> str:
@@ -126,7 +126,7 @@ FROM (
 )"""
 
 
-def unload(stream: EventStream, released: Sequence[str] = ()) -> str:
+def unload(stream: EventStream) -> str:
     """Write the statement that writes a day's events, each once, into a new folder.
 
     Lines and rows that are there already are taken together, so that it can run again at any time,
@@ -135,9 +135,8 @@ def unload(stream: EventStream, released: Sequence[str] = ()) -> str:
 
     Args:
         stream: The stream.
-        released: See ``table_columns``.
     """
-    columns = table_columns(stream, released)
+    columns = table_columns(stream)
     names = [column.name for column in columns]
     lines = _select(
         [*_of_line(columns, copies="CAST(0 AS bigint)"), "1 AS line"],

@@ -25,7 +25,7 @@ from tools.catalogue.statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from eventdrain.streams import EventStream
 
@@ -68,7 +68,6 @@ class Places(NamedTuple):
 def table_inputs(
     places: Places,
     streams: Mapping[str, EventStream] = STREAMS,
-    released: Mapping[str, Sequence[str]] | None = None,
     *,
     encode: Callable[[str], str] = lambda text: base64.b64encode(text.encode()).decode(),
 ) -> Iterator[dict[str, Any]]:
@@ -77,7 +76,6 @@ def table_inputs(
     Args:
         places: Where they are.
         streams: The streams.
-        released: The columns that the table of a stream already has, by event type.
         encode: Encodes a view's definition in base64.
 
     Raises:
@@ -85,8 +83,8 @@ def table_inputs(
     """
     for stream in streams.values():
         yield _lines(stream, places)
-        yield _compacted(stream, places, (released or {}).get(stream.event_type, ()))
-        yield _view(stream, places, (released or {}).get(stream.event_type, ()), encode)
+        yield _compacted(stream, places)
+        yield _view(stream, places, encode)
     yield _candidates(places)
 
 
@@ -117,8 +115,8 @@ def _lines(stream: EventStream, places: Places) -> dict[str, Any]:
     }
 
 
-def _compacted(stream: EventStream, places: Places, released: Sequence[str]) -> dict[str, Any]:
-    columns = table_columns(stream, released)
+def _compacted(stream: EventStream, places: Places) -> dict[str, Any]:
+    columns = table_columns(stream)
     return {
         "Name": compacted_table(stream),
         "Description": f"The closed days of {stream.event_type}, each event once, sorted",
@@ -133,12 +131,10 @@ def _compacted(stream: EventStream, places: Places, released: Sequence[str]) -> 
     }
 
 
-def _view(
-    stream: EventStream, places: Places, released: Sequence[str], encode: Callable[[str], str]
-) -> dict[str, Any]:
-    columns = table_columns(stream, released)
+def _view(stream: EventStream, places: Places, encode: Callable[[str], str]) -> dict[str, Any]:
+    columns = table_columns(stream)
     definition = {
-        "originalSql": view(stream, released).replace("{since}", ALL_OPEN),
+        "originalSql": view(stream).replace("{since}", ALL_OPEN),
         "catalog": "awsdatacatalog",
         "schema": places.database,
         "columns": [

@@ -25,7 +25,7 @@ from tools.catalogue.tables import Places, table_inputs
 from tools.saved_queries import saved_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from eventdrain.streams import EventStream
 
@@ -52,14 +52,10 @@ _PARAMETERS: Final = Places(
 def catalogue(template: str, streams: Mapping[str, EventStream] = STREAMS) -> str:
     """Write the blocks of ``catalogue.yaml`` anew.
 
-    The order of the columns that a compacted table has in it stays; new ones come last.
-
     Raises:
-        ValueError: A mark is missing, or a column that it has would vanish.
+        ValueError: A mark is missing, or see ``table_columns``.
     """
-    tables = table_inputs(
-        _PARAMETERS, streams, released_columns(template), encode=lambda text: _ENCODED + text
-    )
+    tables = table_inputs(_PARAMETERS, streams, encode=lambda text: _ENCODED + text)
     resources = {_resource_name(table["Name"]): _table(table) for table in tables}
     template = with_block(template, _TABLES, _yaml(resources, "  "))
     return with_block(template, _QUERIES, _yaml(dict(_named_queries()), "  "))
@@ -67,14 +63,12 @@ def catalogue(template: str, streams: Mapping[str, EventStream] = STREAMS) -> st
 
 def compaction(
     template: str,
-    released: Mapping[str, Sequence[str]],
     streams: Mapping[str, EventStream] = STREAMS,
 ) -> str:
     """Write the blocks of ``compaction.yaml`` anew.
 
     Args:
         template: Its text.
-        released: The columns of each stream's compacted table, by event type.
         streams: The streams.
 
     Raises:
@@ -84,9 +78,9 @@ def compaction(
         event_type: {
             "closed_days": closed_days(stream),
             "count_before": count_before(stream),
-            "unload": unload(stream, released.get(event_type, ())),
+            "unload": unload(stream),
             "count_candidates": count_candidates(stream),
-            "replace_view": replace_view(stream, released.get(event_type, ())),
+            "replace_view": replace_view(stream),
         }
         for event_type, stream in streams.items()
     }
@@ -99,23 +93,6 @@ def compaction(
     granted = [{"Fn::Sub": f"{arn}{name}"} for name in (*names, CANDIDATES)]
     template = with_block(template, _STATEMENTS, _yaml(statements, " " * 16))
     return with_block(template, _NAMES, _yaml(granted, " " * 18))
-
-
-def released_columns(template: str) -> dict[str, list[str]]:
-    """Read which columns ``catalogue.yaml`` gives the compacted table of each stream, in order."""
-    found = {}
-    for resource in _read_block(template, _TABLES).values():
-        table = resource["Properties"]["TableInput"]
-        if isinstance(table["Name"], str) and table["Name"].endswith("_compacted"):
-            columns = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
-            found[table["Name"].removesuffix("_compacted")] = columns
-    return found
-
-
-def _read_block(template: str, title: str) -> dict[str, Any]:
-    _, _, rest = template.partition(f"made by `make template`: {title}\n")
-    block, _, _ = rest.partition("  # --- end\n")
-    return yaml.safe_load(block) or {}
 
 
 def _resource_name(table: str) -> str:

@@ -1,0 +1,55 @@
+"""The columns that compacted tables have in deployed stacks: what is written stays as it is."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FIRST: Final = (
+    "event_id",
+    "copies",
+    "event_time",
+    "subscription_id",
+    "redelivered",
+    "received_at",
+)
+RELEASED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "handset_change": (
+            *_FIRST,
+            "previous_imei",
+            "previous_software_version",
+            "current_imei",
+            "current_software_version",
+            "imsi",
+            "number",
+            "raw",
+        ),
+        "country_change": (
+            *_FIRST,
+            "previous_code",
+            "previous_name",
+            "current_code",
+            "current_name",
+            "number",
+            "raw",
+        ),
+        "first_attachment": (*_FIRST, "number", "imsi", "raw"),
+        "periodic_country": (*_FIRST, "number", "imsi", "country_code", "country_name", "raw"),
+        "consent_change": (
+            *_FIRST,
+            "added_scopes",
+            "updated_scopes",
+            "revoked",
+            "number",
+            "tenant",
+            "raw",
+        ),
+    }
+)
+"""The names of each stream's columns, in their order, by event type. It is written by hand: a new
+column goes to the end of its stream's, and none moves or goes. Nothing writes this table, so that
+an edit of a generated template can't become the order of what is already compacted."""
