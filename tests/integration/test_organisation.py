@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.local.deployment import LocalDeployment
+from tests.local.sam import StackError
 from tests.local.stack import SamStack
 
 if TYPE_CHECKING:
@@ -93,6 +94,12 @@ def test_nested_stacks_are_tagged(deployment: LocalDeployment) -> None:
     for name in nested:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
         assert {tag["Key"]: tag["Value"] for tag in stack["Tags"]}.items() >= TAGS.items()
+
+
+def test_subnets_without_security_groups(deployment: LocalDeployment, built: Path) -> None:
+    """They belong together: a deployment with one of them alone is refused before it begins."""
+    with pytest.raises(StackError, match="VpcSubnetIds and VpcSecurityGroupIds belong together"):
+        deployment.stack.deploy(built, {"VpcSecurityGroupIds": ""})
 
 
 def resources(local: LocalDeployment, stack: str = LONGEST_NAME) -> Iterator[tuple[str, str]]:
