@@ -33,7 +33,7 @@ LAST: Final = list(STREAMS.values())[-1]
 CLIENT_ID: Final = "made-up-client"
 
 _BIN: Final = PROJECT_FOLDER / ".venv" / "bin"
-_COPIED: Final = ("layers/eventdrain", "layers/wgtwo", "protos", "queries", "tools")
+_COPIED: Final = ("layers/eventdrain", "layers/wgtwo", "protos", "queries", "schemas", "tools")
 _TABLE: Final = "layers/eventdrain/eventdrain/streams.py"
 _IMPORT: Final = "from wgtwo.made_up.v1 import sim_swap_events_pb2\n"
 _ROW: Final = f"""\
