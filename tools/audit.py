@@ -1,7 +1,7 @@
 """Asks whether a locked package has a known vulnerability: ``python -m tools.audit``.
 
 pip-audit asks the package index's advisory database, so this needs a network; without one, or where
-the index in use has no advisories, it says so and is no failure.
+the index in use has no advisories, it is skipped: see ``tools.gate``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+
+from tools.gate import skip
 
 _PROJECT: Final = Path(__file__).parents[1]
 _LOCKS: Final = (
@@ -83,20 +85,24 @@ def vulnerable(lock: str, answers: list[dict[str, Any]]) -> list[str]:
 @click.command()
 @click.argument("locks", nargs=-1)
 def main(locks: tuple[str, ...]) -> None:
-    """Ask about LOCKS, all of them by default; end with 1 if a package is vulnerable."""
+    """Ask about LOCKS, all of them by default; end with 1 if a package is vulnerable.
+
+    Where nobody can be asked it is skipped, which ends with 1 in CI.
+    """
     found: list[str] = []
+    status = 0
     for lock in locks or _LOCKS:
         try:
             answers = ask(lock, _ALL_SECONDS)
         except UnansweredError as error:
-            click.echo(f"dependency audit: SKIPPED from {lock} on, {error}")
+            status = skip("audit", f"from {lock} on: {error}")
             break
         unknown = sum("skip_reason" in answer for answer in answers)
         found += vulnerable(lock, answers)
-        click.echo(f"dependency audit: {lock}: {len(answers)} packages, {unknown} of them unknown")
+        click.echo(f"audit: {lock}: {len(answers)} packages, {unknown} of them unknown")
     for line in found:
         click.echo(line)
-    sys.exit(bool(found))
+    sys.exit(bool(found) or status)
 
 
 if __name__ == "__main__":

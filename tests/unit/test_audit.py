@@ -54,9 +54,11 @@ def test_sound_packages_pass(answered: Callable[[list[dict[str, Any]]], None]) -
 
 
 def test_without_a_service_it_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody answers the audit says that it was skipped and why, and is no failure."""
+    """Where nobody answers the audit reports that it was skipped and why; in CI that fails."""
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.delenv("ALLOW_SKIPPED", raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing listens there
     result = CliRunner().invoke(audit.main, ["layers/vendor/requirements.txt"])
 
-    assert result.exit_code == 0
-    assert "dependency audit: SKIPPED from layers/vendor/requirements.txt on" in result.output
+    assert result.exit_code == 1
+    assert "audit: SKIPPED, from layers/vendor/requirements.txt on" in result.output
