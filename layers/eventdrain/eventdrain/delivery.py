@@ -134,9 +134,9 @@ class DeliveryReader:
             raise UnreadableDelivery("does not parse") from error
         if not response.HasField(self._payload_name):
             # What our descriptors don't know might be an event of another kind.
-            if not (response.metadata.ack_info.value or discard_unknown_fields(response)):
-                raise Heartbeat("a message holds neither an event nor a handle")
-            raise UnreadableDelivery("holds no event")
+            if response.metadata.ack_info.value or discard_unknown_fields(response):
+                raise UnreadableDelivery("holds no event")
+            raise Heartbeat("a message holds neither an event nor a handle")
         payload = getattr(response, self._payload_name)
         has_withheld = False
         if self._in_messages is None:
