@@ -112,6 +112,13 @@ MUTANTS: Final = (
         "tests/contract/test_ports_acker.py",
     ),
     Mutant(
+        "takes a gateway's rate limit for an outage",
+        "adapters/grpc_acker.py",
+        "error.details() in _RATE_LIMITED",
+        "False",
+        "tests/contract/test_ports_acker.py",
+    ),
+    Mutant(
         "counts throttled acks as failed",
         "commit.py",
         "verdicts = {Verdict.SLOW_DOWN}",

@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from eventdrain.streams import EventStream
 
 _NOT_ACCEPTED: Final = "the event server did not accept an ack; the event comes again"
-_TOO_MANY_REQUESTS: Final = "Received http2 header with status: 429"
-"""gRPC's own text for a gateway's answer, which it turns into UNAVAILABLE."""
+_RATE_LIMITED: Final = frozenset(
+    {"Received http2 header with status: 429", "Received http2 header with status: 503"}
+)
+"""gRPC's own texts for the HTTP statuses of gateways' rate limits; 503 is nginx's default."""
+_RATE_LIMITED_BY_ENVOY: Final = "x-envoy-ratelimited"
 _CALL_SECONDS: Final = 5.0
 """How long to wait for the answer to one ack: long for an answer, short beside an ack time-out."""
 
@@ -85,7 +88,7 @@ class GrpcAcker:
                 try:
                     answer = await call
                 except grpc.aio.AioRpcError as error:
-                    results.append(_refusal(error.code(), error.details()))
+                    results.append(_refusal(error))
                     continue
                 except Exception as error:  # noqa: BLE001 - a bug in one ack is one event's
                     results.append(unexpected_refusal(error, "an ack"))
@@ -117,10 +120,11 @@ class GrpcAcker:
         )
 
 
-def _refusal(code: grpc.StatusCode, details: str | None) -> Refusal:
+def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
+    code = error.code()
     if code is grpc.StatusCode.UNAUTHENTICATED:
         verdict = Verdict.RENEW_TOKEN
-    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED or details == _TOO_MANY_REQUESTS:
+    elif _is_rate_limit(error):
         verdict = Verdict.SLOW_DOWN
     elif code in MAY_PASS:
         verdict = Verdict.TRY_AGAIN
@@ -133,4 +137,14 @@ def _refusal(code: grpc.StatusCode, details: str | None) -> Refusal:
         message=f"the event server answers acks with {code.name}",
         verdict=verdict,
         is_about_access=code is grpc.StatusCode.PERMISSION_DENIED,
+    )
+
+
+def _is_rate_limit(error: grpc.aio.AioRpcError) -> bool:
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return True
+    # gRPC and Envoy turn a gateway's refusal into UNAVAILABLE.
+    return error.code() is grpc.StatusCode.UNAVAILABLE and (
+        error.details() in _RATE_LIMITED
+        or any(key == _RATE_LIMITED_BY_ENVOY for key, _ in error.trailing_metadata() or ())
     )
