@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.local.child_process import ChildProcess, run_child
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -49,7 +51,7 @@ class Server:
 @contextmanager
 def serving(module: str, *arguments: str) -> Iterator[Server]:
     """Run a server for as long as the context lasts."""
-    process = subprocess.Popen(
+    process = ChildProcess(
         _command(module, arguments),
         cwd=PROJECT_FOLDER,
         env=_environment({}),
@@ -98,15 +100,11 @@ def run(
         BenchError: It failed, or took more than ten minutes.
     """
     try:
-        process = subprocess.run(
+        process = run_child(
             _command(module, arguments, flags),
-            cwd=PROJECT_FOLDER,
-            env=_environment(env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
+            folder=PROJECT_FOLDER,
+            environment=_environment(env or {}),
+            seconds=_LONGEST_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"{module} took more than {_LONGEST_SECONDS} s") from error
@@ -139,7 +137,7 @@ def run_together(module: str, count: int, *, env: Mapping[str, str]) -> list[Res
 @contextmanager
 def _ended(module: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Start a process; it is ended with the context, if it has not before."""
-    with subprocess.Popen(
+    with ChildProcess(
         _command(module, ()),
         cwd=PROJECT_FOLDER,
         env=_environment(env),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.console import Console
 
+from tests.local.child_process import run_child
 from tests.local.embedded_aws import PROJECT_FOLDER
 from tools.make_command import MakeCommand
 
@@ -415,17 +415,14 @@ def _is_killed(mutant: Mutant) -> bool:
         if text.count(mutant.old) != 1:
             raise ValueError(f"{mutant.name}: its text stands {text.count(mutant.old)} times")
         module.write_text(text.replace(mutant.old, mutant.new))
-        tests = subprocess.run(
+        tests = run_child(
             [
                 *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
                 *mutant.tests.split(),
             ],
-            cwd=copy,
-            check=False,
-            timeout=_LONGEST_SECONDS,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            folder=copy,
+            seconds=_LONGEST_SECONDS,
+            is_merged=True,
         )
     # 1: tests failed. Anything else is no verdict: nothing was collected, or pytest broke.
     if tests.returncode not in {0, 1}:

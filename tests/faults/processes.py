@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eventdrain.report import Report
 from eventdrain.window import EndReason
 from tests.faults.invariants import RunRecord
+from tests.local.child_process import ChildProcess
 from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class DrainProcess:
         self._scene = scene
         self._allowed = remaining_seconds + _START_SECONDS
         self._began = time.monotonic()
-        self.process = subprocess.Popen(
+        self.process = ChildProcess(
             [sys.executable, "-m", *arguments],
             cwd=PROJECT_FOLDER,
             env={**scene.environment(), "PYTHONPATH": PATH, **environment},

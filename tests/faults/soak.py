@@ -20,6 +20,7 @@ from rich.console import Console
 
 from tests.faults.processes import PATH
 from tests.faults.schedules import ScheduleResult
+from tests.local.child_process import ChildProcess
 from tests.local.embedded_aws import PROJECT_FOLDER
 from tools.make_command import MakeCommand
 
@@ -97,7 +98,7 @@ def run_schedules(
 
 
 def _work(arguments: list[str]) -> Iterator[ScheduleResult]:
-    with subprocess.Popen(
+    with ChildProcess(
         [sys.executable, "-m", "tests.faults.schedule_worker", *arguments],
         cwd=PROJECT_FOLDER,
         env={**os.environ, "PYTHONPATH": PATH},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.faults.processes import PATH
 from tests.local.books import archive_lines, take_messages
+from tests.local.child_process import ChildProcess
 from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def replay_stack(
 @contextmanager
 def replaying(scene: Scene, folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     """Start the command; the block's end kills it if it has not ended."""
-    with subprocess.Popen(
+    with ChildProcess(
         arguments(scene, folder, *more),
         cwd=PROJECT_FOLDER,
         env=environment(scene),

@@ -20,6 +20,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from tests.local.child_process import ChildProcess
 from tests.local.event_server import (
     AckFault,
     AuthMode,
@@ -730,7 +731,7 @@ def _ignore_refusal(client: _Client) -> None:
 def _process(*options: str) -> Iterator[subprocess.Popen[str]]:
     """Run the server as a person would, in a process of its own on a free port."""
     command = [sys.executable, "-m", "tests.local.event_server", "--port", "0", *options]
-    with subprocess.Popen(
+    with ChildProcess(
         command,
         cwd=_PROJECT_FOLDER,
         env={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},

@@ -32,6 +32,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 import boto3
 import trustme
 
+from tests.local.child_process import ChildProcess
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -143,7 +145,7 @@ class EmbeddedAws:
         port = _free_port()
         self.endpoint_url = f"https://localhost:{port}"
         with self.log_file.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = ChildProcess(
                 [AWS_ENVIRONMENT / "bin" / "python", _PROGRAM],
                 env=self._own_environment(port),
                 stdin=subprocess.DEVNULL,

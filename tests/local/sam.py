@@ -8,6 +8,7 @@ import tempfile
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from tests.local.child_process import ChildProcess
 from tests.local.embedded_aws import AWS_ENVIRONMENT, PROJECT_FOLDER, end_group
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def run_sam(
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as no_settings:
         no_settings.write("version = 0.1\n")
         no_settings.flush()
-        process = subprocess.Popen(
+        process = ChildProcess(
             [SAM, *arguments, "--config-file", no_settings.name],
             cwd=folder,
             env={**environment, "SAM_CLI_TELEMETRY": "0"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
+from tests.local.child_process import ChildProcess
 from tests.unit.http_aws import STACK
 from tests.unit.verify_endpoint import ENVIRONMENT, OUTPUTS, Scripted, Started, VerifyEndpoint
 from tools.catalogue.schema import athena_schema
@@ -285,7 +286,7 @@ def _interruptible() -> Iterator[None]:
 def test_interrupt_stops_the_queries(endpoint: VerifyEndpoint) -> None:
     """Ctrl-C stops the queries that run at Athena, starts no more, and ends with 130."""
     endpoint.script = lambda _: Scripted(states=("RUNNING",))
-    process = subprocess.Popen(
+    process = ChildProcess(
         [sys.executable, "-m", "tools.verify", "--stack-name", STACK, "--query", "seam_check",
          "--query", "lag_to_archive"],
         cwd=_ROOT,

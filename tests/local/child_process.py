@@ -1,0 +1,143 @@
+"""Processes that end with the one that started them, however that ends.
+
+A process that is killed runs no ``finally``: what it started would stay behind. So each process
+that starts some has a guard, a process of its own that reads from a pipe which of them are alive.
+When the pipe ends, as it does with the process that holds its other end, the guard kills what is
+left.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_GUARD: Final = """
+import os, signal, sys
+
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+alive = {}
+for line in sys.stdin:
+    change, pid = line.split()
+    if change == "ended":
+        alive.pop(int(pid), None)
+    else:
+        alive[int(pid)] = os.killpg if change == "group" else os.kill
+for pid, kill in alive.items():
+    try:
+        kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+"""
+
+
+_guards: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""By the process that it guards: a fork of it needs one of its own."""
+_starting: Final = Lock()
+
+
+def _guard() -> subprocess.Popen[bytes]:
+    """Return this process's guard; start it if need be."""
+    own = os.getpid()
+    with _starting:
+        if own not in _guards:
+            _guards[own] = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _GUARD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # a signal to our group is not for it
+            )
+            atexit.register(_end_guard, own)
+        return _guards[own]
+
+
+def _end_guard(guarded: int) -> None:
+    if os.getpid() == guarded:
+        _guards.pop(guarded).communicate()
+
+
+def _report(change: str, pid: int) -> None:
+    guard = _guard()
+    assert guard.stdin is not None
+    # Short enough to be written as a whole, whatever other threads write.
+    os.write(guard.stdin.fileno(), f"{change} {pid}\n".encode())
+
+
+if TYPE_CHECKING:
+    ChildProcess = subprocess.Popen
+else:
+
+    class ChildProcess(subprocess.Popen):
+        """A ``subprocess.Popen`` that ends with this process.
+
+        With ``start_new_session`` its whole process group does.
+        """
+
+        _is_guarded = False
+
+        def __init__(self, *args, start_new_session: bool = False, **options) -> None:  # noqa: ANN002, ANN003 - its own
+            _guard()  # before there is something to guard
+            super().__init__(*args, start_new_session=start_new_session, **options)
+            self._is_guarded = True
+            _report("group" if start_new_session else "process", self.pid)
+
+        def poll(self) -> int | None:
+            """See ``subprocess.Popen``."""
+            return self._seen(super().poll())
+
+        def wait(self, timeout: float | None = None) -> int:
+            """See ``subprocess.Popen``."""
+            return self._seen(super().wait(timeout))
+
+        def _seen(self, status: int | None) -> int | None:
+            if status is not None and self._is_guarded:
+                self._is_guarded = False  # another process may get its id
+                with suppress(BrokenPipeError):
+                    _report("ended", self.pid)
+            return status
+
+
+def run_child(
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+    is_merged: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, without input; it ends with this process.
+
+    Args:
+        command: The program and its arguments.
+        folder: Where.
+        environment: All of it; this process's if not given.
+        seconds: How long at the most.
+        is_merged: Whether what it writes to stderr goes with stdout.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer; it was killed.
+    """
+    with ChildProcess(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if is_merged else subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
