@@ -43,7 +43,7 @@ class Start:
         if not isinstance(event, Mapping):
             raise ConfigurationError(
                 "the invocation's payload must be a JSON object",
-                hint='invoke with {"event_type": "handset_change"}, or another of EVENT_TYPES',
+                hint='invoke with {"event_type": "..."}, one of EVENT_TYPES',
             )
         event_type = event.get("event_type")
         if not (event_type is None or isinstance(event_type, str)):
