@@ -7,8 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.archive import by_object, object_body
+from eventdrain.errors import ArchiveRefused
 from eventdrain.ports import Refusal, Verdict
-from eventdrain.replay_ports import ArchiveRefused, Folder, StoredObject
+from eventdrain.replay_ports import Folder, StoredObject
 from tests.deliveries import LAYOUT
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
-from eventdrain.errors import DrainError, StartFailed
+from eventdrain.errors import DrainFailed, StartFailed
 from eventdrain.settings import Settings
 from eventdrain.start import Start
 from eventdrain.wiring import run_drain, start_run
@@ -32,10 +32,6 @@ logger = Logger()
 metrics = Metrics()
 logging.getLogger("eventdrain")  # the engine's: it logs as the function does
 copy_config_to_registered_loggers(source_logger=logger, include={"eventdrain"})
-
-
-class DrainFailed(DrainError):  # noqa: N818 - it says what happened
-    """A drain ended as failed. Raised so that the function's error alarm tells."""
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -322,8 +322,8 @@ def test_refusal_tells_cause_and_cure(
     assert code in refusal.code
     assert place
     assert place in refusal.message
-    assert setting in refusal.message
-    assert delivery_of().subscription_id not in refusal.message
+    assert setting in refusal.hint
+    assert delivery_of().subscription_id not in str(refusal)
 
 
 def test_locked_object_stays(aws: Aws) -> None:

@@ -17,10 +17,11 @@ from eventdrain.adapters.s3_archive_reader import S3ArchiveReader
 from eventdrain.adapters.signed_http import SignedHttp
 from eventdrain.adapters.sqs_outbox import SqsOutbox
 from eventdrain.archive import ArchiveLayout
+from eventdrain.errors import ArchiveRefused
 from eventdrain.ports import Verdict
 from eventdrain.replay_job import ReplayJob
 from eventdrain.replay_line import lines_of
-from eventdrain.replay_ports import ArchiveRefused, Folder
+from eventdrain.replay_ports import Folder
 from eventdrain.replay_report import ReplayEnd, ReplayReport
 from eventdrain.replay_selection import Selection
 from eventdrain.replay_wiring import run_replay

@@ -135,8 +135,8 @@ MUTANTS: Final = (
     Mutant(
         "swaps name and text of a token that can't be had",
         "commit.py",
-        "Refusal(type(error).__name__, str(error), Verdict.END_RUN, is_about_access=True)",
-        "Refusal(str(error), type(error).__name__, Verdict.END_RUN, is_about_access=True)",
+        "        type(error).__name__,\n        error.reason,\n",
+        "        error.reason,\n        type(error).__name__,\n",
         "tests/unit/test_commit.py",
     ),
     Mutant(

@@ -70,7 +70,8 @@ def test_answer_that_ends_the_run(code: str, status: int) -> None:
     refused = refusal(answer(code, status), action=ACTION, cure=CURE)
 
     assert refused.verdict is Verdict.END_RUN
-    assert refused.message == f"{ACTION} failed with {code}: {CURE}"
+    assert (refused.message, refused.hint) == (f"{ACTION} failed with {code}", CURE)
+    assert str(refused) == f"{ACTION} failed with {code}. To fix this, {CURE}."
 
 
 @pytest.mark.parametrize("denied", ["s3:PutObject", "kms:GenerateDataKey", "sqs:sendmessage"])
@@ -89,7 +90,7 @@ def test_missing_right_is_named(denied: str) -> None:
     refused = refusal(error, action=ACTION, cure=CURE)
 
     assert refused.code == "AccessDenied", "what is counted by code stays few"
-    assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed): {CURE}"
+    assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed)"
 
 
 @pytest.mark.parametrize("status", [400, 503])

@@ -565,9 +565,9 @@ def test_rejected_token_is_renewed_once() -> None:
             FakeAuthorization(renewed="token-3"), "UNAUTHENTICATED", NOT_ACCEPTED, id="rejected too"
         ),
         pytest.param(
-            FakeAuthorization(error=TokenUnavailable("made up")),
+            FakeAuthorization(error=TokenUnavailable("made up", hint="do this")),
             "TokenUnavailable",
-            "made up",
+            "made up. To fix this, do this.",
             id="none given",
         ),
     ],
@@ -585,7 +585,7 @@ def test_token_that_is_not_accepted_ends_the_run(
     assert outcome.fatal is not None
     assert outcome.fatal.verdict is Verdict.END_RUN
     assert outcome.refusals == {f"ack:{code}": 4}
-    assert (outcome.fatal.code, outcome.fatal.message) == (code, message)
+    assert (outcome.fatal.code, str(outcome.fatal)) == (code, message)
     assert len(bench.acker.calls) <= 2
     assert authorization.renewals <= 1
 

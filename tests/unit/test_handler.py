@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.errors import ConfigurationError, StartFailed
+from eventdrain.errors import ConfigurationError, DrainFailed, StartFailed
 from eventdrain.outcome import LeftReason
 from eventdrain.report import Report
 from eventdrain.window import EndReason
@@ -265,7 +265,7 @@ def test_failed_drain_is_raised(
     failed = report(EndReason.FAILED, error="made up: do this")
     drained(failed)
 
-    with pytest.raises(app.DrainFailed, match="made up: do this"):
+    with pytest.raises(DrainFailed, match="made up: do this"):
         app.handler({}, CONTEXT)
 
     logged, (emitted,) = printed(capsys)
@@ -468,7 +468,7 @@ def test_no_others_are_started_without_a_token(
     drained(report(EndReason.FAILED, error=NO_TOKEN))
     monkeypatch.setenv("PULLERS", "8")
 
-    with pytest.raises(app.DrainFailed, match=NO_TOKEN):
+    with pytest.raises(DrainFailed, match=NO_TOKEN):
         invoke(app, started)
 
     assert started == []

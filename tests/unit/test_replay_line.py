@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from eventdrain.archive import object_body
 from eventdrain.delivery import DeliveryReader
-from eventdrain.replay_line import UnreadableLine, lines_of, read_line
+from eventdrain.errors import UnreadableLine
+from eventdrain.replay_line import lines_of, read_line
 from tests.deliveries import RECEIVED_AT, delivery_of, stream_responses
 
 LINE = json.loads(delivery_of().line)

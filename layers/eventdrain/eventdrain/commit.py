@@ -264,4 +264,10 @@ class Commit:
 
 
 def _no_token(error: DrainError) -> Refusal:
-    return Refusal(type(error).__name__, str(error), Verdict.END_RUN, is_about_access=True)
+    return Refusal(
+        type(error).__name__,
+        error.reason,
+        Verdict.END_RUN,
+        is_about_access=True,
+        hint=error.hint,
+    )

@@ -218,7 +218,7 @@ class Drain:
             )
             if outcome.fatal is not None:
                 self._report.is_access_refused |= outcome.fatal.is_about_access
-                self._fail(outcome.fatal.message)
+                self._fail(str(outcome.fatal))
 
     def _fail_if_unheard(self, started: float) -> None:
         """Fail where a window without events went by mostly without the event API.
@@ -261,4 +261,4 @@ class Drain:
 def _end_of(reading: asyncio.Task[str]) -> str:
     """Return why a reading ended by itself."""
     bug = reading.exception()
-    return reading.result() if bug is None else note_unexpected(bug, "reading the stream")
+    return reading.result() if bug is None else str(note_unexpected(bug, "reading the stream"))

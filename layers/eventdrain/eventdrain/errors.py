@@ -17,21 +17,37 @@
     │       └── AccessRefused   for the client, or its token, may not read it
     ├── StartFailed             another run could not be started; this one goes on
     ├── UnreadableDelivery      one message that can't become a line; the stream goes on
-    └── Heartbeat               one message that is no delivery at all; likewise
+    ├── Heartbeat               one message that is no delivery at all; likewise
+    ├── DrainFailed             a run ended as failed; what its function raises
+    ├── ArchiveRefused          the archive could not be read by a replay
+    ├── UnreadableLine          an object or a line that a replay leaves out
+    ├── ReplayFailed            a replay can't go on before somebody acts
+    └── EndedEarly              a replay ends before it is done; another run can go on
 
 That a sink or the server did not take an event is no error but a value: ``ports.Refusal``.
-Nothing here carries a secret or personal data: no message contents, no token, no secret's value.
+A ``ValueError`` or ``TypeError`` of this package is a bug. An adapter raises its SDK's errors
+within itself only. Nothing here carries a secret or personal data: no message contents, no token,
+no secret's value.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from eventdrain.ports import Refusal
+    from eventdrain.replay_report import ReplayEnd
 
 NOT_ACCEPTED: Final = (
     "the event server does not accept the access token, or that there is none, and there is no"
     " other to try: check what the credentials secret holds, and that its client may read this"
     " stream"
 )
+
+
+def with_hint(reason: str, hint: str) -> str:
+    """Return the text of an error; see ``DrainError``."""
+    return f"{reason}. To fix this, {hint}." if hint else reason
 
 
 class DrainError(Exception):
@@ -46,7 +62,7 @@ class DrainError(Exception):
     """
 
     def __init__(self, reason: str, *, hint: str = "", setting: str = "") -> None:
-        super().__init__(f"{reason}. To fix this, {hint}." if hint else reason)
+        super().__init__(with_hint(reason, hint))
         self.reason = reason
         self.hint = hint
         self.setting = setting
@@ -120,6 +136,42 @@ class UnreadableDelivery(DrainError):  # noqa: N818
 
 class Heartbeat(DrainError):  # noqa: N818
     """A message without an event and without a handle: only a sign that the server is there."""
+
+
+class DrainFailed(DrainError):  # noqa: N818
+    """A drain ended as failed, after committing what it had."""
+
+
+class ArchiveRefused(DrainError):  # noqa: N818
+    """The archive did not answer as it should.
+
+    Attributes:
+        refusal: Why, and what follows from it.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message, hint=refusal.hint)
+        self.refusal = refusal
+
+
+class UnreadableLine(DrainError):  # noqa: N818
+    """Not a line of the archive, or not an object of lines. Its text quotes nothing of it."""
+
+
+class ReplayFailed(DrainError):  # noqa: N818
+    """The replay can't go on before somebody acts; another run can go on from its checkpoint."""
+
+
+class EndedEarly(DrainError):  # noqa: N818
+    """The replay begins nothing more, although more is to be done.
+
+    Attributes:
+        end: Why.
+    """
+
+    def __init__(self, end: ReplayEnd) -> None:
+        super().__init__(f"the replay ended early: {end.value}")
+        self.end = end
 
 
 ACCESS_ERRORS: Final = (CredentialsError, TokenError, AccessRefused)

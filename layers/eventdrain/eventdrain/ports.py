@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
+from eventdrain.errors import with_hint
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
@@ -34,16 +36,21 @@ class Refusal:
 
     Attributes:
         code: The cause as the service names it, e.g. ``AccessDenied`` or ``UNAVAILABLE``.
-        message: What is wrong and what to do, safe to log.
+        message: What failed, and why. Safe to log.
         verdict: What follows from it.
         is_about_access: Whether the event server does not let this client do it, or there is no
             token to ask with.
+        hint: What to do; see ``DrainError``.
     """
 
     code: str
     message: str
     verdict: Verdict
     is_about_access: bool = False
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return with_hint(self.message, self.hint)
 
 
 class Sink(Protocol):

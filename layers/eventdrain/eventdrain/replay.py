@@ -18,11 +18,11 @@ from contextlib import aclosing, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from eventdrain.errors import DrainError
+from eventdrain.errors import DrainError, EndedEarly, UnreadableLine
 from eventdrain.ports import Verdict
 from eventdrain.replay_checkpoint import Checkpoint
-from eventdrain.replay_ending import EndedEarly, Ending, Retries
-from eventdrain.replay_line import UnreadableLine, lines_of, read_line
+from eventdrain.replay_ending import Ending, Retries
+from eventdrain.replay_line import lines_of, read_line
 from eventdrain.replay_reading import ArchiveReading
 from eventdrain.replay_report import ReplayEnd
 
@@ -119,7 +119,7 @@ class Replay:
         try:
             return await work
         except EndedEarly as ended:
-            self._report.end_reason = ended.reason
+            self._report.end_reason = ended.end
         except DrainError as error:
             self._report.end_reason = ReplayEnd.FAILED
             self._report.error = str(error)

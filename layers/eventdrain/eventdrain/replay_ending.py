@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.backoff import Backoff
-from eventdrain.errors import DrainError
+from eventdrain.errors import EndedEarly, ReplayFailed
 from eventdrain.ports import Verdict
 from eventdrain.replay_report import ReplayEnd
 
@@ -20,26 +20,10 @@ _FIRST_WAIT: Final = timedelta(milliseconds=200)
 _LONGEST_WAIT: Final = timedelta(seconds=5)
 _ATTEMPTS: Final = 10
 """Some thirty seconds of waits in all: what lasts longer is for somebody to look at."""
-_EVENT_CURE: Final = (
-    "the queue takes no such message; check that its MaximumMessageSize is 1 MiB, as that of the"
-    " stack's queues"
+_EVENT_HINT: Final = (
+    "check that the queue's MaximumMessageSize is 1 MiB, as that of the stack's queues"
 )
-
-
-class ReplayFailed(DrainError):  # noqa: N818 - it says what happened
-    """The replay can't go on before somebody acts; another run can go on from its checkpoint."""
-
-
-class EndedEarly(Exception):  # noqa: N818 - no error
-    """Nothing more shall be begun.
-
-    Attributes:
-        reason: Why.
-    """
-
-    def __init__(self, reason: ReplayEnd) -> None:
-        super().__init__(reason)
-        self.reason = reason
+_LASTING_HINT: Final = "go on from the checkpoint once the service answers again"
 
 
 class Ending:
@@ -105,12 +89,11 @@ class Retries:
         """
         self._left -= 1
         if refusal.verdict is Verdict.LEAVE_EVENT:
-            raise ReplayFailed(f"{refusal.message}: {_EVENT_CURE}")
+            raise ReplayFailed(refusal.message, hint=_EVENT_HINT)
         if refusal.verdict is not Verdict.TRY_AGAIN:
-            raise ReplayFailed(refusal.message)
+            raise ReplayFailed(refusal.message, hint=refusal.hint)
         if not self._left:
             raise ReplayFailed(
-                f"given up after {_ATTEMPTS} attempts: {refusal.message}; go on from the checkpoint"
-                " once the service answers again"
+                f"given up after {_ATTEMPTS} attempts: {refusal.message}", hint=_LASTING_HINT
             )
         await self._ending.wait(self._backoff.wait_seconds())

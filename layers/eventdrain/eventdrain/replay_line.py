@@ -10,16 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.delivery import Delivery
-from eventdrain.errors import DrainError
+from eventdrain.errors import UnreadableLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-
-
-class UnreadableLine(DrainError):  # noqa: N818 - as the engine's others, it says what happened
-    """What is no line of the archive, or no object of lines. Its text quotes nothing of it."""
 
 
 def lines_of(body: bytes) -> Sequence[str]:

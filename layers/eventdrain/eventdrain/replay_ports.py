@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from eventdrain.errors import DrainError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from eventdrain.ports import Refusal
 
 
 class Folder(NamedTuple):
@@ -34,18 +30,6 @@ class StoredObject(NamedTuple):
 
     key: str
     size: int
-
-
-class ArchiveRefused(DrainError):  # noqa: N818 - it says what happened
-    """The archive did not answer as it should.
-
-    Attributes:
-        refusal: Why, and what follows from it.
-    """
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
 
 
 class ArchiveReader(Protocol):

@@ -7,8 +7,9 @@ from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from eventdrain.errors import ArchiveRefused
 from eventdrain.replay_ending import Retries
-from eventdrain.replay_ports import ArchiveRefused, Folder, StoredObject
+from eventdrain.replay_ports import Folder, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence

@@ -10,6 +10,7 @@ import logging
 import traceback
 from typing import Final
 
+from eventdrain.errors import DrainError
 from eventdrain.ports import Refusal, Verdict
 
 _logger = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ _logger = logging.getLogger(__name__)
 _HINT: Final = "report it with the log's lines about it"
 
 
-def note_unexpected(error: BaseException, what: str) -> str:
+def note_unexpected(error: BaseException, what: str) -> DrainError:
     """Log where an error was raised, without its text.
 
     Args:
@@ -30,9 +31,10 @@ def note_unexpected(error: BaseException, what: str) -> str:
     frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
     name = type(error).__name__
     _logger.error("%s ended with an unexpected %s, raised at\n%s", what, name, frames)
-    return f"{what} ended with an unexpected {name}: a bug. To fix this, {_HINT}."
+    return DrainError(f"{what} ended with an unexpected {name}: a bug", hint=_HINT)
 
 
 def unexpected_refusal(error: BaseException, what: str) -> Refusal:
     """Log an unexpected error, and return it as what becomes of the deliveries of a call."""
-    return Refusal(type(error).__name__, note_unexpected(error, what), Verdict.END_RUN)
+    noted = note_unexpected(error, what)
+    return Refusal(type(error).__name__, noted.reason, Verdict.END_RUN, hint=noted.hint)

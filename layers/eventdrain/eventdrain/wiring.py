@@ -112,7 +112,7 @@ def run_drain(
         report.run_seconds = time.monotonic() - started
     except Exception as error:  # noqa: BLE001 - the report of what was done is worth more
         report.end_reason = EndReason.FAILED
-        report.error = note_unexpected(error, "the run")
+        report.error = str(note_unexpected(error, "the run"))
         report.run_seconds = time.monotonic() - started
     return report
 

@@ -96,4 +96,4 @@ def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Re
         return Refusal(code, f"{action} failed with {code}", Verdict.TRY_AGAIN)
     if isinstance(error, UntrustedCertificate):
         cure = "check the endpoint, and AWS_CA_BUNDLE if it is set"
-    return Refusal(code, f"{action} failed with {told(error)}: {cure}", Verdict.END_RUN)
+    return Refusal(code, f"{action} failed with {told(error)}", Verdict.END_RUN, hint=cure)

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws_errors import code_of, refusal
-from eventdrain.replay_ports import ArchiveRefused, Folder, StoredObject
+from eventdrain.errors import ArchiveRefused
+from eventdrain.replay_ports import Folder, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,75 @@
+"""The engine's errors: one tree, as ``eventdrain.errors`` promises it."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import TYPE_CHECKING
+
+import eventdrain
+from eventdrain import errors
+from eventdrain.errors import DrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+_BRANCH = re.compile(r"^ {4}(?P<depth>[│ ]*)[├└]── (?P<name>\w+)", re.MULTILINE)
+
+
+def _modules() -> Iterator[ModuleType]:
+    for module in walk_packages(eventdrain.__path__, f"{eventdrain.__name__}."):
+        yield import_module(module.name)
+    yield import_module("functions.drain_events.app")
+    yield import_module("functions.replay_events.app")
+
+
+def _described() -> set[tuple[str, str]]:
+    """Read the tree of the module's docstring: each error with the one that it is a kind of."""
+    above = ["DrainError"]
+    found = set()
+    for branch in _BRANCH.finditer(errors.__doc__ or ""):
+        del above[len(branch["depth"]) // 4 + 1 :]
+        found.add((branch["name"], above[-1]))
+        above.append(branch["name"])
+    return found
+
+
+def _kinds(of: type[DrainError]) -> Iterator[tuple[str, str]]:
+    for kind in of.__subclasses__():
+        if kind.__module__ == errors.__name__:
+            yield kind.__name__, of.__name__
+            yield from _kinds(kind)
+
+
+def test_tree_is_as_it_is_described() -> None:
+    """Whoever catches an error can rely on the docstring's tree."""
+    assert _described() == set(_kinds(DrainError))
+
+
+def test_all_errors_are_in_the_tree() -> None:
+    """No module has errors of its own, but for an adapter that adds to its SDK's."""
+    for module in _modules():
+        for kind in vars(module).values():
+            is_error = isinstance(kind, type) and issubclass(kind, BaseException)
+            if not is_error or kind.__module__ != module.__name__:
+                continue
+            if module.__name__.startswith("eventdrain.adapters."):
+                assert kind.__base__ is not None
+                assert kind.__base__.__module__.startswith(("botocore.", "grpc"))
+            else:
+                assert module is errors
+                assert issubclass(kind, DrainError)
+
+
+def test_text_is_made_of_the_fields() -> None:
+    """People read the text; programs read the fields."""
+    error = DrainError("nothing works: made up", hint="do this", setting="MADE_UP")
+    assert str(error) == "nothing works: made up. To fix this, do this."
+    assert (error.reason, error.hint, error.setting) == (
+        "nothing works: made up",
+        "do this",
+        "MADE_UP",
+    )
+    assert str(DrainError("nothing works: made up")) == "nothing works: made up"
