@@ -1,6 +1,7 @@
 """One drain in a process of its own, which can be told where to kill itself.
 
-``python -m tests.faults.drain_process OPTIONS``, with the engine's environment; prints the report.
+``python -m tests.faults.drain_process OPTIONS``, with the engine's environment; prints that it is
+ready, waits for a line of input, drains, and prints the report.
 Nothing in the engine knows of this: its sinks and its acker are wrapped from outside.
 """
 
@@ -154,6 +155,9 @@ def main() -> None:
         for name, value in options.settings.items()
     }
     settings = replace(Settings.from_env(os.environ), **changes)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
     report = run_drain(settings, remaining=timedelta(seconds=options.remaining_seconds))
     sys.stdout.write(json.dumps(report.as_json()))
 

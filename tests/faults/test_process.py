@@ -13,7 +13,7 @@ import pytest
 from eventdrain import reading, tokens
 from tests.faults.drain_process import Step
 from tests.faults.http_proxy import PutObjectFault, SendBatchFault
-from tests.faults.processes import DrainProcess, drain_process, report_of
+from tests.faults.processes import DrainProcess, drain_process, let_go, report_of
 from tests.faults.scene import Scene
 from tests.local.event_server import Answer, ServerRules, StreamFault
 from tests.local.event_server.faults import ACK_FAILURE
@@ -110,10 +110,10 @@ def test_drains_at_once(scene: Scene, count: int) -> None:
     scene.faults.inject(StreamFault(drip=timedelta(milliseconds=5)))
     with ExitStack() as processes:
         running: list[DrainProcess] = [
-            processes.enter_context(drain_process(scene, max_in_flight=20, idle=3.0))
+            processes.enter_context(drain_process(scene, is_held=True, max_in_flight=20, idle=5.0))
             for _ in range(count)
         ]
-        scene.event_server.wait_until(lambda ledger: ledger.open_streams == count)
+        let_go(scene, running)
         scene.publish(_EVENTS)
         reports = [process.wait() for process in running]
     assert all(report is not None and report.acked > 0 for report in reports)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.drain_process import Step
 from tests.faults.http_proxy import SendBatchFault
-from tests.faults.processes import DrainProcess, drain_process
+from tests.faults.processes import DrainProcess, drain_process, let_go
 from tests.faults.scene import Scene
 from tests.local.event_server import Requeue, ServerRules
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from tests.faults.cloud import Cloud
 
 PULLERS: Final = 4
-BACKLOG: Final = 1200
+BACKLOG: Final = 600
 IN_FLIGHT: Final = 40
 SLOW: Final = SendBatchFault(delay=timedelta(milliseconds=100))
 """So that pullers wait rather than compute: how busy the machine is then decides nothing."""
-IDLE_SECONDS: Final = 3.0
-"""Longer than a process needs to start, and than an ack time-out of the server of these tests."""
+IDLE_SECONDS: Final = 5.0
+"""Longer than runs that begin together need for their streams, and than an ack time-out of the
+server of these tests."""
 WINDOW_SECONDS: Final = 4.0
 """Several times what a run needs for a token, a stream and a first commit on a busy machine."""
 
@@ -43,7 +44,7 @@ def test_pullers_share_a_backlog(scene: Scene) -> None:
     """Runs in processes of their own drain one queue: each event once, a fair part for each."""
     with ExitStack() as running:
         pullers = [running.enter_context(puller(scene)) for _ in range(PULLERS)]
-        wait_for_streams(scene, PULLERS)
+        let_go(scene, pullers)
         scene.publish(BACKLOG)
         reports = [ended(each) for each in pullers]
     assert sum(report.acked for report in reports) == BACKLOG
@@ -69,8 +70,8 @@ def test_puller_whose_window_ends(scene: Scene) -> None:
     published = 0
     with ExitStack() as running:
         others = [running.enter_context(puller(scene)) for _ in range(PULLERS - 1)]
-        wait_for_streams(scene, PULLERS - 1)
         leaving = running.enter_context(puller(scene, window=WINDOW_SECONDS))
+        let_go(scene, [*others, leaving])
         while leaving.process.poll() is None:  # there is a backlog for as long as it is there
             scene.publish(IN_FLIGHT * PULLERS, seed=next(seeds))
             published += IN_FLIGHT * PULLERS
@@ -96,7 +97,7 @@ def test_puller_that_dies(cloud: Cloud) -> None:
         dying = running.enter_context(
             puller(scene, ack_timeout=10.0, kill_at=Step.WRITTEN_NOT_ACKED, after=3)
         )
-        wait_for_streams(scene, PULLERS)
+        let_go(scene, [*others, dying])
         scene.publish(BACKLOG)
         assert dying.wait() is None
         reports = [ended(each) for each in others]
@@ -109,10 +110,10 @@ def puller(
     scene: Scene,
     **changes: Any,  # noqa: ANN401 - any setting's
 ) -> AbstractContextManager[DrainProcess]:
-    """Start a run over one stream, in a process of its own."""
+    """Start a run over one stream, in a process of its own, that is held."""
     # The window ends of itself only where a test asks for it.
     settings = {"max_in_flight": IN_FLIGHT, "idle": IDLE_SECONDS, "window": 30.0} | changes
-    return drain_process(scene, remaining_seconds=45, **settings)
+    return drain_process(scene, is_held=True, remaining_seconds=45, **settings)
 
 
 def ended(running: DrainProcess) -> Report:
@@ -120,11 +121,6 @@ def ended(running: DrainProcess) -> Report:
     report = running.wait()
     assert report is not None
     return report
-
-
-def wait_for_streams(scene: Scene, count: int) -> None:
-    """Wait until so many are open."""
-    scene.event_server.wait_until(lambda ledger: ledger.open_streams == count)
 
 
 def check_shared(scene: Scene) -> None:
