@@ -119,10 +119,10 @@ MUTANTS: Final = (
         "tests/contract/test_ports_acker.py",
     ),
     Mutant(
-        "counts throttled acks as failed",
+        "gives up throttled acks",
         "commit.py",
-        "verdicts = {Verdict.SLOW_DOWN}",
-        "verdicts = set()",
+        "sorted(throttled + failed)",
+        "failed",
         "tests/unit/test_commit.py",
     ),
     Mutant(

@@ -511,6 +511,15 @@ def test_throttled_acks_are_no_failed_attempts() -> None:
     assert bench.commit(EVENTS) == Outcome(written=4, acked=4)
 
 
+def test_attempts_are_counted_by_ack() -> None:
+    """An ack that fails for the first time is tried again, however often others failed."""
+    bench = Bench(acks=ack_script(e0=[*[SLOW_DOWN] * 5, TRY_AGAIN], e1=[TRY_AGAIN] * 5))
+
+    outcome = bench.commit(EVENTS)
+
+    assert (outcome.acked, outcome.left) == (3, {LeftReason.ACK: 1})
+
+
 def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
     """After the ack time-out an ack comes too late; the cause is the server's, not the time."""
     bench = Bench(

@@ -180,23 +180,24 @@ class Commit:
             None if delivery.ack_info else _NO_HANDLE for delivery in deliveries
         ]
         pending = [index for index, refusal in enumerate(results) if refusal is None]
-        failed_attempts = 0
+        failures = [0] * len(deliveries)
         while pending:
             answers = await self._ack_paced([deliveries[index] for index in pending], until)
+            throttled: list[int] = []
+            failed: list[int] = []
             for index, answer in zip(pending, answers, strict=True):
                 # That there was no time to try again is not why the server refused it before.
                 if answer is not _OUT_OF_TIME or results[index] is None:
                     results[index] = answer
-            verdicts = {Verdict.SLOW_DOWN}
-            if any(answer and answer.verdict is Verdict.TRY_AGAIN for answer in answers):
-                failed_attempts += 1
-                if failed_attempts < _ACK_ATTEMPTS and await self._may_try_again(backoff, until):
-                    verdicts.add(Verdict.TRY_AGAIN)
-            pending = [
-                index
-                for index, answer in zip(pending, answers, strict=True)
-                if answer is not None and answer.verdict in verdicts
-            ]
+                if answer is not None and answer.verdict is Verdict.SLOW_DOWN:
+                    throttled.append(index)
+                elif answer is not None and answer.verdict is Verdict.TRY_AGAIN:
+                    failures[index] += 1
+                    if failures[index] < _ACK_ATTEMPTS:
+                        failed.append(index)
+            if failed and not await self._may_try_again(backoff, until):
+                failed.clear()
+            pending = sorted(throttled + failed)
         return results
 
     async def _ack_paced(
