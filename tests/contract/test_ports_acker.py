@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -16,7 +16,7 @@ from eventdrain.adapters.grpc_acker import GrpcAcker
 from eventdrain.ports import Refusal, Verdict
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
-from tests.bench import http2
+from tests.contract.odd_servers import calls, http_status, reset, serving
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker
 from tests.local.event_server import AckFault, AuthMode, Event, EventServer, Faults
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from eventdrain.delivery import Delivery
-    from tests.fakes import Answer
+    from tests import fakes
+    from tests.contract.odd_servers import Answer
 
 STREAM: Final = STREAMS["handset_change"]
 EVENTS: Final = 20
@@ -96,7 +97,7 @@ def fake_acker(plan: Plan) -> Iterator[Served]:
     """Give the fake, told to answer by a plan."""
     left = [len(VERDICTS) * 1000 if plan.times is None else plan.times]
 
-    def decide(delivery: Delivery, _attempt: int, token: str | None) -> Answer:
+    def decide(delivery: Delivery, _attempt: int, token: str | None) -> fakes.Answer:
         if plan.is_strict and token != TOKEN:
             return Refusal("UNAUTHENTICATED", "made up", Verdict.RENEW_TOKEN)
         if delivery.ack_info == "unknown":
@@ -314,51 +315,38 @@ def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: s
     ] * 2
 
 
-@pytest.mark.parametrize(
-    ("headers", "verdict"),
-    [
-        pytest.param([(":status", "429")], Verdict.SLOW_DOWN, id="429"),
-        pytest.param([(":status", "503")], Verdict.SLOW_DOWN, id="503, as nginx limits"),
-        pytest.param([(":status", "502")], Verdict.TRY_AGAIN, id="502"),
-        pytest.param(
-            [
-                (":status", "200"),
-                ("content-type", "application/grpc"),
-                ("grpc-status", "14"),
-                ("x-envoy-ratelimited", "true"),
-            ],
-            Verdict.SLOW_DOWN,
-            id="as Envoy limits",
-        ),
-    ],
+ENVOYS_LIMIT: Final = http_status(
+    200,
+    ("content-type", "application/grpc"),
+    ("grpc-status", "14"),
+    ("x-envoy-ratelimited", "true"),
 )
-def test_answer_of_a_gateway(headers: list[tuple[str, str]], verdict: Verdict) -> None:
-    """A gateway's rate limit is UNAVAILABLE too, and yet known from other failures."""
 
-    async def ack() -> Sequence[Refusal | None]:
-        async with await asyncio.start_server(gateway, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            return await grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)], None, GENEROUS)
 
-    async def gateway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        block = http2.literal_headers(*headers)
-        await reader.readexactly(len(http2.PREFACE))
-        writer.write(http2.frame(http2.SETTINGS, 0, b""))
-        with suppress(asyncio.IncompleteReadError), closing(writer):
-            while True:
-                head = http2.frame_head(await reader.readexactly(http2.FRAME_HEAD), 0)
-                await reader.readexactly(head.length)
-                if head.kind == http2.SETTINGS and not head.flags & http2.ACK:
-                    writer.write(http2.frame(http2.SETTINGS, http2.ACK, b""))
-                elif head.kind == http2.DATA and head.flags & http2.END_STREAM:
-                    answer = http2.headers_before_stream(block, ends=True)
-                    writer.write(answer + head.stream + block)
-
-    answers = asyncio.run(ack())
-
-    assert [(each and each.code, each and each.verdict) for each in answers] == [
-        ("UNAVAILABLE", verdict)
-    ]
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (http_status(429), Verdict.SLOW_DOWN),
+        (http_status(503), Verdict.SLOW_DOWN),  # as nginx limits
+        (http_status(502), Verdict.TRY_AGAIN),
+        (http_status(401), Verdict.RENEW_TOKEN),
+        (http_status(403), Verdict.END_RUN),
+        (http_status(404), Verdict.END_RUN),
+        (ENVOYS_LIMIT, Verdict.SLOW_DOWN),
+        (reset(12), Verdict.TRY_AGAIN),  # grpcio makes PERMISSION_DENIED of this one
+    ],
+    ids=["429", "503", "502", "401", "403", "404", "as Envoy limits", "inadequate security"],
+)
+def test_answer_of_a_gateway(answer: Answer, verdict: Verdict) -> None:
+    """What a gateway answers in place of the event server says nothing of this client's rights."""
+    with serving(calls(answer)) as port:
+        (refusal,) = asyncio.run(
+            grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)], None, GENEROUS)
+        )
+    assert refusal is not None
+    assert refusal.verdict is verdict
+    assert not refusal.is_about_access
+    assert "event server answers acks with" in refusal.message
 
 
 def test_ack_whose_answer_was_lost() -> None:

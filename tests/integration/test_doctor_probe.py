@@ -20,6 +20,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from eventdrain.adapters.grpc_channel import call_metadata
 from eventdrain.streams import STREAMS
+from tests.contract.odd_servers import calls, http_status, serving
 from tests.local.event_server import AuthMode, EventServer
 from tests.unit.doctor_facts import STACK
 from tools.doctor import ask_api
@@ -99,6 +100,15 @@ def test_each_refusal_has_its_cure(server: EventServer) -> None:
         assert unknown.says == "the event server does not accept the access token"
         assert unknown.cure
         assert "made-up-token" not in repr(unknown)
+
+
+def test_gateway_that_refuses() -> None:
+    """A gateway's refusal is told as such, with what the engine's error says to do."""
+    with serving(calls(http_status(403))) as port:
+        refused = open_streams(stack_at(f"http://127.0.0.1:{port}"), Token(Origin.NONE))[STREAM]
+    assert isinstance(refused, NoAnswer)
+    assert "a gateway, not the event API, answered HTTP 403" in refused.says
+    assert refused.cure.startswith("check the gateway's rules")
 
 
 def test_scope_that_is_known_to_lack_is_not_tried(server: EventServer) -> None:

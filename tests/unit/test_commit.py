@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.commit import Commit
-from eventdrain.errors import NOT_ACCEPTED, TokenUnavailable
+from eventdrain.errors import TokenUnavailable, not_accepted
 from eventdrain.outcome import LeftReason, Outcome
 from eventdrain.pointer import needs_pointer
 from eventdrain.ports import Verdict
@@ -568,10 +568,13 @@ def test_rejected_token_is_renewed_once() -> None:
     ("authorization", "code", "message"),
     [
         pytest.param(
-            FakeAuthorization(renewed=None), "UNAUTHENTICATED", NOT_ACCEPTED, id="no other"
+            FakeAuthorization(renewed=None), "UNAUTHENTICATED", str(not_accepted()), id="no other"
         ),
         pytest.param(
-            FakeAuthorization(renewed="token-3"), "UNAUTHENTICATED", NOT_ACCEPTED, id="rejected too"
+            FakeAuthorization(renewed="token-3"),
+            "UNAUTHENTICATED",
+            str(not_accepted()),
+            id="rejected too",
         ),
         pytest.param(
             FakeAuthorization(error=TokenUnavailable("made up", hint="do this")),

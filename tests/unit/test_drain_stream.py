@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from eventdrain.errors import (
-    NOT_ACCEPTED,
     StreamEnded,
     TokenUnavailable,
+    not_accepted,
 )
 from eventdrain.window import EndReason
 from tests.fakes import (
@@ -167,13 +167,24 @@ def test_server_that_is_never_reached() -> None:
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
 
+def test_last_cause_is_named_with_its_hint() -> None:
+    """A server that is never reached: the error has the reasons met, and what the last one asks."""
+    ends = [StreamEnded("no name", hint="look it up"), StreamEnded("no way", hint="build one")]
+    scripts = [Script(refused_with=ends[0]), *[Script(refused_with=ends[1])] * 30]
+
+    report = DrainBench(FakeEventSource(*scripts)).drain()
+
+    assert report.error is not None
+    assert report.error.endswith("no way. To fix this, build one.")
+
+
 def assert_unreachable(report: Report, last_end: str) -> None:
     """Hold a report to an error that says that nothing was heard, and what was met instead."""
     assert report.end_reason is EndReason.FAILED, "a stream that is away is not idle"
     assert report.error is not None
     assert report.error.startswith(
         "the event API sent nothing and answered no probe in the whole window:"
-        f" {last_end}. To fix this, check API_ENDPOINT"
+        f" {last_end}. To fix this, check the parameter ApiEndpoint (API_ENDPOINT)"
     )
 
 
@@ -325,7 +336,7 @@ def test_second_rejection_ends_the_drain() -> None:
     report = bench.drain()
 
     assert report.end_reason is EndReason.FAILED
-    assert report.error == NOT_ACCEPTED
+    assert report.error == str(not_accepted())
     assert report.is_access_refused
     assert source.tokens == ["token-1", "token-2"]
     assert bench.authorization.renewals == 1
@@ -334,9 +345,11 @@ def test_second_rejection_ends_the_drain() -> None:
 @pytest.mark.parametrize(
     ("authorization", "error"),
     [
-        pytest.param(FakeAuthorization(renewed=None), NOT_ACCEPTED, id="no other"),
+        pytest.param(FakeAuthorization(renewed=None), str(not_accepted()), id="no other"),
         pytest.param(FakeAuthorization(error=TokenUnavailable("away")), "away", id="none given"),
-        pytest.param(FakeAuthorization(current=None, renewed=None), NOT_ACCEPTED, id="without"),
+        pytest.param(
+            FakeAuthorization(current=None, renewed=None), str(not_accepted()), id="without"
+        ),
     ],
 )
 def test_token_that_can_not_be_renewed(authorization: FakeAuthorization, error: str) -> None:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.errors import NOT_ACCEPTED, StreamEnded, TokenUnavailable
+from eventdrain.errors import StreamEnded, TokenUnavailable, Unauthenticated, not_accepted
 from eventdrain.inbox import Inbox
 from eventdrain.reading import Reading
 from eventdrain.report import Report
@@ -17,6 +17,8 @@ from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+BY_GATEWAY: Final = Unauthenticated("a gateway answered HTTP 401", hint="ask it")
 
 
 @dataclass
@@ -156,7 +158,12 @@ def test_bug_in_a_probe_is_raised() -> None:
     [
         pytest.param({"refused_with": REFUSED}, {}, str(REFUSED), id="refused"),
         pytest.param({"ends_at": 0.1, "error": REFUSED}, {}, str(REFUSED), id="refused later"),
-        pytest.param({"refused_with": REJECTED}, {"renewed": None}, NOT_ACCEPTED, id="rejected"),
+        pytest.param(
+            {"refused_with": REJECTED}, {"renewed": None}, str(not_accepted()), id="rejected"
+        ),
+        pytest.param(
+            {"refused_with": BY_GATEWAY}, {"renewed": None}, str(BY_GATEWAY), id="by a gateway"
+        ),
         pytest.param(
             {"refused_with": REJECTED}, {"error": TokenUnavailable("away")}, "away", id="no token"
         ),

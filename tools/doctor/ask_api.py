@@ -17,7 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from eventdrain.adapters.grpc_source import GrpcEventSource
 from eventdrain.adapters.trust import system_roots
-from eventdrain.errors import ApiSilent, StreamEnded, StreamError, Unauthenticated
+from eventdrain.errors import StreamError, Unauthenticated
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
 from tools.doctor.answers import NoAnswer, Unanswered
@@ -36,6 +36,10 @@ _CONNECTING_SECONDS: Final = 4.0
 _REFUSING_SECONDS: Final = 2.0
 """A server that refuses the call answers at once; else it is quiet until there is an event."""
 _HTTP2: Final = "h2"
+_ELSE_CHECK: Final = (
+    "try again; then check the parameter ApiEndpoint, the gateways on the way there, and the API"
+    " itself"
+)
 
 
 def find_endpoint(stack: Stack) -> Reached:
@@ -130,7 +134,7 @@ async def _open(stream: EventStream, endpoint: Endpoint, token: Token) -> Answer
 
 
 def _refused(error: StreamError, token: Token) -> NoAnswer:
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, Unauthenticated) and not error.hint:
         cure = {
             Origin.KEPT: "nothing yet: the next run mints another token; look again after it",
             Origin.GIVEN: "put a valid token, or a client's id and secret, into the credentials"
@@ -139,15 +143,5 @@ def _refused(error: StreamError, token: Token) -> NoAnswer:
             " together",
             Origin.NONE: "deploy with Authentication=secret: this server wants a token",
         }[token.origin]
-        return NoAnswer("the event server does not accept the access token", cure)
-    if isinstance(error, StreamEnded):
-        return NoAnswer(str(error), "try again; then check the parameter ApiEndpoint")
-    if isinstance(error, ApiSilent):
-        return NoAnswer(
-            error.reason,
-            "check the parameter ApiEndpoint, the gateways on the way there, and the API itself",
-        )
-    says, _, cure = str(error).partition(": ")
-    if "needs" in cure:
-        return NoAnswer(f"{says}: {cure.partition(';')[0]}", "ask for it at the vendor's portal")
-    return NoAnswer(says, "check the parameter ApiEndpoint")
+        return NoAnswer(error.reason, cure)
+    return NoAnswer(error.reason, error.hint or _ELSE_CHECK)

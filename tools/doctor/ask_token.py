@@ -36,6 +36,10 @@ _CREDENTIALS: Final = "CredentialsSecretArn"
 _TOKEN: Final = "TokenSecretArn"  # noqa: S105 - an output's name
 _NEEDED_FOR: Final = timedelta(minutes=1)
 _MINTING_SECONDS: Final = 10.0
+_FROM_HERE: Final = (
+    "check the parameter TokenEndpoint, and the way there from here; whether the function reaches"
+    " it, its last run tells"
+)
 _SEES_KEY: Final = ", and kms:Decrypt of the stack's key,"
 
 
@@ -149,14 +153,11 @@ def _minted(
             sleep=time.sleep,
         )
     except TokenUnavailable as error:
-        raise Unanswered(
-            str(error).partition(": ")[0],
-            "check the parameter TokenEndpoint, and the way there from here; whether the function"
-            " reaches it, its last run tells",
-        ) from None
+        # A run looks from elsewhere: what it is to check, the doctor knows better.
+        cure = "" if error.setting == "TOKEN_ENDPOINT" else error.hint
+        raise Unanswered(error.reason, cure or _FROM_HERE) from None
     except TokenError as error:
-        says, _, cure = str(error).partition(": ")
-        raise Unanswered(says, cure) from None
+        raise Unanswered(error.reason, error.hint) from None
     token = minted.token
     return Token(
         Origin.MINTED, token.value, why, token.scopes, minted.undecided, expires=token.expires_at

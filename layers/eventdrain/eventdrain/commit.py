@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from eventdrain.ack_pace import AckPace
 from eventdrain.backoff import Backoff
-from eventdrain.errors import NOT_ACCEPTED, DrainError
+from eventdrain.errors import DrainError, not_accepted
 from eventdrain.outcome import LeftReason, Outcome
 from eventdrain.pointer import needs_pointer
 from eventdrain.ports import Refusal, Verdict
@@ -253,7 +253,7 @@ class Commit:
         except DrainError as error:
             return _no_token(error)
         verdict = Verdict.TRY_AGAIN if is_renewed else Verdict.END_RUN
-        return Refusal("UNAUTHENTICATED", NOT_ACCEPTED, verdict, is_about_access=True)
+        return Refusal("UNAUTHENTICATED", str(not_accepted()), verdict, is_about_access=True)
 
     async def _may_try_again(self, backoff: Backoff, until: float) -> bool:
         """Wait for the next attempt; False, without waiting, if it would come too late."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from eventdrain.errors import ApiSilent, Heartbeat, UnreadableDelivery
 from eventdrain.inbox import Inbox
@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from eventdrain.window import Window
 
 _logger = logging.getLogger(__name__)
+
+_UNNAMED: Final = ApiSilent(
+    "the event API is silent, and nothing says why",
+    hint="check the parameter ApiEndpoint (API_ENDPOINT), the gateways on the way there, and the"
+    " event API itself",
+    setting="API_ENDPOINT",
+)
 
 
 class Drain:
@@ -238,14 +245,15 @@ class Drain:
             what = f"the event API was heard for {heard:.0f} of the window's {window:.0f} s"
         else:
             what = "the event API sent nothing and answered no probe in the whole window"
-        met = [
-            *{reading.last_end: None for reading in self._readings if reading.last_end},
-            *{reading.last_silence: None for reading in self._readings if reading.last_silence},
-        ]
+        ends = [reading.last_end for reading in self._readings]
+        silences = [reading.last_silence for reading in self._readings]
+        met = [error for error in (*ends, *silences) if error is not None]
+        reasons = "; ".join(dict.fromkeys(error.reason for error in met))
+        named = next((error for error in reversed(met) if error.hint), _UNNAMED)
         return ApiSilent(
-            f"{what}: {'; '.join(met) or 'nothing took the connection'}",
-            hint="check API_ENDPOINT, the gateways on the way there, and the event API itself",
-            setting="API_ENDPOINT",
+            f"{what}: {reasons or 'nothing took the connection'}",
+            hint=named.hint,
+            setting=named.setting,
         )
 
     def _fail(self, error: str) -> None:

@@ -38,12 +38,6 @@ if TYPE_CHECKING:
     from eventdrain.ports import Refusal
     from eventdrain.replay_report import ReplayEnd
 
-NOT_ACCEPTED: Final = (
-    "the event server does not accept the access token, or that there is none, and there is no"
-    " other to try: check what the credentials secret holds, and that its client may read this"
-    " stream"
-)
-
 
 def with_hint(reason: str, hint: str) -> str:
     """Return the text of an error; see ``DrainError``."""
@@ -114,6 +108,15 @@ class StreamRefused(StreamError):  # noqa: N818
 
 class AccessRefused(StreamRefused):
     """The server refuses this client: its token, or what that allows."""
+
+
+def not_accepted() -> AccessRefused:
+    """Return the error of a run whose token, or lack of one, the event server does not accept."""
+    return AccessRefused(
+        "the event server does not accept the access token, or that there is none, and there is no"
+        " other to try",
+        hint="check what the credentials secret holds, and that its client may read this stream",
+    )
 
 
 class StartFailed(DrainError):  # noqa: N818

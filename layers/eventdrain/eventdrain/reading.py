@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from eventdrain.backoff import Backoff
 from eventdrain.errors import (
     ACCESS_ERRORS,
-    NOT_ACCEPTED,
     AccessRefused,
     ApiSilent,
     DrainError,
     StreamEnded,
     Unauthenticated,
+    not_accepted,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventdrain.errors import StreamError
     from eventdrain.inbox import Inbox
     from eventdrain.pace import Pace
     from eventdrain.ports import Authorization, Connection, EventSource
@@ -51,8 +52,8 @@ class Reading:
         clock: Seconds; the clock of ``pace``.
 
     Attributes:
-        last_end: Why the last stream ended, if another may be opened; empty if none has.
-        last_silence: What the last probe met instead of an answer; empty if there was none.
+        last_end: Why the last stream ended, if another may be opened; None if none has.
+        last_silence: What the last probe met instead of an answer; None if there was none.
     """
 
     def __init__(
@@ -78,8 +79,8 @@ class Reading:
             first=_AFTER_AUTHENTICATION_ERROR, longest=_AFTER_AUTHENTICATION_ERROR
         )
         self._is_proven = False
-        self.last_end = ""
-        self.last_silence = ""
+        self.last_end: StreamError | None = None
+        self.last_silence: StreamError | None = None
 
     async def run(self) -> str:
         """Keep the stream open, and open it again whenever it ends.
@@ -109,14 +110,16 @@ class Reading:
         try:
             await self._read(token)
         except StreamEnded as error:
-            self.last_end = str(error)
+            self.last_end = error
             wait = self._reopening.wait_seconds()
             _logger.info("%s; it is opened again in %.1f s", error, wait)
             return wait
         except Unauthenticated as error:
-            self.last_end = str(error)
+            self.last_end = error
             if not await asyncio.to_thread(self._authorization.renew, token):
-                raise AccessRefused(NOT_ACCEPTED) from None
+                if error.hint:  # a gateway's answer; it need not be about the token
+                    raise AccessRefused(error.reason, hint=error.hint) from None
+                raise not_accepted() from None
             wait = self._after_rejection.wait_seconds()
             _logger.warning("%s; a new one is tried in %.1f s", error, wait)
             return wait
@@ -159,7 +162,7 @@ class Reading:
             try:
                 await connection.probe()
             except ApiSilent as error:
-                self.last_silence = error.reason
+                self.last_silence = error
                 wait = backoff.wait_seconds()
                 _logger.info("%s; the next probe follows in %.1f s", error.reason, wait)
                 await asyncio.sleep(wait)

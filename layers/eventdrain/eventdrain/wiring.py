@@ -69,7 +69,7 @@ def start_run(start: Start, *, function: str) -> None:
         with _making_client:
             client = lambda_client()
     except ConfigurationError as error:
-        raise StartFailed(str(error)) from error
+        raise StartFailed(error.reason, hint=error.hint, setting=error.setting) from error
     LambdaRuns(client, function).start(start)
 
 

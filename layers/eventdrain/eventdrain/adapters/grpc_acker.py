@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
+from eventdrain.adapters.grpc_causes import Cause, cause_of
 from eventdrain.adapters.grpc_channel import (
     MAY_PASS,
     OPTIONS,
@@ -20,6 +21,7 @@ from eventdrain.adapters.grpc_channel import (
     channel_credentials,
     target,
 )
+from eventdrain.errors import DrainError
 from eventdrain.ports import Refusal, Verdict
 from eventdrain.unexpected import unexpected_refusal
 from wgtwo.events.v1.events_pb2 import AckInfo, AckStatus
@@ -32,10 +34,8 @@ if TYPE_CHECKING:
     from eventdrain.streams import EventStream
 
 _NOT_ACCEPTED: Final = "the event server did not accept an ack; the event comes again"
-_RATE_LIMITED: Final = frozenset(
-    {"Received http2 header with status: 429", "Received http2 header with status: 503"}
-)
-"""gRPC's own texts for the HTTP statuses of gateways' rate limits; 503 is nginx's default."""
+_RATE_LIMITED: Final = frozenset({429, 503})
+"""The HTTP statuses of gateways' rate limits; 503 is nginx's default."""
 _RATE_LIMITED_BY_ENVOY: Final = "x-envoy-ratelimited"
 _CALL_SECONDS: Final = 5.0
 """How long to wait for the answer to one ack: long for an answer, short beside an ack time-out."""
@@ -122,29 +122,35 @@ class GrpcAcker:
 
 def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
     code = error.code()
-    if code is grpc.StatusCode.UNAUTHENTICATED:
+    cause = cause_of(error.details())
+    if cause is not None and cause.is_lasting:
+        verdict = Verdict.END_RUN
+    elif code is grpc.StatusCode.UNAUTHENTICATED:
         verdict = Verdict.RENEW_TOKEN
-    elif _is_rate_limit(error):
+    elif _is_rate_limit(error, cause):
         verdict = Verdict.SLOW_DOWN
-    elif code in MAY_PASS:
+    elif cause is not None or code in MAY_PASS:
         verdict = Verdict.TRY_AGAIN
     elif code is grpc.StatusCode.PERMISSION_DENIED or code is grpc.StatusCode.UNIMPLEMENTED:
         verdict = Verdict.END_RUN
     else:
         verdict = Verdict.LEAVE_EVENT
+    reason = f"the event server answers acks with {code.name}"
+    told = DrainError(f"{reason}: {cause.reason}", hint=cause.hint) if cause else reason
     return Refusal(
         code=code.name,
-        message=f"the event server answers acks with {code.name}",
+        message=str(told),
         verdict=verdict,
-        is_about_access=code is grpc.StatusCode.PERMISSION_DENIED,
+        is_about_access=code is grpc.StatusCode.PERMISSION_DENIED and cause is None,
     )
 
 
-def _is_rate_limit(error: grpc.aio.AioRpcError) -> bool:
+def _is_rate_limit(error: grpc.aio.AioRpcError, cause: Cause | None) -> bool:
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return True
-    # gRPC and Envoy turn a gateway's refusal into UNAVAILABLE.
-    return error.code() is grpc.StatusCode.UNAVAILABLE and (
-        error.details() in _RATE_LIMITED
-        or any(key == _RATE_LIMITED_BY_ENVOY for key, _ in error.trailing_metadata() or ())
+    if cause is not None:
+        return cause.http_status in _RATE_LIMITED
+    # Envoy turns its own limit into UNAVAILABLE.
+    return error.code() is grpc.StatusCode.UNAVAILABLE and any(
+        key == _RATE_LIMITED_BY_ENVOY for key, _ in error.trailing_metadata() or ()
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
+from eventdrain.adapters.grpc_causes import ENDPOINT, Cause, cause_of
 from eventdrain.adapters.trust import system_roots
 from eventdrain.errors import (
     AccessRefused,
+    ApiSilent,
     StreamEnded,
     StreamError,
     StreamRefused,
@@ -47,14 +49,6 @@ MAY_PASS: Final = frozenset(
 )
 """Codes after which the same call may succeed. All others are ours or the operator's to mend."""
 
-_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
-_CAUSES: Final = {
-    "DNS resolution failed": ": its name can't be resolved",
-    "Connection refused": ": it takes no connections",
-    "failed to connect": ": it can't be connected to",
-}
-"""What gRPC says of a server that it did not reach, and what we say of it."""
-
 _GATEWAYS: Final = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -65,11 +59,6 @@ _GATEWAYS: Final = frozenset(
     }
 )
 """Codes that a gateway gives as well, by itself, where the API behind it is down or not asked."""
-_FOR_WANT_OF_ANOTHER: Final = frozenset({grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL})
-"""Codes that gRPC gives, too, to an answer that it can't read. Then it has few words for it."""
-_NO_STATUS: Final = ("Received http2 header", "Received RST_STREAM", "Stream removed")
-"""How gRPC begins its own text where an answer came without a status of gRPC's."""
-
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -96,37 +85,53 @@ def is_answer(code: grpc.StatusCode, details: str | None) -> bool:
     Whatever a server does with a call that makes no sense, an error of its own says that it is
     there. A gateway's answer does not, nor does gRPC's own text about an answer without a status.
     """
-    if code in _GATEWAYS or (code in _FOR_WANT_OF_ANOTHER and not details):
-        return False
-    return not (details or "").startswith(_NO_STATUS)
+    # gRPC gives UNKNOWN and INTERNAL, too, to an answer that it can't read; it has few words then.
+    is_named = code not in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL} or bool(details)
+    return is_named and code not in _GATEWAYS and cause_of(details) is None
 
 
 def stream_error(code: grpc.StatusCode, *, scope: str, details: str | None) -> StreamError:
-    """Tell what the end of a stream means.
+    """Return what the end of a stream means.
 
     Args:
         code: The status that it ended with.
         scope: The OAuth scope that the stream needs; empty for none.
-        details: The status's text, if the server was not reached before. It is looked through for
-            the words of gRPC's own, and not repeated: nobody knows what a server's text holds.
+        details: The status's text; see ``grpc_causes``. It is not repeated.
     """
+    if cause := cause_of(details):
+        return _error_by(cause, code)
     if code is grpc.StatusCode.UNAUTHENTICATED:
         return Unauthenticated("the event server does not accept the access token")
-    if details and _UNTRUSTED in details:
-        return StreamRefused(
-            "the event server's certificate is not signed by an authority that this system trusts:"
-            " check API_ENDPOINT"
-        )
     if code in MAY_PASS:
-        cause = next((says for words, says in _CAUSES.items() if words in (details or "")), "")
-        return StreamEnded(f"the stream ended with {code.name}{cause}")
+        return StreamEnded(f"the stream ended with {code.name}")
     if code is grpc.StatusCode.PERMISSION_DENIED:
         need = f"the scope {scope}" if scope else "access to this stream"
         return AccessRefused(
             f"the event server answers PERMISSION_DENIED: the client of the credentials secret"
-            f" needs {need}; ask for it at the vendor's portal"
+            f" needs {need}",
+            hint="ask for it at the vendor's portal",
         )
     return StreamRefused(
-        f"the event server refuses the stream with {code.name}: check API_ENDPOINT, EVENT_TYPES and"
-        " the stream's settings"
+        f"the event server refuses the stream with {code.name}",
+        hint=f"check {ENDPOINT}, the parameter EventTypes and the stream's settings",
+        setting="API_ENDPOINT",
     )
+
+
+def _error_by(cause: Cause, code: grpc.StatusCode) -> StreamError:
+    kind: type[StreamError] = StreamEnded
+    if cause.is_lasting:
+        kind = StreamRefused
+    elif code is grpc.StatusCode.UNAUTHENTICATED:
+        kind = Unauthenticated  # a gateway's; it may be about the token
+    reason = f"the stream ended with {code.name}: {cause.reason}"
+    return kind(reason, hint=cause.hint, setting=cause.setting)
+
+
+def silence(code: grpc.StatusCode, details: str | None) -> ApiSilent:
+    """Return the error of a probe that the event API did not answer."""
+    reason = f"the event API did not answer a probe: {code.name}"
+    cause = cause_of(details)
+    if cause is None:
+        return ApiSilent(reason)
+    return ApiSilent(f"{reason}: {cause.reason}", hint=cause.hint, setting=cause.setting)

@@ -24,10 +24,11 @@ from eventdrain.adapters.grpc_channel import (
     call_metadata,
     channel_credentials,
     is_answer,
+    silence,
     stream_error,
     target,
 )
-from eventdrain.errors import ApiSilent, StreamEnded, StreamError
+from eventdrain.errors import StreamEnded, StreamError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -142,9 +143,7 @@ class GrpcConnection:
             await asyncio.to_thread(self._call_api)
         except grpc.RpcError as error:
             if not is_answer(error.code(), error.details()):
-                raise ApiSilent(
-                    f"the event API did not answer a probe: {error.code().name}"
-                ) from None
+                raise silence(error.code(), error.details()) from None
 
     async def receive(self) -> Sequence[bytes]:
         """See ``ports.Connection``."""
@@ -195,11 +194,7 @@ class GrpcConnection:
                     return
             self._end = StreamEnded("the server closed the stream")
         except grpc.RpcError as error:
-            self._end = stream_error(
-                error.code(),
-                scope=self._scope,
-                details=None if self._is_ready else error.details(),
-            )
+            self._end = stream_error(error.code(), scope=self._scope, details=error.details())
         self._announce()
 
     def _wait_for_room(self) -> None:

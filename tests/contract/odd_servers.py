@@ -1,0 +1,125 @@
+"""Servers that are no event server: each takes real connections, and does one thing with them."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from tests.bench import http2
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Callable, Iterator
+
+    Serve = Callable[[socket.socket], None]
+    Answer = Callable[[bytes], bytes]
+
+_CHUNK: Final = 65_536
+_RST_STREAM: Final = 3
+_GOAWAY: Final = 7
+_rst_stream = Struct(">I")
+_goaway = Struct(">II")
+
+
+@contextmanager
+def serving(serve: Serve) -> Iterator[int]:
+    """Serve each connection in a thread of its own.
+
+    Yields:
+        The port, on loopback.
+    """
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError, EOFError):
+                serve(self.request)
+
+    class Server(ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+def silent(connection: socket.socket) -> None:
+    """Take whatever comes, and answer nothing."""
+    while connection.recv(_CHUNK):
+        pass
+
+
+def http1(connection: socket.socket) -> None:
+    """Answer as a server does that speaks HTTP/1.1 alone."""
+    connection.recv(_CHUNK)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def tls(context: ssl.SSLContext, *protocols: str) -> Serve:
+    """Shake hands, offer protocols by ALPN, and answer nothing."""
+    if protocols:
+        context.set_alpn_protocols(protocols)
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            silent(secured)
+
+    return serve
+
+
+def calls(*answers: Answer, closes: bool = False) -> Serve:
+    """Answer calls over HTTP/2, without TLS.
+
+    Args:
+        answers: Each makes the frames that answer a call, from its stream's number: the first for
+            a connection's first call, and so on; the last for all that follow.
+        closes: Whether the connection is closed after the first answer.
+    """
+
+    def serve(connection: socket.socket) -> None:
+        with connection.makefile("rb") as received:
+            received.read(len(http2.PREFACE))
+            connection.sendall(http2.frame(http2.SETTINGS, 0, b""))
+            left = list(answers)
+            while head := received.read(http2.FRAME_HEAD):
+                frame = http2.frame_head(head, 0)
+                content = received.read(frame.length)
+                is_ack = bool(frame.flags & http2.ACK)
+                if frame.kind in {http2.SETTINGS, http2.PING} and not is_ack:
+                    answer = content if frame.kind == http2.PING else b""
+                    connection.sendall(http2.frame(frame.kind, http2.ACK, answer))
+                elif frame.kind == http2.HEADERS:
+                    connection.sendall(left[0](frame.stream))
+                    del left[: len(left) > 1]
+                    if closes:
+                        return
+
+    return serve
+
+
+def unanswered(_stream: bytes) -> bytes:
+    """Leave a call open."""
+    return b""
+
+
+def http_status(status: int, *headers: tuple[str, str]) -> Answer:
+    """Answer by HTTP's status, as gateways do; gRPC's is not there, unless it is in the headers."""
+    block = http2.literal_headers((":status", str(status)), *headers)
+    return lambda stream: http2.headers_before_stream(block, ends=True) + stream + block
+
+
+def reset(code: int) -> Answer:
+    """Reset the call with an error code of HTTP/2's."""
+    return lambda stream: http2.frame(_RST_STREAM, 0, _rst_stream.pack(code), stream)
+
+
+def goaway(code: int, debug: bytes) -> Answer:
+    """Ask the client to leave, with an error code of HTTP/2's."""
+    return lambda _: http2.frame(_GOAWAY, 0, _goaway.pack(0, code) + debug)

@@ -1,0 +1,342 @@
+"""What the pinned grpcio says of each fault of the way to the event API, and what we make of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import pytest
+import trustme
+
+from eventdrain.adapters import grpc_channel, grpc_source
+from eventdrain.adapters.grpc_channel import is_answer
+from eventdrain.adapters.grpc_source import GrpcEventSource
+from eventdrain.errors import (
+    ApiSilent,
+    StreamEnded,
+    StreamError,
+    StreamRefused,
+    Unauthenticated,
+)
+from eventdrain.settings import Endpoint
+from eventdrain.streams import STREAMS
+from tests.contract import odd_servers
+from tests.contract.odd_servers import calls, goaway, http1, http_status, reset, serving, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.contract.odd_servers import Answer, Serve
+
+STREAM: Final = STREAMS["handset_change"]
+WAIT_SECONDS: Final = 30
+SERVERS_WORDS: Final = "no +9990000000001 here"
+PAST: Final = datetime(2019, 1, 1), datetime(2020, 1, 1)  # noqa: DTZ001 - trustme takes naive ones
+FUTURE: Final = datetime(2090, 1, 1), datetime(2091, 1, 1)  # noqa: DTZ001
+
+
+def source(url: str) -> GrpcEventSource:
+    """Make the adapter."""
+    return GrpcEventSource(
+        STREAM, Endpoint.parse(url), b"", max_unread=1, timeout_seconds=WAIT_SECONDS
+    )
+
+
+def end_of_stream(url: str) -> StreamError:
+    """Open a stream, and give the error that it ends with."""
+
+    async def read() -> None:
+        async with asyncio.timeout(WAIT_SECONDS), source(url).connect(None) as connection:
+            await connection.opened()
+            while True:
+                await connection.receive()
+
+    with pytest.raises(StreamError) as raised:
+        asyncio.run(read())
+    return raised.value
+
+
+# --- Certificates ---
+
+
+class Authority:
+    """One that is trusted, and the certificates for every case."""
+
+    def __init__(self, folder: Path) -> None:
+        self.trusted = trustme.CA()
+        self._unknown = trustme.CA()
+        self._folder = folder
+
+    def context(self, case: str) -> ssl.SSLContext:
+        """Give the side of the server that has such a certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        match case:
+            case "expired":
+                leaf = self.trusted.issue_cert("localhost", not_before=PAST[0], not_after=PAST[1])
+            case "not yet valid":
+                leaf = self.trusted.issue_cert(
+                    "localhost", not_before=FUTURE[0], not_after=FUTURE[1]
+                )
+            case "another name":
+                leaf = self.trusted.issue_cert("other.example")
+            case "unknown authority" | "unknown authority, sent along":
+                leaf = self._unknown.issue_cert("localhost")
+            case "self-signed":
+                path = self._folder / "self-signed.pem"
+                path.write_bytes(
+                    self._unknown.private_key_pem.bytes() + self._unknown.cert_pem.bytes()
+                )
+                context.load_cert_chain(path)
+                return context
+            case _:
+                leaf = self.trusted.issue_cert("localhost")
+        if case.endswith("sent along"):
+            leaf.cert_chain_pems.append(self._unknown.cert_pem)
+        leaf.configure_cert(context)
+        return context
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+    """Trust one authority, and no other."""
+    made = Authority(tmp_path)
+    monkeypatch.setattr(grpc_channel, "system_roots", made.trusted.cert_pem.bytes)
+    grpc_channel.channel_credentials.cache_clear()
+    yield made
+    grpc_channel.channel_credentials.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("expired", "certificate has expired"),
+        ("not yet valid", "certificate is not valid yet"),
+        ("another name", "certificate is for another name"),
+        ("self-signed", "certificate is self-signed"),
+        ("unknown authority", "certificate is signed by an unknown authority"),
+        ("unknown authority, sent along", "certificate is signed by an unknown authority"),
+    ],
+)
+def test_certificate_that_is_not_trusted(authority: Authority, case: str, told: str) -> None:
+    """Each reason has an error of its own, and trying again would change nothing."""
+    with serving(odd_servers.tls(authority.context(case), "h2")) as port:
+        error = end_of_stream(f"https://localhost:{port}")
+    assert type(error) is StreamRefused
+    assert told in error.reason
+    assert error.hint
+    assert error.setting == "API_ENDPOINT"
+
+
+# --- Servers that are not reached, or are no gRPC servers ---
+
+
+@pytest.mark.parametrize(
+    ("protocols", "told"), [((), "no ALPN h2"), (("http/1.1",), "no ALPN h2")], ids=["none", "1.1"]
+)
+def test_tls_without_http2(authority: Authority, protocols: tuple[str, ...], told: str) -> None:
+    """A server that doesn't choose HTTP/2 is told."""
+    with serving(odd_servers.tls(authority.context("good"), *protocols)) as port:
+        error = end_of_stream(f"https://localhost:{port}")
+    assert type(error) is StreamEnded
+    assert told in error.reason
+
+
+@pytest.mark.parametrize(
+    ("scheme", "serve", "told"),
+    [
+        ("https", http1, "does not speak TLS"),
+        ("https", calls(odd_servers.unanswered), "does not speak TLS"),
+        ("https", lambda _: None, "closes each connection"),
+        ("http", http1, "speaks HTTP/1.1"),
+        ("http", lambda _: None, "closes each connection"),
+        ("https", silent, "timed out"),
+        ("http", silent, "timed out"),
+    ],
+    ids=[
+        "TLS to HTTP/1.1",
+        "TLS to HTTP/2",
+        "TLS, closed",
+        "HTTP/1.1",
+        "closed",
+        "TLS, silent",
+        "silent",
+    ],
+)
+def test_server_of_another_protocol(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, serve: Serve, told: str
+) -> None:
+    """What the server does, in place of gRPC, is named; the next attempt may meet another."""
+    quickly = (*grpc_channel.OPTIONS, ("grpc.min_reconnect_backoff_ms", 500))
+    monkeypatch.setattr(grpc_source, "OPTIONS", quickly)  # a connect time-out is as long
+    with serving(serve) as port:
+        error = end_of_stream(f"{scheme}://localhost:{port}")
+    assert type(error) is StreamEnded
+    assert told in error.reason
+    assert error.setting == "API_ENDPOINT"
+
+
+def test_nobody_listens() -> None:
+    """A refused connection is named."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        error = end_of_stream(f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert type(error) is StreamEnded
+    assert "refuses connections" in error.reason
+
+
+def test_name_that_does_not_resolve() -> None:
+    """A name without an address is named as that."""
+    error = end_of_stream("https://made-up.invalid")
+    assert type(error) is StreamEnded
+    assert "name can't be resolved" in error.reason
+
+
+# --- Answers that are not the event API's ---
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (204, StreamEnded),
+        (400, StreamEnded),
+        (401, Unauthenticated),
+        (403, StreamRefused),
+        (404, StreamRefused),
+        (429, StreamEnded),
+        (500, StreamEnded),
+        (502, StreamEnded),
+        (503, StreamEnded),
+        (520, StreamEnded),
+    ],
+)
+def test_gateway_that_answers_by_http(status: int, kind: type[StreamError]) -> None:
+    """What a gateway answered is named as its answer, with what to do; and proves no API."""
+    with serving(calls(http_status(status, ("server", SERVERS_WORDS)))) as port:
+        error = end_of_stream(f"http://127.0.0.1:{port}")
+    assert type(error) is kind
+    assert f"a gateway, not the event API, answered HTTP {status}" in error.reason
+    assert error.hint
+    assert "scope" not in str(error)
+    assert "999" not in str(error)
+
+
+def test_gateway_with_a_status_of_grpc() -> None:
+    """A status of gRPC's counts, whatever HTTP's beside it; its text is not repeated."""
+    answer = http_status(403, ("grpc-status", "7"), ("grpc-message", SERVERS_WORDS))
+    with serving(calls(answer)) as port:
+        error = end_of_stream(f"http://127.0.0.1:{port}")
+    assert STREAM.scope in error.reason
+    assert "999" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "closes", "told"),
+    [
+        (http_status(200), False, "answered HTTP 200 without a status"),
+        (reset(2), False, "reset the call"),
+        (reset(12), False, "reset the call"),  # grpcio makes PERMISSION_DENIED of this one
+        (goaway(11, b"too_many_pings"), True, "too_many_pings"),
+        (goaway(0, SERVERS_WORDS.encode()), True, "the connection broke"),
+        (odd_servers.unanswered, True, "the connection broke"),
+    ],
+    ids=["no status", "reset", "inadequate security", "too many pings", "goaway", "closed"],
+)
+def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, told: str) -> None:
+    """What happened to the connection is named, and may pass."""
+    with serving(calls(answer, closes=closes)) as port:
+        error = end_of_stream(f"http://127.0.0.1:{port}")
+    assert type(error) is StreamEnded
+    assert told in error.reason
+    assert "999" not in str(error)
+
+
+def test_status_whose_text_is_too_long() -> None:
+    """A text beyond 16 KB hides the status that it belongs to: that is told, and nothing blamed."""
+
+    def end(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "9" * 17_000)
+
+    with grpc_server(STREAM.stream_method, grpc.unary_stream_rpc_method_handler(end)) as port:
+        error = end_of_stream(f"http://127.0.0.1:{port}")
+    assert type(error) is StreamEnded
+    assert "its status is unknown" in error.reason
+    assert "ENDPOINT" not in str(error)
+    assert "999" not in str(error)
+
+
+@contextmanager
+def grpc_server(method: str, handler: grpc.RpcMethodHandler[bytes, bytes]) -> Iterator[int]:
+    """Serve one method, without TLS, by gRPC."""
+    handlers = grpc.method_handlers_generic_handler(STREAM.service.full_name, {method: handler})
+    with ThreadPoolExecutor(2) as threads:
+        server = grpc.server(threads, handlers=[handlers])
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield port
+        finally:
+            server.stop(grace=None).wait()
+
+
+def test_probe_that_a_gateway_answers() -> None:
+    """Why a probe proves nothing is named as well."""
+
+    async def probe(port: int) -> None:
+        url = f"http://127.0.0.1:{port}"
+        async with asyncio.timeout(WAIT_SECONDS), source(url).connect(None) as connection:
+            await connection.opened()
+            await connection.probe()
+
+    answers = odd_servers.unanswered, http_status(503)
+    with serving(calls(*answers)) as port, pytest.raises(ApiSilent) as raised:
+        asyncio.run(probe(port))
+    assert "UNAVAILABLE: a gateway, not the event API, answered HTTP 503" in raised.value.reason
+    assert "behind it" in raised.value.hint
+
+
+# --- Texts ---
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Failed to connect to remote host: getsockopt(SO_ERROR): No route to host", "no route"),
+        ("Failed to connect to remote host: connect: Network is unreachable", "no route"),
+        ("tcp handshaker shutdown", "timed out"),
+        ("made up", "can't be connected to"),
+    ],
+)
+def test_networks_that_can_not_be_made_here(text: str, told: str) -> None:
+    """What grpcio 1.85.1 said of a network that a test can't have on loopback."""
+    details = f"failed to connect to all addresses; last error: UNKNOWN: ipv6:%5B::1%5D:1: {text}"
+    error = grpc_channel.stream_error(grpc.StatusCode.UNAVAILABLE, scope="", details=details)
+    assert type(error) is StreamEnded
+    assert told in error.reason
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        "upstream connect error: CERTIFICATE_VERIFY_FAILED: certificate has expired",
+        "no, not: Received http2 header with status: 403",
+        "Connection refused",
+        "too_many_pings",
+    ],
+)
+def test_gateways_words_about_its_own_upstream(details: str) -> None:
+    """A text that gRPC did not begin says nothing about our connection."""
+    error = grpc_channel.stream_error(grpc.StatusCode.UNAVAILABLE, scope="", details=details)
+    assert type(error) is StreamEnded
+    assert error.reason == "the stream ended with UNAVAILABLE"
+
+
+def test_answer_without_a_status_is_no_proof() -> None:
+    """HTTP 200 and no status of gRPC's: something is there that speaks HTTP/2, no event API."""
+    assert not is_answer(grpc.StatusCode.UNKNOWN, "No status received")
