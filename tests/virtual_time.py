@@ -9,18 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
+    from types import FrameType
 
 _T = TypeVar("_T")
 
 TURN_SECONDS: Final = 1e-6
+MOST_CPU_SECONDS: Final = 10.0
+"""For one run, forty times what the longest takes. CPU time: a busy machine doesn't count."""
 
 
 class NothingLeftToWaitFor(AssertionError):  # noqa: N818 - it says what happened
     """Everything waits for something that nobody will do: a deadlock, told instead of suffered."""
+
+
+class Spinning(BaseException):
+    """What runs takes no end of turns, or never comes back to the loop: time can't move on.
+
+    Not an Exception: neither may what spins catch it, nor may hypothesis look for a smaller example
+    that spins as well.
+    """
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -81,15 +94,41 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, _T], *, seconds_in_thread: float = 0.0) -> _T:
-    """Run a coroutine to its end, in virtual time."""
+    """Run a coroutine to its end, in virtual time.
+
+    Raises:
+        NothingLeftToWaitFor: It waits for what can't happen.
+        Spinning: It takes more CPU time than any run needs.
+    """
 
     def loop() -> VirtualTimeLoop:
         made = VirtualTimeLoop()
         made.seconds_in_thread = seconds_in_thread
         return made
 
-    with asyncio.Runner(loop_factory=loop) as runner:
+    with _interrupted_after(MOST_CPU_SECONDS), asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(main)
+
+
+@contextmanager
+def _interrupted_after(cpu_seconds: float) -> Iterator[None]:
+    has_spun = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal has_spun
+        has_spun = True
+        raise Spinning
+
+    before = signal.signal(signal.SIGPROF, interrupt)
+    # Again and again: the first may only end a task whose errors nobody looks at.
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
+        if has_spun:
+            raise Spinning
 
 
 def now() -> float:

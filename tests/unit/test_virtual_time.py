@@ -6,7 +6,8 @@ from typing import Final
 
 import pytest
 
-from tests.virtual_time import NothingLeftToWaitFor, now, run
+from tests import virtual_time
+from tests.virtual_time import NothingLeftToWaitFor, Spinning, now, run
 
 HOUR: Final = 3600.0
 
@@ -65,3 +66,21 @@ def test_deadlock_is_told() -> None:
 
     with pytest.raises(NothingLeftToWaitFor):
         run(wait_in_vain())
+
+
+@pytest.mark.parametrize("yields", [True, False])
+def test_spinning_is_told(monkeypatch: pytest.MonkeyPatch, *, yields: bool) -> None:
+    """A loop without an end fails instead of hanging, even in a task that nobody waits for."""
+    monkeypatch.setattr(virtual_time, "MOST_CPU_SECONDS", 0.1)
+
+    async def spin() -> None:
+        while True:
+            if yields:
+                await asyncio.sleep(0)
+
+    async def leave_spinning() -> None:
+        spinning = asyncio.create_task(spin())
+        await asyncio.wait([spinning])
+
+    with pytest.raises(Spinning):
+        run(leave_spinning())
