@@ -29,7 +29,7 @@ logging.getLogger("eventdrain")  # the engine's: it logs as the function does
 copy_config_to_registered_loggers(source_logger=logger, include={"eventdrain"})
 
 
-@logger.inject_lambda_context(clear_state=True)
+@logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run a replay, or the next part of one.

@@ -143,12 +143,12 @@ def test_limit_counts_what_is_written() -> None:
 
 def test_window() -> None:
     """The end of the window ends a stream that never pauses; all that was taken is committed."""
-    bench = DrainBench(FakeEventSource(trickle(10_000, every=0.02)))
+    bench = DrainBench(FakeEventSource(trickle(10_000, every=0.1)))
 
     report = bench.drain()
 
     assert report.end_reason is EndReason.WINDOW
-    assert report.received == pytest.approx(READ_UNTIL / 0.02, abs=5)
+    assert report.received == pytest.approx(READ_UNTIL / 0.1, abs=5)
     assert report.left.total() == report.left[LeftReason.NOT_TAKEN] <= bench.inbox_size
     assert bench.took == pytest.approx(READ_UNTIL + bench.ack_seconds, abs=TURNS)
 
@@ -165,6 +165,32 @@ def test_nothing_is_taken_after_the_window() -> None:
     assert max(bench.reader.read_at) < READ_UNTIL
     assert report.left[LeftReason.NOT_TAKEN] > 0
     assert report.acked == len(bench.archive.held)
+
+
+def test_nothing_is_received_after_the_window() -> None:
+    """What the server sends during the last commit stays with it, but for what is on its way."""
+    bench = DrainBench(
+        FakeEventSource(trickle(10_000, every=1.0)),
+        archive=FakeSink(seconds=lambda _call: 10.0),
+    )
+
+    report = bench.drain()
+
+    assert bench.took > READ_UNTIL + 5.0
+    assert report.left == {LeftReason.NOT_TAKEN: 1}
+
+
+def test_no_stream_is_opened_after_the_window() -> None:
+    """A stream that ends during the last commit is not opened again."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(1, at=READ_UNTIL - 0.1)], ends_at=READ_UNTIL + 1.0)),
+        idle=READ_UNTIL + 1.0,
+        archive=FakeSink(seconds=lambda _call: 10.0),
+    )
+
+    report = bench.drain()
+
+    assert (report.connections, report.acked) == (1, 1)
 
 
 def test_window_that_is_over_at_once() -> None:

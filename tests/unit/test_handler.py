@@ -415,6 +415,33 @@ def test_every_line_tells_run_window_and_stream(
         assert line["window"]["backlog_run"] == 0
 
 
+def test_no_line_names_another_runs_stream(
+    app: ModuleType,
+    drained: Callable[[Report], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A line that is logged before a run's stream is known has no stream, not the last run's."""
+    drained(report())
+    app.handler({}, CONTEXT)
+
+    def of(_event: dict[str, Any]) -> Start:
+        logging.getLogger("eventdrain.start").warning("made up: before the stream is known")
+        raise ConfigurationError("made up")
+
+    monkeypatch.setattr(app.Start, "of", of)
+    with (
+        pytest.warns(UserWarning, match="No application metrics to publish"),
+        pytest.raises(ConfigurationError),
+    ):
+        app.handler({}, SimpleNamespace(**vars(CONTEXT) | {"aws_request_id": "made-up-2"}))
+
+    logged, _ = printed(capsys)
+    assert logged[-1]["run_id"] == "made-up-2"
+    assert "event_type" not in logged[-1]
+    assert "window" not in logged[-1]
+
+
 # --- Other runs ---
 
 

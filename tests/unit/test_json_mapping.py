@@ -190,6 +190,37 @@ def test_every_kind_of_field_is_mapped(field: FieldDescriptor) -> None:
     assert json.loads(text) == json_format.MessageToDict(made_up, preserving_proto_field_name=True)
 
 
+def described(type_name: str) -> Descriptor:
+    """Describe a message type of a text, and of a message of another type."""
+    file = FileDescriptorProto(name="described.proto", package="made", syntax="proto3")
+    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
+    message = file.message_type.add(name="Described")
+    message.field.add(name="text", number=1, type=FieldDescriptorProto.TYPE_STRING)
+    message.field.add(
+        name="part", number=2, type=FieldDescriptorProto.TYPE_MESSAGE, type_name=type_name
+    )
+    pool = DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    return pool.FindMessageTypeByName("made.Described")
+
+
+@pytest.mark.parametrize(
+    ("type_name", "part", "expected"),
+    [
+        pytest.param(".google.protobuf.StringValue", {"value": "b"}, "b", id="wrapped text"),
+        pytest.param(".made.Described", {"text": "b"}, {"text": "b"}, id="part of itself"),
+    ],
+)
+def test_part_decides_the_form(type_name: str, part: dict[str, str], expected: object) -> None:
+    """A wrapped text is a text, and a message may be a part of itself, beside nothing but texts."""
+    message_type = described(type_name)
+
+    text = json_mapping(message_type)(GetMessageClass(message_type)(text="a", part=part))
+
+    assert json.loads(text) == {"text": "a", "part": expected}
+
+
 def test_message_without_a_json_form_is_unreadable() -> None:
     """A time that protobuf's JSON mapping can't write makes the event one for the quarantine."""
     timestamps = [

@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -139,16 +140,64 @@ def test_personal_field_that_is_no_text_is_refused(
         message_pseudonyms._compile(message_with(kind, label), PSEUDONYMS)  # noqa: SLF001 - no stream has such a field
 
 
+def test_text_and_part_of_one_message_are_both_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message type that has a personal text and a personal part keeps neither in the clear."""
+    personal = {"made_up.New.iccid": Kind.IMSI, "made_up.Part.number": Kind.NUMBER}
+    monkeypatch.setattr(message_pseudonyms, "PERSONAL", personal)
+    new = DescriptorProto(name="New")
+    add_field(new, "iccid", FieldDescriptorProto.TYPE_STRING)
+    add_field(new, "part", ".made_up.Part")
+    part = DescriptorProto(name="Part")
+    add_field(part, "number", FieldDescriptorProto.TYPE_STRING)
+    described = describe(new, part)
+    message: Any = GetMessageClass(described)(iccid="1", part={"number": "+9990000000001"})
+    change = message_pseudonyms._compile(described, PSEUDONYMS)  # noqa: SLF001 - no stream has such a type
+    assert change is not None
+
+    change(message)
+
+    assert message.iccid == PSEUDONYMS.of(Kind.IMSI, "1")
+    assert message.part.number == PSEUDONYMS.of(Kind.NUMBER, "+9990000000001")
+
+
+def test_type_that_is_a_part_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fields of such a type are named once; with something personal in it, it is refused."""
+    new = DescriptorProto(name="New")
+    add_field(new, "iccid", FieldDescriptorProto.TYPE_STRING)
+    add_field(new, "part", ".made_up.New")
+    described = describe(new)
+
+    assert unclassified(described) == {"made_up.New.iccid"}
+    monkeypatch.setattr(message_pseudonyms, "PERSONAL", {"made_up.New.iccid": Kind.IMSI})
+    with pytest.raises(ValueError, match=r"made_up\.New is a part of itself"):
+        message_pseudonyms._compile(described, PSEUDONYMS)  # noqa: SLF001 - no stream has such a type
+
+
 def message_with(
     kind: str | FieldDescriptorProto.Type.ValueType, label: FieldDescriptorProto.Label.ValueType
 ) -> Descriptor:
-    """Describe a message with one new field: of a scalar type, or of a message type by its name."""
-    written = DescriptorProto(name="New")
-    field = written.field.add(name="iccid", number=1, label=label)
+    """Describe a message with one new field."""
+    new = DescriptorProto(name="New")
+    add_field(new, "iccid", kind, label)
+    return describe(new)
+
+
+def add_field(
+    message: DescriptorProto,
+    name: str,
+    kind: str | FieldDescriptorProto.Type.ValueType,
+    label: FieldDescriptorProto.Label.ValueType = FieldDescriptorProto.LABEL_OPTIONAL,
+) -> None:
+    """Add a field to a message: of a scalar type, or of a message type by its name."""
+    field = message.field.add(name=name, number=len(message.field) + 1, label=label)
     if isinstance(kind, str):
         field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, kind
     else:
         field.type = kind
+
+
+def describe(*messages: DescriptorProto) -> Descriptor:
+    """Describe message types of a file that no stream uses, and return the first of them."""
     pool = DescriptorPool()
     for known in (any_pb2, timestamp_pb2, wrappers_pb2):
         pool.AddSerializedFile(known.DESCRIPTOR.serialized_pb)
@@ -156,11 +205,11 @@ def message_with(
         FileDescriptorProto(
             name="new.proto",
             package="made_up",
-            message_type=[written],
+            message_type=messages,
             dependency=[each.DESCRIPTOR.name for each in (any_pb2, timestamp_pb2, wrappers_pb2)],
         )
     )
-    return pool.FindMessageTypeByName("made_up.New")
+    return pool.FindMessageTypeByName(f"made_up.{messages[0].name}")
 
 
 def test_stream_with_such_a_field_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eventdrain.errors import CredentialsError
@@ -85,6 +85,8 @@ def test_pseudonyms_are_equal_where_texts_are(
 
 
 @given(st.binary(max_size=200), st.text(min_size=1))
+@example(bytes(range(64)), "1")  # as long as SHA-256's block, as the stack's own keys are
+@example(bytes(range(65)), "1")
 def test_digest_is_hmac(key: bytes, text: str) -> None:
     """Whatever the length of the key, the digest is what the standard library makes of it."""
     expected = hmac.new(key, b"imsi\x00" + text.encode(), hashlib.sha256).hexdigest()[:32]
@@ -109,6 +111,7 @@ def test_key_is_the_secret_s_text(content: str) -> None:
         (Secrets(None), "there is no key in"),
         (Secrets(""), "too short"),
         (Secrets(KEY[:42]), "43 letters and digits or more"),
+        (Secrets(f"{KEY[:42]} \n"), "43 letters and digits or more"),
         (Secrets(None, CredentialsError(f"GetSecretValue of {ARN} failed")), "failed"),
     ],
 )

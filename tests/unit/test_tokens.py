@@ -83,6 +83,7 @@ def test_kept_token_of_another_time_zone() -> None:
         pytest.param(json.dumps([KEPT]), id="a list"),
         pytest.param(json.dumps(KEPT), id="a string"),
         pytest.param("null", id="null"),
+        pytest.param("[" * 100_000, id="nested too deeply"),
         pytest.param(json.dumps({"access_token": KEPT}), id="keys missing"),
         pytest.param(kept(expires_at="soon"), id="no time"),
         pytest.param(kept(expires_at="2026-03-01T13:00:00"), id="no time zone"),

@@ -110,15 +110,28 @@ def _fields(message: Descriptor, within: frozenset[str]) -> Iterator[FieldDescri
             yield field
 
 
-def _compile(message: Descriptor, pseudonyms: Pseudonyms) -> Change | None:
-    """Compile the change of a message type; None if there is nothing personal in it."""
+def _compile(
+    message: Descriptor, pseudonyms: Pseudonyms, within: frozenset[str] = frozenset()
+) -> Change | None:
+    """Compile the change of a message type; None if there is nothing personal in it.
+
+    Args:
+        message: The message type.
+        pseudonyms: The pseudonyms.
+        within: The names of the types that it is a part of.
+
+    Raises:
+        ValueError: A personal field is no single text, or its type is a part of itself.
+    """
+    if message.full_name in within:
+        raise ValueError(f"{message.full_name} is a part of itself, and holds personal data")
     texts: list[tuple[str, Kind]] = []
     parts: list[tuple[str, Change]] = []
     for field in message.fields:
         kind = PERSONAL.get(field.full_name)
         change = None
         if field.message_type is not None and _has_personal(field.message_type):
-            change = _compile(field.message_type, pseudonyms)
+            change = _compile(field.message_type, pseudonyms, within | {message.full_name})
         is_text = field.type == FieldDescriptor.TYPE_STRING
         if (kind and not is_text) or ((kind or change) and field.is_repeated):
             raise ValueError(f"{field.full_name} is no single text, and only these have pseudonyms")
