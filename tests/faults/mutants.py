@@ -114,9 +114,37 @@ MUTANTS: Final = (
     Mutant(
         "takes a gateway's rate limit for an outage",
         "adapters/grpc_acker.py",
-        "error.details() in _RATE_LIMITED",
+        "cause.http_status in _RATE_LIMITED",
         "False",
         "tests/contract/test_ports_acker.py",
+    ),
+    Mutant(
+        "takes a gateway's refusal for a missing scope",
+        "adapters/grpc_channel.py",
+        "if cause := cause_of(details):",
+        "if (cause := cause_of(details)) and not cause.http_status:",
+        "tests/contract/test_grpc_causes.py",
+    ),
+    Mutant(
+        "tries again with a certificate that nobody trusts",
+        "adapters/grpc_channel.py",
+        "if cause.is_lasting:",
+        "if cause.http_status and cause.is_lasting:",
+        "tests/contract/test_grpc_causes.py",
+    ),
+    Mutant(
+        "takes a gateway's words for its own connection's",
+        "adapters/grpc_causes.py",
+        "_NOT_CONNECTED.match(text)",
+        "text",
+        "tests/contract/test_grpc_causes.py",
+    ),
+    Mutant(
+        "names no cause of a failed run",
+        "drain.py",
+        "if error.hint), _UNNAMED)",
+        "if not error), _UNNAMED)",
+        "tests/unit/test_drain_stream.py",
     ),
     Mutant(
         "gives up throttled acks",
