@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import pytest
 from botocore.config import Config
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from eventdrain.adapters.aws_clients import AwsEndpoint
@@ -108,6 +108,8 @@ def client(service: Any, aws: OddAws) -> Any:  # noqa: ANN401 - a client of any 
 @pytest.mark.parametrize("kind", ["archive", "outbox"])
 @_FEWER
 @_ODD
+@example(status=200, body=b'{"Successful": [7], "Failed": null}')
+@example(status=200, body=b'{"Successful": {"Id": "2"}, "Failed": [{"Id": []}]}')
 def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
     """A sink gives a refusal for each event that it can't be sure of, and nothing else."""
     aws.status, aws.body = status, body
