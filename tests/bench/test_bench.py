@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from tests.local.child_process import run_child
 from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
@@ -17,16 +17,16 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> None:
     """Every part runs, its books balance (else it fails), and docs/speed.md's figures are there."""
     figures = tmp_path / "bench.json"
-    subprocess.run(
+    done = run_child(
         [
             *(sys.executable, "-m", "tests.bench", "--quick"),
-            *("--json", figures, "--charts", tmp_path),
+            *("--json", str(figures), "--charts", str(tmp_path)),
         ],
-        cwd=PROJECT_FOLDER,
-        env={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},
-        check=True,
-        timeout=400,
+        folder=PROJECT_FOLDER,
+        environment={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},
+        seconds=400,
     )
+    assert done.returncode == 0, done.stderr
     found = json.loads(figures.read_text())
     targets = {each["name"]: each["target"] for each in found["measures"] if each["target"]}
     assert targets == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
 import sys
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from tests.faults.personal_values import forms, found, personal_values
 from tests.faults.processes import PATH
 from tests.integration.replaying import messages, replay
 from tests.local.books import archive_keys, message_lines
+from tests.local.child_process import run_child
 from tests.local.embedded_aws import PROJECT_FOLDER
 from tests.local.event_server import StreamFault, made_up_events
 from tests.local.event_server.faults import ACK_FAILURE, NOT_PROTOBUF
@@ -127,10 +127,10 @@ def known(scene: Scene) -> Known:
 
 def _run_function(scene: Scene, function: str, event: dict[str, Any], **variables: str) -> str:
     """Run a function's handler as Lambda does; give all that it printed, answered or raised."""
-    done = subprocess.run(
+    done = run_child(
         [sys.executable, "-m", "tests.faults.handler_process", function, json.dumps(event)],
-        cwd=PROJECT_FOLDER,
-        env={
+        folder=PROJECT_FOLDER,
+        environment={
             **scene.environment(),
             "PYTHONPATH": PATH,
             "POWERTOOLS_LOG_LEVEL": "DEBUG",
@@ -138,11 +138,9 @@ def _run_function(scene: Scene, function: str, event: dict[str, Any], **variable
             "LINGER_MILLISECONDS": "20",
             **variables,
         },
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=True,
+        seconds=90,
     )
+    assert done.returncode == 0, done.stderr
     scene.record_text(done.stdout + done.stderr)
     return done.stdout
 
