@@ -34,7 +34,10 @@ def pseudonyms_of(stack: Stack, secrets: SecretStore) -> Pseudonyms | None:
         return read_pseudonyms(secrets, arn)
     except CredentialsError as error:
         raise CredentialsError(
-            f"the stack {stack.name!r} has pseudonyms, and you can't read their key: {error}"
+            f"the stack {stack.name!r} has pseudonyms, and you can't read their key:"
+            f" {error.reason}",
+            hint=error.hint,
+            setting=error.setting,
         ) from None
 
 

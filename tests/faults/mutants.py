@@ -359,7 +359,7 @@ MUTANTS: Final = (
     Mutant(
         "sends tokens in the clear to anybody",
         "settings.py",
-        'if parts.scheme == "http" and not _is_loopback(parts.hostname):',
+        'if parts.scheme == "http" and not _is_loopback(host):',
         "if False:",
         "tests/unit/test_settings.py",
     ),

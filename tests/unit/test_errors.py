@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from importlib import import_module
 from pkgutil import walk_packages
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import eventdrain
 from eventdrain import errors
 from eventdrain.errors import DrainError
+from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,3 +75,19 @@ def test_text_is_made_of_the_fields() -> None:
         "MADE_UP",
     )
     assert str(DrainError("nothing works: made up")) == "nothing works: made up"
+
+
+def test_what_an_operator_must_mend_has_a_hint() -> None:
+    """These errors end a run before it starts: whoever is on call reads what to do."""
+    calls = [
+        (path, node)
+        for folder in ("layers/eventdrain", "functions", "tools")
+        for path in (PROJECT_FOLDER / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"ConfigurationError", "CredentialsError"}
+    ]
+    assert calls
+    for path, call in calls:
+        assert "hint" in {each.arg for each in call.keywords}, f"{path.name}:{call.lineno}"

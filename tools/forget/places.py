@@ -107,7 +107,11 @@ def _pseudonyms(secrets: SecretsManager, arn: str) -> Pseudonyms:
     try:
         return read_pseudonyms(secrets, arn)
     except CredentialsError as error:
-        raise CredentialsError(f"--pseudonym-key can't be read: {error}") from None
+        raise CredentialsError(
+            f"--pseudonym-key can't be read: {error.reason}",
+            hint=error.hint,
+            setting="--pseudonym-key",
+        ) from None
 
 
 def _distinct(*prefixes: str) -> Sequence[str]:

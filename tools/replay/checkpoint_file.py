@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from eventdrain.errors import ConfigurationError
 from eventdrain.replay_checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_ELSEWHERE: Final = "give --checkpoint another path"
 
 
 class CheckpointFile:
@@ -32,8 +34,9 @@ class CheckpointFile:
         """
         if not os.access(self._path.parent, os.W_OK):
             raise ConfigurationError(
-                f"nothing can be written to the folder {self._path.parent}: give --checkpoint"
-                " another path"
+                f"nothing can be written to the folder {self._path.parent}",
+                hint=_ELSEWHERE,
+                setting="--checkpoint",
             )
 
     @property
@@ -56,14 +59,17 @@ class CheckpointFile:
             return None
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(
-                f"{self._path} can't be read as a checkpoint ({type(error).__name__}): give"
-                " --checkpoint another path, or remove it to begin anew"
+                f"{self._path} can't be read as a checkpoint ({type(error).__name__})",
+                hint=f"{_ELSEWHERE}, or remove the file to begin anew",
+                setting="--checkpoint",
             ) from error
         try:
             return Checkpoint.of(content, selection=selection)
         except ConfigurationError as error:
             raise ConfigurationError(
-                f"{self._path}: {error} (remove the file, or give --checkpoint another path)"
+                f"{self._path}: {error.reason}",
+                hint=f"{error.hint}: remove the file, or {_ELSEWHERE}",
+                setting="--checkpoint",
             ) from None
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -77,8 +83,9 @@ class CheckpointFile:
             self._new.replace(self._path)
         except OSError as error:
             raise ConfigurationError(
-                f"the checkpoint can't be written to {self._path} ({error.strerror}): make room, or"
-                " give --checkpoint another path"
+                f"the checkpoint can't be written to {self._path} ({error.strerror})",
+                hint=f"make room, or {_ELSEWHERE}",
+                setting="--checkpoint",
             ) from error
 
     def remove(self) -> None:

@@ -36,7 +36,7 @@ class Moment(click.ParamType[datetime]):
         """See ``click.ParamType``."""
         try:
             return self._read(value)
-        except ValueError as error:
+        except ConfigurationError as error:
             self.fail(str(error), param, ctx)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from eventdrain.errors import ConfigurationError
+from eventdrain.errors import ConfigurationError, with_hint
 from eventdrain.replay_wiring import opened_replay
 from tools.replay.output import Bar
 
@@ -45,7 +45,8 @@ def run_pass(
         try:
             asyncio.run(_run(job, report, aws, after, on_checkpoint, bar))
         except ConfigurationError as error:
-            report.error = f"{error} (on this machine: check --profile, --region, and --bucket)"
+            hint = f"{error.hint}; on this machine, check --profile, --region, and --bucket"
+            report.error = with_hint(error.reason, hint)
 
 
 async def _run(

@@ -78,7 +78,8 @@ class Stack:
                 self.outputs,
                 f"{name.title().replace('_', '')}QueueUrl",
                 "output",
-                f"the stack drains {', '.join(self.event_types)}; give --queue-url for others",
+                f"choose among the streams that it drains ({', '.join(self.event_types)}), or give"
+                " --queue-url for others",
             )
             for name in event_types
         }
@@ -86,5 +87,7 @@ class Stack:
     def _known(self, values: Mapping[str, str], name: str, kind: str, cure: str) -> str:
         value = values.get(name, "")
         if not value:
-            raise ConfigurationError(f"the stack {self.name!r} has no {kind} {name}: {cure}")
+            raise ConfigurationError(
+                f"the stack {self.name!r} has no {kind} {name}", hint=cure, setting=name
+            )
         return value

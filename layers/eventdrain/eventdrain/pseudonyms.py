@@ -36,6 +36,7 @@ _IMEI: Final = re.compile(r"[0-9]{14,16}")
 _BLOCK: Final = 64
 """SHA-256's, in bytes."""
 _EVENT: Final = "event"
+_SETTING: Final = "PSEUDONYM_KEY_SECRET_ARN"
 
 
 class Pseudonyms:
@@ -91,16 +92,22 @@ def read_pseudonyms(secrets: SecretStore, arn: str) -> Pseudonyms:
     try:
         key = secrets.get(arn)
     except CredentialsError as error:
-        raise CredentialsError(f"PSEUDONYM_KEY_SECRET_ARN: {error}") from None
+        raise CredentialsError(
+            f"{_SETTING}: {error.reason}", hint=error.hint, setting=_SETTING
+        ) from None
     if key is None:
         raise CredentialsError(
-            f"PSEUDONYM_KEY_SECRET_ARN: there is no key in {arn}: put back the one that the"
-            " archive's pseudonyms were made with; another one would end every join with them"
+            f"{_SETTING}: there is no key in {arn}",
+            hint="put back the one that the archive's pseudonyms were made with; another one would"
+            " end every join with them",
+            setting=_SETTING,
         )
     key = secret_text(key)
     if len(key) < LEAST_KEY_LETTERS:
         raise CredentialsError(
-            f"PSEUDONYM_KEY_SECRET_ARN: the key in {arn} is too short: it must be a random text of"
-            f" {LEAST_KEY_LETTERS} letters and digits or more, such as the stack's own"
+            f"{_SETTING}: the key in {arn} is too short",
+            hint=f"use a random text of {LEAST_KEY_LETTERS} letters and digits or more, such as the"
+            " stack's own",
+            setting=_SETTING,
         )
     return Pseudonyms(key.encode())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _VERSION: Final = 1
+_ANEW: Final = "begin without a checkpoint"
 _KEY: Final = re.compile(r".+/(?P<event_type>[^/]+)/dt=(?P<day>\d{4}-\d\d-\d\d)/[^/]+", re.ASCII)
 _NAME: Final = re.compile(r"[!-~]{1,80}")
 
@@ -48,7 +49,9 @@ class Checkpoint:
         """The folder that the object lies in."""
         found = _KEY.fullmatch(self.key)
         if found is None:
-            raise ConfigurationError(f"the checkpoint's key {self.key!r} is none of the archive's")
+            raise ConfigurationError(
+                f"the checkpoint's key {self.key!r} is none of the archive's", hint=_ANEW
+            )
         return Folder(found["day"], found["event_type"])
 
     def at(self, lines: int) -> Checkpoint:
@@ -72,19 +75,16 @@ class Checkpoint:
             ConfigurationError: It is none, or another selection's.
         """
         if not isinstance(content, dict) or content.get("version") != _VERSION:
-            raise ConfigurationError(
-                f"this is no checkpoint of version {_VERSION}: begin without one"
-            )
+            raise ConfigurationError(f"this is no checkpoint of version {_VERSION}", hint=_ANEW)
         values: dict[str, Any] = {each.name: content.get(each.name) for each in fields(cls)}
         if content.get("checksum") != _checksum(values):
-            raise ConfigurationError(
-                "the checkpoint lacks something, or was changed: begin without one"
-            )
+            raise ConfigurationError("the checkpoint lacks something, or was changed", hint=_ANEW)
         read = cls(**values)
         if read.selection != selection:
             raise ConfigurationError(
-                "the checkpoint belongs to another selection: give the same streams, range, ids,"
-                " archive and queues as before to go on, or begin without this checkpoint"
+                "the checkpoint belongs to another selection",
+                hint="give the same streams, range, ids, archive and queues as before to go on, or"
+                " begin without this checkpoint",
             )
         return read
 
@@ -97,8 +97,8 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"the replay's name {name!r} must be 1 to 80 ASCII letters, digits and punctuation"
-            " marks without spaces"
+            f"messages can't carry the replay's name {name!r}",
+            hint="use 1 to 80 ASCII letters, digits and punctuation marks without spaces",
         )
 
 

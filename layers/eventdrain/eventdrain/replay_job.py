@@ -35,8 +35,8 @@ def replay_name(name: str | None, after: Checkpoint | None, now: datetime) -> st
         return milliseconds(now) if name is None else name
     if name not in {None, after.replay}:
         raise ConfigurationError(
-            f"the replay that the checkpoint belongs to is called {after.replay!r}: leave the name"
-            " out, or begin without this checkpoint"
+            f"the replay that the checkpoint belongs to is called {after.replay!r}",
+            hint="leave the name out, or begin without this checkpoint",
         )
     return after.replay
 
@@ -75,12 +75,13 @@ class ReplayJob:
         """
         selection = self.selection
         if selection.since and selection.until and selection.since >= selection.until:
-            raise ConfigurationError("the range is empty: its end must be after its start")
+            raise ConfigurationError("the range is empty", hint="give an end after its start")
         fifo = sorted({url for url in self.queue_urls.values() if url.endswith(".fifo")})
         if fifo and self.events_per_message > 1:
             raise ConfigurationError(
-                f"{fifo[0]} is a FIFO queue: it takes one event in a message, so give"
-                " --events-per-message 1, or the function EVENTS_PER_MESSAGE=1"
+                f"{fifo[0]} is a FIFO queue, which takes one event in a message",
+                hint="give --events-per-message 1, or the function EVENTS_PER_MESSAGE=1",
+                setting="EVENTS_PER_MESSAGE",
             )
 
     @property

@@ -79,25 +79,28 @@ class ReplayRequest:
         """
         if not isinstance(event, dict):
             raise ConfigurationError(
-                f"the request must be a JSON object; {{}} will do: it may have {', '.join(_KEYS)}"
+                "the request is not a JSON object",
+                hint=f"invoke with {{}}, or with any of the keys {', '.join(_KEYS)}",
             )
         if unknown := [key for key in event if key not in _KEYS]:
             # A key that isn't a name may be anything, a subscription's id among others.
             names = [key for key in sorted(unknown) if _NAME.fullmatch(key)] or ["not shown"]
             raise ConfigurationError(
-                f"the request has unknown keys ({', '.join(names)}): it may have {', '.join(_KEYS)}"
+                f"the request has unknown keys ({', '.join(names)})",
+                hint=f"use only {', '.join(_KEYS)}",
             )
         first = environment.get("EVENT_TYPES", "").partition(",")[0].strip() or None
         settings = Settings.from_env(environment, event_type=first)
         event_types = _texts(event, "streams") or settings.event_types
         if others := [name for name in event_types if name not in settings.event_types]:
             raise ConfigurationError(
-                f"streams names {', '.join(map(repr, others))}: it may name those that the stack"
-                f" drains, {', '.join(settings.event_types)}"
+                f"streams names {', '.join(map(repr, others))}",
+                hint=f"name those that the stack drains, {', '.join(settings.event_types)}",
+                setting="streams",
             )
         event_ids = frozenset(_texts(event, "event_ids"))
         if not all(map(EVENT_ID.fullmatch, event_ids)):
-            raise ConfigurationError("event_ids must be ids of 32 hexadecimal digits, a to f small")
+            raise _malformed("event_ids", "give ids of 32 hexadecimal digits, a to f small")
         job = ReplayJob(
             selection=Selection(
                 event_types=event_types,
@@ -138,7 +141,7 @@ def _texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
         and values
         and all(isinstance(value, str) and value for value in values)
     ):
-        raise ConfigurationError(f"{key} must be a list of one or more texts; leave it out for all")
+        raise _malformed(key, "give a list of one or more strings; leave it out for all")
     return tuple(dict.fromkeys(values))
 
 
@@ -147,19 +150,19 @@ def _moment(event: Mapping[str, Any], key: str, read: Callable[[str], datetime])
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ConfigurationError(f"{key} must be a text, such as 2026-03-01")
+        raise _malformed(key, "give a string, such as 2026-03-01")
     try:
         return read(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{key}: {error}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{key}: {error.reason}", hint=error.hint, setting=key) from None
 
 
 def _rate(event: Mapping[str, Any]) -> float:
     rate = event.get("rate", DEFAULT_RATE)
     is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
     if not is_number or not 0 <= rate <= MOST_RATE:
-        raise ConfigurationError(
-            f"rate must be a number of events per second, up to {MOST_RATE:,}; 0 for no limit"
+        raise _malformed(
+            "rate", f"give a number of events per second, up to {MOST_RATE:,}; 0 for no limit"
         )
     return float(rate)
 
@@ -167,12 +170,17 @@ def _rate(event: Mapping[str, Any]) -> float:
 def _is_dry_run(event: Mapping[str, Any]) -> bool:
     is_dry_run = event.get("dry_run", True)
     if not isinstance(is_dry_run, bool):
-        raise ConfigurationError("dry_run must be true or false")
+        raise _malformed("dry_run", "give true or false")
     return is_dry_run
 
 
 def _name(event: Mapping[str, Any]) -> str | None:
     name = event.get("name")
     if not (name is None or isinstance(name, str)):
-        raise ConfigurationError("name must be a text")
+        raise _malformed("name", "give a string, or leave it out")
     return name
+
+
+def _malformed(key: str, hint: str) -> ConfigurationError:
+    """Make an error that does not repeat the value."""
+    return ConfigurationError(f"{key} has an unusable value", hint=hint, setting=key)

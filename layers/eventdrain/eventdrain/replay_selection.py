@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import scrypt, sha256
 from typing import TYPE_CHECKING, Final
 
+from eventdrain.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -97,7 +99,7 @@ def since(text: str) -> datetime:
     """Read the first moment of a range: an instant, or the start of a day, in UTC.
 
     Raises:
-        ValueError: It is neither; says what it may be.
+        ConfigurationError: It is neither.
     """
     return _moment(text)
 
@@ -106,7 +108,7 @@ def until(text: str) -> datetime:
     """Read the end of a range, which is no part of it: an instant, or the end of a day, in UTC.
 
     Raises:
-        ValueError: It is neither; says what it may be.
+        ConfigurationError: It is neither.
     """
     moment = _moment(text)
     if not _DAY.fullmatch(text):
@@ -114,16 +116,22 @@ def until(text: str) -> datetime:
     try:
         return moment + timedelta(days=1)
     except OverflowError:
-        raise ValueError(f"{text!r} is the last day that there is: leave it out") from None
+        raise ConfigurationError(
+            f"{text!r} is the last day that there is", hint="leave it out"
+        ) from None
 
 
 def _moment(text: str) -> datetime:
     if not (_DAY.fullmatch(text) or _INSTANT.fullmatch(text)):
-        raise ValueError(f"{text!r} is neither {_DAY_FORM} nor {_INSTANT_FORM}")
+        raise ConfigurationError(
+            f"{text!r} is neither a day nor an instant",
+            hint=f"give {_DAY_FORM}, or {_INSTANT_FORM}",
+        )
     try:
         read = datetime.fromisoformat(text)
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{text!r} is no date that there is ({error}): give {_DAY_FORM}, or {_INSTANT_FORM}"
+        raise ConfigurationError(
+            f"{text!r} is no date that there is ({error})",
+            hint=f"give {_DAY_FORM}, or {_INSTANT_FORM}",
         ) from None

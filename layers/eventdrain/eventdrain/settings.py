@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PRODUCTION: Final = "https://api.wgtwo.com:443"
 TOKEN_ENDPOINT: Final = "https://id.wgtwo.com/oauth2/token"  # noqa: S105 - an address, no secret
+_USE_TLS: Final = "use an https:// URL (http:// is for servers on 127.0.0.1, ::1 and localhost)"
 
 
 class StartPosition(StrEnum):
@@ -49,18 +50,21 @@ class Endpoint:
         """Read an endpoint.
 
         Raises:
-            ValueError: It is no ``https://`` URL, nor an ``http://`` one on loopback.
+            ConfigurationError: It is no ``https://`` URL, nor an ``http://`` one on loopback.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in {"https", "http"} or not parts.hostname:
-            raise ValueError(f"{url!r} is not an https:// URL")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise ValueError(
-                f"{url!r} would send tokens and personal data unencrypted: use https://"
-                " (http:// is for servers on 127.0.0.1, ::1 and localhost)"
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise ConfigurationError(f"{url!r} is not a URL: {error}", hint=_USE_TLS) from None
+        if parts.scheme not in {"https", "http"} or not host:
+            raise ConfigurationError(f"{url!r} is not an https:// URL", hint=_USE_TLS)
+        if parts.scheme == "http" and not _is_loopback(host):
+            raise ConfigurationError(
+                f"{url!r} would send tokens and personal data unencrypted", hint=_USE_TLS
             )
         default_port = 443 if parts.scheme == "https" else 80
-        return cls(url, parts.hostname, parts.port or default_port, parts.scheme == "https")
+        return cls(url, host, port or default_port, parts.scheme == "https")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +156,9 @@ class Settings:
             event_type = event_types[0]
         if event_type not in event_types:
             env.problem(
-                f"the run's event_type is {event_type!r}: it must be one of the stack's,"
-                f' {", ".join(event_types)}, as in {{"event_type": "{event_types[0]}"}}'
+                "event_type",
+                f"the run's event_type is {event_type!r}, which is none of the stack's",
+                f'use one of {", ".join(event_types)}, as in {{"event_type": "{event_types[0]}"}}',
             )
             event_type = event_types[0]
         queue_url = env.required("OUTBOX_QUEUE_URL", "the URL of the SQS queue")
@@ -188,14 +193,23 @@ class Settings:
         )
         if settings.events_per_message > 1 and queue_url.endswith(".fifo"):
             env.problem(
-                "EVENTS_PER_MESSAGE must be 1 for a FIFO queue: the events of one message could"
-                " belong to several groups"
+                "EVENTS_PER_MESSAGE",
+                "EVENTS_PER_MESSAGE is above 1 for a FIFO queue, and the events of one message"
+                " could belong to several groups",
+                "set EVENTS_PER_MESSAGE to 1",
             )
         if settings.credentials_secret_arn and not settings.token_secret_arn:
-            env.problem("TOKEN_SECRET_ARN is missing: CREDENTIALS_SECRET_ARN needs it beside it")
+            env.problem(
+                "TOKEN_SECRET_ARN",
+                "TOKEN_SECRET_ARN is missing, and CREDENTIALS_SECRET_ARN needs it beside it",
+                "set TOKEN_SECRET_ARN to the secret that tokens are cached in",
+            )
         if f"{settings.quarantine_prefix}/".startswith(f"{settings.archive_prefix}/"):
             env.problem(
-                "QUARANTINE_PREFIX is ARCHIVE_PREFIX or below it: a table of lines would hold both"
+                "QUARANTINE_PREFIX",
+                "QUARANTINE_PREFIX is ARCHIVE_PREFIX or below it, and a table of lines would hold"
+                " both",
+                "set QUARANTINE_PREFIX to a prefix outside of it",
             )
         env.raise_problems()
         return settings
@@ -206,14 +220,18 @@ class _Environment:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._problems: list[str] = []
+        self._problems: list[ConfigurationError] = []
 
-    def problem(self, text: str) -> None:
-        self._problems.append(text)
+    def problem(self, name: str, reason: str, hint: str) -> None:
+        self._problems.append(ConfigurationError(reason, hint=hint, setting=name))
 
     def raise_problems(self) -> None:
         if self._problems:
-            raise ConfigurationError("; ".join(self._problems))
+            raise ConfigurationError(
+                "; ".join(problem.reason for problem in self._problems),
+                hint="; ".join(dict.fromkeys(problem.hint for problem in self._problems)),
+                setting=", ".join(dict.fromkeys(problem.setting for problem in self._problems)),
+            )
 
     def text(self, name: str, default: str) -> str:
         return self._environment.get(name, "").strip() or default
@@ -224,13 +242,14 @@ class _Environment:
     def required(self, name: str, meaning: str) -> str:
         value = self.text(name, "")
         if not value:
-            self.problem(f"{name} is missing: set it to {meaning}")
+            self.problem(name, f"{name} is missing", f"set {name} to {meaning}")
         return value
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name, default)
         if value not in allowed:
-            self.problem(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+            hint = f"set {name} to one of {', '.join(allowed)}"
+            self.problem(name, f"{name} is {value!r}", hint)
             return default
         return value
 
@@ -239,8 +258,9 @@ class _Environment:
         unknown = [value for value in values if value not in allowed]
         if unknown:
             self.problem(
-                f"{name} names {', '.join(map(repr, unknown))}: it may name"
-                f" {', '.join(allowed)}, with commas between them"
+                name,
+                f"{name} names {', '.join(map(repr, unknown))}",
+                f"set {name} to one or more of {', '.join(allowed)}, with commas between them",
             )
             return (default,)
         return tuple(dict.fromkeys(values))
@@ -249,15 +269,16 @@ class _Environment:
         value = self.text(name, str(default))
         is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
         if not (is_number and least <= int(value) <= most):
-            self.problem(f"{name} is {value!r}: it must be a whole number from {least} to {most}")
+            hint = f"set {name} to a whole number from {least} to {most}"
+            self.problem(name, f"{name} is {value!r}", hint)
             return default
         return int(value)
 
     def endpoint(self, name: str, default: str) -> Endpoint:
         try:
             return Endpoint.parse(self.text(name, default))
-        except ValueError as error:
-            self.problem(f"{name}: {error}")
+        except ConfigurationError as error:
+            self.problem(name, f"{name}: {error.reason}", error.hint)
             return Endpoint.parse(default)
 
 

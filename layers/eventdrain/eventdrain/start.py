@@ -47,7 +47,11 @@ class Start:
             )
         event_type = event.get("event_type")
         if not (event_type is None or isinstance(event_type, str)):
-            raise ConfigurationError("the invocation's event_type must be a string")
+            raise ConfigurationError(
+                "the invocation's event_type is not a string",
+                hint='invoke with {"event_type": "handset_change"}, or another of EVENT_TYPES',
+                setting="event_type",
+            )
         return cls(
             event_type,
             puller=_number(event, "puller", least=1),
@@ -90,6 +94,8 @@ def _number(event: Mapping[str, Any], name: str, *, least: int) -> int:
     value = event.get(name, least)
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ConfigurationError(
-            f"the invocation's {name} must be a whole number, {least} or greater"
+            f"the invocation's {name} is not a whole number, {least} or greater",
+            hint="leave it out: only the function itself sets it",
+            setting=name,
         )
     return value

@@ -27,6 +27,9 @@ _BOUNDED: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
 )
 _KEY: Final = "k"
+_HINT: Final = (
+    "check the region and the profile (AWS_REGION, AWS_PROFILE), and AWS_ENDPOINT_URL if it is set"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,11 @@ class AwsClients:
                 "put_object", Params={"Bucket": bucket, "Key": _KEY}
             )
         except BotoCoreError as error:
-            raise ConfigurationError(f"ARCHIVE_BUCKET: {error}") from error
+            raise ConfigurationError(
+                f"ARCHIVE_BUCKET: {error}",
+                hint="set ARCHIVE_BUCKET to the name of a bucket",
+                setting="ARCHIVE_BUCKET",
+            ) from error
         address = urlsplit(url)
         path = address.path.removesuffix(f"/{_KEY}")
         return replace(endpoint, url=f"{address.scheme}://{address.netloc}{path}")
@@ -96,15 +103,17 @@ class AwsClients:
         frozen = None if credentials is None else credentials.get_frozen_credentials()
         if frozen is None or frozen.access_key is None or frozen.secret_key is None:
             raise ConfigurationError(
-                "there are no AWS credentials: a function needs a role, your own machine a profile"
-                " (AWS_PROFILE)"
+                "there are no AWS credentials",
+                hint="give the function a role, or your own machine a profile (AWS_PROFILE)",
+                setting="AWS_PROFILE",
             )
         try:
             roots = self.session.roots()
         except OSError as error:
             raise ConfigurationError(
-                f"the certificates to trust can't be read ({error}): check AWS_CA_BUNDLE, or"
-                " ca_bundle of the profile"
+                f"the certificates to trust can't be read ({error})",
+                hint="check AWS_CA_BUNDLE, or ca_bundle of the profile",
+                setting="AWS_CA_BUNDLE",
             ) from error
         return AwsEndpoint(
             url=client.meta.endpoint_url.rstrip("/"),
@@ -138,7 +147,7 @@ def aws_clients(session: AwsSession | None = None) -> AwsClients:
             secrets=session.client("secretsmanager", config=_BOUNDED),
         )
     except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(f"the AWS clients can't be made: {error}") from error
+        raise ConfigurationError(f"the AWS clients can't be made: {error}", hint=_HINT) from error
 
 
 @cache
@@ -154,7 +163,9 @@ def lambda_client() -> LambdaClient:
     try:
         return boto3.session.Session().client("lambda", config=once)
     except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(f"the client of Lambda can't be made: {error}") from error
+        raise ConfigurationError(
+            f"the client of Lambda can't be made: {error}", hint=_HINT
+        ) from error
 
 
 def _s3_client(session: AwsSession) -> S3Client:

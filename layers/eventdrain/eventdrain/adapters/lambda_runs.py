@@ -42,7 +42,7 @@ class LambdaRuns:
             )
         except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise StartFailed(
-                f"lambda:InvokeFunction of {self._function} failed with {told(error)}: check"
-                " the function's role, its reserved concurrency and the account's; unless it was"
-                " started all the same, what it was to drain waits for the schedule"
+                f"lambda:InvokeFunction of {self._function} failed with {told(error)}; unless the"
+                " run was started all the same, what it was to drain waits for the schedule",
+                hint="check the function's role, its reserved concurrency and the account's",
             ) from None

@@ -48,7 +48,11 @@ class RenewedHttp(SignedHttp):
         try:
             self.url = endpoint().url
         except BotoCoreError as error:
-            raise ConfigurationError(f"the AWS credentials can't be had: {error}") from error
+            raise ConfigurationError(
+                f"the AWS credentials can't be had: {error}",
+                hint="check the profile (AWS_PROFILE), and sign in again if its session has ended",
+                setting="AWS_PROFILE",
+            ) from error
         self._endpoint = endpoint
         self._connections = connections
         self._calls_at_once = calls_at_once

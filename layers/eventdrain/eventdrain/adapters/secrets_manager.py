@@ -35,9 +35,10 @@ class SecretsManager:
             if code_of(error) == "ResourceNotFoundException":
                 return None
             raise CredentialsError(
-                f"secretsmanager:GetSecretValue of {arn} failed with {told(error)}: check that"
-                " the secret exists in this region and is not scheduled for deletion, the"
-                " function's role, and the key that encrypts it"
+                f"secretsmanager:GetSecretValue of {arn} failed with {told(error)}",
+                hint="check that the secret exists in this region and is not scheduled for"
+                " deletion, the function's role, and the key that encrypts it",
+                setting=arn,
             ) from None
         content: object = answer.get("SecretString")
         if content is None or isinstance(content, str):
@@ -54,6 +55,7 @@ class SecretsManager:
             self._client.put_secret_value(SecretId=arn, SecretString=content)
         except _FAILURES as error:
             raise CredentialsError(
-                f"secretsmanager:PutSecretValue of {arn} failed with {told(error)}: check the"
-                " function's role, and the key that encrypts the secret"
+                f"secretsmanager:PutSecretValue of {arn} failed with {told(error)}",
+                hint="check the function's role, and the key that encrypts the secret",
+                setting=arn,
             ) from None
