@@ -140,11 +140,13 @@ def _measure(report: Report) -> None:
         metrics.add_metric(
             "OldestEventAge", MetricUnit.Seconds, max(0.0, report.oldest_event_age_seconds)
         )
-    # The token is the whole stack's: these two are not a stream's.
+    # The token is the whole stack's: these three are not a stream's.
     if report.is_access_refused:
         _count_for_the_stack("AuthenticationFailed", 1)
     if report.token_renewals_failed:
         _count_for_the_stack("TokenRenewalFailed", report.token_renewals_failed)
+    if report.tokens_too_short:
+        _count_for_the_stack("TokenTooShort", report.tokens_too_short)
 
 
 def _count_for_the_stack(name: str, count: int) -> None:

@@ -99,6 +99,12 @@ def token_not_kept(scene: Scene) -> list[RealRun]:
     return [record(scene)]
 
 
+def short_lived_token(scene: Scene) -> list[RealRun]:
+    """The token endpoint's tokens live for a minute: each run mints one of its own."""
+    scene.faults.inject(TokenFault(fields=(("expires_in", 60),)))
+    return [record(scene)]
+
+
 def old_events(scene: Scene) -> list[RealRun]:
     """What arrives happened twenty minutes before."""
     past = datetime.now(UTC) - timedelta(minutes=20)

@@ -20,6 +20,7 @@ _GRAPHS = [widget for widget in dashboard_widgets() if widget["type"] == "metric
 _OUTAGES = (
     outages.client_refused,
     outages.token_not_kept,
+    outages.short_lived_token,
     outages.more_than_the_limit,
     outages.others_can_not_be_started,
 )

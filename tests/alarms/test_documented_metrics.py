@@ -21,6 +21,7 @@ _OUTAGES: Final = (
     *(row.outage for row in ROWS if row.outage is not None),
     outages.others_can_not_be_started,
     outages.heartbeats,
+    outages.short_lived_token,
 )
 _NOT_RECORDED: Final = "Started"
 """That takes a Lambda to start other runs; tests/integration has one."""

@@ -357,6 +357,7 @@ def test_backlog_is_a_metric_where_there_is_one(
     [
         ({"is_access_refused": True}, "AuthenticationFailed", 1),
         ({"token_renewals_failed": 2}, "TokenRenewalFailed", 2),
+        ({"tokens_too_short": 1}, "TokenTooShort", 1),
     ],
 )
 def test_token_is_the_stacks(

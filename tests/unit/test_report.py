@@ -58,6 +58,7 @@ def test_as_json() -> None:
         "error": None,
         "is_access_refused": False,
         "token_renewals_failed": 0,
+        "tokens_too_short": 0,
         "received": 8,
         "heartbeats": 3,
         "redelivered": 0,

@@ -139,7 +139,7 @@ def test_scope_of_a_token_that_is_not_kept_is_missing_too() -> None:
     asked = endpoint(A)
     asked.lifetime = None
 
-    with pytest.raises(ScopeRefused, match=r"next token$"):
+    with pytest.raises(ScopeRefused, match=r"next token\.$"):
         keeper(store(), asked, scopes=ALL, scope=B).token()
 
 

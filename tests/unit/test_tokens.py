@@ -11,6 +11,7 @@ import pytest
 
 from eventdrain.credentials import ClientCredentials
 from eventdrain.errors import CredentialsError, TokenRefused, TokenUnavailable
+from eventdrain.kept_token import KeptToken
 from eventdrain.tokens import NoAuthorization
 from tests.fakes import NOW, FakeTokenEndpoint
 from tests.unit.token_keeping import (
@@ -165,12 +166,45 @@ def test_asked_once_in_a_run() -> None:
     assert len(endpoint.asked) == 1
 
 
-def test_token_without_expiry_is_not_kept() -> None:
-    """A token of unknown life is good for this run only."""
-    secrets = store()
+@pytest.mark.parametrize(
+    ("lifetime", "told"),
+    [
+        pytest.param(None, "for an unknown time", id="not told"),
+        pytest.param(timedelta(0), "for 0 s", id="none"),
+        pytest.param(timedelta(minutes=3), "for 180 s", id="shorter than the window"),
+        pytest.param(NEEDED - timedelta(seconds=1), "for 359 s", id="just too short"),
+    ],
+)
+def test_token_that_lives_too_short_for_other_runs(
+    lifetime: timedelta | None, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is good for this run only; a warning says for how long it lives, and it is counted."""
+    secrets, endpoint = store(), FakeTokenEndpoint(lifetime=lifetime)
+    short: list[None] = []
 
-    assert keeper(secrets, FakeTokenEndpoint(lifetime=None)).token() == "minted-1"
+    keeping = keeper(secrets, endpoint, on_short_token=lambda: short.append(None))
+    assert keeping.token() == "minted-1"
     assert secrets.writes == []
+    assert len(short) == 1
+    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    for part in (endpoint.url, told, "360 s", "WindowSeconds"):
+        assert part in warning.getMessage()
+    assert "minted-1" not in caplog.text
+
+
+def test_token_that_lives_long_enough_is_not_called_short() -> None:
+    """What other runs can use is no reason to warn, be it that nobody has time to keep it."""
+    short: list[None] = []
+
+    for seconds_left in (12.0, 30.0):
+        keeper(
+            store(),
+            FakeTokenEndpoint(lifetime=NEEDED),
+            seconds_left=seconds_left,
+            on_short_token=lambda: short.append(None),
+        ).token()
+
+    assert short == []
 
 
 def test_token_is_not_kept_when_time_is_short() -> None:
@@ -273,6 +307,29 @@ def test_late_rejection_of_the_old_token() -> None:
     assert len(endpoint.asked) == 1
 
 
+def test_late_rejection_where_the_new_token_can_not_be_kept() -> None:
+    """Then the secret still holds the old one: who hears late goes on with the new one."""
+    secrets = store(token=kept())
+    secrets.unwritable = frozenset({TOKEN})
+    keeping = keeper(secrets)
+    old = keeping.token()
+    keeping.renew(old)
+
+    assert keeping.renew(old)
+    assert keeping.token() == "minted-1"
+
+
+def test_no_rejected_token_is_taken_up_again() -> None:
+    """The old one, still in the secret, doesn't follow the new one that is rejected too."""
+    secrets = store(token=kept())
+    secrets.unwritable = frozenset({TOKEN})
+    keeping = keeper(secrets)
+    keeping.renew(keeping.token())
+
+    assert not keeping.renew("minted-1")
+    assert keeping.token() == "minted-1"
+
+
 def test_renewed_once_by_many_threads() -> None:
     """Threads that are rejected at once mint one token between them, and all go on with it."""
     count = 8
@@ -359,3 +416,4 @@ def test_repr_holds_no_token() -> None:
     )
 
     assert "minted" not in repr(token)
+    assert KEPT not in repr(KeptToken.parse(kept()))

@@ -73,6 +73,7 @@ def keeper(
     seconds_left: float | Callable[[], float] = 30.0,
     sleep: Callable[[float], None] = lambda _: None,
     on_renewal_failed: Callable[[], None] = lambda: None,
+    on_short_token: Callable[[], None] = lambda: None,
 ) -> TokenKeeper:
     """Make the keeper of a run; of the only stream, unless scopes are given."""
     return TokenKeeper(
@@ -88,4 +89,5 @@ def keeper(
         seconds_left=seconds_left if callable(seconds_left) else lambda: seconds_left,
         sleep=sleep,
         on_renewal_failed=on_renewal_failed,
+        on_short_token=on_short_token,
     )

@@ -92,6 +92,7 @@ def _failed_runs() -> Widget:
             all_streams("StartsFailed", "starts that could not be made"),
             of_stack("AuthenticationFailed", "authentication failed"),
             of_stack("TokenRenewalFailed", "token renewal failed"),
+            of_stack("TokenTooShort", "token too short-lived to share"),
         ],
     )
 

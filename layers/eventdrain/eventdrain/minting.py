@@ -167,7 +167,8 @@ class _Apart:
         else:
             self.refusals[scope] = ScopeRefused(
                 f"the token endpoint {self.calls.endpoint.url} mints a token for {scope} that does"
-                " not allow it: ask for the scope at the vendor's portal"
+                " not allow it",
+                hint="ask for the scope at the vendor's portal",
             )
 
     def _mint_together(self) -> list[AccessToken]:
@@ -219,8 +220,9 @@ class _Calls:
         if self._seconds_left() <= _AFTER_REFUSAL_SECONDS:
             raise TokenUnavailable(
                 f"the token endpoint {self.endpoint.url} refuses some of this stack's scopes, and"
-                " the run's time is over before it is known which: check at the vendor's portal"
-                " which scopes the client of the credentials secret may have"
+                " the run's time is over before it is known which",
+                hint="check at the vendor's portal which scopes the client of the credentials"
+                " secret may have",
             )
         self.sleep(_AFTER_REFUSAL_SECONDS)
 

@@ -33,6 +33,7 @@ class Report:
         is_access_refused: Whether it failed as it got no token, or the server did not let it in.
         token_renewals_failed: How often a token was used on that could not be renewed, or a new
             one could not be kept: runs to come mint their own, or have none when the old one ends.
+        tokens_too_short: How many new tokens live too short for other runs: each mints its own.
         received: Deliveries that arrived.
         heartbeats: Messages that arrived beside them, with neither an event nor a handle.
         redelivered: Those of them that the server marked as sent before.
@@ -57,6 +58,7 @@ class Report:
     error: str | None = None
     is_access_refused: bool = False
     token_renewals_failed: int = 0
+    tokens_too_short: int = 0
     received: int = 0
     heartbeats: int = 0
     redelivered: int = 0
@@ -124,6 +126,7 @@ class Report:
             "error": self.error,
             "is_access_refused": self.is_access_refused,
             "token_renewals_failed": self.token_renewals_failed,
+            "tokens_too_short": self.tokens_too_short,
             "received": self.received,
             "heartbeats": self.heartbeats,
             "redelivered": self.redelivered,

@@ -67,6 +67,7 @@ class TokenKeeper:
         seconds_left: Tells how long may be waited for the endpoint.
         on_renewal_failed: Called when the kept token is used on, as it can't be renewed, or when a
             new one can't be kept.
+        on_short_token: Called when a new token lives too short for other runs.
         now: Gives the time, UTC.
         sleep: Waits for so many seconds, between calls to the endpoint.
 
@@ -87,6 +88,7 @@ class TokenKeeper:
         needed_for: timedelta,
         seconds_left: Callable[[], float],
         on_renewal_failed: Callable[[], None] = lambda: None,
+        on_short_token: Callable[[], None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -100,6 +102,7 @@ class TokenKeeper:
         self._needed_for = needed_for + SPARE
         self._seconds_left = seconds_left
         self._on_renewal_failed = on_renewal_failed
+        self._on_short_token = on_short_token
         self._now = now
         self._sleep = sleep
         content = secrets.get(credentials_arn)
@@ -235,26 +238,41 @@ class TokenKeeper:
         One that leaves scopes undecided is the leader's to keep: another run, which has not asked
         for the others' scopes, might replace one that tells more.
         """
-        expires_at = minted.token.expires_at
-        if expires_at is None or (minted.undecided and not self._renews_early):
+        expires_at, now = minted.token.expires_at, self._now()
+        if expires_at is None or expires_at - now < self._needed_for:
+            self._warn_of_short_token(None if expires_at is None else expires_at - now)
+            return
+        if (minted.undecided and not self._renews_early) or not self._has_time_to_keep:
             return
         allowed = minted.token.scopes or ()
         kept = KeptToken(
             value=minted.token.value,
             scopes=tuple(scope for scope in self._scopes if scope in allowed),
             undecided=minted.undecided,
-            minted_at=self._now(),
+            minted_at=now,
             expires_at=expires_at,
             minted_for=self._minted_for(credentials),
         )
-        if kept.lasts(self._needed_for, now=self._now()) and self._has_time_to_keep:
-            if not self._token_secret.write(kept):
-                self._on_renewal_failed()
-            if kept.undecided:
-                _logger.warning(
-                    "each run that needs %s mints a token of its own while this one is kept",
-                    " or ".join(kept.undecided),
-                )
+        if not self._token_secret.write(kept):
+            self._on_renewal_failed()
+        if kept.undecided:
+            _logger.warning(
+                "each run that needs %s mints a token of its own while this one is kept",
+                " or ".join(kept.undecided),
+            )
+
+    def _warn_of_short_token(self, lifetime: timedelta | None) -> None:
+        self._on_short_token()
+        lives = "an unknown time" if lifetime is None else f"{lifetime.total_seconds():.0f} s"
+        _logger.warning(
+            "the new token of %s lives for %s, and is not kept, as a run needs one for %.0f s"
+            " (WindowSeconds and two minutes): each run mints its own, which the endpoint may"
+            " limit. To fix this, have the vendor raise the tokens' lifetime, or lower"
+            " WindowSeconds",
+            self._endpoint.url,
+            lives,
+            self._needed_for.total_seconds(),
+        )
 
     def _allowed(self, token: AccessToken) -> str:
         """Give a token's value.
@@ -267,9 +285,9 @@ class TokenKeeper:
         by = f", by {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
         raise ScopeRefused(
             f"the token endpoint {self._endpoint.url} does not grant the scope {self._scope}, which"
-            " this run's stream needs, to the client of the credentials secret"
-            f" {self._credentials_arn}: ask for it at the vendor's portal; it takes effect with the"
-            f" next token{by}"
+            f" this run's stream needs, to the client of the credentials secret"
+            f" {self._credentials_arn}",
+            hint=f"ask for it at the vendor's portal; it takes effect with the next token{by}",
         )
 
     def _minted_for(self, credentials: ClientCredentials) -> dict[str, str]:

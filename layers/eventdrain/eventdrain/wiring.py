@@ -217,6 +217,9 @@ def _authorization(
     def note_renewal_failed() -> None:
         report.token_renewals_failed += 1
 
+    def note_short_token() -> None:
+        report.tokens_too_short += 1
+
     return TokenKeeper(
         secrets=SecretsManager(clients.secrets),
         endpoint=OAuthTokenEndpoint(settings.token_endpoint),
@@ -228,4 +231,5 @@ def _authorization(
         needed_for=settings.window,
         seconds_left=lambda: window.commit_until - time.monotonic(),
         on_renewal_failed=note_renewal_failed,
+        on_short_token=note_short_token,
     )
