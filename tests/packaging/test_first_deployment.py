@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LONGEST_STACK_NAME: Final = 128  # "CreateStack" in CloudFormation's API reference
 LONGEST_REGION: Final = len("ap-southeast-2")
-RANDOM_PART: Final = "-EncryptionKey-0123456789AB"
+RANDOM_PART: Final = f"-EncryptionKey-{'X' * 12}"
 """What CloudFormation puts behind the name of a stack to name a nested one."""
 LIMITS: Final = {
     ("AWS::CloudWatch::Dashboard", "DashboardName"): 255,
