@@ -14,7 +14,7 @@ from eventdrain.commit import Commit
 from eventdrain.errors import TokenUnavailable, not_accepted
 from eventdrain.outcome import LeftReason, Outcome
 from eventdrain.pointer import needs_pointer
-from eventdrain.ports import Verdict
+from eventdrain.ports import Refusal, Verdict
 from tests.deliveries import delivery_of, oversize_of, quarantined_of
 from tests.fakes import (
     ACK_TIMEOUT,
@@ -600,6 +600,18 @@ def test_token_that_is_not_accepted_ends_the_run(
     assert (outcome.fatal.code, str(outcome.fatal)) == (code, message)
     assert len(bench.acker.calls) <= 2
     assert authorization.renewals <= 1
+
+
+def test_rejection_by_a_gateway_is_named_as_that() -> None:
+    """What a gateway answers need not be about the token: it is not blamed for it."""
+    rejected = Refusal("UNAUTHENTICATED", "by a gateway", Verdict.RENEW_TOKEN, hint="ask it")
+    bench = Bench(acks=lambda *_: rejected, authorization=FakeAuthorization(renewed=None))
+
+    outcome = bench.commit(EVENTS)
+
+    assert outcome.fatal == Refusal(
+        "UNAUTHENTICATED", "by a gateway", END_RUN.verdict, hint="ask it"
+    )
 
 
 def test_some_acks_rejected_for_the_token() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -235,15 +236,16 @@ class Commit:
             )
         except Exception as error:  # noqa: BLE001 - a bug in one ack is not the end of others
             return [unexpected_refusal(error, "an ack")] * len(deliveries)
-        if not any(answer and answer.verdict is Verdict.RENEW_TOKEN for answer in answers):
+        rejections = [each for each in answers if each and each.verdict is Verdict.RENEW_TOKEN]
+        if not rejections:
             return answers
-        renewal = await self._renew(token, until)
+        renewal = await self._renew(token, until, rejections[0])
         return [
             renewal if answer and answer.verdict is Verdict.RENEW_TOKEN else answer
             for answer in answers
         ]
 
-    async def _renew(self, rejected: str | None, until: float) -> Refusal:
+    async def _renew(self, rejected: str | None, until: float, rejection: Refusal) -> Refusal:
         """Renew the token; what became of it is a refusal that says whether to try again."""
         try:
             async with asyncio.timeout(max(0.0, until - self._clock())):
@@ -253,7 +255,12 @@ class Commit:
         except DrainError as error:
             return _no_token(error)
         verdict = Verdict.TRY_AGAIN if is_renewed else Verdict.END_RUN
-        return Refusal("UNAUTHENTICATED", str(not_accepted()), verdict, is_about_access=True)
+        if rejection.hint:  # a gateway's answer; it need not be about the token
+            return replace(rejection, verdict=verdict)
+        told = not_accepted()
+        return Refusal(
+            "UNAUTHENTICATED", told.reason, verdict, is_about_access=True, hint=told.hint
+        )
 
     async def _may_try_again(self, backoff: Backoff, until: float) -> bool:
         """Wait for the next attempt; False, without waiting, if it would come too late."""

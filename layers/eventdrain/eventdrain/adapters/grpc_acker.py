@@ -21,7 +21,6 @@ from eventdrain.adapters.grpc_channel import (
     channel_credentials,
     target,
 )
-from eventdrain.errors import DrainError
 from eventdrain.ports import Refusal, Verdict
 from eventdrain.unexpected import unexpected_refusal
 from wgtwo.events.v1.events_pb2 import AckInfo, AckStatus
@@ -136,12 +135,12 @@ def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
     else:
         verdict = Verdict.LEAVE_EVENT
     reason = f"the event server answers acks with {code.name}"
-    told = DrainError(f"{reason}: {cause.reason}", hint=cause.hint) if cause else reason
     return Refusal(
         code=code.name,
-        message=str(told),
+        message=f"{reason}: {cause.reason}" if cause else reason,
         verdict=verdict,
         is_about_access=code is grpc.StatusCode.PERMISSION_DENIED and cause is None,
+        hint=cause.hint if cause else "",
     )
 
 
