@@ -182,6 +182,17 @@ def test_server_of_another_protocol(
     assert error.setting == "API_ENDPOINT"
 
 
+def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy that the environment names is told from the event server."""
+    with serving(http1) as port:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        error = end_of_stream("https://made-up.invalid")
+    assert type(error) is StreamEnded
+    assert "an HTTP proxy on the way" in error.reason
+    assert "http_proxy" in error.hint
+
+
 def test_nobody_listens() -> None:
     """A refused connection is named."""
     with socket.socket() as taken:

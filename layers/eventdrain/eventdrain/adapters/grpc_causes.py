@@ -91,6 +91,13 @@ _WHY_NOT_CONNECTED: Final = (
         "resol",
         Cause("the event server's name can't be resolved", f"check the name in {ENDPOINT}"),
     ),
+    (
+        "HTTP proxy returned response code",
+        Cause(
+            "an HTTP proxy on the way to the event server refuses the connection",
+            "check the variables http_proxy, https_proxy and no_proxy, and the proxy's rules",
+        ),
+    ),
     ("Connection refused", Cause("the event server refuses connections", _ADDRESS)),
     ("No route to host", Cause("there is no route to the event server", _ADDRESS)),
     ("Network is unreachable", Cause("there is no route to the event server", _ADDRESS)),
