@@ -115,6 +115,17 @@ def http_status(status: int, *headers: tuple[str, str]) -> Answer:
     return lambda stream: http2.headers_before_stream(block, ends=True) + stream + block
 
 
+def http_body(content: bytes) -> Answer:
+    """Answer with a page, as web servers do."""
+    block = http2.literal_headers((":status", "200"), ("content-type", "text/html"))
+    return lambda stream: b"".join(
+        (
+            http2.headers_before_stream(block) + stream + block,
+            http2.frame(http2.DATA, http2.END_STREAM, content, stream),
+        )
+    )
+
+
 def reset(code: int) -> Answer:
     """Reset the call with an error code of HTTP/2's."""
     return lambda stream: http2.frame(_RST_STREAM, 0, _rst_stream.pack(code), stream)

@@ -27,7 +27,16 @@ from eventdrain.errors import (
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
 from tests.contract import odd_servers
-from tests.contract.odd_servers import calls, goaway, http1, http_status, reset, serving, silent
+from tests.contract.odd_servers import (
+    calls,
+    goaway,
+    http1,
+    http_body,
+    http_status,
+    reset,
+    serving,
+    silent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,14 +259,15 @@ def test_gateway_with_a_status_of_grpc() -> None:
 @pytest.mark.parametrize(
     ("answer", "closes", "told"),
     [
-        (http_status(200), False, "answered HTTP 200 without a status"),
+        (http_status(200), False, "a gateway, not the event API, answered without a status"),
+        (http_body(SERVERS_WORDS.encode()), False, "a gateway, not the event API, answered"),
         (reset(2), False, "reset the call"),
         (reset(12), False, "reset the call"),  # grpcio makes PERMISSION_DENIED of this one
         (goaway(11, b"too_many_pings"), True, "too_many_pings"),
         (goaway(0, SERVERS_WORDS.encode()), True, "the connection broke"),
         (odd_servers.unanswered, True, "the connection broke"),
     ],
-    ids=["no status", "reset", "inadequate security", "too many pings", "goaway", "closed"],
+    ids=["no status", "page", "reset", "inadequate security", "too many pings", "goaway", "closed"],
 )
 def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, told: str) -> None:
     """What happened to the connection is named, and may pass."""
@@ -321,11 +331,16 @@ def test_probe_that_a_gateway_answers() -> None:
         ("Failed to connect to remote host: getsockopt(SO_ERROR): No route to host", "no route"),
         ("Failed to connect to remote host: connect: Network is unreachable", "no route"),
         ("tcp handshaker shutdown", "timed out"),
+        (
+            "Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:10000460:SSL"
+            " routines:OPENSSL_internal:TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
+            "no ALPN h2",
+        ),
         ("made up", "can't be connected to"),
     ],
 )
-def test_networks_that_can_not_be_made_here(text: str, told: str) -> None:
-    """What grpcio 1.85.1 said of a network that a test can't have on loopback."""
+def test_what_can_not_be_made_here(text: str, told: str) -> None:
+    """What grpcio 1.85.1 said of networks and servers that a test can't have."""
     details = f"failed to connect to all addresses; last error: UNKNOWN: ipv6:%5B::1%5D:1: {text}"
     error = grpc_channel.stream_error(grpc.StatusCode.UNAVAILABLE, scope="", details=details)
     assert type(error) is StreamEnded

@@ -45,6 +45,8 @@ _NOT_CONNECTED: Final = re.compile(r"failed to connect to all addresses|errors r
 _NO_STATUS: Final = re.compile(r"Stream removed|Received RST_STREAM|No status received$")
 _HTTP_STATUS: Final = re.compile(r"Received http2 header with status: (\d{3})", re.ASCII)
 
+_NO_ALPN: Final = Cause("the event server speaks TLS, but not HTTP/2 (no ALPN h2)", _PROTOCOL)
+_NO_GRPC: Final = Cause("a gateway, not the event API, answered without a status", _PROTOCOL)
 _WHY_NOT_CONNECTED: Final = (
     (
         "certificate has expired",
@@ -105,10 +107,8 @@ _WHY_NOT_CONNECTED: Final = (
         "WRONG_VERSION_NUMBER",
         Cause("the event server's port does not speak TLS, but plaintext", _PROTOCOL),
     ),
-    (
-        "missing selected ALPN property",
-        Cause("the event server speaks TLS, but not HTTP/2 (no ALPN h2)", _PROTOCOL),
-    ),
+    ("missing selected ALPN property", _NO_ALPN),
+    ("NO_APPLICATION_PROTOCOL", _NO_ALPN),
     ("http1.x server", Cause("the event server speaks HTTP/1.1, not HTTP/2", _PROTOCOL)),
     ("Failed parsing HTTP/2", Cause("the event server does not speak HTTP/2", _PROTOCOL)),
     ("Tls handshake failed", Cause("the TLS handshake with the event server fails", _PROTOCOL)),
@@ -142,10 +142,9 @@ _WHY_WITHOUT_STATUS: Final = (
             "ask the server's operator what it answers; a token that is not accepted is possible",
         ),
     ),
-    (
-        "No status received",
-        Cause("a gateway, not the event API, answered HTTP 200 without a status", _PROTOCOL),
-    ),
+    ("No status received", _NO_GRPC),
+    # Sometimes in place of HTTP's status too, which is then lost.
+    ("Data frame with END_STREAM flag received", _NO_GRPC),
     ("RST_STREAM", Cause("the server or a gateway reset the call")),
     ("", Cause("the connection broke")),
 )
