@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
+from eventdrain.adapters.aws_errors import hint_for, told
+
 if TYPE_CHECKING:
     from boto3.session import Session  # noqa: TID251 - no engine: a tool
     from botocore.config import Config  # noqa: TID251 - no engine: a tool
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
+_HINT = "check --profile, --region, whether you are still logged in, and that you may do it"
 
 
 class StackUnusable(Exception):  # noqa: N818 - it says what happened
@@ -33,15 +37,14 @@ def described_stack(session: Session, name: str, config: Config | None = None) -
         client = session.client("cloudformation", config=config)
         (found,) = client.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
-        what = error.response["Error"]
-        if "does not exist" in what.get("Message", ""):
+        if "does not exist" in error.response["Error"].get("Message", ""):
             raise StackUnusable(
                 f"There is no stack {name} in {session.region_name}: give its name with"
                 " --stack-name, its region with --region and its account with --profile."
             ) from None
         raise StackUnusable(
-            f"cloudformation:DescribeStacks of {name} failed with {what.get('Code')}: check"
-            " --profile, --region, whether you are still logged in, and that you may do it."
+            f"cloudformation:DescribeStacks of {name} failed with {told(error)}. To fix this,"
+            f" {hint_for(error, _HINT)}."
         ) from None
     except (BotoCoreError, ValueError) as error:
         raise StackUnusable(

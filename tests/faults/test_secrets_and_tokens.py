@@ -90,6 +90,16 @@ def test_credentials_that_cannot_be_read(scene: Scene, fault: GetSecretFault) ->
     assert scene.check().copies == 0
 
 
+def test_clock_that_is_wrong(scene: Scene) -> None:
+    """Where AWS refuses a signature's time, the error names the clock, not role and key."""
+    scene.faults.inject(GetSecretFault(status=400, code="InvalidSignatureException"))
+    report = scene.drain()
+    _assert_failed_before_the_stream(scene, report.error, scene.places.credentials_arn)
+    assert "set the clock" in (report.error or "")
+    assert "role" not in (report.error or "")
+    scene.check()
+
+
 @pytest.mark.parametrize(
     "fault",
     [fault for name, fault in _UNREADABLE.items() if "denied" not in name],

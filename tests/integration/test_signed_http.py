@@ -148,17 +148,27 @@ def test_error_answer_is_raised(status: int, body: object, code: str) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
-def test_missing_right_is_all_that_is_quoted() -> None:
-    """Of what a service says about an error nothing is kept but the action that isn't allowed."""
-    message = "User: made-up-role is not authorized to perform: kms:Decrypt on resource: made-up"
-    answer = json.dumps({"__type": "AccessDeniedException", "message": message}).encode()
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        (
+            "User: made-up-role is not authorized to perform: kms:Decrypt on resource: made-up",
+            "not authorized to perform: kms:Decrypt",
+        ),
+        ("Signature expired: 2026 is now earlier than made-up", "Signature expired"),
+        ("the made-up is wrong", ""),
+    ],
+)
+def test_cause_is_all_that_is_quoted(message: str, kept: str) -> None:
+    """Of what a service says nothing is kept but the missing right, or that the clock is wrong."""
+    answer = json.dumps({"__type": "InvalidSignatureException", "message": message}).encode()
     with (
         serving(lambda request, _: reply(request, 400, answer)) as url,
         pytest.raises(ClientError) as caught,
     ):
         asyncio.run(call(url, b"{}"))
     error = caught.value.response["Error"]
-    assert error["Message"] == "not authorized to perform: kms:Decrypt"
+    assert error["Message"] == kept
 
 
 def test_broken_connection_is_raised_and_not_used_again() -> None:

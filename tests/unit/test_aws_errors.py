@@ -93,6 +93,33 @@ def test_missing_right_is_named(denied: str) -> None:
     assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed)"
 
 
+@pytest.mark.parametrize(
+    ("code", "text", "cause"),
+    [
+        ("RequestTimeTooSkewed", "made up", "clock is wrong"),
+        ("RequestExpired", "", "clock is wrong"),
+        ("RequestInTheFuture", "", "clock is wrong"),
+        ("InvalidSignatureException", "Signature expired: 20260101T000000Z", "clock is wrong"),
+        ("SignatureDoesNotMatch", "Signature not  yet current: 2030", "clock is wrong"),
+        ("AuthFailure", "Signature expired: 20260101T000000Z", "clock is wrong"),
+        ("SignatureDoesNotMatch", "check your key", "clock or its AWS credentials are wrong"),
+        ("InvalidSignatureException", "", "clock or its AWS credentials are wrong"),
+        ("AuthFailure", "made up", "clock or its AWS credentials are wrong"),
+    ],
+)
+def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
+    """A signature that is out of its time is no matter of buckets, roles and keys."""
+    error = answer(code, 403)
+    error.response["Error"]["Message"] = text
+
+    refused = refusal(error, action=ACTION, cure=CURE)
+
+    assert refused.verdict is Verdict.END_RUN
+    assert refused.message == f"{ACTION} failed with {code} (this machine's {cause})"
+    assert "clock" in refused.hint
+    assert CURE not in refused.hint
+
+
 @pytest.mark.parametrize("status", [400, 503])
 def test_service_is_not_quoted(status: int) -> None:
     """The service's own text, which may quote what was sent, is not repeated."""

@@ -195,6 +195,7 @@ def test_bug_is_raised() -> None:
         ("AccessDenied", "s3:Look of it is refused", "allow s3:Look"),
         ("NoSuchBucket", "it is not there", "deleted"),
         ("Throttling", "s3:Look of it failed with Throttling", "try again"),
+        ("RequestTimeTooSkewed", "this machine's clock is wrong", "set the clock"),
     ],
 )
 def test_refused_call(code: str, says: str, cure: str) -> None:

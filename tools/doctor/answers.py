@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
-from eventdrain.adapters.aws_errors import code_of
+from eventdrain.adapters.aws_errors import code_of, hint_for, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,8 @@ def calling(action: str, what: str, *, besides: str = "") -> Iterator[None]:
                 "somebody has deleted it by hand: docs/operations.md says how to deploy anew",
             ) from None
         raise Unanswered(
-            f"{action} of {what} failed with {code}", "try again; then look the code up"
+            f"{action} of {what} failed with {told(error)}",
+            hint_for(error, "try again; then look the code up"),
         ) from None
     except BotoCoreError as error:
         raise Unanswered(

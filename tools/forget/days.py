@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
-from eventdrain.adapters.aws_errors import code_of
+from eventdrain.adapters.aws_errors import hint_for, told
 from tools.forget.store import ForgettingFailed
 
 if TYPE_CHECKING:
@@ -102,6 +102,6 @@ class Days:
 def failed(error: BotoCoreError | ClientError, action: str) -> ForgettingFailed:
     """Tell what failed, and what it leaves."""
     return ForgettingFailed(
-        f"{action} failed with {code_of(error)}: check that you may do that. What was deleted"
-        " before stays deleted."
+        f"{action} failed with {told(error)}: {hint_for(error, 'check that you may do that')}."
+        " What was deleted before stays deleted."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - no engine: a tool
 
-from eventdrain.adapters.aws_errors import code_of
+from eventdrain.adapters.aws_errors import code_of, hint_for, told
 from tools.forget.subject import Unreadable
 from tools.forget.versions import objects, places
 
@@ -166,6 +166,7 @@ class Store:
 
     def _failed(self, error: Exception, action: str, key: str) -> ForgettingFailed:
         return ForgettingFailed(
-            f"{action} of s3://{self._bucket}/{key} failed with {code_of(error)}: check that you"
-            " may do that, and use the key that encrypts it. What was deleted before stays deleted."
+            f"{action} of s3://{self._bucket}/{key} failed with {told(error)}:"
+            f" {hint_for(error, 'check that you may do that, and use the key that encrypts it')}."
+            " What was deleted before stays deleted."
         )

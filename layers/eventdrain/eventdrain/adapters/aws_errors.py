@@ -37,6 +37,11 @@ DENIED: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)",
 """The action in AWS's text about a call that isn't allowed. It may be another than the one that was
 called: ``kms:GenerateDataKey`` for an object that is encrypted."""
 
+OUT_OF_TIME: Final = re.compile(r"Signature (?:expired|not\s+yet\s+current)", re.ASCII)
+"""How AWS says that the caller's clock is wrong, under codes that may also mean a wrong key."""
+_CLOCK: Final = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
+_SIGNATURE: Final = frozenset({"AuthFailure", "InvalidSignatureException", "SignatureDoesNotMatch"})
+
 UNUSABLE: Final = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
 """What botocore raises for an answer that is not of the shape that the service's model has."""
 
@@ -58,7 +63,7 @@ def as_code(code: object) -> str:
 
 
 def told(error: Exception) -> str:
-    """Give the error's code and, where a right is missing, which: fit to be logged."""
+    """Give the error's code and its cause, as far as that is known: fit to be logged."""
     code = code_of(error)
     if isinstance(error, UntrustedCertificate):
         return f"{code} ({error.problem})"
@@ -66,8 +71,39 @@ def told(error: Exception) -> str:
         return f"{code} (no TLS with the endpoint; if AWS_CA_BUNDLE is set, check it)"
     if not isinstance(error, ClientError):
         return code
-    denied = DENIED.search(str(error.response["Error"].get("Message")))
+    if problem := _signature_problem(error):
+        return f"{code} ({problem})"
+    denied = DENIED.search(_message(error))
     return f"{code} ({denied[1]} is not allowed)" if denied else code
+
+
+def hint_for(error: Exception, otherwise: str) -> str:
+    """Return what to do about an error, as a clause.
+
+    Args:
+        error: What botocore raised.
+        otherwise: What to do if its cause is not one that has the same remedy in all calls.
+    """
+    if isinstance(error, UntrustedCertificate):
+        return "check the endpoint, this machine's clock, and AWS_CA_BUNDLE if it is set"
+    if isinstance(error, ClientError) and _signature_problem(error):
+        return (
+            "set the clock of the machine that calls AWS, by NTP; if it is right, check the AWS"
+            " credentials"
+        )
+    return otherwise
+
+
+def _signature_problem(error: ClientError) -> str:
+    """Return why a call's signature is not accepted; empty where the error is another."""
+    code = code_of(error)
+    if code in _CLOCK or OUT_OF_TIME.search(_message(error)):
+        return "this machine's clock is wrong"
+    return "this machine's clock or its AWS credentials are wrong" if code in _SIGNATURE else ""
+
+
+def _message(error: ClientError) -> str:
+    return str(error.response["Error"].get("Message"))
 
 
 def may_pass(error: BotoCoreError | ClientError) -> bool:
@@ -94,6 +130,5 @@ def refusal(error: BotoCoreError | ClientError, *, action: str, cure: str) -> Re
     code = code_of(error)
     if may_pass(error):
         return Refusal(code, f"{action} failed with {code}", Verdict.TRY_AGAIN)
-    if isinstance(error, UntrustedCertificate):
-        cure = "check the endpoint, and AWS_CA_BUNDLE if it is set"
-    return Refusal(code, f"{action} failed with {told(error)}", Verdict.END_RUN, hint=cure)
+    message = f"{action} failed with {told(error)}"
+    return Refusal(code, message, Verdict.END_RUN, hint=hint_for(error, cure))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws_errors import UNUSABLE, told
+from eventdrain.adapters.aws_errors import UNUSABLE, hint_for, told
 from eventdrain.errors import StartFailed
 
 if TYPE_CHECKING:
@@ -44,5 +44,7 @@ class LambdaRuns:
             raise StartFailed(
                 f"lambda:InvokeFunction of {self._function} failed with {told(error)}; unless the"
                 " run was started all the same, what it was to drain waits for the schedule",
-                hint="check the function's role, its reserved concurrency and the account's",
+                hint=hint_for(
+                    error, "check the function's role, its reserved concurrency and the account's"
+                ),
             ) from None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws_errors import UNUSABLE, code_of, told
+from eventdrain.adapters.aws_errors import UNUSABLE, code_of, hint_for, told
 from eventdrain.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -36,8 +36,11 @@ class SecretsManager:
                 return None
             raise CredentialsError(
                 f"secretsmanager:GetSecretValue of {arn} failed with {told(error)}",
-                hint="check that the secret exists in this region and is not scheduled for"
-                " deletion, the function's role, and the key that encrypts it",
+                hint=hint_for(
+                    error,
+                    "check that the secret exists in this region and is not scheduled for"
+                    " deletion, the function's role, and the key that encrypts it",
+                ),
                 setting=arn,
             ) from None
         content: object = answer.get("SecretString")
@@ -56,6 +59,8 @@ class SecretsManager:
         except _FAILURES as error:
             raise CredentialsError(
                 f"secretsmanager:PutSecretValue of {arn} failed with {told(error)}",
-                hint="check the function's role, and the key that encrypts the secret",
+                hint=hint_for(
+                    error, "check the function's role, and the key that encrypts the secret"
+                ),
                 setting=arn,
             ) from None

@@ -22,7 +22,7 @@ from awscrt.auth import (
 )
 from botocore.exceptions import ClientError
 
-from eventdrain.adapters.aws_errors import DENIED
+from eventdrain.adapters.aws_errors import DENIED, OUT_OF_TIME
 from eventdrain.adapters.crt_http import CrtHttp
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _ERROR_CODE: Final = re.compile(
     rb'"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"|<Code>([\w.]+)</Code>', re.ASCII
 )
 """The code of an error in AWS's JSON and XML protocols. Beside it, nothing is taken from the answer
-but the action that is not allowed."""
+but the action that is not allowed, and that a signature is out of its time."""
 
 
 class SignedHttp:
@@ -118,10 +118,11 @@ class SignedHttp:
 def _client_error(status: int, answer: bytes, operation: str) -> ClientError:
     found = _ERROR_CODE.search(answer)
     code = (found[1] or found[2]).decode() if found else f"HTTP {status}"
-    denied = DENIED.search(answer.decode(errors="replace"))
+    text = answer.decode(errors="replace")
+    message = DENIED.search(text) or OUT_OF_TIME.search(text)
     return ClientError(
         {
-            "Error": {"Code": code, "Message": denied[0] if denied else ""},
+            "Error": {"Code": code, "Message": message[0] if message else ""},
             "ResponseMetadata": {"HTTPStatusCode": status},  # type: ignore[typeddict-item]
         },
         operation,

@@ -88,7 +88,8 @@ class OAuthTokenEndpoint:
         except UntrustedCertificate as error:
             raise TokenUnavailable(
                 f"the certificate of the token endpoint {self.url} is not trusted: {error.problem}",
-                hint="check TOKEN_ENDPOINT, and whether a proxy replaces certificates on the way",
+                hint="check TOKEN_ENDPOINT, this machine's clock, and whether a proxy replaces"
+                " certificates on the way",
                 setting="TOKEN_ENDPOINT",
             ) from None
         except (HTTPClientError, TimeoutError) as error:
