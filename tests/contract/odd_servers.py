@@ -134,3 +134,15 @@ def reset(code: int) -> Answer:
 def goaway(code: int, debug: bytes) -> Answer:
     """Ask the client to leave, with an error code of HTTP/2's."""
     return lambda _: http2.frame(_GOAWAY, 0, _goaway.pack(0, code) + debug)
+
+
+FORWARDED: Final = http_status(
+    200,
+    ("content-type", "application/grpc"),
+    ("grpc-status", "14"),
+    (
+        "grpc-message",
+        "failed to connect to all addresses: CERTIFICATE_VERIFY_FAILED: certificate has expired",
+    ),
+)
+"""Passes on what its own gRPC said of a server behind it."""

@@ -278,6 +278,15 @@ def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, told: 
     assert "999" not in str(error)
 
 
+def test_words_that_a_server_passes_on() -> None:
+    """What a server's own gRPC said of its connections is no fault of ours, and may pass."""
+    with serving(calls(odd_servers.FORWARDED)) as port:
+        for _ in range(10):  # gRPC notes by another thread that it is connected
+            error = end_of_stream(f"http://127.0.0.1:{port}")
+            assert type(error) is StreamEnded
+            assert error.reason == "the stream ended with UNAVAILABLE"
+
+
 def test_status_whose_text_is_too_long() -> None:
     """A text beyond 16 KB hides the status that it belongs to: that is told, and nothing blamed."""
 
@@ -341,7 +350,9 @@ def test_probe_that_a_gateway_answers() -> None:
 def test_what_can_not_be_made_here(text: str, told: str) -> None:
     """What grpcio 1.85.1 said of networks and servers that a test can't have."""
     details = f"failed to connect to all addresses; last error: UNKNOWN: ipv6:%5B::1%5D:1: {text}"
-    error = grpc_channel.stream_error(grpc.StatusCode.UNAVAILABLE, scope="", details=details)
+    error = grpc_channel.stream_error(
+        grpc.StatusCode.UNAVAILABLE, scope="", details=details, is_connected=False
+    )
     assert type(error) is StreamEnded
     assert told in error.reason
 
@@ -357,7 +368,9 @@ def test_what_can_not_be_made_here(text: str, told: str) -> None:
 )
 def test_gateways_words_about_its_own_upstream(details: str) -> None:
     """A text that gRPC did not begin says nothing about our connection."""
-    error = grpc_channel.stream_error(grpc.StatusCode.UNAVAILABLE, scope="", details=details)
+    error = grpc_channel.stream_error(
+        grpc.StatusCode.UNAVAILABLE, scope="", details=details, is_connected=False
+    )
     assert type(error) is StreamEnded
     assert error.reason == "the stream ended with UNAVAILABLE"
 

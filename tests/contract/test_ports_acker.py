@@ -16,7 +16,7 @@ from eventdrain.adapters.grpc_acker import GrpcAcker
 from eventdrain.ports import Refusal, Verdict
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
-from tests.contract.odd_servers import calls, http_status, reset, serving
+from tests.contract.odd_servers import FORWARDED, calls, http_status, reset, serving
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker
 from tests.local.event_server import AckFault, AuthMode, Event, EventServer, Faults
@@ -333,9 +333,20 @@ ENVOYS_LIMIT: Final = http_status(
         (http_status(403), Verdict.END_RUN),
         (http_status(404), Verdict.END_RUN),
         (ENVOYS_LIMIT, Verdict.SLOW_DOWN),
+        (FORWARDED, Verdict.TRY_AGAIN),
         (reset(12), Verdict.TRY_AGAIN),  # grpcio makes PERMISSION_DENIED of this one
     ],
-    ids=["429", "503", "502", "401", "403", "404", "as Envoy limits", "inadequate security"],
+    ids=[
+        "429",
+        "503",
+        "502",
+        "401",
+        "403",
+        "404",
+        "as Envoy limits",
+        "passed on",
+        "inadequate security",
+    ],
 )
 def test_answer_of_a_gateway(answer: Answer, verdict: Verdict) -> None:
     """What a gateway answers in place of the event server says nothing of this client's rights."""

@@ -121,8 +121,8 @@ MUTANTS: Final = (
     Mutant(
         "takes a gateway's refusal for a missing scope",
         "adapters/grpc_channel.py",
-        "if cause := cause_of(details):",
-        "if (cause := cause_of(details)) and not cause.http_status:",
+        "if cause := cause_of(details, is_connected=is_connected):",
+        "if (cause := cause_of(details, is_connected=is_connected)) and not cause.http_status:",
         "tests/contract/test_grpc_causes.py",
     ),
     Mutant(

@@ -91,3 +91,19 @@ def test_what_an_operator_must_mend_has_a_hint() -> None:
     assert calls
     for path, call in calls:
         assert "hint" in {each.arg for each in call.keywords}, f"{path.name}:{call.lineno}"
+
+
+def test_nobody_parses_the_text_of_an_error() -> None:
+    """A text that is made of it is fine; what decides is a field."""
+    for folder in ("layers/eventdrain", "functions", "tools"):
+        for path in (PROJECT_FOLDER / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text())
+            handlers = [each for each in ast.walk(tree) if isinstance(each, ast.ExceptHandler)]
+            for handler in handlers:
+                parsed = [
+                    ast.unparse(part)
+                    for node in ast.walk(handler)
+                    if isinstance(node, ast.Attribute | ast.Compare)
+                    for part in ast.iter_child_nodes(node)
+                ]
+                assert f"str({handler.name})" not in parsed, f"{path.name}:{handler.lineno}"

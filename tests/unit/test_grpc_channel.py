@@ -37,7 +37,7 @@ MEANINGS: dict[grpc.StatusCode, type[StreamError]] = {
 @pytest.mark.parametrize("code", grpc.StatusCode, ids=lambda code: code.name)
 def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
     """Each status ends the stream for now, for the token, or for good; and is named."""
-    error = stream_error(code, scope="made.up:read", details=None)
+    error = stream_error(code, scope="made.up:read", details=None, is_connected=True)
 
     assert type(error) is MEANINGS[code]
     assert code.name in str(error) or isinstance(error, Unauthenticated)
@@ -49,7 +49,9 @@ def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
 )
 def test_missing_right_is_named(scope: str, need: str) -> None:
     """Who is not allowed to read a stream is told what to ask for."""
-    error = stream_error(grpc.StatusCode.PERMISSION_DENIED, scope=scope, details=None)
+    error = stream_error(
+        grpc.StatusCode.PERMISSION_DENIED, scope=scope, details=None, is_connected=True
+    )
 
     assert need in str(error)
 
@@ -58,7 +60,7 @@ def test_missing_right_is_named(scope: str, need: str) -> None:
 @pytest.mark.parametrize("details", [None, "+9990000000 made up"])
 def test_other_words_are_not_repeated(code: grpc.StatusCode, details: str | None) -> None:
     """A text that is not gRPC's own is not told."""
-    text = str(stream_error(code, scope="", details=details))
+    text = str(stream_error(code, scope="", details=details, is_connected=False))
 
     assert "999" not in text
     assert "None" not in text

@@ -49,6 +49,7 @@ class GrpcAcker:
     """
 
     def __init__(self, channel: grpc.aio.Channel, stream: EventStream) -> None:
+        self._channel = channel
         self._method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
             stream.ack_path
         )
@@ -87,7 +88,7 @@ class GrpcAcker:
                 try:
                     answer = await call
                 except grpc.aio.AioRpcError as error:
-                    results.append(_refusal(error))
+                    results.append(_refusal(error, is_connected=self._is_connected))
                     continue
                 except Exception as error:  # noqa: BLE001 - a bug in one ack is one event's
                     results.append(unexpected_refusal(error, "an ack"))
@@ -99,6 +100,10 @@ class GrpcAcker:
                 call.cancel()
             raise
         return results
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._channel.get_state() is grpc.ChannelConnectivity.READY
 
     def _read(self, answer: bytes | None) -> Refusal | None:
         if answer is None:  # grpc.aio's, for a call that ends with OK and without a message
@@ -119,9 +124,9 @@ class GrpcAcker:
         )
 
 
-def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
+def _refusal(error: grpc.aio.AioRpcError, *, is_connected: bool) -> Refusal:
     code = error.code()
-    cause = cause_of(error.details())
+    cause = cause_of(error.details(), is_connected=is_connected)
     if cause is not None and cause.is_lasting:
         verdict = Verdict.END_RUN
     elif code is grpc.StatusCode.UNAUTHENTICATED:

@@ -158,16 +158,18 @@ _GATEWAY_HINTS: Final = {
 }
 
 
-def cause_of(details: str | None) -> Cause | None:
+def cause_of(details: str | None, *, is_connected: bool = False) -> Cause | None:
     """Return the cause that gRPC's own text names; None if the text may be the event API's.
 
     Args:
         details: The text of a call's status.
+        is_connected: Whether a server was reached. Then what the text says about connecting is
+            about a connection of that server's, whose gRPC wrote it: no fault of ours.
     """
     text = details or ""
     if found := _HTTP_STATUS.fullmatch(text):
         return _gateway(int(found[1]))
-    if _NOT_CONNECTED.match(text):
+    if _NOT_CONNECTED.match(text) and not is_connected:
         return _first(_WHY_NOT_CONNECTED, text)
     if _NO_STATUS.match(text):
         return _first(_WHY_WITHOUT_STATUS, text)

@@ -90,15 +90,18 @@ def is_answer(code: grpc.StatusCode, details: str | None) -> bool:
     return is_named and code not in _GATEWAYS and cause_of(details) is None
 
 
-def stream_error(code: grpc.StatusCode, *, scope: str, details: str | None) -> StreamError:
+def stream_error(
+    code: grpc.StatusCode, *, scope: str, details: str | None, is_connected: bool
+) -> StreamError:
     """Return what the end of a stream means.
 
     Args:
         code: The status that it ended with.
         scope: The OAuth scope that the stream needs; empty for none.
         details: The status's text; see ``grpc_causes``. It is not repeated.
+        is_connected: Whether a server was reached.
     """
-    if cause := cause_of(details):
+    if cause := cause_of(details, is_connected=is_connected):
         return _error_by(cause, code)
     if code is grpc.StatusCode.UNAUTHENTICATED:
         return Unauthenticated("the event server does not accept the access token")

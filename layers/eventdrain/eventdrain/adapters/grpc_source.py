@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from eventdrain.streams import EventStream
 
 _PROBE_SECONDS: Final = 5.0
+_NOTING_SECONDS: Final = 5.0
 _WATCH_SECONDS: Final = 0.3
 """A thread of grpcio's watches a channel while somebody is subscribed to its state, and looks every
 0.2 s whether anybody still is. It trips over a channel that is closed before."""
@@ -121,6 +122,7 @@ class GrpcConnection:
         self._is_announced = False
         self._changed = asyncio.Event()
         self._is_ready = False
+        self._is_connectivity_known = Event()
         self._end: StreamError | None = None
         self._is_closing = False
         self._is_watched_until = math.inf
@@ -160,6 +162,7 @@ class GrpcConnection:
         """Prepare for the channel to be closed."""
         self._is_closing = True
         self._stop_watching()
+        self._is_connectivity_known.set()
         self._has_room.set()
         await asyncio.sleep(max(0.0, self._is_watched_until - time.monotonic()))
 
@@ -180,6 +183,11 @@ class GrpcConnection:
         if state is grpc.ChannelConnectivity.READY:
             self._is_ready = True
             self._announce()
+        if state in {
+            grpc.ChannelConnectivity.READY,
+            grpc.ChannelConnectivity.TRANSIENT_FAILURE,
+        }:
+            self._is_connectivity_known.set()
 
     def _read_all(self) -> None:
         try:
@@ -194,7 +202,15 @@ class GrpcConnection:
                     return
             self._end = StreamEnded("the server closed the stream")
         except grpc.RpcError as error:
-            self._end = stream_error(error.code(), scope=self._scope, details=error.details())
+            if not self._is_ready:
+                # grpcio's thread that notes it may be later than the end of the call.
+                self._is_connectivity_known.wait(_NOTING_SECONDS)
+            self._end = stream_error(
+                error.code(),
+                scope=self._scope,
+                details=error.details(),
+                is_connected=self._is_ready,
+            )
         self._announce()
 
     def _wait_for_room(self) -> None:
