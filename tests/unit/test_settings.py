@@ -419,7 +419,6 @@ def test_endpoint(url: str, host: str, port: int, *, is_secure: bool) -> None:
         "http://[::2]",
         "http://localhost.example",
         "http://127.0.0.1.example",
-        "http://localhost@api.example",
         "http://127.1:80",
         "http://2130706433",
     ],
@@ -438,6 +437,24 @@ def test_no_endpoint(url: str) -> None:
     """What is no http or https URL is refused."""
     with pytest.raises(ConfigurationError, match="is not an https:// URL"):
         Endpoint.parse(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.example/a b", "https://api.example/?é", "https://api.example/\n"]
+)
+def test_endpoint_that_no_request_can_carry(url: str) -> None:
+    """It is refused as a setting, and not at the first call as a server that isn't reached."""
+    with pytest.raises(ConfigurationError, match="has a space, a control character") as caught:
+        Endpoint.parse(url)
+    assert "percent-encode" in caught.value.hint
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_endpoint_with_a_password(scheme: str) -> None:
+    """It is refused, for errors name the endpoint; this one doesn't."""
+    with pytest.raises(ConfigurationError, match="user name") as caught:
+        Endpoint.parse(f"{scheme}://localhost:made-up@api.example")
+    assert "made-up" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ class Endpoint:
         """Read an endpoint.
 
         Raises:
-            ConfigurationError: It is no ``https://`` URL, nor an ``http://`` one on loopback.
+            ConfigurationError: It is no ``https://`` URL, nor an ``http://`` one on loopback; or
+                it holds what no request can carry, or a password, which every error would show.
         """
         try:
             parts = urlsplit(url)
@@ -59,6 +60,15 @@ class Endpoint:
             raise ConfigurationError(f"{url!r} is not a URL: {error}", hint=_USE_TLS) from None
         if parts.scheme not in {"https", "http"} or not host:
             raise ConfigurationError(f"{url!r} is not an https:// URL", hint=_USE_TLS)
+        if parts.username is not None:
+            raise ConfigurationError(
+                "the URL has a user name in it", hint="leave out what is before the @"
+            )
+        if not (url.isascii() and url.isprintable()) or " " in url:
+            raise ConfigurationError(
+                f"{url!r} has a space, a control character or a letter outside of ASCII",
+                hint="percent-encode it",
+            )
         if parts.scheme == "http" and not _is_loopback(host):
             raise ConfigurationError(
                 f"{url!r} would send tokens and personal data unencrypted", hint=_USE_TLS
