@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import grpc
+import grpc.aio
 import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from eventdrain.adapters.aws_clients import AwsEndpoint
+from eventdrain.adapters.grpc_acker import GrpcAcker
 from eventdrain.adapters.lambda_runs import LambdaRuns
 from eventdrain.adapters.s3_archive import S3Archive
+from eventdrain.adapters.s3_archive_reader import S3ArchiveReader
 from eventdrain.adapters.secrets_manager import SecretsManager
 from eventdrain.adapters.signed_http import SignedHttp
 from eventdrain.adapters.sqs_outbox import SqsOutbox
@@ -22,16 +29,21 @@ from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
 from eventdrain.archive import ArchiveLayout
 from eventdrain.credentials import ClientCredentials
 from eventdrain.errors import (
+    ArchiveRefused,
     ConfigurationError,
     CredentialsError,
     DrainError,
     StartFailed,
     TokenError,
 )
+from eventdrain.replay_ports import Folder
+from eventdrain.replay_request import ReplayRequest
 from eventdrain.settings import Endpoint
 from eventdrain.start import Start
+from eventdrain.streams import STREAMS
 from tests.deliveries import delivery_of
 from tests.unit.http_aws import HttpAws
+from wgtwo.events.v1.events_pb2 import AckStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +56,11 @@ _KEYS: Final = (
     *("SecretString", "SecretBinary", "ARN", "__type", "StatusCode", "Payload"),
     *("access_token", "token_type", "expires_in", "scope", "error"),
 )
+_EVENT_KEYS: Final = (
+    *("event_type", "puller", "backlog_run", "from", "to", "streams", "event_ids"),
+    *("subscriptions", "dry_run", "rate", "name", "after", "version", "key"),
+)
+_STREAM: Final = STREAMS["handset_change"]
 _NUMBERS: Final = st.integers() | st.floats(allow_nan=False)
 _JSON: Final = st.recursive(
     st.none() | st.booleans() | _NUMBERS | st.text(max_size=10) | st.sampled_from(["0", "bearer"]),
@@ -57,7 +74,27 @@ _BODIES: Final = (
     st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=4).map(json.dumps).map(str.encode)
     | _JSON.map(json.dumps).map(str.encode)
     | st.binary(max_size=20)
-    | st.sampled_from([b"", b"null", b"[]", b"\xef\xbb\xbf{}", b'{"SecretString": 7}'])
+    | st.sampled_from(
+        [
+            *(b"", b"null", b"[]", b"\xef\xbb\xbf{}", b'{"SecretString": 7}', b"[" * 50_000),
+            *(b'{"CreatedDate": 1e400}', b'{"CreatedDate": 1e300, "SecretString": "made up"}'),
+        ]
+    )
+)
+_LISTING: Final = "<ListBucketResult>{}</ListBucketResult>".format
+_LISTINGS: Final = (
+    st.lists(
+        st.sampled_from(
+            [
+                *("<Contents/>", "<Contents><Key>k</Key></Contents>", "<CommonPrefixes/>"),
+                "<Contents><Key>k</Key><Size>many</Size></Contents>",
+                "<CommonPrefixes><Prefix/></CommonPrefixes>",
+                *("<IsTruncated>perhaps</IsTruncated>", "<Contents><Key><a/></Key></Contents>"),
+            ]
+        ),
+        max_size=3,
+    ).map(lambda parts: _LISTING("".join(parts)).encode())
+    | _BODIES
 )
 _STATUSES: Final = st.sampled_from([200, 200, 200, 400, 403])
 _ODD: Final = given(status=_STATUSES, body=_BODIES)
@@ -65,6 +102,14 @@ _MANY: Final = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 _FEWER: Final = settings(_MANY, max_examples=60)
+
+
+def _ack_answer(status_code: Any) -> bytes:  # noqa: ANN401 - any number
+    answer: Any = _STREAM.ack_response(ack_status=AckStatus(status_code=status_code))
+    return bytes(answer.SerializeToString())
+
+
+_CONFIRMED: Final = _ack_answer(AckStatus.STATUS_CODE_SUCCESS)
 
 
 class OddAws(HttpAws):
@@ -136,11 +181,17 @@ def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
 def _names_as_taken(body: bytes, name: str) -> bool:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
-    taken = answer.get("Successful") if isinstance(answer, dict) else None
-    entries = taken if isinstance(taken, list) else []
-    return any(isinstance(entry, dict) and entry.get("Id") == name for entry in entries)
+
+    def names(key: str) -> bool:
+        entries = answer.get(key) if isinstance(answer, dict) else None
+        return any(
+            isinstance(entry, dict) and entry.get("Id") == name
+            for entry in (entries if isinstance(entries, list) else [])
+        )
+
+    return names("Successful") and not names("Failed")
 
 
 @_MANY
@@ -182,8 +233,86 @@ def test_token_endpoint(aws: OddAws, status: int, body: bytes) -> None:
     assert token.value.isprintable()
 
 
+@_FEWER
+@given(status=_STATUSES, body=_LISTINGS)
+def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
+    """A listing of the archive is one of days or objects, or the archive's refusal."""
+    aws.status, aws.body = status, body
+    http: Any = None  # a listing does not go by it
+    reader = S3ArchiveReader(client("s3", aws), http, bucket="made-up", prefix="events", cure="")
+    with suppress(ArchiveRefused):
+        assert all(isinstance(day, str) for day in asyncio.run(reader.days("handset_change")))
+    folder = Folder("2026-03-01", "handset_change")
+    with suppress(ArchiveRefused):
+        for stored in asyncio.run(reader.objects(folder, after="")):
+            assert isinstance(stored.size, int)
+
+
+@_MANY
+@given(
+    answers=st.lists(
+        st.none()
+        | st.binary(max_size=8)
+        | st.integers(0, 9).map(_ack_answer)
+        | st.sampled_from([ZeroDivisionError("+999"), grpc.aio.UsageError("+999")])
+        | st.just(_CONFIRMED),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_acks(answers: list[object]) -> None:
+    """An ack is confirmed by SUCCESS alone, and what becomes of one is not what becomes of all."""
+    left = iter(answers)
+
+    async def call(_request: bytes, **_options: object) -> object:
+        answer = next(left)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    channel: Any = SimpleNamespace(
+        unary_unary=lambda _path: (
+            lambda *args, **options: asyncio.ensure_future(call(*args, **options))
+        )
+    )
+    acker = GrpcAcker(channel, _STREAM)
+    deliveries = [delivery_of(index) for index in range(len(answers))]
+
+    results = asyncio.run(acker.ack(deliveries, token=None, timeout_seconds=30.0))
+
+    assert len(results) == len(answers)
+    for answer, result in zip(answers, results, strict=True):
+        assert result is not None or _confirms(answer)
+        assert result is None or "+999" not in result.message
+        assert answer != _CONFIRMED or result is None
+
+
+def _confirms(answer: object) -> bool:
+    assert isinstance(answer, bytes)
+    response: Any = _STREAM.ack_response.FromString(answer)
+    return bool(response.ack_status.status_code == AckStatus.STATUS_CODE_SUCCESS)
+
+
+@_MANY
+@given(event=_JSON | st.dictionaries(st.sampled_from([*_KEYS, *_EVENT_KEYS]), _JSON, max_size=4))
+def test_invocation(event: object) -> None:
+    """Both functions can be invoked with any JSON: it is what they take, or a named error."""
+    with suppress(ConfigurationError):
+        assert Start.of(event).puller >= 1
+    environment = {
+        "EVENT_TYPES": "handset_change",
+        "ARCHIVE_BUCKET": "made-up-bucket",
+        "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+    }
+    asked: Any = event
+    with suppress(ConfigurationError):
+        ReplayRequest.of(asked, environment, now=datetime(2026, 3, 1, tzinfo=UTC))
+
+
 @pytest.mark.parametrize("payload", [[1], None, "handset_change", 7, True])
-def test_start_refuses_what_is_no_object(payload: object) -> None:
-    """An invocation by hand can hold any JSON: the error says what it should be."""
-    with pytest.raises(ConfigurationError, match="must be a JSON object"):
+def test_invocation_that_is_no_object(payload: Any) -> None:  # noqa: ANN401 - any JSON
+    """The error says what it should be."""
+    with pytest.raises(ConfigurationError, match="a JSON object"):
         Start.of(payload)
+    with pytest.raises(ConfigurationError, match="a JSON object"):
+        ReplayRequest.of(payload, {}, now=datetime(2026, 3, 1, tzinfo=UTC))

@@ -11,6 +11,7 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 from zlib import crc32
 
@@ -448,6 +449,57 @@ def test_pointer_leads_to_the_archive(aws: Aws, kind: str, delivery: Delivery) -
     held = outbox.held()
     assert held.keys() == {each.event_id for each in deliveries}
     assert json.loads(held[delivery.event_id])["s3"]["key"] in archive.list_keys()
+
+
+class Answering(SignedHttp):
+    """Answers each call by a function of how many there were."""
+
+    def __init__(self, answer: Callable[[int], bytes]) -> None:
+        self.url = "https://made-up.example"
+        self._calls = count()
+        self._made_up = answer
+
+    async def call(self, *_arguments: object) -> bytes:
+        """See ``SignedHttp``."""
+        return self._made_up(next(self._calls))
+
+
+def outbox_that_gets(answer: Callable[[int], bytes]) -> SqsOutbox:
+    """Make an outbox whose calls are answered by a function."""
+    return SqsOutbox(Answering(answer), queue_url="made-up", layout=layout_of("made-up"))
+
+
+def test_message_that_sqs_names_as_both() -> None:
+    """A message that is named as taken and as failed is not known to be taken."""
+    answer = {"Successful": [{"Id": "0"}, {"Id": "1"}], "Failed": [{"Id": "1"}]}
+    outbox = outbox_that_gets(lambda _call: json.dumps(answer).encode())
+    refused = asyncio.run(outbox.write([delivery_of(0), delivery_of(1)]))
+    assert refused.keys() == {delivery_of(1).event_id}
+
+
+@pytest.mark.parametrize("kind", ["s3", "sqs"])
+def test_bug_in_one_call_is_not_the_end_of_others(kind: str) -> None:
+    """Of two calls to a service one trips a bug: the other's events are durable."""
+    taken = json.dumps({"Successful": [{"Id": str(index)} for index in range(10)]}).encode()
+
+    def answer(call: int) -> bytes:
+        if call == 0:
+            raise ZeroDivisionError
+        return taken
+
+    if kind == "sqs":
+        sink: Sink = outbox_that_gets(answer)
+        deliveries = [delivery_of(index) for index in range(20)]
+        buggy = deliveries[:10]
+    else:
+        sink = S3Archive(Answering(answer), layout_of("made-up"))
+        deliveries = [delivery_of(1), quarantined_of(1)]  # an object each
+        buggy = deliveries[:1]
+
+    refused = asyncio.run(sink.write(deliveries))
+
+    assert refused.keys() == {delivery.event_id for delivery in buggy}
+    assert {refusal.verdict for refusal in refused.values()} == {Verdict.END_RUN}
 
 
 def sized(index: int, size: int) -> Delivery:

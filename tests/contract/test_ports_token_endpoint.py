@@ -5,18 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import socket
-import ssl
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
-import trustme
 
 from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
 from eventdrain.credentials import ClientCredentials
@@ -342,35 +338,6 @@ def test_endpoint_that_is_not_there() -> None:
             adapter(url).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
     assert url in str(caught.value)
     assert SECRET not in str(caught.value)
-
-
-class _Secured(ThreadingHTTPServer):
-    """Speaks TLS; says nothing of clients that don't trust it."""
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - its base's
-        pass
-
-
-def test_untrusted_certificate_is_named_at_once() -> None:
-    """Asking again would only use up the run's time, and end as a time-out that names no cause."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("localhost").configure_cert(context)
-    with _Secured(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        # In the connection's thread: the Common Runtime leaves its first handshake unfinished.
-        server.socket = context.wrap_socket(
-            server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            url = f"https://localhost:{server.server_port}/token"
-            with pytest.raises(TokenUnavailable, match=r"certificate .* not trusted") as caught:
-                # Enough for one call and a look at the certificate.
-                adapter(url).mint(CLIENT, SCOPE, timeout_seconds=8.0)
-        finally:
-            server.shutdown()
-            thread.join()
-    assert caught.value.setting == "TOKEN_ENDPOINT"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from typing import Any, Final
 import pytest
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from eventdrain.adapters.aws_errors import code_of, may_pass, refusal
+from eventdrain.adapters.trust import UnsendableRequest, UntrustedCertificate
 from eventdrain.ports import Verdict
 
 ACTION: Final = "s3:PutObject to the bucket made-up"
@@ -164,6 +166,36 @@ def test_error_of_our_side(error: BotoCoreError) -> None:
     assert refused.verdict is Verdict.END_RUN
     assert refused.code == type(error).__name__
     assert SENT not in repr(refused)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UntrustedCertificate("https://made-up.example", "made up"), UnsendableRequest(error="x")],
+)
+def test_call_that_no_retry_helps(error: BotoCoreError) -> None:
+    """What stays as it is ends the run: a certificate, a request that can't be sent."""
+    assert refusal(error, action=ACTION, cure=CURE).verdict is Verdict.END_RUN
+
+
+@pytest.mark.parametrize(
+    "error", [ResponseParserError(SENT), ValueError(SENT), RecursionError(SENT)]
+)
+def test_answer_of_an_odd_shape(error: Exception) -> None:
+    """What botocore can't read may be a gateway's page: it is tried again, and not quoted."""
+    refused = refusal(error, action=ACTION, cure=CURE)
+
+    assert refused.verdict is Verdict.TRY_AGAIN
+    assert refused.code == type(error).__name__
+    assert SENT not in repr(refused)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("HTTP 502", "HTTP 502"), ("A.b:C-d", "A.b:C-d"), (f"a {SENT}", "Unknown"), (7, "Unknown")],
+)
+def test_code_is_a_code(code: Any, expected: str) -> None:  # noqa: ANN401 - any JSON
+    """What stands in a code's place and is none may be anything, and is not repeated."""
+    assert code_of(answer(code, 400)) == expected
 
 
 def test_answer_without_a_code() -> None:

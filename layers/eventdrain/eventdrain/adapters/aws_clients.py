@@ -101,7 +101,7 @@ class AwsClients:
     def _endpoint(self, client: BaseClient, service: str) -> AwsEndpoint:
         credentials = self.session.get_credentials()
         frozen = None if credentials is None else credentials.get_frozen_credentials()
-        if frozen is None or frozen.access_key is None or frozen.secret_key is None:
+        if frozen is None or not (frozen.access_key and frozen.secret_key):
             raise ConfigurationError(
                 "there are no AWS credentials",
                 hint="give the function a role, or your own machine a profile (AWS_PROFILE)",

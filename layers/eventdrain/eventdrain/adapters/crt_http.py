@@ -7,23 +7,28 @@ leaves to its users: which connection a call takes, and how long it may last in 
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from io import BytesIO
+from threading import Thread
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from awscrt import http, io
 from awscrt.exceptions import AwsCrtError
-from botocore.exceptions import HTTPClientError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, HTTPClientError, ReadTimeoutError
 
-from eventdrain.adapters.trust import UntrustedCertificate, certificate_problem
+from eventdrain.adapters.trust import UnsendableRequest, UntrustedCertificate, certificate_problem
+from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-    from concurrent.futures import Future
 
 _CONNECT_MILLISECONDS: Final = 2000
+_SLOW_CONNECT_SECONDS: Final = 1.0
+"""After which the server's certificate is looked at: that it is not trusted the Common Runtime
+reports after 10 to 30 s, on purpose (s2n-tls calls it blinding), and no call waits for so long."""
 _CLOSING_SECONDS: Final = 1.0
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
@@ -74,7 +79,7 @@ class CrtHttp:
         self._idle: list[http.HttpClientConnection] = []
         self._closing: list[Future[None]] = []
         self._roots = roots
-        self._is_trusted = self._tls is None
+        self._probing: asyncio.Future[str | None] | None = None
 
     @classmethod
     @asynccontextmanager
@@ -122,7 +127,8 @@ class CrtHttp:
             needs_headers: Whether the answer's headers are of interest.
 
         Raises:
-            UntrustedCertificate: The server's certificate is not trusted.
+            UntrustedCertificate: The server's certificate is not trusted; nothing was sent.
+            UnsendableRequest: The request is none that can be sent.
             HTTPClientError: The server can't be reached, broke the connection or took too long:
                 what was sent may have been taken all the same.
         """
@@ -136,53 +142,72 @@ class CrtHttp:
         async with self._free:
             try:
                 async with asyncio.timeout(seconds):
-                    self._prepare(request)
-                    connection = await self._connection()
-                    try:
-                        answer = await self._send(connection, request, needs_headers=needs_headers)
-                    except BaseException:
-                        # An answer may still come over it: nobody else may have it.
-                        self._close(connection)
-                        raise
+                    self._sign(request)
+                    return await self._exchange(request, needs_headers=needs_headers)
             except TimeoutError as error:
-                await self._raise_if_untrusted()
                 raise ReadTimeoutError(endpoint_url=self._url, error=error) from error
             except AwsCrtError as error:
-                await self._raise_if_untrusted()
                 raise HTTPClientError(error=error.name) from error
-            except RuntimeError as error:
-                # What the Common Runtime raises at once is no AwsCrtError, as where a connection
-                # that was kept open is closed before the request is sent.
-                raise HTTPClientError(error="the call could not be started") from error
-            self._is_trusted = True
-            self._idle.append(connection)
-        return answer
+            except BotoCoreError:  # some of which are OSErrors, too
+                raise
+            # What the Common Runtime raises at once is no AwsCrtError, and it has Python's own
+            # errors in place of some others.
+            except (RuntimeError, OSError) as error:
+                raise HTTPClientError(error=type(error).__name__) from error
 
-    async def _raise_if_untrusted(self) -> None:
-        """Find out, where no call succeeded yet, whether the server's certificate is why.
+    def _sign(self, request: http.HttpRequest) -> None:
+        try:
+            self._prepare(request)
+        except (AwsCrtError, RuntimeError) as error:
+            raise UnsendableRequest(error="it can't be signed") from error
 
-        The Common Runtime reports that after ten seconds or more, which no call waits for.
-
-        Raises:
-            UntrustedCertificate: It is.
-        """
-        if not self._is_trusted:
-            problem = await asyncio.to_thread(
-                certificate_problem, self._host, self._port, self._roots
-            )
-            if problem is not None:
-                raise UntrustedCertificate(self._url, problem)
-
-    async def _connection(self) -> http.HttpClientConnection:
+    async def _exchange(self, request: http.HttpRequest, *, needs_headers: bool) -> Answer:
+        """Send a request over a connection that was kept open, if there is one, else a new one."""
         while self._idle:
             connection = self._idle.pop()
+            # The server may close it at any moment. Until the request is sent, that is harmless.
             if connection.is_open():
-                return connection
+                try:
+                    return await self._send(connection, request, needs_headers=needs_headers)
+                except _ClosedBeforeSent:
+                    continue
+        connection = await self._connect()
+        return await self._send(connection, request, needs_headers=needs_headers)
+
+    async def _connect(self) -> http.HttpClientConnection:
         connecting = http.HttpClientConnection.new(
             self._host, self._port, _bootstrap(), self._socket, self._tls
         )
         # Not to be cancelled: the Common Runtime would trip over that.
-        return await asyncio.shield(asyncio.wrap_future(connecting))
+        connected = asyncio.wrap_future(connecting)
+        # Nobody may be left to look at the error of one that was given up.
+        connected.add_done_callback(lambda future: future.cancelled() or future.exception())
+        await asyncio.wait([connected], timeout=_SLOW_CONNECT_SECONDS)
+        if self._tls is not None and not _is_connected(connected):
+            probing = self._probe()
+            await asyncio.wait(
+                [probing] if connected.done() else [probing, connected],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            problem = probing.result() if probing.done() else None
+            if problem is not None and not _is_connected(connected):
+                raise UntrustedCertificate(self._url, problem)
+        return await asyncio.shield(connected)
+
+    def _probe(self) -> asyncio.Future[str | None]:
+        """Look at the server's certificate, once for all calls that wait for a connection."""
+        if self._probing is None or (self._probing.done() and self._probing.result() is None):
+            found: Future[str | None] = Future()
+            # No thread of the event loop's: it would wait for it at its end, and to find out a
+            # host's address can take long.
+            Thread(
+                target=lambda: found.set_result(
+                    certificate_problem(self._host, self._port, self._roots)
+                ),
+                daemon=True,
+            ).start()
+            self._probing = asyncio.wrap_future(found)
+        return self._probing
 
     def _close(self, connection: http.HttpClientConnection) -> None:
         self._closing = [closing for closing in self._closing if not closing.done()]
@@ -195,23 +220,61 @@ class CrtHttp:
         *,
         needs_headers: bool,
     ) -> Answer:
+        """Send a request; keep the connection if there is an answer, close it if there is none.
+
+        Raises:
+            _ClosedBeforeSent: The connection was closed, and nothing of the request was sent.
+        """
+        try:
+            answer = await self._answer(connection, request, needs_headers=needs_headers)
+        except BaseException:
+            # An answer may still come over it: nobody else may have it.
+            self._close(connection)
+            raise
+        self._idle.append(connection)
+        return answer
+
+    async def _answer(
+        self,
+        connection: http.HttpClientConnection,
+        request: http.HttpRequest,
+        *,
+        needs_headers: bool,
+    ) -> Answer:
         loop = asyncio.get_running_loop()
         completed: asyncio.Future[Future[int]] = loop.create_future()
         chunks: list[bytes] = []
         answered: list[tuple[str, str]] = []
-        stream = connection.request(
-            request,
-            # Each is called on a thread of the Common Runtime's, which the others then wait for.
-            on_response=(lambda headers, **_: answered.extend(headers)) if needs_headers else None,
-            on_body=lambda chunk, **_: chunks.append(chunk),
-        )
-        stream.completion_future.add_done_callback(
-            lambda future: loop.call_soon_threadsafe(_hand_over, future, completed)
-        )
-        stream.activate()
+        try:
+            stream = connection.request(
+                request,
+                # Each is called on a thread of the Common Runtime's, for which the others wait.
+                on_response=(
+                    (lambda headers, **_: answered.extend(headers)) if needs_headers else None
+                ),
+                on_body=lambda chunk, **_: chunks.append(chunk),
+            )
+            stream.completion_future.add_done_callback(
+                lambda future: loop.call_soon_threadsafe(_hand_over, future, completed)
+            )
+            stream.activate()
+        except RuntimeError as error:
+            # Nothing is sent before activate() returns. If the connection is not what is wrong,
+            # the request is: its path or a header has a character that it can't have.
+            if connection.is_open():
+                raise UnsendableRequest(error="its path or a header is malformed") from error
+            raise _ClosedBeforeSent from error
         status = (await completed).result()
         headers = {name.lower(): value for name, value in answered}
         return Answer(status, headers, b"".join(chunks))
+
+
+class _ClosedBeforeSent(RuntimeError):  # noqa: N818 - it says what happened
+    """A connection was closed before a request was sent over it."""
+
+
+def _is_connected(connected: asyncio.Future[http.HttpClientConnection]) -> bool:
+    return connected.done() and connected.exception() is None
 
 
 def _hand_over(result: Future[int], waiting: asyncio.Future[Future[int]]) -> None:
@@ -229,6 +292,14 @@ def _bootstrap() -> io.ClientBootstrap:
 def _tls(roots: bytes, host: str) -> io.TlsConnectionOptions:
     options = io.TlsContextOptions()
     options.override_default_trust_store(roots)
-    connection: io.TlsConnectionOptions = io.ClientTlsContext(options).new_connection_options()
+    try:
+        context = io.ClientTlsContext(options)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "the certificates to trust are not in PEM format",
+            hint="check the file that AWS_CA_BUNDLE, or ca_bundle of the profile, names",
+            setting="AWS_CA_BUNDLE",
+        ) from error
+    connection: io.TlsConnectionOptions = context.new_connection_options()
     connection.set_server_name(host)
     return connection

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws_errors import code_of, refusal
 from eventdrain.archive import by_object, object_body, withheld_body
+from eventdrain.unexpected import unexpected_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,6 +89,8 @@ class S3Archive:
                 action=f"s3:PutObject to {self._bucket.url}",
                 cure="check ARCHIVE_BUCKET, the function's role, and the key that encrypts it",
             )
+        except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
+            return unexpected_refusal(error, "a call of S3")
         return None
 
     def _lock(self, body: bytes) -> tuple[tuple[str, str], ...]:

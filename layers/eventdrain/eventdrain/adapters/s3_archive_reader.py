@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws_errors import code_of, refusal
+from eventdrain.adapters.aws_errors import UNUSABLE, code_of, refusal
 from eventdrain.errors import ArchiveRefused
 from eventdrain.replay_ports import Folder, StoredObject
 
@@ -79,19 +79,17 @@ class S3ArchiveReader:
                 for page in pages
                 for found in page.get("CommonPrefixes", ())
             ]
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise self._refused(error, "s3:ListBucket") from error
         return sorted(day[1] for name in names if (day := _DAY.fullmatch(name)))
 
     def _page(self, path: str, after: str) -> Sequence[StoredObject]:
         try:
             page = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=path, StartAfter=after)
-        except (BotoCoreError, ClientError) as error:
+            return [StoredObject(found["Key"], found["Size"]) for found in page.get("Contents", ())]
+        except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise self._refused(error, "s3:ListBucket") from error
-        return [StoredObject(found["Key"], found["Size"]) for found in page.get("Contents", ())]
 
-    def _refused(
-        self, error: BotoCoreError | ClientError, action: str, key: str | None = None
-    ) -> ArchiveRefused:
+    def _refused(self, error: Exception, action: str, key: str | None = None) -> ArchiveRefused:
         place = f"{action} of s3://{self._bucket}/{key or self._prefix}"
         return ArchiveRefused(refusal(error, action=place, cure=self._cure))

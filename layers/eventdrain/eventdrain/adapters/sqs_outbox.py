@@ -12,6 +12,7 @@ from eventdrain.adapters.aws_errors import as_code, refusal
 from eventdrain.json_mapping import quoted
 from eventdrain.outbox import EVENTS, Message, marked, messages, pack
 from eventdrain.ports import Refusal, Verdict
+from eventdrain.unexpected import unexpected_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +95,11 @@ class SqsOutbox:
                 cure=self._cure,
             )
             return {event_id: result for each in batch for event_id in each.event_ids}
-        taken = _entries(answer, "Successful").keys()
+        except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
+            result = unexpected_refusal(error, "a call of SQS")
+            return {event_id: result for each in batch for event_id in each.event_ids}
+        # What is named as both is not known to be taken.
+        taken = _entries(answer, "Successful").keys() - _entries(answer, "Failed").keys()
         failed = {name: _refusal(entry) for name, entry in _entries(answer, "Failed").items()}
         return {
             event_id: failed.get(str(index), _NOT_NAMED)

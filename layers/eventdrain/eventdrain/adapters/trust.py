@@ -1,4 +1,4 @@
-"""Whose certificates are trusted."""
+"""Whose certificates are trusted, and the errors of calls that no retry helps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from botocore.exceptions import SSLError
+from botocore.exceptions import HTTPClientError, SSLError
 from botocore.httpsession import get_cert_path
 
 _PROBE_SECONDS: Final = 2.0
@@ -24,6 +24,10 @@ class UntrustedCertificate(SSLError):  # noqa: N818 - it says what happened
     def __init__(self, url: str, problem: str) -> None:
         super().__init__(endpoint_url=url, error=ssl.SSLError(problem))
         self.problem = problem
+
+
+class UnsendableRequest(HTTPClientError):  # noqa: N818 - it says what happened
+    """A request that can't be sent, to whichever server; nothing was sent."""
 
 
 @cache
@@ -46,8 +50,12 @@ def certificate_problem(host: str, port: int, roots: bytes) -> str | None:
         OpenSSL's reason, which quotes nothing but ``host``; None as well where no certificate is
         seen within seconds.
     """
-    context = ssl.create_default_context(cadata=roots.decode())
+    # No stricter than the Common Runtime, as Python's default is since 3.13: it refuses authorities
+    # that don't hold to all of RFC 5280, which proxies of organisations often don't.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
+        context.load_verify_locations(cadata=roots.decode("ascii", errors="ignore"))
         with (
             socket.create_connection((host, port), timeout=_PROBE_SECONDS) as connection,
             context.wrap_socket(connection, server_hostname=host),
@@ -55,5 +63,5 @@ def certificate_problem(host: str, port: int, roots: bytes) -> str | None:
             return None
     except ssl.SSLCertVerificationError as error:
         return error.verify_message.rstrip(".")
-    except OSError:
+    except (OSError, ValueError):  # a host's name that can't be one is a ValueError
         return None

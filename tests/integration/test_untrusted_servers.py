@@ -1,0 +1,225 @@
+"""A server that isn't who it should be gets no request, and the error says so: AWS, and tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from unittest.mock import Mock
+
+import boto3
+import pytest
+import trustme
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+
+from eventdrain.adapters import crt_http, token_endpoint
+from eventdrain.adapters.crt_http import CrtHttp
+from eventdrain.adapters.secrets_manager import SecretsManager
+from eventdrain.adapters.signed_http import SignedHttp
+from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
+from eventdrain.adapters.trust import UntrustedCertificate, certificate_problem
+from eventdrain.archive import ArchiveLayout
+from eventdrain.credentials import ClientCredentials
+from eventdrain.errors import ConfigurationError, CredentialsError, TokenUnavailable
+from eventdrain.ports import Verdict
+from eventdrain.settings import Endpoint
+from tests.deliveries import delivery_of
+from tests.integration.test_signed_http import GENEROUS, endpoint, reply, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from http.server import BaseHTTPRequestHandler
+    from pathlib import Path
+
+    from eventdrain.ports import Refusal
+
+OURS, ANOTHERS = trustme.CA(), trustme.CA()
+ROOTS: Final = OURS.cert_pem.bytes()
+A_DAY: Final = timedelta(days=1)
+NOW: Final = datetime.now(UTC)
+CERTIFICATES: Final = {
+    "unable to get local issuer certificate": ANOTHERS.issue_cert("localhost"),
+    "Hostname mismatch": OURS.issue_cert("elsewhere.example"),
+    "certificate has expired": OURS.issue_cert(
+        "localhost", not_before=NOW - 2 * A_DAY, not_after=NOW - A_DAY
+    ),
+}
+every_certificate: Final = pytest.mark.parametrize(
+    ("problem", "certificate"),
+    CERTIFICATES.items(),
+    ids=["another authority", "another name", "expired"],
+)
+
+
+@dataclass
+class Server:
+    """A server with TLS.
+
+    Attributes:
+        url: Where it listens, by the name ``localhost``.
+        bodies: What it was sent.
+    """
+
+    url: str
+    bodies: list[bytes] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return int(self.url.rpartition(":")[2])
+
+
+@contextmanager
+def server_with(certificate: trustme.LeafCert) -> Iterator[Server]:
+    """Serve with a certificate."""
+    server = Server("")
+
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        server.bodies.append(body)
+        reply(request, 200, b"{}")
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    with serving(answer, tls=context) as server.url:
+        yield server
+
+
+async def call(
+    url: str, *, roots: bytes = ROOTS, seconds: float = GENEROUS, at_once: int = 1
+) -> None:
+    """Make calls at once."""
+    async with CrtHttp.connect(url, roots=roots, calls_at_once=at_once) as client:
+        await asyncio.gather(
+            *(client.call("POST", "/", [], b"secret", seconds=seconds) for _ in range(at_once))
+        )
+
+
+def test_trusted_server_is_called() -> None:
+    """What the other tests' servers don't get is sent where all is well."""
+    with server_with(OURS.issue_cert("localhost")) as server:
+        asyncio.run(call(server.url))
+        assert server.bodies == [b"secret"]
+
+
+@every_certificate
+def test_queue(problem: str, certificate: trustme.LeafCert) -> None:
+    """A sink refuses its events for good, and names the problem and what to do."""
+
+    async def write(url: str) -> Mapping[str, Refusal]:
+        async with SignedHttp.connect(replace(endpoint(url), roots=ROOTS), calls_at_once=1) as http:
+            layout = ArchiveLayout("made-up", "events", "quarantine")
+            return await SqsOutbox(http, queue_url="made-up", layout=layout).write([delivery_of()])
+
+    with server_with(certificate) as server:
+        [refusal] = asyncio.run(write(server.url)).values()
+        assert server.bodies == []
+    assert refusal.verdict is Verdict.END_RUN
+    assert problem in refusal.message
+    assert "AWS_CA_BUNDLE" in refusal.hint
+
+
+@every_certificate
+def test_token_endpoint(
+    problem: str, certificate: trustme.LeafCert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's secret does not go there; the error names the problem and the setting.
+
+    It is not asked again: that would use up the run's time, and end without a cause.
+    """
+    looks = Mock(wraps=certificate_problem)
+    monkeypatch.setattr(crt_http, "certificate_problem", looks)
+    monkeypatch.setattr(token_endpoint, "system_roots", lambda: ROOTS)
+    client = ClientCredentials("made-up", "made-up-secret")
+    with server_with(certificate) as server, pytest.raises(TokenUnavailable) as caught:
+        OAuthTokenEndpoint(Endpoint.parse(server.url)).mint(client, "", timeout_seconds=GENEROUS)
+    assert server.bodies == []
+    assert problem in str(caught.value)
+    assert caught.value.setting == "TOKEN_ENDPOINT"
+    looks.assert_called_once()
+
+
+@every_certificate
+def test_secrets(problem: str, certificate: trustme.LeafCert, tmp_path: Path) -> None:
+    """boto3's calls are refused as ours are, and the secret is not what is to be looked at."""
+    bundle = tmp_path / "roots.pem"
+    bundle.write_bytes(ROOTS)
+    with server_with(certificate) as server, pytest.raises(CredentialsError) as caught:
+        SecretsManager(
+            boto3.client(
+                "secretsmanager",
+                region_name="eu-north-1",
+                endpoint_url=server.url,
+                aws_access_key_id="made-up",
+                aws_secret_access_key="made-up",  # noqa: S106 - made up
+                verify=str(bundle),
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+        ).get("made-up-arn")
+    assert server.bodies == []
+    assert problem in str(caught.value)
+    assert "AWS_CA_BUNDLE" in str(caught.value)
+    assert "exists" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "roots",
+    [pytest.param(b"made up", id="no PEM"), pytest.param(b"", id="nothing")],
+)
+def test_roots_that_are_none(roots: bytes) -> None:
+    """A file of another kind is named as what it is: a setting that can't work."""
+    with pytest.raises(ConfigurationError, match="not in PEM format") as caught:
+        asyncio.run(call("https://localhost:1", roots=roots))
+    assert caught.value.setting == "AWS_CA_BUNDLE"
+
+
+# --- The look at a certificate, where a connection takes long ---
+
+
+def test_look_is_no_stricter_than_the_call() -> None:
+    """What the Common Runtime would trust is not called untrusted: here, an authority in between.
+
+    Nor are comments in a file of certificates, in whichever encoding, a problem.
+    """
+    between = OURS.create_child_ca()
+    roots = "# Behörde\n".encode("latin-1") + between.cert_pem.bytes()
+    with server_with(between.issue_cert("localhost")) as server:
+        asyncio.run(call(server.url, roots=between.cert_pem.bytes()))
+        assert certificate_problem("localhost", server.port, roots) is None
+
+
+def test_calls_share_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many calls wait for a connection, one looks, and all end with its result."""
+    looks = Mock(return_value="made up")
+    monkeypatch.setattr(crt_http, "certificate_problem", looks)
+    with (
+        server_with(CERTIFICATES["certificate has expired"]) as server,
+        pytest.raises(UntrustedCertificate, match="made up"),
+    ):
+        asyncio.run(call(server.url, at_once=4))
+    looks.assert_called_once()
+
+
+def test_look_that_takes_long_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call ends when its time is over, and so does the event loop."""
+    may_end, was_held_up = threading.Event(), threading.Event()
+
+    def look(*_server: object) -> None:
+        if not may_end.wait(GENEROUS):
+            was_held_up.set()
+
+    monkeypatch.setattr(crt_http, "certificate_problem", look)
+    try:
+        with (
+            server_with(CERTIFICATES["certificate has expired"]) as server,
+            pytest.raises(ReadTimeoutError),
+        ):
+            asyncio.run(call(server.url, seconds=1.5))
+        assert not was_held_up.is_set()
+    finally:
+        may_end.set()
