@@ -18,6 +18,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from eventdrain.errors import DrainFailed, StartFailed
 from eventdrain.settings import Settings
 from eventdrain.start import Start
+from eventdrain.unexpected import note_unexpected
 from eventdrain.wiring import run_drain, start_run
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             # Not before: they'd all mint one, or all fail for the same reason.
             on_token=lambda: start_others(start.others(settings.pullers)),
         )
+        _measure(report)
         start_others(start.next(report, backlog_runs=settings.backlog_runs))
-    _measure(report)
     told = report.as_json()
     if report.has_failed:
         logger.error("drain failed", report=told)
@@ -103,8 +104,9 @@ def _tell(other: Start, started: Future[None]) -> None:
     """Tell whether another run was started. That it wasn't is no reason to fail this one."""
     try:
         started.result()
-    except StartFailed as error:
-        logger.error("another run can't be started", reason=str(error))  # noqa: TRY400 - no traceback
+    except Exception as error:  # noqa: BLE001 - not even a bug
+        known = error if isinstance(error, StartFailed) else note_unexpected(error, "a start")
+        logger.error("another run can't be started", reason=str(known))  # noqa: TRY400 - no traceback
         metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
     else:
         logger.info("another run is started", start=other.as_event())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from eventdrain.batch import Batch
 from eventdrain.outcome import LeftReason
 from eventdrain.window import EndReason
 from tests.fakes import (
@@ -335,6 +336,27 @@ def test_bug_in_a_commit_is_counted() -> None:
 
     assert report.end_reason is EndReason.FAILED
     assert report.refusals == {"unexpected:ZeroDivisionError": 3}
+
+
+def test_bug_in_the_taking_ends_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was taken before it is committed and acked; what it kept from its batch is counted."""
+    bench = DrainBench(FakeEventSource(Script([burst(3)])))
+    add = Batch.add
+
+    def buggy(batch: Batch, delivery: Delivery, now: float) -> None:
+        if delivery.ack_info == "ack-2-0":
+            raise ZeroDivisionError(delivery)
+        add(batch, delivery, now)
+
+    monkeypatch.setattr(Batch, "add", buggy)
+
+    report = bench.drain()
+
+    assert report.end_reason is EndReason.FAILED
+    assert report.error is not None
+    assert "unexpected ZeroDivisionError" in report.error
+    assert report.left == {LeftReason.UNEXPECTED: 1}
+    assert len(bench.acker.acked) == report.acked == 2
 
 
 def test_delivery_that_trips_a_bug_goes_to_quarantine() -> None:

@@ -543,7 +543,18 @@ def test_no_next_run(
     assert invoke(app, started) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StartFailed("made up: check the role"), "made up: check the role"),
+        (ZeroDivisionError("+999"), "unexpected ZeroDivisionError"),
+    ],
+    ids=["refused", "a bug"],
+)
 def test_start_that_fails_does_not_fail_the_run(
+    *,
+    error: Exception,
+    reason: str,
     app: ModuleType,
     drained: Callable[[Report], list[Any]],
     monkeypatch: pytest.MonkeyPatch,
@@ -555,7 +566,7 @@ def test_start_that_fails_does_not_fail_the_run(
 
     def start_run(_start: Start, *, function: str) -> None:
         assert function
-        raise StartFailed("made up: check the role")
+        raise error
 
     monkeypatch.setattr(app, "start_run", start_run)
     monkeypatch.setenv("PULLERS", "2")
@@ -563,9 +574,9 @@ def test_start_that_fails_does_not_fail_the_run(
     assert app.handler({}, CONTEXT)["acked"] == 14
 
     logged, (emitted,) = printed(capsys)
-    assert [line.get("reason") for line in logged if line["level"] == "ERROR"] == [
-        "made up: check the role"
-    ] * 2
+    reasons = [line["reason"] for line in logged if "reason" in line]
+    assert [reason in each for each in reasons] == [True] * 2
+    assert "+999" not in json.dumps(logged)
     assert emitted["StartsFailed"] == [1, 1]
     assert "Started" not in emitted
 

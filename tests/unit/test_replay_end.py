@@ -30,10 +30,31 @@ from tests.unit.replay_bench import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from eventdrain.delivery import Delivery
     from eventdrain.ports import Refusal
 
 # --- Its end, and going on ---
+
+
+def test_bug_ends_in_the_report() -> None:
+    """It fails with a report that does not quote the bug's text, and keeps its checkpoint."""
+
+    class Buggy(FakeSink):
+        async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+            if self.held:
+                raise ZeroDivisionError(deliveries)
+            return await super().write(deliveries)
+
+    run = Run(filled(events(range(25))), Buggy(), rate=SLOW)
+
+    report = run.run()
+
+    assert report.end_reason is ReplayEnd.FAILED
+    assert report.error is not None
+    assert "unexpected ZeroDivisionError" in report.error
+    assert [checkpoint.lines for checkpoint in run.checkpoints] == [10]
 
 
 def test_checkpoint_only_after_the_queue_has_it() -> None:

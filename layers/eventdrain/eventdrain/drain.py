@@ -117,7 +117,10 @@ class Drain:
         for reading in readings:
             reading.add_done_callback(self._note_refused)
         try:
-            self._report.end_reason = await self._take_until_end(readings)
+            try:
+                self._report.end_reason = await self._take_until_end(readings)
+            except Exception as error:  # noqa: BLE001 - what was taken is committed all the same
+                self._fail(str(note_unexpected(error, "the drain")))
             self._report.last_events_age_seconds = self._lag.age_seconds(self._clock())
             self._fail_if_unheard(started)
             self._inbox.close()
@@ -131,9 +134,11 @@ class Drain:
             await asyncio.gather(*readings, *self._commits, return_exceptions=True)
         for reading in readings:
             if not reading.cancelled():
-                self._fail(_end_of(reading))
+                self._pace.failed()
         if self._pace.has_failed:
             self._report.end_reason = EndReason.FAILED
+        # What a bug kept from its batch.
+        self._report.leave_unaccounted()
         if self._inbox:
             self._report.received += len(self._inbox)
             self._report.left[LeftReason.NOT_TAKEN] += len(self._inbox)
@@ -262,11 +267,7 @@ class Drain:
 
     def _note_refused(self, reading: asyncio.Task[str]) -> None:
         if not reading.cancelled():
-            self._report.error = self._report.error or _end_of(reading)
+            bug = reading.exception()
+            why = note_unexpected(bug, "reading the stream") if bug else reading.result()
+            self._report.error = self._report.error or str(why)
         self._changed.set()
-
-
-def _end_of(reading: asyncio.Task[str]) -> str:
-    """Return why a reading ended by itself."""
-    bug = reading.exception()
-    return reading.result() if bug is None else str(note_unexpected(bug, "reading the stream"))

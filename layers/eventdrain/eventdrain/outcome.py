@@ -24,7 +24,7 @@ class LeftReason(StrEnum):
     ACK = "ack"
     """Written to both sinks, but the server did not confirm its ack."""
     UNEXPECTED = "unexpected"
-    """A bug ended its commit: it may be written, and acked, or not."""
+    """A bug ended its commit, or kept it from one: it may be written, and acked, or not."""
     NOT_TAKEN = "not_taken"
     """It came too late: the limit or the end of the window was reached."""
 

@@ -25,6 +25,7 @@ from eventdrain.replay_ending import Ending, Retries
 from eventdrain.replay_line import lines_of, read_line
 from eventdrain.replay_reading import ArchiveReading
 from eventdrain.replay_report import ReplayEnd
+from eventdrain.unexpected import note_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -123,6 +124,9 @@ class Replay:
         except DrainError as error:
             self._report.end_reason = ReplayEnd.FAILED
             self._report.error = str(error)
+        except Exception as error:  # noqa: BLE001 - its caller needs the report and the checkpoint
+            self._report.end_reason = ReplayEnd.FAILED
+            self._report.error = str(note_unexpected(error, "the replay"))
         return None
 
     async def _replay_all(self) -> None:

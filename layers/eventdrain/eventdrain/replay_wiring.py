@@ -15,6 +15,8 @@ from eventdrain.errors import DrainError
 from eventdrain.replay import Replay
 from eventdrain.replay_count import CountingOutbox
 from eventdrain.replay_rate import RateLimit
+from eventdrain.replay_report import ReplayEnd
+from eventdrain.unexpected import note_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,21 +50,24 @@ def run_replay(
         on_checkpoint: Is given each new checkpoint.
 
     Returns:
-        The report. Every error that a setting or a service is the cause of ends in it.
+        The report. Every error ends in it, a bug too.
     """
 
-    async def run() -> ReplayReport:
+    async def run() -> None:
         until = time.monotonic() + seconds
         async with opened_replay(
             job, report, after=after, until=until, on_checkpoint=on_checkpoint
         ) as replay:
-            return await replay.run()
+            await replay.run()
 
     try:
-        return asyncio.run(run())
+        asyncio.run(run())
     except DrainError as error:
         report.error = str(error)
-        return report
+    except Exception as error:  # noqa: BLE001 - its caller needs the report and the checkpoint
+        report.end_reason = ReplayEnd.FAILED
+        report.error = str(note_unexpected(error, "the replay"))
+    return report
 
 
 @asynccontextmanager

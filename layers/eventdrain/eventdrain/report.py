@@ -118,6 +118,11 @@ class Report:
         self.outbox_refused += outcome.outbox_refused
         self.refusals.update(outcome.refusals)
 
+    def leave_unaccounted(self) -> None:
+        """Count as left, by a bug, what is neither acked nor left when nothing is under way."""
+        if missing := self.received - self.acked - self.left.total():
+            self.left[LeftReason.UNEXPECTED] += missing
+
     def as_json(self) -> dict[str, Any]:
         """Give the report as a JSON object, for the log and for the caller."""
         return {
