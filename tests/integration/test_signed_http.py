@@ -224,13 +224,16 @@ def test_connection_that_closes_as_a_call_begins(monkeypatch: pytest.MonkeyPatch
     assert was_open, "the first connection was kept"
 
 
-@pytest.mark.parametrize("path", ["/ ", "/\n"])
-def test_request_that_can_not_be_sent(path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "header"),
+    [("/ ", ("a", "b")), ("/\n", ("a", "b")), ("/", ("a b", "c")), ("/", ("a", "b\nc"))],
+)
+def test_request_that_can_not_be_sent(path: str, header: tuple[str, str]) -> None:
     """What the Common Runtime refuses to send is an error of its own: no retry helps."""
 
     async def call_path(url: str) -> None:
         async with CrtHttp.connect(url, roots=b"", calls_at_once=1) as client:
-            await client.call("POST", path, [], b"", seconds=GENEROUS)
+            await client.call("POST", path, [header], b"", seconds=GENEROUS)
 
     with (
         serving(lambda request, _: reply(request, 200, b"")) as url,

@@ -29,6 +29,8 @@ _CONNECT_MILLISECONDS: Final = 2000
 _SLOW_CONNECT_SECONDS: Final = 1.0
 """After which the server's certificate is looked at: that it is not trusted the Common Runtime
 reports after 10 to 30 s, on purpose (s2n-tls calls it blinding), and no call waits for so long."""
+_INVALID: Final = "(AWS_ERROR_HTTP_INVALID_"
+"""What the names of the Common Runtime's errors about a request begin with."""
 _CLOSING_SECONDS: Final = 1.0
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
@@ -259,9 +261,9 @@ class CrtHttp:
             )
             stream.activate()
         except RuntimeError as error:
-            # Nothing is sent before activate() returns. If the connection is not what is wrong,
-            # the request is: its path or a header has a character that it can't have.
-            if connection.is_open():
+            # Nothing is sent before activate() returns. Only the text says what is wrong: the
+            # request, of which a part is invalid, or else the connection, which is closed.
+            if _INVALID in str(error):
                 raise UnsendableRequest(error="its path or a header is malformed") from error
             raise _ClosedBeforeSent from error
         status = (await completed).result()
