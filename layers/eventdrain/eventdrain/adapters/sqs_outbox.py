@@ -84,9 +84,9 @@ class SqsOutbox:
         return refused
 
     async def _send(self, batch: Sequence[Message]) -> Mapping[str, Refusal]:
-        entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
-        body = f'{{"QueueUrl":{quoted(self._queue_url)},"Entries":[{entries}]}}'
         try:
+            entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
+            body = f'{{"QueueUrl":{quoted(self._queue_url)},"Entries":[{entries}]}}'
             answer = _answer(await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode()))
         except (BotoCoreError, ClientError) as error:
             result = refusal(
