@@ -49,7 +49,7 @@ class Start:
         if not (event_type is None or isinstance(event_type, str)):
             raise ConfigurationError(
                 "the invocation's event_type is not a string",
-                hint='invoke with {"event_type": "handset_change"}, or another of EVENT_TYPES',
+                hint='invoke with {"event_type": "..."}, one of EVENT_TYPES',
                 setting="event_type",
             )
         return cls(
