@@ -419,7 +419,8 @@ def test_what_proves_that_the_api_answered(code: grpc.StatusCode, *, is_proof: b
         (grpc.StatusCode.INTERNAL, "Received http2 header with status: 400", False),
         (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2", False),
         (grpc.StatusCode.UNKNOWN, "Stream removed", False),
-        (grpc.StatusCode.UNKNOWN, "", False),
+        (grpc.StatusCode.UNKNOWN, "", True),
+        (grpc.StatusCode.INTERNAL, None, True),
         (grpc.StatusCode.NOT_FOUND, None, True),
     ],
 )
