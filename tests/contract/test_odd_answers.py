@@ -77,7 +77,7 @@ _BODIES: Final = (
     | st.sampled_from(
         [
             *(b"", b"null", b"[]", b"\xef\xbb\xbf{}", b'{"SecretString": 7}', b"[" * 50_000),
-            *(b'{"CreatedDate": 1e400}', b'{"CreatedDate": 1e300, "SecretString": "made up"}'),
+            *(b'{"CreatedDate": 1e400}', b'{"CreatedDate": 1e300, "SecretString": "made-up"}'),
         ]
     )
 )

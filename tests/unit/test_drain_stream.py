@@ -163,7 +163,7 @@ def test_server_that_is_never_reached() -> None:
 
     report = bench.drain()
 
-    assert_unreachable(report, "nothing took the connection")
+    assert_unreachable(report, "no HTTP/2 connection was made")
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
 

@@ -256,7 +256,7 @@ class Drain:
         reasons = "; ".join(dict.fromkeys(error.reason for error in met))
         named = next((error for error in reversed(met) if error.hint), _UNNAMED)
         return ApiSilent(
-            f"{what}: {reasons or 'nothing took the connection'}",
+            f"{what}: {reasons or 'no HTTP/2 connection was made'}",
             hint=named.hint,
             setting=named.setting,
         )

@@ -85,8 +85,7 @@ def is_answer(code: grpc.StatusCode, details: str | None) -> bool:
     Whatever a server does with a call that makes no sense, an error of its own says that it is
     there. A gateway's answer does not, nor does gRPC's own text about an answer without a status.
     """
-    # gRPC has words for each answer that it can't read. UNKNOWN without any is a server's own:
-    # grpc-java gives it for an exception.
+    # gRPC has words for each answer that it can't read: UNKNOWN without any is a server's own.
     return code not in _GATEWAYS and cause_of(details) is None
 
 
