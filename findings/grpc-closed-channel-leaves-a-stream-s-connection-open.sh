@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# grpcio 1.85.1 on Linux: a channel that is closed leaves a stream's connection open unless a thread reads the stream just then.
+# grpcio 1.85.1 on Linux: a closed channel leaves a stream's connection open until the end of the stream is read.
 #
 # Each channel here has one stream, of which one message was read, and a pool of connections of its own. If a
-# thread waits for the next message while the channel is closed, the connection is closed too. If nobody is
-# reading, or the call was cancelled before, so that the reading is over, the connection stays open: five
-# seconds later, and after the channel and the call are garbage. ChannelOptions.SingleThreadedUnaryStream
-# makes no difference. Whoever opens a channel for each run in a long-lived process collects connections; so
-# leave the call uncancelled, close the channel while a thread reads, and let that end.
+# thread waits for the next message while the channel is closed, or somebody reads on afterwards, the read
+# raises CANCELLED and the connection is closed. If nobody reads, or the call was cancelled before and read to
+# its end by then, the connection stays open: five seconds later, and after channel and call are garbage.
+# ChannelOptions.SingleThreadedUnaryStream makes no difference. So, to leave a stream: don't cancel the call,
+# close the channel, and read until that raises.
 set -euo pipefail
 
 folder=$(mktemp -d)
@@ -17,8 +17,8 @@ cd "$folder"
 
 cat >expected <<'EOF'
 grpcio 1.85.1
-default: nobody reads 1, cancelled 1, a thread reads 0
-single-threaded: nobody reads 1, cancelled 1, a thread reads 0
+default: nobody reads 1, cancelled 1, a thread reads 0, read afterwards 0
+single-threaded: nobody reads 1, cancelled 1, a thread reads 0, read afterwards 0
 EOF
 venv/bin/python - <<'EOF' | tee actual
 import gc
@@ -75,13 +75,15 @@ def left_open(how, single_threaded):
     next(call)
     assert sockets() == before + 1
     reader = threading.Thread(target=read, args=(call,))
-    if how != "nobody reads":
+    if how in {"cancelled", "a thread reads"}:
         reader.start()
         time.sleep(1)  # until it waits
     if how == "cancelled":
         call.cancel()
         reader.join()
     channel.close()
+    if how == "read afterwards":
+        read(call)
     del channel, call, reader
     gc.collect()
     time.sleep(5)
@@ -89,7 +91,7 @@ def left_open(how, single_threaded):
 
 
 for name, single_threaded in {"default": 0, "single-threaded": 1}.items():
-    ways = ("nobody reads", "cancelled", "a thread reads")
+    ways = ("nobody reads", "cancelled", "a thread reads", "read afterwards")
     print(f"{name}:", ", ".join(f"{how} {left_open(how, single_threaded)}" for how in ways))
 server.kill()
 EOF
