@@ -29,6 +29,8 @@ from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
 from tests.deliveries import RECEIVED_AT, message, reader
 from tests.fakes import Arrival, FakeEventSource, Script
+from tests.faults.loop_thread import LoopThread
+from tests.faults.tcp_proxy import TcpProxy
 from tests.local.event_server import AuthMode, Event, EventServer, Faults, StreamFault
 from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
@@ -454,6 +456,26 @@ def test_leaving_frees_thread_and_call(*, events: int, is_broken: bool) -> None:
             assert is_broken
         assert not any(thread.name == "event-stream" for thread in threading.enumerate())
         server.wait_until(lambda ledger: not ledger.open_streams)
+
+
+def test_leaving_closes_the_connection() -> None:
+    """No connection outlives its context, also if it is left while the thread waits for room."""
+
+    async def open_and_leave(server: EventServer, wire: TcpProxy) -> None:
+        async with adapter(wire.endpoint, max_unread=2).connect(None) as connection:
+            await connection.opened()
+            await asyncio.to_thread(server.wait_until, lambda ledger: ledger.deliveries > 2)
+            assert await asyncio.wait_for(connection.receive(), WAIT_SECONDS)
+            await asyncio.to_thread(server.wait_until, lambda ledger: ledger.deliveries == 50)
+
+    with (
+        EventServer() as server,
+        LoopThread() as loop,
+        TcpProxy(loop, upstream_port=server.port, faults=Faults()) as wire,
+    ):
+        publish(server, range(50))
+        asyncio.run(asyncio.wait_for(open_and_leave(server, wire), WAIT_SECONDS))
+        assert wire.are_gone(within_seconds=WAIT_SECONDS)
 
 
 def test_leaving_while_connecting_frees_the_thread() -> None:

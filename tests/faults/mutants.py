@@ -580,6 +580,13 @@ MUTANTS: Final = (
         "(clear_state=False)",
         "tests/unit/test_handler.py",
     ),
+    Mutant(
+        "leaves a connection open behind a run that had no room",
+        "adapters/grpc_source.py",
+        "                    continue\n",
+        "                    return\n",
+        "tests/contract/test_ports_event_source.py",
+    ),
 )
 
 

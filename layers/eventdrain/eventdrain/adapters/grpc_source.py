@@ -94,8 +94,7 @@ class GrpcEventSource:
             yield connection
         finally:
             await connection.leave()
-            # This ends the call. To cancel the call itself would leave it unfinished in
-            # single-threaded mode, and its connection open.
+            # This ends the call. To cancel the call itself would leave its connection open.
             channel.close()
             await connection.ended()
 
@@ -192,14 +191,16 @@ class GrpcConnection:
     def _read_all(self) -> None:
         try:
             for message in self._messages:
+                if self._is_closing:
+                    # To the end that the channel's closing brings: grpcio closes the connection of
+                    # a stream only if somebody has read that end.
+                    continue
                 self._is_ready = True
                 self._unread.append(message)
                 if not self._is_announced:
                     self._is_announced = True
                     self._announce()
                 self._wait_for_room()
-                if self._is_closing:
-                    return
             self._end = StreamEnded("the server closed the stream")
         except grpc.RpcError as error:
             if not self._is_ready:
