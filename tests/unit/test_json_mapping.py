@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from google.protobuf import (
+    any_pb2,
     field_mask_pb2,
     json_format,
     struct_pb2,
@@ -235,3 +236,17 @@ def test_message_without_a_json_form_is_unreadable() -> None:
 
     with pytest.raises(UnreadableDelivery, match="has no JSON form"):
         json_mapping(MADE_UP)(made_up)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        struct_pb2.Value(number_value=float("inf")),
+        any_pb2.Any(type_url="made.up/Unknown", value=b"\x08\x01"),
+    ],
+    ids=["infinity", "unknown type"],
+)
+def test_whatever_json_format_raises_is_unreadable(payload: Message) -> None:
+    """What protobuf's JSON mapping refuses by errors of other kinds is unreadable as well."""
+    with pytest.raises(UnreadableDelivery, match="has no JSON form"):
+        json_mapping(descriptor_of(payload))(payload)

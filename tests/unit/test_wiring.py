@@ -3,18 +3,32 @@ from __future__ import annotations
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import Mock
+
+import pytest
 
 from eventdrain import wiring
 from eventdrain.adapters.aws_clients import AwsEndpoint
+from eventdrain.errors import ConfigurationError, CredentialsError
 from eventdrain.settings import Settings
+from eventdrain.window import EndReason
 
 if TYPE_CHECKING:
-    import pytest
-
     from eventdrain.report import Report
 
 NOWHERE: Final = AwsEndpoint("http://127.0.0.1:1", "made-up", "eu-west-1", "id", "key", None, b"")
 AWS: Final = SimpleNamespace(s3_endpoint=lambda _bucket: NOWHERE, sqs_endpoint=lambda: NOWHERE)
+REMAINING: Final = timedelta(minutes=5)
+
+
+def settings(**changed: str) -> Settings:
+    """Read the settings of one stream."""
+    environment = {
+        "ARCHIVE_BUCKET": "made-up-bucket",
+        "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+        "EVENT_TYPES": "country_change",
+    }
+    return Settings.from_env(environment | changed, event_type="country_change")
 
 
 def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,19 +45,32 @@ def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(wiring, "Drain", RecordingDrain)
     monkeypatch.setattr(wiring, "aws_clients", lambda: AWS)
-    settings = Settings.from_env(
-        {
-            "ARCHIVE_BUCKET": "made-up-bucket",
-            "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
-            "EVENT_TYPES": "country_change",
-            "MAX_IN_FLIGHT": "30",
-            "PARALLEL_STREAMS": "3",
-        },
-        event_type="country_change",
-    )
 
-    wiring.run_drain(settings, remaining=timedelta(minutes=5))
+    wiring.run_drain(settings(MAX_IN_FLIGHT="30", PARALLEL_STREAMS="3"), remaining=REMAINING)
 
     assert given["parallel_streams"] == 3
     assert given["inbox_size"] == given["pace"].room == 90
     assert given["batch"].room == 15, "half of what one connection may have in flight"
+
+
+@pytest.mark.parametrize(
+    ("error", "reported", "is_about_access"),
+    [
+        (ConfigurationError("made up: no region"), "made up: no region", False),
+        (CredentialsError("made up: no secret"), "made up: no secret", True),
+        (KeyError("+9990000000001"), "KeyError", False),
+    ],
+    ids=["configuration", "access", "bug"],
+)
+def test_what_ends_a_run_before_its_drain_is_reported(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reported: str, *, is_about_access: bool
+) -> None:
+    """An error before the stream is opened, a bug too, ends in a report of a failed run."""
+    monkeypatch.setattr(wiring, "aws_clients", Mock(side_effect=error))
+
+    report = wiring.run_drain(settings(), remaining=REMAINING)
+
+    assert report.end_reason is EndReason.FAILED
+    assert reported in str(report.error)
+    assert "+999" not in str(report.error)
+    assert report.is_access_refused is is_about_access
