@@ -184,7 +184,7 @@ MUTANTS: Final = (
     Mutant(
         "gives up a call whose connection closed before it",
         "adapters/crt_http.py",
-        "except _ClosedBeforeSent:",
+        "except ConnectionClosedError:",
         "except ZeroDivisionError:",
         "tests/integration/test_signed_http.py",
     ),

@@ -17,7 +17,12 @@ from urllib.parse import urlsplit
 
 from awscrt import http, io
 from awscrt.exceptions import AwsCrtError
-from botocore.exceptions import BotoCoreError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 
 from eventdrain.adapters.trust import UnsendableRequest, UntrustedCertificate, certificate_problem
 from eventdrain.errors import ConfigurationError
@@ -171,7 +176,7 @@ class CrtHttp:
             if connection.is_open():
                 try:
                     return await self._send(connection, request, needs_headers=needs_headers)
-                except _ClosedBeforeSent:
+                except ConnectionClosedError:
                     continue
         connection = await self._connect()
         return await self._send(connection, request, needs_headers=needs_headers)
@@ -225,7 +230,7 @@ class CrtHttp:
         """Send a request; keep the connection if there is an answer, close it if there is none.
 
         Raises:
-            _ClosedBeforeSent: The connection was closed, and nothing of the request was sent.
+            ConnectionClosedError: It was closed before, and nothing of the request was sent.
         """
         try:
             answer = await self._answer(connection, request, needs_headers=needs_headers)
@@ -261,18 +266,21 @@ class CrtHttp:
             )
             stream.activate()
         except RuntimeError as error:
-            # Nothing is sent before activate() returns. Only the text says what is wrong: the
-            # request, of which a part is invalid, or else the connection, which is closed.
-            if _INVALID in str(error):
+            # Nothing is sent before activate() returns.
+            if _is_invalid_request(error):
                 raise UnsendableRequest(error="its path or a header is malformed") from error
-            raise _ClosedBeforeSent from error
+            raise ConnectionClosedError(endpoint_url=self._url) from error
         status = (await completed).result()
         headers = {name.lower(): value for name, value in answered}
         return Answer(status, headers, b"".join(chunks))
 
 
-class _ClosedBeforeSent(RuntimeError):  # noqa: N818 - it says what happened
-    """A connection was closed before a request was sent over it."""
+def _is_invalid_request(error: RuntimeError) -> bool:
+    """Return whether a part of the request is invalid; else its connection is closed.
+
+    The Common Runtime's code for it is nowhere but in the text.
+    """
+    return _INVALID in str(error)
 
 
 def _is_connected(connected: asyncio.Future[http.HttpClientConnection]) -> bool:
