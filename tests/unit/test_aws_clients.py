@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import botocore.session
 import pytest
 
-from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.adapters.aws_clients import aws_clients, lambda_client
 from eventdrain.adapters.aws_session import AwsSession
+from eventdrain.errors import ConfigurationError
 
 BUCKET = "made-up"
 
@@ -16,6 +19,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Made-up credentials, and no settings of the machine's."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
@@ -56,3 +60,19 @@ def test_endpoint_of_one_s_own(monkeypatch: pytest.MonkeyPatch, endpoint: str, u
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
 
     assert url_of("eu-north-1") == url
+
+
+def test_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that is no URL is an error of the configuration, for every client."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "made up")
+
+    for make in (aws_clients.__wrapped__, lambda_client.__wrapped__):
+        with pytest.raises(ConfigurationError, match="made up"):
+            make()
+
+
+def test_another_run_is_asked_for_once() -> None:
+    """A call of Lambda whose answer is late is not made again: it may have started a run."""
+    config: Any = lambda_client.__wrapped__().meta.config
+
+    assert config.retries["total_max_attempts"] == 1

@@ -8,7 +8,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from eventdrain.adapters.aws_errors import code_of, may_pass, refusal
-from eventdrain.adapters.trust import UnsendableRequest, UntrustedCertificate
+from eventdrain.adapters.trust import (
+    UnsendableRequest,
+    UntrustedCertificate,
+    certificate_problem,
+)
 from eventdrain.ports import Verdict
 
 ACTION: Final = "s3:PutObject to the bucket made-up"
@@ -213,3 +217,8 @@ def test_answer_without_a_code() -> None:
     )
 
     assert refusal(error, action=ACTION, cure=CURE).code == "Unknown"
+
+
+def test_host_that_can_t_be_one_has_no_certificate() -> None:
+    """A name that no host can have is no problem of a certificate; who calls names the setting."""
+    assert certificate_problem(f"{'a' * 64}.example", 443, b"") is None

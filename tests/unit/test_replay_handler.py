@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import Mock
 
 import pytest
 
+from eventdrain import replay_wiring
 from eventdrain.errors import ConfigurationError
 from eventdrain.replay_checkpoint import Checkpoint
 from eventdrain.replay_report import ReplayEnd, ReplayReport
@@ -178,3 +180,25 @@ def test_malformed_request_is_raised(
         app.handler({"subscriptions": PERSONAL}, CONTEXT)
     assert asked == []
     assert PERSONAL not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "reported"),
+    [(ConfigurationError("made up: no region"), "made up: no region"), (KeyError(1), "KeyError")],
+    ids=["configuration", "bug"],
+)
+def test_what_ends_a_replay_before_its_begin_is_reported(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reported: str
+) -> None:
+    """An error before anything is read, a bug too, ends in the report."""
+    monkeypatch.setattr(replay_wiring, "opened_replay", Mock(side_effect=error))
+
+    report = replay_wiring.run_replay(
+        Mock(),
+        ReplayReport("made-up", is_dry_run=False),
+        seconds=1.0,
+        after=None,
+        on_checkpoint=Mock(),
+    )
+
+    assert reported in str(report.error)

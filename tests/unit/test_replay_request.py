@@ -125,6 +125,7 @@ def test_checkpoint_of_another_queue() -> None:
         ({"rate": "500"}, "rate .* give a number"),
         ({"rate": True}, "rate .* give a number"),
         ({"rate": -1}, "rate .* give a number"),
+        ({"rate": 1_000_001}, "rate .* give a number"),
         ({"rate": float("nan")}, "rate .* give a number"),
         ({"rate": 10**400}, "rate .* give a number"),
         ({"name": 5}, "name .* give a string"),
@@ -137,6 +138,11 @@ def test_what_can_t_be_is_told(event: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told) as raised:
         request(**event)
     assert PERSONAL not in str(raised.value)
+
+
+def test_highest_rate() -> None:
+    """A rate of a million events per second is taken."""
+    assert request(rate=1_000_000).job.rate == 1_000_000
 
 
 @pytest.mark.parametrize("event", [None, [], "made up", 5])
