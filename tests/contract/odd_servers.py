@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
+import grpc
+
+from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
 from tests.bench import http2
 
 if TYPE_CHECKING:
@@ -48,6 +52,26 @@ def serving(serve: Serve) -> Iterator[int]:
             yield server.server_address[1]
         finally:
             server.shutdown()
+
+
+@contextmanager
+def answering(methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]]) -> Iterator[int]:
+    """Serve some methods of the event API's service, without TLS, by gRPC.
+
+    Yields:
+        The port, on loopback.
+    """
+    service = STREAMS[DEFAULT_EVENT_TYPE].service.full_name
+    with ThreadPoolExecutor(4) as threads:
+        server = grpc.server(
+            threads, handlers=[grpc.method_handlers_generic_handler(service, methods)]
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield port
+        finally:
+            server.stop(grace=None).wait()
 
 
 def silent(connection: socket.socket) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +26,7 @@ from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
 from tests.contract import odd_servers
 from tests.contract.odd_servers import (
+    answering,
     calls,
     goaway,
     http1,
@@ -293,26 +292,12 @@ def test_status_whose_text_is_too_long() -> None:
     def end(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         context.abort(grpc.StatusCode.UNAUTHENTICATED, "9" * 17_000)
 
-    with grpc_server(STREAM.stream_method, grpc.unary_stream_rpc_method_handler(end)) as port:
+    with answering({STREAM.stream_method: grpc.unary_stream_rpc_method_handler(end)}) as port:
         error = end_of_stream(f"http://127.0.0.1:{port}")
     assert type(error) is StreamEnded
     assert "its status is unknown" in error.reason
     assert "ENDPOINT" not in str(error)
     assert "999" not in str(error)
-
-
-@contextmanager
-def grpc_server(method: str, handler: grpc.RpcMethodHandler[bytes, bytes]) -> Iterator[int]:
-    """Serve one method, without TLS, by gRPC."""
-    handlers = grpc.method_handlers_generic_handler(STREAM.service.full_name, {method: handler})
-    with ThreadPoolExecutor(2) as threads:
-        server = grpc.server(threads, handlers=[handlers])
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield port
-        finally:
-            server.stop(grace=None).wait()
 
 
 def test_probe_that_a_gateway_answers() -> None:

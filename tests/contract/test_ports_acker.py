@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +15,7 @@ from eventdrain.adapters.grpc_acker import GrpcAcker
 from eventdrain.ports import Refusal, Verdict
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
-from tests.contract.odd_servers import FORWARDED, calls, http_status, reset, serving
+from tests.contract.odd_servers import FORWARDED, answering, calls, http_status, reset, serving
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker
 from tests.local.event_server import AckFault, AuthMode, Event, EventServer, Faults
@@ -294,21 +293,12 @@ def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: s
     async def ack(port: int) -> Sequence[Refusal | None]:
         return await grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)] * 2, None, GENEROUS)
 
-    calls: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        # As a stream, for a unary handler always sends a message.
-        STREAM.ack_method: grpc.unary_stream_rpc_method_handler(lambda _request, _: iter(answers))
-    }
-    with ThreadPoolExecutor(2) as threads:
-        server = grpc.server(
-            threads,
-            handlers=[grpc.method_handlers_generic_handler(STREAM.service.full_name, calls)],
-        )
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            refusals = asyncio.run(ack(port))
-        finally:
-            server.stop(grace=None).wait()
+    # As a stream, for a unary handler always sends a message.
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(
+        lambda _request, _: iter(answers)
+    )
+    with answering({STREAM.ack_method: handler}) as port:
+        refusals = asyncio.run(ack(port))
 
     assert [(each and each.code, each and each.verdict) for each in refusals] == [
         (code, Verdict.TRY_AGAIN)

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +26,7 @@ from eventdrain.errors import (
 )
 from eventdrain.settings import Endpoint
 from eventdrain.streams import STREAMS
+from tests.contract.odd_servers import answering
 from tests.deliveries import RECEIVED_AT, message, reader
 from tests.fakes import Arrival, FakeEventSource, Script
 from tests.faults.loop_thread import LoopThread
@@ -394,22 +394,13 @@ def test_what_proves_that_the_api_answered(code: grpc.StatusCode, *, is_proof: b
         ended.wait()
         yield from ()
 
-    calls: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         STREAM.stream_method: grpc.unary_stream_rpc_method_handler(wait),
         STREAM.ack_method: grpc.unary_unary_rpc_method_handler(end),
     }
-    with ThreadPoolExecutor(4) as threads:
-        server = grpc.server(
-            threads,
-            handlers=[grpc.method_handlers_generic_handler(STREAM.service.full_name, calls)],
-        )
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            with nullcontext() if is_proof else pytest.raises(ApiSilent, match=code.name):
-                asyncio.run(probe(port))
-        finally:
-            server.stop(grace=None).wait()
+    expected = nullcontext() if is_proof else pytest.raises(ApiSilent, match=code.name)
+    with answering(methods) as port, expected:
+        asyncio.run(probe(port))
 
 
 @pytest.mark.parametrize(

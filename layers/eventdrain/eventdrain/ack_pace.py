@@ -39,15 +39,14 @@ class AckPace:
 
     def answered(self, *, confirmed: int, throttled: int, now: float) -> None:
         """Note how many acks were confirmed, and how many the server refused as too many."""
+        if self._budget is None:
+            if not throttled:
+                return
+            # Nothing more in this tick; the next one's budget is what it has shown.
+            self._budget = self._granted = 1
+            self._tick_ends = now + TICK_SECONDS
         self._confirmed += confirmed
         self._throttled += throttled
-        if self._budget is None:
-            if throttled:
-                self._budget = 1
-                self._tick_ends = now + TICK_SECONDS
-                self._granted = 1
-            else:
-                self._confirmed = 0
 
     def _begin_tick(self, budget: int, now: float) -> None:
         if self._throttled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.errors import ConfigurationError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eventdrain.report import Report
+
+_HINT: Final = 'invoke with {"event_type": "..."}, one of EVENT_TYPES'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,13 @@ class Start:
         if not isinstance(event, Mapping):
             raise ConfigurationError(
                 "the invocation's payload must be a JSON object",
-                hint='invoke with {"event_type": "..."}, one of EVENT_TYPES',
+                hint=_HINT,
             )
         event_type = event.get("event_type")
         if not (event_type is None or isinstance(event_type, str)):
             raise ConfigurationError(
                 "the invocation's event_type is not a string",
-                hint='invoke with {"event_type": "..."}, one of EVENT_TYPES',
+                hint=_HINT,
                 setting="event_type",
             )
         return cls(

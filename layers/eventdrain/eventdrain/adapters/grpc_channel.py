@@ -59,6 +59,7 @@ _GATEWAYS: Final = frozenset(
     }
 )
 """Codes that a gateway gives as well, by itself, where the API behind it is down or not asked."""
+
 Metadata = tuple[tuple[str, str], ...]
 
 
