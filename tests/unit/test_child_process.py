@@ -16,13 +16,21 @@ from tests.local.embedded_aws import PROJECT_FOLDER
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ENDLESS: Final = "import time; print('alive', flush=True); time.sleep(3600)"
+# A line in one write, with its end: print makes two of it where PYTHONUNBUFFERED is set, and two
+# processes write to one pipe.
+_ENDLESS: Final = r"""
+import sys, time
+sys.stdout.write("alive\n")
+sys.stdout.flush()
+time.sleep(3600)
+"""
 _PARENT: Final = f"""
 import sys, time
 from tests.local.child_process import ChildProcess
 
 child = ChildProcess([sys.executable, "-c", {_ENDLESS!r}], start_new_session=sys.argv[1] == "group")
-print("started", flush=True)
+sys.stdout.write("started\\n")
+sys.stdout.flush()
 time.sleep(3600)
 """
 
@@ -34,10 +42,13 @@ def test_child_ends_with_its_parent(kind: str, end: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT, kind], cwd=PROJECT_FOLDER, stdout=subprocess.PIPE, text=True
     ) as parent:
-        assert parent.stdout is not None
-        assert {parent.stdout.readline(), parent.stdout.readline()} == {"started\n", "alive\n"}
-        parent.send_signal(end)
-        assert parent.stdout.read() == ""  # not before the last writer's end
+        try:
+            assert parent.stdout is not None
+            assert {parent.stdout.readline(), parent.stdout.readline()} == {"started\n", "alive\n"}
+            parent.send_signal(end)
+            assert parent.stdout.read() == ""  # not before the last writer's end
+        finally:
+            parent.kill()
     assert parent.returncode == -end
 
 
