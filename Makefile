@@ -17,27 +17,27 @@ help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: setup ## Deploy the stack into an embedded AWS here, and watch it drain 5,000 events: make run STREAMS=all
-	@$(WITH_LAYERS) $(BIN)/python -m tests.local.run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
+	@$(WITH_LAYERS) $(BIN)/python -m simulator.run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
 
 serve: .venv/.made ## Run the event server by itself: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
-	@$(WITH_LAYERS) $(BIN)/python -m tests.local.event_server $(ARGS)
+	@$(WITH_LAYERS) $(BIN)/python -m simulator.event_server $(ARGS)
 
 plan: .venv/.made ## Turn a rate into parameters, lag and dollars: make plan EVENTS_PER_DAY=100000 PEAK_PER_SECOND=20
-	@$(BIN)/python -m tools.plan $(if $(EVENTS_PER_DAY),--events-per-day $(EVENTS_PER_DAY)) \
+	@$(BIN)/python -m drainctl.plan $(if $(EVENTS_PER_DAY),--events-per-day $(EVENTS_PER_DAY)) \
 	  $(if $(PEAK_PER_SECOND),--peak-per-second $(PEAK_PER_SECOND)) $(ARGS)
 
 verify: .venv/.made ## Check a deployed stack's catalogue: make verify STACK=event-drain, ARGS=--help for more
-	@$(WITH_LAYERS) $(BIN)/python -m tools.verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+	@$(WITH_LAYERS) $(BIN)/python -m drainctl.verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 doctor: .venv/.made ## Check a deployed stack from here, changing nothing: make doctor STACK=event-drain, ARGS=--help for more
-	@$(WITH_LAYERS) $(BIN)/python -m tools.doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+	@$(WITH_LAYERS) $(BIN)/python -m drainctl.doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 replay: .venv/.made ## Send archived events to the queue again: make replay STACK=event-drain ARGS="--from ... --dry-run"
-	@$(WITH_LAYERS) $(BIN)/python -m tools.replay $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+	@$(WITH_LAYERS) $(BIN)/python -m drainctl.replay $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 delete it: make forget STACK=event-drain SUBSCRIPTION=...
 	@$(if $(filter-out 0 1,$(DELETE)),$(error DELETE is '$(DELETE)': set it to 1 to delete, or leave it out to count))
-	@$(WITH_LAYERS) $(BIN)/python -m tools.forget $(if $(STACK),--stack-name $(STACK)) \
+	@$(WITH_LAYERS) $(BIN)/python -m drainctl.erase $(if $(STACK),--stack-name $(STACK)) \
 	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
 	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
 
@@ -51,7 +51,7 @@ test: setup .venv-readers/.made ## Run make check and all tests
 # passes; where CI is set it fails, unless the variable ALLOW_SKIPPED names it (audit, secrets). This
 # audit is of what is deployed only: `make audit` asks about the tools as well.
 check: setup lint policies secrets types drift ## Run lint, types, static checks of templates, secret scan, drift checks, audit
-	@$(BIN)/python -m tools.audit layers/vendor/requirements.txt
+	@$(BIN)/python -m devtools.audit layers/vendor/requirements.txt
 
 lint: .venv/.made
 	$(BIN)/ruff check .
@@ -59,31 +59,31 @@ lint: .venv/.made
 	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- *.yaml
 
 policies: setup .venv-checkov/.made
-	$(BIN)/python -m tools.policies
+	$(BIN)/python -m devtools.policies
 
 secrets: .venv/.made
-	$(BIN)/python -m tools.secret_scan
+	$(BIN)/python -m devtools.secret_scan
 
 types: .venv/.made
-	$(BIN)/mypy layers/eventdrain functions tests tools
+	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests
 
 drift: .venv/.made
 	@rm -rf build/proto && mkdir -p build/proto
 	@$(MAKE) --no-print-directory proto PROTO_OUT=build/proto
 	diff --recursive --exclude=__pycache__ build/proto/wgtwo layers/wgtwo/wgtwo
-	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks --check
-	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue --check
-	$(WITH_LAYERS) $(BIN)/python -m tools.reader_schemas --check
-	$(WITH_LAYERS) $(BIN)/python -m tools.dashboard --check
+	$(WITH_LAYERS) $(BIN)/python -m devtools.stream_blocks --check
+	$(WITH_LAYERS) $(BIN)/python -m devtools.catalogue --check
+	$(WITH_LAYERS) $(BIN)/python -m devtools.reader_schemas --check
+	$(WITH_LAYERS) $(BIN)/python -m devtools.dashboard --check
 
 audit: .venv/.made ## Ask whether a locked package has a known vulnerability; needs a network
-	@$(BIN)/python -m tools.audit
+	@$(BIN)/python -m devtools.audit
 
 sbom: .venv/.made ## Write the bill of materials of what is deployed, build/sbom.cdx.json: make sbom ARCHITECTURE=x86_64
-	@$(BIN)/python -m tools.sbom --output build/sbom.cdx.json $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+	@$(BIN)/python -m devtools.sbom --output build/sbom.cdx.json $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
 licences: .venv/.made ## Write docs/licences.md anew
-	@$(BIN)/python -m tools.sbom --licences
+	@$(BIN)/python -m devtools.sbom --licences
 
 PROTO_OUT ?= layers/wgtwo
 proto: .venv/.made ## Generate the code of the event API from protos/ into layers/wgtwo
@@ -93,10 +93,10 @@ proto: .venv/.made ## Generate the code of the event API from protos/ into layer
 	  --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=quiet:$(PROTO_OUT) $(SERVICES)
 
 template: .venv/.made ## Write the generated parts of the templates: streams, tables, saved queries, dashboard
-	$(WITH_LAYERS) $(BIN)/python -m tools.stream_blocks
-	$(WITH_LAYERS) $(BIN)/python -m tools.catalogue
-	$(WITH_LAYERS) $(BIN)/python -m tools.reader_schemas
-	$(WITH_LAYERS) $(BIN)/python -m tools.dashboard
+	$(WITH_LAYERS) $(BIN)/python -m devtools.stream_blocks
+	$(WITH_LAYERS) $(BIN)/python -m devtools.catalogue
+	$(WITH_LAYERS) $(BIN)/python -m devtools.reader_schemas
+	$(WITH_LAYERS) $(BIN)/python -m devtools.dashboard
 
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build
@@ -105,7 +105,7 @@ dashboard: setup ## Draw docs/dashboard.png anew, of what real runs here emit
 	@$(WITH_LAYERS) $(BIN)/python -m tests.alarms.picture
 
 bench: .venv/.made ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish
-	@$(WITH_LAYERS) $(BIN)/python -m tests.bench $(ARGS)
+	@$(WITH_LAYERS) $(BIN)/python -m benchmarks $(ARGS)
 
 soak: setup ## Mix faults at random for as long as it is told: make soak ARGS="--minutes 30"
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.soak $(ARGS)
@@ -114,7 +114,7 @@ mutants: setup ## Break the engine on purpose, in many ways, and see that the te
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.mutants $(ARGS)
 
 release-archive: .venv/.made ## Keep what a release deploys, for the upgrade test: make release-archive COMMIT=v1.2.3
-	@$(BIN)/python -m tools.release_archive $(COMMIT)
+	@$(BIN)/python -m devtools.release_archive $(COMMIT)
 
 setup: .venv/.made .venv-sam/.made .venv-aws/.made
 

@@ -1,6 +1,6 @@
 """Stream messages and deliveries for tests: builders, and strategies that find the odd ones.
 
-All of it is made up; see ``tests.local.event_server.made_up`` for events that look real.
+All of it is made up; see ``simulator.event_server.made_up`` for events that look real.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
 
-from eventdrain.archive import ArchiveLayout
-from eventdrain.delivery import Delivery, DeliveryReader
-from eventdrain.pointer import LONGEST_LINE
-from eventdrain.quarantine import quarantined
-from eventdrain.streams import STREAMS, EventStream
-from tests.local.event_server.event import length_delimited, varint
+from eventdrain.events import (
+    LONGEST_LINE,
+    STREAMS,
+    ArchiveLayout,
+    Delivery,
+    DeliveryReader,
+    EventStream,
+    quarantined,
+)
+from simulator.event_server.event import length_delimited, varint
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
 if TYPE_CHECKING:

@@ -14,16 +14,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from eventdrain.errors import ApiSilent, CredentialsError, StreamEnded, StreamError
-from eventdrain.ports import Refusal, Verdict
-from eventdrain.token_ports import AccessToken
+from eventdrain.errors import (
+    ApiSilent,
+    CredentialsError,
+    Refusal,
+    StreamEnded,
+    StreamError,
+    Verdict,
+)
+from eventdrain.ports import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from eventdrain.credentials import ClientCredentials
-    from eventdrain.delivery import Delivery
     from eventdrain.errors import TokenError
+    from eventdrain.events import Delivery
+    from eventdrain.ports import ClientCredentials
 
 Answer: TypeAlias = "Refusal | None"
 """What became of one event or one ack; None for success."""

@@ -9,8 +9,7 @@ from eventdrain.errors import ScopeRefused, TokenUnavailable
 from tests.fakes import FakeTokenEndpoint
 
 if TYPE_CHECKING:
-    from eventdrain.credentials import ClientCredentials
-    from eventdrain.token_ports import AccessToken
+    from eventdrain.ports import AccessToken, ClientCredentials
 
 
 @dataclass

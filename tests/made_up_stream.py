@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import DESCRIPTOR as DURATION
 from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP
 from google.protobuf.wrappers_pb2 import DESCRIPTOR as WRAPPERS
 
-from eventdrain.streams import EventStream
+from eventdrain.events import EventStream
 
 _ODD: Final = """
 name: "odd.proto" package: "odd" syntax: "proto3"

@@ -6,17 +6,15 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.archive import by_object, object_body
-from eventdrain.errors import ArchiveRefused
-from eventdrain.ports import Refusal, Verdict
-from eventdrain.replay_ports import Folder, StoredObject
+from eventdrain.errors import ArchiveRefused, Refusal, Verdict
+from eventdrain.events import by_object, object_body
+from eventdrain.ports import Folder, StoredObject
 from tests.deliveries import LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from eventdrain.archive import ArchiveLayout
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import ArchiveLayout, Delivery
 
 SLOW_DOWN: Final = Refusal("MadeUpSlowDown", "made up: it may pass", Verdict.TRY_AGAIN)
 DENIED: Final = Refusal("MadeUpDenied", "made up: check the role", Verdict.END_RUN)

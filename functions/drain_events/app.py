@@ -15,9 +15,9 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
+from eventdrain.drain import Start
 from eventdrain.errors import DrainFailed, StartFailed
 from eventdrain.settings import Settings
-from eventdrain.start import Start
 from eventdrain.unexpected import note_unexpected
 from eventdrain.wiring import run_drain, start_run
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from eventdrain.report import Report
+    from eventdrain.drain import Report
 
 logger = Logger()
 metrics = Metrics()
@@ -41,12 +41,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run one drain.
 
     Args:
-        event: Names the stream, as ``{"event_type": "handset_change"}``; see ``eventdrain.start``.
+        event: Names the stream, as ``{"event_type": "handset_change"}``; see ``drain.Start``.
             All else, and to where to drain, is in the environment.
         context: Tells how much time is left, and which function this is.
 
     Returns:
-        The report; see ``eventdrain.report``.
+        The report; see ``eventdrain.drain.Report``.
 
     Raises:
         ConfigurationError: A setting is missing or can't work, or the stream isn't the stack's.

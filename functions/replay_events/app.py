@@ -14,14 +14,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
-from eventdrain.replay_report import ReplayReport
-from eventdrain.replay_request import ReplayRequest
+from eventdrain.replay import ReplayReport, ReplayRequest
 from eventdrain.replay_wiring import run_replay
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from eventdrain.replay_checkpoint import Checkpoint
+    from eventdrain.replay import Checkpoint
 
 logger = Logger()
 metrics = Metrics()
@@ -35,11 +34,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run a replay, or the next part of one.
 
     Args:
-        event: What to replay; see ``eventdrain.replay_request``. Nothing of it is logged.
+        event: What to replay; see ``replay.ReplayRequest``. Nothing of it is logged.
         context: Tells how much time is left.
 
     Returns:
-        The report, see ``eventdrain.replay_report``, with ``is_done``; ``next``, which is to be the
+        The report, see ``replay.ReplayReport``, with ``is_done``; ``next``, which is to be the
         key ``after`` of the same event where more is to be done; and ``seconds_at_rate``, how long
         its events take at the rate. A replay that failed returns too: its caller needs ``next``.
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
+from simulator.event_server import AckFault, StreamFault
+from simulator.event_server.faults import ACK_FAILURE
+from simulator.event_server.odd_events import not_protobuf, with_timestamp, without_payload
+from simulator.token_server import TokenFault
 from tests.alarms.recording import record, record_stopped
 from tests.faults.http_proxy import PutObjectFault, PutSecretFault, SendBatchFault
-from tests.local.event_server import AckFault, StreamFault
-from tests.local.event_server.faults import ACK_FAILURE
-from tests.local.event_server.odd_events import not_protobuf, with_timestamp, without_payload
-from tests.local.token_server import TokenFault
 
 if TYPE_CHECKING:
     from tests.alarms.timeline import RealRun

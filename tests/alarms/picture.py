@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.alarms.alarm import Alarm, State
 from tests.alarms.dashboard import dashboard_widgets, lines
 from tests.alarms.stack_alarms import alarm_definitions
 from tests.alarms.story import STREAMS, UNTIL, tell
 from tests.alarms.timeline import INTERVAL, MINUTE
 from tests.faults.cloud import Cloud
-from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

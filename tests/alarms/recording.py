@@ -16,8 +16,8 @@ from tests.faults.processes import DrainProcess
 from tests.faults.scene import Scene
 
 if TYPE_CHECKING:
+    from simulator.event_server import LedgerSnapshot
     from tests.faults.cloud import Cloud
-    from tests.local.event_server import LedgerSnapshot
 
 _ENVIRONMENT: Final = {
     "POWERTOOLS_SERVICE_NAME": SERVICE,

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from simulator.event_server.odd_events import without_payload
 from tests.alarms.outages import client_refused
 from tests.alarms.recording import record
 from tests.alarms.timeline import INTERVAL, RealRun, Timeline
 from tests.faults.http_proxy import PutObjectFault
 from tests.faults.scene import Scene
-from tests.local.event_server.odd_events import without_payload
 
 if TYPE_CHECKING:
     from tests.faults.cloud import Cloud

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.alarms.rows import ROWS, STREAM
 from tests.alarms.stack_alarms import alarm_definitions
 from tests.alarms.timeline import INTERVAL, MINUTE
-from tests.local.embedded_aws import PROJECT_FOLDER
 
 
 def test_descriptions_lead_to_the_document() -> None:

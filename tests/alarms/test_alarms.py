@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
 from tests.alarms.alarm import Alarm, State
 from tests.alarms.metrics import Metric
 from tests.alarms.rows import DAY, HOUR, ROWS, STREAM, Row, a_day, firings, name_of, with_fault

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.alarms import outages
 from tests.alarms.metrics import Metrics
 from tests.alarms.rows import ROWS
-from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from tests.alarms.rows import Recorded

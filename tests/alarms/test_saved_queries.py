@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.outcome import LeftReason
+from eventdrain.drain import LeftReason
 from tests.alarms import outages
 from tests.packaging.expanded_template import ExpandedTemplate
 

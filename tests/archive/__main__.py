@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
 from tests.archive.objects import write_archive
 from tests.archive.plan import ArchivePlan
 

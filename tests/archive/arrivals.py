@@ -6,7 +6,7 @@ import random
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, Protocol
 
-from eventdrain.event_id import event_id
+from eventdrain.events import event_id
 from tests.archive.facts import MadeUpEvent, MadeUpLine
 from tests.archive.handset_changes import HandsetChanges
 from tests.archive.other_events import (

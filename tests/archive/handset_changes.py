@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from simulator.event_server.made_up import luhn_digit
 from tests.archive.facts import HandsetChange
-from tests.local.event_server.made_up import luhn_digit
 
 if TYPE_CHECKING:
     import random

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from eventdrain.archive import ArchiveLayout, by_object, object_body
-from eventdrain.delivery import Delivery
+from eventdrain.events import ArchiveLayout, Delivery, by_object, object_body
 from tests.archive.arrivals import arrivals
 from tests.archive.payloads import json_text
 from tests.archive.times import arrival, arrival_text, event_time_text

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.json_mapping import quoted
+from eventdrain.events import quoted
 from tests.archive.facts import (
     ConsentChange,
     CountryChange,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import pytest
 
-from eventdrain.adapters.aws_clients import AwsClients, aws_clients
-from tests.local.embedded_aws import EmbeddedAws
+from eventdrain.adapters.aws import AwsClients, aws_clients
+from simulator.aws.embedded_aws import EmbeddedAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

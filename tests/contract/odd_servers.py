@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
-from tests.bench import http2
+from benchmarks import http2
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 
 if TYPE_CHECKING:
     import socket

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.archive import key_of_part
-from eventdrain.personal_fields import Kind
-from eventdrain.pseudonyms import Pseudonyms
+from drainctl.erase.elsewhere import elsewhere
+from drainctl.erase.findings import Findings
+from drainctl.erase.kinds import kinds
+from drainctl.erase.objects import ObjectsPass
+from drainctl.erase.store import ForgettingFailed, Store
+from drainctl.erase.subject import Subject
+from eventdrain.events import Kind, Pseudonyms, key_of_part
 from tests.deliveries import delivery_of, message, poison_message
-from tools.forget.elsewhere import elsewhere
-from tools.forget.findings import Findings
-from tools.forget.kinds import kinds
-from tools.forget.objects import ObjectsPass
-from tools.forget.store import ForgettingFailed, Store
-from tools.forget.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

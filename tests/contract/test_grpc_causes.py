@@ -12,9 +12,9 @@ import grpc
 import pytest
 import trustme
 
-from eventdrain.adapters import grpc_channel, grpc_source
-from eventdrain.adapters.grpc_channel import is_answer
-from eventdrain.adapters.grpc_source import GrpcEventSource
+from eventdrain.adapters.grpc import GrpcEventSource, is_answer
+from eventdrain.adapters.grpc import channel as grpc_channel
+from eventdrain.adapters.grpc import source as grpc_source
 from eventdrain.errors import (
     ApiSilent,
     StreamEnded,
@@ -22,8 +22,8 @@ from eventdrain.errors import (
     StreamRefused,
     Unauthenticated,
 )
+from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
-from eventdrain.streams import STREAMS
 from tests.contract import odd_servers
 from tests.contract.odd_servers import (
     answering,

@@ -17,17 +17,18 @@ from botocore.config import Config
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from eventdrain.adapters.aws_clients import AwsEndpoint
-from eventdrain.adapters.grpc_acker import GrpcAcker
-from eventdrain.adapters.lambda_runs import LambdaRuns
-from eventdrain.adapters.s3_archive import S3Archive
-from eventdrain.adapters.s3_archive_reader import S3ArchiveReader
-from eventdrain.adapters.secrets_manager import SecretsManager
-from eventdrain.adapters.signed_http import SignedHttp
-from eventdrain.adapters.sqs_outbox import SqsOutbox
-from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
-from eventdrain.archive import ArchiveLayout
-from eventdrain.credentials import ClientCredentials
+from eventdrain.adapters.aws import (
+    AwsEndpoint,
+    LambdaRuns,
+    S3Archive,
+    S3ArchiveReader,
+    SecretsManager,
+    SignedHttp,
+    SqsOutbox,
+)
+from eventdrain.adapters.grpc import GrpcAcker
+from eventdrain.adapters.oauth import OAuthTokenEndpoint
+from eventdrain.drain import Start
 from eventdrain.errors import (
     ArchiveRefused,
     ConfigurationError,
@@ -36,11 +37,10 @@ from eventdrain.errors import (
     StartFailed,
     TokenError,
 )
-from eventdrain.replay_ports import Folder
-from eventdrain.replay_request import ReplayRequest
+from eventdrain.events import STREAMS, ArchiveLayout
+from eventdrain.ports import ClientCredentials, Folder
+from eventdrain.replay import ReplayRequest
 from eventdrain.settings import Endpoint
-from eventdrain.start import Start
-from eventdrain.streams import STREAMS
 from tests.deliveries import delivery_of
 from tests.unit.http_aws import HttpAws
 from wgtwo.events.v1.events_pb2 import AckStatus

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import grpc
 import pytest
 
-from eventdrain.adapters.grpc_acker import GrpcAcker
-from eventdrain.ports import Refusal, Verdict
+from eventdrain.adapters.grpc import GrpcAcker
+from eventdrain.errors import Refusal, Verdict
+from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
-from eventdrain.streams import STREAMS
+from simulator.event_server import AckFault, AuthMode, Event, EventServer, Faults
+from simulator.event_server.faults import ACK_FAILURE, ACK_UNANSWERED, ACK_UNSPECIFIED
 from tests.contract.odd_servers import FORWARDED, answering, calls, http_status, reset, serving
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker
-from tests.local.event_server import AckFault, AuthMode, Event, EventServer, Faults
-from tests.local.event_server.faults import ACK_FAILURE, ACK_UNANSWERED, ACK_UNSPECIFIED
 from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import (
     StreamHandsetChangeEventsRequest,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
     from tests import fakes
     from tests.contract.odd_servers import Answer
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from eventdrain.auth import NoAuthorization, TokenKeeper
 from eventdrain.errors import TokenUnavailable
-from eventdrain.tokens import NoAuthorization, TokenKeeper
 from tests.fakes import NOW, FakeAuthorization, FakeSecretStore, FakeTokenEndpoint
 
 if TYPE_CHECKING:

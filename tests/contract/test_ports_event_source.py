@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import grpc
 import pytest
 
-from eventdrain.adapters.grpc_channel import is_answer
-from eventdrain.adapters.grpc_source import GrpcEventSource
+from eventdrain.adapters.grpc import GrpcEventSource, is_answer
 from eventdrain.errors import (
     AccessRefused,
     ApiSilent,
@@ -24,14 +23,14 @@ from eventdrain.errors import (
     StreamRefused,
     Unauthenticated,
 )
+from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
-from eventdrain.streams import STREAMS
+from simulator.event_server import AuthMode, Event, EventServer, Faults, StreamFault
 from tests.contract.odd_servers import answering
 from tests.deliveries import RECEIVED_AT, message, reader
 from tests.fakes import Arrival, FakeEventSource, Script
 from tests.faults.loop_thread import LoopThread
 from tests.faults.tcp_proxy import TcpProxy
-from tests.local.event_server import AuthMode, Event, EventServer, Faults, StreamFault
 from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 

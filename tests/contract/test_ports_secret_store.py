@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 
-from eventdrain.adapters.secrets_manager import SecretsManager
+from eventdrain.adapters.aws import SecretsManager
 from eventdrain.errors import CredentialsError
 from tests.fakes import FakeSecretStore
 
 if TYPE_CHECKING:
-    from eventdrain.token_ports import SecretStore
+    from eventdrain.ports import SecretStore
     from tests.contract.conftest import Aws
 
 CONTENT: Final = '{"made-up": "content, \\u00e9 and \\"quotes\\""}'

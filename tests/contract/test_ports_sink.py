@@ -18,22 +18,20 @@ from zlib import crc32
 import pytest
 from botocore.exceptions import ClientError
 
-from eventdrain.adapters.s3_archive import S3Archive
-from eventdrain.adapters.signed_http import SignedHttp
-from eventdrain.adapters.sqs_outbox import SqsOutbox
-from eventdrain.archive import ArchiveLayout
-from eventdrain.pointer import LONGEST_LINE
-from eventdrain.ports import Verdict
+from eventdrain.adapters.aws import S3Archive, SignedHttp, SqsOutbox
+from eventdrain.errors import Verdict
+from eventdrain.events import LONGEST_LINE, ArchiveLayout
+from simulator.reconciliation import archive_keys, archive_lines, message_lines, take_messages
 from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink, always_well
-from tests.local.books import archive_keys, archive_lines, message_lines, take_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
-    from eventdrain.delivery import Delivery
-    from eventdrain.ports import Refusal, Sink
+    from eventdrain.adapters.aws import AwsClients, AwsEndpoint
+    from eventdrain.errors import Refusal
+    from eventdrain.events import Delivery
+    from eventdrain.ports import Sink
     from tests.contract.conftest import Aws
     from tests.fakes import Answer
 

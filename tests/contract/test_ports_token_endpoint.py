@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
 
-from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
-from eventdrain.credentials import ClientCredentials
+from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.errors import ScopeRefused, TokenError, TokenRefused, TokenUnavailable
+from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
+from simulator.token_server import TokenFault, TokenServer
 from tests.fakes import NOW, FakeTokenEndpoint
 from tests.granting_endpoint import GrantingEndpoint
-from tests.local.token_server import TokenFault, TokenServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from eventdrain.token_ports import TokenEndpoint
+    from eventdrain.ports import TokenEndpoint
 
 SCOPE: Final = "made.up:read"
 SECRET: Final = "made-up-secret-of-a-client"  # noqa: S105 - made up

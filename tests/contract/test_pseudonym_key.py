@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from eventdrain.adapters.secrets_manager import SecretsManager
+from drainctl.pseudonym_key import KEY_OUTPUT, names_of, pseudonyms_of
+from drainctl.replay.stack import Stack
+from eventdrain.adapters.aws import SecretsManager
 from eventdrain.errors import CredentialsError
-from eventdrain.personal_fields import Kind
-from tools.pseudonym_key import KEY_OUTPUT, names_of, pseudonyms_of
-from tools.replay.stack import Stack
+from eventdrain.events import Kind
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Aws

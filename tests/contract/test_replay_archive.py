@@ -11,30 +11,22 @@ from urllib.parse import quote
 
 import pytest
 
-from eventdrain.adapters.renewed_http import RenewedHttp
-from eventdrain.adapters.s3_archive import S3Archive
-from eventdrain.adapters.s3_archive_reader import S3ArchiveReader
-from eventdrain.adapters.signed_http import SignedHttp
-from eventdrain.adapters.sqs_outbox import SqsOutbox
-from eventdrain.archive import ArchiveLayout
-from eventdrain.errors import ArchiveRefused
-from eventdrain.ports import Verdict
-from eventdrain.replay_job import ReplayJob
-from eventdrain.replay_line import lines_of
-from eventdrain.replay_ports import Folder
-from eventdrain.replay_report import ReplayEnd, ReplayReport
-from eventdrain.replay_selection import Selection
+from eventdrain.adapters.aws import RenewedHttp, S3Archive, S3ArchiveReader, SignedHttp, SqsOutbox
+from eventdrain.errors import ArchiveRefused, Verdict
+from eventdrain.events import ArchiveLayout
+from eventdrain.ports import Folder
+from eventdrain.replay import ReplayEnd, ReplayJob, ReplayReport, Selection, lines_of
 from eventdrain.replay_wiring import run_replay
+from simulator.reconciliation import take_messages
 from tests.deliveries import RECEIVED_AT, delivery_of, oversize_message, quarantined_of, reader
-from tests.local.books import take_messages
 from tests.replay_archive import DENIED, FakeArchive
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from eventdrain.adapters.aws_clients import AwsEndpoint
-    from eventdrain.delivery import Delivery
-    from eventdrain.replay_ports import ArchiveReader
+    from eventdrain.adapters.aws import AwsEndpoint
+    from eventdrain.events import Delivery
+    from eventdrain.ports import ArchiveReader
     from tests.contract.conftest import Aws
 
 T = TypeVar("T")

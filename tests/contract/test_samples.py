@@ -11,9 +11,8 @@ from typing import Any, Final
 import pytest
 from google.protobuf import json_format
 
-from eventdrain.delivery import DeliveryReader
-from eventdrain.streams import STREAMS
-from tests.local.event_server import Event, EventServer
+from eventdrain.events import STREAMS, DeliveryReader
+from simulator.event_server import Event, EventServer
 
 _FOLDER: Final = Path(__file__).parents[2] / "events"
 _RECEIVED_AT: Final = datetime(2026, 2, 3, 4, 5, 6, 789000, tzinfo=UTC)

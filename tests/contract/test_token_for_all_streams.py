@@ -8,13 +8,13 @@ from typing import Final
 
 import pytest
 
-from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
+from eventdrain.adapters.oauth import OAuthTokenEndpoint
+from eventdrain.auth import TokenKeeper
 from eventdrain.errors import ScopeRefused, TokenRefused
+from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
-from eventdrain.streams import STREAMS
-from eventdrain.tokens import TokenKeeper
+from simulator.token_server import TokenFault, TokenServer
 from tests.fakes import FakeSecretStore
-from tests.local.token_server import TokenFault, TokenServer
 
 SCOPES: Final = tuple(stream.scope for stream in STREAMS.values())
 MISSING: Final = STREAMS["first_attachment"].scope

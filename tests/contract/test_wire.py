@@ -14,10 +14,9 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from eventdrain.delivery import DeliveryReader
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS, DeliveryReader
+from simulator.event_server import EventServer, made_up_events
 from tests.contract.vendor_interface import CONTRACT, VendorMessages, vendor_file
-from tests.local.event_server import EventServer, made_up_events
 from wgtwo.common.v1 import phonenumber_pb2, types_pb2
 from wgtwo.consents.v1 import consent_events_pb2
 from wgtwo.events.v1 import events_pb2

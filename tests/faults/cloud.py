@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from eventdrain.adapters.aws_clients import aws_clients
+from eventdrain.adapters.aws import aws_clients
+from simulator.aws.embedded_aws import EmbeddedAws
 from tests.faults.http_proxy import HttpProxy
 from tests.faults.loop_thread import LoopThread
-from tests.local.embedded_aws import EmbeddedAws
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from simulator.injection import Faults
     from tests.faults.journal import Journal
-    from tests.local.injection import Faults
 
 _SERVICES: Final = ("s3", "sqs", "secretsmanager")
 

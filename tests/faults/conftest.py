@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventdrain import reading
+from eventdrain.drain import subscription as reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,17 +20,16 @@ from enum import StrEnum
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from eventdrain.adapters.grpc_acker import GrpcAcker
-from eventdrain.adapters.s3_archive import S3Archive
-from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.adapters.aws import S3Archive, SqsOutbox
+from eventdrain.adapters.grpc import GrpcAcker
 from eventdrain.settings import Settings
 from eventdrain.wiring import run_drain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from eventdrain.delivery import Delivery
-    from eventdrain.ports import Refusal
+    from eventdrain.errors import Refusal
+    from eventdrain.events import Delivery
 
 
 class Step(StrEnum):

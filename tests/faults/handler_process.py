@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.local.embedded_aws import PROJECT_FOLDER
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 
 _DEFAULTS: Final = ("drain_events", "{}")
 

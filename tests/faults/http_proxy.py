@@ -21,10 +21,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from simulator.injection import Faults
 from tests.faults.http_messages import Message, read_answer, read_request, unwrapped
 from tests.faults.journal import Journal, ids_of_object, ids_of_taken_entries
 from tests.faults.loop_thread import reset
-from tests.local.injection import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,17 +15,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.delivery import DeliveryReader
 from eventdrain.errors import Heartbeat, UnreadableDelivery
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS, DeliveryReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from google.protobuf.message import Message
 
-    from eventdrain.report import Report
-    from tests.local.event_server import Event, LedgerSnapshot
+    from eventdrain.drain import Report
+    from simulator.event_server import Event, LedgerSnapshot
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_THE_EVENT: Final = ("event_id", "event_type", "event_time", "subscription_id", "event")

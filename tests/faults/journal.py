@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.local.books import message_lines
+from simulator.reconciliation import message_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,15 +12,14 @@ import hashlib
 from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.personal_fields import PERSONAL, Kind
-from eventdrain.streams import STREAMS
+from eventdrain.events import PERSONAL, STREAMS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from google.protobuf.message import Message
 
-    from tests.local.event_server import Event
+    from simulator.event_server import Event
 
 _TELLING_LENGTH: Final = 9
 """Less than that is found by chance, among times and counts."""

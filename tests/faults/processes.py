@@ -12,11 +12,10 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.report import Report
-from eventdrain.window import EndReason
+from eventdrain.drain import EndReason, Report
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.child_process import ChildProcess
 from tests.faults.invariants import RunRecord
-from tests.local.child_process import ChildProcess
-from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,22 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
 
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Settings
-from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.wiring import run_drain
+from simulator.event_server import AuthMode, EventServer, ServerRules, TokenBook, made_up_events
+from simulator.injection import Faults
+from simulator.reconciliation import archive_keys, message_lines, take_messages
+from simulator.token_server import TokenServer
 from tests.faults.invariants import Evidence, RunRecord, violations
 from tests.faults.journal import Journal
 from tests.faults.tcp_proxy import TcpProxy
-from tests.local.books import archive_keys, message_lines, take_messages
-from tests.local.event_server import (
-    AuthMode,
-    EventServer,
-    ServerRules,
-    TokenBook,
-    made_up_events,
-)
-from tests.local.injection import Faults
-from tests.local.token_server import TokenServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,9 +36,9 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from eventdrain.report import Report
+    from eventdrain.drain import Report
+    from simulator.event_server import Event, LedgerSnapshot
     from tests.faults.cloud import Cloud
-    from tests.local.event_server import Event, LedgerSnapshot
 
 CLIENT_ID: Final = "made-up-client"
 QUICK: Final[Mapping[str, Any]] = {

@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import count
 from unittest.mock import patch
 
-from eventdrain import reading
+from eventdrain.drain import subscription as reading
 from tests.faults.cloud import Cloud
 from tests.faults.schedules import run_schedule
 

@@ -9,7 +9,32 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
+from simulator.event_server import (
+    AckFault,
+    Answer,
+    DeliveryFault,
+    Requeue,
+    ServerRules,
+    StreamFault,
+    made_up_events,
+)
+from simulator.event_server.faults import (
+    ACK_FAILURE,
+    ACK_FORGOTTEN,
+    ACK_UNSPECIFIED,
+    DELIVERED_TWICE,
+)
+from simulator.event_server.odd_events import (
+    cut_short,
+    of_size,
+    with_bad_payload,
+    with_bad_utf8,
+    with_timestamp,
+    with_unknown_fields,
+    without_payload,
+)
+from simulator.token_server import TokenFault
 from tests.faults.http_proxy import (
     GetSecretFault,
     PutObjectFault,
@@ -19,38 +44,13 @@ from tests.faults.http_proxy import (
 from tests.faults.invariants import violations
 from tests.faults.scene import Scene
 from tests.faults.tcp_proxy import ConnectionFault
-from tests.local.event_server import (
-    AckFault,
-    Answer,
-    DeliveryFault,
-    Requeue,
-    ServerRules,
-    StreamFault,
-    made_up_events,
-)
-from tests.local.event_server.faults import (
-    ACK_FAILURE,
-    ACK_FORGOTTEN,
-    ACK_UNSPECIFIED,
-    DELIVERED_TWICE,
-)
-from tests.local.event_server.odd_events import (
-    cut_short,
-    of_size,
-    with_bad_payload,
-    with_bad_utf8,
-    with_timestamp,
-    with_unknown_fields,
-    without_payload,
-)
-from tests.local.token_server import TokenFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.event_server import Event
     from tests.faults.cloud import Cloud
     from tests.faults.invariants import Evidence
-    from tests.local.event_server import Event
 
 _MOST_WINDOWS: Final = 8
 """After the faults have stopped: the bound within which everything must have arrived."""

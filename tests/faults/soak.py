@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.console import Console
 
+from drainctl.make_command import MakeCommand
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.child_process import ChildProcess
 from tests.faults.processes import PATH
 from tests.faults.schedules import ScheduleResult
-from tests.local.child_process import ChildProcess
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tools.make_command import MakeCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

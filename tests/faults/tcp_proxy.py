@@ -13,8 +13,8 @@ from tests.faults.loop_thread import reset
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from simulator.injection import Faults
     from tests.faults.loop_thread import LoopThread
-    from tests.local.injection import Faults
 
 _MOST_BYTES = 64 * 1024
 

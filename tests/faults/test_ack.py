@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import pytest
 
-from tests.faults.cases import cases
-from tests.faults.scene import Scene
-from tests.faults.tcp_proxy import ConnectionFault
-from tests.local.event_server import AckFault, Answer, ServerRules, StreamFault
-from tests.local.event_server.faults import (
+from simulator.event_server import AckFault, Answer, ServerRules, StreamFault
+from simulator.event_server.faults import (
     ACK_FAILURE,
     ACK_FORGOTTEN,
     ACK_UNANSWERED,
     ACK_UNSPECIFIED,
 )
+from tests.faults.cases import cases
+from tests.faults.scene import Scene
+from tests.faults.tcp_proxy import ConnectionFault
 
 if TYPE_CHECKING:
     from tests.faults.cloud import Cloud

@@ -13,18 +13,12 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from eventdrain.delivery import DeliveryReader
-from eventdrain.streams import STREAMS
-from tests.faults.http_proxy import GetSecretFault, PutObjectFault, SendBatchFault
-from tests.faults.personal_values import forms, found, personal_values
-from tests.faults.processes import PATH
-from tests.integration.replaying import messages, replay
-from tests.local.books import archive_keys, message_lines
-from tests.local.child_process import run_child
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tests.local.event_server import StreamFault, made_up_events
-from tests.local.event_server.faults import ACK_FAILURE, NOT_PROTOBUF
-from tests.local.event_server.odd_events import (
+from eventdrain.events import STREAMS, DeliveryReader
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.child_process import run_child
+from simulator.event_server import StreamFault, made_up_events
+from simulator.event_server.faults import ACK_FAILURE, NOT_PROTOBUF
+from simulator.event_server.odd_events import (
     cut_short,
     of_size,
     with_bad_payload,
@@ -34,13 +28,18 @@ from tests.local.event_server.odd_events import (
     with_unknown_fields,
     without_payload,
 )
+from simulator.reconciliation import archive_keys, message_lines
+from tests.faults.http_proxy import GetSecretFault, PutObjectFault, SendBatchFault
+from tests.faults.personal_values import forms, found, personal_values
+from tests.faults.processes import PATH
+from tests.integration.replaying import messages, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from simulator.event_server import Event
     from tests.faults.scene import Scene
-    from tests.local.event_server import Event
 
 _SEED: Final = 4711
 _SOUND: Final = 20

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import pytest
 
-from eventdrain import reading, tokens
+from eventdrain.auth import tokens
+from eventdrain.drain import subscription as reading
+from simulator.event_server import Answer, ServerRules, StreamFault
+from simulator.event_server.faults import ACK_FAILURE
 from tests.faults.drain_process import Step
 from tests.faults.http_proxy import PutObjectFault, SendBatchFault
 from tests.faults.processes import DrainProcess, drain_process, let_go, report_of
 from tests.faults.scene import Scene
-from tests.local.event_server import Answer, ServerRules, StreamFault
-from tests.local.event_server.faults import ACK_FAILURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from simulator.token_server import TokenFault
 from tests.faults.http_proxy import GetSecretFault, PutSecretFault
 from tests.faults.scene import CLIENT_ID
-from tests.local.token_server import TokenFault
 
 if TYPE_CHECKING:
     from tests.faults.scene import Scene

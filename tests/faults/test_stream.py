@@ -12,12 +12,9 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from tests.faults.cases import cases
-from tests.faults.scene import Scene
-from tests.faults.tcp_proxy import ConnectionFault
-from tests.local.event_server import DeliveryFault, ServerRules, StreamFault, made_up_events
-from tests.local.event_server.faults import DELIVERED_TWICE
-from tests.local.event_server.odd_events import (
+from simulator.event_server import DeliveryFault, ServerRules, StreamFault, made_up_events
+from simulator.event_server.faults import DELIVERED_TWICE
+from simulator.event_server.odd_events import (
     cut_short,
     not_protobuf,
     of_size,
@@ -29,12 +26,15 @@ from tests.local.event_server.odd_events import (
     without_metadata,
     without_payload,
 )
+from tests.faults.cases import cases
+from tests.faults.scene import Scene
+from tests.faults.tcp_proxy import ConnectionFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.event_server import Event
     from tests.faults.cloud import Cloud
-    from tests.local.event_server import Event
 
 _EVENTS: Final = 200
 _IN_FLIGHT: Final = 40

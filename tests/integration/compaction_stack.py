@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from drainctl.catalogue.saved_queries import saved_queries
+from simulator.catalogue import LocalCatalogue
+from simulator.deployment import LocalDeployment
 from tests.archive.objects import made_up_objects
 from tests.archive.plan import ArchivePlan
-from tests.local.catalogue import LocalCatalogue
-from tests.local.deployment import LocalDeployment
-from tools.saved_queries import saved_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.aws import sam
 from tests.integration.compaction_stack import events, lines, table
-from tests.local import sam
-from tests.local.quick_build import quicken
+from tests.integration.quick_build import quicken
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,23 +17,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from eventdrain.adapters.secrets_manager import SecretsManager
-from eventdrain.delivery import DeliveryReader
+from eventdrain.adapters.aws import SecretsManager
+from eventdrain.auth import read_pseudonyms
 from eventdrain.errors import UnreadableDelivery
-from eventdrain.pseudonyms import read_pseudonyms
-from eventdrain.streams import STREAMS
-from tests.local.books import Books, message_lines, take_messages
-from tests.local.catalogue import LocalCatalogue
-from tests.local.deployment import LocalDeployment
-from tests.local.event_server import made_up_events
-from tests.local.rights import Rights
+from eventdrain.events import STREAMS, DeliveryReader
+from simulator.catalogue import LocalCatalogue
+from simulator.deployment import LocalDeployment
+from simulator.event_server import made_up_events
+from simulator.reconciliation import Books, message_lines, take_messages
+from tests.integration.rights import Rights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tests.local.event_server import Event
-    from tests.local.stack import Run
+    from simulator.event_server import Event
+    from simulator.stack import Run
 
 STREAM: Final = "handset_change"
 MOST_EVENTS: Final = 2

@@ -7,10 +7,10 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.child_process import ChildProcess
+from simulator.reconciliation import archive_lines, take_messages
 from tests.faults.processes import PATH
-from tests.local.books import archive_lines, take_messages
-from tests.local.child_process import ChildProcess
-from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def arguments(scene: Scene, folder: Path, *more: str) -> list[str]:
         places = []
     checkpoint = ["--checkpoint", str(folder / "checkpoint.json")]
     # The last of several values is the one that counts.
-    return [sys.executable, "-m", "tools.replay", *places, *checkpoint, *more]
+    return [sys.executable, "-m", "drainctl.replay", *places, *checkpoint, *more]
 
 
 def replay(

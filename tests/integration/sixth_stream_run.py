@@ -22,8 +22,7 @@ from google.protobuf import json_format
 
 from eventdrain.settings import Settings
 from eventdrain.wiring import run_drain
-from tests.local.books import event_ids
-from tests.local.event_server import (
+from simulator.event_server import (
     AuthMode,
     Event,
     EventServer,
@@ -32,8 +31,9 @@ from tests.local.event_server import (
     grpc_serving,
     queues,
 )
-from tests.local.event_server.event_types import ALL_SCOPES, EVENT_TYPES, EventType
-from tests.local.token_server import TokenServer
+from simulator.event_server.event_types import ALL_SCOPES, EVENT_TYPES, EventType
+from simulator.reconciliation import event_ids
+from simulator.token_server import TokenServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

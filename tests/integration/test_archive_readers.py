@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.archive import ArchiveLayout, by_object, object_body
-from eventdrain.delivery import Delivery, DeliveryReader
-from eventdrain.json_mapping import json_mapping
-from eventdrain.pseudonyms import Pseudonyms
-from eventdrain.streams import STREAMS, EventStream
+from devtools.reader_schemas.writers import WRITERS, polars, pyarrow
+from drainctl.catalogue.line_types import Array, LineType, Map, Mark, Scalar, Struct, line_types
+from eventdrain.events import (
+    STREAMS,
+    ArchiveLayout,
+    Delivery,
+    DeliveryReader,
+    EventStream,
+    Pseudonyms,
+    by_object,
+    json_mapping,
+    object_body,
+)
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.event_server.event import length_delimited
 from tests.deliveries import line_delivery
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tests.local.event_server.event import length_delimited
 from tests.made_up_stream import stream_of
 from tests.payload_shapes import shapes
-from tools.catalogue.line_types import Array, LineType, Map, Mark, Scalar, Struct, line_types
-from tools.reader_schemas.writers import WRITERS, polars, pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

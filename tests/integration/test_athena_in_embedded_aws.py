@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import pytest
 
-from tests.local.embedded_aws import EmbeddedAws
+from simulator.aws.embedded_aws import EmbeddedAws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -14,12 +14,12 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from eventdrain.streams import STREAMS
+from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue.statements import ALL_OPEN, replace_view
+from eventdrain.events import STREAMS
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.archive import expected
 from tests.integration.compaction_stack import CLOSED, PLAN, QUIET, STREAM, Table, day_before
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tools.catalogue.statements import ALL_OPEN, replace_view
-from tools.saved_queries import saved_queries
 
 if TYPE_CHECKING:
     from tests.archive.facts import MadeUpLine
@@ -175,7 +175,7 @@ def verify(table: Table, *options: str) -> subprocess.CompletedProcess[str]:
     )
     return subprocess.run(
         [
-            *(sys.executable, "-m", "tools.verify"),
+            *(sys.executable, "-m", "drainctl.verify"),
             *("--stack-name", table.deployment.stack.name),
             *options,
         ],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from drainctl.catalogue.statements import CANDIDATES
 from tests.integration.compaction_stack import (
     CLOSED,
     STREAM,
@@ -19,7 +20,6 @@ from tests.integration.compaction_stack import (
     day_before,
     of_a_day,
 )
-from tools.catalogue.statements import CANDIDATES
 
 if TYPE_CHECKING:
     from collections import Counter

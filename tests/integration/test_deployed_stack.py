@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.streams import DEFAULT_EVENT_TYPE
-from tests.local.books import Books, keep_books
-from tests.local.deployment import LocalDeployment
+from eventdrain.events import DEFAULT_EVENT_TYPE
+from simulator.deployment import LocalDeployment
+from simulator.reconciliation import Books, keep_books
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.local.stack import Run
+    from simulator.stack import Run
 
 EVENTS = 1000
 

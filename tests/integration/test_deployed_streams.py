@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.streams import STREAMS
-from tests.local.books import keep_books
-from tests.local.deployment import LocalDeployment
-from tests.local.sam import StackError
-from tools.plan import rules
+from drainctl.plan import rules
+from eventdrain.events import STREAMS
+from simulator.aws.sam import StackError
+from simulator.deployment import LocalDeployment
+from simulator.reconciliation import keep_books
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.local.stack import Run
+    from simulator.stack import Run
 
 EVENTS = 200
 ALL = ",".join(STREAMS)

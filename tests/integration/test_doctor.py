@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from click.testing import CliRunner
 
-from eventdrain.adapters.aws_session import AwsSession
-from eventdrain.streams import STREAMS
-from tests.local.deployment import LocalDeployment
-from tools import aws_account
-from tools.doctor.__main__ import main
+from drainctl import aws_account
+from drainctl.doctor.__main__ import main
+from eventdrain.adapters.aws import AwsSession
+from eventdrain.events import STREAMS
+from simulator.deployment import LocalDeployment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

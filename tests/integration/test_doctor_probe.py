@@ -18,21 +18,21 @@ import pytest
 import trustme
 from google.protobuf.empty_pb2 import Empty
 
-from eventdrain.adapters.grpc_channel import call_metadata
-from eventdrain.streams import STREAMS
+from drainctl.doctor import ask_api
+from drainctl.doctor.answers import NoAnswer, Unanswered
+from drainctl.doctor.ask_api import find_endpoint, open_streams
+from drainctl.doctor.facts_of_access import Origin, Token
+from eventdrain.adapters.grpc import call_metadata
+from eventdrain.events import STREAMS
+from simulator.event_server import AuthMode, EventServer
 from tests.contract.odd_servers import calls, http_status, serving
-from tests.local.event_server import AuthMode, EventServer
 from tests.unit.doctor_facts import STACK
-from tools.doctor import ask_api
-from tools.doctor.answers import NoAnswer, Unanswered
-from tools.doctor.ask_api import find_endpoint, open_streams
-from tools.doctor.facts_of_access import Origin, Token
 from wgtwo.events.v1.events_pb2 import DurableQueue, StreamConfiguration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tools.doctor.facts_of_stack import Stack
+    from drainctl.doctor.facts_of_stack import Stack
 
 STREAM: Final = "handset_change"
 OTHER: Final = "consent_change"

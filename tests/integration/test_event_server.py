@@ -20,8 +20,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from tests.local.child_process import ChildProcess
-from tests.local.event_server import (
+from simulator.child_process import ChildProcess
+from simulator.event_server import (
     AckFault,
     AuthMode,
     DeliveryFault,
@@ -30,8 +30,8 @@ from tests.local.event_server import (
     StreamFault,
     made_up_events,
 )
-from tests.local.event_server.event_types import ALL_SCOPES, EVENT_TYPES
-from tests.local.event_server.faults import (
+from simulator.event_server.event_types import ALL_SCOPES, EVENT_TYPES
+from simulator.event_server.faults import (
     ACK_FAILURE,
     ACK_FORGOTTEN,
     ACK_UNANSWERED,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from tests.local.event_server import LedgerSnapshot
+    from simulator.event_server import LedgerSnapshot
 
 _PROJECT_FOLDER: Final = Path(__file__).parents[2]
 _TIMEOUT_SECONDS: Final = 30
@@ -724,13 +724,13 @@ def _ignore_refusal(client: _Client) -> None:
         return
 
 
-# --- By itself: ``python -m tests.local.event_server``. ---
+# --- By itself: ``python -m simulator.event_server``. ---
 
 
 @contextmanager
 def _process(*options: str) -> Iterator[subprocess.Popen[str]]:
     """Run the server as a person would, in a process of its own on a free port."""
-    command = [sys.executable, "-m", "tests.local.event_server", "--port", "0", *options]
+    command = [sys.executable, "-m", "simulator.event_server", "--port", "0", *options]
     with ChildProcess(
         command,
         cwd=_PROJECT_FOLDER,

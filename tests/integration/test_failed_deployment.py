@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.local.deployment import LocalDeployment
-from tests.local.sam import StackError
+from simulator.aws.sam import StackError
+from simulator.deployment import LocalDeployment
 
 if TYPE_CHECKING:
     from pathlib import Path

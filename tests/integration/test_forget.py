@@ -18,22 +18,21 @@ from unittest.mock import patch
 import pytest
 from click.testing import CliRunner
 
-from eventdrain.personal_fields import Kind
-from eventdrain.pseudonyms import Pseudonyms
+from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.erase import table as forget_table
+from drainctl.erase import unread
+from drainctl.erase.__main__ import main
+from drainctl.erase.days import Days
+from drainctl.erase.store import Store
+from drainctl.pseudonym_key import KEY_OUTPUT
+from eventdrain.events import Kind, Pseudonyms
+from simulator.catalogue import LocalCatalogue
+from simulator.deployment import LocalDeployment
+from simulator.event_server import Event
 from tests.archive.objects import made_up_objects
 from tests.archive.plan import ArchivePlan
 from tests.deliveries import RECEIVED_AT, message, poison_message
 from tests.faults.personal_values import found
-from tests.local.catalogue import LocalCatalogue
-from tests.local.deployment import LocalDeployment
-from tests.local.event_server import Event
-from tools.forget import table as forget_table
-from tools.forget import unread
-from tools.forget.__main__ import main
-from tools.forget.days import Days
-from tools.forget.store import Store
-from tools.pseudonym_key import KEY_OUTPUT
-from tools.saved_queries import saved_queries
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from tools.forget.versions import Version
+    from drainctl.erase.versions import Version
 
 STREAM: Final = "handset_change"
 PLAN: Final = ArchivePlan(

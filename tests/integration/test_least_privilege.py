@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from simulator.event_server.event_types import EVENT_TYPES
+from simulator.event_server.odd_events import with_bad_utf8
 from tests.integration.forbidden_calls import DRAIN, REPLAY, allowed, forbidden
 from tests.integration.privileged_stack import MOST_EVENTS, PrivilegedStack
-from tests.local.event_server.event_types import EVENT_TYPES
-from tests.local.event_server.odd_events import with_bad_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from tests.local.event_server import Event
-    from tests.local.rights import Right
+    from simulator.event_server import Event
+    from tests.integration.rights import Right
 
 TOO_LARGE: Final = 1_100_000
 """Bytes, for a message of SQS."""

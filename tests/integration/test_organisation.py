@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.local.deployment import LocalDeployment
-from tests.local.sam import StackError
-from tests.local.stack import SamStack
+from simulator.aws.sam import StackError
+from simulator.deployment import LocalDeployment
+from simulator.stack import SamStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from simulator.event_server import Requeue, ServerRules
 from tests.faults.drain_process import Step
 from tests.faults.http_proxy import SendBatchFault
 from tests.faults.processes import DrainProcess, drain_process, let_go
 from tests.faults.scene import Scene
-from tests.local.event_server import Requeue, ServerRules
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from eventdrain.report import Report
+    from eventdrain.drain import Report
     from tests.faults.cloud import Cloud
 
 PULLERS: Final = 4

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from simulator.event_server.faults import DELIVERED_TWICE
+from simulator.event_server.odd_events import without_payload
 from tests.faults.http_proxy import SendBatchFault
 from tests.integration.replaying import (
     SECONDS,
@@ -20,8 +22,6 @@ from tests.integration.replaying import (
     replay_stack,
     replaying,
 )
-from tests.local.event_server.faults import DELIVERED_TWICE
-from tests.local.event_server.odd_events import without_payload
 
 if TYPE_CHECKING:
     from pathlib import Path

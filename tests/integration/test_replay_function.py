@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 import pytest
 
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.faults.http_proxy import SendBatchFault
 from tests.integration.replaying import attributes, lines_by_id, messages
-from tests.local.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

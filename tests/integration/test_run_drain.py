@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import pytest
 
-from eventdrain import reading
-from eventdrain.adapters.grpc_channel import channel_credentials
-from eventdrain.adapters.trust import system_roots
+from eventdrain.adapters.grpc import channel_credentials
+from eventdrain.adapters.http import system_roots
+from eventdrain.drain import subscription as reading
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Endpoint
-from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
+from simulator.event_server import EventServer, StreamFault
+from simulator.event_server.faults import DELIVERED_TWICE
 from tests.faults.scene import CLIENT_ID, Scene
-from tests.local.event_server import EventServer, StreamFault
-from tests.local.event_server.faults import DELIVERED_TWICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,19 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.streams import STREAMS
+from devtools.catalogue.tables import Places, table_inputs
+from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue.statements import compacted_table, replace_view, unload
+from eventdrain.events import STREAMS
+from simulator.athena.folder import FolderObjects, MemoryCatalogue
+from simulator.athena.on_duckdb import AthenaOnDuckDB
 from tests.archive import expected
 from tests.archive.objects import write_archive
 from tests.archive.plan import ArchivePlan
-from tests.local.athena_folder import FolderObjects, MemoryCatalogue
-from tests.local.athena_on_duckdb import AthenaOnDuckDB
-from tools.catalogue.statements import (
-    compacted_table,
-    replace_view,
-    unload,
-)
-from tools.catalogue.tables import Places, table_inputs
-from tools.saved_queries import saved_queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

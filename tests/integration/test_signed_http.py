@@ -13,10 +13,8 @@ import pytest
 from awscrt.http import HttpClientConnection
 from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 
-from eventdrain.adapters.aws_clients import AwsEndpoint
-from eventdrain.adapters.crt_http import CrtHttp
-from eventdrain.adapters.signed_http import SignedHttp
-from eventdrain.adapters.trust import UnsendableRequest
+from eventdrain.adapters.aws import AwsEndpoint, SignedHttp
+from eventdrain.adapters.http import CrtHttp, UnsendableRequest
 
 if TYPE_CHECKING:
     import ssl

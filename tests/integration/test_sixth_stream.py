@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.streams import STREAMS
+from devtools.stream_blocks import with_blocks
+from eventdrain.events import STREAMS
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.reconciliation import Books, archive_keys, archive_lines, take_messages
 from tests.integration.sixth_stream_run import NAME, SCOPE
-from tests.local.books import Books, archive_keys, archive_lines, take_messages
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tools.stream_blocks import with_blocks
 
 if TYPE_CHECKING:
     from tests.faults.cloud import Cloud
@@ -34,7 +34,7 @@ CLIENT_ID: Final = "made-up-client"
 
 _BIN: Final = PROJECT_FOLDER / ".venv" / "bin"
 _COPIED: Final = ("layers/eventdrain", "layers/wgtwo", "protos", "queries", "schemas", "tools")
-_TABLE: Final = "layers/eventdrain/eventdrain/streams.py"
+_TABLE: Final = "layers/eventdrain/eventdrain/events/streams.py"
 _IMPORT: Final = "from wgtwo.made_up.v1 import sim_swap_events_pb2\n"
 _ROW: Final = f"""\
             EventStream(
@@ -106,7 +106,7 @@ def test_template_gets_the_stream(tree: Path) -> None:
     """`make template` adds what each of the others has, and no more; not to run it is noticed."""
     template = tree / "template.yaml"
     before = template.read_text()
-    check = (sys.executable, "-m", "tools.stream_blocks", "--check")
+    check = (sys.executable, "-m", "devtools.stream_blocks", "--check")
     assert run(tree, *check).returncode == 1, "a table that the template doesn't follow is told"
 
     make(tree, "template")

@@ -15,12 +15,12 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import grpc
 import pytest
 
-from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
-from eventdrain.credentials import ClientCredentials
+from eventdrain.adapters.oauth import OAuthTokenEndpoint
+from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
-from tests.local.event_server import AuthMode, EventServer
-from tests.local.token_book import TokenBook
-from tests.local.token_server import TokenFault, TokenServer
+from simulator.event_server import AuthMode, EventServer
+from simulator.token_book import TokenBook
+from simulator.token_server import TokenFault, TokenServer
 from wgtwo.subscription.v1.subscription_events_pb2 import AckHandsetChangeEventRequest
 from wgtwo.subscription.v1.subscription_events_pb2_grpc import SubscriptionEventServiceStub
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
-from tests.local.books import message_lines
-from tests.local.deployment import LocalDeployment
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
+from simulator.deployment import LocalDeployment
+from simulator.reconciliation import message_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.local.stack import Invocation, Run
+    from simulator.stack import Invocation, Run
 
 MISSING = "first_attachment"
 

@@ -17,17 +17,12 @@ import trustme
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
-from eventdrain.adapters import crt_http, token_endpoint
-from eventdrain.adapters.crt_http import CrtHttp
-from eventdrain.adapters.secrets_manager import SecretsManager
-from eventdrain.adapters.signed_http import SignedHttp
-from eventdrain.adapters.sqs_outbox import SqsOutbox
-from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint
-from eventdrain.adapters.trust import UntrustedCertificate, certificate_problem
-from eventdrain.archive import ArchiveLayout
-from eventdrain.credentials import ClientCredentials
-from eventdrain.errors import ConfigurationError, CredentialsError, TokenUnavailable
-from eventdrain.ports import Verdict
+from eventdrain.adapters.aws import SecretsManager, SignedHttp, SqsOutbox
+from eventdrain.adapters.http import CrtHttp, UntrustedCertificate, certificate_problem, crt_http
+from eventdrain.adapters.oauth import OAuthTokenEndpoint, token_endpoint
+from eventdrain.errors import ConfigurationError, CredentialsError, TokenUnavailable, Verdict
+from eventdrain.events import ArchiveLayout
+from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
 from tests.deliveries import delivery_of
 from tests.integration.test_signed_http import GENEROUS, endpoint, reply, serving
@@ -37,7 +32,7 @@ if TYPE_CHECKING:
     from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
-    from eventdrain.ports import Refusal
+    from eventdrain.errors import Refusal
 
 OURS, ANOTHERS = trustme.CA(), trustme.CA()
 ROOTS: Final = OURS.cert_pem.bytes()

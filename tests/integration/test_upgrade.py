@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.local.books import keep_books
-from tests.local.deployment import LocalDeployment
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tests.local.releases import KEPT, OLDEST_RELEASE, unpack_release
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.deployment import LocalDeployment
+from simulator.reconciliation import keep_books
+from tests.packaging.releases import KEPT, OLDEST_RELEASE, unpack_release
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate, written_template
 
 _MAIN: Final = "template.yaml"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tools.policies.templates import transformed
+from devtools.policies.templates import transformed
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

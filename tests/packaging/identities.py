@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tests.local.releases import KEPT
+from tests.packaging.releases import KEPT
 from tests.packaging.resource_schemas import resource_schema
 
 if TYPE_CHECKING:

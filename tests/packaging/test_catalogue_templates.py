@@ -8,12 +8,12 @@ from typing import Final
 
 import pytest
 
-from eventdrain.streams import STREAMS
-from tests.local.embedded_aws import PROJECT_FOLDER
+from devtools.catalogue.template import catalogue, compaction
+from drainctl.catalogue.statements import CANDIDATES
+from eventdrain.events import STREAMS
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
 from tests.packaging.policy_documents import as_list
-from tools.catalogue.statements import CANDIDATES
-from tools.catalogue.template import catalogue, compaction
 
 VARIANTS: Final = [
     pytest.param({}, id="defaults"),

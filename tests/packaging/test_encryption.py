@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
 from tests.packaging.policy_documents import statements
 from tests.packaging.resource_schemas import resource_schema

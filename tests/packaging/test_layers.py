@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from packaging.requirements import Requirement
 
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tools.sbom.built import OWN, build, contents
+from devtools.sbom.built import OWN, build, contents
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

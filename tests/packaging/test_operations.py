@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import pytest
 
-from eventdrain.streams import STREAMS
+from devtools.dashboard.template import OPERATIONS, operations
+from drainctl.plan.prices import LAMBDA_GB_SECOND
+from eventdrain.events import STREAMS
 from tests.alarms.stack_alarms import named
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
-from tools.dashboard.template import OPERATIONS, operations
-from tools.plan.prices import LAMBDA_GB_SECOND
 
 TOPIC: Final = "arn:aws:sns:eu-north-1:000000000000:made-up"
 INTERVAL_SECONDS: Final = 300

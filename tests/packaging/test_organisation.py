@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.local.embedded_aws import PROJECT_FOLDER
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.packaging.deployed_resources import SWITCHES, VPC
 from tests.packaging.expanded_template import ExpandedTemplate, all_templates, written_template
 from tests.packaging.policy_documents import as_list

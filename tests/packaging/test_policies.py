@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tools.policies.checkov import CheckovError, check
-from tools.policies.templates import PROJECT, expand, templates
+from devtools.policies.checkov import CheckovError, check
+from devtools.policies.templates import PROJECT, expand, templates
 
 if TYPE_CHECKING:
     from pathlib import Path

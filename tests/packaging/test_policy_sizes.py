@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
 from tests.packaging.deployed_resources import VPC
 from tests.packaging.expanded_template import ExpandedTemplate
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tests.local.releases import KEPT
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.packaging.deployed_resources import other_values
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
 from tests.packaging.identities import Identity, identities
+from tests.packaging.releases import KEPT
 
 RUNBOOK: Final = (PROJECT_FOLDER / "docs" / "operations.md").read_text()
 HOLDING: Final = KEPT | {"AWS::KMS::Key", "AWS::SNS::Topic"}

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tests.local.sam import SAM
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws.sam import SAM
 
 if TYPE_CHECKING:
     from pathlib import Path

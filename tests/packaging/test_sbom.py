@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.local.embedded_aws import PROJECT_FOLDER
+from devtools.sbom.built import OWN, build_vendor, content_digest
+from devtools.sbom.licences import document
+from devtools.sbom.packages import LicenceError, Package, category, packages
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.packaging.test_locks import entries
-from tools.sbom.built import OWN, build_vendor, content_digest
-from tools.sbom.licences import document
-from tools.sbom.packages import LicenceError, Package, category, packages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Vendor:
 @pytest.fixture(scope="module")
 def written(vendor: Vendor) -> str:
     """The bill of this layer."""
-    from tools.sbom.bom import bill  # noqa: PLC0415 - seconds, in each process of a parallel run
+    from devtools.sbom.bom import bill  # noqa: PLC0415 - seconds, in each process of a parallel run
 
     own = dict.fromkeys(OWN, DIGEST)
     return bill(packages(vendor.python), vendor.archives, own, "arm64")

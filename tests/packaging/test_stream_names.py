@@ -10,17 +10,17 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.streams import STREAMS
-from tests.local.embedded_aws import PROJECT_FOLDER
-from tools.stream_blocks import TEMPLATE, with_blocks
+from devtools.stream_blocks import TEMPLATE, with_blocks
+from eventdrain.events import STREAMS
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TABLE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain/streams.py"
+TABLE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain/events/streams.py"
 PERSONAL_FIELDS: Final = TABLE.with_name("personal_fields.py")
-RELEASED_COLUMNS: Final = PROJECT_FOLDER / "tools/catalogue/released.py"
-FOLDERS: Final = ("layers/eventdrain", "functions", "tools")
+RELEASED_COLUMNS: Final = PROJECT_FOLDER / "drainctl/catalogue/released.py"
+FOLDERS: Final = ("layers/eventdrain", "functions", "drainctl", "devtools")
 FILES: Final = ("stream.yaml", "samconfig.yml", "Makefile")
 
 NAMES: Final = re.compile(

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import pytest
 
+from devtools import stream_blocks
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Settings
-from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
-from tests.local.embedded_aws import PROJECT_FOLDER
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
-from tools import stream_blocks
 
 KEY: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 SANDBOX: Final = "https://sandbox.api.wgtwo.com:443"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from drainctl.plan import bill
+from drainctl.plan.usage import Usage, month
 from tests.simulation.parcels import Phase
 from tests.simulation.simulate import simulate
-from tools.plan import bill
-from tools.plan.usage import Usage, month
 
 if TYPE_CHECKING:
+    from drainctl.plan.choose import Plan
     from tests.simulation.simulate import Result
-    from tools.plan.choose import Plan
 
 QUIET = "quiet"
 BUSY = "busy"

@@ -12,25 +12,21 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final, cast
 
-from eventdrain.batch import Batch
-from eventdrain.lag import LAST_EVENTS, RECENT_SECONDS
-from eventdrain.pace import Pace
-from eventdrain.report import Report
-from eventdrain.window import EndReason, Window
-from tools.plan import rules, throughput
-from tools.plan.demand import DAY
-from tools.plan.usage import Usage, sqs_requests
+from drainctl.plan import rules, throughput
+from drainctl.plan.demand import DAY
+from drainctl.plan.usage import Usage, sqs_requests
+from eventdrain.drain import LAST_EVENTS, RECENT_SECONDS, Batch, EndReason, Pace, Report, Window
 
 if TYPE_CHECKING:
     import simpy
 
-    from eventdrain.delivery import Delivery
+    from drainctl.plan.measured import Latencies
+    from drainctl.plan.parameters import Parameters
+    from eventdrain.events import Delivery
     from tests.simulation.books import Books
     from tests.simulation.event_queue import EventQueue
     from tests.simulation.parcels import Parcel
     from tests.simulation.services import Quotas
-    from tools.plan.measured import Latencies
-    from tools.plan.parameters import Parameters
 
 _RESERVE: Final = timedelta(seconds=15)
 
@@ -126,7 +122,7 @@ class Run:
         )
 
     def _last_age(self) -> float:
-        """Tell what ``eventdrain.lag`` would: its events have times, these are parcels."""
+        """Tell what ``eventdrain.drain.Lag`` would: its events have times, these are parcels."""
         now = self._env.now
         ages = [age for taken_at, age in self._last if now - taken_at <= RECENT_SECONDS]
         return median(ages) if ages else 0.0

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tools.plan import rules
+from drainctl.plan import rules
 
 if TYPE_CHECKING:
     import simpy

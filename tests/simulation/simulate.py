@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import simpy
 
-from eventdrain.start import Start
+from drainctl.plan.flow import HANDOVER_SECONDS
+from drainctl.plan.usage import Usage
+from eventdrain.drain import Start
 from tests.simulation.books import Books
 from tests.simulation.event_queue import EventQueue
 from tests.simulation.parcels import parcels
 from tests.simulation.run import Run
 from tests.simulation.services import Quotas
-from tools.plan.flow import HANDOVER_SECONDS
-from tools.plan.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from drainctl.plan.measured import Latencies
+    from drainctl.plan.parameters import Parameters
     from tests.simulation.parcels import Phase
-    from tools.plan.measured import Latencies
-    from tools.plan.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import pytest
 
+from drainctl.plan import rules
+from drainctl.plan.choose import choose
+from drainctl.plan.demand import DAY, Demand
+from drainctl.plan.lag import median_lag, worst_lag
+from drainctl.plan.usage import usage_of_interval
 from tests.simulation.day import BUSY, QUIET, Day, simulate_day
-from tools.plan import rules
-from tools.plan.choose import choose
-from tools.plan.demand import DAY, Demand
-from tools.plan.lag import median_lag, worst_lag
-from tools.plan.usage import usage_of_interval
 
 _USAGE = 0.2
 _DOLLARS = 0.1

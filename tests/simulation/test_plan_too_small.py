@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from drainctl.plan import throughput
+from drainctl.plan.choose import Plan, choose
+from drainctl.plan.cycle import Cycle
+from drainctl.plan.demand import DAY, Demand
+from drainctl.plan.measured import Latencies
+from drainctl.plan.parameters import Parameters
 from tests.simulation.day import BUSY, QUIET, simulate_day
 from tests.simulation.parcels import Phase
 from tests.simulation.simulate import Result, simulate
-from tools.plan import throughput
-from tools.plan.choose import Plan, choose
-from tools.plan.cycle import Cycle
-from tools.plan.demand import DAY, Demand
-from tools.plan.measured import Latencies
-from tools.plan.parameters import Parameters
 
 _LATENCIES = Latencies()
 

@@ -6,11 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.credentials import ClientCredentials
-from eventdrain.streams import STREAMS
-from tools.doctor.facts import Facts
-from tools.doctor.facts_of_access import Origin, Reached, StackCredentials, Token
-from tools.doctor.facts_of_running import (
+from drainctl.doctor.facts import Facts
+from drainctl.doctor.facts_of_access import Origin, Reached, StackCredentials, Token
+from drainctl.doctor.facts_of_running import (
     Alarm,
     DeadLetters,
     Execution,
@@ -18,11 +16,13 @@ from tools.doctor.facts_of_running import (
     Run,
     Schedule,
 )
-from tools.doctor.facts_of_stack import Function, Key, Stack, Topic
-from tools.doctor.judge import judge
+from drainctl.doctor.facts_of_stack import Function, Key, Stack, Topic
+from drainctl.doctor.judge import judge
+from eventdrain.events import STREAMS
+from eventdrain.ports import ClientCredentials
 
 if TYPE_CHECKING:
-    from tools.doctor.finding import Finding
+    from drainctl.doctor.finding import Finding
 
 STREAM: Final = "handset_change"
 SCOPE: Final = STREAMS[STREAM].scope

@@ -7,14 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.batch import Batch
-from eventdrain.commit import Commit
-from eventdrain.drain import Drain
+from eventdrain.drain import Batch, Commit, Drain, EndReason, LeftReason, Pace, Report, Window
 from eventdrain.errors import StreamRefused, Unauthenticated, UnreadableDelivery
-from eventdrain.outcome import LeftReason
-from eventdrain.pace import Pace
-from eventdrain.report import Report
-from eventdrain.window import EndReason, Window
 from tests.deliveries import message, reader
 from tests.fakes import (
     ACK_TIMEOUT,
@@ -34,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
     from tests.fakes import Answer
 
 READ_UNTIL: Final = 60.0

@@ -6,10 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.replay import Replay
-from eventdrain.replay_rate import RateLimit
-from eventdrain.replay_report import ReplayReport
-from eventdrain.replay_selection import Selection
+from eventdrain.replay import RateLimit, Replay, ReplayReport, Selection
 from tests import virtual_time
 from tests.deliveries import delivery_of
 from tests.fakes import FakeSink
@@ -18,9 +15,9 @@ from tests.replay_archive import FakeArchive
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
     from eventdrain.ports import Sink
-    from eventdrain.replay_checkpoint import Checkpoint
+    from eventdrain.replay import Checkpoint
 
 DAY: Final = 24 * 3600
 STREAM: Final = "handset_change"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventdrain.ack_pace import TICK_SECONDS, AckPace
+from eventdrain.drain import TICK_SECONDS, AckPace
 
 
 def test_everything_is_granted_until_the_server_asks_to_slow_down() -> None:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.archive import ArchiveLayout, by_object, object_body, withheld_body
+from eventdrain.events import ArchiveLayout, by_object, object_body, withheld_body
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
     from random import Random
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
 
 NAME: Final = re.compile(
     r"events/handset_change/dt=\d{4}-\d{2}-\d{2}/(undated|[0-9TZ.]+)-[0-9a-f]{32}\.ndjson\.gz"

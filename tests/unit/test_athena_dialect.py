@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.local.athena_dialect import BENDS, DIFFERENCES, duckdb_type
-from tests.local.athena_folder import FolderObjects, MemoryCatalogue
-from tests.local.athena_on_duckdb import AthenaOnDuckDB
-from tests.local.athena_tables import AthenaError
+from simulator.athena.dialect import BENDS, DIFFERENCES, duckdb_type
+from simulator.athena.folder import FolderObjects, MemoryCatalogue
+from simulator.athena.on_duckdb import AthenaOnDuckDB
+from simulator.athena.tables import AthenaError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.local.athena_folder import FolderObjects, MemoryCatalogue
-from tests.local.athena_on_duckdb import AthenaOnDuckDB
-from tests.local.athena_tables import AthenaError
+from simulator.athena.folder import FolderObjects, MemoryCatalogue
+from simulator.athena.on_duckdb import AthenaOnDuckDB
+from simulator.athena.tables import AthenaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

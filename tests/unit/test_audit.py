@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from click.testing import CliRunner
 
-from tools import audit
+from devtools import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
+from drainctl.doctor.__main__ import main as doctor
+from drainctl.erase.__main__ import main as forget
+from drainctl.replay.__main__ import main as replay
+from drainctl.verify.__main__ import main as verify
 from tests.unit.account_endpoint import SUBSCRIPTION, AccountEndpoint, Asked
 from tests.unit.http_aws import STACK
-from tools.doctor.__main__ import main as doctor
-from tools.forget.__main__ import main as forget
-from tools.replay.__main__ import main as replay
-from tools.verify.__main__ import main as verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,8 +7,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from eventdrain.adapters.aws_clients import aws_clients, lambda_client
-from eventdrain.adapters.aws_session import AwsSession
+from eventdrain.adapters.aws import AwsSession, aws_clients, lambda_client
 from eventdrain.errors import ConfigurationError
 
 BUCKET = "made-up"

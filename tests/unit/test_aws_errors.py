@@ -7,13 +7,9 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws_errors import code_of, may_pass, refusal
-from eventdrain.adapters.trust import (
-    UnsendableRequest,
-    UntrustedCertificate,
-    certificate_problem,
-)
-from eventdrain.ports import Verdict
+from eventdrain.adapters.aws import code_of, may_pass, refusal
+from eventdrain.adapters.http import UnsendableRequest, UntrustedCertificate, certificate_problem
+from eventdrain.errors import Verdict
 
 ACTION: Final = "s3:PutObject to the bucket made-up"
 CURE: Final = "check the made-up"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.batch import Batch
+from eventdrain.drain import Batch
 from tests.deliveries import line_delivery
 
 LINGER: Final = timedelta(milliseconds=250)

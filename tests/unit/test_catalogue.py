@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-from eventdrain.streams import STREAMS
-from tests.made_up_stream import stream_of
-from tools.catalogue.columns import line_columns, table_columns
-from tools.catalogue.released import RELEASED
-from tools.catalogue.schema import athena_schema
-from tools.catalogue.statements import (
+from devtools.catalogue.schema import athena_schema
+from devtools.catalogue.tables import Places, table_inputs
+from devtools.typed_sql import result_columns
+from drainctl.catalogue.columns import line_columns, table_columns
+from drainctl.catalogue.released import RELEASED
+from drainctl.catalogue.statements import (
     closed_days,
     compacted_table,
     count_before,
@@ -22,8 +22,8 @@ from tools.catalogue.statements import (
     replace_view,
     unload,
 )
-from tools.catalogue.tables import Places, table_inputs
-from tools.typed_sql import result_columns
+from eventdrain.events import STREAMS
+from tests.made_up_stream import stream_of
 
 PLACES: Final = Places("events_db", "made-up-bucket", "events", "tables", "2026-01-01")
 TABLES: Final = {table["Name"]: table for table in table_inputs(PLACES)}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.local.child_process import ChildProcess, run_child
-from tests.local.embedded_aws import PROJECT_FOLDER
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.child_process import ChildProcess, run_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ time.sleep(3600)
 """
 _PARENT: Final = f"""
 import sys, time
-from tests.local.child_process import ChildProcess
+from simulator.child_process import ChildProcess
 
 child = ChildProcess([sys.executable, "-c", {_ENDLESS!r}], start_new_session=sys.argv[1] == "group")
 sys.stdout.write("started\\n")

@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.commit import Commit
-from eventdrain.errors import TokenUnavailable, not_accepted
-from eventdrain.outcome import LeftReason, Outcome
-from eventdrain.pointer import needs_pointer
-from eventdrain.ports import Refusal, Verdict
+from eventdrain.drain import Commit, LeftReason, Outcome
+from eventdrain.errors import Refusal, TokenUnavailable, Verdict, not_accepted
+from eventdrain.events import needs_pointer
 from tests.deliveries import delivery_of, oversize_of, quarantined_of
 from tests.fakes import (
     ACK_TIMEOUT,
@@ -34,7 +32,7 @@ from tests.virtual_time import now, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
     from tests.fakes import Answer
 
 UNTIL: Final = 60.0

@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.credentials import (
-    ClientCredentials,
-    StaticToken,
-    parse_credentials,
-)
+from eventdrain.auth import StaticToken, parse_credentials
 from eventdrain.errors import CredentialsError
+from eventdrain.ports import ClientCredentials
 
 NAME: Final = "the credentials secret arn:made-up"
 SHAPE: Final = '{"client_id": "...", "client_secret": "..."} or {"access_token": "..."}'

@@ -12,9 +12,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.delivery import DeliveryReader, rfc3339
 from eventdrain.errors import Heartbeat, UnreadableDelivery
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS, DeliveryReader, rfc3339
+from simulator.event_server.event import length_delimited
 from tests.deliveries import (
     RECEIVED_AT,
     line_delivery,
@@ -26,7 +26,6 @@ from tests.deliveries import (
     timestamps_in_range,
     unknown_fields,
 )
-from tests.local.event_server.event import length_delimited
 from wgtwo.common.v1.types_pb2 import SubscriptionIdentifier
 from wgtwo.events.v1.events_pb2 import Identifier, Metadata
 from wgtwo.subscription.v1.subscription_events_pb2 import (
@@ -37,8 +36,7 @@ from wgtwo.subscription.v1.subscription_events_pb2 import (
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from eventdrain.delivery import Delivery
-    from eventdrain.streams import EventStream
+    from eventdrain.events import Delivery, EventStream
 
 KEYS: Final = [
     "event_id",

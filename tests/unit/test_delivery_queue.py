@@ -17,12 +17,12 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.local.event_server import Answer, Event, Requeue, ServerRules
-from tests.local.event_server.delivery_queue import AckOutcome, DeliveryQueue, EventLog
-from tests.local.event_server.rules import StartPosition, StreamTerms
+from simulator.event_server import Answer, Event, Requeue, ServerRules
+from simulator.event_server.delivery_queue import AckOutcome, DeliveryQueue, EventLog
+from simulator.event_server.rules import StartPosition, StreamTerms
 
 if TYPE_CHECKING:
-    from tests.local.event_server.delivery_queue import Delivery
+    from simulator.event_server.delivery_queue import Delivery
 
 _EVENT: Final = Event("handset_change", b"", b"")
 _ACK_TIMEOUT: Final = 30.0

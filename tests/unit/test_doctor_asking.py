@@ -14,16 +14,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
-from eventdrain.credentials import ClientCredentials
-from eventdrain.kept_token import KeptToken
-from tools.described_stack import StackUnusable
-from tools.doctor.answers import NoAnswer, Unanswered, calling
-from tools.doctor.ask_runs import read_runs
-from tools.doctor.ask_stack import find_stack
-from tools.doctor.ask_token import why_not_kept
-from tools.doctor.facts_of_access import StackCredentials
-from tools.doctor.questions import Question
-from tools.doctor.schedule_rule import longest_gap
+from drainctl.described_stack import StackUnusable
+from drainctl.doctor.answers import NoAnswer, Unanswered, calling
+from drainctl.doctor.ask_runs import read_runs
+from drainctl.doctor.ask_stack import find_stack
+from drainctl.doctor.ask_token import why_not_kept
+from drainctl.doctor.facts_of_access import StackCredentials
+from drainctl.doctor.questions import Question
+from drainctl.doctor.schedule_rule import longest_gap
+from eventdrain.auth import KeptToken
+from eventdrain.ports import ClientCredentials
 
 NOW: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 FOR: Final = {"client_id": "made-up", "scope": "a b", "token_endpoint": "https://made.up/token"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
-from tools.doctor.__main__ import main
+from drainctl.doctor.__main__ import main
 
 if TYPE_CHECKING:
     import pytest

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.credentials import StaticToken
-from eventdrain.streams import STREAMS
+from drainctl.doctor.answers import NoAnswer
+from drainctl.doctor.facts_of_access import Origin, StackCredentials, Token
+from drainctl.doctor.facts_of_running import Alarm, Execution, Quarantine, Schedule
+from drainctl.doctor.facts_of_stack import Key, Topic
+from drainctl.doctor.finding import Verdict
+from drainctl.doctor.judge import judge
+from eventdrain.auth import StaticToken
+from eventdrain.events import STREAMS
 from tests.unit.doctor_facts import (
     DRAIN,
     NOW,
@@ -23,15 +29,9 @@ from tests.unit.doctor_facts import (
     found,
     with_parameters,
 )
-from tools.doctor.answers import NoAnswer
-from tools.doctor.facts_of_access import Origin, StackCredentials, Token
-from tools.doctor.facts_of_running import Alarm, Execution, Quarantine, Schedule
-from tools.doctor.facts_of_stack import Key, Topic
-from tools.doctor.finding import Verdict
-from tools.doctor.judge import judge
 
 if TYPE_CHECKING:
-    from tools.doctor.facts import Facts
+    from drainctl.doctor.facts import Facts
 
 GOOD, LOOK, BAD = Verdict.GOOD, Verdict.LOOK, Verdict.BAD
 CHECKS = [

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventdrain.outcome import LeftReason
-from eventdrain.window import EndReason
+from eventdrain.drain import EndReason, LeftReason
 from tests.deliveries import (
     message,
     oversize_message,
@@ -36,7 +35,7 @@ from tests.unit.drain_bench import (
 from tests.virtual_time import now
 
 if TYPE_CHECKING:
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
     from tests.fakes import Answer
 
 # --- Batches and commits ---

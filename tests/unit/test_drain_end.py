@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.batch import Batch
-from eventdrain.outcome import LeftReason
-from eventdrain.window import EndReason
+from eventdrain.drain import Batch, EndReason, LeftReason
 from tests.fakes import (
     END_RUN,
     LEAVE_EVENT,
@@ -33,7 +31,7 @@ from tests.virtual_time import now
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
     from tests.fakes import Answer
 
 # --- Why it ends ---

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.outcome import LeftReason
-from eventdrain.window import EndReason
+from eventdrain.drain import EndReason, LeftReason
 from tests.fakes import FakeAuthorization, FakeEventSource, FakeSink, Script
 from tests.unit.drain_bench import IDLE, REFUSED, REJECTED, TURNS, DrainBench, burst
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from eventdrain.drain import EndReason
 from eventdrain.errors import StreamEnded, StreamRefused, Unauthenticated
-from eventdrain.window import EndReason
 from tests.deliveries import message, poison_message, unreadable_message
 from tests.fakes import (
     END_RUN,
@@ -30,8 +30,8 @@ from tests.virtual_time import now
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from eventdrain.delivery import Delivery
     from eventdrain.errors import StreamError
+    from eventdrain.events import Delivery
     from tests.fakes import Answer
 
 EXAMPLES: Final = 5 * settings.default.max_examples  # type: ignore[union-attr] # there is one

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from eventdrain.drain import EndReason
 from eventdrain.errors import (
     StreamEnded,
     TokenUnavailable,
     not_accepted,
 )
-from eventdrain.window import EndReason
 from tests.fakes import (
     FOR_EVER,
     RENEW_TOKEN,
@@ -31,8 +31,8 @@ from tests.unit.drain_bench import (
 )
 
 if TYPE_CHECKING:
+    from eventdrain.drain import Report
     from eventdrain.errors import StreamError
-    from eventdrain.report import Report
 
 # --- The stream breaks ---
 

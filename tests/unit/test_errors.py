@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import eventdrain
 from eventdrain import errors
 from eventdrain.errors import DrainError
-from tests.local.embedded_aws import PROJECT_FOLDER
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ def test_what_an_operator_must_mend_has_a_hint() -> None:
     """These errors end a run before it starts: whoever is on call reads what to do."""
     calls = [
         (path, node)
-        for folder in ("layers/eventdrain", "functions", "tools")
+        for folder in ("layers/eventdrain", "functions", "drainctl", "devtools")
         for path in (PROJECT_FOLDER / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
@@ -95,7 +95,7 @@ def test_what_an_operator_must_mend_has_a_hint() -> None:
 
 def test_nobody_parses_the_text_of_an_error() -> None:
     """A text that is made of it is fine; what decides is a field."""
-    for folder in ("layers/eventdrain", "functions", "tools"):
+    for folder in ("layers/eventdrain", "functions", "drainctl", "devtools"):
         for path in (PROJECT_FOLDER / folder).rglob("*.py"):
             tree = ast.parse(path.read_text())
             handlers = [each for each in ast.walk(tree) if isinstance(each, ast.ExceptHandler)]

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from eventdrain.delivery import DeliveryReader
-from eventdrain.event_id import event_id
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS, DeliveryReader, event_id
 from tests.deliveries import (
     RECEIVED_AT,
     descriptor_of,
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from eventdrain.streams import EventStream
+    from eventdrain.events import EventStream
 
 FIRST_ATTACHMENT: Final = STREAMS["first_attachment"]
 

@@ -1,4 +1,4 @@
-"""The command ``python -m tools.forget``: what it refuses, what it writes of whom."""
+"""The command ``python -m drainctl.erase``: what it refuses, what it writes of whom."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
+from drainctl.erase.__main__ import main
+from drainctl.erase.findings import Findings
+from drainctl.erase.receipt import Receipt
+from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.subject import Subject
 from tests.faults.personal_values import found
-from tools.forget.__main__ import main
-from tools.forget.findings import Findings
-from tools.forget.receipt import Receipt
-from tools.forget.store import ForgettingFailed
-from tools.forget.subject import Subject
 
 if TYPE_CHECKING:
     from pathlib import Path

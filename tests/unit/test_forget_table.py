@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
-from eventdrain.streams import STREAMS
-from tools.forget.findings import Findings
-from tools.forget.store import ForgettingFailed
-from tools.forget.table import Table, TablePass
-from tools.forget.versions import Version
-from tools.verify.athena import Answer
+from drainctl.erase.findings import Findings
+from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.table import Table, TablePass
+from drainctl.erase.versions import Version
+from drainctl.verify.athena import Answer
+from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

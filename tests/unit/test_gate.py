@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.gate import skip
+from devtools.gate import skip
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from eventdrain.adapters.grpc_channel import OPTIONS, call_metadata, stream_error, target
+from eventdrain.adapters.grpc import OPTIONS, call_metadata, stream_error, target
 from eventdrain.errors import (
     AccessRefused,
     StreamEnded,

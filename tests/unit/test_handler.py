@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from eventdrain.drain import EndReason, LeftReason, Report
 from eventdrain.errors import ConfigurationError, DrainFailed, StartFailed
-from eventdrain.outcome import LeftReason
-from eventdrain.report import Report
-from eventdrain.window import EndReason
 from tests.unit.written_template import function_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
+    from eventdrain.drain import Start
     from eventdrain.settings import Settings
-    from eventdrain.start import Start
 
 APP: Final = Path(__file__).parents[2] / "functions" / "drain_events" / "app.py"
 POWERTOOLS: Final = {
@@ -397,7 +395,7 @@ def test_every_line_tells_run_window_and_stream(
     end_with_report = app.run_drain
 
     def run_drain(*arguments: Any, **options: Any) -> Report:  # noqa: ANN401 - passed on
-        logging.getLogger("eventdrain.drain").warning("made up: a line of the engine")
+        logging.getLogger("eventdrain.drain.drain").warning("made up: a line of the engine")
         result: Report = end_with_report(*arguments, **options)
         return result
 
@@ -427,7 +425,7 @@ def test_no_line_names_another_runs_stream(
     app.handler({}, CONTEXT)
 
     def of(_event: dict[str, Any]) -> Start:
-        logging.getLogger("eventdrain.start").warning("made up: before the stream is known")
+        logging.getLogger("eventdrain.drain.start").warning("made up: before the stream is known")
         raise ConfigurationError("made up")
 
     monkeypatch.setattr(app.Start, "of", of)

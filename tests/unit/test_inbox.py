@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from eventdrain.inbox import Inbox
+from eventdrain.drain import Inbox
 from tests.deliveries import RECEIVED_AT
 from tests.virtual_time import now, run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.local.injection import Faults
+from simulator.injection import Faults
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.errors import UnreadableDelivery
-from eventdrain.json_mapping import json_mapping
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS, json_mapping
 from tests.deliveries import descriptor_of, messages, streams
 from wgtwo.consents.v1.consent_events_pb2 import (
     ConsentAdded,

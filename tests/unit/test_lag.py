@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventdrain.lag import Lag
+from eventdrain.drain import Lag
 from tests.deliveries import RECEIVED_AT, line_delivery, quarantined_of
 
 if TYPE_CHECKING:
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
 
 
 def aged(seconds: int | None, *, redelivered: bool = False) -> Delivery:

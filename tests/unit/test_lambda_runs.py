@@ -7,9 +7,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from eventdrain.adapters.lambda_runs import LambdaRuns
+from eventdrain.adapters.aws import LambdaRuns
+from eventdrain.drain import Start
 from eventdrain.errors import StartFailed
-from eventdrain.start import Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from click.testing import CliRunner
 
-from eventdrain.archive import ArchiveLayout, object_body
-from eventdrain.delivery import DeliveryReader
-from eventdrain.streams import STREAMS
+from drainctl.catalogue.columns import table_columns
+from eventdrain.events import STREAMS, ArchiveLayout, DeliveryReader, object_body
 from tests.archive import expected
 from tests.archive.__main__ import main
 from tests.archive.facts import (
@@ -29,7 +28,6 @@ from tests.archive.objects import made_up_objects, write_archive
 from tests.archive.plan import ArchivePlan
 from tests.archive.subscribers import DEPRECATED
 from tests.archive.times import DAY, arrival, start_of
-from tools.catalogue.columns import table_columns
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.local.event_server import made_up_events
+from simulator.event_server import made_up_events
 from wgtwo.subscription.v1.subscription_events_pb2 import CountryChangeEvent, HandsetChangeEvent
 
 

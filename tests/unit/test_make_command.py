@@ -6,8 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from drainctl.make_command import MakeCommand
 from tests.faults import mutants, soak
-from tools.make_command import MakeCommand
 
 
 @click.command("measure", cls=MakeCommand)

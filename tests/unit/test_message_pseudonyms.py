@@ -17,13 +17,20 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from eventdrain import message_pseudonyms
-from eventdrain.delivery import DeliveryReader
-from eventdrain.message_pseudonyms import MessagePseudonyms, response_of, unclassified
-from eventdrain.personal_fields import NOT_PERSONAL, PERSONAL, Kind
-from eventdrain.pseudonyms import Pseudonyms
-from eventdrain.quarantine import quarantined
-from eventdrain.streams import STREAMS
+from eventdrain.events import (
+    NOT_PERSONAL,
+    PERSONAL,
+    STREAMS,
+    DeliveryReader,
+    Kind,
+    MessagePseudonyms,
+    Pseudonyms,
+    message_pseudonyms,
+    quarantined,
+    response_of,
+    unclassified,
+)
+from simulator.event_server import made_up_events
 from tests.deliveries import (
     RECEIVED_AT,
     poison_message,
@@ -33,7 +40,6 @@ from tests.deliveries import (
     unknown_fields,
     unreadable_message,
 )
-from tests.local.event_server import made_up_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +47,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
-    from eventdrain.delivery import Delivery
-    from eventdrain.streams import EventStream
+    from eventdrain.events import Delivery, EventStream
 
 PSEUDONYMS: Final = Pseudonyms(b"made-up-key-of-letters-and-digits-0123456789ABCDEF")
 OTHERS: Final = Pseudonyms(b"another-key-of-letters-and-digits-0123456789ABCDEF")

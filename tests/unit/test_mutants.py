@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.faults.mutants import ENGINE, MUTANTS, Mutant
-from tests.local.embedded_aws import PROJECT_FOLDER
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.outbox import MOST_BYTES, Message, message, pack
+from eventdrain.events import MOST_BYTES, Message, message, pack
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
 
 MOST_MESSAGES: Final = 10
 ATTRIBUTES_SIZE: Final = len("event_id" + "String" + "0" * 32) + len(

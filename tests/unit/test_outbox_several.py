@@ -13,25 +13,32 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.adapters.sqs_outbox import SqsOutbox
-from eventdrain.commit import Commit
-from eventdrain.outbox import EVENTS, MOST_BYTES, Message, message, messages, pack
-from eventdrain.outcome import Outcome
-from eventdrain.pointer import LONGEST_LINE, needs_pointer
-from eventdrain.ports import Verdict
-from eventdrain.streams import STREAMS
+from eventdrain.adapters.aws import SqsOutbox
+from eventdrain.drain import Commit, Outcome
+from eventdrain.errors import Verdict
+from eventdrain.events import (
+    EVENTS,
+    LONGEST_LINE,
+    MOST_BYTES,
+    STREAMS,
+    Message,
+    message,
+    messages,
+    needs_pointer,
+    pack,
+)
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.reconciliation import message_lines
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import ACK_TIMEOUT, FakeAcker, FakeAuthorization, FakeSink, every_ack_well
-from tests.local.books import message_lines
-from tests.local.embedded_aws import PROJECT_FOLDER
 from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from eventdrain.adapters.signed_http import SignedHttp
-    from eventdrain.delivery import Delivery
-    from eventdrain.ports import Refusal
+    from eventdrain.adapters.aws import SignedHttp
+    from eventdrain.errors import Refusal
+    from eventdrain.events import Delivery
 
 MOST_MESSAGES: Final = 10
 

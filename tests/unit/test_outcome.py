@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from eventdrain.outcome import LeftReason, Outcome
-from eventdrain.ports import Refusal, Verdict
+from eventdrain.drain import LeftReason, Outcome
+from eventdrain.errors import Refusal, Verdict
 from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN
 
 

@@ -14,8 +14,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from eventdrain.pace import Pace
-from eventdrain.window import EndReason, Window
+from eventdrain.drain import EndReason, Pace, Window
 
 WINDOW: Final = Window(read_until=100.0, commit_until=110.0)
 IDLE: Final = timedelta(seconds=5)

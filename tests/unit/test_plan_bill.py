@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tools.plan import bill, prices
-from tools.plan.demand import Demand
-from tools.plan.usage import Usage, sqs_requests
+from drainctl.plan import bill, prices
+from drainctl.plan.demand import Demand
+from drainctl.plan.usage import Usage, sqs_requests
 
 _DAYS = prices.DAYS_A_MONTH
 

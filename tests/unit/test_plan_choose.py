@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from tools.plan.always_on import EC2, FARGATE, always_on
-from tools.plan.choose import choose
-from tools.plan.demand import DAY, Demand, ImpossibleDemand
+from drainctl.plan.always_on import EC2, FARGATE, always_on
+from drainctl.plan.choose import choose
+from drainctl.plan.demand import DAY, Demand, ImpossibleDemand
 
 
 def test_a_wider_lag_is_never_dearer() -> None:

@@ -8,7 +8,7 @@ import shlex
 import pytest
 from click.testing import CliRunner
 
-from tools.plan.__main__ import main
+from drainctl.plan.__main__ import main
 
 
 def test_it_prints_parameters_lag_and_dollars() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tools.plan.demand import DAY, PEAK_FACTOR, Demand, ImpossibleDemand
+from drainctl.plan.demand import DAY, PEAK_FACTOR, Demand, ImpossibleDemand
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from tools.plan.always_on import EC2, FARGATE, Host
-from tools.plan.crossover import is_dearer
-from tools.plan.demand import DAY
-from tools.plan.document import CHART, DOCUMENT, TABLES, part
+from drainctl.plan.always_on import EC2, FARGATE, Host
+from drainctl.plan.crossover import is_dearer
+from drainctl.plan.demand import DAY
+from drainctl.plan.document import CHART, DOCUMENT, TABLES, part
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_the_calculators(name: str) -> None:
-    """Each table is what ``python -m tools.plan.document`` would write."""
+    """Each table is what ``python -m drainctl.plan.document`` would write."""
     assert part(DOCUMENT.read_text(), name) == TABLES[name]()
 
 

@@ -7,7 +7,7 @@ from statistics import mean
 
 import pytest
 
-from tools.plan.pauses import Pauses
+from drainctl.plan.pauses import Pauses
 
 
 def drawn(per_second: float, quiet: float, most: float) -> list[float]:

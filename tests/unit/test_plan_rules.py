@@ -9,15 +9,13 @@ from typing import Final
 
 import pytest
 
-from eventdrain.batch import Batch
-from eventdrain.report import Report
-from eventdrain.streams import STREAMS
-from eventdrain.window import EndReason
+from drainctl.plan import rules
+from drainctl.plan.parameters import Parameters
+from eventdrain.drain import Batch, EndReason, Report
+from eventdrain.events import STREAMS
 from tests.deliveries import delivery_of
 from tests.unit.test_handler import UNITS
 from tests.unit.written_template import parameters as template_parameters
-from tools.plan import rules
-from tools.plan.parameters import Parameters
 
 _ALARM: Final = re.compile(r"    Type: AWS::CloudWatch::Alarm\n(?: {6}.*\n| {4}P.*\n)+")
 """One alarm's properties."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tools.plan import throughput
-from tools.plan.measured import CPU_SECONDS_PER_EVENT, Latencies
-from tools.plan.parameters import Parameters
+from drainctl.plan import throughput
+from drainctl.plan.measured import CPU_SECONDS_PER_EVENT, Latencies
+from drainctl.plan.parameters import Parameters
 
 _MEASURED_PER_SECOND = 1_943
 """docs/speed.md: with latencies, MaxInFlight 200, one stream, a core and more."""

@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.archive import ArchiveLayout, by_object
-from eventdrain.outbox import MOST_BYTES, message
-from eventdrain.pointer import (
+from eventdrain.events import (
     LONGEST_LINE,
+    MOST_BYTES,
+    STREAMS,
+    ArchiveLayout,
     Pointing,
+    by_object,
     is_oversize,
+    message,
     needs_pointer,
     pointer,
     pointing,
 )
-from eventdrain.streams import STREAMS
 from tests.deliveries import (
     LAYOUT,
     RECEIVED_AT,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
 
 KEYS: Final = [
     "event_id",

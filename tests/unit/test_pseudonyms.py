@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from eventdrain.auth import read_pseudonyms
 from eventdrain.errors import CredentialsError
-from eventdrain.personal_fields import Kind
-from eventdrain.pseudonyms import Pseudonyms, read_pseudonyms
+from eventdrain.events import Kind, Pseudonyms
 from tests.unit.test_credentials import everything_told
 
 KEY: Final = "made-up-key-of-letters-and-digits-0123456789ABCDEF"

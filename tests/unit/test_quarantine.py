@@ -13,10 +13,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from eventdrain.delivery import DeliveryReader
 from eventdrain.errors import Heartbeat, UnreadableDelivery
-from eventdrain.quarantine import quarantined
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS, DeliveryReader, quarantined
+from simulator.event_server.event import length_delimited
 from tests.deliveries import (
     RECEIVED_AT,
     descriptor_of,
@@ -29,7 +28,6 @@ from tests.deliveries import (
     streams,
     unknown_fields,
 )
-from tests.local.event_server.event import length_delimited
 from wgtwo.events.v1.events_pb2 import Metadata
 
 if TYPE_CHECKING:
@@ -38,8 +36,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
-    from eventdrain.delivery import Delivery
-    from eventdrain.streams import EventStream
+    from eventdrain.events import Delivery, EventStream
 
 HANDLE: Final = "made-up-handle"
 ACK_INFO: Final = length_delimited(3, length_delimited(1, HANDLE.encode()))

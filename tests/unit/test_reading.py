@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from eventdrain.drain import Inbox, Reading, Report
 from eventdrain.errors import StreamEnded, TokenUnavailable, Unauthenticated, not_accepted
-from eventdrain.inbox import Inbox
-from eventdrain.reading import Reading
-from eventdrain.report import Report
 from tests.deliveries import message
 from tests.fakes import FOR_EVER, FakeAuthorization, FakeConnection, FakeEventSource, Script
 from tests.unit.drain_bench import REFUSED, REJECTED, TURNS, burst

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.release_archive import ReleaseError, release_archive
+from devtools.release_archive import ReleaseError, release_archive
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventdrain.outbox import marked, messages, pack
-from eventdrain.replay import Replay
-from eventdrain.replay_count import CountingOutbox
-from eventdrain.replay_ports import Folder
-from eventdrain.replay_rate import RateLimit
-from eventdrain.replay_report import ReplayEnd, ReplayReport
-from eventdrain.replay_selection import Selection
+from eventdrain.events import marked, messages, pack
+from eventdrain.ports import Folder
+from eventdrain.replay import CountingOutbox, RateLimit, Replay, ReplayEnd, ReplayReport, Selection
 from tests import virtual_time
 from tests.deliveries import (
     LAYOUT,
@@ -42,9 +38,9 @@ from tests.unit.replay_bench import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eventdrain.delivery import Delivery
+    from eventdrain.events import Delivery
     from eventdrain.ports import Sink
-    from eventdrain.replay_checkpoint import Checkpoint
+    from eventdrain.replay import Checkpoint
 
 # --- What is sent, and in which order ---
 

@@ -9,8 +9,7 @@ from typing import Any, Final
 import pytest
 
 from eventdrain.errors import ConfigurationError
-from eventdrain.replay_checkpoint import Checkpoint, check_name
-from eventdrain.replay_job import replay_name
+from eventdrain.replay import Checkpoint, check_name, replay_name
 
 KEY: Final = "events/handset_change/dt=2026-03-01/20260301T120000-0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)

@@ -1,4 +1,4 @@
-"""The command ``python -m tools.replay``: what it refuses before it asks anybody."""
+"""The command ``python -m drainctl.replay``: what it refuses before it asks anybody."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
+from drainctl.replay import __main__ as command
+from drainctl.replay.__main__ import main
+from drainctl.replay.checkpoint_file import CheckpointFile
+from drainctl.replay.stack import Stack
 from eventdrain.errors import ConfigurationError
-from eventdrain.personal_fields import Kind
-from eventdrain.pseudonyms import Pseudonyms
-from eventdrain.replay_checkpoint import Checkpoint
-from tools.replay import __main__ as command
-from tools.replay.__main__ import main
-from tools.replay.checkpoint_file import CheckpointFile
-from tools.replay.stack import Stack
+from eventdrain.events import Kind, Pseudonyms
+from eventdrain.replay import Checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from eventdrain.adapters.aws_session import AwsSession
-    from eventdrain.replay_job import ReplayJob
+    from eventdrain.adapters.aws import AwsSession
+    from eventdrain.replay import ReplayJob
 
 KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.errors import ConfigurationError
-from eventdrain.replay_ports import Folder
-from eventdrain.replay_report import ReplayEnd
-from eventdrain.replay_selection import Selection
+from eventdrain.ports import Folder
+from eventdrain.replay import ReplayEnd, Selection
 from tests.deliveries import delivery_of
 from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink
 from tests.replay_archive import DENIED, SLOW_DOWN, FakeArchive
@@ -32,8 +31,8 @@ from tests.unit.replay_bench import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventdrain.delivery import Delivery
-    from eventdrain.ports import Refusal
+    from eventdrain.errors import Refusal
+    from eventdrain.events import Delivery
 
 # --- Its end, and going on ---
 

@@ -14,14 +14,13 @@ import pytest
 
 from eventdrain import replay_wiring
 from eventdrain.errors import ConfigurationError
-from eventdrain.replay_checkpoint import Checkpoint
-from eventdrain.replay_report import ReplayEnd, ReplayReport
+from eventdrain.replay import Checkpoint, ReplayEnd, ReplayReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-    from eventdrain.replay_job import ReplayJob
+    from eventdrain.replay import ReplayJob
 
 APP: Final = Path(__file__).parents[2] / "functions" / "replay_events" / "app.py"
 ENVIRONMENT: Final = {

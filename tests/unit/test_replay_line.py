@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.archive import object_body
-from eventdrain.delivery import DeliveryReader
 from eventdrain.errors import UnreadableLine
-from eventdrain.replay_line import lines_of, read_line
+from eventdrain.events import DeliveryReader, object_body
+from eventdrain.replay import lines_of, read_line
 from tests.deliveries import RECEIVED_AT, delivery_of, stream_responses
 
 LINE = json.loads(delivery_of().line)

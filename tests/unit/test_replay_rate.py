@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.replay_rate import RateLimit
+from eventdrain.replay import RateLimit
 
 
 @given(

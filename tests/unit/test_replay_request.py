@@ -9,9 +9,7 @@ from typing import Any, Final
 import pytest
 
 from eventdrain.errors import ConfigurationError
-from eventdrain.replay_checkpoint import Checkpoint
-from eventdrain.replay_request import ReplayRequest
-from eventdrain.replay_selection import Selection
+from eventdrain.replay import Checkpoint, ReplayRequest, Selection
 
 NOW: Final = datetime(2026, 3, 8, 12, tzinfo=UTC)
 ENVIRONMENT: Final = {

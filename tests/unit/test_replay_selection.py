@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.delivery import rfc3339
 from eventdrain.errors import ConfigurationError
-from eventdrain.replay_selection import Selection, since, until
+from eventdrain.events import rfc3339
+from eventdrain.replay import Selection, since, until
 from tests.deliveries import line_delivery, timestamps_in_range
 
 STREAMS: Final = ("handset_change",)
@@ -148,7 +148,7 @@ def test_options_narrow(options: dict[str, Any], *, is_selected: bool) -> None:
 
 def test_digest_is_slow_to_guess() -> None:
     """A checkpoint that somebody finds doesn't let them try all subscription ids there are."""
-    with patch("eventdrain.replay_selection.scrypt", wraps=scrypt) as slow:
+    with patch("eventdrain.replay.selection.scrypt", wraps=scrypt) as slow:
         replace(ALL, subscriptions=frozenset({"madeup:eu:5"})).digest({})
     assert slow.call_args.kwargs["n"] >= 2**14
 

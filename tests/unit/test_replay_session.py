@@ -10,19 +10,16 @@ import click
 import pytest
 from rich.console import Console
 
-from eventdrain.replay_checkpoint import Checkpoint
-from eventdrain.replay_job import ReplayJob
-from eventdrain.replay_report import ReplayEnd, ReplayReport
-from eventdrain.replay_selection import Selection
-from tools.replay import session
-from tools.replay.checkpoint_file import CheckpointFile
-from tools.replay.session import Session
+from drainctl.replay import session
+from drainctl.replay.checkpoint_file import CheckpointFile
+from drainctl.replay.session import Session
+from eventdrain.replay import Checkpoint, ReplayEnd, ReplayJob, ReplayReport, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from eventdrain.adapters.aws_session import AwsSession
+    from eventdrain.adapters.aws import AwsSession
 
 AWS: Final = cast("AwsSession", "made up: nothing is asked of it")
 PERSONAL: Final = "madeup:eu:5"

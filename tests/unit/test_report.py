@@ -7,9 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from eventdrain.outcome import LeftReason, Outcome
-from eventdrain.report import Report
-from eventdrain.window import EndReason
+from eventdrain.drain import EndReason, LeftReason, Outcome, Report
 from tests.deliveries import RECEIVED_AT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 OUTCOME = Outcome(

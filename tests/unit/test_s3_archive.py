@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from eventdrain.adapters.s3_archive import S3Archive
+from eventdrain.adapters.aws import S3Archive
 from tests.deliveries import LAYOUT, delivery_of
 
 if TYPE_CHECKING:
-    from eventdrain.adapters.signed_http import SignedHttp
+    from eventdrain.adapters.aws import SignedHttp
 
 
 class RefusingBucket:

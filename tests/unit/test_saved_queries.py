@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlglot import exp, parse_one
 
-from eventdrain.streams import STREAMS
-from tests.local.athena_dialect import BENDS, DIFFERENCES
-from tools.catalogue.schema import athena_schema
-from tools.saved_queries import FOLDER, MalformedQuery, SavedQuery, saved_queries
-from tools.typed_sql import result_columns
+from devtools.catalogue.schema import athena_schema
+from devtools.typed_sql import result_columns
+from drainctl.catalogue.saved_queries import FOLDER, MalformedQuery, SavedQuery, saved_queries
+from eventdrain.events import STREAMS
+from simulator.athena.dialect import BENDS, DIFFERENCES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from google.protobuf.json_format import ParseDict
 
-from eventdrain.delivery import DeliveryReader
-from eventdrain.personal_fields import Kind
-from eventdrain.pseudonyms import Pseudonyms
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS, DeliveryReader, Kind, Pseudonyms
 from tests.archive.objects import made_up_objects
 from tests.archive.plan import ArchivePlan
 from tests.deliveries import RECEIVED_AT

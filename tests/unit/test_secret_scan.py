@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tools.secret_scan.allowed import ALLOWED, Suspect, allowed, harmless
-from tools.secret_scan.scan import NoGitError, files, suspects
+from devtools.secret_scan.allowed import ALLOWED, Suspect, allowed, harmless
+from devtools.secret_scan.scan import NoGitError, files, suspects
 
 if TYPE_CHECKING:
     from pathlib import Path

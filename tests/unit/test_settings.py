@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.errors import ConfigurationError
+from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint, Settings, StartPosition
-from eventdrain.streams import STREAMS
 from tests.unit.written_template import function_variables, parameter_of
 
 NEEDED: Final = {

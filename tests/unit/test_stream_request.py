@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from eventdrain.drain import stream_request
+from eventdrain.events import STREAMS
 from eventdrain.settings import Settings
-from eventdrain.stream_request import stream_request
-from eventdrain.streams import STREAMS
 
 if TYPE_CHECKING:
     from wgtwo.events.v1.events_pb2 import StreamConfiguration

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from wgtwo.consents.v1 import consent_events_pb2
 from wgtwo.events.v1.events_pb2 import AckInfo, StreamConfiguration
 from wgtwo.subscription.v1 import subscription_events_pb2
 
 if TYPE_CHECKING:
-    from eventdrain.streams import EventStream
+    from eventdrain.events import EventStream
 
 SUBSCRIPTION = "wgtwo.subscription.v1.SubscriptionEventService"
 CONSENT = "wgtwo.consents.v1.ConsentEventService"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from eventdrain.errors import ScopeRefused, TokenError, TokenUnavailable
-from eventdrain.streams import STREAMS
+from eventdrain.events import STREAMS
 from tests.fakes import NOW
 from tests.granting_endpoint import GrantingEndpoint
 from tests.unit.token_keeping import LIFETIME, NEEDED, TOKEN, keeper, store

@@ -15,9 +15,8 @@ from tests.unit.token_keeping import KEPT, NEEDED, SCOPE, TOKEN, keeper, kept, s
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from eventdrain.credentials import ClientCredentials
     from eventdrain.errors import TokenError
-    from eventdrain.token_ports import AccessToken
+    from eventdrain.ports import AccessToken, ClientCredentials
 
 MINUTE: Final = timedelta(minutes=1)
 SECOND: Final = timedelta(seconds=1)

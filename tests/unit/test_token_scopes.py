@@ -14,9 +14,8 @@ from tests.granting_endpoint import GrantingEndpoint
 from tests.unit.token_keeping import BARE, CLIENT, CREDENTIALS, KEPT, TOKEN, keeper, kept, store
 
 if TYPE_CHECKING:
-    from eventdrain.credentials import ClientCredentials
     from eventdrain.errors import TokenError
-    from eventdrain.token_ports import AccessToken
+    from eventdrain.ports import AccessToken, ClientCredentials
     from tests.fakes import FakeSecretStore
 
 A: Final = "a:read"

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventdrain.credentials import ClientCredentials
+from eventdrain.auth import KeptToken, NoAuthorization
 from eventdrain.errors import CredentialsError, TokenRefused, TokenUnavailable
-from eventdrain.kept_token import KeptToken
-from eventdrain.tokens import NoAuthorization
+from eventdrain.ports import ClientCredentials
 from tests.fakes import NOW, FakeTokenEndpoint
 from tests.unit.token_keeping import (
     BARE,
@@ -28,7 +27,7 @@ from tests.unit.token_keeping import (
 
 if TYPE_CHECKING:
     from eventdrain.errors import TokenError
-    from eventdrain.token_ports import AccessToken
+    from eventdrain.ports import AccessToken
 
 # --- The kept token ---
 

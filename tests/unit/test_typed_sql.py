@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tools.typed_sql import MistypedSql, result_columns
+from devtools.typed_sql import MistypedSql, result_columns
 
 _SCHEMA: Final = {
     "events": {

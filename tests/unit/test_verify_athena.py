@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from drainctl.verify.athena import Athena, QueryFailed, QueryStopped
 from tests.unit.verify_endpoint import Scripted, Started, VerifyEndpoint
-from tools.verify.athena import Athena, QueryFailed, QueryStopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

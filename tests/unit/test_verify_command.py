@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
-from tests.local.child_process import ChildProcess
+from devtools.catalogue.schema import athena_schema
+from devtools.typed_sql import result_columns
+from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.verify.__main__ import main
+from drainctl.verify.checks import SOME_SUBSCRIPTION
+from simulator.child_process import ChildProcess
 from tests.unit.http_aws import STACK
 from tests.unit.verify_endpoint import ENVIRONMENT, OUTPUTS, Scripted, Started, VerifyEndpoint
-from tools.catalogue.schema import athena_schema
-from tools.saved_queries import saved_queries
-from tools.typed_sql import result_columns
-from tools.verify.__main__ import main
-from tools.verify.checks import SOME_SUBSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -287,7 +287,7 @@ def test_interrupt_stops_the_queries(endpoint: VerifyEndpoint) -> None:
     """Ctrl-C stops the queries that run at Athena, starts no more, and ends with 130."""
     endpoint.script = lambda _: Scripted(states=("RUNNING",))
     process = ChildProcess(
-        [sys.executable, "-m", "tools.verify", "--stack-name", STACK, "--query", "seam_check",
+        [sys.executable, "-m", "drainctl.verify", "--stack-name", STACK, "--query", "seam_check",
          "--query", "lag_to_archive"],
         cwd=_ROOT,
         env={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},

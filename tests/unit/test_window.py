@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.window import REPORTING_SECONDS, Window
+from eventdrain.drain import REPORTING_SECONDS, Window
 
 ROUNDING: Final = 1e-6
 

@@ -8,13 +8,13 @@ from unittest.mock import Mock
 import pytest
 
 from eventdrain import wiring
-from eventdrain.adapters.aws_clients import AwsEndpoint
+from eventdrain.adapters.aws import AwsEndpoint
+from eventdrain.drain import EndReason
 from eventdrain.errors import ConfigurationError, CredentialsError
 from eventdrain.settings import Settings
-from eventdrain.window import EndReason
 
 if TYPE_CHECKING:
-    from eventdrain.report import Report
+    from eventdrain.drain import Report
 
 NOWHERE: Final = AwsEndpoint("http://127.0.0.1:1", "made-up", "eu-west-1", "id", "key", None, b"")
 AWS: Final = SimpleNamespace(s3_endpoint=lambda _bucket: NOWHERE, sqs_endpoint=lambda: NOWHERE)

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.tokens import TokenKeeper
+from eventdrain.auth import TokenKeeper
 from tests.fakes import NOW, FakeSecretStore, FakeTokenEndpoint
 
 if TYPE_CHECKING:

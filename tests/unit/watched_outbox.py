@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventdrain.pointer import needs_pointer
+from eventdrain.events import needs_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventdrain.delivery import Delivery
-    from eventdrain.ports import Refusal
+    from eventdrain.errors import Refusal
+    from eventdrain.events import Delivery
     from tests.fakes import FakeSink
 
 

@@ -24,7 +24,7 @@
     ├── ReplayFailed            a replay can't go on before somebody acts
     └── EndedEarly              a replay ends before it is done; another run can go on
 
-That a sink or the server did not take an event is no error but a value: ``ports.Refusal``.
+That a sink or the server did not take an event is no error but a value: ``Refusal``.
 A ``ValueError`` or ``TypeError`` of this package is a bug. An adapter raises its SDK's errors
 within itself only. Nothing here carries a secret or personal data: no message contents, no token,
 no secret's value.
@@ -32,11 +32,9 @@ no secret's value.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from eventdrain.ports import Refusal
-    from eventdrain.replay_report import ReplayEnd
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from typing import Final
 
 
 def with_hint(reason: str, hint: str) -> str:
@@ -145,6 +143,44 @@ class DrainFailed(DrainError):  # noqa: N818
     """A drain ended as failed, after committing what it had."""
 
 
+class Verdict(Enum):
+    """What a refusal means for what comes next."""
+
+    TRY_AGAIN = auto()
+    """The same call may succeed later, without anybody's doing."""
+    SLOW_DOWN = auto()
+    """The same call may succeed later, if fewer are made at a time. Acks only."""
+    LEAVE_EVENT = auto()
+    """This event will not be taken, whatever is tried; others may."""
+    RENEW_TOKEN = auto()
+    """The same call may succeed with another access token."""
+    END_RUN = auto()
+    """No event will be taken before somebody acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something was not written or not acked. A value: it is one event's, not the run's.
+
+    Attributes:
+        code: The cause as the service names it, e.g. ``AccessDenied`` or ``UNAVAILABLE``.
+        message: What failed, and why. Safe to log.
+        verdict: What follows from it.
+        is_about_access: Whether the event server does not let this client do it, or there is no
+            token to ask with.
+        hint: What to do; see ``DrainError``.
+    """
+
+    code: str
+    message: str
+    verdict: Verdict
+    is_about_access: bool = False
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return with_hint(self.message, self.hint)
+
+
 class ArchiveRefused(DrainError):  # noqa: N818
     """The archive did not answer as it should.
 
@@ -172,7 +208,7 @@ class EndedEarly(DrainError):  # noqa: N818
         end: Why.
     """
 
-    def __init__(self, end: ReplayEnd) -> None:
+    def __init__(self, end: StrEnum) -> None:
         super().__init__(f"the replay ended early: {end.value}")
         self.end = end
 

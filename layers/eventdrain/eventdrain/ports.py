@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol
-
-from eventdrain.errors import with_hint
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
-    from eventdrain.delivery import Delivery
-
-
-class Verdict(Enum):
-    """What a refusal means for what comes next."""
-
-    TRY_AGAIN = auto()
-    """The same call may succeed later, without anybody's doing."""
-    SLOW_DOWN = auto()
-    """The same call may succeed later, if fewer are made at a time. Acks only."""
-    LEAVE_EVENT = auto()
-    """This event will not be taken, whatever is tried; others may."""
-    RENEW_TOKEN = auto()
-    """The same call may succeed with another access token."""
-    END_RUN = auto()
-    """No event will be taken before somebody acts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why something was not written or not acked. A value: it is one event's, not the run's.
-
-    Attributes:
-        code: The cause as the service names it, e.g. ``AccessDenied`` or ``UNAVAILABLE``.
-        message: What failed, and why. Safe to log.
-        verdict: What follows from it.
-        is_about_access: Whether the event server does not let this client do it, or there is no
-            token to ask with.
-        hint: What to do; see ``DrainError``.
-    """
-
-    code: str
-    message: str
-    verdict: Verdict
-    is_about_access: bool = False
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return with_hint(self.message, self.hint)
+    from eventdrain.errors import Refusal
+    from eventdrain.events import Delivery
 
 
 class Sink(Protocol):
@@ -161,5 +122,134 @@ class Authorization(Protocol):
 
         Raises:
             TokenError: The token endpoint gave none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """An OAuth client that may mint tokens."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A minted token.
+
+    Attributes:
+        value: The token itself.
+        expires_at: UTC; None where the endpoint did not say, so that it is good for this run only.
+        scopes: Those that were granted; None where the endpoint did not say, which means all that
+            were asked for (RFC 6749, section 5.1).
+    """
+
+    value: str = field(repr=False)
+    expires_at: datetime | None
+    scopes: tuple[str, ...] | None = None
+
+
+class SecretStore(Protocol):
+    """Keeps secrets by their ARN."""
+
+    def get(self, arn: str) -> str | None:
+        """Read a secret; None if nothing was ever put into it.
+
+        Raises:
+            CredentialsError: It can't be read; names the secret and the cause.
+        """
+        ...
+
+    def put(self, arn: str, content: str) -> None:
+        """Write a secret.
+
+        Raises:
+            CredentialsError: It can't be written; names the secret and the cause.
+        """
+        ...
+
+
+class TokenEndpoint(Protocol):
+    """Mints tokens by the client-credentials grant."""
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        ...
+
+    def mint(
+        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+    ) -> AccessToken:
+        """Mint a token, in no more than the time given.
+
+        Args:
+            credentials: Who asks.
+            scope: What for: scopes with a space between them, or empty.
+            timeout_seconds: How long to wait.
+
+        Returns:
+            The token. It may have fewer scopes than were asked for.
+
+        Raises:
+            ScopeRefused: The endpoint mints no token, for the client may not have a scope.
+            TokenRefused: The endpoint refuses the client.
+            TokenUnavailable: It can't be reached, or answers in a way that may pass.
+        """
+        ...
+
+
+class Folder(NamedTuple):
+    """Where the archive keeps the events of a stream and a UTC day. Sorts by day first.
+
+    Attributes:
+        day: As ``YYYY-MM-DD``.
+        event_type: The stream's event type.
+    """
+
+    day: str
+    event_type: str
+
+
+class StoredObject(NamedTuple):
+    """An object of lines.
+
+    Attributes:
+        key: Its key.
+        size: In bytes, as it is stored.
+    """
+
+    key: str
+    size: int
+
+
+class ArchiveReader(Protocol):
+    """The archive. Each call is made once; who calls decides whether to try again."""
+
+    async def days(self, event_type: str) -> Sequence[str]:
+        """Give the days that a stream has a folder for, in their order.
+
+        Raises:
+            ArchiveRefused: They can't be listed.
+        """
+        ...
+
+    async def objects(self, folder: Folder, *, after: str) -> Sequence[StoredObject]:
+        """Give the next objects of a folder, in the order of their keys; none at its end.
+
+        Args:
+            folder: Which folder.
+            after: The key that they come after; empty to begin with the first.
+
+        Raises:
+            ArchiveRefused: They can't be listed.
+        """
+        ...
+
+    async def read(self, key: str) -> bytes | None:
+        """Give an object as it is stored; None if it is gone.
+
+        Raises:
+            ArchiveRefused: It can't be read.
         """
         ...

@@ -7,25 +7,17 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.adapters.aws_clients import aws_clients
-from eventdrain.adapters.renewed_http import RenewedHttp
-from eventdrain.adapters.s3_archive_reader import S3ArchiveReader
-from eventdrain.adapters.sqs_outbox import SqsOutbox
+from eventdrain.adapters.aws import RenewedHttp, S3ArchiveReader, SqsOutbox, aws_clients
 from eventdrain.errors import DrainError
-from eventdrain.replay import Replay
-from eventdrain.replay_count import CountingOutbox
-from eventdrain.replay_rate import RateLimit
-from eventdrain.replay_report import ReplayEnd
+from eventdrain.replay import CountingOutbox, RateLimit, Replay, ReplayEnd
 from eventdrain.unexpected import note_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from eventdrain.adapters.aws_session import AwsSession
+    from eventdrain.adapters.aws import AwsSession
     from eventdrain.ports import Sink
-    from eventdrain.replay_checkpoint import Checkpoint
-    from eventdrain.replay_job import ReplayJob
-    from eventdrain.replay_report import ReplayReport
+    from eventdrain.replay import Checkpoint, ReplayJob, ReplayReport
 
 _READS_AT_ONCE: Final = 16
 _SENDS_AT_ONCE: Final = 10

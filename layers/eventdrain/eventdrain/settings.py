@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from eventdrain.errors import ConfigurationError
-from eventdrain.streams import DEFAULT_EVENT_TYPE, STREAMS, EventStream
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,7 @@ import logging
 import traceback
 from typing import Final
 
-from eventdrain.errors import DrainError
-from eventdrain.ports import Refusal, Verdict
+from eventdrain.errors import DrainError, Refusal, Verdict
 
 _logger = logging.getLogger(__name__)
 

@@ -12,37 +12,31 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.adapters.aws_clients import aws_clients, lambda_client
-from eventdrain.adapters.grpc_acker import GrpcAcker
-from eventdrain.adapters.grpc_source import GrpcEventSource
-from eventdrain.adapters.lambda_runs import LambdaRuns
-from eventdrain.adapters.s3_archive import S3Archive
-from eventdrain.adapters.secrets_manager import SecretsManager
-from eventdrain.adapters.signed_http import SignedHttp
-from eventdrain.adapters.sqs_outbox import SqsOutbox
-from eventdrain.archive import ArchiveLayout
-from eventdrain.batch import Batch
-from eventdrain.commit import Commit
-from eventdrain.delivery import DeliveryReader
-from eventdrain.drain import Drain
+from eventdrain.adapters.aws import (
+    LambdaRuns,
+    S3Archive,
+    SecretsManager,
+    SignedHttp,
+    SqsOutbox,
+    aws_clients,
+    lambda_client,
+)
+from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
+from eventdrain.auth import NoAuthorization, TokenKeeper, read_pseudonyms
+from eventdrain.drain import Batch, Commit, Drain, EndReason, Pace, Report, Window, stream_request
 from eventdrain.errors import ACCESS_ERRORS, ConfigurationError, DrainError, StartFailed
-from eventdrain.pace import Pace
-from eventdrain.pseudonyms import read_pseudonyms
-from eventdrain.report import Report
-from eventdrain.stream_request import stream_request
-from eventdrain.tokens import NoAuthorization, TokenKeeper
+from eventdrain.events import ArchiveLayout, DeliveryReader
 from eventdrain.unexpected import note_unexpected
-from eventdrain.window import EndReason, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from eventdrain.adapters.aws_clients import AwsClients, AwsEndpoint
+    from eventdrain.adapters.aws import AwsClients, AwsEndpoint
+    from eventdrain.drain import Start
+    from eventdrain.events import Pseudonyms
     from eventdrain.ports import Authorization
-    from eventdrain.pseudonyms import Pseudonyms
     from eventdrain.settings import Settings
-    from eventdrain.start import Start
 
 _CALLS_AT_ONCE: Final = 24
 """To each sink, for each connection: two batches of a hundred make ten calls each to SQS."""
@@ -212,7 +206,7 @@ def _authorization(
     if not settings.credentials_secret_arn:
         return NoAuthorization()
     # Most runs find a token that lives on, and need not know how to mint one.
-    from eventdrain.adapters.token_endpoint import OAuthTokenEndpoint  # noqa: PLC0415
+    from eventdrain.adapters.oauth import OAuthTokenEndpoint  # noqa: PLC0415
 
     def note_renewal_failed() -> None:
         report.token_renewals_failed += 1

@@ -1,0 +1,1 @@
+"""Measures speed, scaling and memory of the engine, against the floor of bare calls."""

@@ -1,0 +1,90 @@
+"""Measures how fast and how small a drain is, and tells whether that is good enough."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from benchmarks.amounts import FULL, QUICK
+from benchmarks.charts import draw_archive, draw_scale, draw_speed
+from benchmarks.measures import Bench
+from benchmarks.output import as_json, tables
+from benchmarks.processes import PROJECT_FOLDER, BenchError
+from drainctl.make_command import MakeCommand
+
+_PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "replay", "archive")
+
+
+@click.command("bench", cls=MakeCommand)
+@click.argument("parts", nargs=-1, type=click.Choice(_PARTS))
+@click.option("--quick", is_flag=True, help="Few events, one round: shows that it works, no more.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=PROJECT_FOLDER / "build" / "bench.json",
+    help="Where to write the figures; build/bench.json if not given.",
+)
+@click.option(
+    "--charts",
+    "charts_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=PROJECT_FOLDER / "build",
+    help="Where to draw the charts; build/ if not given. docs/ has the published ones.",
+)
+def main(parts: tuple[str, ...], json_path: Path, charts_folder: Path, *, quick: bool) -> None:
+    """Measure a drain: all of it, or the PARTS named.
+
+    \b
+    cpu      CPU time per event, beside a bare loop's and the vendor's outline's
+    latency  throughput where S3, SQS and acks take their time
+    memory   peak memory of a long window beside a short one's
+    start    the handler's imports and set-up
+    scale    throughput with more and more streams and pullers on one durable queue
+    packing  what it saves to pack several events into one message
+    replay   how fast archived events are sent again
+    archive  what the saved queries read, before and after compaction
+
+    Ends with 1 if a target is missed, unless --quick: so few events say nothing about targets.
+    """  # noqa: D301 - to click, \b is a character: it keeps the lines below it apart
+    console = Console()
+    bench = Bench(
+        QUICK if quick else FULL, lambda text: console.print(text, style="dim", soft_wrap=True)
+    )
+    measure = {
+        "cpu": bench.cpu,
+        "latency": bench.latency,
+        "memory": bench.memory,
+        "start": bench.start,
+        "scale": bench.scale,
+        "packing": bench.packing,
+        "replay": bench.replay,
+        "archive": bench.archive,
+    }
+    try:
+        for part in _PARTS:
+            if not parts or part in parts:
+                measure[part]()
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
+    for table in tables(bench.results, is_judged=not quick):
+        console.print(table)
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(as_json(bench.results))
+    charts_folder.mkdir(parents=True, exist_ok=True)
+    if bench.results.floor_modes:
+        draw_speed(bench.results, charts_folder / "speed.png")
+    if bench.results.scale:
+        draw_scale(bench.results.scale, charts_folder / "scale-throughput.png")
+    if bench.results.queried:
+        draw_archive(bench.results.queried, charts_folder / "archive.png")
+    if not quick and any(each.is_met is False for each in bench.results.measures):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

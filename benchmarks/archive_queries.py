@@ -1,0 +1,243 @@
+"""What the saved queries read and how long they take, before and after compaction.
+
+Bytes are those that Athena would scan, and bill: told from a plan of the query (`athena_scan`).
+Time is DuckDB's on this machine, the emulation's work of finding files included, up to half of what
+a query of all lines takes; it says which queries gain, not how long Athena takes.
+Answers are held against those that were worked out without SQL, but for the lag, whose percentiles
+are approximate; after compaction all have to be the same as before.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.processes import BenchError
+from benchmarks.results import Measure, Queried, Target
+from devtools.catalogue.tables import Places, table_inputs
+from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue.statements import (
+    compacted_table,
+    count_before,
+    count_candidates,
+    replace_view,
+    unload,
+)
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
+from simulator.athena.folder import FolderObjects, MemoryCatalogue
+from simulator.athena.on_duckdb import AthenaOnDuckDB
+from tests.archive import expected
+from tests.archive.objects import write_archive
+from tests.archive.plan import ArchivePlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from drainctl.catalogue.saved_queries import SavedQuery
+    from simulator.athena.on_duckdb import Result
+    from tests.archive.facts import MadeUpLine
+    from tests.archive.objects import ArchiveObject
+
+_TODAY: Final = date(2026, 11, 24)
+_LATE_DAYS: Final = 3
+_MORE_THAN: Final = 3
+_DATABASE: Final = "bench"
+_PLACES: Final = Places(_DATABASE, "bench", "events", "tables", "2026-01-01")
+_STREAM: Final = STREAMS[DEFAULT_EVENT_TYPE]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much is measured.
+
+    Attributes:
+        rounds: How often each query is asked; times are the least.
+        events: In the archive, of all streams.
+        days: That they are spread over.
+    """
+
+    rounds: int
+    events: int
+    days: int
+
+
+FULL: Final = Amount(rounds=1, events=1_000_000, days=30)
+QUICK: Final = Amount(rounds=1, events=300, days=3)
+
+
+def archive(amount: Amount, tell: Callable[[str], None]) -> tuple[list[Queried], list[Measure]]:
+    """Ask every saved query of the default stream before and after its closed days are compacted.
+
+    Args:
+        amount: How much.
+        tell: Is told of each step when it is over.
+
+    Raises:
+        BenchError: An answer is not what was worked out from the archive's facts, or is another
+            after compaction, or counts differ within it.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-archive-") as folder:
+        table = _Table(Path(folder), amount)
+        tell(f"archive: {table.objects:,} objects of {len(table.lines):,} lines made up")
+        before = table.ask_all(amount.rounds, tell)
+        table.check(before)
+        seconds = table.compact()
+        tell(f"archive: {len(table.closed)} days compacted in {seconds:.0f} s")
+        after = table.ask_all(amount.rounds, tell)
+        queried = []
+        for name, old in before.items():
+            new = after[name]
+            if new.rows != old.rows:
+                raise BenchError(f"{name} has another answer after compaction")
+            queried.append(
+                Queried(name, old.title, old.scanned, new.scanned, old.seconds, new.seconds)
+            )
+        return queried, _measures(table, queried, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    title: str
+    rows: list[tuple[Any, ...]]
+    scanned: int
+    seconds: float
+
+
+class _Table:
+    """The default stream of a made-up archive: its facts, its objects, and its table."""
+
+    def __init__(self, folder: Path, amount: Amount) -> None:
+        plan = ArchivePlan(last_day=_TODAY, events=amount.events, days=amount.days)
+        self.lines: list[MadeUpLine] = []
+        self.objects = 0
+
+        def keep(written: ArchiveObject) -> None:
+            if written.lines[0].event.event_type == DEFAULT_EVENT_TYPE:
+                self.lines.extend(written.lines)
+                self.objects += 1
+
+        write_archive(plan, folder / _PLACES.bucket, keep)
+        days = sorted({line.dt for line in self.lines})
+        self.closed = [day for day in days if day < _TODAY.isoformat()]
+        self.events = expected.events_of(self.lines)
+        self.subscription_id = next(
+            each.line.event.subscription_id
+            for each in self.events
+            if each.line.event.subscription_id is not None
+        )
+        self.folder = folder
+        self._catalogue = MemoryCatalogue(_DATABASE, table_inputs(_PLACES))
+        self._athena = AthenaOnDuckDB(
+            self._catalogue,
+            FolderObjects(folder),
+            now=lambda: datetime(_TODAY.year, _TODAY.month, _TODAY.day, 22, tzinfo=UTC),
+        )
+
+    def size(self, prefix: str) -> tuple[int, int]:
+        """Count the files of the stream below a prefix, and their bytes."""
+        files = [
+            each
+            for each in (self.folder / _PLACES.bucket / prefix / DEFAULT_EVENT_TYPE).rglob("*")
+            if each.is_file()
+        ]
+        return len(files), sum(each.stat().st_size for each in files)
+
+    def ask_all(self, rounds: int, tell: Callable[[str], None]) -> dict[str, _Asked]:
+        """Ask each saved query that is about the stream."""
+        gc.collect()
+        gc.freeze()  # so that the many facts here are not looked through while a query runs
+        queries = [each for each in saved_queries() if each.stream in {None, DEFAULT_EVENT_TYPE}]
+        self._ask(queries[0])  # a process's first links to files are made faster than all others
+        asked = {}
+        for query in queries:
+            runs = [self._ask(query) for _ in range(rounds)]
+            seconds = min(run.seconds for run in runs)
+            asked[query.name] = replace(runs[0], seconds=seconds)
+            tell(f"{query.name}: {runs[0].scanned:,} bytes, {seconds:.2f} s")
+        return asked
+
+    def check(self, asked: dict[str, _Asked]) -> None:
+        """Hold the answers against those that are worked out from the facts.
+
+        Raises:
+            BenchError: One differs.
+        """
+        event_type = DEFAULT_EVENT_TYPE
+        want = {
+            "todays_handset_changes": expected.todays_handset_changes(self.events, _TODAY),
+            "model_changes_by_tac": expected.model_changes_by_tac(self.events, _TODAY),
+            "software_updates": expected.software_updates(self.events, _TODAY),
+            "subscriber_history": expected.subscriber_history(self.events, self.subscription_id),
+            "sims_moved_often": expected.sims_moved_often(self.events, _TODAY, _MORE_THAN),
+            f"duplicates_and_redeliveries.{event_type}": expected.duplicates_and_redeliveries(
+                self.lines, event_type, _TODAY
+            ),
+            f"seam_check.{event_type}": expected.seam_check(),
+        }
+        for name, rows in want.items():
+            if asked[name].rows != list(rows):
+                raise BenchError(f"{name} has another answer than what was worked out without SQL")
+
+    def compact(self) -> float:
+        """Compact every closed day as the state machine does, and give how many seconds it took.
+
+        Raises:
+            BenchError: Counts before and after differ.
+        """
+        start = time.perf_counter()
+        for day in self.closed:
+            (events, *_) = self._run(count_before(_STREAM), day).rows[0]
+            self._run(unload(_STREAM), day)
+            if self._run(count_candidates(_STREAM), day).rows != [(events, events)]:
+                raise BenchError(f"{day}: what was written is not what was counted")
+            location = f"{_tables()}{DEFAULT_EVENT_TYPE}/dt={day}/run/"
+            self._catalogue.register(compacted_table(_STREAM), (day,), location)
+        since = (_TODAY - timedelta(days=_LATE_DAYS - 1)).isoformat()
+        self._athena.run(replace_view(_STREAM).replace("{since}", since), _DATABASE)
+        return time.perf_counter() - start
+
+    def _run(self, sql: str, day: str) -> Result:
+        filled = sql.replace("{day}", day).replace("{run}", "run").replace("{tables}", _tables())
+        return self._athena.run(filled, _DATABASE)
+
+    def _ask(self, query: SavedQuery) -> _Asked:
+        values = {"subscription_id": f"'{self.subscription_id}'", "more_than": str(_MORE_THAN)}
+        parameters = [values[name] for name in query.parameters]
+        start = time.perf_counter()
+        result = self._athena.run(query.sql, _DATABASE, parameters)
+        seconds = time.perf_counter() - start
+        title = query.title.removesuffix(f" of {query.stream}")
+        return _Asked(title, result.rows, result.scanned_bytes, seconds)
+
+
+def _tables() -> str:
+    return f"s3://{_PLACES.bucket}/{_PLACES.tables_prefix}/"
+
+
+def _measures(table: _Table, queried: Sequence[Queried], seconds: float) -> list[Measure]:
+    objects, line_bytes = table.size(_PLACES.archive_prefix)
+    files, table_bytes = table.size(_PLACES.tables_prefix)
+    days = len(table.closed) + 1
+    targets = {
+        "subscriber_history": Target(0.75, is_most=True),
+        f"lag_to_archive.{DEFAULT_EVENT_TYPE}": Target(0.6, is_most=True),
+    }
+    return [
+        *(
+            Measure(
+                f"bytes scanned, {each.title}, after / before",
+                each.bytes_after / each.bytes_before,
+                target=targets.get(each.name),
+            )
+            for each in queried
+        ),
+        Measure("archive, objects of lines a day", objects / days),
+        Measure("archive, files of the table a day", files / len(table.closed)),
+        Measure("archive, bytes of the table / of its lines", table_bytes / line_bytes),
+        Measure("compaction, per million lines", seconds / len(table.lines) * 1e6, "s"),
+    ]

@@ -1,0 +1,185 @@
+"""The processes of the bench: servers, and what is measured, each fresh and by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.child_process import ChildProcess, run_child
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PROJECT_FOLDER: Final = Path(__file__).parents[1]
+_PATH: Final = (".", "layers/wgtwo", "layers/eventdrain", "functions/drain_events")
+_LONGEST_SECONDS: Final = 600
+
+
+class BenchError(Exception):
+    """A process of the bench failed, or the books of a run don't balance."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A server of the bench in its own process.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+        counts: What it has counted; there once it has ended.
+    """
+
+    port: int
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """Its address as gRPC names it."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Its address as a URL."""
+        return f"http://{self.target}"
+
+
+@contextmanager
+def serving(module: str, *arguments: str) -> Iterator[Server]:
+    """Run a server for as long as the context lasts."""
+    process = ChildProcess(
+        _command(module, arguments),
+        cwd=PROJECT_FOLDER,
+        env=_environment({}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the bench, which ends it
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise BenchError(f"{module} ended before it listened")
+        server = Server(int(line))
+        yield server
+        process.stdin.close()
+        server.counts = json.loads(process.stdout.read())
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a process told of itself: its last line of output, and what it wrote to stderr."""
+
+    figures: dict[str, Any]
+    errors: str
+
+
+def run(
+    module: str, *arguments: str, env: Mapping[str, str] | None = None, flags: tuple[str, ...] = ()
+) -> Result:
+    """Run a process to its end.
+
+    Args:
+        module: What to run.
+        arguments: Its command line.
+        env: Variables to add to its environment.
+        flags: Of the interpreter.
+
+    Raises:
+        BenchError: It failed, or took more than ten minutes.
+    """
+    try:
+        process = run_child(
+            _command(module, arguments, flags),
+            folder=PROJECT_FOLDER,
+            environment=_environment(env or {}),
+            seconds=_LONGEST_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{module} took more than {_LONGEST_SECONDS} s") from error
+    return _result(module, process.returncode, process.stdout, process.stderr)
+
+
+def run_together(module: str, count: int, *, env: Mapping[str, str]) -> list[Result]:
+    """Run several processes that ``measured`` measures: they begin when all of them are ready.
+
+    Args:
+        module: What to run.
+        count: How many of it.
+        env: Variables to add to the environment of each.
+
+    Raises:
+        BenchError: One failed, or took more than ten minutes.
+    """
+    with ExitStack() as running:
+        processes = [running.enter_context(_ended(module, env)) for _ in range(count)]
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.stdin = None  # else it would be closed once more
+        return [_result_of(module, process) for process in processes]
+
+
+@contextmanager
+def _ended(module: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Start a process; it is ended with the context, if it has not before."""
+    with ChildProcess(
+        _command(module, ()),
+        cwd=PROJECT_FOLDER,
+        env=_environment(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _result_of(module: str, process: subprocess.Popen[str]) -> Result:
+    try:
+        output, errors = process.communicate(timeout=_LONGEST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{module} took more than {_LONGEST_SECONDS} s") from error
+    return _result(module, process.returncode, output, errors)
+
+
+def _result(module: str, status: int, output: str, errors: str) -> Result:
+    if status:
+        raise BenchError(f"{module} failed:\n{errors[-2000:]}")
+    return Result(json.loads(output.splitlines()[-1]), errors)
+
+
+def _command(module: str, arguments: tuple[str, ...], flags: tuple[str, ...] = ()) -> list[str]:
+    return [sys.executable, *flags, "-m", f"benchmarks.{module}", *arguments]
+
+
+def _environment(added: Mapping[str, str]) -> dict[str, str]:
+    """Make an environment with neither credentials nor settings of the person who runs it."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": os.pathsep.join(str(PROJECT_FOLDER / folder) for folder in _PATH),
+        "AWS_ACCESS_KEY_ID": "made-up",
+        "AWS_SECRET_ACCESS_KEY": "made-up",
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **added,
+    }

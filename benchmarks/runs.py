@@ -1,0 +1,135 @@
+"""One run of each thing that is measured, from fresh processes, with its books checked."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.processes import BenchError, Server, run, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.modes import Mode
+    from benchmarks.processes import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """How long each service takes to answer, in milliseconds."""
+
+    s3: int = 0
+    sqs: int = 0
+    ack: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.s3}/{self.sqs}/{self.ack} ms"
+
+
+AT_ONCE: Final = Latencies()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The figures of one process that took a number of events.
+
+    Attributes:
+        events: How many.
+        cpu_micros: CPU time per event, without the interpreter's start and the imports.
+        process_cpu_micros: CPU time per event of the whole process.
+        per_second: Events per second, set-up included.
+        peak_bytes: The most memory that the process had resident.
+    """
+
+    events: int
+    cpu_micros: float
+    process_cpu_micros: float
+    per_second: float
+    peak_bytes: int
+
+    @classmethod
+    def of(cls, result: Result, events: int) -> Run:
+        """Read the figures that ``measured`` prints."""
+        figures = result.figures
+        return cls(
+            events=events,
+            cpu_micros=figures["cpu_seconds"] / events * 1e6,
+            process_cpu_micros=figures["process_cpu_seconds"] / events * 1e6,
+            per_second=events / figures["wall_seconds"],
+            peak_bytes=figures["peak_bytes"],
+        )
+
+
+def floor(mode: Mode, events: int) -> Run:
+    """Receive and ack, in one of the modes of grpcio."""
+    with event_server(events) as server:
+        result = run("floor", "--mode", mode, "--target", server.target, "--events", str(events))
+    return Run.of(result, events)
+
+
+def drain(events: int, latencies: Latencies = AT_ONCE) -> Run:
+    """Run a whole drain."""
+    with event_server(events, latencies) as server, sinks(events, latencies) as written:
+        result = run("whole_drain", env=settings(server, written, events))
+    check_end(result, "limit")
+    return Run.of(result, events)
+
+
+def vendor_outline(events: int) -> Run:
+    """Drain in the vendor's outline."""
+    with event_server(events) as server, sinks(events) as written:
+        result = run(
+            "vendor_outline",
+            *("--target", server.target, "--events", str(events)),
+            env=settings(server, written, events),
+        )
+    return Run.of(result, events)
+
+
+def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
+    """Give the environment of a function that drains so many events and ends."""
+    return {
+        "API_ENDPOINT": events.url,
+        "AWS_ENDPOINT_URL": sinks.url,
+        "ARCHIVE_BUCKET": "bench",
+        "OUTBOX_QUEUE_URL": f"{sinks.url}/000000000000/bench",
+        "MAX_EVENTS": str(limit),
+        "WINDOW_SECONDS": "600",
+        "BACKLOG_RUNS": "0",
+    }
+
+
+@contextmanager
+def event_server(events: int, latencies: Latencies = AT_ONCE, streams: int = 1) -> Iterator[Server]:
+    """Serve so many events, to so many streams, and check the books at the end."""
+    arguments = ("--events", str(events), "--ack-ms", str(latencies.ack))
+    with serving("event_server", *arguments, "--streams", str(streams)) as server:
+        yield server
+    _check("the event server", server, {"acked": events, "stray_acks": 0, "streams": streams})
+
+
+@contextmanager
+def sinks(events: int, latencies: Latencies = AT_ONCE) -> Iterator[Server]:
+    """Take so many events, and check the books at the end."""
+    arguments = ("--s3-ms", str(latencies.s3), "--sqs-ms", str(latencies.sqs))
+    with serving("sinks", *arguments) as server:
+        yield server
+    _check("the sinks", server, {"archived": events, "published": events})
+
+
+def check_end(result: Result, end_reason: str) -> None:
+    """Check why a drain ended.
+
+    Raises:
+        BenchError: For another reason.
+    """
+    report = result.figures["report"]
+    if report["end_reason"] != end_reason:
+        raise BenchError(f"a drain did not end by {end_reason}: {report}")
+
+
+def _check(name: str, server: Server, expected: dict[str, int]) -> None:
+    counted = {count: server.counts[count] for count in expected}
+    if counted != expected:
+        raise BenchError(f"{name} counted {counted}, not {expected}")

@@ -1,0 +1,181 @@
+"""How throughput grows with parallel streams and with pullers, and whether one of these starves.
+
+Pullers are processes of their own, as runs in separate Lambda environments are; they share one
+durable queue. Throughput is counted by the event server, from the first event that it sends to the
+last ack: how long a process takes to start is not part of it.
+
+Server, sinks and pullers share one machine. So there are two sets of latencies: such as the
+services have, where a processor saturates sooner or later, and ten times as long, where hardly
+anything but waiting counts, and the design shows undisturbed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from benchmarks import runs
+from benchmarks.processes import run_together
+from benchmarks.results import Measure, Scaled, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.runs import Latencies
+
+LATENCIES: Final = runs.Latencies(s3=60, sqs=20, ack=30)
+LONG: Final = runs.Latencies(s3=600, sqs=200, ack=300)
+
+_Point = tuple[int, int]
+_ONE: Final[_Point] = (1, 1)
+_LEAST_GROWTH: Final = {2: 1.7, 4: 3.0, 8: 5.0}
+_LEAST_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much is measured.
+
+    Attributes:
+        rounds: How often; figures are medians, ratios are taken within a round.
+        events: In one run with the services' latencies.
+        events_per_connection: With the long ones, where a run of so many more takes as long.
+        points: Which numbers of streams and of pullers, ``(1, 1)`` first.
+    """
+
+    rounds: int
+    events: int
+    events_per_connection: int
+    points: Sequence[_Point]
+
+
+FULL: Final = Amount(
+    rounds=3,
+    events=8_000,
+    events_per_connection=600,
+    points=(_ONE, (2, 1), (4, 1), (8, 1), (1, 2), (1, 4)),
+)
+QUICK: Final = Amount(
+    rounds=1, events=400, events_per_connection=200, points=(_ONE, (2, 1), (1, 2))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the servers saw of one or several drains that shared a durable queue.
+
+    Attributes:
+        per_second: Events per second, from the first that was sent to the last ack.
+        smallest_share: Of the events that a connection got, the fewest, as a part of the mean.
+        drain_cores: How many cores the drains kept busy in this time, on average.
+        server_cores: How many the event server and the sinks did.
+    """
+
+    per_second: float
+    smallest_share: float
+    drain_cores: float
+    server_cores: float
+
+
+def shared(events: int, latencies: Latencies, *, streams: int = 1, pullers: int = 1) -> Shared:
+    """Run whole drains together, each in a process of its own, until nothing more comes.
+
+    Args:
+        events: How many there are, for all of them.
+        latencies: Of the services.
+        streams: How many connections each drain has.
+        pullers: How many drains there are.
+    """
+    connections = streams * pullers
+    with (
+        runs.event_server(events, latencies, connections) as server,
+        runs.sinks(events, latencies) as sinks,
+    ):
+        own = {
+            "PARALLEL_STREAMS": str(streams),
+            # Nobody knows what a puller will get: it ends when nothing more comes. The first that
+            # has its stream must still be there when the last one has.
+            "MAX_EVENTS": "10000000",
+            "IDLE_SECONDS": "1" if pullers == 1 else "2",
+        }
+        results = run_together(
+            "whole_drain", pullers, env=runs.settings(server, sinks, events) | own
+        )
+    for result in results:
+        runs.check_end(result, "idle")
+    seconds = server.counts["seconds"]
+    return Shared(
+        per_second=events / seconds,
+        smallest_share=min(server.counts["sent"]) / (events / connections),
+        drain_cores=sum(result.figures["cpu_seconds"] for result in results) / seconds,
+        server_cores=(server.counts["cpu_seconds"] + sinks.counts["cpu_seconds"]) / seconds,
+    )
+
+
+def scale(amount: Amount, tell: Callable[[str], None]) -> list[Scaled]:
+    """Measure all points with both sets of latencies.
+
+    Args:
+        amount: How much.
+        tell: Is told of each run when it is over.
+    """
+    return [
+        scaled for latencies in (LATENCIES, LONG) for scaled in _scale_with(latencies, amount, tell)
+    ]
+
+
+def _scale_with(latencies: Latencies, amount: Amount, tell: Callable[[str], None]) -> list[Scaled]:
+    rounds: list[dict[_Point, Shared]] = []
+    for _ in range(amount.rounds):
+        rounds.append({})
+        for streams, pullers in amount.points:
+            events = (
+                amount.events
+                if latencies is LATENCIES
+                else amount.events_per_connection * streams * pullers
+            )
+            run = shared(events, latencies, streams=streams, pullers=pullers)
+            tell(
+                f"{pullers} x {streams} streams, latencies {latencies}:"
+                f" {run.per_second:,.0f} events/s, smallest share {run.smallest_share:.2f},"
+                f" {run.drain_cores:.2f} cores, the servers {run.server_cores:.2f}"
+            )
+            rounds[-1][streams, pullers] = run
+    return [
+        Scaled(
+            latencies=str(latencies),
+            streams=point[0],
+            pullers=point[1],
+            per_second=median(each[point].per_second for each in rounds),
+            growth=median(each[point].per_second / each[_ONE].per_second for each in rounds),
+            smallest_share=min(each[point].smallest_share for each in rounds),
+            drain_cores=median(each[point].drain_cores for each in rounds),
+            server_cores=median(each[point].server_cores for each in rounds),
+        )
+        for point in amount.points
+    ]
+
+
+def scale_measures(found: Sequence[Scaled]) -> list[Measure]:
+    """Give what has a target: growth where waiting dominates, and the smallest share."""
+    measures = [
+        Measure(
+            f"throughput, {count} {what} / 1, long latencies",
+            each.growth,
+            target=Target(_LEAST_GROWTH[count], is_most=False),
+        )
+        for each in found
+        if each.latencies == str(LONG)
+        for what, count in (("streams", each.streams), ("pullers", each.pullers))
+        if count > 1
+    ]
+    smallest = min(each.smallest_share for each in found if each.pullers > 1)
+    return [
+        *measures,
+        Measure(
+            "events of a puller, fewest / mean",
+            smallest,
+            target=Target(_LEAST_SHARE, is_most=False),
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""For those who change this project: code generation, supply chain, static checks."""

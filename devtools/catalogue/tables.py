@@ -1,0 +1,182 @@
+"""The tables of the catalogue, as Glue's ``TableInput``.
+
+For each stream there is a table of its lines, one of its compacted days, and the view over both;
+and one table for all, of the folders that a compaction has written and not yet registered.
+
+Sources, all of the Athena user guide: "Hive JSON SerDe" (its library, and that formats other than
+``.gz`` by name don't matter), "Parquet SerDe", "Supported types for partition projection" (date,
+injected), "Set up partition projection", and for views the form in which Athena itself keeps them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from drainctl.catalogue.columns import line_columns, table_columns
+from drainctl.catalogue.statements import ALL_OPEN, CANDIDATES, compacted_table, lines_table, view
+from eventdrain.events import STREAMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from eventdrain.events import EventStream
+
+_JSON: Final = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "SerdeInfo": {
+        "SerializationLibrary": "org.apache.hive.hcatalog.data.JsonSerDe",
+        "Parameters": {"serialization.format": "1"},
+    },
+}
+_PARQUET: Final = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "SerdeInfo": {
+        "SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+        "Parameters": {"serialization.format": "1"},
+    },
+}
+
+
+class Places(NamedTuple):
+    """Where the archive is, and what the catalogue calls it.
+
+    Attributes:
+        database: The Glue database.
+        bucket: The archive's bucket.
+        archive_prefix: What the keys of lines begin with.
+        tables_prefix: What the keys of compacted files begin with.
+        first_day: The first day that lines are looked for, ``YYYY-MM-DD``.
+    """
+
+    database: str
+    bucket: str
+    archive_prefix: str
+    tables_prefix: str
+    first_day: str
+
+
+def table_inputs(
+    places: Places,
+    streams: Mapping[str, EventStream] = STREAMS,
+    *,
+    encode: Callable[[str], str] = lambda text: base64.b64encode(text.encode()).decode(),
+) -> Iterator[dict[str, Any]]:
+    """Give all tables of the catalogue.
+
+    Args:
+        places: Where they are.
+        streams: The streams.
+        encode: Encodes a view's definition in base64.
+
+    Raises:
+        ValueError: See ``table_columns``.
+    """
+    for stream in streams.values():
+        yield _lines(stream, places)
+        yield _compacted(stream, places)
+        yield _view(stream, places, encode)
+    yield _candidates(places)
+
+
+def _lines(stream: EventStream, places: Places) -> dict[str, Any]:
+    location = f"s3://{places.bucket}/{places.archive_prefix}/{stream.event_type}/"
+    return {
+        "Name": lines_table(stream),
+        "Description": f"The lines of {stream.event_type} as they were archived, duplicates too",
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {
+            "EXTERNAL": "TRUE",
+            "classification": "json",
+            "compressionType": "gzip",
+            "projection.enabled": "true",
+            "projection.dt.type": "date",
+            "projection.dt.format": "yyyy-MM-dd",
+            "projection.dt.range": f"{places.first_day},NOW+1DAYS",
+            "projection.dt.interval": "1",
+            "projection.dt.interval.unit": "DAYS",
+            "storage.location.template": f"{location}dt=${{dt}}/",
+        },
+        "PartitionKeys": _columns([("dt", "string")]),
+        "StorageDescriptor": {
+            **_JSON,
+            "Columns": _columns(line_columns(stream)),
+            "Location": location,
+        },
+    }
+
+
+def _compacted(stream: EventStream, places: Places) -> dict[str, Any]:
+    columns = table_columns(stream)
+    return {
+        "Name": compacted_table(stream),
+        "Description": f"The closed days of {stream.event_type}, each event once, sorted",
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
+        "PartitionKeys": _columns([("dt", "string")]),
+        "StorageDescriptor": {
+            **_PARQUET,
+            "Columns": _columns((column.name, column.hive_type) for column in columns),
+            "Location": f"s3://{places.bucket}/{places.tables_prefix}/{stream.event_type}/",
+        },
+    }
+
+
+def _view(stream: EventStream, places: Places, encode: Callable[[str], str]) -> dict[str, Any]:
+    columns = table_columns(stream)
+    definition = {
+        "originalSql": view(stream).replace("{since}", ALL_OPEN),
+        "catalog": "awsdatacatalog",
+        "schema": places.database,
+        "columns": [
+            *({"name": column.name, "type": column.athena_type} for column in columns),
+            {"name": "dt", "type": "varchar"},
+        ],
+    }
+    return {
+        "Name": stream.event_type,
+        # No Description: Trino reads it in place of the comment that marks a view, and then takes
+        # the table for no view.
+        "TableType": "VIRTUAL_VIEW",
+        "Parameters": {"presto_view": "true", "comment": "Presto View"},
+        "PartitionKeys": [],
+        "StorageDescriptor": {
+            "Columns": _columns(
+                [*((column.name, column.hive_type) for column in columns), ("dt", "string")]
+            ),
+            "Location": "",
+            "SerdeInfo": {},
+        },
+        "ViewOriginalText": f"/* Presto View: {encode(json.dumps(definition))} */",
+        "ViewExpandedText": "/* Presto View */",
+    }
+
+
+def _candidates(places: Places) -> dict[str, Any]:
+    location = f"s3://{places.bucket}/{places.tables_prefix}/"
+    keys = ("event_type", "dt", "run")
+    return {
+        "Name": CANDIDATES,
+        "Description": "Folders that a compaction has written, to be counted before they are used",
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {
+            "EXTERNAL": "TRUE",
+            "classification": "parquet",
+            "projection.enabled": "true",
+            **{f"projection.{key}.type": "injected" for key in keys},
+            "storage.location.template": f"{location}${{event_type}}/dt=${{dt}}/${{run}}/",
+        },
+        "PartitionKeys": _columns((key, "string") for key in keys),
+        "StorageDescriptor": {
+            **_PARQUET,
+            "Columns": _columns([("event_id", "string"), ("copies", "bigint")]),
+            "Location": location,
+        },
+    }
+
+
+def _columns(columns: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"Name": name, "Type": hive_type} for name, hive_type in columns]

@@ -1,0 +1,177 @@
+"""The columns of a stream's tables, from the descriptor of its event.
+
+The lines keep the event as protobuf's JSON mapping writes it: a struct, of the same shape. The
+view and the compacted table have its fields side by side. Their names are paths, shortened by what
+says nothing: a field that is the only one of its message (``imsi.value`` is ``imsi``,
+``previous.imei_sv.imei`` is ``previous_imei``), unless it is repeated (``added.scopes`` is
+``added_scopes``). A message without fields says something by being there, and becomes a boolean.
+
+Sources: "Data types in Amazon Athena" for the types; the ProtoJSON format's table for the JSON that
+is read; the Hive JSON SerDe's page, which takes JSON objects for structs and maps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from drainctl.catalogue.line_types import (
+    SCALARS,
+    TEXTS,
+    TIMESTAMP,
+    Array,
+    LineType,
+    Map,
+    Mark,
+    Scalar,
+    Struct,
+    field_type,
+    line_types,
+    message_of,
+)
+from drainctl.catalogue.released import RELEASED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from google.protobuf.descriptor import Descriptor
+
+    from eventdrain.events import EventStream
+
+_HIVE: Final = {
+    Scalar.BOOLEAN: "boolean",
+    Scalar.INT32: "int",
+    Scalar.UINT32: "bigint",
+    Scalar.FLOAT: "string",
+    Scalar.TEXT: "string",
+}
+_CAST: Final = {
+    FieldDescriptor.CPPTYPE_INT64: "bigint",
+    FieldDescriptor.CPPTYPE_UINT64: "decimal(20,0)",
+    FieldDescriptor.CPPTYPE_FLOAT: "double",
+    FieldDescriptor.CPPTYPE_DOUBLE: "double",
+}
+"""What the table makes of a text of the lines that is a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the view and of the compacted table.
+
+    Attributes:
+        name: Its name.
+        hive_type: Its type in DDL and in Glue, such as ``string``.
+        expression: What it is of a line, in Athena's dialect.
+    """
+
+    name: str
+    hive_type: str
+    expression: str
+
+    @property
+    def athena_type(self) -> str:
+        """Its type in queries, such as ``varchar``."""
+        return athena_type(self.hive_type)
+
+
+def line_columns(stream: EventStream) -> list[tuple[str, str]]:
+    """Give the columns of a stream's lines, each with its Hive type.
+
+    Raises:
+        ValueError: The event has something for which there is no column type.
+    """
+    return [(name, _hive(line_type)) for name, line_type in line_types(stream).items()]
+
+
+def table_columns(
+    stream: EventStream, released: Mapping[str, Sequence[str]] = RELEASED
+) -> list[Column]:
+    """Give the columns of a stream's view and compacted table, but for ``dt``.
+
+    Args:
+        stream: The stream.
+        released: The names of the columns that tables already have, in their order, by event
+            type: they stay where they are, and new ones come after them.
+
+    Raises:
+        ValueError: Two columns would have one name, or one that is released would vanish, or
+            there is no column type for something.
+    """
+    line_columns(stream)  # raises where there is none
+    columns = [
+        Column("event_id", "string", "event_id"),
+        Column("copies", "bigint", "1"),
+        Column("event_time", "timestamp", _as_timestamp("event_time")),
+        Column("subscription_id", "string", "subscription_id"),
+        Column("redelivered", "boolean", "redelivered"),
+        Column("received_at", "timestamp", _as_timestamp("received_at")),
+        *_flattened(message_of(stream.payload_field), "event", ()),
+        Column("raw", "string", "raw"),
+    ]
+    by_name = {column.name: column for column in columns}
+    if len(by_name) < len(columns) or "dt" in by_name:
+        names = [column.name for column in columns]
+        twice = sorted({name for name in names if names.count(name) > 1} or {"dt"})
+        raise ValueError(f"{stream.event_type}: two columns would be called {', '.join(twice)}")
+    kept = released.get(stream.event_type, ())
+    lost = [name for name in kept if name not in by_name]
+    if lost:
+        raise ValueError(
+            f"{stream.event_type}: the table has {', '.join(lost)}, which the messages in protos/"
+            " no longer give. What is compacted can't be renamed: keep the field."
+        )
+    return [by_name[name] for name in dict.fromkeys((*kept, *by_name))]
+
+
+def athena_type(hive_type: str) -> str:
+    """Give the name in queries of a type in DDL."""
+    simple = {"string": "varchar", "int": "integer", "timestamp": "timestamp(3)"}
+    if hive_type.startswith("array<"):
+        return f"array({athena_type(hive_type[len('array<') : -1])})"
+    return simple.get(hive_type, hive_type)
+
+
+def _hive(line_type: LineType) -> str:
+    """Write a type of the lines as DDL and Glue have it."""
+    match line_type:
+        case Scalar():
+            return _HIVE[line_type]
+        case Mark():
+            return "map<string,string>"  # Hive has no struct without fields
+        case Struct(members):
+            return f"struct<{','.join(f'{name}:{_hive(of)}' for name, of in members)}>"
+        case Array(of):
+            return f"array<{_hive(of)}>"
+        case Map(of):
+            return f"map<string,{_hive(of)}>"
+
+
+def _flattened(message: Descriptor, path: str, names: Sequence[str]) -> Iterator[Column]:
+    """Give the columns of a message that lies at a path within the line."""
+    for field in message.fields:
+        inner = f'{path}."{field.name}"'
+        is_named = len(message.fields) > 1 or field.is_repeated or not names
+        inner_names = (*names, field.name) if is_named else names
+        name = "_".join(inner_names)
+        line_type = field_type(field)
+        if isinstance(line_type, Array | Map):
+            yield Column(name, _hive(line_type), inner)
+        elif field.cpp_type in SCALARS:
+            table_type = _CAST.get(field.cpp_type, _hive(line_type))
+            cast = f"CAST({inner} AS {athena_type(table_type)})"
+            yield Column(name, table_type, cast if field.cpp_type in _CAST else inner)
+        elif message_of(field).full_name == TIMESTAMP:
+            yield Column(name, "timestamp", _as_timestamp(inner))
+        elif message_of(field).full_name in TEXTS:
+            yield Column(name, "string", inner)
+        elif isinstance(line_type, Mark):
+            yield Column(name, "boolean", f"{inner} IS NOT NULL")
+        else:
+            yield from _flattened(message_of(field), inner, inner_names)
+
+
+def _as_timestamp(text: str) -> str:
+    # Athena's tables and views have timestamps in UTC, to the millisecond, without a zone.
+    return f"CAST(from_iso8601_timestamp({text}) AS timestamp(3))"

@@ -1,0 +1,162 @@
+"""The types of a line's columns, from the descriptors: what protobuf's JSON mapping writes.
+
+They belong to no reader. Each writes them in its own words: ``columns`` for Hive, and so for Glue
+and Athena, ``devtools.reader_schemas`` for readers of the archive that ask no catalogue.
+
+Source: the table of the ProtoJSON format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from google.protobuf.descriptor import FieldDescriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.protobuf.descriptor import Descriptor
+
+    from eventdrain.events import EventStream
+
+
+class Scalar(Enum):
+    """A value that has no parts."""
+
+    BOOLEAN = "boolean"
+    INT32 = "int32"
+    UINT32 = "uint32"
+    FLOAT = "float"
+    """A number, or one of the texts NaN, Infinity and -Infinity."""
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A message without fields: an empty object, which says something by being there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A message: an object, in which what is unset is absent.
+
+    Attributes:
+        members: The name and type of each field.
+    """
+
+    members: tuple[tuple[str, LineType], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A repeated field.
+
+    Attributes:
+        of: The type of its values.
+    """
+
+    of: LineType
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map: an object with any keys.
+
+    Attributes:
+        of: The type of its values.
+    """
+
+    of: LineType
+
+
+LineType: TypeAlias = Scalar | Mark | Struct | Array | Map
+
+SCALARS: Final = {
+    FieldDescriptor.CPPTYPE_BOOL: Scalar.BOOLEAN,
+    FieldDescriptor.CPPTYPE_INT32: Scalar.INT32,
+    FieldDescriptor.CPPTYPE_UINT32: Scalar.UINT32,
+    # 64-bit integers are texts in the JSON: most readers of JSON would round a number.
+    FieldDescriptor.CPPTYPE_INT64: Scalar.TEXT,
+    FieldDescriptor.CPPTYPE_UINT64: Scalar.TEXT,
+    FieldDescriptor.CPPTYPE_FLOAT: Scalar.FLOAT,
+    FieldDescriptor.CPPTYPE_DOUBLE: Scalar.FLOAT,
+    FieldDescriptor.CPPTYPE_ENUM: Scalar.TEXT,
+    FieldDescriptor.CPPTYPE_STRING: Scalar.TEXT,
+}
+"""The JSON of a field that is no message, by its ``cpp_type``."""
+TIMESTAMP: Final = "google.protobuf.Timestamp"
+TEXTS: Final = frozenset({TIMESTAMP, "google.protobuf.Duration", "google.protobuf.FieldMask"})
+"""Well-known types whose JSON is a text; the JSON of the others is of no one type, or of any."""
+
+
+def line_types(stream: EventStream) -> dict[str, LineType]:
+    """Return the type of each column of a stream's lines, in their order.
+
+    Raises:
+        ValueError: The event has something that no type can hold.
+    """
+    return {
+        "event_id": Scalar.TEXT,
+        "event_type": Scalar.TEXT,
+        "event_time": Scalar.TEXT,
+        "subscription_id": Scalar.TEXT,
+        "redelivered": Scalar.BOOLEAN,
+        "received_at": Scalar.TEXT,
+        "event": _message_type(message_of(stream.payload_field), ()),
+        "raw": Scalar.TEXT,
+    }
+
+
+def field_type(field: FieldDescriptor, within: Sequence[Descriptor] = ()) -> LineType:
+    """Return the type of a field of an event.
+
+    Args:
+        field: The field.
+        within: The messages that it is a part of.
+
+    Raises:
+        ValueError: No type can hold it.
+    """
+    if is_map(field):
+        return Map(field_type(message_of(field).fields_by_name["value"], within))
+    scalar = SCALARS.get(field.cpp_type)
+    one = _of_message(field, within) if scalar is None else scalar
+    return Array(one) if field.is_repeated else one
+
+
+def is_map(field: FieldDescriptor) -> bool:
+    """Return whether a field is a map."""
+    message = field.message_type
+    return message is not None and message.GetOptions().map_entry
+
+
+def message_of(field: FieldDescriptor) -> Descriptor:
+    """Return the message type of a field.
+
+    Raises:
+        TypeError: It is not a message.
+    """
+    message = field.message_type
+    if message is None:
+        raise TypeError(f"{field.full_name} is not a message")
+    return message
+
+
+def _of_message(field: FieldDescriptor, within: Sequence[Descriptor]) -> LineType:
+    message = message_of(field)
+    if message.full_name in TEXTS:
+        return Scalar.TEXT
+    if message.full_name.startswith("google.protobuf."):
+        raise ValueError(f"{field.full_name}: no column type for a {message.full_name}")
+    return _message_type(message, within)
+
+
+def _message_type(message: Descriptor, within: Sequence[Descriptor]) -> LineType:
+    if message in within:
+        raise ValueError(f"{message.full_name} holds itself: no column type can")
+    if not message.fields:
+        return Mark()
+    inside = (*within, message)
+    return Struct(tuple((field.name, field_type(field, inside)) for field in message.fields))

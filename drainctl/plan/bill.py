@@ -1,0 +1,129 @@
+"""Dollars a month, a line for each thing that is billed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drainctl.plan import measured, prices, rules
+
+if TYPE_CHECKING:
+    from drainctl.plan.demand import Demand
+    from drainctl.plan.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the bill.
+
+    Attributes:
+        service: Whose.
+        what: For what, with the quantity.
+        dollars: A month.
+    """
+
+    service: str
+    what: str
+    dollars: float
+
+
+def bill(demand: Demand, month: Usage, memory_mb: int) -> list[Line]:
+    """Write the bill of a month of the stack.
+
+    Args:
+        demand: For what does not depend on the runs.
+        month: What the runs of a month use.
+        memory_mb: Of the function.
+    """
+    gb_seconds = month.run_seconds * memory_mb / 1024
+    return [
+        Line("Lambda", f"{month.runs:,.0f} requests", month.runs * prices.LAMBDA_REQUEST),
+        Line(
+            "Lambda",
+            f"{gb_seconds:,.0f} GB-seconds",
+            gb_seconds * prices.LAMBDA_GB_SECOND[demand.architecture],
+        ),
+        *sinks(demand, month),
+        *fixed(demand, month.runs, has_many_runs=month.runs > month.ticks * 1.001),
+        Line(
+            "CloudWatch",
+            f"{month.runs * measured.LOG_BYTES_PER_RUN / 1e9:,.2f} GB of logs",
+            month.runs * measured.LOG_BYTES_PER_RUN / 1e9 * (prices.LOG_GB + prices.LOG_GB_MONTH),
+        ),
+        Line(
+            "Scheduler",
+            f"{month.ticks:,.0f} starts",
+            month.ticks * prices.SCHEDULER_INVOCATION,
+        ),
+    ]
+
+
+def sinks(demand: Demand, month: Usage) -> list[Line]:
+    """Write what S3 and SQS cost: the same for every way to run the engine."""
+    stored = archived_bytes(month) / 1e9
+    price = prices.SQS_FIFO_REQUEST if demand.is_fifo else prices.SQS_REQUEST
+    return [
+        Line("S3", f"{month.objects:,.0f} PUTs", month.objects * prices.S3_PUT),
+        Line(
+            "S3",
+            f"{stored:,.2f} GB more each month",
+            stored * prices.S3_GB_MONTH,
+        ),
+        Line("SQS", f"{month.sqs_requests:,.0f} requests", month.sqs_requests * price),
+    ]
+
+
+def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
+    """Write what secrets, metrics, alarms and a key cost."""
+    reads = runs * measured.SECRET_READS_PER_RUN
+    calls = reads + measured.TOKENS_PER_DAY * prices.DAYS_A_MONTH
+    events_an_hour = demand.mean / demand.streams * 3_600
+    metrics = demand.streams * (
+        rules.METRICS_OF_EVERY_RUN
+        + rules.METRICS_OF_SOME_RUNS * -math.expm1(-events_an_hour)
+        + rules.METRICS_OF_MANY_RUNS * has_many_runs
+    )
+    alarms = demand.streams * rules.ALARM_METRICS_PER_STREAM + rules.ALARM_METRICS_PER_STACK
+    lines = [
+        Line(
+            "Secrets Manager",
+            f"{rules.SECRETS} secrets, {calls:,.0f} calls",
+            rules.SECRETS * prices.SECRET_MONTH + calls * prices.SECRET_CALL,
+        ),
+        Line("CloudWatch", f"{metrics:,.0f} metrics", metrics * prices.METRIC_MONTH),
+        Line("CloudWatch", f"{alarms} metrics that alarms look at", alarms * prices.ALARM_MONTH),
+    ]
+    if demand.has_kms_key:
+        # One for each read of a secret; SQS keeps a data key for five minutes, a bucket key longer.
+        uses = reads + 3 * 12 * 24 * prices.DAYS_A_MONTH
+        lines.append(
+            Line("KMS", f"1 key, {uses:,.0f} calls", prices.KMS_KEY_MONTH + uses * prices.KMS_CALL)
+        )
+    return lines
+
+
+def consumers(demand: Demand, month: Usage) -> Line:
+    """Write what a consumer that receives and deletes ten messages at a time adds, at the least."""
+    messages = month.events / demand.events_per_message
+    receives = max(messages / rules.MESSAGES_PER_SQS_CALL, _kilobyte_requests(demand, month))
+    deletes = messages / rules.MESSAGES_PER_SQS_CALL
+    price = prices.SQS_FIFO_REQUEST if demand.is_fifo else prices.SQS_REQUEST
+    requests = receives + deletes
+    return Line("SQS", f"{requests:,.0f} requests of a consumer", requests * price)
+
+
+def archived_bytes(month: Usage) -> float:
+    """Give what the archive grows by."""
+    return month.objects * measured.OBJECT_BYTES + month.events * measured.ARCHIVED_BYTES_PER_EVENT
+
+
+def total(lines: list[Line]) -> float:
+    """Add lines up."""
+    return sum(line.dollars for line in lines)
+
+
+def _kilobyte_requests(demand: Demand, month: Usage) -> float:
+    attributes = measured.MESSAGE_ATTRIBUTE_BYTES / demand.events_per_message
+    size = month.events * (measured.LINE_BYTES + attributes)
+    return size / rules.SQS_REQUEST_BYTES

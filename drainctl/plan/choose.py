@@ -1,0 +1,207 @@
+"""The plan: the cheapest parameters that keep the wanted lag, with what they bring."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from typing import Final
+
+from drainctl.plan import rules, throughput
+from drainctl.plan.bill import Line, bill, total
+from drainctl.plan.cycle import Cycle
+from drainctl.plan.demand import Demand, ImpossibleDemand
+from drainctl.plan.lag import worst_lag
+from drainctl.plan.parameters import Parameters
+from drainctl.plan.usage import Usage, month, usage_of_interval
+
+_IDLE: Final = (1, 2, 5)
+_NEVER_IDLE: Final = 60
+_LINGER: Final = (0.25, 1.0, 5.0)
+_PARALLEL: Final = (1, 2, 4, 8)
+_MEMORY: Final = (512, 1024, rules.WHOLE_CORE_MB)
+_BACKLOG_RUNS: Final = (4, rules.MOST_BACKLOG_RUNS)
+_AS_CHEAP: Final = 1.01
+_LEAST_MAX_EVENTS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A plan for a demand.
+
+    Attributes:
+        demand: What was asked.
+        parameters: What to set.
+        quiet: The runs for most of the day.
+        busy: The runs at the peak.
+        month: What a month uses.
+        bill: Dollars a month.
+    """
+
+    demand: Demand
+    parameters: Parameters
+    quiet: Cycle
+    busy: Cycle
+    month: Usage
+    bill: list[Line]
+
+    @classmethod
+    def of(cls, demand: Demand, parameters: Parameters) -> Plan:
+        """Work out what some parameters bring."""
+        quiet = Cycle.at(demand.quiet.per_second, parameters, demand.latencies)
+        busy = Cycle.at(demand.busy.per_second, parameters, demand.latencies)
+        used = month(
+            demand,
+            [
+                (usage_of_interval(cycle).times(1 / parameters.interval), phase.seconds)
+                for cycle, phase in ((quiet, demand.quiet), (busy, demand.busy))
+            ],
+        )
+        return cls(
+            demand=demand,
+            parameters=parameters,
+            quiet=quiet,
+            busy=busy,
+            month=used,
+            bill=bill(demand, used, parameters.memory_mb),
+        )
+
+    def with_ack_timeout(self, seconds: int) -> Plan:
+        """Give the plan with another ack time-out, by which nothing changes but the worst lag."""
+        parameters = replace(self.parameters, ack_timeout=seconds)
+        quiet, busy = (
+            replace(cycle, flow=replace(cycle.flow, parameters=parameters))
+            for cycle in (self.quiet, self.busy)
+        )
+        return replace(self, parameters=parameters, quiet=quiet, busy=busy)
+
+    @property
+    def dollars(self) -> float:
+        """A month."""
+        return total(self.bill)
+
+    @property
+    def worst_lag(self) -> float:
+        """In seconds, at any time of a day without failures."""
+        return max(worst_lag(self.quiet), worst_lag(self.busy))
+
+    @property
+    def runs_at_once(self) -> int:
+        """Runs of all streams at the same time, at the peak."""
+        parameters = self.parameters
+        overlap = math.ceil(self.busy.flow.readers / parameters.pullers)
+        return self.demand.streams * parameters.pullers * overlap
+
+    @property
+    def most_runs_at_once(self) -> int:
+        """The bound on them, with every backlog run that there can be."""
+        return self.demand.streams * self.parameters.most_runs_at_once
+
+
+def choose(demand: Demand) -> Plan:
+    """Choose the parameters.
+
+    Of those that keep up with the peak, with headroom, and keep the wanted lag, it is the cheapest;
+    of those that are as cheap within a hundredth, the one with the fewest connections, and of these
+    the one with the least lag.
+
+    Raises:
+        ImpossibleDemand: None keeps the wanted lag.
+    """
+    able = _able(replace(demand, max_lag=math.inf))
+    if not able:
+        raise ImpossibleDemand(
+            f"no parameters drain {demand.busy.per_second:,.0f} events a second of one stream:"
+            " see docs/scale.md, Where the design ends"
+        )
+    plans = [_within_lag(replace(plan, demand=demand)) for plan in able]
+    fitting = [plan for plan in plans if plan.worst_lag <= demand.max_lag]
+    if not fitting:
+        least = min(plan.worst_lag for plan in plans)
+        raise ImpossibleDemand(
+            f"no parameters keep the lag below {demand.max_lag:g} s: the least is {least:.0f} s"
+        )
+    return _best(fitting)
+
+
+@lru_cache(maxsize=4)
+def _able(demand: Demand) -> list[Plan]:
+    """Give the plans that keep up, whatever their lag. Most of the work: kept for other lags."""
+    able = _that_keep_up(demand, may_overlap=False) or _that_keep_up(demand, may_overlap=True)
+    return [Plan.of(demand, parameters) for parameters in able]
+
+
+def _within_lag(plan: Plan) -> Plan:
+    """Give the plan the longest ack time-out that keeps the wanted lag, or the shortest."""
+    for seconds in rules.ACK_TIMEOUTS_SECONDS:
+        timed = plan.with_ack_timeout(seconds)
+        if timed.worst_lag <= plan.demand.max_lag:
+            break
+    return timed
+
+
+def _best(plans: list[Plan]) -> Plan:
+    cheapest = min(plan.dollars for plan in plans)
+    chosen = min((plan for plan in plans if plan.dollars <= cheapest * _AS_CHEAP), key=_complexity)
+    return Plan.of(chosen.demand, replace(chosen.parameters, max_events=_max_events(chosen)))
+
+
+def _that_keep_up(demand: Demand, *, may_overlap: bool) -> list[Parameters]:
+    """Give what drains the peak. Windows that overlap cost more: where pullers don't suffice."""
+    found = []
+    memories = _MEMORY if demand.memory_mb is None else (demand.memory_mb,)
+    for interval, window, parallel, memory in product(
+        rules.INTERVALS_MINUTES, rules.WINDOWS, _PARALLEL, memories
+    ):
+        if window > interval * 60 and not may_overlap:
+            continue
+        base = Parameters(
+            interval_minutes=interval,
+            window=window,
+            idle=1,
+            parallel_streams=parallel,
+            events_per_message=demand.events_per_message,
+            memory_mb=memory,
+        )
+        enough = _with_enough_pullers(base, demand)
+        if enough is not None:
+            idle = (*_IDLE, _NEVER_IDLE) if window >= interval * 60 else _IDLE
+            found += [replace(enough, idle=i, linger=li) for i, li in product(idle, _LINGER)]
+    return found
+
+
+def _with_enough_pullers(base: Parameters, demand: Demand) -> Parameters | None:
+    """Give the fewest pullers, and backlog runs, that drain the peak, with headroom."""
+    rate = demand.busy.per_second
+    one = throughput.per_second(base, demand.latencies) * max(1.0, base.window / base.interval)
+    least = max(1, math.ceil(rate / rules.HEADROOM / one))
+    for pullers, backlog_runs in product(range(least, rules.MOST_PULLERS + 1), _BACKLOG_RUNS):
+        wider = replace(base, pullers=pullers, backlog_runs=backlog_runs)
+        if all(
+            Cycle.at(each, wider, demand.latencies).keeps_up
+            for each in (rate / rules.HEADROOM, rate)
+        ):
+            return wider
+    return None
+
+
+def _complexity(plan: Plan) -> tuple[float, ...]:
+    parameters = plan.parameters
+    return (
+        math.ceil(plan.busy.flow.readers) * parameters.parallel_streams,
+        parameters.memory_mb,
+        parameters.backlog_runs,
+        round(plan.worst_lag),
+        parameters.linger,
+        parameters.window,
+        parameters.idle,
+    )
+
+
+def _max_events(plan: Plan) -> int:
+    """Give a limit that no run meets in its window: who ends by it asks for another run."""
+    one = plan.busy.flow.capacity / plan.busy.flow.readers
+    most = one * plan.parameters.window * 1.5
+    digits: int = 10 ** math.floor(math.log10(max(most, _LEAST_MAX_EVENTS)))
+    return min(rules.MOST_EVENTS, max(_LEAST_MAX_EVENTS, math.ceil(most / digits) * digits))

@@ -1,0 +1,136 @@
+"""What the runs of one stream bring at one rate: their number, their seconds, their batches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from drainctl.plan.demand import DAY
+from drainctl.plan.flow import Flow, Turn
+
+if TYPE_CHECKING:
+    from drainctl.plan.measured import Latencies
+    from drainctl.plan.parameters import Parameters
+
+_NEARLY: Final = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycle:
+    """The intervals at one rate.
+
+    Attributes:
+        flow: Events and runs.
+        turns: What the flow settles in.
+    """
+
+    flow: Flow
+    turns: tuple[Turn, ...]
+
+    @classmethod
+    def at(cls, per_second: float, parameters: Parameters, latencies: Latencies) -> Cycle:
+        """Find the cycle at a rate, of one stream."""
+
+        def of(overlap: float) -> Cycle:
+            flow = Flow(
+                parameters=parameters,
+                latencies=latencies,
+                per_second=per_second,
+                readers=parameters.pullers * overlap,
+            )
+            return cls(flow=flow, turns=flow.turns())
+
+        alone = of(1.0)
+        if parameters.window > parameters.interval and not alone.gap:
+            return of(parameters.window / parameters.interval)
+        return alone
+
+    @classmethod
+    def without_gap(cls, per_second: float, parameters: Parameters, latencies: Latencies) -> Cycle:
+        """Give what it is if somebody always reads."""
+        flow = Flow(parameters=parameters, latencies=latencies, per_second=per_second, readers=1.0)
+        return cls(flow=flow, turns=(Turn(0.0, 0.0, 0.0, parameters.interval, 1),))
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether what comes in some intervals is drained in as many, by one chain at a time."""
+        flow = self.flow
+        longest = max(turn.links for turn in self.turns)
+        if flow.spare <= 0 or longest == 1:
+            return flow.spare > 0
+        length = longest * (flow.window + flow.lost)
+        return longest <= flow.parameters.backlog_runs + 1 and length <= flow.parameters.interval
+
+    @cached_property
+    def gap(self) -> float:
+        """How long nobody reads in an interval, on average."""
+        return sum(turn.gap for turn in self.turns) / len(self.turns)
+
+    @property
+    def longest_gap(self) -> float:
+        """The longest gap of a day: after the run that ended soonest."""
+        interval = self.flow.parameters.interval
+        if not self.gap:
+            return 0.0
+        if len(self.turns) > 1:  # a single run came before the first chain
+            return interval - self.flow.window
+        (turn,) = self.turns
+        soonest = self.flow.pauses_after(turn.catching_up).soonest(DAY / interval)
+        return max(turn.gap, interval - turn.catching_up - soonest)
+
+    @property
+    def behind(self) -> float:
+        """How old the oldest event that waits is when the runs of an interval end, at the most."""
+        return max(turn.behind_after for turn in self.turns)
+
+    @property
+    def may_reach_window(self) -> bool:
+        """Whether some runs of a day end by their window."""
+        if len(self.turns) > 1:
+            return True
+        pauses = self.flow.pauses_after(self.turns[0].catching_up)
+        return pauses.may_never_come(DAY / self.flow.parameters.interval)
+
+    @property
+    def runs(self) -> float:
+        """Runs in an interval."""
+        links = sum(turn.links for turn in self.turns) / len(self.turns)
+        return self.flow.parameters.pullers * links
+
+    @property
+    def run_seconds(self) -> float:
+        """Seconds that all runs of an interval are billed for."""
+        flow = self.flow
+        reading = sum(turn.reading for turn in self.turns) / len(self.turns)
+        around = flow.start
+        if reading >= flow.window * _NEARLY:
+            around += min(flow.commit_seconds, flow.parameters.linger)
+        return self.runs * around + flow.parameters.pullers * reading
+
+    @property
+    def events(self) -> float:
+        """Events in an interval."""
+        return self.flow.per_second * self.flow.parameters.interval
+
+    @property
+    def batches(self) -> list[tuple[float, float]]:
+        """Batches in an interval, and events in each: full, not full, and live ones."""
+        flow, batch = self.flow, self.flow.parameters.batch
+        catching_up = sum(turn.catching_up for turn in self.turns) / len(self.turns)
+        backlog = min(self.events, flow.per_second * (self.gap + catching_up))
+        of_one = backlog / flow.readers
+        found: list[tuple[float, float]] = []
+        if of_one > batch:
+            found.append((flow.readers * (of_one / batch - 0.5), float(batch)))
+            found.append((flow.readers, batch / 2))
+        elif backlog > 0:
+            count = flow.readers * -math.expm1(-of_one)
+            found.append((count, backlog / count))
+        live = self.events - backlog
+        if live > 0:
+            rate = flow.per_second / flow.readers
+            per_second = max(rate / batch, 1 / (flow.parameters.linger + 1 / rate))
+            found.append((live / rate * per_second, rate / per_second))
+        return found

@@ -1,0 +1,155 @@
+"""How one stream's runs keep pace with its events: capacity, gaps, catching up, at one rate.
+
+An interval has a gap, in which nobody reads; then the runs read: they catch up with what came in
+the gap, and go on with what comes live, until nothing comes for the idle limit or the window ends.
+A run that is behind when its window ends is followed by the next at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from drainctl.plan import rules, throughput
+from drainctl.plan.pauses import Pauses
+
+if TYPE_CHECKING:
+    from drainctl.plan.measured import Latencies
+    from drainctl.plan.parameters import Parameters
+
+HANDOVER_SECONDS: Final = 0.1
+"""From the end of a run to the start of the next one that it asked for: assumed."""
+
+_ROUNDS: Final = 14
+_TURNS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One interval.
+
+    Attributes:
+        gap: How long nobody reads, in seconds.
+        behind: How old the oldest waiting event is at the beginning of the gap.
+        catching_up: How long the runs then take to catch up, as far as they do.
+        reading: How long is read.
+        links: Runs after one another that it takes, of each puller.
+        behind_after: How old the oldest waiting event is when they end.
+    """
+
+    gap: float
+    behind: float
+    catching_up: float
+    reading: float
+    links: int
+    behind_after: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """Events and runs of one stream.
+
+    Attributes:
+        parameters: Of the stack.
+        latencies: Of the services.
+        per_second: Events per second.
+        readers: Runs that read at the same time: of all pullers, and of as many starts as overlap.
+    """
+
+    parameters: Parameters
+    latencies: Latencies
+    per_second: float
+    readers: float
+
+    @cached_property
+    def capacity(self) -> float:
+        """Events per second that the readers drain, all together."""
+        return throughput.per_second(self.parameters, self.latencies) * self.readers
+
+    @cached_property
+    def start(self) -> float:
+        """From the start of a warm run to its open stream, in seconds."""
+        return throughput.setup_seconds(self.parameters)
+
+    @cached_property
+    def window(self) -> float:
+        """How long a run reads at the most: its window is counted from its start."""
+        return self.parameters.window - self.start
+
+    @cached_property
+    def commit_seconds(self) -> float:
+        """How long the last commits of a run take, of all that may be in flight."""
+        parameters = self.parameters
+        cpu = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
+        events = parameters.max_in_flight * parameters.parallel_streams
+        write = throughput.write_seconds(self.latencies)
+        return write + self.latencies.ack + cpu * events
+
+    @cached_property
+    def lost(self) -> float:
+        """How long nobody reads between a run and the one that follows it."""
+        return self.commit_seconds + HANDOVER_SECONDS + self.start
+
+    @cached_property
+    def spare(self) -> float:
+        """Events per second that can be drained beside those that come meanwhile."""
+        return self.capacity - self.per_second * (1 + self.lost / self.window)
+
+    def pauses_after(self, catching_up: float) -> Pauses:
+        """Give the pauses that a run sees that has caught up after so long.
+
+        The idle limit is counted from the end of the last commit, which waits for the linger.
+        """
+        write = throughput.write_seconds(self.latencies)
+        quiet = self.parameters.idle + self.parameters.linger + write + self.latencies.ack
+        left = max(0.0, self.window - catching_up)
+        return Pauses(self.per_second / self.readers, quiet, left)
+
+    def turns(self) -> tuple[Turn, ...]:
+        """Give the intervals that it settles in: one if all are alike, else some in a row."""
+        turn = self._settled()
+        if not turn.behind_after and turn.links == 1:
+            return (turn,)
+        # A long chain of runs leaves a short gap, and that a short chain.
+        turns = [turn]
+        for _ in range(_TURNS):
+            turns.append(self._after(turns[-1]))
+        return tuple(turns[_TURNS // 2 :])
+
+    def _settled(self) -> Turn:
+        """Find the interval of one run: the gap depends on the reading, and that on the gap."""
+        reading = self.window
+        turn = Turn(0.0, 0.0, 0.0, reading, 1)
+        for _ in range(_ROUNDS):
+            turn = self._turn(max(0.0, self.parameters.interval - reading), 0.0)
+            if turn.behind_after or turn.links > 1:
+                return turn
+            pauses = self.pauses_after(turn.catching_up)
+            live = pauses.mean
+            if turn.gap:  # with nothing to catch up with, there is no commit to count from
+                empty = math.exp(-pauses.per_second * (turn.gap + self.start))
+                live -= empty * max(0.0, min(live, pauses.quiet - self.parameters.idle))
+            reading = (reading + turn.catching_up + live) / 2
+        return replace(turn, reading=reading)
+
+    def _after(self, turn: Turn) -> Turn:
+        """Give the interval after one: its gap is what that one's runs left."""
+        read_until = turn.links * (self.window + self.lost) - self.lost
+        return self._turn(max(0.0, self.parameters.interval - read_until), turn.behind_after)
+
+    def _turn(self, gap: float, behind: float) -> Turn:
+        """Give an interval in which runs read to the end of their windows."""
+        if not (gap or behind):
+            return Turn(gap, behind, 0.0, self.window, 1)
+        if self.spare <= 0:
+            links = self.parameters.backlog_runs + 1
+            return Turn(gap, behind, links * self.window, links * self.window, links, math.inf)
+        waited = behind + (gap + self.start if gap else 0.0)
+        needed = self.per_second * waited / self.spare
+        bearable = rules.BEHIND_SECONDS * self.per_second / self.spare
+        links = max(1, math.ceil((needed - bearable) / self.window))
+        reading = links * self.window
+        left = max(0.0, needed - reading) * self.spare / self.per_second
+        return Turn(gap, behind, min(needed, reading), reading, links, left)

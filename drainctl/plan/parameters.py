@@ -1,0 +1,89 @@
+"""The stack's parameters, by the names that the template gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drainctl.deploy_command import deploy_command
+from drainctl.plan import rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """Those of the template that depend on the rate; the attributes are the template's names.
+
+    Attributes:
+        interval_minutes: ``ScheduleExpression``, rate(... minutes).
+        window: ``WindowSeconds``.
+        idle: ``IdleSeconds``.
+        linger: ``LingerMilliseconds``, in seconds.
+        max_in_flight: ``MaxInFlight``.
+        ack_timeout: ``AckTimeoutSeconds``.
+        parallel_streams: ``ParallelStreams``.
+        pullers: ``Pullers``.
+        backlog_runs: ``BacklogRuns``.
+        events_per_message: ``EventsPerMessage``.
+        memory_mb: ``MemorySize``.
+        max_events: ``MaxEvents``.
+    """
+
+    interval_minutes: int
+    window: int
+    idle: int
+    linger: float = 0.25
+    max_in_flight: int = rules.MOST_IN_FLIGHT
+    ack_timeout: int = 60
+    parallel_streams: int = 1
+    pullers: int = 1
+    backlog_runs: int = 4
+    events_per_message: int = 1
+    memory_mb: int = 512
+    max_events: int = 100_000
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two starts by the schedule."""
+        return self.interval_minutes * 60.0
+
+    @property
+    def batch(self) -> int:
+        """Events of a full batch."""
+        return rules.batch_events(self.max_in_flight)
+
+    @property
+    def share(self) -> float:
+        """Of a core."""
+        return rules.processor_share(self.memory_mb)
+
+    @property
+    def most_runs_at_once(self) -> int:
+        """The bound on runs of one stream at the same time, whatever happens.
+
+        A start by the schedule makes ``pullers`` chains of at most ``backlog_runs`` + 1 runs, one
+        after the other, none of which outlives its function's time-out. So a chain lives at most
+        so many time-outs, and no more chains are alive than were started meanwhile.
+        """
+        life = (self.backlog_runs + 1) * (self.window + rules.TIMEOUT_MARGIN_SECONDS)
+        return self.pullers * -(-life // (self.interval_minutes * 60))
+
+    def as_template(self) -> dict[str, str]:
+        """Give the values by the names of the template's parameters."""
+        unit = "minute" if self.interval_minutes == 1 else "minutes"
+        return {
+            "ScheduleExpression": f"rate({self.interval_minutes} {unit})",
+            "WindowSeconds": str(self.window),
+            "IdleSeconds": str(self.idle),
+            "LingerMilliseconds": str(round(self.linger * 1000)),
+            "MaxEvents": str(self.max_events),
+            "MaxInFlight": str(self.max_in_flight),
+            "AckTimeoutSeconds": str(self.ack_timeout),
+            "ParallelStreams": str(self.parallel_streams),
+            "Pullers": str(self.pullers),
+            "BacklogRuns": str(self.backlog_runs),
+            "EventsPerMessage": str(self.events_per_message),
+            "MemorySize": str(self.memory_mb),
+        }
+
+    def as_command(self) -> str:
+        """Give the command for a shell that deploys these values."""
+        return deploy_command(self.as_template())

@@ -1,0 +1,96 @@
+"""What a month uses of each service: the quantities that are billed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from drainctl.plan import measured, prices, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from drainctl.plan.cycle import Cycle
+    from drainctl.plan.demand import Demand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What runs make; of a second, a day or a month.
+
+    Attributes:
+        events: Drained.
+        ticks: Starts by the schedule.
+        runs: Of the function.
+        run_seconds: Billed.
+        objects: Written to S3.
+        sqs_calls: SendMessageBatch calls.
+        sqs_requests: What these are billed as.
+    """
+
+    events: float = 0.0
+    ticks: float = 0.0
+    runs: float = 0.0
+    run_seconds: float = 0.0
+    objects: float = 0.0
+    sqs_calls: float = 0.0
+    sqs_requests: float = 0.0
+
+    def times(self, factor: float) -> Usage:
+        """Multiply all of it."""
+        return Usage(**{each.name: getattr(self, each.name) * factor for each in fields(self)})
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            **{
+                each.name: getattr(self, each.name) + getattr(other, each.name)
+                for each in fields(self)
+            }
+        )
+
+
+def usage_of_interval(cycle: Cycle) -> Usage:
+    """Give what an interval of one stream uses."""
+    packed = cycle.flow.parameters.events_per_message
+    objects = calls = requests = 0.0
+    for count, events in cycle.batches:
+        of_batch = _sqs_calls(events, packed)
+        objects += count
+        calls += count * of_batch
+        requests += count * sqs_requests(events, packed, of_batch)
+    return Usage(
+        events=cycle.events,
+        ticks=1.0,
+        runs=cycle.runs,
+        run_seconds=cycle.run_seconds,
+        objects=objects,
+        sqs_calls=calls,
+        sqs_requests=requests,
+    )
+
+
+def _sqs_calls(events: float, events_per_message: int) -> float:
+    """Give how many SendMessageBatch calls a batch of so many events on average makes."""
+    calls = max(1.0, events / events_per_message) / rules.MESSAGES_PER_SQS_CALL
+    return calls if calls == int(calls) else max(1.0, calls + 0.45)
+
+
+def sqs_requests(events: float, events_per_message: int, calls: float) -> float:
+    """Give what the calls of a batch are billed as: one for each 64 KB that a call has begun."""
+    attributes = measured.MESSAGE_ATTRIBUTE_BYTES / events_per_message
+    size = events * (measured.LINE_BYTES + attributes) / calls
+    return calls * math.ceil(size / rules.SQS_REQUEST_BYTES)
+
+
+def month(demand: Demand, of_phases: Iterable[tuple[Usage, float]]) -> Usage:
+    """Add up a month.
+
+    Args:
+        demand: How many streams there are.
+        of_phases: What each phase of the day uses in a second, and its seconds.
+    """
+    day = Usage()
+    for usage, seconds in of_phases:
+        day += usage.times(seconds)
+    return day.times(prices.DAYS_A_MONTH * demand.streams)

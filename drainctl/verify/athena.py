@@ -1,0 +1,174 @@
+"""Runs queries on Athena and waits for their answers."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_athena.type_defs import (
+        QueryExecutionTypeDef,
+        RowTypeDef,
+        StartQueryExecutionInputTypeDef,
+    )
+
+_ENDS: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+_FIRST_WAIT: Final = 0.25
+_LONGEST_WAIT: Final = 5.0
+_GROWTH: Final = 1.5
+_LIMIT: Final = 30 * 60.0
+"""Seconds. Athena's own limit for a query is by default the same ("Service Quotas")."""
+
+
+class QueryFailed(Exception):  # noqa: N818 - it says what happened
+    """A query has no answer; says why, in Athena's words if it was Athena."""
+
+
+class QueryStopped(Exception):  # noqa: N818 - it says what happened
+    """A query was stopped, or not started, because nobody wants its answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Athena answered.
+
+    Attributes:
+        columns: The names of the columns.
+        rows: The first rows, as texts; None is null.
+        row_count: How many rows there are.
+        scanned_bytes: What Athena read, and bills.
+        seconds: How long it took, waiting in its queue included.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    row_count: int
+    scanned_bytes: int
+    seconds: float
+
+
+class Athena:
+    """Runs queries in one database; several threads may do so at once.
+
+    Args:
+        client: Of Athena; it retries calls that are throttled.
+        database: Where unqualified names are looked up.
+        work_group: Whose limits and whose place for results apply.
+        wait: Waits for seconds or until ``stop``, and tells whether the latter.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self,
+        client: AthenaClient,
+        database: str,
+        work_group: str,
+        *,
+        wait: Callable[[float], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._work_group = work_group
+        self._is_stopped = Event()
+        self._wait = wait or self._is_stopped.wait
+        self._clock = clock
+
+    def stop(self) -> None:
+        """Stop the queries that are under way, each by its own thread, and start no more."""
+        self._is_stopped.set()
+
+    def ask(self, sql: str, parameters: Sequence[str] = (), *, keep_rows: int) -> Answer:
+        """Run a query and read all of its answer.
+
+        Args:
+            sql: One statement.
+            parameters: For each ``?`` a literal, such as ``3`` or ``'text'``.
+            keep_rows: How many rows the answer shall have; the others are only counted.
+
+        Raises:
+            QueryFailed: It has no answer.
+            QueryStopped: ``stop`` was called.
+        """
+        try:
+            execution = self._run(sql, parameters)
+            return self._read(execution, keep_rows)
+        except ClientError as error:
+            what = error.response["Error"]
+            raise QueryFailed(f"{what['Code']}: {what['Message']}") from error
+        except BotoCoreError as error:
+            raise QueryFailed(str(error)) from error
+
+    def _run(self, sql: str, parameters: Sequence[str]) -> QueryExecutionTypeDef:
+        if self._is_stopped.is_set():
+            raise QueryStopped
+        request: StartQueryExecutionInputTypeDef = {
+            "QueryString": sql,
+            "QueryExecutionContext": {"Database": self._database},
+            "WorkGroup": self._work_group,
+        }
+        if parameters:
+            request["ExecutionParameters"] = parameters
+        execution_id = self._client.start_query_execution(**request)["QueryExecutionId"]
+        try:
+            execution = self._finished(execution_id)
+        except BaseException:
+            # Nobody waits for it any more, and what it reads is billed.
+            with suppress(ClientError, BotoCoreError):
+                self._client.stop_query_execution(QueryExecutionId=execution_id)
+            raise
+        status = execution["Status"]
+        if status["State"] != "SUCCEEDED":
+            reason = status.get("StateChangeReason", "without a reason")
+            raise QueryFailed(f"{status['State'].lower()}: {reason}")
+        return execution
+
+    def _finished(self, execution_id: str) -> QueryExecutionTypeDef:
+        """Wait for a query's end, whatever it is."""
+        deadline = self._clock() + _LIMIT
+        wait = _FIRST_WAIT
+        while True:
+            answer = self._client.get_query_execution(QueryExecutionId=execution_id)
+            execution = answer["QueryExecution"]
+            if execution["Status"]["State"] in _ENDS:
+                return execution
+            if self._clock() > deadline:
+                raise QueryFailed(f"not done after {_LIMIT / 60:.0f} minutes: stopped")
+            if self._wait(wait):
+                raise QueryStopped
+            wait = min(_LONGEST_WAIT, wait * _GROWTH)
+
+    def _read(self, execution: QueryExecutionTypeDef, keep_rows: int) -> Answer:
+        pages = self._client.get_paginator("get_query_results").paginate(
+            QueryExecutionId=execution["QueryExecutionId"]
+        )
+        columns: tuple[str, ...] = ()
+        rows: list[tuple[str | None, ...]] = []
+        count = -1  # the first row has the names of the columns
+        for page in pages:
+            for row in page["ResultSet"]["Rows"]:
+                if count < 0:
+                    columns = tuple(str(value) for value in _values(row))
+                elif count < keep_rows:
+                    rows.append(tuple(_values(row)))
+                count += 1
+        statistics = execution.get("Statistics", {})
+        return Answer(
+            columns=columns,
+            rows=tuple(rows),
+            row_count=count,
+            scanned_bytes=statistics.get("DataScannedInBytes", 0),
+            seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        )
+
+
+def _values(row: RowTypeDef) -> Iterator[str | None]:
+    return (datum.get("VarCharValue") for datum in row["Data"])

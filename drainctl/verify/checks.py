@@ -1,0 +1,169 @@
+"""What is asked, with which parameters, and what the answers mean."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from drainctl.verify.athena import QueryFailed
+from drainctl.verify.seam import differences, lasting
+from eventdrain.events import DEFAULT_EVENT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from drainctl.catalogue.saved_queries import SavedQuery
+    from drainctl.verify.athena import Answer, Athena
+    from drainctl.verify.seam import Difference
+
+SOME_SUBSCRIPTION: Final = f"""\
+SELECT subscription_id
+FROM {DEFAULT_EVENT_TYPE}
+WHERE dt BETWEEN ? AND ?
+  AND subscription_id IS NOT NULL
+ORDER BY dt DESC, event_id
+LIMIT 1"""  # noqa: S608 - the name is of the table of streams
+"""The query for a subscription that has an event on the newest of some days."""
+
+_SEAM_CHECK: Final = "seam_check"
+_AT_ONCE: Final = 5
+_ALL: Final = sys.maxsize
+_LAST: Final = timedelta(days=30)
+_LATEST: Final = "9999-12-31"
+_NOBODY: Final = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user wants to know.
+
+    Attributes:
+        subscription: Whose history is asked for; None for anybody's.
+        more_than: How many moves of a SIM on one day are not yet many.
+        day: The only day whose seam matters, and whose subscriptions may be taken, as
+            ``YYYY-MM-DD``; None for all days, and for the newest of the last 30.
+        keep_rows: How many rows of each answer are wanted.
+    """
+
+    subscription: str | None
+    more_than: int
+    day: str | None
+    keep_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a query.
+
+    Attributes:
+        query: Which was asked.
+        answer: Its answer; None if it has none. Of a seam check it has no rows.
+        reason: Why it has none; empty if it has.
+        differences: What a seam check found.
+    """
+
+    query: SavedQuery
+    answer: Answer | None
+    reason: str = ""
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it was answered, and well."""
+        return self.answer is not None and not self.differences
+
+
+def base_name(query: SavedQuery) -> str:
+    """Give a query's name without its stream."""
+    return query.name.partition(".")[0]
+
+
+def chosen(queries: Sequence[SavedQuery], names: Sequence[str]) -> list[SavedQuery]:
+    """Pick queries by their names; all if no names are given.
+
+    A name without a stream stands for that query of every stream.
+
+    Raises:
+        LookupError: A name is no query's; says which.
+    """
+    known = {name for query in queries for name in (query.name, base_name(query))}
+    for name in names:
+        if name not in known:
+            raise LookupError(name)
+    wanted = set(names)
+    return [query for query in queries if not wanted or wanted & {query.name, base_name(query)}]
+
+
+def ask_all(
+    queries: Sequence[SavedQuery],
+    athena: Athena,
+    choices: Choices,
+    on_outcome: Callable[[Outcome], None],
+) -> list[Outcome]:
+    """Ask all queries, some at once.
+
+    Whatever ends it early, such as the user, also stops the queries that are under way.
+
+    Args:
+        queries: What to ask.
+        athena: Whom.
+        choices: What the user wants to know.
+        on_outcome: Is told each outcome as soon as it is there.
+
+    Returns:
+        The outcomes, in the order of the queries.
+    """
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        futures = [pool.submit(_ask, query, athena, choices) for query in queries]
+        for future in as_completed(futures):
+            on_outcome(future.result())
+    except BaseException:
+        athena.stop()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [future.result() for future in futures]
+
+
+def _ask(query: SavedQuery, athena: Athena, choices: Choices) -> Outcome:
+    is_seam = base_name(query) == _SEAM_CHECK
+    try:
+        parameters = [_literal(name, athena, choices) for name in query.parameters]
+        answer = athena.ask(query.sql, parameters, keep_rows=_ALL if is_seam else choices.keep_rows)
+        if not is_seam:
+            return Outcome(query, answer)
+        found = differences(query, answer, choices.day)
+        if found:
+            # Lines may have come, or a day may have been registered, while it read: ask again.
+            answer = athena.ask(query.sql, keep_rows=_ALL)
+            found = lasting(found, differences(query, answer, choices.day))
+        return Outcome(query, replace(answer, rows=()), "", tuple(found))
+    except QueryFailed as error:
+        return Outcome(query, None, str(error))
+
+
+def _literal(parameter: str, athena: Athena, choices: Choices) -> str:
+    match parameter:
+        case "more_than":
+            return str(choices.more_than)
+        case "subscription_id":
+            return _text(choices.subscription or _some_subscription(athena, choices.day))
+        case _:
+            raise QueryFailed(f"nothing is known of its parameter {parameter}")
+
+
+def _some_subscription(athena: Athena, day: str | None) -> str:
+    """Find somebody; nobody's history is empty, and a query all the same."""
+    first_day = day or (datetime.now(UTC) - _LAST).date().isoformat()
+    days = (_text(first_day), _text(day or _LATEST))
+    answer = athena.ask(SOME_SUBSCRIPTION, days, keep_rows=1)
+    return (answer.rows[0][0] if answer.rows else None) or _NOBODY
+
+
+def _text(value: str) -> str:
+    quoted = value.replace("'", "''")
+    return f"'{quoted}'"

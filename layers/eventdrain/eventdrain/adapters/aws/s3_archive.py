@@ -1,0 +1,104 @@
+"""The archive in S3."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+from zlib import crc32
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from eventdrain.adapters.aws.errors import code_of, refusal
+from eventdrain.events import by_object, object_body, withheld_body
+from eventdrain.unexpected import unexpected_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from eventdrain.adapters.aws.signed_http import SignedHttp
+    from eventdrain.errors import Refusal
+    from eventdrain.events import ArchiveLayout, Delivery
+
+_CREATE_ONLY: Final = ("If-None-Match", "*")
+"""S3 API reference, PutObject: it fails with 412 if the key exists."""
+_CONTENT_TYPES: Final = {"gz": "application/gzip", "json": "application/json"}
+
+
+class S3Archive:
+    """Writes gzipped NDJSON objects; see ``ports.Sink``.
+
+    Args:
+        bucket: Calls the bucket: paths are its keys.
+        layout: Which event goes where in it.
+        locked_for: How long nobody may delete an object, in a bucket that can lock; zero for not.
+    """
+
+    def __init__(
+        self,
+        bucket: SignedHttp,
+        layout: ArchiveLayout,
+        *,
+        locked_for: timedelta = timedelta(),
+    ) -> None:
+        self._bucket = bucket
+        self._layout = layout
+        self._locked_for = locked_for
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """See ``ports.Sink``. Each object is there whole or not at all.
+
+        What lines have withheld is written before them: what a line leaves out is somewhere.
+        """
+        objects = by_object(deliveries)
+        results = await asyncio.gather(*(self._put_together(together) for together in objects))
+        return {
+            delivery.event_id: result
+            for together, result in zip(objects, results, strict=True)
+            if result is not None
+            for delivery in together
+        }
+
+    async def _put_together(self, deliveries: Sequence[Delivery]) -> Refusal | None:
+        withheld = [delivery for delivery in deliveries if delivery.withheld]
+        if withheld:
+            key = self._layout.withheld_key(withheld)
+            refused = await self._put(key, withheld_body(withheld))
+            if refused is not None:
+                return refused
+        return await self._put(self._layout.key(deliveries), object_body(deliveries))
+
+    async def _put(self, key: str, body: bytes) -> Refusal | None:
+        headers = (
+            ("Content-Type", _CONTENT_TYPES[key.rpartition(".")[2]]),
+            _CREATE_ONLY,
+            *self._lock(body),
+        )
+        path = "/" + quote(key, safe="/-_.~")
+        try:
+            await self._bucket.call("PutObject", "PUT", path, headers, body)
+        except (BotoCoreError, ClientError) as error:
+            # The key holds a digest of the events: what is there already is what was to be written.
+            if code_of(error) == "PreconditionFailed":
+                return None
+            return refusal(
+                error,
+                action=f"s3:PutObject to {self._bucket.url}",
+                cure="check ARCHIVE_BUCKET, the function's role, and the key that encrypts it",
+            )
+        except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
+            return unexpected_refusal(error, "a call of S3")
+        return None
+
+    def _lock(self, body: bytes) -> tuple[tuple[str, str], ...]:
+        """Give the headers that lock an object; S3 wants a checksum with them (PutObject)."""
+        if not self._locked_for:
+            return ()
+        until = datetime.now(UTC) + self._locked_for
+        return (
+            ("x-amz-checksum-crc32", b64encode(crc32(body).to_bytes(4, "big")).decode()),
+            ("x-amz-object-lock-mode", "GOVERNANCE"),
+            ("x-amz-object-lock-retain-until-date", until.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        )

@@ -1,0 +1,95 @@
+"""The archive in S3, read back. Listed by boto3, a call for a thousand objects; read without it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from eventdrain.adapters.aws.errors import UNUSABLE, code_of, refusal
+from eventdrain.errors import ArchiveRefused
+from eventdrain.ports import Folder, StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_s3 import S3Client
+
+    from eventdrain.adapters.aws.signed_http import SignedHttp
+
+_LINES: Final = ".ndjson.gz"
+_DAY: Final = re.compile(r"dt=(\d{4}-\d\d-\d\d)/", re.ASCII)
+_GONE: Final = "NoSuchKey"
+
+
+class S3ArchiveReader:
+    """Lists and reads an archive; see ``replay_ports.ArchiveReader``.
+
+    Args:
+        s3: Lists.
+        http: Calls the bucket: paths are its keys.
+        bucket: Its name.
+        prefix: What the keys of lines begin with, without a slash at the end.
+        cure: What to do if S3 refuses for good.
+    """
+
+    def __init__(
+        self, s3: S3Client, http: SignedHttp, *, bucket: str, prefix: str, cure: str
+    ) -> None:
+        self._s3 = s3
+        self._http = http
+        self._bucket = bucket
+        self._prefix = prefix
+        self._cure = cure
+
+    async def days(self, event_type: str) -> Sequence[str]:
+        """See ``replay_ports.ArchiveReader``."""
+        return await asyncio.to_thread(self._days, f"{self._prefix}/{event_type}/")
+
+    async def objects(self, folder: Folder, *, after: str) -> Sequence[StoredObject]:
+        """See ``replay_ports.ArchiveReader``."""
+        path = f"{self._prefix}/{folder.event_type}/dt={folder.day}/"
+        while True:
+            listed = await asyncio.to_thread(self._page, path, after or path)
+            lines = [stored for stored in listed if stored.key.endswith(_LINES)]
+            if lines or not listed:
+                return lines
+            after = listed[-1].key
+
+    async def read(self, key: str) -> bytes | None:
+        """See ``replay_ports.ArchiveReader``."""
+        path = "/" + quote(key, safe="/-_.~")
+        try:
+            return await self._http.call("GetObject", "GET", path, (), b"")
+        except (BotoCoreError, ClientError) as error:
+            if code_of(error) == _GONE:
+                return None
+            raise self._refused(error, "s3:GetObject", key) from error
+
+    def _days(self, path: str) -> Sequence[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=path, Delimiter="/"
+        )
+        try:
+            names = [
+                found["Prefix"].removeprefix(path)
+                for page in pages
+                for found in page.get("CommonPrefixes", ())
+            ]
+        except (BotoCoreError, ClientError, *UNUSABLE) as error:
+            raise self._refused(error, "s3:ListBucket") from error
+        return sorted(day[1] for name in names if (day := _DAY.fullmatch(name)))
+
+    def _page(self, path: str, after: str) -> Sequence[StoredObject]:
+        try:
+            page = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=path, StartAfter=after)
+            return [StoredObject(found["Key"], found["Size"]) for found in page.get("Contents", ())]
+        except (BotoCoreError, ClientError, *UNUSABLE) as error:
+            raise self._refused(error, "s3:ListBucket") from error
+
+    def _refused(self, error: Exception, action: str, key: str | None = None) -> ArchiveRefused:
+        place = f"{action} of s3://{self._bucket}/{key or self._prefix}"
+        return ArchiveRefused(refusal(error, action=place, cure=self._cure))

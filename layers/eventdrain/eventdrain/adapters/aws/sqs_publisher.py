@@ -1,0 +1,153 @@
+"""The outbox in SQS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from eventdrain.adapters.aws.errors import as_code, refusal
+from eventdrain.errors import Refusal, Verdict
+from eventdrain.events import EVENTS, Message, marked, messages, pack, quoted
+from eventdrain.unexpected import unexpected_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from eventdrain.adapters.aws.signed_http import SignedHttp
+    from eventdrain.events import ArchiveLayout, Delivery
+
+_OPERATION: Final = "SendMessageBatch"
+_HEADERS: Final = (
+    ("Content-Type", "application/x-amz-json-1.0"),
+    ("X-Amz-Target", f"AmazonSQS.{_OPERATION}"),
+)
+"""SQS developer guide, making API requests with the AWS JSON protocol."""
+_NOT_NAMED: Final = Refusal(
+    code="NotNamed",
+    message="SQS's answer does not say that it took a message",
+    verdict=Verdict.TRY_AGAIN,
+)
+
+
+class SqsOutbox:
+    """Sends messages; see ``ports.Sink``, and ``outbox`` for what they say.
+
+    A message that SQS does not take refuses all of its events. Tried again, they may come in other
+    company than that of a copy that SQS took after all.
+
+    Args:
+        sqs: Calls SQS.
+        queue_url: The queue; one whose name ends in ``.fifo`` gets group and deduplication ids.
+        layout: Where the archive has an event whose message must point there.
+        events_per_message: How many events a message has at the most.
+        replay: The name of the replay that sends them again; empty for the drain itself.
+        cure: What to do if SQS refuses for good.
+
+    Raises:
+        ValueError: A FIFO queue shall get several events in one message: it groups and
+            deduplicates messages, and each of these events has its own group and id.
+    """
+
+    def __init__(
+        self,
+        sqs: SignedHttp,
+        *,
+        queue_url: str,
+        layout: ArchiveLayout,
+        events_per_message: int = 1,
+        replay: str = "",
+        cure: str = "check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
+    ) -> None:
+        self._sqs = sqs
+        self._layout = layout
+        self._queue_url = queue_url
+        self._events_per_message = events_per_message
+        self._replay = replay
+        self._cure = cure
+        self._is_fifo = queue_url.endswith(".fifo")
+        if self._is_fifo and events_per_message > 1:
+            raise ValueError(f"{queue_url} is a FIFO queue: it takes one event in a message")
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """See ``ports.Sink``."""
+        made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
+        if self._replay:
+            made = marked(made, self._replay)
+        refused: dict[str, Refusal] = {}
+        for result in await asyncio.gather(*(self._send(batch) for batch in pack(made))):
+            refused |= result
+        return refused
+
+    async def _send(self, batch: Sequence[Message]) -> Mapping[str, Refusal]:
+        try:
+            entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
+            body = f'{{"QueueUrl":{quoted(self._queue_url)},"Entries":[{entries}]}}'
+            answer = _answer(await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode()))
+        except (BotoCoreError, ClientError) as error:
+            result = refusal(
+                error,
+                action=f"sqs:SendMessage to {self._queue_url}",
+                cure=self._cure,
+            )
+            return {event_id: result for each in batch for event_id in each.event_ids}
+        except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
+            result = unexpected_refusal(error, "a call of SQS")
+            return {event_id: result for each in batch for event_id in each.event_ids}
+        # What is named as both is not known to be taken.
+        taken = _entries(answer, "Successful").keys() - _entries(answer, "Failed").keys()
+        failed = {name: _refusal(entry) for name, entry in _entries(answer, "Failed").items()}
+        return {
+            event_id: failed.get(str(index), _NOT_NAMED)
+            for index, each in enumerate(batch)
+            if str(index) not in taken
+            for event_id in each.event_ids
+        }
+
+    def _entry(self, index: int, each: Message) -> str:
+        """Write an entry as JSON: a third of what a dictionary and its encoding cost."""
+        attributes = ",".join(
+            [
+                f'"{name}":{{"DataType":"{"Number" if name == EVENTS else "String"}",'
+                f'"StringValue":{quoted(value)}}}'
+                for name, value in each.attributes.items()
+            ]
+        )
+        fifo = ""
+        if self._is_fifo:
+            (event_id,) = each.event_ids
+            fifo = (
+                f',"MessageGroupId":{quoted(each.group_id)}'
+                f',"MessageDeduplicationId":{quoted(event_id)}'
+            )
+        return (
+            f'{{"Id":"{index}","MessageBody":{quoted(each.body)},'
+            f'"MessageAttributes":{{{attributes}}}{fifo}}}'
+        )
+
+
+def _answer(body: bytes) -> dict[str, Any]:
+    """Read SQS's answer; one that can't be read names no message as taken."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _entries(answer: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    """Return the entries of one of the answer's lists by their ids; others say nothing."""
+    entries = answer.get(name)
+    return {
+        entry["Id"]: entry
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and isinstance(entry.get("Id"), str)
+    }
+
+
+def _refusal(failed: dict[str, Any]) -> Refusal:
+    code = as_code(failed.get("Code"))
+    verdict = Verdict.LEAVE_EVENT if failed.get("SenderFault") is True else Verdict.TRY_AGAIN
+    return Refusal(code, f"SQS did not take a message: {code}", verdict)

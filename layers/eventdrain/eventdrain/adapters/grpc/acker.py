@@ -1,0 +1,159 @@
+"""Acks over gRPC: concurrent unary calls on a channel of their own.
+
+They are asynchronous calls, which grpcio makes at about half the cost of synchronous ones, and on
+a connection of their own, for grpcio can't share one between its two kinds of channel.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from eventdrain.adapters.grpc.causes import Cause, cause_of
+from eventdrain.adapters.grpc.channel import (
+    MAY_PASS,
+    OPTIONS,
+    call_metadata,
+    channel_credentials,
+    target,
+)
+from eventdrain.errors import Refusal, Verdict
+from eventdrain.unexpected import unexpected_refusal
+from wgtwo.events.v1.events_pb2 import AckInfo, AckStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from eventdrain.events import Delivery, EventStream
+    from eventdrain.settings import Endpoint
+
+_NOT_ACCEPTED: Final = "the event server did not accept an ack; the event comes again"
+_RATE_LIMITED: Final = frozenset({429, 503})
+"""The HTTP statuses of gateways' rate limits; 503 is nginx's default."""
+_RATE_LIMITED_BY_ENVOY: Final = "x-envoy-ratelimited"
+_CALL_SECONDS: Final = 5.0
+"""How long to wait for the answer to one ack: long for an answer, short beside an ack time-out."""
+
+
+class GrpcAcker:
+    """Acks the deliveries of one stream; see ``ports.Acker``.
+
+    Args:
+        channel: Connected to the event server.
+        stream: The stream that the deliveries came from.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, stream: EventStream) -> None:
+        self._channel = channel
+        self._method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            stream.ack_path
+        )
+        self._request = stream.ack_request
+        self._response = stream.ack_response
+        success = AckStatus(status_code=AckStatus.STATUS_CODE_SUCCESS)
+        self._success = stream.ack_response(ack_status=success).SerializeToString()
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, stream: EventStream, endpoint: Endpoint) -> AsyncIterator[GrpcAcker]:
+        """Open a channel for acks, for as long as the context lasts."""
+        if endpoint.is_secure:
+            channel = grpc.aio.secure_channel(target(endpoint), channel_credentials(), OPTIONS)
+        else:
+            channel = grpc.aio.insecure_channel(target(endpoint), OPTIONS)
+        async with channel:
+            yield cls(channel, stream)
+
+    async def ack(
+        self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
+    ) -> Sequence[Refusal | None]:
+        """See ``ports.Acker``."""
+        metadata = call_metadata(token)
+        timeout = min(_CALL_SECONDS, timeout_seconds)
+        calls: list[grpc.aio.UnaryUnaryCall[bytes, bytes]] = []
+        results: list[Refusal | None] = []
+        try:
+            for delivery in deliveries:
+                request = self._request(ack_info=AckInfo(value=delivery.ack_info))
+                # Making a call starts it: all are under way before the first is awaited.
+                calls.append(
+                    self._method(request.SerializeToString(), metadata=metadata, timeout=timeout)
+                )
+            for call in calls:
+                try:
+                    answer = await call
+                except grpc.aio.AioRpcError as error:
+                    results.append(_refusal(error, is_connected=self._is_connected))
+                    continue
+                except Exception as error:  # noqa: BLE001 - a bug in one ack is one event's
+                    results.append(unexpected_refusal(error, "an ack"))
+                    continue
+                # Nearly all are a success, and need not be parsed.
+                results.append(None if answer == self._success else self._read(answer))
+        except BaseException:
+            for call in calls:
+                call.cancel()
+            raise
+        return results
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._channel.get_state() is grpc.ChannelConnectivity.READY
+
+    def _read(self, answer: bytes | None) -> Refusal | None:
+        if answer is None:  # grpc.aio's, for a call that ends with OK and without a message
+            return Refusal("NO_MESSAGE", _NOT_ACCEPTED, Verdict.TRY_AGAIN)
+        try:
+            response: Any = self._response.FromString(answer)
+        except DecodeError:
+            return Refusal("UNREADABLE", _NOT_ACCEPTED, Verdict.TRY_AGAIN)
+        status = response.ack_status.status_code
+        if status == AckStatus.STATUS_CODE_SUCCESS:
+            return None
+        return Refusal(
+            code=AckStatus.StatusCode.Name(status)
+            if status in AckStatus.StatusCode.values()
+            else f"STATUS_CODE_{status}",
+            message=_NOT_ACCEPTED,
+            verdict=Verdict.TRY_AGAIN,
+        )
+
+
+def _refusal(error: grpc.aio.AioRpcError, *, is_connected: bool) -> Refusal:
+    code = error.code()
+    cause = cause_of(error.details(), is_connected=is_connected)
+    if cause is not None and cause.is_lasting:
+        verdict = Verdict.END_RUN
+    elif code is grpc.StatusCode.UNAUTHENTICATED:
+        verdict = Verdict.RENEW_TOKEN
+    elif _is_rate_limit(error, cause):
+        verdict = Verdict.SLOW_DOWN
+    elif cause is not None or code in MAY_PASS:
+        verdict = Verdict.TRY_AGAIN
+    elif code is grpc.StatusCode.PERMISSION_DENIED or code is grpc.StatusCode.UNIMPLEMENTED:
+        verdict = Verdict.END_RUN
+    else:
+        verdict = Verdict.LEAVE_EVENT
+    reason = f"the event server answers acks with {code.name}"
+    return Refusal(
+        code=code.name,
+        message=f"{reason}: {cause.reason}" if cause else reason,
+        verdict=verdict,
+        is_about_access=code is grpc.StatusCode.PERMISSION_DENIED and cause is None,
+        hint=cause.hint if cause else "",
+    )
+
+
+def _is_rate_limit(error: grpc.aio.AioRpcError, cause: Cause | None) -> bool:
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return True
+    if cause is not None:
+        return cause.http_status in _RATE_LIMITED
+    # Envoy turns its own limit into UNAVAILABLE.
+    return error.code() is grpc.StatusCode.UNAVAILABLE and any(
+        key == _RATE_LIMITED_BY_ENVOY for key, _ in error.trailing_metadata() or ()
+    )

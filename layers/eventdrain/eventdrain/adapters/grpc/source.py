@@ -1,0 +1,226 @@
+"""The event source: a server stream over gRPC, read as raw bytes.
+
+grpcio reads a synchronous stream several times cheaper than an asynchronous one, if it may use
+the calling thread for it (``SingleThreadedUnaryStream``). So one thread reads, and hands over to
+the event loop what has come since the loop last looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from contextlib import asynccontextmanager
+from functools import partial
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from grpc.experimental import ChannelOptions
+
+from eventdrain.adapters.grpc.channel import (
+    OPTIONS,
+    call_metadata,
+    channel_credentials,
+    is_answer,
+    silence,
+    stream_error,
+    target,
+)
+from eventdrain.errors import StreamEnded, StreamError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+    from eventdrain.events import EventStream
+    from eventdrain.settings import Endpoint
+
+_PROBE_SECONDS: Final = 5.0
+_NOTING_SECONDS: Final = 5.0
+_WATCH_SECONDS: Final = 0.3
+"""A thread of grpcio's watches a channel while somebody is subscribed to its state, and looks every
+0.2 s whether anybody still is. It trips over a channel that is closed before."""
+
+
+class GrpcEventSource:
+    """Opens streams; see ``ports.EventSource``.
+
+    Args:
+        stream: Which stream.
+        endpoint: The server.
+        request: The serialised request that opens the stream.
+        max_unread: How many messages to read ahead of the engine, whatever the server sends.
+        timeout_seconds: The deadline of the call, a backstop: the engine ends a stream itself,
+            for a deadline throws away what has arrived and was not read.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        endpoint: Endpoint,
+        request: bytes,
+        *,
+        max_unread: int,
+        timeout_seconds: float,
+    ) -> None:
+        self._stream = stream
+        self._endpoint = endpoint
+        self._request = request
+        self._max_unread = max_unread
+        self._timeout_seconds = timeout_seconds
+
+    @asynccontextmanager
+    async def connect(self, token: str | None) -> AsyncIterator[GrpcConnection]:
+        """See ``ports.EventSource``."""
+        options = (*OPTIONS, (ChannelOptions.SingleThreadedUnaryStream, 1))
+        if self._endpoint.is_secure:
+            channel = grpc.secure_channel(target(self._endpoint), channel_credentials(), options)
+        else:
+            channel = grpc.insecure_channel(target(self._endpoint), options)
+        method: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
+            self._stream.stream_path
+        )
+        call = method(self._request, timeout=self._timeout_seconds, metadata=call_metadata(token))
+        ack: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(self._stream.ack_path)
+        probe = partial(
+            ack,
+            self._stream.ack_request().SerializeToString(),
+            timeout=_PROBE_SECONDS,
+            metadata=call_metadata(token),
+        )
+        connection = GrpcConnection(channel, call, probe, self._stream.scope, self._max_unread)
+        try:
+            yield connection
+        finally:
+            await connection.leave()
+            # This ends the call. To cancel the call itself would leave its connection open.
+            channel.close()
+            await connection.ended()
+
+
+class GrpcConnection:
+    """An open stream; see ``ports.Connection``."""
+
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        messages: Iterator[bytes],
+        probe: Callable[[], bytes],
+        scope: str,
+        max_unread: int,
+    ) -> None:
+        self._channel = channel
+        self._messages = messages
+        self._call_api = probe
+        self._scope = scope
+        self._loop = asyncio.get_running_loop()
+        self._unread: deque[bytes] = deque()
+        self._max_unread = max_unread
+        self._has_room = Event()
+        self._is_announced = False
+        self._changed = asyncio.Event()
+        self._is_ready = False
+        self._is_connectivity_known = Event()
+        self._end: StreamError | None = None
+        self._is_closing = False
+        self._is_watched_until = math.inf
+        channel.subscribe(self._note_connectivity)
+        self._thread = Thread(target=self._read_all, name="event-stream", daemon=True)
+        self._thread.start()
+
+    async def opened(self) -> None:
+        """See ``ports.Connection``."""
+        while not self._is_ready:
+            if self._end is not None:
+                raise self._end
+            await self._wait()
+        self._stop_watching()
+
+    async def probe(self) -> None:
+        """See ``ports.Connection``. The call is an ack without a handle, over the same channel."""
+        try:
+            # If it is given up, the closed channel ends it.
+            await asyncio.to_thread(self._call_api)
+        except grpc.RpcError as error:
+            if not is_answer(error.code(), error.details()):
+                raise silence(error.code(), error.details()) from None
+
+    async def receive(self) -> Sequence[bytes]:
+        """See ``ports.Connection``."""
+        while not self._unread:
+            if self._end is not None:
+                raise self._end
+            await self._wait()
+        self._is_announced = False
+        messages = [self._unread.popleft() for _ in range(len(self._unread))]
+        self._has_room.set()
+        return messages
+
+    async def leave(self) -> None:
+        """Prepare for the channel to be closed."""
+        self._is_closing = True
+        self._stop_watching()
+        self._is_connectivity_known.set()
+        self._has_room.set()
+        await asyncio.sleep(max(0.0, self._is_watched_until - time.monotonic()))
+
+    async def ended(self) -> None:
+        """Wait for the reading thread to end, after the channel was closed."""
+        await asyncio.to_thread(self._thread.join)
+
+    def _stop_watching(self) -> None:
+        if self._is_watched_until == math.inf:
+            self._channel.unsubscribe(self._note_connectivity)
+            self._is_watched_until = time.monotonic() + _WATCH_SECONDS
+
+    async def _wait(self) -> None:
+        await self._changed.wait()
+        self._changed.clear()
+
+    def _note_connectivity(self, state: grpc.ChannelConnectivity) -> None:
+        if state is grpc.ChannelConnectivity.READY:
+            self._is_ready = True
+            self._announce()
+        if state in {
+            grpc.ChannelConnectivity.READY,
+            grpc.ChannelConnectivity.TRANSIENT_FAILURE,
+        }:
+            self._is_connectivity_known.set()
+
+    def _read_all(self) -> None:
+        try:
+            for message in self._messages:
+                if self._is_closing:
+                    # To the end that the channel's closing brings: grpcio closes the connection of
+                    # a stream only if somebody has read that end.
+                    continue
+                self._is_ready = True
+                self._unread.append(message)
+                if not self._is_announced:
+                    self._is_announced = True
+                    self._announce()
+                self._wait_for_room()
+            self._end = StreamEnded("the server closed the stream")
+        except grpc.RpcError as error:
+            if not self._is_ready:
+                # grpcio's thread that notes it may be later than the end of the call.
+                self._is_connectivity_known.wait(_NOTING_SECONDS)
+            self._end = stream_error(
+                error.code(),
+                scope=self._scope,
+                details=error.details(),
+                is_connected=self._is_ready,
+            )
+        self._announce()
+
+    def _wait_for_room(self) -> None:
+        if len(self._unread) < self._max_unread:
+            return
+        self._has_room.clear()
+        # Asked again: it may have been made just before.
+        if len(self._unread) >= self._max_unread and not self._is_closing:
+            self._has_room.wait()
+
+    def _announce(self) -> None:
+        self._loop.call_soon_threadsafe(self._changed.set)

@@ -1,0 +1,42 @@
+"""One run over one stream: subscription, batch, pace, commit, window, outcome, report.
+
+Read ``drain`` first, then ``commit``: the rest serves these two.
+"""
+
+from __future__ import annotations
+
+from eventdrain.drain.ack_pace import TICK_SECONDS, AckPace
+from eventdrain.drain.batch import Batch
+from eventdrain.drain.commit import Commit
+from eventdrain.drain.drain import Drain
+from eventdrain.drain.inbox import Inbox
+from eventdrain.drain.lag import LAST_EVENTS, RECENT_SECONDS, Lag
+from eventdrain.drain.outcome import LeftReason, Outcome
+from eventdrain.drain.pace import Pace
+from eventdrain.drain.report import Report
+from eventdrain.drain.start import Start
+from eventdrain.drain.stream_request import stream_request
+from eventdrain.drain.subscription import Reading
+from eventdrain.drain.window import REPORTING_SECONDS, EndReason, Window
+
+__all__ = [
+    "LAST_EVENTS",
+    "RECENT_SECONDS",
+    "REPORTING_SECONDS",
+    "TICK_SECONDS",
+    "AckPace",
+    "Batch",
+    "Commit",
+    "Drain",
+    "EndReason",
+    "Inbox",
+    "Lag",
+    "LeftReason",
+    "Outcome",
+    "Pace",
+    "Reading",
+    "Report",
+    "Start",
+    "Window",
+    "stream_request",
+]

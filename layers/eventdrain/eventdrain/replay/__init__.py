@@ -1,0 +1,34 @@
+"""Archived events sent to the queue again: what to send, at what rate, and where it stopped."""
+
+from __future__ import annotations
+
+from eventdrain.replay.checkpoint import Checkpoint, check_name
+from eventdrain.replay.counting_sink import CountingOutbox
+from eventdrain.replay.job import ReplayJob, replay_name
+from eventdrain.replay.line import lines_of, read_line
+from eventdrain.replay.rate import RateLimit
+from eventdrain.replay.replay import Replay
+from eventdrain.replay.report import ReplayEnd, ReplayReport
+from eventdrain.replay.request import DEFAULT_RATE, EVENT_ID, MOST_RATE, ReplayRequest
+from eventdrain.replay.selection import Selection, since, until
+
+__all__ = [
+    "DEFAULT_RATE",
+    "EVENT_ID",
+    "MOST_RATE",
+    "Checkpoint",
+    "CountingOutbox",
+    "RateLimit",
+    "Replay",
+    "ReplayEnd",
+    "ReplayJob",
+    "ReplayReport",
+    "ReplayRequest",
+    "Selection",
+    "check_name",
+    "lines_of",
+    "read_line",
+    "replay_name",
+    "since",
+    "until",
+]

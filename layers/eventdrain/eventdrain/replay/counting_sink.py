@@ -1,0 +1,45 @@
+"""The outbox of a dry run: it counts what would be sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from eventdrain.events import marked, messages, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from eventdrain.errors import Refusal
+    from eventdrain.events import ArchiveLayout, Delivery
+    from eventdrain.replay.report import ReplayReport
+
+_BILLED_BYTES: Final = 64 * 1024
+"""SQS pricing: each 64 KiB of a request is billed as a request."""
+
+
+class CountingOutbox:
+    """A ``ports.Sink`` that sends nothing, and counts the messages that it is not sending.
+
+    Args:
+        layout: Where the archive has an event whose message must point there.
+        events_per_message: How many events a message has at the most.
+        report: Is added to.
+    """
+
+    def __init__(
+        self, *, layout: ArchiveLayout, events_per_message: int, report: ReplayReport
+    ) -> None:
+        self._layout = layout
+        self._events_per_message = events_per_message
+        self._report = report
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        """See ``ports.Sink``."""
+        made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
+        for batch in pack(marked(made, self._report.replay)):
+            size = sum(each.size for each in batch)
+            self._report.messages += len(batch)
+            self._report.message_bytes += size
+            self._report.requests += 1
+            self._report.billed_requests += -(-size // _BILLED_BYTES)
+        return {}

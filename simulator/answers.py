@@ -1,0 +1,77 @@
+"""Saved queries, answered by the catalogue of the stack that `make run` has deployed, as tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+from drainctl.catalogue.saved_queries import saved_queries
+from eventdrain.events import DEFAULT_EVENT_TYPE
+from simulator.catalogue import LocalCatalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from drainctl.catalogue.saved_queries import SavedQuery
+    from drainctl.verify.athena import Answer
+    from simulator.deployment import LocalDeployment
+
+_MOST_ROWS: Final = 8
+_MOST_COLUMNS: Final = 6
+_MOST_SIDE_BY_SIDE: Final = 2
+
+
+def show_answers(deployment: LocalDeployment, event_types: Sequence[str], console: Console) -> None:
+    """Ask two of the saved queries, and show what the catalogue answers.
+
+    Raises:
+        QueryFailed: One has no answer.
+    """
+    catalogue = LocalCatalogue(deployment)
+    for query in _chosen(event_types):
+        console.print(_table(query, catalogue.athena.ask(query.sql, keep_rows=_MOST_ROWS)))
+
+
+def _chosen(event_types: Sequence[str]) -> Sequence[SavedQuery]:
+    """Choose what says something of what was drained just now."""
+    first = event_types[0]
+    names = (
+        "todays_handset_changes"
+        if first == DEFAULT_EVENT_TYPE
+        else f"duplicates_and_redeliveries.{first}",
+        f"lag_to_archive.{first}",
+    )
+    by_name = {query.name: query for query in saved_queries()}
+    return [by_name[name] for name in names]
+
+
+def _table(query: SavedQuery, answer: Answer) -> Table:
+    title = (
+        f"\nAthena: {query.title} ({answer.row_count:,} row{'' if answer.row_count == 1 else 's'},"
+        f" {answer.scanned_bytes:,} bytes scanned)"
+    )
+    is_wide = len(answer.columns) > _MOST_COLUMNS
+    rows = answer.rows[: _MOST_SIDE_BY_SIDE if is_wide else _MOST_ROWS]
+    left = answer.row_count - len(rows)
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=f"… and {left:,} more" if left else None,
+        caption_justify="left",
+    )
+    texts = [["" if value is None else value for value in row] for row in rows]
+    if is_wide:  # a row is a column then, as a terminal is higher than wide
+        table.add_column("column", no_wrap=True)
+        for number, _ in enumerate(rows, start=1):
+            table.add_column(f"row {number}", overflow="fold")
+        for name, *values in zip(answer.columns, *texts, strict=True):
+            table.add_row(name, *values)
+        return table
+    for name in answer.columns:
+        table.add_column(name, overflow="fold")
+    for values in texts:
+        table.add_row(*values)
+    return table

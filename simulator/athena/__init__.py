@@ -1,0 +1,1 @@
+"""Athena in the embedded AWS: its SQL on DuckDB."""

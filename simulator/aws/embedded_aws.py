@@ -1,0 +1,304 @@
+"""The embedded AWS: ministack, run as a process of ours on loopback, on a free port.
+
+It takes a real `sam deploy` and runs the deployed function, so that the template, the layers and
+the roles are tried as they are. What matters about how it is started:
+
+- `AUTH=true`: it checks IAM, so the function has no right that its role doesn't give it.
+- `USE_SSL=1`: it serves TLS, with a certificate that we make for it, as the stack's bucket and
+  queues refuse anything else. This needs no root: port 443, which ministack also tries to take, is
+  left alone where it can't be had.
+- A clean environment: ministack hands all of its own to the functions, and a certificate bundle
+  that the machine exports would replace the one with its certificate.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+
+import boto3
+import trustme
+
+from simulator.child_process import ChildProcess
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+PROJECT_FOLDER: Final = Path(__file__).resolve().parents[2]
+AWS_ENVIRONMENT: Final = PROJECT_FOLDER / ".venv-aws"
+"""Where ministack is installed. Its functions run on this environment's Python, so it holds nothing
+that the layers bring: what a deployed function imports comes from its layers or not at all."""
+
+_PROGRAM: Final = Path(__file__).parent / "ministack_server.py"
+_START_LIMIT: Final = timedelta(seconds=60)
+
+
+class EmbeddedAwsError(Exception):
+    """The embedded AWS could not be started. The message holds the end of its log."""
+
+
+class EmbeddedAws:
+    """A running ministack, from `start` to `stop`; as a context manager, for a block's length.
+
+    Nothing of it is left after `stop`: neither its processes nor its files.
+
+    Attributes:
+        region: The AWS region that it plays.
+        endpoint_url: Its address, such as `https://localhost:45013`. Set by `start`.
+        ca_bundle: The certificate to trust for `endpoint_url`. Set by `start`.
+        log_file: What ministack prints; in its temporary folder unless another was asked for.
+    """
+
+    region: Final = "eu-north-1"
+
+    def __init__(self, *, log_file: Path | None = None) -> None:
+        """Prepare one; nothing runs before `start`.
+
+        Args:
+            log_file: Where to keep ministack's log beyond `stop`.
+        """
+        self._wanted_log_file = log_file
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.endpoint_url = ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def folder(self) -> Path:
+        """The temporary folder that everything of this run is in.
+
+        Raises:
+            EmbeddedAwsError: It isn't running.
+        """
+        if self._folder is None:
+            raise EmbeddedAwsError("The embedded AWS isn't running: call start() first.")
+        return self._folder
+
+    @property
+    def ca_bundle(self) -> Path:
+        """The certificates to trust: ministack's, and the authority that issued it."""
+        return self.folder / "certificates.pem"
+
+    @property
+    def log_file(self) -> Path:
+        """Where ministack's output goes."""
+        return self._wanted_log_file or self.folder / "ministack.log"
+
+    def start(self) -> None:
+        """Start ministack and wait until it answers.
+
+        Raises:
+            EmbeddedAwsError: It isn't installed, it ended, or it didn't answer.
+        """
+        if not (AWS_ENVIRONMENT / "bin" / "ministack").exists():
+            raise EmbeddedAwsError(
+                f"ministack is missing: install requirements/aws.txt into {AWS_ENVIRONMENT.name}."
+            )
+        self._folder = Path(tempfile.mkdtemp(prefix="embedded-aws-"))
+        self._issue_certificate()
+        try:
+            while not self._starts():
+                continue  # somebody else was faster to take the port
+        except BaseException:
+            self.stop()
+            raise
+
+    def _starts(self) -> bool:
+        """Start ministack on a free port; False if it couldn't have that."""
+        port = _free_port()
+        self.endpoint_url = f"https://localhost:{port}"
+        with self.log_file.open("wb") as log:
+            self._process = ChildProcess(
+                [AWS_ENVIRONMENT / "bin" / "python", _PROGRAM],
+                env=self._own_environment(port),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a process group of its own, to be ended as one
+            )
+        return self._answers_in_time(self._process)
+
+    def stop(self) -> None:
+        """End ministack and its functions' workers, and remove its files. May be repeated.
+
+        They are killed: ministack has nothing to save, and ends by itself only when its last client
+        has closed its connection.
+        """
+        if self._process is not None:
+            end_group(self._process)
+            self._process = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+            self._folder = None
+
+    def environment(self) -> dict[str, str]:
+        """Make the whole environment of a process that shall use this AWS and no other.
+
+        It has root's keys of the embedded account, its endpoint and certificate, and neither
+        credentials, profiles nor settings of the person who runs it.
+        """
+        return {
+            **self._bare_environment(),
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_CA_BUNDLE": str(self.ca_bundle),
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    @overload
+    def client(self, service: Literal["athena"]) -> AthenaClient: ...
+    @overload
+    def client(self, service: Literal["cloudformation"]) -> CloudFormationClient: ...
+    @overload
+    def client(self, service: Literal["cloudwatch"]) -> CloudWatchClient: ...
+    @overload
+    def client(self, service: Literal["glue"]) -> GlueClient: ...
+    @overload
+    def client(self, service: Literal["iam"]) -> IAMClient: ...
+    @overload
+    def client(self, service: Literal["lambda"]) -> LambdaClient: ...
+    @overload
+    def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
+    @overload
+    def client(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, service: Literal["scheduler"]) -> EventBridgeSchedulerClient: ...
+    @overload
+    def client(self, service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+    @overload
+    def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def client(self, service: Literal["stepfunctions"]) -> SFNClient: ...
+    def client(self, service: Any) -> Any:
+        """Make a boto3 client of a service, with root's rights in the embedded account."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint_url,
+            verify=str(self.ca_bundle),
+            region_name=self.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator's well-known key
+        )
+
+    @property
+    def _private_key(self) -> Path:
+        return self.folder / "private-key.pem"
+
+    def _issue_certificate(self) -> None:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate.private_key_pem.write_to_path(self._private_key)
+        # The functions trust what is in this file: so the authority is in it too.
+        for pem in (*certificate.cert_chain_pems, authority.cert_pem):
+            pem.write_to_path(self.ca_bundle, append=True)
+
+    def _bare_environment(self) -> dict[str, str]:
+        no_settings = self.folder / "no-aws-settings"
+        no_settings.touch()
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": str(no_settings),
+            "AWS_SHARED_CREDENTIALS_FILE": str(no_settings),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _own_environment(self, port: int) -> dict[str, str]:
+        return {
+            **self._bare_environment(),
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(self.ca_bundle),
+            "MINISTACK_SSL_KEY": str(self._private_key),
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": self.region,
+            "IOT_MTLS_ENABLED": "0",  # else it takes port 8883 too
+            "SFN_WAIT_SCALE": "0",  # Step Functions' waits end at once
+        }
+
+    def _answers_in_time(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until it answers; False if it couldn't have its port.
+
+        Raises:
+            EmbeddedAwsError: It ended for another reason, or didn't answer.
+        """
+        end = time.monotonic() + _START_LIMIT.total_seconds()
+        while not self._answers():
+            if process.poll() is not None:
+                if "Address already in use" in self._log_end():
+                    return False
+                raise EmbeddedAwsError(f"ministack ended. Its log ends with:\n{self._log_end()}")
+            if time.monotonic() > end:
+                raise EmbeddedAwsError(
+                    f"ministack didn't answer at {self.endpoint_url} within {_START_LIMIT}."
+                    f" Its log ends with:\n{self._log_end()}"
+                )
+            time.sleep(0.05)
+        return True
+
+    def _answers(self) -> bool:
+        try:
+            trust = ssl.create_default_context(cafile=self.ca_bundle)
+            health = f"{self.endpoint_url}/_ministack/health"
+            with urllib.request.urlopen(health, timeout=5, context=trust) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        except (OSError, urllib.error.URLError):
+            return False  # not yet
+
+    def _log_end(self) -> str:
+        return self.log_file.read_text(errors="replace")[-2000:]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def end_group(leader: subprocess.Popen[Any]) -> None:
+    """Kill what is left of the process group of a process that was started as its leader."""
+    with suppress(ProcessLookupError):  # nothing is left
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()

@@ -1,0 +1,110 @@
+"""The SAM CLI, run as a person would run it, from the environment `.venv-sam`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from simulator.aws.embedded_aws import AWS_ENVIRONMENT, PROJECT_FOLDER, end_group
+from simulator.child_process import ChildProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SAM: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "sam"
+
+VENDOR_LAYERS: Final = {"arm64": "VendorLayerArm64", "x86_64": "VendorLayerX8664"}
+_COMMAND_LIMIT: Final = timedelta(minutes=5)
+_SET_BY_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+
+
+class StackError(Exception):
+    """The stack couldn't be built, deployed or watched. The message holds what the tool printed."""
+
+
+def build(
+    build_folder: Path, *, architecture: str = "arm64", project: Path = PROJECT_FOLDER
+) -> None:
+    """Build functions and layers with `sam build`.
+
+    Two things differ from a build for an account: the layers are built for this machine's Python
+    (`LAYER_TARGET=host`), as ministack's functions run on it; and the vendor layer of the other
+    architecture is not built, as nothing would use it.
+
+    Args:
+        build_folder: A folder for the result, emptied first.
+        architecture: The stack's, arm64 or x86_64.
+        project: Where the templates are, with the functions and layers of the same version.
+
+    Raises:
+        StackError: It failed.
+    """
+    others = [name for key, name in VENDOR_LAYERS.items() if key != architecture]
+    # SAM leaves files behind in the temporary folder.
+    with tempfile.TemporaryDirectory(prefix="sam-build-") as temporary:
+        run_sam(
+            ["build", "--build-dir", str(build_folder), "--no-cached", "--parallel"]
+            + [option for name in others for option in ("--exclude", name)],
+            environment={
+                **_builder_environment(),
+                "TMPDIR": temporary,
+                "LAYER_TARGET": "host",
+                "PYTHON": str(AWS_ENVIRONMENT / "bin" / "python"),
+            },
+            folder=project,
+        )
+
+
+def _builder_environment() -> dict[str, str]:
+    """The caller's environment, which may say how to reach packages, less what would mislead.
+
+    That is: AWS profiles and keys, which a build doesn't need; a make that we run in, whose flags
+    and variables would reach the makes that SAM runs; and a Python's settings.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _SET_BY_MAKE and not name.startswith(("AWS_", "PYTHON", "SAM_CLI_"))
+    }
+
+
+def run_sam(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path = PROJECT_FOLDER
+) -> None:
+    """Run SAM quietly in a folder; show what it printed only if it fails.
+
+    The settings of the person who runs it, in a `samconfig.toml` of the folder, don't count.
+
+    Raises:
+        StackError: It isn't installed, it failed, or it took longer than five minutes.
+    """
+    if not SAM.exists():
+        raise StackError(
+            f"{SAM.relative_to(PROJECT_FOLDER)} is missing: install requirements/sam.txt into"
+            " .venv-sam."
+        )
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as no_settings:
+        no_settings.write("version = 0.1\n")
+        no_settings.flush()
+        process = ChildProcess(
+            [SAM, *arguments, "--config-file", no_settings.name],
+            cwd=folder,
+            env={**environment, "SAM_CLI_TELEMETRY": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # with the makes and pips that it starts, to be ended as one
+        )
+        try:
+            output, _ = process.communicate(timeout=_COMMAND_LIMIT.total_seconds())
+        except subprocess.TimeoutExpired as error:
+            raise StackError(f"sam {arguments[0]} took longer than {_COMMAND_LIMIT}.") from error
+        finally:
+            end_group(process)
+    if process.returncode != 0:
+        raise StackError(f"sam {arguments[0]} failed ({process.returncode}):\n{output}")

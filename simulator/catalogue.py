@@ -1,0 +1,97 @@
+"""The catalogue of a deployed stack, as a person uses it: ask, compact, look what there is."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from drainctl.verify.athena import Athena
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.deployment import LocalDeployment
+
+_ALL_ROWS: Final = 1_000_000
+_LIMIT: Final = timedelta(minutes=2)
+
+
+class CompactionNotEndedError(Exception):
+    """A compaction did not end in time."""
+
+
+class LocalCatalogue:
+    """The catalogue of a stack in the embedded AWS.
+
+    Args:
+        deployment: The stack; deployed before anything here is called.
+    """
+
+    def __init__(self, deployment: LocalDeployment) -> None:
+        self._deployment = deployment
+
+    @cached_property
+    def athena(self) -> Athena:
+        """Asks in the stack's database and workgroup."""
+        outputs = self._deployment.stack.outputs
+        client = self._deployment.aws.client("athena")
+        return Athena(client, outputs["DatabaseName"], outputs["WorkGroupName"])
+
+    def rows(self, sql: str, *parameters: str) -> Sequence[tuple[str | None, ...]]:
+        """Ask, and give all rows.
+
+        Args:
+            sql: One statement.
+            parameters: For each ``?`` a literal.
+
+        Raises:
+            QueryFailed: It has no answer.
+        """
+        return self.athena.ask(sql, parameters, keep_rows=_ALL_ROWS).rows
+
+    def compact(self, event_type: str, **more: str) -> dict[str, Any]:
+        """Run the compaction of a stream, and wait for its end; see ``start`` and ``ended``."""
+        return self.ended(self.start(event_type, **more))
+
+    def start(self, event_type: str, **more: str) -> str:
+        """Start the compaction of a stream, and give the ARN of the execution.
+
+        Args:
+            event_type: The stream.
+            more: What else its input shall say: ``since``, ``through``.
+        """
+        execution: str = self._deployment.aws.client("stepfunctions").start_execution(
+            stateMachineArn=self._deployment.stack.outputs["CompactionStateMachineArn"],
+            input=json.dumps({"event_type": event_type, **more}),
+        )["executionArn"]
+        return execution
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """Wait for the end of a compaction.
+
+        Returns:
+            Step Functions' description of the execution, with the output read.
+
+        Raises:
+            CompactionNotEndedError: It runs on after two minutes.
+        """
+        client = self._deployment.aws.client("stepfunctions")
+        end = time.monotonic() + _LIMIT.total_seconds()
+        while (description := client.describe_execution(executionArn=execution))[
+            "status"
+        ] == "RUNNING":
+            if time.monotonic() > end:
+                raise CompactionNotEndedError(f"{execution} runs on after {_LIMIT}")
+            time.sleep(0.1)
+        return {**description, "output": json.loads(description.get("output", "{}"))}
+
+    def closed_days(self, event_type: str) -> dict[str, str]:
+        """Give where each registered day of a stream has its folder."""
+        partitions = self._deployment.aws.client("glue").get_partitions(
+            DatabaseName=self._deployment.stack.outputs["DatabaseName"],
+            TableName=f"{event_type}_compacted",
+        )["Partitions"]
+        return {each["Values"][0]: each["StorageDescriptor"]["Location"] for each in partitions}

@@ -1,0 +1,161 @@
+"""The whole product on this machine: event server, token server, and the stack in an embedded AWS.
+
+One object starts them on free ports and stops them. Between the two nothing is faked: the SAM CLI
+builds and deploys the template, the schedule fires, the function runs with its role's rights.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from eventdrain.events import STREAMS
+from simulator.aws import sam
+from simulator.aws.embedded_aws import PROJECT_FOLDER, EmbeddedAws
+from simulator.event_server import AuthMode, EventServer, TokenBook
+from simulator.reconciliation import archive_keys, archive_lines, take_messages
+from simulator.stack import SamStack
+from simulator.token_server import TokenServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from mypy_boto3_s3 import S3Client
+
+CLIENT_ID: Final = "made-up-client"
+_QUICK: Final = {"ScheduleExpression": "rate(1 minute)", "WindowSeconds": "60"}
+"""Nobody wants to wait five minutes for the schedule; a window then fits between its ticks."""
+
+
+class LocalDeployment:
+    """Event server (with production's authorization), token server, embedded AWS and stack.
+
+    ``with LocalDeployment() as deployment:`` runs the servers until the block ends; then no
+    process, port or file of theirs is left. What goes into the AWS is up to :meth:`build` and
+    :meth:`deploy`.
+
+    Attributes:
+        event_server: The event API.
+        token_server: The token endpoint; it knows one client, whose secret is made up at random.
+        aws: The embedded AWS.
+        stack: The stack in it.
+    """
+
+    def __init__(self, *, built: Path | None = None) -> None:
+        """Put the parts together; nothing runs before the block.
+
+        Args:
+            built: What was built before, to be deployed instead of what :meth:`build` makes.
+        """
+        self._built = built
+        tokens = TokenBook()
+        self._client_secret = secrets.token_urlsafe(24)
+        self._running = ExitStack()
+        self.event_server = EventServer(auth=AuthMode.PRODUCTION, tokens=tokens)
+        self.token_server = TokenServer(tokens)
+        self.allow_scopes(*(stream.scope for stream in STREAMS.values() if stream.scope))
+        self.aws = EmbeddedAws()
+        self.stack = SamStack(self.aws)
+
+    def __enter__(self) -> Self:
+        """Start the servers.
+
+        Raises:
+            EmbeddedAwsError: The embedded AWS can't be started.
+        """
+        with ExitStack() as starting:
+            for server in (self.event_server, self.token_server, self.aws):
+                starting.enter_context(server)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._running.__exit__(kind, error, traceback)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What an operator puts into the credentials secret."""
+        return {"client_id": CLIENT_ID, "client_secret": self._client_secret}
+
+    def build(self, project: Path = PROJECT_FOLDER) -> None:
+        """Build function and layers.
+
+        Args:
+            project: Where the templates are; another version of them than this one's, if need be.
+
+        Raises:
+            StackError: It failed.
+        """
+        self._built = self.aws.folder / "build"
+        sam.build(self._built, architecture=self.stack.architecture, project=project)
+
+    def deploy(self, **parameters: str) -> None:
+        """Deploy what was built, against the servers here.
+
+        Args:
+            parameters: Template parameters that shall differ from their defaults; the schedule
+                fires every minute unless they say otherwise.
+
+        Raises:
+            StackError: It failed.
+            ValueError: Nothing was built.
+        """
+        if self._built is None:
+            raise ValueError("nothing to deploy: call build() first, or give what was built")
+        endpoints = {
+            "ApiEndpoint": self.event_server.endpoint,
+            "TokenEndpoint": self.token_server.endpoint,
+        }
+        self.stack.deploy(self._built, {**endpoints, **_QUICK, **parameters})
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        return self.aws.client("s3")
+
+    def archive_keys(self) -> list[tuple[str, int]]:
+        """List the archive: each object's key and its size in bytes."""
+        return list(archive_keys(self._s3, self.stack.outputs["ArchiveBucketName"]))
+
+    def archive_lines(self) -> list[dict[str, Any]]:
+        """Read every line of the archive."""
+        return list(archive_lines(self._s3, self.stack.outputs["ArchiveBucketName"]))
+
+    def take_messages(self) -> list[dict[str, Any]]:
+        """Receive and delete every message of all queues that events go to."""
+        return [
+            message for messages in self.take_messages_by_queue().values() for message in messages
+        ]
+
+    def take_messages_by_queue(self) -> dict[str, list[dict[str, Any]]]:
+        """Likewise, by the name of the output that tells the queue's URL."""
+        sqs = self.aws.client("sqs")
+        return {name: take_messages(sqs, url) for name, url in self.stack.queue_urls.items()}
+
+    def forget_token(self) -> None:
+        """Take away the token that the function keeps, so that the next run mints another."""
+        self.aws.client("secretsmanager").put_secret_value(
+            SecretId=self.stack.outputs["TokenSecretArn"], SecretString="{}"
+        )
+
+    def allow_scopes(self, *scopes: str) -> None:
+        """Let the client have tokens for these scopes, and no others."""
+        self.token_server.register(CLIENT_ID, self._client_secret, scopes)
+
+    def token_expiry(self) -> str | None:
+        """Give the expiry of the token that the function keeps in its secret; None before that."""
+        client = self.aws.client("secretsmanager")
+        try:
+            content = client.get_secret_value(SecretId=self.stack.outputs["TokenSecretArn"])
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        secret = content.get("SecretString")
+        return str(json.loads(secret)["expires_at"]) if secret else None

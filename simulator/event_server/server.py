@@ -1,0 +1,184 @@
+"""The event server as one object."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Self
+
+import grpc
+
+from simulator.event_server.ack_calls import AckCalls
+from simulator.event_server.authorization import AuthMode, Authorization
+from simulator.event_server.calls import ServerState
+from simulator.event_server.grpc_serving import grpc_server
+from simulator.event_server.ledger import Ledger
+from simulator.event_server.made_up import made_up_events
+from simulator.event_server.queues import Queues
+from simulator.event_server.rules import ServerRules
+from simulator.event_server.stream_calls import StreamCalls
+from simulator.event_server.wakeups import Wakeups
+from simulator.injection import Faults
+from simulator.token_book import TokenBook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from simulator.event_server.event import Event
+    from simulator.event_server.ledger import LedgerSnapshot
+
+_MOST_CALLS: Final = 1000
+"""Threads, made as calls need them: acks that are never answered hold one each."""
+
+
+class EventServer:
+    """A faithful server of all five event streams. Its methods may be called from any thread.
+
+    ``with EventServer() as server:`` serves on a free port of the loopback interface until the
+    block ends; then its port and its threads are gone. An object serves once.
+
+    Args:
+        rules: What the server promises and permits.
+        auth: Whether it asks for tokens like production or takes calls without like the sandbox.
+        tokens: The tokens to take; share it with a token server.
+        faults: What goes wrong, and when; may be changed while the server runs.
+        host: The address to listen on.
+        port: 0 for a free one.
+        credentials: Serves TLS with these, plaintext without. The endpoint then names
+            ``localhost``, which the certificate has to be for.
+    """
+
+    def __init__(
+        self,
+        rules: ServerRules | None = None,
+        *,
+        auth: AuthMode = AuthMode.SANDBOX,
+        tokens: TokenBook | None = None,
+        faults: Faults | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        credentials: grpc.ServerCredentials | None = None,
+    ) -> None:
+        self.rules = rules or ServerRules()
+        self.tokens = tokens or TokenBook()
+        self.faults = faults or Faults()
+        self.port = port
+        self._host = host
+        self._credentials = credentials
+        self._epoch = time.time() - time.monotonic() * self.rules.clock_speed
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition()
+        self._ledger = Ledger(self._changed.notify_all)
+        self._queues = Queues(self.rules, self._clock)
+        self._wakeups = Wakeups()
+        state = ServerState(
+            rules=self.rules,
+            authorization=Authorization(auth, self.tokens),
+            faults=self.faults,
+            changed=self._changed,
+            queues=self._queues,
+            wakeups=self._wakeups,
+            ledger=self._ledger,
+        )
+        self._threads = ThreadPoolExecutor(_MOST_CALLS, thread_name_prefix="event-server")
+        self._server = grpc_server(self.rules, StreamCalls(state), AckCalls(state), self._threads)
+
+    @property
+    def target(self) -> str:
+        """Where it listens, as ``host:port``."""
+        return f"{self._host if self._credentials is None else 'localhost'}:{self.port}"
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, as a URL."""
+        return f"{'http' if self._credentials is None else 'https'}://{self.target}"
+
+    def start(self) -> Self:
+        """Listen.
+
+        Raises:
+            RuntimeError: The port can't be had.
+        """
+        address = f"{self._host}:{self.port}"
+        self.port = (
+            self._server.add_insecure_port(address)
+            if self._credentials is None
+            else self._server.add_secure_port(address, self._credentials)
+        )
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """End all calls at once, close the port and wait for the threads. Idempotent."""
+        self._server.stop(grace=None).wait()
+        self._threads.shutdown()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def publish(self, events: Iterable[Event]) -> list[int]:
+        """Publish events, in this order, and give their numbers."""
+        numbers = []
+        events = list(events)
+        with self._changed:
+            for event in events:
+                number = next(self._numbers)
+                self._ledger.record_published(number, event)
+                self._queues.publish(number, event)
+                numbers.append(number)
+            self._wakeups.wake_all()
+        return numbers
+
+    def publish_made_up(self, event_type: str, count: int, seed: int = 0) -> list[int]:
+        """Publish made-up events and give their numbers; other seeds give other events."""
+        return self.publish(made_up_events(event_type, count, seed))
+
+    def ledger(self) -> LedgerSnapshot:
+        """Copy the ledger as it stands, also after :meth:`stop`."""
+        with self._changed:
+            return self._ledger.snapshot()
+
+    def counts(self) -> dict[str, int]:
+        """Give the ledger's totals; cheaper than a copy of it."""
+        with self._changed:
+            return self._ledger.counts()
+
+    def wait_until(
+        self, predicate: Callable[[LedgerSnapshot], object], timeout_seconds: float = 30
+    ) -> LedgerSnapshot:
+        """Wait until the ledger is as expected, and give a copy of it.
+
+        Args:
+            predicate: Looks at the live ledger, after every change of it.
+            timeout_seconds: How long to wait.
+
+        Raises:
+            TimeoutError: It did not become so in time; the message gives the ledger's totals.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: predicate(self._ledger), timeout_seconds):
+                raise TimeoutError(f"not so in {timeout_seconds:g} s: {self._ledger.counts()}")
+            return self._ledger.snapshot()
+
+    def abort_streams(
+        self,
+        code: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE,
+        details: str = "injected",
+    ) -> None:
+        """End all open streams with a status, now."""
+        with self._changed:
+            self._wakeups.abort_all(code, details)
+
+    def _clock(self) -> float:
+        return self._epoch + time.monotonic() * self.rules.clock_speed

@@ -1,0 +1,133 @@
+"""The books of a run: what the event server saw acked, what S3 holds and what SQS got.
+
+They balance if the same events are in all three. An event is known by its event id, which is worked
+out here from the server's own record of it, so that nothing rests on what the puller says.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from eventdrain.events import STREAMS, DeliveryReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+    from simulator.event_server.ledger import LedgerSnapshot
+
+_RECEIVERS: Final = 8
+_NO_DELIVERY: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Books:
+    """The events of each place, by event id.
+
+    Attributes:
+        published: Those that the event server has published.
+        acked: Those that it saw acked.
+        archived: How many lines of each are in S3.
+        queued: How many of each were in the messages that SQS gave.
+    """
+
+    published: set[str] = field(default_factory=set)
+    acked: set[str] = field(default_factory=set)
+    archived: Counter[str] = field(default_factory=Counter)
+    queued: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def copies(self) -> int:
+        """How many lines and messages there are beyond one each."""
+        lines, messages = self.archived, self.queued
+        return lines.total() - len(lines) + messages.total() - len(messages)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether S3, SQS and the server's acks name the same events, and all of them."""
+        return (
+            self.published == self.acked == self.archived.keys()
+            and self.archived.keys() == self.queued.keys()
+        )
+
+
+def event_ids(ledger: LedgerSnapshot, numbers: Iterable[int]) -> set[str]:
+    """Work out the event ids of some of the server's events."""
+    readers = {name: DeliveryReader(stream) for name, stream in STREAMS.items()}
+    events = (ledger.events[number].event for number in numbers)
+    return {
+        readers[event.event_type].read(event.undelivered, _NO_DELIVERY).event_id for event in events
+    }
+
+
+def archive_keys(s3: S3Client, bucket: str) -> Iterator[tuple[str, int]]:
+    """List an archive: each object's key and its size in bytes."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for item in page.get("Contents", ()):
+            yield item["Key"], item["Size"]
+
+
+def archive_lines(s3: S3Client, bucket: str) -> Iterator[dict[str, Any]]:
+    """Read every line of an archive.
+
+    Raises:
+        AssertionError: An object doesn't end in a newline.
+    """
+    for key, _ in archive_keys(s3, bucket):
+        body = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        assert body.endswith(b"\n"), f"{key} ends within a line"
+        yield from map(json.loads, body.splitlines())
+
+
+def take_messages(sqs: SQSClient, queue_url: str) -> list[dict[str, Any]]:
+    """Receive every message of a queue, and delete it; give the messages as SQS does."""
+
+    def take() -> list[Any]:
+        taken: list[Any] = []
+        while messages := sqs.receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=10,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=0,
+        ).get("Messages"):
+            sqs.delete_message_batch(
+                QueueUrl=queue_url,
+                Entries=[
+                    {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+                    for index, message in enumerate(messages)
+                ],
+            )
+            taken += messages
+        return taken
+
+    with ThreadPoolExecutor(_RECEIVERS) as threads:
+        takers = [threads.submit(take) for _ in range(_RECEIVERS)]
+        return [message for taker in takers for message in taker.result()]
+
+
+def message_lines(body: str) -> list[dict[str, Any]]:
+    """Read what the body of a message says: a line, several lines, or a pointer."""
+    return [json.loads(line) for line in body.split("\n")]
+
+
+def keep_books(
+    ledger: LedgerSnapshot, lines: Iterable[dict[str, Any]], messages: Iterable[dict[str, Any]]
+) -> Books:
+    """Enter what the three places hold."""
+    return Books(
+        published=event_ids(ledger, ledger.events),
+        acked=event_ids(ledger, ledger.acked),
+        archived=Counter(line["event_id"] for line in lines),
+        queued=Counter(
+            line["event_id"] for message in messages for line in message_lines(message["Body"])
+        ),
+    )

@@ -1,0 +1,241 @@
+"""The main job, to be watched: deploy the stack into an embedded AWS and let its schedules drain.
+
+``python -m simulator.run``, or ``make run``. Everything is on this machine's loopback and all
+data are made up. Exits with 1 if the books don't balance, and leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from drainctl.make_command import MakeCommand
+from drainctl.verify.athena import QueryFailed
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
+from simulator.answers import show_answers
+from simulator.aws.embedded_aws import EmbeddedAwsError
+from simulator.aws.sam import StackError
+from simulator.deployment import LocalDeployment
+from simulator.reconciliation import keep_books
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from simulator.reconciliation import Books
+    from simulator.stack import Run
+
+_MOST_KEYS: Final = 6
+_INTERRUPTED: Final = 130
+
+
+@click.command(
+    "run",
+    cls=MakeCommand,
+    help="Deploy the stack into an embedded AWS and watch it drain made-up events.",
+)
+@click.option(
+    "--events",
+    default=5000,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="How many events wait at the event server, of all streams together.",
+)
+@click.option(
+    "--streams",
+    "event_types",
+    default=DEFAULT_EVENT_TYPE,
+    show_default=True,
+    callback=lambda _context, _option, value: _event_types(value),
+    help=f"Which streams to drain, with commas between them, or all: {', '.join(STREAMS)}.",
+)
+def main(events: int, event_types: Sequence[str]) -> None:
+    """Run the main job."""
+    console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with LocalDeployment() as deployment:
+            is_balanced = _run(deployment, events, event_types, console)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted: everything that ran is stopped.")
+        sys.exit(_INTERRUPTED)
+    except (EmbeddedAwsError, StackError, QueryFailed) as error:
+        console.print(f"[red]{error}", soft_wrap=True)
+        sys.exit(1)
+    sys.exit(not is_balanced)
+
+
+def _event_types(value: str) -> Sequence[str]:
+    """Read the names of streams.
+
+    Raises:
+        click.BadParameter: There is no such stream.
+    """
+    if value == "all":
+        return tuple(STREAMS)
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    unknown = [name for name in names if name not in STREAMS]
+    if unknown:
+        raise click.BadParameter(
+            f"there is no stream {', '.join(map(repr, unknown))}; there are {', '.join(STREAMS)},"
+            " and all"
+        )
+    return names
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(
+    deployment: LocalDeployment, events: int, event_types: Sequence[str], console: Console
+) -> bool:
+    server = deployment.event_server
+    console.print(f"Event server      {server.endpoint} (tokens needed, as in production)")
+    console.print(f"Token server      {deployment.token_server.endpoint}")
+    console.print(f"Embedded AWS      {deployment.aws.endpoint_url}")
+    with console.status("sam build: the function and its layers"):
+        deployment.build()
+    console.print("sam build         done")
+    with console.status("sam deploy: the stack, into the embedded AWS"):
+        deployment.deploy(EventTypes=",".join(event_types))
+    console.print(f"sam deploy        stack {deployment.stack.name} is there")
+    deployment.stack.put_credentials(deployment.credentials)
+    console.print("Credentials       put into their secret")
+    for number, event_type in enumerate(event_types):
+        share = events // len(event_types) + (number < events % len(event_types))
+        server.publish_made_up(event_type, share)
+        console.print(f"Events            {share:,} {event_type} wait at the event server")
+    console.print()
+    runs = _watch(deployment, events, len(event_types), console)
+    _show_reports(runs, console)
+    is_balanced = _show_books(deployment, console)
+    show_answers(deployment, event_types, console)
+    return is_balanced
+
+
+def _watch(
+    deployment: LocalDeployment, events: int, schedules: int, console: Console
+) -> Sequence[Run]:
+    """Show how the schedules' runs drain the events, and give those runs."""
+    with Progress(
+        TextColumn("{task.description:<38}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    ) as progress:
+        task = progress.add_task("Waiting for the schedule to fire", total=events)
+
+        def show() -> None:
+            counts = deployment.event_server.counts()
+            progress.update(
+                task,
+                completed=counts["acked"],
+                description="The schedule fired: draining" if counts["streams"] else None,
+            )
+
+        runs = deployment.stack.wait_for_runs(schedules, on_wait=show)
+        while deployment.event_server.counts()["acked"] < events and not any(
+            map(_has_failed, runs)
+        ):
+            runs = deployment.stack.wait_for_runs(len(runs) + 1, on_wait=show)
+        show()
+    return runs
+
+
+def _has_failed(run: Run) -> bool:
+    return any(record.get("level") == "ERROR" for record in run.records)
+
+
+def _show_reports(runs: Sequence[Run], console: Console) -> None:
+    reports = [record["report"] for run in runs for record in run.records if "report" in record]
+    table = Table(title="\nThe runs", title_justify="left")
+    table.add_column("report", no_wrap=True)
+    for number, _ in enumerate(reports, start=1):
+        table.add_column(f"run {number}", overflow="fold")
+    for name in dict.fromkeys(name for report in reports for name in report):
+        values = (report.get(name) for report in reports)
+        texts = (each if isinstance(each, str) else json.dumps(each) for each in values)
+        table.add_row(name, *texts)
+    console.print(table)
+
+
+def _show_books(deployment: LocalDeployment, console: Console) -> bool:
+    keys = deployment.archive_keys()
+    lines = deployment.archive_lines()
+    messages = deployment.take_messages()
+    console.print(f"\n[bold]S3[/]: {len(keys)} objects, {sum(size for _, size in keys):,} bytes")
+    for key, size in keys[:_MOST_KEYS]:
+        console.print(f"  {size:>7,}  {key}", soft_wrap=True)
+    if len(keys) > _MOST_KEYS:
+        console.print(f"           … and {len(keys) - _MOST_KEYS} more")
+    if lines:
+        console.print("\n[bold]One line[/] (all data are made up):")
+        console.print_json(data=lines[0])
+    if messages:
+        console.print("\n[bold]One message[/] of the queue:")
+        console.print_json(data=_presentable(messages[0]))
+    console.print(
+        f"\n[bold]Secrets Manager[/]: access token kept until {deployment.token_expiry()},"
+        f" minted by the token server: {deployment.token_server.minted}",
+        soft_wrap=True,
+    )
+    console.print(_streams_table(keys, lines, messages))
+    books = keep_books(deployment.event_server.ledger(), lines, messages)
+    console.print(_books_table(books))
+    if books.is_balanced:
+        console.print("[green]The books balance: the same events are in S3, in SQS and acked.")
+    else:
+        console.print("[red]The books do NOT balance: the event ids above differ.")
+    return books.is_balanced
+
+
+def _presentable(message: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Body": message["Body"],
+        "MessageAttributes": {
+            name: attribute["StringValue"]
+            for name, attribute in sorted(message["MessageAttributes"].items())
+        },
+    }
+
+
+def _streams_table(
+    keys: Sequence[tuple[str, int]],
+    lines: Sequence[dict[str, Any]],
+    messages: Sequence[dict[str, Any]],
+) -> Table:
+    # The key of an object is <prefix>/<event type>/dt=<day>/<name>.
+    objects = Counter(key.split("/")[1] for key, _ in keys)
+    archived = Counter(line["event_type"] for line in lines)
+    queued = Counter(
+        message["MessageAttributes"]["event_type"]["StringValue"] for message in messages
+    )
+    table = Table("stream", "objects", "lines", "messages", title="\nStreams", title_justify="left")
+    for event_type, count in archived.items():
+        table.add_row(
+            event_type, f"{objects[event_type]:,}", f"{count:,}", f"{queued[event_type]:,}"
+        )
+    return table
+
+
+def _books_table(books: Books) -> Table:
+    table = Table("place", "events", "copies", title="\nThe books", title_justify="left")
+    table.add_row("published by the event server", f"{len(books.published):,}", "")
+    table.add_row("acked at the event server", f"{len(books.acked):,}", "")
+    for place, ids in (("lines in S3", books.archived), ("messages from SQS", books.queued)):
+        table.add_row(place, f"{len(ids):,}", f"{ids.total() - len(ids):,}")
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""The stack in the embedded AWS: built and deployed by the SAM CLI, looked into by boto3.
+
+What differs from a deployment to an account is in ``sam.build``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from simulator.aws.sam import StackError, run_sam
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from simulator.aws.embedded_aws import EmbeddedAws
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the function, as its log tells it; the log has it once the run has ended.
+
+    Attributes:
+        request_id: Lambda's id of the run.
+        lines: What the function printed, one line each.
+    """
+
+    request_id: str
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Those lines that are JSON objects: log records and metrics."""
+        return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What an invocation by hand gave back.
+
+    Attributes:
+        payload: What the function returned, or Lambda's description of its error.
+        error: Lambda's word for the kind of error, None if the function returned.
+    """
+
+    payload: Any
+    error: str | None
+
+
+class SamStack:
+    """One stack of `template.yaml` in an embedded AWS.
+
+    Attributes:
+        name: The stack's name.
+        architecture: The function's, arm64 or x86_64. Here it only chooses the vendor layer.
+    """
+
+    def __init__(
+        self, aws: EmbeddedAws, *, name: str = "event-drain", architecture: str = "arm64"
+    ) -> None:
+        """Name a stack; nothing happens before `deploy`.
+
+        Args:
+            aws: The running embedded AWS.
+            name: The stack's name.
+            architecture: arm64 or x86_64.
+        """
+        self._aws = aws
+        self.name = name
+        self.architecture = architecture
+        self._outputs: dict[str, str] = {}
+
+    def deploy(
+        self,
+        build_folder: Path,
+        parameters: Mapping[str, str],
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Deploy what was built, or update the stack, with `sam deploy`.
+
+        Args:
+            build_folder: Where `sam.build` put it.
+            parameters: The template's parameters that shall differ from their defaults.
+            tags: The stack's tags.
+
+        Raises:
+            StackError: It failed, among others because a value breaks the template's rules.
+            ValueError: A value can't be passed on SAM's command line.
+        """
+        values = {"Architecture": self.architecture, **parameters}
+        unfit = [name for name, value in values.items() if '"' in value or "\\" in value]
+        if unfit:
+            raise ValueError(f"{', '.join(unfit)}: a value with a quote or backslash in it")
+        run_sam(
+            [
+                "deploy",
+                *("--template-file", str(build_folder / "template.yaml")),
+                *("--stack-name", self.name),
+                *("--region", self._aws.region),
+                *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+                "--resolve-s3",
+                "--no-confirm-changeset",
+                "--no-fail-on-empty-changeset",
+                "--no-progressbar",
+                "--parameter-overrides",
+                *(f'{name}="{value}"' for name, value in values.items()),
+                *(["--tags", *(f"{name}={value}" for name, value in tags.items())] if tags else []),
+            ],
+            environment={**self._aws.environment(), "SAM_CLI_POLL_DELAY": "1"},
+        )
+        self._outputs = self._read_outputs()
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs by name, such as `ArchiveBucketName`. Empty before `deploy`."""
+        return self._outputs
+
+    @property
+    def queue_urls(self) -> Mapping[str, str]:
+        """The URL of every queue that events go to, by the name of the output that tells it."""
+        return {
+            name: url
+            for name, url in self.outputs.items()
+            if name.endswith("QueueUrl") and "DeadLetter" not in name
+        }
+
+    def put_credentials(self, credentials: Mapping[str, str]) -> None:
+        """Put what an operator would put into the credentials secret."""
+        self._aws.client("secretsmanager").put_secret_value(
+            SecretId=self.outputs["CredentialsSecretArn"], SecretString=json.dumps(credentials)
+        )
+
+    def invoke(self, event: Mapping[str, Any] | None = None) -> Invocation:
+        """Run the function now, by hand, and wait for its end."""
+        answer = self._aws.client("lambda").invoke(
+            FunctionName=self.outputs["DrainEventsFunctionName"],
+            Payload=json.dumps(event or {}).encode(),
+        )
+        return Invocation(json.loads(answer["Payload"].read()), answer.get("FunctionError"))
+
+    def runs(self) -> list[Run]:
+        """Give the runs that have ended, by whatever they were started, oldest first."""
+        pages = self._aws.client("logs").get_paginator("filter_log_events")
+        messages = [
+            event["message"]
+            for page in pages.paginate(logGroupName=self.outputs["DrainEventsLogGroupName"])
+            for event in page["events"]
+        ]
+        return _split_into_runs(messages)
+
+    def wait_for_runs(
+        self,
+        count: int,
+        *,
+        limit: timedelta = timedelta(minutes=3),
+        on_wait: Callable[[], None] | None = None,
+    ) -> list[Run]:
+        """Wait until at least so many runs have ended: the schedule's, if nobody invoked by hand.
+
+        A `rate(1 minute)` schedule fires for the first time 60 to 70 seconds after the deployment.
+
+        Args:
+            count: How many, counted from the deployment.
+            limit: How long to wait at the most.
+            on_wait: Called about twice a second while waiting, to show progress.
+
+        Returns:
+            All runs that have ended.
+
+        Raises:
+            StackError: There weren't so many in time. The message has the end of ministack's log.
+        """
+        end = time.monotonic() + limit.total_seconds()
+        while len(runs := self.runs()) < count:
+            if time.monotonic() > end:
+                log_end = self._aws.log_file.read_text(errors="replace")[-2000:]
+                raise StackError(
+                    f"{len(runs)} of {count} runs ended within {limit}."
+                    f" The embedded AWS's log ends with:\n{log_end}"
+                )
+            if on_wait is not None:
+                on_wait()
+            time.sleep(0.5)
+        return runs
+
+    def _read_outputs(self) -> dict[str, str]:
+        stacks = self._aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return {
+            output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])
+        }
+
+
+def _split_into_runs(messages: Sequence[str]) -> list[Run]:
+    """Split a log of whole runs, each between Lambda's START and REPORT lines."""
+    runs: list[Run] = []
+    run: Run | None = None
+    for message in messages:
+        line = message.rstrip("\n")
+        if start := re.match(r"START RequestId: (\S+)", line):
+            run = Run(start.group(1))
+        elif run is not None and line.startswith(f"REPORT RequestId: {run.request_id}"):
+            runs.append(run)
+            run = None
+        elif run is not None and not line.startswith(f"END RequestId: {run.request_id}"):
+            run.lines.append(line)
+    return runs

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.child_process import run_child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> None:
+    """Every part runs, its books balance (else it fails), and docs/speed.md's figures are there."""
+    figures = tmp_path / "bench.json"
+    done = run_child(
+        [
+            *(sys.executable, "-m", "benchmarks", "--quick"),
+            *("--json", str(figures), "--charts", str(tmp_path)),
+        ],
+        folder=PROJECT_FOLDER,
+        environment={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},
+        seconds=400,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(figures.read_text())
+    targets = {each["name"]: each["target"] for each in found["measures"] if each["target"]}
+    assert targets == {
+        "CPU, drain / floor": "at most 2.5",
+        "CPU, drain / vendor's outline": "at most 0.1",
+        "throughput / most": "at least 0.7",
+        "peak memory, many / few": "at most 1.2",
+        "throughput, 2 streams / 1, long latencies": "at least 1.7",
+        "throughput, 2 pullers / 1, long latencies": "at least 1.7",
+        "events of a puller, fewest / mean": "at least 0.5",
+        "bytes scanned, A subscriber's history, after / before": "at most 0.75",
+        "bytes scanned, Lag to the archive, after / before": "at most 0.6",
+    }
+    assert all(each["value"] > 0 for each in found["measures"])
+    assert {"handler's import", "set-up until the stream is open"} <= {
+        each["name"] for each in found["measures"]
+    }
+    assert len(found["floor_modes"]) > 1
+    assert len(found["scale"]) == 6, "two sets of latencies; one stream, two streams, two pullers"
+    one, ten, hundred = found["packing"]
+    assert one["messages"] == 10 * ten["messages"] == 100 * hundred["messages"] == 1_000_000
+    assert one["calls"] == 10 * ten["calls"]
+    assert len(found["queried"]) == 8, "every saved query, of one stream"
+    for chart in ("speed.png", "scale-throughput.png", "archive.png"):
+        assert (tmp_path / chart).read_bytes().startswith(PNG)

@@ -1,0 +1,76 @@
+"""The house: the engine's packages, what each exports, and which way the arrows go."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Final
+
+from simulator.aws.embedded_aws import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENGINE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain"
+FOLDERS: Final = (
+    "layers/eventdrain",
+    "functions",
+    "drainctl",
+    "devtools",
+    "simulator",
+    "benchmarks",
+    "tests",
+)
+FLOORS: Final = (
+    ("errors", "backoff"),
+    ("events", "unexpected"),
+    ("ports", "settings"),
+    ("auth", "drain", "replay"),
+    ("adapters.http",),
+    ("adapters.aws", "adapters.grpc", "adapters.oauth"),
+    ("wiring", "replay_wiring"),
+)
+"""The rooms of the engine, the lowest first: each may import those of the floors below it."""
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Yield the engine's modules that a file imports, for its annotations too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eventdrain."):
+            yield str(node.module).removeprefix("eventdrain.")
+
+
+def _room(module: str) -> str:
+    return ".".join(module.split(".")[: 2 if module.startswith("adapters") else 1])
+
+
+def _room_of(path: Path) -> str | None:
+    if not path.is_relative_to(ENGINE):
+        return None
+    return _room(".".join(path.relative_to(ENGINE).with_suffix("").parts))
+
+
+def test_nobody_imports_past_a_package() -> None:
+    """An inner module can be renamed or split without a look at anything outside its package."""
+    past = [
+        f"{path.relative_to(PROJECT_FOLDER)} imports eventdrain.{module}"
+        for folder in FOLDERS
+        for path in (PROJECT_FOLDER / folder).rglob("*.py")
+        for module in _imports(path)
+        if module not in {_room(module), "adapters"} and _room(module) != _room_of(path)
+    ]
+    assert not past
+
+
+def test_arrows_go_down_only() -> None:
+    """A room knows only the floors below its own."""
+    floor_of = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+    rooms = {path: str(_room_of(path)) for path in ENGINE.rglob("*.py")}
+    del rooms[ENGINE / "__init__.py"], rooms[ENGINE / "adapters/__init__.py"]
+    upward = [
+        f"{path.relative_to(ENGINE)} imports {module}"
+        for path, room in rooms.items()
+        for module in _imports(path)
+        if _room(module) != room and floor_of[_room(module)] >= floor_of[room]
+    ]
+    assert not upward
