@@ -56,7 +56,7 @@ check: setup lint policies secrets types drift ## Run lint, types, static checks
 lint: .venv/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- *.yaml
+	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- template.yaml stacks/*.yaml
 
 policies: setup .venv-checkov/.made
 	$(BIN)/python -m devtools.policies

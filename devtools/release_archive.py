@@ -40,7 +40,7 @@ def release_archive(project: Path, commit: str) -> tuple[str, bytes]:
     """
     settings = tomllib.loads(_git(project, "show", f"{commit}:pyproject.toml").decode())
     at_top = _git(project, "ls-tree", "--name-only", commit).decode().splitlines()
-    templates = [name for name in at_top if name.endswith(".yaml")]
+    templates = [name for name in at_top if name.endswith(".yaml") or name == "stacks"]
     # The time of everything in it is the commit's; the modes would be this machine's.
     tar = _git(project, "-c", "tar.umask=0022", "archive", commit, *templates, *_FOLDERS)
     return settings["project"]["version"], gzip.compress(tar, mtime=0)

@@ -46,7 +46,7 @@ _STACK: Final = """\
     DeletionPolicy: Delete
     UpdateReplacePolicy: Delete
     Properties:
-      TemplateURL: stream.yaml
+      TemplateURL: stacks/stream.yaml
       Parameters:
         EventType: {event_type}
         ServiceName: !Ref AWS::StackName

@@ -12,7 +12,7 @@ from devtools.catalogue.template import CATALOGUE, COMPACTION, catalogue, compac
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; end with 1 if something would change.")
 def main(*, check: bool) -> None:
-    """Write the blocks of catalogue.yaml and compaction.yaml that know columns and SQL."""
+    """Write the generated blocks of stacks/catalog.yaml and stacks/compaction.yaml."""
     before = {path: path.read_text() for path in (CATALOGUE, COMPACTION)}
     after = {
         CATALOGUE: catalogue(before[CATALOGUE]),
@@ -24,8 +24,8 @@ def main(*, check: bool) -> None:
             path.write_text(after[path])
             continue
         click.echo(
-            f"{path.name} is not what `make template` makes of protos/, the tables of streams"
-            " and of released columns, and queries/"
+            f"stacks/{path.name} differs from what `make template` generates from protos/,"
+            " stacks/sql/ and the tables of streams and of released columns"
         )
     sys.exit(bool(check and changed))
 

@@ -1,4 +1,4 @@
-"""Writes the blocks of ``catalogue.yaml`` and ``compaction.yaml`` that know columns and SQL."""
+"""Writes the generated blocks of ``stacks/catalog.yaml`` and ``stacks/compaction.yaml``."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from eventdrain.events import EventStream
 
 _ROOT: Final = Path(__file__).parents[2]
-CATALOGUE: Final = _ROOT / "catalogue.yaml"
-COMPACTION: Final = _ROOT / "compaction.yaml"
+CATALOGUE: Final = _ROOT / "stacks" / "catalog.yaml"
+COMPACTION: Final = _ROOT / "stacks" / "compaction.yaml"
 
 _TABLES: Final = "the tables and views"
 _QUERIES: Final = "the saved queries"
@@ -50,7 +50,7 @@ _PARAMETERS: Final = Places(
 
 
 def catalogue(template: str, streams: Mapping[str, EventStream] = STREAMS) -> str:
-    """Write the blocks of ``catalogue.yaml`` anew.
+    """Write the blocks of ``stacks/catalog.yaml`` anew.
 
     Raises:
         ValueError: A mark is missing, or see ``table_columns``.
@@ -65,7 +65,7 @@ def compaction(
     template: str,
     streams: Mapping[str, EventStream] = STREAMS,
 ) -> str:
-    """Write the blocks of ``compaction.yaml`` anew.
+    """Write the blocks of ``stacks/compaction.yaml`` anew.
 
     Args:
         template: Its text.

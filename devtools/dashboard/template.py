@@ -1,4 +1,4 @@
-"""Writes the blocks of ``operations.yaml`` that know the streams and the dashboard."""
+"""Writes the blocks of ``stacks/operations.yaml`` that know the streams and the dashboard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drainctl.plan.prices import LAMBDA_GB_SECOND
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OPERATIONS: Final = Path(__file__).parents[2] / "operations.yaml"
+OPERATIONS: Final = Path(__file__).parents[2] / "stacks" / "operations.yaml"
 
 _ALARMS: Final = "@alarms"
 _PARAMETER: Final = """\

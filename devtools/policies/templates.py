@@ -32,7 +32,11 @@ class NoManagedPolicies:
     def load(self):
         return {}
 
-others = {path.name: yaml_parse(path.read_text()) for path in map(pathlib.Path, sys.argv[2:])}
+folder = pathlib.Path(sys.argv[1]).parent
+others = {
+    path.relative_to(folder).as_posix(): yaml_parse(path.read_text())
+    for path in map(pathlib.Path, sys.argv[2:])
+}
 json.dump([yaml_parse(text), transform(template, {}, NoManagedPolicies()), others], sys.stdout)
 """
 
@@ -41,7 +45,7 @@ def templates() -> list[Path]:
     """Give every template of the project, nested ones too."""
     return [
         path
-        for path in sorted(PROJECT.glob("*.yaml"))
+        for path in (PROJECT / "template.yaml", *sorted((PROJECT / "stacks").glob("*.yaml")))
         if "AWSTemplateFormatVersion" in path.read_text()
     ]
 
@@ -57,7 +61,7 @@ def transformed(
 
     Returns:
         The template as it is written, and transformed, both with every function in its long form;
-        and the others by their files' names.
+        and the others by their paths from the template's folder.
 
     Raises:
         subprocess.CalledProcessError: SAM refuses the template, and has said why.

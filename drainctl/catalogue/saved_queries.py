@@ -1,4 +1,4 @@
-"""The saved queries of ``queries/``: what people ask the catalogue, in Athena's dialect.
+"""The saved queries of ``stacks/sql/queries/``: what people ask the catalogue, in Athena's dialect.
 
 A file is one query. Its name is the query's; its first lines are comments: the title, then the
 description, in which a line ``Parameter name: what it is`` stands for each ``?`` of the statement,
@@ -19,7 +19,7 @@ from eventdrain.events import STREAMS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-FOLDER: Final = Path(__file__).parents[2] / "queries"
+FOLDER: Final = Path(__file__).parents[2] / "stacks" / "sql" / "queries"
 
 _STREAM: Final = "{stream}"
 _COMMENT: Final = "-- "

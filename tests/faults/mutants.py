@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 ENGINE: Final = Path("layers/eventdrain/eventdrain")
 _COPIED: Final = (
-    *("functions", "layers", "tests", "tools", "protos", "events", "queries", "docs"),
-    *("pyproject.toml", "README.md", "Makefile"),
-    *sorted(path.name for path in PROJECT_FOLDER.glob("*.yaml")),
+    *("functions", "layers", "drainctl", "devtools", "simulator", "benchmarks", "tests"),
+    *("protos", "events", "stacks", "docs"),
+    *("pyproject.toml", "README.md", "Makefile", "template.yaml"),
 )
 _LONGEST_SECONDS: Final = 300
 

@@ -21,8 +21,8 @@ _NO_VALUE: Final = {"Ref": "AWS::NoValue"}
 @cache
 def _load(project: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     template = project / "template.yaml"
-    nested_templates = sorted(set(project.glob("*.yaml")) - {template})
-    return transformed(template, nested_templates)
+    found = {*project.glob("*.yaml"), *project.glob("stacks/*.yaml")}
+    return transformed(template, sorted(found - {template}))
 
 
 def written_template(project: Path = PROJECT_FOLDER) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def written_template(project: Path = PROJECT_FOLDER) -> dict[str, Any]:
 
 
 def all_templates() -> dict[str, dict[str, Any]]:
-    """Give every template by its file's name, SAM's transform applied, conditions unresolved."""
+    """Give every template by its path, SAM's transform applied, conditions unresolved."""
     _, expanded, nested = _load(PROJECT_FOLDER)
     return {"template.yaml": expanded, **nested}
 

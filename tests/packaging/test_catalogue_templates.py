@@ -31,16 +31,16 @@ def nested(name: str, **parameters: str) -> ResolvedTemplate:
 
 
 def test_blocks_follow_the_descriptors() -> None:
-    """The templates are what the tool makes of `protos/`, the tables in code and `queries/`."""
-    tables = (PROJECT_FOLDER / "catalogue.yaml").read_text()
-    states = (PROJECT_FOLDER / "compaction.yaml").read_text()
+    """The templates are what the tool makes of `protos/`, the tables in code and `stacks/sql/`."""
+    tables = (PROJECT_FOLDER / "stacks/catalog.yaml").read_text()
+    states = (PROJECT_FOLDER / "stacks/compaction.yaml").read_text()
     assert catalogue(tables) == tables
     assert compaction(states) == states
 
 
 def test_edited_columns_are_no_truth() -> None:
     """Two columns that are swapped by hand in a template are written back as they were."""
-    tables = (PROJECT_FOLDER / "catalogue.yaml").read_text()
+    tables = (PROJECT_FOLDER / "stacks/catalog.yaml").read_text()
     start = tables.index(f"Name: {next(iter(STREAMS))}_compacted")
     before, table = tables[:start], tables[start:]
     swapped = before + table.replace("- Name: imsi\n", "- Name: other\n", 1).replace(

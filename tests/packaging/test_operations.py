@@ -235,7 +235,7 @@ def test_dashboard_can_be_left_out() -> None:
 
 
 def test_blocks_are_those_of_the_tool() -> None:
-    """`make template` would change nothing in operations.yaml."""
+    """`make template` would change nothing in stacks/operations.yaml."""
     text = OPERATIONS.read_text()
 
     assert operations(text, tuple(STREAMS)) == text

@@ -57,10 +57,9 @@ Resources:
 
 def test_every_template_is_checked() -> None:
     """All templates that the stack is made of are looked at."""
-    assert {"template.yaml", "stream.yaml", "catalogue.yaml", "compaction.yaml"} <= {
-        path.name for path in templates()
-    }
-    assert all(path.parent == PROJECT for path in templates())
+    names = {path.relative_to(PROJECT).as_posix() for path in templates()}
+    nested = ("stream", "catalog", "compaction", "operations", "encryption")
+    assert names == {"template.yaml", *(f"stacks/{name}.yaml" for name in nested)}
 
 
 def test_findings(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_services_are_named_as_in_every_partition() -> None:
     hosts end with amazonaws.eu, no principal does.
     """
     names = {text for each in statements() for text in each.texts("Principal") if "." in text}
-    condition = all_templates()["encryption.yaml"]["Conditions"]["LogsHasPartitionsSuffix"]
+    condition = all_templates()["stacks/encryption.yaml"]["Conditions"]["LogsHasPartitionsSuffix"]
 
     assert {name for name in names if not re.fullmatch(r"[a-z0-9.]+\.amazonaws\.com", name)} == {
         "logs.${AWS::Region}.${AWS::URLSuffix}",

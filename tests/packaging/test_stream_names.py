@@ -21,7 +21,7 @@ TABLE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain/events/streams.py"
 PERSONAL_FIELDS: Final = TABLE.with_name("personal_fields.py")
 RELEASED_COLUMNS: Final = PROJECT_FOLDER / "drainctl/catalogue/released.py"
 FOLDERS: Final = ("layers/eventdrain", "functions", "drainctl", "devtools")
-FILES: Final = ("stream.yaml", "samconfig.yml", "Makefile")
+FILES: Final = ("stacks/stream.yaml", "samconfig.yml", "Makefile")
 
 NAMES: Final = re.compile(
     "|".join(
@@ -70,7 +70,7 @@ def test_no_template_names_a_stream() -> None:
     template = TEMPLATE.read_text()
     assert set(NAMES.findall(template)) >= set(STREAMS)
     texts["template.yaml"] = with_blocks(template, (), "")
-    for name in ("catalogue.yaml", "compaction.yaml"):
+    for name in ("stacks/catalog.yaml", "stacks/compaction.yaml"):
         texts[name] = MADE.sub("", (PROJECT_FOLDER / name).read_text())
     named = {name: names for name, text in texts.items() if (names := NAMES.findall(text))}
     assert named == {}

@@ -6,7 +6,7 @@ import io
 import shutil
 import subprocess
 import tarfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 
+DEPLOYED: Final = ("template.yaml", "stacks/s.yaml", "functions/f/app.py", "layers/l/Makefile")
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with one commit, and a template that has changed since."""
-    for name in ("template.yaml", "stream.yaml", "functions/f/app.py", "layers/l/Makefile", "x.md"):
+    for name in (*DEPLOYED, "x.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
@@ -43,10 +45,7 @@ def test_archive_has_what_the_commit_deploys(project: Path) -> None:
             if member.isfile()
         }
     assert version == "1.2.3"
-    assert files == {
-        name: name
-        for name in ("template.yaml", "stream.yaml", "functions/f/app.py", "layers/l/Makefile")
-    }
+    assert files == {name: name for name in DEPLOYED}
 
 
 def test_archive_is_the_same_each_time(project: Path) -> None:
