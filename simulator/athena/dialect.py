@@ -1,7 +1,8 @@
 """How a query in Athena's dialect is put for DuckDB: the types, and what has to be bent.
 
 sqlglot transpiles most of it. What it leaves different is in `BENDS`; what stays different all the
-same is in `DIFFERENCES`. Both are data, so that a document can be made of them.
+same is in `DIFFERENCES`. Both are data, for people to read: docs/queries.md
+refers to them.
 """
 
 from __future__ import annotations

@@ -9,9 +9,8 @@ from sqlglot import exp, parse_one
 
 from devtools.catalogue.schema import athena_schema
 from devtools.typed_sql import result_columns
-from drainctl.catalogue.saved_queries import FOLDER, MalformedQuery, SavedQuery, saved_queries
+from drainctl.catalogue.saved_queries import MalformedQuery, SavedQuery, saved_queries
 from eventdrain.events import STREAMS
-from simulator.athena.dialect import BENDS, DIFFERENCES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,12 +181,3 @@ def test_malformed_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "odd.sql").write_text(text)
     with pytest.raises(MalformedQuery, match="odd: a title"):
         saved_queries(tmp_path)
-
-
-def test_document_lists_what_is_bent() -> None:
-    """docs/queries.md has each thing that DuckDB is told otherwise, in the words of the code."""
-    document = (FOLDER.parents[2] / "docs" / "queries.md").read_text()
-    for bend in BENDS:
-        assert f"| {bend.what} | {bend.how} | {bend.why} |\n" in document
-    for what, difference in DIFFERENCES:
-        assert f"| {what} | {difference} |\n" in document

@@ -1,4 +1,4 @@
-"""The runbook is complete: every parameter, and what changing it on a live stack does."""
+"""docs/parameters.md is complete: every parameter, its default, and what changing it does."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from tests.packaging.expanded_template import ExpandedTemplate, written_template
 from tests.packaging.identities import Identity, identities
 from tests.packaging.releases import KEPT
 
-RUNBOOK: Final = (PROJECT_FOLDER / "docs" / "operations.md").read_text()
+PAGE: Final = (PROJECT_FOLDER / "docs" / "parameters.md").read_text()
+_ROW: Final = re.compile(r"^\| `(\w+)` \| (?:`([^`]*)` )?\| (\w+) \|", re.MULTILINE)
 HOLDING: Final = KEPT | {"AWS::KMS::Key", "AWS::SNS::Topic"}
 """Types of resources that hold something, or that others know by name."""
 
 
-def test_every_parameter_is_told() -> None:
-    """The table has each of the template's parameters, once and in its order."""
-    assert list(table()) == list(written_template()["Parameters"])
+def test_parameters_are_the_templates() -> None:
+    """The table has each of the template's parameters with its default, once and in its order."""
+    declared = [
+        (name, str(parameter["Default"]))
+        for name, parameter in written_template()["Parameters"].items()
+    ]
+    assert [(name, default) for name, default, _ in _ROW.findall(PAGE)] == declared
 
 
-def test_what_a_change_replaces_is_told() -> None:
-    """The table says *kept*, *adds* or *replaces* as the templates have it for any other value."""
+def test_changes_are_the_templates() -> None:
+    """The table says *kept*, *adds* or *replaces* as the templates do for any other value."""
     before = dict(identities(ExpandedTemplate(), HOLDING))
     parameters = written_template()["Parameters"]
-    for name, told in table().items():
+    for name, _, change in _ROW.findall(PAGE):
         values = other_values(name)
         if "AllowedValues" not in parameters[name] and name != "EventTypes":
             values.append("1" if parameters[name]["Type"] == "Number" else "other")
@@ -34,19 +39,11 @@ def test_what_a_change_replaces_is_told() -> None:
             for value in values
         }
         expected = next(each for each in ("replaces", "adds", "kept") if each in effects)
-        assert told == expected, name
-
-
-def table() -> dict[str, str]:
-    """Give what the runbook's table says of each parameter."""
-    section = RUNBOOK.partition("## Parameters of a live stack")[2].partition("\n## ")[0]
-    rows: list[tuple[str, str]] = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
-    assert len(rows) == len(dict(rows)), "a parameter has two rows"
-    return dict(rows)
+        assert change == expected, name
 
 
 def effect(before: dict[str, Identity], after: dict[str, Identity]) -> str:
-    """Say what happens to what holds something."""
+    """Return what a change does to resources that hold something."""
     if any(before[name] != after[name] for name in before.keys() & after.keys()):
         return "replaces"
     return "kept" if before.keys() == after.keys() else "adds"
