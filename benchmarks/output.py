@@ -31,9 +31,7 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
     measures.add_column("")
     for each in results.measures:
         target = "" if each.target is None else str(each.target)
-        measures.add_row(
-            each.name, _shown(each), target, _VERDICTS[each.is_met] if is_judged else ""
-        )
+        measures.add_row(each.name, _shown(each), target, _KINDS[each.is_met] if is_judged else "")
     yield measures
     if results.floor_modes:
         modes = Table(title="Modes of grpcio: CPU per event", title_justify="left")
@@ -137,7 +135,7 @@ def as_json(results: Results) -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
-_VERDICTS: Final = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}
+_KINDS: Final = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}
 
 
 def _shown(measure: Measure) -> str:

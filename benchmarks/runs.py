@@ -93,7 +93,7 @@ def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
         "API_ENDPOINT": events.url,
         "AWS_ENDPOINT_URL": sinks.url,
         "ARCHIVE_BUCKET": "bench",
-        "OUTBOX_QUEUE_URL": f"{sinks.url}/000000000000/bench",
+        "QUEUE_URL": f"{sinks.url}/000000000000/bench",
         "MAX_EVENTS": str(limit),
         "WINDOW_SECONDS": "600",
         "BACKLOG_RUNS": "0",

@@ -38,7 +38,7 @@ def drain(target: str, events: int) -> None:
         events: How many to take.
     """
     s3, sqs = boto3.client("s3"), boto3.client("sqs")
-    bucket, queue_url = os.environ["ARCHIVE_BUCKET"], os.environ["OUTBOX_QUEUE_URL"]
+    bucket, queue_url = os.environ["ARCHIVE_BUCKET"], os.environ["QUEUE_URL"]
     with grpc.insecure_channel(target) as channel, ThreadPoolExecutor(_THREADS) as pool:
         stub = SubscriptionEventServiceStub(channel)
 

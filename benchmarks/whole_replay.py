@@ -25,8 +25,8 @@ def main(bucket: str, queue_url: str) -> None:
         events_per_message=1,
         rate=0,
         is_dry_run=False,
-        archive_cure="look at the bench",
-        queue_cure="look at the bench",
+        archive_hint="look at the bench",
+        queue_hint="look at the bench",
     )
     with measured() as figures:
         report = run_replay(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws import hint_for, told
+from eventdrain.adapters.aws import describe, hint_for
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -43,7 +43,7 @@ def described_stack(session: Session, name: str, config: Config | None = None) -
                 " --stack-name, its region with --region and its account with --profile."
             ) from None
         raise StackUnusable(
-            f"cloudformation:DescribeStacks of {name} failed with {told(error)}. To fix this,"
+            f"cloudformation:DescribeStacks of {name} failed with {describe(error)}. To fix this,"
             f" {hint_for(error, _HINT)}."
         ) from None
     except (BotoCoreError, ValueError) as error:

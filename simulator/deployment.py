@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from eventdrain.events import STREAMS
 from simulator.aws import sam
 from simulator.aws.embedded_aws import PROJECT_FOLDER, EmbeddedAws
-from simulator.event_server import AuthMode, EventServer, TokenBook
+from simulator.event_server import AuthMode, EventServer, TokenLedger
 from simulator.reconciliation import archive_keys, archive_lines, take_messages
 from simulator.stack import SamStack
 from simulator.token_server import TokenServer
@@ -52,7 +52,7 @@ class LocalDeployment:
             built: What was built before, to be deployed instead of what :meth:`build` makes.
         """
         self._built = built
-        tokens = TokenBook()
+        tokens = TokenLedger()
         self._client_secret = secrets.token_urlsafe(24)
         self._running = ExitStack()
         self.event_server = EventServer(auth=AuthMode.PRODUCTION, tokens=tokens)

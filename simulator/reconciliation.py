@@ -29,7 +29,7 @@ _NO_DELIVERY: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class Books:
+class Reconciliation:
     """The events of each place, by event id.
 
     Attributes:
@@ -119,11 +119,11 @@ def message_lines(body: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body.split("\n")]
 
 
-def keep_books(
+def reconcile(
     ledger: LedgerSnapshot, lines: Iterable[dict[str, Any]], messages: Iterable[dict[str, Any]]
-) -> Books:
+) -> Reconciliation:
     """Enter what the three places hold."""
-    return Books(
+    return Reconciliation(
         published=event_ids(ledger, ledger.events),
         acked=event_ids(ledger, ledger.acked),
         archived=Counter(line["event_id"] for line in lines),

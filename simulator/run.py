@@ -24,13 +24,13 @@ from simulator.answers import show_answers
 from simulator.aws.embedded_aws import EmbeddedAwsError
 from simulator.aws.sam import StackError
 from simulator.deployment import LocalDeployment
-from simulator.reconciliation import keep_books
+from simulator.reconciliation import reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    from simulator.reconciliation import Books
+    from simulator.reconciliation import Reconciliation
     from simulator.stack import Run
 
 _MOST_KEYS: Final = 6
@@ -117,7 +117,7 @@ def _run(
     console.print()
     runs = _watch(deployment, events, len(event_types), console)
     _show_reports(runs, console)
-    is_balanced = _show_books(deployment, console)
+    is_balanced = _show_reconciliation(deployment, console)
     show_answers(deployment, event_types, console)
     return is_balanced
 
@@ -169,7 +169,7 @@ def _show_reports(runs: Sequence[Run], console: Console) -> None:
     console.print(table)
 
 
-def _show_books(deployment: LocalDeployment, console: Console) -> bool:
+def _show_reconciliation(deployment: LocalDeployment, console: Console) -> bool:
     keys = deployment.archive_keys()
     lines = deployment.archive_lines()
     messages = deployment.take_messages()
@@ -190,8 +190,8 @@ def _show_books(deployment: LocalDeployment, console: Console) -> bool:
         soft_wrap=True,
     )
     console.print(_streams_table(keys, lines, messages))
-    books = keep_books(deployment.event_server.ledger(), lines, messages)
-    console.print(_books_table(books))
+    books = reconcile(deployment.event_server.ledger(), lines, messages)
+    console.print(_reconciliation_table(books))
     if books.is_balanced:
         console.print("[green]The books balance: the same events are in S3, in SQS and acked.")
     else:
@@ -228,7 +228,7 @@ def _streams_table(
     return table
 
 
-def _books_table(books: Books) -> Table:
+def _reconciliation_table(books: Reconciliation) -> Table:
     table = Table("place", "events", "copies", title="\nThe books", title_justify="left")
     table.add_row("published by the event server", f"{len(books.published):,}", "")
     table.add_row("acked at the event server", f"{len(books.acked):,}", "")

@@ -1,7 +1,7 @@
 """An OAuth 2.0 token endpoint on the loopback interface: the client credentials grant.
 
 Strict where a client can be wrong: it takes a client's id and secret by HTTP Basic only, and
-answers errors as RFC 6749, section 5.2, has them. It shares a ``TokenBook`` with the event server,
+answers errors as RFC 6749, section 5.2, has them. It and the event server share a ``TokenLedger``,
 so that what it mints is what that one takes.
 """
 
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl, unquote_plus
 
 from simulator.injection import Faults
-from simulator.token_book import TokenBook
+from simulator.token_ledger import TokenLedger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -106,7 +106,7 @@ class TokenServer:
 
     def __init__(
         self,
-        tokens: TokenBook | None = None,
+        tokens: TokenLedger | None = None,
         *,
         lifetime: timedelta = timedelta(seconds=3599),
         narrows: bool = True,
@@ -114,7 +114,7 @@ class TokenServer:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.tokens = tokens or TokenBook()
+        self.tokens = tokens or TokenLedger()
         self.lifetime = lifetime
         self.narrows = narrows
         self.faults = faults or Faults()

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from eventdrain.errors import (
     ApiSilent,
     CredentialsError,
-    Refusal,
+    Failure,
+    FailureKind,
     StreamEnded,
     StreamError,
-    Verdict,
 )
 from eventdrain.ports import AccessToken
 
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery
     from eventdrain.ports import ClientCredentials
 
-Answer: TypeAlias = "Refusal | None"
+Answer: TypeAlias = "Failure | None"
 """What became of one event or one ack; None for success."""
 
-TRY_AGAIN: Final = Refusal("MadeUpThrottle", "it may succeed later", Verdict.TRY_AGAIN)
-SLOW_DOWN: Final = Refusal("RESOURCE_EXHAUSTED", "too many at a time", Verdict.SLOW_DOWN)
-LEAVE_EVENT: Final = Refusal("MadeUpTooLong", "this one will never do", Verdict.LEAVE_EVENT)
-RENEW_TOKEN: Final = Refusal("UNAUTHENTICATED", "the token is not accepted", Verdict.RENEW_TOKEN)
-END_RUN: Final = Refusal("MadeUpDenied", "somebody must act", Verdict.END_RUN)
-TIMED_OUT: Final = Refusal("DEADLINE_EXCEEDED", "no answer in time", Verdict.TRY_AGAIN)
+TRY_AGAIN: Final = Failure("MadeUpThrottle", "it may succeed later", FailureKind.RETRYABLE)
+SLOW_DOWN: Final = Failure("RESOURCE_EXHAUSTED", "too many at a time", FailureKind.THROTTLED)
+LEAVE_EVENT: Final = Failure("MadeUpTooLong", "this one will never do", FailureKind.EVENT_REJECTED)
+RENEW_TOKEN: Final = Failure(
+    "UNAUTHENTICATED", "the token is not accepted", FailureKind.TOKEN_REJECTED
+)
+END_RUN: Final = Failure("MadeUpDenied", "somebody must act", FailureKind.FATAL)
+TIMED_OUT: Final = Failure("DEADLINE_EXCEEDED", "no answer in time", FailureKind.RETRYABLE)
 
 ACK_TIMEOUT: Final = timedelta(minutes=10)
 """Longer than the window of any test that does not ask for another."""
@@ -87,7 +89,7 @@ class FakeSink:
         self.under_way = 0
         self.most_under_way = 0
 
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         ids = [delivery.event_id for delivery in deliveries]
         assert ids, "asked to write nothing"
@@ -149,7 +151,7 @@ class FakeAcker:
 
     async def ack(
         self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
-    ) -> Sequence[Refusal | None]:
+    ) -> Sequence[Failure | None]:
         """See ``ports.Acker``."""
         assert deliveries, "asked to ack nothing"
         assert all(delivery.ack_info for delivery in deliveries), "asked to ack without a handle"

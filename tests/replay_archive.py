@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.errors import ArchiveRefused, Refusal, Verdict
+from eventdrain.errors import ArchiveRefused, Failure, FailureKind
 from eventdrain.events import by_object, object_body
 from eventdrain.ports import Folder, StoredObject
 from tests.deliveries import LAYOUT
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from eventdrain.events import ArchiveLayout, Delivery
 
-SLOW_DOWN: Final = Refusal("MadeUpSlowDown", "made up: it may pass", Verdict.TRY_AGAIN)
-DENIED: Final = Refusal("MadeUpDenied", "made up: check the role", Verdict.END_RUN)
+SLOW_DOWN: Final = Failure("MadeUpSlowDown", "made up: it may pass", FailureKind.RETRYABLE)
+DENIED: Final = Failure("MadeUpDenied", "made up: check the role", FailureKind.FATAL)
 
 
-def no_refusal(_call: str, _attempt: int) -> Refusal | None:
+def no_failure(_call: str, _attempt: int) -> Failure | None:
     """Decide that everything succeeds."""
     return None
 
@@ -31,7 +31,7 @@ class FakeArchive:
     Args:
         layout: Which event goes where.
         page: How many objects a call lists at the most.
-        decide: Gives the refusal of a call, by ``list`` or the key that is read and the number of
+        decide: Gives the failure of a call, by ``list`` or the key that is read and the number of
             the attempt at it, from 0; None for none.
         seconds: How long each read takes.
 
@@ -46,7 +46,7 @@ class FakeArchive:
         layout: ArchiveLayout = LAYOUT,
         *,
         page: int = 1000,
-        decide: Callable[[str, int], Refusal | None] = no_refusal,
+        decide: Callable[[str, int], Failure | None] = no_failure,
         seconds: float = 0.0,
     ) -> None:
         self._layout = layout
@@ -92,7 +92,7 @@ class FakeArchive:
         return self.objects_by_key.get(key)
 
     def _refuse(self, call: str) -> None:
-        refusal = self._decide(call, self._attempts[call])
+        failure = self._decide(call, self._attempts[call])
         self._attempts[call] += 1
-        if refusal is not None:
-            raise ArchiveRefused(refusal)
+        if failure is not None:
+            raise ArchiveRefused(failure)

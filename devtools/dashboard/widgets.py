@@ -123,7 +123,7 @@ def _dead_letters() -> Widget:
     return graph(
         "What fails? Dead letters",
         [
-            [*metric, "${OutboxDeadLetterQueueName}", {"stat": "Maximum", "label": "outbox"}],
+            [*metric, "${OutboxDeadLetterQueueName}", {"stat": "Maximum", "label": "queue"}],
             [*metric, "${ScheduleDeadLetterQueueName}", {"stat": "Maximum", "label": "schedule"}],
         ],
     )

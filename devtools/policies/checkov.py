@@ -40,7 +40,7 @@ class Finding:
     text: str
 
     def __str__(self) -> str:
-        """Say it with its cure."""
+        """Say it with its hint."""
         return (
             f"{self.place} {self.resource}: {self.rule}: {self.text}\n"
             f"    Mend it; or, if that would be wrong here, add {{id: {self.rule}, comment: why}} "

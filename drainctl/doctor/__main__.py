@@ -16,7 +16,7 @@ from rich.console import Console
 from drainctl.aws_account import AwsAccount, aws_account
 from drainctl.described_stack import StackUnusable
 from drainctl.doctor.examination import Examination
-from drainctl.doctor.finding import Verdict
+from drainctl.doctor.finding import Status
 from drainctl.doctor.judge import judge
 from drainctl.doctor.output import as_json, lines, summary
 from drainctl.make_command import MakeCommand
@@ -70,7 +70,7 @@ def main(*, stack_name: str, account: AwsAccount, skip_stream: bool, is_json: bo
     else:
         for line in (*lines(findings), summary(findings)):
             console.print(line, soft_wrap=True)
-    sys.exit(_WRONG if any(each.verdict is Verdict.BAD for each in findings) else 0)
+    sys.exit(_WRONG if any(each.status is Status.BAD for each in findings) else 0)
 
 
 def version() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws import code_of, hint_for, told
+from eventdrain.adapters.aws import code_of, describe, hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +35,12 @@ class NoAnswer:
 
     Attributes:
         says: What went wrong.
-        cure: What helps.
+        hint: What helps.
         is_skipped: It was not asked for, as it hangs on something else that is not known.
     """
 
     says: str
-    cure: str = ""
+    hint: str = ""
     is_skipped: bool = False
 
 
@@ -50,9 +50,9 @@ Answer: TypeAlias = T | NoAnswer
 class Unanswered(Exception):  # noqa: N818 - it says what happened
     """Carries a :class:`NoAnswer` to whoever waits for an answer."""
 
-    def __init__(self, says: str, cure: str = "", *, is_skipped: bool = False) -> None:
+    def __init__(self, says: str, hint: str = "", *, is_skipped: bool = False) -> None:
         super().__init__(says)
-        self.no_answer = NoAnswer(says, cure, is_skipped)
+        self.no_answer = NoAnswer(says, hint, is_skipped)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def calling(action: str, what: str, *, besides: str = "") -> Iterator[None]:
                 "somebody has deleted it by hand: docs/operations.md says how to deploy anew",
             ) from None
         raise Unanswered(
-            f"{action} of {what} failed with {told(error)}",
+            f"{action} of {what} failed with {describe(error)}",
             hint_for(error, "try again; then look the code up"),
         ) from None
     except BotoCoreError as error:

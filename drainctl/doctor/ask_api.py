@@ -50,7 +50,7 @@ def find_endpoint(stack: Stack) -> Reached:
     """
     endpoint = Endpoint.parse(stack.parameters["ApiEndpoint"])
     where = f"{endpoint.host}:{endpoint.port}"
-    cure = (
+    hint = (
         "check the parameter ApiEndpoint, and the way there from here; whether the function reaches"
         " it, its last run tells"
     )
@@ -63,16 +63,16 @@ def find_endpoint(stack: Stack) -> Reached:
             return Reached(endpoint.url, endpoint.is_secure)
     except ssl.SSLCertVerificationError as error:
         raise Unanswered(
-            f"the certificate of {where} is not trusted: {error.verify_message}", cure
+            f"the certificate of {where} is not trusted: {error.verify_message}", hint
         ) from None
     except ssl.SSLError as error:
-        raise Unanswered(f"no TLS with {where} ({error.reason or 'it is cut off'})", cure) from None
+        raise Unanswered(f"no TLS with {where} ({error.reason or 'it is cut off'})", hint) from None
     except socket.gaierror:
-        raise Unanswered(f"the name {endpoint.host} can't be resolved", cure) from None
+        raise Unanswered(f"the name {endpoint.host} can't be resolved", hint) from None
     except TimeoutError:
-        raise Unanswered(f"{where} doesn't answer", cure) from None
+        raise Unanswered(f"{where} doesn't answer", hint) from None
     except OSError as error:
-        raise Unanswered(f"{where} can't be connected to ({error.strerror})", cure) from None
+        raise Unanswered(f"{where} can't be connected to ({error.strerror})", hint) from None
 
 
 def _shake_hands(connection: socket.socket, host: str) -> None:
@@ -135,7 +135,7 @@ async def _open(stream: EventStream, endpoint: Endpoint, token: Token) -> Answer
 
 def _refused(error: StreamError, token: Token) -> NoAnswer:
     if isinstance(error, Unauthenticated) and not error.hint:
-        cure = {
+        hint = {
             Origin.KEPT: "nothing yet: the next run mints another token; look again after it",
             Origin.GIVEN: "put a valid token, or a client's id and secret, into the credentials"
             " secret",
@@ -143,5 +143,5 @@ def _refused(error: StreamError, token: Token) -> NoAnswer:
             " together",
             Origin.NONE: "deploy with Authentication=secret: this server wants a token",
         }[token.origin]
-        return NoAnswer(error.reason, cure)
+        return NoAnswer(error.reason, hint)
     return NoAnswer(error.reason, error.hint or _ELSE_CHECK)

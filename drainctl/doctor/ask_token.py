@@ -19,7 +19,7 @@ from drainctl.doctor.facts_of_access import Origin, StackCredentials, Token
 from drainctl.doctor.facts_of_stack import scope_of
 from eventdrain.adapters.aws import code_of
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
-from eventdrain.auth import KeptToken, mint, parse_credentials
+from eventdrain.auth import CachedToken, mint, parse_credentials
 from eventdrain.errors import CredentialsError, TokenError, TokenUnavailable
 from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
@@ -52,7 +52,7 @@ def find_credentials(client: SecretsManagerClient, stack: Stack) -> StackCredent
     if stack.parameters.get("Authentication") == "none":
         return None
     arn = output(stack, _CREDENTIALS)
-    cure = "put in what the vendor gave you: " + stack.command(
+    hint = "put in what the vendor gave you: " + stack.command(
         "secretsmanager put-secret-value",
         "--secret-id",
         arn,
@@ -61,11 +61,11 @@ def find_credentials(client: SecretsManagerClient, stack: Stack) -> StackCredent
     )
     found = _secret(client, arn, "the credentials secret")
     if found is None:
-        raise Unanswered("the credentials secret is empty: no run can get a token", cure)
+        raise Unanswered("the credentials secret is empty: no run can get a token", hint)
     try:
         content = parse_credentials(found.get("SecretString", ""), name="the credentials secret")
     except CredentialsError as error:
-        raise Unanswered(error.reason, cure) from None
+        raise Unanswered(error.reason, hint) from None
     return StackCredentials(content, found.get("CreatedDate"))
 
 
@@ -94,7 +94,7 @@ def find_token(
     if not isinstance(credentials.content, ClientCredentials):
         return Token(Origin.GIVEN, credentials.content.access_token)
     found = _secret(client, output(stack, _TOKEN), "the secret that keeps the token")
-    kept = None if found is None else KeptToken.parse(found.get("SecretString", ""))
+    kept = None if found is None else CachedToken.parse(found.get("SecretString", ""))
     endpoint = Endpoint.parse(stack.parameters["TokenEndpoint"])
     scopes = tuple(sorted({scope_of(name) for name in stack.event_types} - {""}))
     why = why_not_kept(
@@ -119,13 +119,13 @@ def find_token(
 
 
 def why_not_kept(
-    kept: KeptToken | None,
+    kept: CachedToken | None,
     credentials: StackCredentials,
     minted_for: dict[str, str],
     *,
     now: datetime,
 ) -> str:
-    """Say why the kept token does not prove that a run gets one; empty if it does."""
+    """Say why the cached token does not prove that a run gets one; empty if it does."""
     if kept is None:
         return "none is kept"
     if not kept.lasts(_NEEDED_FOR, now=now):
@@ -153,8 +153,8 @@ def _minted(
         )
     except TokenUnavailable as error:
         # A run looks from elsewhere: what it is to check, the doctor knows better.
-        cure = "" if error.setting == "TOKEN_ENDPOINT" else error.hint
-        raise Unanswered(error.reason, cure or _FROM_HERE) from None
+        hint = "" if error.setting == "TOKEN_ENDPOINT" else error.hint
+        raise Unanswered(error.reason, hint or _FROM_HERE) from None
     except TokenError as error:
         raise Unanswered(error.reason, error.hint) from None
     token = minted.token

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Verdict(Enum):
+class Status(Enum):
     """How something is; the values are those of the JSON output."""
 
     GOOD = "good"
@@ -23,16 +23,16 @@ class Finding:
 
     Attributes:
         check: What, such as ``last run``.
-        verdict: How it is.
+        status: How it is.
         says: What was found, in one sentence. Holds no secret and no personal data.
-        cure: What helps, where something should be done.
+        hint: What helps, where something should be done.
         event_type: The stream that it is about; empty for all.
     """
 
     check: str
-    verdict: Verdict
+    status: Status
     says: str
-    cure: str = ""
+    hint: str = ""
     event_type: str = ""
 
     @property

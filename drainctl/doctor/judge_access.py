@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from drainctl.doctor.answers import NoAnswer
 from drainctl.doctor.facts_of_access import Origin
 from drainctl.doctor.facts_of_stack import scope_of
-from drainctl.doctor.finding import Finding, Verdict
+from drainctl.doctor.finding import Finding, Status
 from drainctl.doctor.judging import bad, good, judged, look
 from eventdrain.ports import ClientCredentials
 
@@ -30,7 +30,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
         if not scope:
             yield good("scope", "it needs none", event_type)
         elif isinstance(facts.token, NoAnswer):
-            yield Finding("scope", Verdict.SKIPPED, "there is no token", "", event_type)
+            yield Finding("scope", Status.SKIPPED, "there is no token", "", event_type)
         else:
             yield _scope(event_type, scope, facts.token)
     yield from judged("endpoint", facts.reached, _endpoint)

@@ -27,13 +27,13 @@ def findings(stack: Stack) -> Iterator[Finding]:
 
 def _schedule(stack: Stack) -> Iterator[Finding]:
     check, expression = "parameters", stack.parameters.get("ScheduleExpression", "")
-    cure = stack.deploy(ScheduleExpression="rate(5 minutes)")
+    hint = stack.deploy(ScheduleExpression="rate(5 minutes)")
     gap = longest_gap(expression)
     if gap is None:
         yield look(
             check,
             f"how long the gaps of {expression} are can't be told",
-            f"see that they stay well below {HISTORY_MINUTES} minutes, or: {cure}",
+            f"see that they stay well below {HISTORY_MINUTES} minutes, or: {hint}",
         )
         return
     minutes = gap.total_seconds() / 60
@@ -42,14 +42,14 @@ def _schedule(stack: Stack) -> Iterator[Finding]:
             check,
             f"{expression} leaves gaps of {minutes:g} minutes, and the event server forgets what is"
             f" older than {HISTORY_MINUTES}: events are lost",
-            cure,
+            hint,
         )
     elif minutes > _ALARM_MINUTES:
         yield look(
             check,
             f"{expression} leaves gaps of {minutes:g} minutes: the alarm of a stream that isn't"
             f" drained wants {_ALARM_MINUTES} or less",
-            cure,
+            hint,
         )
     need = runs_at_once(stack, minutes)
     reserved = stack.number("ReservedConcurrency")

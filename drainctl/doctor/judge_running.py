@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _DAY: Final = timedelta(hours=26)
 """A day, and the time that a compaction may take."""
 _FAILED: Final = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
-_OUTBOX: Final = "OutboxDeadLetterQueueUrl"
+_QUEUE: Final = "OutboxDeadLetterQueueUrl"
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def _dead_letters(stack: Stack, queues: tuple[DeadLetters, ...]) -> Iterator[Fin
     for each in queues:
         if not each.messages:
             continue
-        if each.output == _OUTBOX:
+        if each.output == _QUEUE:
             move = stack.command("sqs start-message-move-task", "--source-arn", each.arn)
             yield bad(
                 check,

@@ -50,7 +50,7 @@ def _last(stack: Stack, now: datetime, event_type: str, run: Run) -> Finding:
     says = f"ended as {run.end_reason} {_spoken(ago)} ago, {run.acked:,} of {run.received:,} acked"
     if run.end_reason == "failed":
         return bad(
-            _CHECK, f"{says}: {run.error}" if run.error else says, _cure(stack, run), event_type
+            _CHECK, f"{says}: {run.error}" if run.error else says, _hint(stack, run), event_type
         )
     if ago >= _HISTORY:
         says += f": events older than {HISTORY_MINUTES} minutes are lost"
@@ -97,7 +97,7 @@ def _due(stack: Stack) -> timedelta:
     return 2 * gap + run
 
 
-def _cure(stack: Stack, run: Run) -> str:
+def _hint(stack: Stack, run: Run) -> str:
     return "what to do is in the error" if run.error else "the log says why: " + _log(stack)
 
 

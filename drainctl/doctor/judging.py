@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drainctl.doctor.answers import NoAnswer, T
-from drainctl.doctor.finding import Finding, Verdict
+from drainctl.doctor.finding import Finding, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,22 +18,22 @@ def judged(
 ) -> Iterator[Finding]:
     """Judge an answer; say why there is none, if there is none."""
     if isinstance(answer, NoAnswer):
-        verdict = Verdict.SKIPPED if answer.is_skipped else Verdict.BAD
-        yield Finding(check, verdict, answer.says, answer.cure, event_type)
+        status = Status.SKIPPED if answer.is_skipped else Status.BAD
+        yield Finding(check, status, answer.says, answer.hint, event_type)
     else:
         yield from judge(answer)
 
 
 def good(check: str, says: str, event_type: str = "") -> Finding:
     """Say that something is well."""
-    return Finding(check, Verdict.GOOD, says, "", event_type)
+    return Finding(check, Status.GOOD, says, "", event_type)
 
 
-def look(check: str, says: str, cure: str, event_type: str = "") -> Finding:
+def look(check: str, says: str, hint: str, event_type: str = "") -> Finding:
     """Say that somebody should look at something."""
-    return Finding(check, Verdict.LOOK, says, cure, event_type)
+    return Finding(check, Status.LOOK, says, hint, event_type)
 
 
-def bad(check: str, says: str, cure: str, event_type: str = "") -> Finding:
+def bad(check: str, says: str, hint: str, event_type: str = "") -> Finding:
     """Say that something is wrong."""
-    return Finding(check, Verdict.BAD, says, cure, event_type)
+    return Finding(check, Status.BAD, says, hint, event_type)

@@ -1,4 +1,4 @@
-"""What the operator sees: a line for each check, and below it the cure; or JSON for scripts."""
+"""What the operator sees: a line for each check, and below it the hint; or JSON for scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from drainctl.doctor.finding import Verdict
+from drainctl.doctor.finding import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
     from drainctl.doctor.finding import Finding
 
 _MARKS: Final = {
-    Verdict.GOOD: ("✓", "green"),
-    Verdict.LOOK: ("⚠", "yellow"),
-    Verdict.BAD: ("✗", "red"),
-    Verdict.SKIPPED: ("·", "dim"),
+    Status.GOOD: ("✓", "green"),
+    Status.LOOK: ("⚠", "yellow"),
+    Status.BAD: ("✗", "red"),
+    Status.SKIPPED: ("·", "dim"),
 }
 _WORDS: Final = {
-    Verdict.LOOK: "to look at",
-    Verdict.BAD: "wrong",
-    Verdict.SKIPPED: "skipped",
+    Status.LOOK: "to look at",
+    Status.BAD: "wrong",
+    Status.SKIPPED: "skipped",
 }
 
 
 def lines(findings: Sequence[Finding]) -> Iterator[Text]:
-    """Show the findings, each in a line, and its cure in the next.
+    """Show the findings, each in a line, and its hint in the next.
 
     They are printed without breaks, so that a command can be copied.
     """
     width = max((len(each.title) for each in findings), default=0)
     for each in findings:
-        says = f"skipped: {each.says}" if each.verdict is Verdict.SKIPPED else each.says
-        yield Text.assemble(_MARKS[each.verdict], f" {each.title:<{width}}  {says}")
-        if each.cure:
-            yield Text.assemble(f"  {'':<{width}}  ", (f"→ {each.cure}", "bold"))
+        says = f"skipped: {each.says}" if each.status is Status.SKIPPED else each.says
+        yield Text.assemble(_MARKS[each.status], f" {each.title:<{width}}  {says}")
+        if each.hint:
+            yield Text.assemble(f"  {'':<{width}}  ", (f"→ {each.hint}", "bold"))
 
 
 def summary(findings: Sequence[Finding]) -> Text:
     """Say how many findings there are of which kind."""
-    counts = {verdict: sum(each.verdict is verdict for each in findings) for verdict in Verdict}
+    counts = {status: sum(each.status is status for each in findings) for status in Status}
     told = [
-        f"{counts[Verdict.GOOD]} well",
+        f"{counts[Status.GOOD]} well",
         *(f"{counts[v]} {word}" for v, word in _WORDS.items() if counts[v]),
     ]
-    style = "red" if counts[Verdict.BAD] else "yellow" if counts[Verdict.LOOK] else "green"
+    style = "red" if counts[Status.BAD] else "yellow" if counts[Status.LOOK] else "green"
     return Text(", ".join(told), style)
 
 
@@ -56,14 +56,14 @@ def as_json(stack_name: str, findings: Sequence[Finding]) -> str:
     return json.dumps(
         {
             "stack": stack_name,
-            "is_well": not any(each.verdict is Verdict.BAD for each in findings),
+            "is_well": not any(each.status is Status.BAD for each in findings),
             "checks": [
                 {
                     "check": each.check,
                     "event_type": each.event_type or None,
-                    "verdict": each.verdict.value,
+                    "status": each.status.value,
                     "says": each.says,
-                    "cure": each.cure or None,
+                    "hint": each.hint or None,
                 }
                 for each in findings
             ],

@@ -18,7 +18,7 @@ from drainctl.described_stack import StackUnusable
 from drainctl.erase.places import Before, find_places
 from drainctl.erase.receipt import Receipt
 from drainctl.erase.session import INTERRUPTED, Session
-from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.store import ErasureFailed
 from drainctl.erase.subject import Subject
 from drainctl.make_command import MakeCommand
 from drainctl.replay.stack import Stack
@@ -120,7 +120,7 @@ def main(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: is_stopped.set())
         status = forgetting.run(receipt if delete else None)
-    except (StackUnusable, ForgettingFailed, DrainError, BotoCoreError) as error:
+    except (StackUnusable, ErasureFailed, DrainError, BotoCoreError) as error:
         raise click.ClickException(str(error)) from None
     if status == INTERRUPTED:
         console.print("Interrupted; the same command goes on.")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drainctl.erase.store import ForgettingFailed
-from eventdrain.adapters.aws import hint_for, told
+from drainctl.erase.store import ErasureFailed
+from eventdrain.adapters.aws import describe, hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Days:
         """Give the storage descriptor of a table.
 
         Raises:
-            ForgettingFailed: Glue refuses.
+            ErasureFailed: Glue refuses.
         """
         try:
             table = self._glue.get_table(DatabaseName=self._database, Name=name)
@@ -43,7 +43,7 @@ class Days:
         """Give where a day's folder is.
 
         Raises:
-            ForgettingFailed: Glue refuses.
+            ErasureFailed: Glue refuses.
         """
         try:
             found = self._glue.get_partition(
@@ -57,7 +57,7 @@ class Days:
         """Give each registered day with its folder.
 
         Raises:
-            ForgettingFailed: Glue refuses.
+            ErasureFailed: Glue refuses.
         """
         pages = self._glue.get_paginator("get_partitions").paginate(
             DatabaseName=self._database, TableName=name
@@ -73,7 +73,7 @@ class Days:
         """Let a day have another folder.
 
         Raises:
-            ForgettingFailed: Glue refuses.
+            ErasureFailed: Glue refuses.
         """
         try:
             self._glue.update_partition(
@@ -89,7 +89,7 @@ class Days:
         """Let a day have none.
 
         Raises:
-            ForgettingFailed: Glue refuses.
+            ErasureFailed: Glue refuses.
         """
         try:
             self._glue.delete_partition(
@@ -99,9 +99,9 @@ class Days:
             raise failed(error, f"glue:DeletePartition of {name}") from error
 
 
-def failed(error: BotoCoreError | ClientError, action: str) -> ForgettingFailed:
+def failed(error: BotoCoreError | ClientError, action: str) -> ErasureFailed:
     """Tell what failed, and what it leaves."""
-    return ForgettingFailed(
-        f"{action} failed with {told(error)}: {hint_for(error, 'check that you may do that')}."
+    return ErasureFailed(
+        f"{action} failed with {describe(error)}: {hint_for(error, 'check that you may do that')}."
         " What was deleted before stays deleted."
     )

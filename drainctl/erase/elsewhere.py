@@ -18,7 +18,7 @@ def elsewhere(store: Store, known: Sequence[str]) -> Iterator[str]:
         known: The prefixes, without a slash at the end.
 
     Raises:
-        ForgettingFailed: They can't be listed.
+        ErasureFailed: They can't be listed.
     """
     yield from _within(store, "", tuple(f"{prefix}/" for prefix in known))
 

@@ -13,7 +13,7 @@ import zlib
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final
 
-from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.store import ErasureFailed
 from drainctl.erase.subject import Unreadable, event_id_of
 from eventdrain.events import compressed, key_of_part
 
@@ -71,7 +71,7 @@ class ObjectsPass:
             since: Only objects of which a version was written since then.
 
         Raises:
-            ForgettingFailed: Something can't be done. What is under way is finished first.
+            ErasureFailed: Something can't be done. What is under way is finished first.
         """
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forget") as threads:
             under_way: set[Future[None]] = set()
@@ -128,13 +128,13 @@ class ObjectsPass:
         """See that lines are in an object of their own.
 
         Raises:
-            ForgettingFailed: They aren't.
+            ErasureFailed: They aren't.
         """
         key = key_of_part(version.key, ids)
         body = compressed(b"".join(line + b"\n" for line in lines))
         written = self._store.write_in_place_of(version, key, body)
         if sorted(ids) != sorted(map(event_id_of, _lines_of(key, written))):
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"{key} is there already and holds something else: nothing was deleted of"
                 f" {version.key}. Look at both; delete the first if it is of no use, and run again."
             )

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.store import ErasureFailed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,12 +41,12 @@ class Receipt:
         """Check that it can be written, before anything is deleted.
 
         Raises:
-            ForgettingFailed: It can't.
+            ErasureFailed: It can't.
         """
         if self._path.exists():
-            raise ForgettingFailed(f"{self._path} is there already: give --receipt another path")
+            raise ErasureFailed(f"{self._path} is there already: give --receipt another path")
         if not os.access(self._path.parent, os.W_OK):
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"nothing can be written to the folder {self._path.parent}: give --receipt another"
                 " path"
             )
@@ -60,7 +60,7 @@ class Receipt:
             error: Why it was not done to its end; None if it was.
 
         Raises:
-            ForgettingFailed: It can't be written.
+            ErasureFailed: It can't be written.
         """
         content = {
             **self._head,
@@ -74,7 +74,7 @@ class Receipt:
             new.write_text(json.dumps(content, indent=1) + "\n")
             new.replace(self._path)
         except OSError as cause:
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"the receipt can't be written to {self._path} ({cause.strerror}): make room, or"
                 " give --receipt another path, and run again for one"
             ) from cause

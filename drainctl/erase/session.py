@@ -15,7 +15,7 @@ from drainctl.erase.kinds import kinds
 from drainctl.erase.objects import ObjectsPass
 from drainctl.erase.output import findings_table, progress
 from drainctl.erase.places import PATIENT
-from drainctl.erase.store import ForgettingFailed, Store
+from drainctl.erase.store import ErasureFailed, Store
 from drainctl.erase.table import TablePass
 from drainctl.erase.unread import FOLDERS
 from eventdrain.events import STREAMS
@@ -81,14 +81,14 @@ class Session:
             The exit status.
 
         Raises:
-            ForgettingFailed: It failed; the receipt says so, too.
+            ErasureFailed: It failed; the receipt says so, too.
         """
         is_dry_run = receipt is None
         error: str | None = "it was cut off"
         try:
             self._go(is_dry_run=is_dry_run)
             error = "it was interrupted" if self._is_stopped.is_set() else None
-        except ForgettingFailed as failed:
+        except ErasureFailed as failed:
             error = str(failed)
             raise
         finally:

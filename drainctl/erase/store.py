@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.erase.subject import Unreadable
 from drainctl.erase.versions import objects, places
-from eventdrain.adapters.aws import code_of, hint_for, told
+from eventdrain.adapters.aws import code_of, describe, hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _EXISTS: Final = "PreconditionFailed"
 _DENIED: Final = frozenset({"AccessDenied", "ObjectLocked"})
 
 
-class ForgettingFailed(Exception):  # noqa: N818 - it says what happened
+class ErasureFailed(Exception):  # noqa: N818 - it says what happened
     """Something could not be done; says what, why, and what helps."""
 
 
@@ -44,7 +44,7 @@ class Store:
         """Give the versions of each key below a prefix, the newest first.
 
         Raises:
-            ForgettingFailed: They can't be listed.
+            ErasureFailed: They can't be listed.
         """
         try:
             yield from objects(self._s3, self._bucket, prefix)
@@ -55,7 +55,7 @@ class Store:
         """Give what lies right in a folder: folders, with a slash at the end, and objects.
 
         Raises:
-            ForgettingFailed: They can't be listed.
+            ErasureFailed: They can't be listed.
         """
         try:
             yield from places(self._s3, self._bucket, folder)
@@ -67,7 +67,7 @@ class Store:
 
         Raises:
             Unreadable: It is in a storage class that has to be waited for.
-            ForgettingFailed: It can't be read.
+            ErasureFailed: It can't be read.
         """
         try:
             answer = self._s3.get_object(
@@ -93,7 +93,7 @@ class Store:
             What is there.
 
         Raises:
-            ForgettingFailed: It can't be written or read.
+            ErasureFailed: It can't be written or read.
         """
         action = "s3:PutObject"
         try:
@@ -119,7 +119,7 @@ class Store:
                 must not become current in its place: the key is marked as deleted first.
 
         Raises:
-            ForgettingFailed: One can't be deleted.
+            ErasureFailed: One can't be deleted.
         """
         try:
             if not is_last and any(version.is_current for version in versions):
@@ -137,7 +137,7 @@ class Store:
             until = self._locked_until(versions) if code_of(error) in _DENIED else None
             if until is None:
                 raise self._failed(error, "s3:DeleteObjectVersion", key) from error
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"{key} is under object lock until {until}: run again then, or now with"
                 " --bypass-lock and the right s3:BypassGovernanceRetention. What was deleted before"
                 " stays deleted."
@@ -164,9 +164,9 @@ class Store:
         locked = [end for end in ends if end > datetime.now(UTC)]
         return max(locked).isoformat() if locked else None
 
-    def _failed(self, error: Exception, action: str, key: str) -> ForgettingFailed:
-        return ForgettingFailed(
-            f"{action} of s3://{self._bucket}/{key} failed with {told(error)}:"
+    def _failed(self, error: Exception, action: str, key: str) -> ErasureFailed:
+        return ErasureFailed(
+            f"{action} of s3://{self._bucket}/{key} failed with {describe(error)}:"
             f" {hint_for(error, 'check that you may do that, and use the key that encrypts it')}."
             " What was deleted before stays deleted."
         )

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.catalogue.statements import compacted_table, count_candidates
 from drainctl.erase.days import failed
-from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.store import ErasureFailed
 from drainctl.erase.unread import UnreadFiles
 from drainctl.verify.athena import QueryFailed
 
@@ -93,10 +93,10 @@ class TablePass:
         """Check that no compaction is under way: it could write again what is deleted here.
 
         Raises:
-            ForgettingFailed: One is, or it can't be told.
+            ErasureFailed: One is, or it can't be told.
         """
         if running := self._running():
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"the compaction {running} is under way: run again when it has ended, half an hour"
                 " after its last day, or stop it"
             )
@@ -115,7 +115,7 @@ class TablePass:
         """Find what is theirs in a stream's table, and unless it is a dry run delete it.
 
         Raises:
-            ForgettingFailed: Something can't be done, or counts differ.
+            ErasureFailed: Something can't be done, or counts differ.
         """
         began = datetime.now(UTC)
         if not self._is_dry_run:
@@ -133,7 +133,7 @@ class TablePass:
             return
         self.check_quiet()
         if left := self._days_with_theirs(stream):
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"{compacted_table(stream)} has rows of theirs again, of {', '.join(left)}: a"
                 " compaction has come between. Run again when none is under way."
             )
@@ -171,7 +171,7 @@ class TablePass:
         counting = count_candidates(stream).replace("{day}", day).replace("{run}", self._run)
         ((written_rows, written_events),) = self._ask(counting)
         if (written_rows, written_events) != (rows, events):
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"{name} has {rows} rows of {events} events of others on {day}, and {written_rows}"
                 f" of {written_events} were written: the day stays as it was. Run again."
             )
@@ -182,10 +182,10 @@ class TablePass:
         """Check that a day is where it was: what others have come for it meanwhile must stay.
 
         Raises:
-            ForgettingFailed: It isn't.
+            ErasureFailed: It isn't.
         """
         if self._table.days.location(name, day) != location:
-            raise ForgettingFailed(f"{day} of {name} was registered by another run: run again")
+            raise ErasureFailed(f"{day} of {name} was registered by another run: run again")
 
     def _folder(self, stream: EventStream, day: str) -> str:
         return f"{self._table.place}{stream.event_type}/dt={day}/{self._run}/"
@@ -194,6 +194,6 @@ class TablePass:
         try:
             return self._table.athena.ask(sql, keep_rows=_MOST_DAYS).rows
         except QueryFailed as error:
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"Athena could not answer: {error}. What was deleted before stays deleted."
             ) from error

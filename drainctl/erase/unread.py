@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from drainctl.catalogue.statements import compacted_table
-from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.store import ErasureFailed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -99,7 +99,7 @@ class UnreadFiles:
         """Delete a folder that holds rows of theirs alone, before its day is unregistered.
 
         Raises:
-            ForgettingFailed: It can't be.
+            ErasureFailed: It can't be.
         """
         for versions in self._store.objects(self._key(location)):
             self._delete(versions)
@@ -108,11 +108,11 @@ class UnreadFiles:
         """Check that Athena sees all of a folder.
 
         Raises:
-            ForgettingFailed: It doesn't: what is written anew would lack rows of others.
+            ErasureFailed: It doesn't: what is written anew would lack rows of others.
         """
         for versions in self._store.objects(self._key(location)):
             if versions[0].is_current and versions[0].storage_class in _ARCHIVED:
-                raise ForgettingFailed(
+                raise ErasureFailed(
                     f"{versions[0].key} lies in an archive class of S3, where Athena doesn't see"
                     " it: restore it, copy it onto itself, and run again. The day stays as it was."
                 )
@@ -144,11 +144,11 @@ class UnreadFiles:
         """Give what the keys of a folder begin with.
 
         Raises:
-            ForgettingFailed: It is none of this table's.
+            ErasureFailed: It is none of this table's.
         """
         key = location.removeprefix(self._bucket)
         if key == location or not key.startswith(self._prefix) or not key.endswith("/"):
-            raise ForgettingFailed(
+            raise ErasureFailed(
                 f"{location} is registered, and is no folder below {self._bucket}{self._prefix}:"
                 " let a compaction write its day anew (with `since`), and run again"
             )

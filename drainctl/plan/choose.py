@@ -176,7 +176,9 @@ def _with_enough_pullers(base: Parameters, demand: Demand) -> Parameters | None:
     rate = demand.busy.per_second
     one = throughput.per_second(base, demand.latencies) * max(1.0, base.window / base.interval)
     least = max(1, math.ceil(rate / rules.HEADROOM / one))
-    for pullers, backlog_runs in product(range(least, rules.MOST_PULLERS + 1), _BACKLOG_RUNS):
+    for pullers, backlog_runs in product(
+        range(least, rules.MOST_CONCURRENT_RUNS + 1), _BACKLOG_RUNS
+    ):
         wider = replace(base, pullers=pullers, backlog_runs=backlog_runs)
         if all(
             Cycle.at(each, wider, demand.latencies).keeps_up

@@ -47,7 +47,7 @@ LOG_BYTES_PER_RUN: Final = 3_000
 """START, END and REPORT, the report's line and the metrics' line: these two some 1,000 each."""
 
 SECRET_READS_PER_RUN: Final = 2
-"""``eventdrain.auth``: the credentials and the kept token."""
+"""``eventdrain.auth``: the credentials and the cached token."""
 
 TOKENS_PER_DAY: Final = 24
 """A token lives for an hour; each new one is put into its secret once."""

@@ -167,9 +167,9 @@ def main(
             ),
             rate=rate,
             is_dry_run=False,
-            archive_cure="check --stack-name, --bucket and --prefix, --profile and --region, and"
+            archive_hint="check --stack-name, --bucket and --prefix, --profile and --region, and"
             " that you may s3:ListBucket and s3:GetObject there",
-            queue_cure="check --queue-url or --stack-name, --profile and --region, and that you may"
+            queue_hint="check --queue-url or --stack-name, --profile and --region, and that you may"
             " sqs:SendMessage to it and use the key that encrypts it",
             bucket=places.bucket,
             prefix=places.prefix,

@@ -55,14 +55,14 @@ class Stack:
     @property
     def events_per_message(self) -> int:
         """How many events its drain puts into a message."""
-        cure = "give --events-per-message"
-        return int(self._known(self.parameters, "EventsPerMessage", "parameter", cure))
+        hint = "give --events-per-message"
+        return int(self._known(self.parameters, "EventsPerMessage", "parameter", hint))
 
     @property
     def event_types(self) -> tuple[str, ...]:
         """The streams that it drains."""
-        cure = "give --stream"
-        return tuple(self._known(self.parameters, "EventTypes", "parameter", cure).split(","))
+        hint = "give --stream"
+        return tuple(self._known(self.parameters, "EventTypes", "parameter", hint).split(","))
 
     def queue_urls(self, event_types: Iterable[str]) -> dict[str, str]:
         """Give where the events of each stream go.
@@ -84,10 +84,10 @@ class Stack:
             for name in event_types
         }
 
-    def _known(self, values: Mapping[str, str], name: str, kind: str, cure: str) -> str:
+    def _known(self, values: Mapping[str, str], name: str, kind: str, hint: str) -> str:
         value = values.get(name, "")
         if not value:
             raise ConfigurationError(
-                f"the stack {self.name!r} has no {kind} {name}", hint=cure, setting=name
+                f"the stack {self.name!r} has no {kind} {name}", hint=hint, setting=name
             )
         return value

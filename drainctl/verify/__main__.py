@@ -18,7 +18,7 @@ from drainctl.described_stack import StackUnusable
 from drainctl.make_command import MakeCommand
 from drainctl.verify.athena import Athena
 from drainctl.verify.checks import Choices, ask_all, base_name, chosen
-from drainctl.verify.output import cures, differences_table, failures, outcomes_table, rows_table
+from drainctl.verify.output import differences_table, failures, hints, outcomes_table, rows_table
 from drainctl.verify.stack import find_catalogue
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def _show(
     if differences:
         console.print(differences_table(differences))
         console.print("Compact these days again, and verify once more when that has ended:")
-        for cure in cures(differences, compaction_arn, options):
-            console.print(cure, soft_wrap=True, markup=False)
+        for hint in hints(differences, compaction_arn, options):
+            console.print(hint, soft_wrap=True, markup=False)
     elif all(outcome.is_good for outcome in outcomes):
         console.print(f"[green]Queries answered: all {len(outcomes)}. Days that differ: none.")
 

@@ -130,11 +130,13 @@ def ask_all(
 
 
 def _ask(query: SavedQuery, athena: Athena, choices: Choices) -> Outcome:
-    is_seam = base_name(query) == _SEAM_CHECK
+    is_cutover_day = base_name(query) == _SEAM_CHECK
     try:
         parameters = [_literal(name, athena, choices) for name in query.parameters]
-        answer = athena.ask(query.sql, parameters, keep_rows=_ALL if is_seam else choices.keep_rows)
-        if not is_seam:
+        answer = athena.ask(
+            query.sql, parameters, keep_rows=_ALL if is_cutover_day else choices.keep_rows
+        )
+        if not is_cutover_day:
             return Outcome(query, answer)
         found = differences(query, answer, choices.day)
         if found:

@@ -61,7 +61,7 @@ def differences_table(differences: Sequence[Difference]) -> Table:
     return table
 
 
-def cures(
+def hints(
     differences: Sequence[Difference], compaction_arn: str, options: Sequence[str]
 ) -> Iterator[str]:
     """Give the commands that compact the days that differ: one for each stream.

@@ -74,7 +74,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             remaining=timedelta(milliseconds=context.get_remaining_time_in_millis()),
             renews_early=is_leader,
             # Not before: they'd all mint one, or all fail for the same reason.
-            on_token=lambda: start_others(start.others(settings.pullers)),
+            on_token=lambda: start_others(start.others(settings.concurrent_runs)),
         )
         _measure(report)
         start_others(start.next(report, backlog_runs=settings.backlog_runs))
@@ -120,9 +120,9 @@ def _measure(report: Report) -> None:
         "Committed": report.committed,
         "Acked": report.acked,
         "Left": report.left.total(),
-        "ArchiveFailed": report.archive_refused,
-        "OutboxFailed": report.outbox_refused,
-        "AckFailed": report.ack_refused,
+        "ArchiveFailed": report.archive_failed,
+        "OutboxFailed": report.queue_failed,
+        "AckFailed": report.ack_failed,
         "Quarantined": report.quarantined,
         "Oversize": report.oversize,
         "Completed": int(not report.has_failed),

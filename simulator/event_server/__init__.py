@@ -11,7 +11,7 @@ from simulator.event_server.made_up import made_up_events
 from simulator.event_server.rules import Answer, Requeue, ServerRules
 from simulator.event_server.server import EventServer
 from simulator.injection import Faults
-from simulator.token_book import TokenBook
+from simulator.token_ledger import TokenLedger
 
 __all__ = [
     "AckFault",
@@ -25,6 +25,6 @@ __all__ = [
     "Requeue",
     "ServerRules",
     "StreamFault",
-    "TokenBook",
+    "TokenLedger",
     "made_up_events",
 ]

@@ -46,7 +46,7 @@ class AckCalls:
             client_id = self._state.client_of(kind.scope, context)
             ack_info = _ack_info(request)
         except Refused as refused:
-            self._state.enter_refusal(f"/{kind.service}/{kind.ack_method}", refused)
+            self._state.enter_failure(f"/{kind.service}/{kind.ack_method}", refused)
             context.abort(refused.code, refused.reason)
         if not ack_info:  # no ack of anything, so no fault of acks is used up by it
             return _ANSWERS[_FAILURE]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 if TYPE_CHECKING:
-    from simulator.token_book import TokenBook
+    from simulator.token_ledger import TokenLedger
 
 
 class AuthMode(Enum):
@@ -38,7 +38,7 @@ class Authorization:
     """
 
     mode: AuthMode
-    tokens: TokenBook
+    tokens: TokenLedger
 
     def client_of(self, header: str | None, scope: str) -> str:
         """Give the id of the client that calls; empty for an anonymous one.

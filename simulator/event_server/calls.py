@@ -52,10 +52,10 @@ class ServerState:
         header = header.decode() if isinstance(header, bytes) else header
         return self.authorization.client_of(header, scope)
 
-    def enter_refusal(self, path: str, refused: Refused) -> None:
+    def enter_failure(self, path: str, refused: Refused) -> None:
         """Enter in the ledger that a call is refused."""
         with self.changed:
-            self.ledger.record_refusal(path, refused.code.name, refused.reason)
+            self.ledger.record_failure(path, refused.code.name, refused.reason)
 
 
 def wait_for_end(context: grpc.ServicerContext, timeout_seconds: float | None = None) -> None:

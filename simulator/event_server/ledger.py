@@ -103,7 +103,7 @@ class StreamRecord:
 
 
 @dataclass(frozen=True)
-class RefusalRecord:
+class FailureRecord:
     """One call that the server ended before it did anything: its path, gRPC status and reason."""
 
     path: str
@@ -120,7 +120,7 @@ class LedgerSnapshot:
         events: By number.
         streams: By stream id.
         acks: Every ack call, those with unknown handles included.
-        refusals: Calls refused for their token, scope, terms or form.
+        failures: Calls refused for their token, scope, terms or form.
         acked: Numbers of the events that a queue has settled: the server takes them as done.
         delivered: Numbers of the events that were handed to gRPC at least once.
         deliveries: How many times that was.
@@ -130,7 +130,7 @@ class LedgerSnapshot:
     events: dict[int, EventRecord] = field(default_factory=dict)
     streams: dict[int, StreamRecord] = field(default_factory=dict)
     acks: list[AckRecord] = field(default_factory=list)
-    refusals: list[RefusalRecord] = field(default_factory=list)
+    failures: list[FailureRecord] = field(default_factory=list)
     acked: set[int] = field(default_factory=set)
     delivered: set[int] = field(default_factory=set)
     deliveries: int = 0
@@ -162,7 +162,7 @@ class LedgerSnapshot:
             "ack_calls": len(self.acks),
             "streams": len(self.streams),
             "open_streams": self.open_streams,
-            "refusals": len(self.refusals),
+            "failures": len(self.failures),
         }
 
 
@@ -218,9 +218,9 @@ class Ledger(LedgerSnapshot):
                 self.acked.add(ack.number)
         self._on_change()
 
-    def record_refusal(self, path: str, status: str, reason: str) -> None:
+    def record_failure(self, path: str, status: str, reason: str) -> None:
         """Enter a call that was refused."""
-        self.refusals.append(RefusalRecord(path, status, reason, monotonic()))
+        self.failures.append(FailureRecord(path, status, reason, monotonic()))
         self._on_change()
 
     def snapshot(self) -> LedgerSnapshot:
@@ -232,7 +232,7 @@ class Ledger(LedgerSnapshot):
             },
             {number: replace(stream) for number, stream in self.streams.items()},
             [*self.acks],
-            [*self.refusals],
+            [*self.failures],
             {*self.acked},
             {*self.delivered},
             self.deliveries,

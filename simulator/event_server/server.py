@@ -21,7 +21,7 @@ from simulator.event_server.rules import ServerRules
 from simulator.event_server.stream_calls import StreamCalls
 from simulator.event_server.wakeups import Wakeups
 from simulator.injection import Faults
-from simulator.token_book import TokenBook
+from simulator.token_ledger import TokenLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,14 +56,14 @@ class EventServer:
         rules: ServerRules | None = None,
         *,
         auth: AuthMode = AuthMode.SANDBOX,
-        tokens: TokenBook | None = None,
+        tokens: TokenLedger | None = None,
         faults: Faults | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         self.rules = rules or ServerRules()
-        self.tokens = tokens or TokenBook()
+        self.tokens = tokens or TokenLedger()
         self.faults = faults or Faults()
         self.port = port
         self._host = host

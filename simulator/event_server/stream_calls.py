@@ -86,7 +86,7 @@ class StreamCalls:
                 if fault.code is not None and fault.after == 0:
                     raise Refused(fault.code, fault.details)  # noqa: TRY301 - one way to refuse
         except Refused as refused:
-            self._state.enter_refusal(f"/{kind.service}/{kind.stream_method}", refused)
+            self._state.enter_failure(f"/{kind.service}/{kind.stream_method}", refused)
             context.abort(refused.code, refused.reason)
 
         stream = self._join(client_id, kind, asked, terms, faults, context)

@@ -37,7 +37,7 @@ def archive_unavailable(scene: Scene) -> list[RealRun]:
     return [record(scene), record(scene)]
 
 
-def outbox_unavailable(scene: Scene) -> list[RealRun]:
+def queue_unavailable(scene: Scene) -> list[RealRun]:
     """SQS has an outage, likewise."""
     scene.faults.inject(SendBatchFault(status=503, code="ServiceUnavailable"))
     scene.publish(3)
@@ -76,7 +76,7 @@ def bare_token_expired(scene: Scene) -> list[RealRun]:
 
 
 def renewal_refused(scene: Scene) -> list[RealRun]:
-    """The kept token nears its end, and the token endpoint mints no other."""
+    """The cached token nears its end, and the token endpoint mints no other."""
     first = record(scene)
     content = json.loads(
         scene.cloud.secrets.get_secret_value(SecretId=scene.places.token_arn)["SecretString"]

@@ -52,7 +52,7 @@ ROWS: Final = [
     Row(f"{STREAM}.BacklogAlarm", 11, outages.more_than_the_limit),
     Row(f"{STREAM}.QuarantinedAlarm", 1, outages.no_payload),
     Row(f"{STREAM}.NotWrittenAlarm", 6, outages.archive_unavailable),
-    Row(f"{STREAM}.NotWrittenAlarm", 6, outages.outbox_unavailable),
+    Row(f"{STREAM}.NotWrittenAlarm", 6, outages.queue_unavailable),
     Row(f"{STREAM}.AckFailedAlarm", 6, outages.acks_not_confirmed),
     Row(f"{STREAM}.RedeliveredAlarm", 11, outages.acks_not_confirmed),
     Row(f"{STREAM}.RedeliveredAlarm", 11, outages.archive_denied),
@@ -70,7 +70,7 @@ ROWS: Final = [
     Row(
         "Operations.OutboxDeadLetterAlarm",
         1,
-        services=lambda timeline, at: timeline.queues(at, outbox=1),
+        services=lambda timeline, at: timeline.queues(at, queue=1),
     ),
     Row(
         "Operations.ScheduleDeadLetterAlarm",

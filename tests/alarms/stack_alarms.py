@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "made-up-stack"
 FUNCTION: Final = "made-up-function"
-OUTBOX_DEAD_LETTERS: Final = "made-up-outbox-dead-letters"
+QUEUE_DEAD_LETTERS: Final = "made-up-queue-dead-letters"
 SCHEDULE_DEAD_LETTERS: Final = "made-up-schedule-dead-letters"
 STATE_MACHINE: Final = "made-up-state-machine"
 
@@ -24,7 +24,7 @@ _NAMES: Final[dict[str, str]] = {
     for reference, name in (
         ({"Ref": "AWS::StackName"}, SERVICE),
         ({"Ref": "DrainEventsFunction"}, FUNCTION),
-        ({"Fn::GetAtt": ["OutboxDeadLetterQueue", "QueueName"]}, OUTBOX_DEAD_LETTERS),
+        ({"Fn::GetAtt": ["OutboxDeadLetterQueue", "QueueName"]}, QUEUE_DEAD_LETTERS),
         ({"Fn::GetAtt": ["ScheduleDeadLetterQueue", "QueueName"]}, SCHEDULE_DEAD_LETTERS),
         ({"Ref": "Compaction"}, STATE_MACHINE),
         ({"Ref": "AlarmTopic"}, "made-up-topic"),

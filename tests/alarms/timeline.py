@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from tests.alarms.metrics import Metric, Metrics
 from tests.alarms.stack_alarms import (
     FUNCTION,
-    OUTBOX_DEAD_LETTERS,
+    QUEUE_DEAD_LETTERS,
     SCHEDULE_DEAD_LETTERS,
     STATE_MACHINE,
 )
@@ -28,7 +28,7 @@ INTERVAL: Final = 5 * MINUTE
 """Of the schedule."""
 TIME_OUT: Final = 300.0
 """The function's, with the default window."""
-_QUEUES: Final = (OUTBOX_DEAD_LETTERS, SCHEDULE_DEAD_LETTERS)
+_QUEUES: Final = (QUEUE_DEAD_LETTERS, SCHEDULE_DEAD_LETTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ class Timeline:
         self._count_lambda("Throttles", at, 3)
         self._count_lambda("AsyncEventsDropped", at + MINUTE, 1)
 
-    def queues(self, at: float, *, outbox: int = 0, schedule: int = 0) -> None:
+    def queues(self, at: float, *, queue: int = 0, schedule: int = 0) -> None:
         """Let SQS tell how many messages the dead-letter queues hold."""
-        for queue, count in zip(_QUEUES, (outbox, schedule), strict=True):
+        for name_of_queue, count in zip(_QUEUES, (queue, schedule), strict=True):
             name = "ApproximateNumberOfMessagesVisible"
-            self.metrics.add(Metric.of("AWS/SQS", name, {"QueueName": queue}), at, count)
+            self.metrics.add(Metric.of("AWS/SQS", name, {"QueueName": name_of_queue}), at, count)
 
     def compaction(self, at: float, *, failed: int = 0, timed_out: int = 0) -> None:
         """Let an execution of the compaction end."""

@@ -15,7 +15,7 @@ from drainctl.erase.elsewhere import elsewhere
 from drainctl.erase.findings import Findings
 from drainctl.erase.kinds import kinds
 from drainctl.erase.objects import ObjectsPass
-from drainctl.erase.store import ForgettingFailed, Store
+from drainctl.erase.store import ErasureFailed, Store
 from drainctl.erase.subject import Subject
 from eventdrain.events import Kind, Pseudonyms, key_of_part
 from tests.deliveries import delivery_of, message, poison_message
@@ -156,7 +156,7 @@ def test_another_object_in_its_place_stops_it(aws: Aws) -> None:
     bucket = Bucket(aws)
     bucket.put(KEY, lines(1, 2))
     bucket.put(left_key(2), lines(3))
-    with pytest.raises(ForgettingFailed, match="holds something else: nothing was deleted of"):
+    with pytest.raises(ErasureFailed, match="holds something else: nothing was deleted of"):
         bucket.forget(subject(1))
     assert bucket.current()[KEY] == lines(1, 2)
 
@@ -228,7 +228,7 @@ def test_locked_object_is_told(aws: Aws) -> None:
     bucket = Bucket(aws, has_lock=True)
     locked: Any = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": LATER}
     bucket.put(KEY, lines(1, 2), **locked)
-    with pytest.raises(ForgettingFailed, match=r"object lock until 2099-01-01.*--bypass-lock"):
+    with pytest.raises(ErasureFailed, match=r"object lock until 2099-01-01.*--bypass-lock"):
         bucket.forget(subject(1))
     assert bucket.current()[KEY] == lines(1, 2)
 

@@ -24,7 +24,7 @@ from eventdrain.adapters.aws import (
     S3ArchiveReader,
     SecretsManager,
     SignedHttp,
-    SqsOutbox,
+    SqsPublisher,
 )
 from eventdrain.adapters.grpc import GrpcAcker
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
@@ -150,13 +150,13 @@ def client(service: Any, aws: OddAws) -> Any:  # noqa: ANN401 - a client of any 
     )
 
 
-@pytest.mark.parametrize("kind", ["archive", "outbox"])
+@pytest.mark.parametrize("kind", ["archive", "queue"])
 @_FEWER
 @_ODD
 @example(status=200, body=b'{"Successful": [7], "Failed": null}')
 @example(status=200, body=b'{"Successful": {"Id": "2"}, "Failed": [{"Id": []}]}')
 def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
-    """A sink gives a refusal for each event that it can't be sure of, and nothing else."""
+    """A sink gives a failure for each event that it can't be sure of, and nothing else."""
     aws.status, aws.body = status, body
     deliveries = [delivery_of(index) for index in range(3)]
     endpoint = AwsEndpoint(aws.url, "s3", "eu-north-1", "made-up", "made-up", None, b"")
@@ -167,14 +167,14 @@ def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
             sink: Sink = (
                 S3Archive(http, layout)
                 if kind == "archive"
-                else SqsOutbox(http, queue_url="made-up", layout=layout)
+                else SqsPublisher(http, queue_url="made-up", layout=layout)
             )
             return await sink.write(deliveries)
 
     refused = asyncio.run(write())
 
     assert refused.keys() <= {delivery.event_id for delivery in deliveries}
-    if kind == "outbox" and not _names_as_taken(body, "2"):
+    if kind == "queue" and not _names_as_taken(body, "2"):
         assert deliveries[2].event_id in refused, "it was not named as taken"
 
 
@@ -236,10 +236,10 @@ def test_token_endpoint(aws: OddAws, status: int, body: bytes) -> None:
 @_FEWER
 @given(status=_STATUSES, body=_LISTINGS)
 def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
-    """A listing of the archive is one of days or objects, or the archive's refusal."""
+    """A listing of the archive is one of days or objects, or the archive's failure."""
     aws.status, aws.body = status, body
     http: Any = None  # a listing does not go by it
-    reader = S3ArchiveReader(client("s3", aws), http, bucket="made-up", prefix="events", cure="")
+    reader = S3ArchiveReader(client("s3", aws), http, bucket="made-up", prefix="events", hint="")
     with suppress(ArchiveRefused):
         assert all(isinstance(day, str) for day in asyncio.run(reader.days("handset_change")))
     folder = Folder("2026-03-01", "handset_change")
@@ -302,7 +302,7 @@ def test_invocation(event: object) -> None:
     environment = {
         "EVENT_TYPES": "handset_change",
         "ARCHIVE_BUCKET": "made-up-bucket",
-        "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+        "QUEUE_URL": "https://sqs.example/made-up",
     }
     asked: Any = event
     with suppress(ConfigurationError):

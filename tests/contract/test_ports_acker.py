@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from eventdrain.adapters.grpc import GrpcAcker
-from eventdrain.errors import Refusal, Verdict
+from eventdrain.errors import Failure, FailureKind
 from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
 from simulator.event_server import AckFault, AuthMode, Event, EventServer, Faults
@@ -40,17 +40,17 @@ EVENTS: Final = 20
 GENEROUS: Final = 10.0
 TOKEN: Final = "made-up-token"  # noqa: S105 - of this test's server alone
 
-VERDICTS: Final[Mapping[str, Verdict]] = {
-    "STATUS_CODE_FAILURE": Verdict.TRY_AGAIN,
-    "STATUS_CODE_UNSPECIFIED": Verdict.TRY_AGAIN,
-    "UNAVAILABLE": Verdict.TRY_AGAIN,
-    "RESOURCE_EXHAUSTED": Verdict.SLOW_DOWN,
-    "DEADLINE_EXCEEDED": Verdict.TRY_AGAIN,
-    "UNAUTHENTICATED": Verdict.RENEW_TOKEN,
-    "PERMISSION_DENIED": Verdict.END_RUN,
-    "UNIMPLEMENTED": Verdict.END_RUN,
-    "INVALID_ARGUMENT": Verdict.LEAVE_EVENT,
-    "NOT_FOUND": Verdict.LEAVE_EVENT,
+KINDS: Final[Mapping[str, FailureKind]] = {
+    "STATUS_CODE_FAILURE": FailureKind.RETRYABLE,
+    "STATUS_CODE_UNSPECIFIED": FailureKind.RETRYABLE,
+    "UNAVAILABLE": FailureKind.RETRYABLE,
+    "RESOURCE_EXHAUSTED": FailureKind.THROTTLED,
+    "DEADLINE_EXCEEDED": FailureKind.RETRYABLE,
+    "UNAUTHENTICATED": FailureKind.TOKEN_REJECTED,
+    "PERMISSION_DENIED": FailureKind.FATAL,
+    "UNIMPLEMENTED": FailureKind.FATAL,
+    "INVALID_ARGUMENT": FailureKind.EVENT_REJECTED,
+    "NOT_FOUND": FailureKind.EVENT_REJECTED,
 }
 """What follows from each answer that is no success."""
 
@@ -60,7 +60,7 @@ class Plan:
     """How a server answers acks.
 
     Attributes:
-        code: With this, a name of :data:`VERDICTS`; with the truth without.
+        code: With this, a name of :data:`KINDS`; with the truth without.
         is_taken: Whether an ack that is answered so has happened all the same.
         delay: How long the answer to each takes.
         is_unanswered: Nothing is ever answered.
@@ -86,7 +86,7 @@ class Served:
         confirmed: Gives the ``ack_info`` of each ack that the server has confirmed.
     """
 
-    ack: Callable[[Sequence[Delivery], str | None, float], Sequence[Refusal | None]]
+    ack: Callable[[Sequence[Delivery], str | None, float], Sequence[Failure | None]]
     deliveries: Sequence[Delivery]
     confirmed: Callable[[], set[str]]
 
@@ -94,24 +94,24 @@ class Served:
 @contextmanager
 def fake_acker(plan: Plan) -> Iterator[Served]:
     """Give the fake, told to answer by a plan."""
-    left = [len(VERDICTS) * 1000 if plan.times is None else plan.times]
+    left = [len(KINDS) * 1000 if plan.times is None else plan.times]
 
     def decide(delivery: Delivery, _attempt: int, token: str | None) -> fakes.Answer:
         if plan.is_strict and token != TOKEN:
-            return Refusal("UNAUTHENTICATED", "made up", Verdict.RENEW_TOKEN)
+            return Failure("UNAUTHENTICATED", "made up", FailureKind.TOKEN_REJECTED)
         if delivery.ack_info == "unknown":
-            return Refusal("STATUS_CODE_FAILURE", "made up", Verdict.TRY_AGAIN)
+            return Failure("STATUS_CODE_FAILURE", "made up", FailureKind.RETRYABLE)
         if plan.code is None or not left[0]:
             return None
         left[0] -= 1
-        return Refusal(plan.code, "made up", VERDICTS[plan.code])
+        return Failure(plan.code, "made up", KINDS[plan.code])
 
     takes = FOR_EVER if plan.is_unanswered else plan.delay.total_seconds()
     acker = FakeAcker(decide, seconds=lambda _call: takes)
 
     def ack(
         deliveries: Sequence[Delivery], token: str | None, timeout: float
-    ) -> Sequence[Refusal | None]:
+    ) -> Sequence[Failure | None]:
         return asyncio.run(acker.ack(deliveries, token=token, timeout_seconds=timeout))
 
     yield Served(ack, [delivery_of(index) for index in range(EVENTS)], lambda: set(acker.acked))
@@ -134,7 +134,7 @@ def grpc_acker(plan: Plan) -> Iterator[Served]:
 
             def ack(
                 deliveries: Sequence[Delivery], token: str | None, timeout: float
-            ) -> Sequence[Refusal | None]:
+            ) -> Sequence[Failure | None]:
                 return asyncio.run(grpc_ack(server.endpoint, deliveries, token, timeout))
 
             def confirmed() -> set[str]:
@@ -179,7 +179,7 @@ def _received(server: EventServer, token: str | None) -> Iterator[list[Delivery]
 
 async def grpc_ack(
     endpoint: str, deliveries: Sequence[Delivery], token: str | None, timeout_seconds: float
-) -> Sequence[Refusal | None]:
+) -> Sequence[Failure | None]:
     """Ack over gRPC."""
     async with GrpcAcker.connect(STREAM, Endpoint.parse(endpoint)) as acker:
         return await acker.ack(deliveries, token=token, timeout_seconds=timeout_seconds)
@@ -214,19 +214,17 @@ def test_answers_are_in_the_order_of_the_deliveries(serve: Serve) -> None:
     assert [index for index, answer in enumerate(answers) if answer is not None] == [7]
     assert len(answers) == EVENTS
     assert answers[7] is not None
-    assert answers[7].verdict is Verdict.TRY_AGAIN
+    assert answers[7].kind is FailureKind.RETRYABLE
 
 
 @every_acker
-@pytest.mark.parametrize("code", VERDICTS)
+@pytest.mark.parametrize("code", KINDS)
 def test_meaning_of_an_answer(serve: Serve, code: str) -> None:
-    """An answer that is no success is a refusal, by its name and with what follows from it."""
+    """An answer that is no success is a failure, by its name and with what follows from it."""
     with serve(Plan(code=code)) as served:
         answers = served.ack(served.deliveries, None, GENEROUS)
         assert served.confirmed() == set()
-    assert {answer and (answer.code, answer.verdict) for answer in answers} == {
-        (code, VERDICTS[code])
-    }
+    assert {answer and (answer.code, answer.kind) for answer in answers} == {(code, KINDS[code])}
     assert len(answers) == EVENTS
 
 
@@ -244,7 +242,7 @@ def test_time_out(serve: Serve, timeout: float) -> None:
     """Acks that nobody answers in time are refused, each of them, and may be tried again."""
     with serve(Plan(is_unanswered=True)) as served:
         answers = served.ack(served.deliveries, None, timeout)
-    assert [answer and answer.verdict for answer in answers] == [Verdict.TRY_AGAIN] * EVENTS
+    assert [answer and answer.kind for answer in answers] == [FailureKind.RETRYABLE] * EVENTS
 
 
 @every_acker
@@ -257,7 +255,7 @@ def test_no_time_claims_nothing(serve: Serve) -> None:
         if answer is None:
             assert delivery.ack_info in confirmed
         else:
-            assert answer.verdict is Verdict.TRY_AGAIN
+            assert answer.kind is FailureKind.RETRYABLE
 
 
 @every_acker
@@ -275,7 +273,7 @@ def test_token_that_is_not_accepted(serve: Serve, token: str | None) -> None:
     with serve(Plan(is_strict=True)) as served:
         answers = served.ack(served.deliveries, token, GENEROUS)
         assert served.confirmed() == set()
-        assert {answer and answer.verdict for answer in answers} == {Verdict.RENEW_TOKEN}
+        assert {answer and answer.kind for answer in answers} == {FailureKind.TOKEN_REJECTED}
         assert list(served.ack(served.deliveries, TOKEN, GENEROUS)) == [None] * EVENTS
 
 
@@ -290,7 +288,7 @@ def test_token_that_is_not_accepted(serve: Serve, token: str | None) -> None:
 def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: str) -> None:
     """OK is gRPC's word for the call; only the server's SUCCESS confirms the ack."""
 
-    async def ack(port: int) -> Sequence[Refusal | None]:
+    async def ack(port: int) -> Sequence[Failure | None]:
         return await grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)] * 2, None, GENEROUS)
 
     # As a stream, for a unary handler always sends a message.
@@ -298,10 +296,10 @@ def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: s
         lambda _request, _: iter(answers)
     )
     with answering({STREAM.ack_method: handler}) as port:
-        refusals = asyncio.run(ack(port))
+        failures = asyncio.run(ack(port))
 
-    assert [(each and each.code, each and each.verdict) for each in refusals] == [
-        (code, Verdict.TRY_AGAIN)
+    assert [(each and each.code, each and each.kind) for each in failures] == [
+        (code, FailureKind.RETRYABLE)
     ] * 2
 
 
@@ -314,17 +312,17 @@ ENVOYS_LIMIT: Final = http_status(
 
 
 @pytest.mark.parametrize(
-    ("answer", "verdict"),
+    ("answer", "kind"),
     [
-        (http_status(429), Verdict.SLOW_DOWN),
-        (http_status(503), Verdict.SLOW_DOWN),  # as nginx limits
-        (http_status(502), Verdict.TRY_AGAIN),
-        (http_status(401), Verdict.RENEW_TOKEN),
-        (http_status(403), Verdict.END_RUN),
-        (http_status(404), Verdict.END_RUN),
-        (ENVOYS_LIMIT, Verdict.SLOW_DOWN),
-        (FORWARDED, Verdict.TRY_AGAIN),
-        (reset(12), Verdict.TRY_AGAIN),  # grpcio makes PERMISSION_DENIED of this one
+        (http_status(429), FailureKind.THROTTLED),
+        (http_status(503), FailureKind.THROTTLED),  # as nginx limits
+        (http_status(502), FailureKind.RETRYABLE),
+        (http_status(401), FailureKind.TOKEN_REJECTED),
+        (http_status(403), FailureKind.FATAL),
+        (http_status(404), FailureKind.FATAL),
+        (ENVOYS_LIMIT, FailureKind.THROTTLED),
+        (FORWARDED, FailureKind.RETRYABLE),
+        (reset(12), FailureKind.RETRYABLE),  # grpcio makes PERMISSION_DENIED of this one
     ],
     ids=[
         "429",
@@ -338,16 +336,16 @@ ENVOYS_LIMIT: Final = http_status(
         "inadequate security",
     ],
 )
-def test_answer_of_a_gateway(answer: Answer, verdict: Verdict) -> None:
+def test_answer_of_a_gateway(answer: Answer, kind: FailureKind) -> None:
     """What a gateway answers in place of the event server says nothing of this client's rights."""
     with serving(calls(answer)) as port:
-        (refusal,) = asyncio.run(
+        (failure,) = asyncio.run(
             grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)], None, GENEROUS)
         )
-    assert refusal is not None
-    assert refusal.verdict is verdict
-    assert not refusal.is_about_access
-    assert "event server answers acks with" in refusal.message
+    assert failure is not None
+    assert failure.kind is kind
+    assert not failure.is_about_access
+    assert "event server answers acks with" in failure.message
 
 
 def test_ack_whose_answer_was_lost() -> None:
@@ -358,11 +356,11 @@ def test_ack_whose_answer_was_lost() -> None:
 
 
 def test_server_that_is_gone() -> None:
-    """That nobody listens is a refusal of each ack, for now."""
+    """That nobody listens is a failure of each ack, for now."""
     with EventServer() as server:
         endpoint = server.endpoint
     answers = asyncio.run(grpc_ack(endpoint, [delivery_of(0), delivery_of(1)], None, GENEROUS))
-    assert [answer and answer.verdict for answer in answers] == [TRY_AGAIN.verdict] * 2
+    assert [answer and answer.kind for answer in answers] == [TRY_AGAIN.kind] * 2
 
 
 def test_acking_can_be_given_up() -> None:

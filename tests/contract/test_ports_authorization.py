@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from eventdrain.auth import NoAuthorization, TokenKeeper
+from eventdrain.auth import NoAuthorization, TokenCache
 from eventdrain.errors import TokenUnavailable
 from tests.fakes import NOW, FakeAuthorization, FakeSecretStore, FakeTokenEndpoint
 
@@ -22,8 +22,8 @@ _CLIENT: Final = json.dumps({"client_id": "made-up-id", "client_secret": "made-u
 _BARE: Final = json.dumps({"access_token": "made-up-token"})
 
 
-def _keeper(content: str, endpoint: FakeTokenEndpoint) -> TokenKeeper:
-    return TokenKeeper(
+def _keeper(content: str, endpoint: FakeTokenEndpoint) -> TokenCache:
+    return TokenCache(
         secrets=FakeSecretStore({"arn:credentials": content}),
         endpoint=endpoint,
         credentials_arn="arn:credentials",

@@ -1,4 +1,4 @@
-"""The contract of ``ports.Sink``: the archive in S3, the outbox in SQS, and the fake of both."""
+"""The contract of ``ports.Sink``: the archive in S3, the queue in SQS, and the fake of both."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from zlib import crc32
 import pytest
 from botocore.exceptions import ClientError
 
-from eventdrain.adapters.aws import S3Archive, SignedHttp, SqsOutbox
-from eventdrain.errors import Verdict
+from eventdrain.adapters.aws import S3Archive, SignedHttp, SqsPublisher
+from eventdrain.errors import FailureKind
 from eventdrain.events import LONGEST_LINE, ArchiveLayout
 from simulator.reconciliation import archive_keys, archive_lines, message_lines, take_messages
 from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from eventdrain.adapters.aws import AwsClients, AwsEndpoint
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import Delivery
     from eventdrain.ports import Sink
     from tests.contract.conftest import Aws
@@ -54,7 +54,7 @@ class Trouble(Enum):
 class Home(Protocol):
     """A sink, and a look at what it holds."""
 
-    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Let the sink write."""
         ...
 
@@ -80,7 +80,7 @@ class FakeHome:
 
         self._sink = FakeSink(decide)
 
-    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Let it write."""
         return asyncio.run(self._sink.write(deliveries))
 
@@ -107,7 +107,7 @@ class S3Home:
         endpoint = _clients(aws, trouble).s3_endpoint(self.bucket)
         self._endpoint = _in_trouble(endpoint, trouble)
 
-    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Let it write, over connections of its own."""
 
         def archive(http: SignedHttp) -> Sink:
@@ -126,7 +126,7 @@ class S3Home:
 
 
 class SqsHome:
-    """The outbox, in a queue of its own."""
+    """The queue, in a queue of its own."""
 
     def __init__(
         self, aws: Aws, trouble: Trouble | None, *, is_fifo: bool, events_per_message: int = 1
@@ -141,18 +141,18 @@ class SqsHome:
             self._sqs.delete_queue(QueueUrl=self.queue_url)
         self._endpoint = _in_trouble(_clients(aws, trouble).sqs_endpoint(), trouble)
 
-    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Let it write, over connections of its own."""
 
-        def outbox(http: SignedHttp) -> Sink:
-            return SqsOutbox(
+        def queue(http: SignedHttp) -> Sink:
+            return SqsPublisher(
                 http,
                 queue_url=self.queue_url,
                 layout=layout_of("made-up"),
                 events_per_message=self._events_per_message,
             )
 
-        return asyncio.run(_write(self._endpoint, outbox, deliveries))
+        return asyncio.run(_write(self._endpoint, queue, deliveries))
 
     def held(self) -> dict[str, str]:
         """Empty the queue."""
@@ -189,7 +189,7 @@ def _in_trouble(endpoint: AwsEndpoint, trouble: Trouble | None) -> AwsEndpoint:
 
 async def _write(
     endpoint: AwsEndpoint, sink: Callable[[SignedHttp], Sink], deliveries: Sequence[Delivery]
-) -> Mapping[str, Refusal]:
+) -> Mapping[str, Failure]:
     async with SignedHttp.connect(endpoint, calls_at_once=CALLS_AT_ONCE) as http:
         return await sink(http).write(deliveries)
 
@@ -269,22 +269,22 @@ def test_events_of_several_days(aws: Aws, kind: str) -> None:
 @every_sink
 @pytest.mark.parametrize("trouble", [Trouble.MISSING, Trouble.DENIED])
 def test_lasting_trouble_ends_the_run(aws: Aws, kind: str, trouble: Trouble) -> None:
-    """What somebody must mend is no error but a refusal of every event, which ends the run."""
+    """What somebody must mend is no error but a failure of every event, which ends the run."""
     home = make_home(kind, aws, trouble)
     deliveries = [delivery_of(index) for index in range(12)]
     refused = home.write(deliveries)
     assert refused.keys() == lines(deliveries).keys()
-    assert {refusal.verdict for refusal in refused.values()} == {Verdict.END_RUN}
+    assert {failure.kind for failure in refused.values()} == {FailureKind.FATAL}
 
 
 @every_sink
 def test_unreachable_service_may_be_tried_again(aws: Aws, kind: str) -> None:
-    """That nobody answers is no error but a refusal of every event, for now."""
+    """That nobody answers is no error but a failure of every event, for now."""
     home = make_home(kind, aws, Trouble.UNREACHABLE)
     deliveries = [delivery_of(index) for index in range(12)]
     refused = home.write(deliveries)
     assert refused.keys() == lines(deliveries).keys()
-    assert {refusal.verdict for refusal in refused.values()} == {Verdict.TRY_AGAIN}
+    assert {failure.kind for failure in refused.values()} == {FailureKind.RETRYABLE}
 
 
 @pytest.mark.parametrize("kind", ["fake", *QUEUES])
@@ -295,7 +295,7 @@ def test_one_refused_event_leaves_the_others(aws: Aws, kind: str) -> None:
     bad = line_delivery(line=f'"{NOT_XML}"')
     refused = home.write([good[0], bad, good[1]])
     assert refused.keys() == {bad.event_id}
-    assert refused[bad.event_id].verdict is Verdict.LEAVE_EVENT
+    assert refused[bad.event_id].kind is FailureKind.EVENT_REJECTED
     assert home.held() == lines(good)
 
 
@@ -307,22 +307,22 @@ def test_one_refused_event_leaves_the_others(aws: Aws, kind: str) -> None:
     [
         ("s3", Trouble.MISSING, "NoSuchBucket", "ARCHIVE_BUCKET"),
         ("s3", Trouble.DENIED, "AccessDenied", "role"),
-        ("sqs-standard", Trouble.MISSING, "QueueDoesNotExist", "OUTBOX_QUEUE_URL"),
+        ("sqs-standard", Trouble.MISSING, "QueueDoesNotExist", "QUEUE_URL"),
         ("sqs-fifo", Trouble.DENIED, "AccessDenied", "role"),
     ],
 )
-def test_refusal_tells_cause_and_cure(
+def test_failure_tells_cause_and_cure(
     aws: Aws, kind: str, trouble: Trouble, code: str, setting: str
 ) -> None:
-    """A lasting refusal names the service's code, the place, and what to look at."""
+    """A lasting failure names the service's code, the place, and what to look at."""
     home = make_home(kind, aws, trouble)
-    [refusal] = home.write([delivery_of()]).values()
+    [failure] = home.write([delivery_of()]).values()
     place = home.bucket if isinstance(home, S3Home) else getattr(home, "queue_url", "")
-    assert code in refusal.code
+    assert code in failure.code
     assert place
-    assert place in refusal.message
-    assert setting in refusal.hint
-    assert delivery_of().subscription_id not in str(refusal)
+    assert place in failure.message
+    assert setting in failure.hint
+    assert delivery_of().subscription_id not in str(failure)
 
 
 def test_locked_object_stays(aws: Aws) -> None:
@@ -353,7 +353,7 @@ def test_what_lines_have_withheld_is_kept_before_them(aws: Aws) -> None:
         for index in (1, 2)
     ]
     assert home.write([delivery_of(0), *odd]) == {}
-    withheld, written = layout_of(home.bucket).withheld_key(odd), home.list_keys()
+    withheld, written = layout_of(home.bucket).original_key(odd), home.list_keys()
     assert withheld in written
     assert len(written) == 2
     body = aws.s3.get_object(Bucket=home.bucket, Key=withheld)["Body"].read()
@@ -440,11 +440,11 @@ def test_message_attributes(aws: Aws) -> None:
 @pytest.mark.parametrize("delivery", [oversize_of(), quarantined_of()], ids=["large", "poison"])
 def test_pointer_leads_to_the_archive(aws: Aws, kind: str, delivery: Delivery) -> None:
     """An event that a message can't hold has one that says where in the archive it is."""
-    archive, outbox = S3Home(aws, None), make_home(kind, aws)
+    archive, queue = S3Home(aws, None), make_home(kind, aws)
     deliveries = [delivery_of(1), delivery, delivery_of(2)]
     assert archive.write(deliveries) == {}
-    assert outbox.write(deliveries) == {}
-    held = outbox.held()
+    assert queue.write(deliveries) == {}
+    held = queue.held()
     assert held.keys() == {each.event_id for each in deliveries}
     assert json.loads(held[delivery.event_id])["s3"]["key"] in archive.list_keys()
 
@@ -462,16 +462,16 @@ class Answering(SignedHttp):
         return self._made_up(next(self._calls))
 
 
-def outbox_that_gets(answer: Callable[[int], bytes]) -> SqsOutbox:
-    """Make an outbox whose calls are answered by a function."""
-    return SqsOutbox(Answering(answer), queue_url="made-up", layout=layout_of("made-up"))
+def queue_that_gets(answer: Callable[[int], bytes]) -> SqsPublisher:
+    """Make an queue whose calls are answered by a function."""
+    return SqsPublisher(Answering(answer), queue_url="made-up", layout=layout_of("made-up"))
 
 
 def test_message_that_sqs_names_as_both() -> None:
     """A message that is named as taken and as failed is not known to be taken."""
     answer = {"Successful": [{"Id": "0"}, {"Id": "1"}], "Failed": [{"Id": "1"}]}
-    outbox = outbox_that_gets(lambda _call: json.dumps(answer).encode())
-    refused = asyncio.run(outbox.write([delivery_of(0), delivery_of(1)]))
+    queue = queue_that_gets(lambda _call: json.dumps(answer).encode())
+    refused = asyncio.run(queue.write([delivery_of(0), delivery_of(1)]))
     assert refused.keys() == {delivery_of(1).event_id}
 
 
@@ -486,7 +486,7 @@ def test_bug_in_one_call_is_not_the_end_of_others(kind: str) -> None:
         return taken
 
     if kind == "sqs":
-        sink: Sink = outbox_that_gets(answer)
+        sink: Sink = queue_that_gets(answer)
         deliveries = [delivery_of(index) for index in range(20)]
         buggy = deliveries[:10]
     else:
@@ -497,7 +497,7 @@ def test_bug_in_one_call_is_not_the_end_of_others(kind: str) -> None:
     refused = asyncio.run(sink.write(deliveries))
 
     assert refused.keys() == {delivery.event_id for delivery in buggy}
-    assert {refusal.verdict for refusal in refused.values()} == {Verdict.END_RUN}
+    assert {failure.kind for failure in refused.values()} == {FailureKind.FATAL}
 
 
 def sized(index: int, size: int) -> Delivery:
@@ -553,5 +553,5 @@ def test_refused_message_refuses_its_events_alone(aws: Aws) -> None:
     deliveries[7] = deliveries[7]._replace(line=f'"{NOT_XML}"')
     refused = home.write(deliveries)
     assert refused.keys() == {delivery.event_id for delivery in deliveries[6:9]}
-    assert {refusal.verdict for refusal in refused.values()} == {Verdict.LEAVE_EVENT}
+    assert {failure.kind for failure in refused.values()} == {FailureKind.EVENT_REJECTED}
     assert home.held() == lines([*deliveries[:6], *deliveries[9:]])

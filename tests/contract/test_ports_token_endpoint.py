@@ -177,7 +177,7 @@ def test_fewer_scopes_than_asked_for(grant: Grant) -> None:
 
 @every_granting_endpoint
 def test_scopes_that_are_refused_together(grant: Grant) -> None:
-    """That the whole is refused for one scope is told from every other refusal."""
+    """That the whole is refused for one scope is told from every other failure."""
     with grant(narrows=False) as endpoint, pytest.raises(ScopeRefused) as caught:
         endpoint.mint(CLIENT, f"made.up:other {SCOPE}", timeout_seconds=SECONDS)
     assert endpoint.url in str(caught.value)
@@ -197,8 +197,8 @@ def test_scopes_that_are_refused_together(grant: Grant) -> None:
     ],
     ids=["wrong-secret", "unknown-client", "scope-it-may-not-have"],
 )
-def test_refusal_of_a_real_server(credentials: ClientCredentials, scope: str, code: str) -> None:
-    """A refusal is told with the endpoint, its code, and what to look at; never with the secret."""
+def test_failure_of_a_real_server(credentials: ClientCredentials, scope: str, code: str) -> None:
+    """A failure is told with the endpoint, its code, and what to look at; never with the secret."""
     with oauth_endpoint(None, None) as served, pytest.raises(TokenRefused) as caught:
         served.endpoint.mint(credentials, scope, timeout_seconds=SECONDS)
     error = str(caught.value)
@@ -321,7 +321,7 @@ def test_endpoint_that_stays_down_is_asked_a_few_times() -> None:
     assert SECRET not in str(caught.value)
 
 
-def test_refusal_is_not_tried_again() -> None:
+def test_failure_is_not_tried_again() -> None:
     """A client that is refused asks once: more would look like an attack."""
     with TokenServer() as server:
         with pytest.raises(TokenRefused):
@@ -430,8 +430,8 @@ def test_answer_without_a_usable_token(fault: TokenFault) -> None:
     ['{"error": null}', '{"error": "invalid_client", "expires_in": "soon"}'],
     ids=["error-is-null", "error-with-bad-lifetime"],
 )
-def test_refusal_that_is_malformed(content: str) -> None:
-    """A refusal with odd fields is an error of ours as well."""
+def test_failure_that_is_malformed(content: str) -> None:
+    """A failure with odd fields is an error of ours as well."""
     with oauth_endpoint(body(content, 400), None) as served, pytest.raises(TokenError):
         served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
 
@@ -440,7 +440,7 @@ def test_refusal_that_is_malformed(content: str) -> None:
     "name", ["html", "empty", "list", "created", "token-empty", "form", "error-of-a-framework"]
 )
 def test_answer_that_is_none_tells_to_check_the_endpoint(name: str) -> None:
-    """Something that is no token endpoint is not taken for a refusal of the client."""
+    """Something that is no token endpoint is not taken for a failure of the client."""
     with (
         oauth_endpoint(UNUSABLE[name], None) as served,
         pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT"),
@@ -592,7 +592,7 @@ def test_scopes_as_they_are_told(changes: dict[str, Any], scopes: tuple[str, ...
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_scope_is_told_with_its_cure(status: int) -> None:
-    """The error names endpoint, status, scope and cure, whatever the endpoint says beside it."""
+    """The error names endpoint, status, scope and hint, whatever the endpoint says beside it."""
     content = json.dumps({"error": "invalid_scope", "error_description": ECHO})
     with (
         oauth_endpoint(body(content, status), None) as served,

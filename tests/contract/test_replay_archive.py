@@ -11,8 +11,14 @@ from urllib.parse import quote
 
 import pytest
 
-from eventdrain.adapters.aws import RenewedHttp, S3Archive, S3ArchiveReader, SignedHttp, SqsOutbox
-from eventdrain.errors import ArchiveRefused, Verdict
+from eventdrain.adapters.aws import (
+    RenewedHttp,
+    S3Archive,
+    S3ArchiveReader,
+    SignedHttp,
+    SqsPublisher,
+)
+from eventdrain.errors import ArchiveRefused, FailureKind
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import Folder
 from eventdrain.replay import ReplayEnd, ReplayJob, ReplayReport, Selection, lines_of
@@ -34,7 +40,7 @@ T = TypeVar("T")
 STREAM: Final = "handset_change"
 DAY: Final = 24 * 3600
 FOLDER: Final = Folder("2026-03-01", STREAM)
-CURE: Final = "made up: check the bucket"
+HINT: Final = "made up: check the bucket"
 BATCHES: Final = (
     [delivery_of(0), delivery_of(1)],
     [delivery_of(5), delivery_of(DAY)],
@@ -90,7 +96,7 @@ class Home:
                         http,
                         bucket=self.bucket,
                         prefix=self.layout.prefix,
-                        cure=CURE,
+                        hint=HINT,
                     )
                 )
 
@@ -159,13 +165,13 @@ def test_denied(aws: Aws, kind: str, question: Callable[[ArchiveReader], Awaitab
     home = Home(aws, kind, is_denied=True)
     with pytest.raises(ArchiveRefused) as raised:
         home.ask(question)
-    assert raised.value.refusal.verdict is Verdict.END_RUN
+    assert raised.value.failure.kind is FailureKind.FATAL
 
 
-def test_refusal_names_the_place_and_the_cure(aws: Aws) -> None:
+def test_failure_names_the_place_and_the_cure(aws: Aws) -> None:
     """What S3 refuses is told with its code, the bucket and what to do."""
     home = Home(aws, "s3", is_denied=True)
-    with pytest.raises(ArchiveRefused, match=rf"s3://{home.bucket}/.*AccessDenied.*{CURE}"):
+    with pytest.raises(ArchiveRefused, match=rf"s3://{home.bucket}/.*AccessDenied.*{HINT}"):
         home.ask(lambda archive: archive.days(STREAM))
 
 
@@ -212,8 +218,8 @@ def job_of(home: Home, queue_url: str) -> ReplayJob:
         events_per_message=1,
         rate=0,
         is_dry_run=False,
-        archive_cure=CURE,
-        queue_cure=CURE,
+        archive_hint=HINT,
+        queue_hint=HINT,
     )
 
 
@@ -239,8 +245,8 @@ def test_messages_are_the_drains_to_the_letter(aws: Aws, queue_url: str) -> None
     async def publish() -> None:
         endpoint = aws.allowed.sqs_endpoint()
         async with SignedHttp.connect(endpoint, calls_at_once=4) as http:
-            outbox = SqsOutbox(http, queue_url=queue_url, layout=home.layout)
-            assert await outbox.write(batch) == {}
+            queue = SqsPublisher(http, queue_url=queue_url, layout=home.layout)
+            assert await queue.write(batch) == {}
 
     asyncio.run(publish())
     first = {

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
-from eventdrain.auth import TokenKeeper
+from eventdrain.auth import TokenCache
 from eventdrain.errors import ScopeRefused, TokenRefused
 from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
@@ -23,9 +23,9 @@ _ID: Final = "made-up-id"
 _SECRET: Final = "made-up-secret"  # noqa: S105 - made up
 
 
-def keeper(server: TokenServer, secrets: FakeSecretStore, scope: str) -> TokenKeeper:
+def keeper(server: TokenServer, secrets: FakeSecretStore, scope: str) -> TokenCache:
     """Make the keeper of one stream's run; the first leads. It does not wait between its calls."""
-    return TokenKeeper(
+    return TokenCache(
         secrets=secrets,
         endpoint=OAuthTokenEndpoint(Endpoint.parse(server.endpoint)),
         credentials_arn="arn:credentials",

@@ -27,7 +27,7 @@ class Places:
 
     Attributes:
         bucket: The archive's, empty at first.
-        queue_url: The outbox's, empty at first.
+        queue_url: The queue's, empty at first.
         credentials_arn: A secret that was never filled.
         token_arn: Another.
     """

@@ -20,7 +20,7 @@ from enum import StrEnum
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from eventdrain.adapters.aws import S3Archive, SqsOutbox
+from eventdrain.adapters.aws import S3Archive, SqsPublisher
 from eventdrain.adapters.grpc import GrpcAcker
 from eventdrain.settings import Settings
 from eventdrain.wiring import run_drain
@@ -28,7 +28,7 @@ from eventdrain.wiring import run_drain
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import Delivery
 
 
@@ -70,9 +70,9 @@ def arm(step: Step, *, after: int) -> None:
         case Step.BEFORE_THE_SINKS:
             _wrap_write(S3Archive, before=lambda: _die() if countdown.is_over() else None)
         case Step.ARCHIVED_NOT_PUBLISHED:
-            _write_one_first(S3Archive, SqsOutbox, countdown)
+            _write_one_first(S3Archive, SqsPublisher, countdown)
         case Step.PUBLISHED_NOT_ARCHIVED:
-            _write_one_first(SqsOutbox, S3Archive, countdown)
+            _write_one_first(SqsPublisher, S3Archive, countdown)
         case _:
             _wrap_ack(step, countdown)
 
@@ -81,9 +81,9 @@ def _wrap_write(sink: Any, before: Callable[[], object]) -> None:  # noqa: ANN40
     write = sink.write
 
     @wraps(write)
-    async def wrapped(self: object, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def wrapped(self: object, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         before()
-        result: Mapping[str, Refusal] = await write(self, deliveries)
+        result: Mapping[str, Failure] = await write(self, deliveries)
         return result
 
     sink.write = wrapped
@@ -91,8 +91,8 @@ def _wrap_write(sink: Any, before: Callable[[], object]) -> None:  # noqa: ANN40
 
 def _write_one_first(first: Any, second: Any, countdown: _Countdown) -> None:  # noqa: ANN401
     """Let the process die when the first sink has a batch and the second was not called."""
-    write_to_first: Callable[..., Awaitable[Mapping[str, Refusal]]] = first.write
-    write_to_second: Callable[..., Awaitable[Mapping[str, Refusal]]] = second.write
+    write_to_first: Callable[..., Awaitable[Mapping[str, Failure]]] = first.write
+    write_to_second: Callable[..., Awaitable[Mapping[str, Failure]]] = second.write
     doomed: dict[str, bool] = {}
 
     def is_doomed(deliveries: Sequence[Delivery]) -> bool:
@@ -101,13 +101,13 @@ def _write_one_first(first: Any, second: Any, countdown: _Countdown) -> None:  #
             doomed[batch] = countdown.is_over()
         return doomed[batch]
 
-    async def write_and_die(self: object, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def write_and_die(self: object, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         result = await write_to_first(self, deliveries)
         if is_doomed(deliveries):
             _die()
         return result
 
-    async def never_write(self: object, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def never_write(self: object, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         if is_doomed(deliveries):
             await asyncio.Event().wait()
         return await write_to_second(self, deliveries)
@@ -122,7 +122,7 @@ def _wrap_ack(step: Step, countdown: _Countdown) -> None:
         self: GrpcAcker,
         deliveries: Sequence[Delivery],
         **options: Any,  # noqa: ANN401 - passed on
-    ) -> Sequence[Refusal | None]:
+    ) -> Sequence[Failure | None]:
         if not countdown.is_over():
             return await ack(self, deliveries, **options)
         acked = {

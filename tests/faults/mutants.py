@@ -56,17 +56,17 @@ class Mutant:
 
 MUTANTS: Final = (
     Mutant(
-        "acks what the outbox refused",
+        "acks what the queue refused",
         "drain/commit.py",
-        "elif outbox_refusal is not None:",
-        "elif outbox_refusal is not None and archive_refusal is not None:",
+        "elif queue_failure is not None:",
+        "elif queue_failure is not None and archive_failure is not None:",
         "tests/unit/test_commit.py",
     ),
     Mutant(
         "acks what the archive refused",
         "drain/commit.py",
-        "if archive_refusal is not None:\n                outcome",
-        "if archive_refusal is not None and outbox_refusal is not None:\n                outcome",
+        "if archive_failure is not None:\n                outcome",
+        "if archive_failure is not None and queue_failure is not None:\n                outcome",
         "tests/unit/test_commit.py",
     ),
     Mutant(
@@ -88,7 +88,7 @@ MUTANTS: Final = (
         "drain/subscription.py",
         "            self._pace.proven(opened_at)\n",
         "",
-        "tests/unit/test_drain_stream.py tests/unit/test_reading.py",
+        "tests/unit/test_drain_stream.py tests/unit/test_subscription.py",
     ),
     Mutant(
         "counts quiet on over an outage",
@@ -100,7 +100,7 @@ MUTANTS: Final = (
     Mutant(
         "takes an ack without an answer for confirmed",
         "adapters/grpc/acker.py",
-        'return Refusal("NO_MESSAGE", _NOT_ACCEPTED, Verdict.TRY_AGAIN)',
+        'return Failure("NO_MESSAGE", _NOT_ACCEPTED, FailureKind.RETRYABLE)',
         "return None",
         "tests/contract/test_ports_acker.py",
     ),
@@ -119,7 +119,7 @@ MUTANTS: Final = (
         "tests/contract/test_ports_acker.py",
     ),
     Mutant(
-        "takes a gateway's refusal for a missing scope",
+        "takes a gateway's failure for a missing scope",
         "adapters/grpc/channel.py",
         "if cause := cause_of(details, is_connected=is_connected):",
         "if (cause := cause_of(details, is_connected=is_connected)) and not cause.http_status:",
@@ -347,14 +347,14 @@ MUTANTS: Final = (
         "events/queue_message.py",
         "[delivery.event_id for delivery in deliveries],",
         "[deliveries[0].event_id],",
-        "tests/unit/test_outbox_several.py tests/contract/test_ports_sink.py",
+        "tests/unit/test_queue_message_several.py tests/contract/test_ports_sink.py",
     ),
     Mutant(
         "makes a message too long for SQS",
         "events/queue_message.py",
         "length += len(delivery.line) + 1",
         "length += 0",
-        "tests/unit/test_outbox_several.py",
+        "tests/unit/test_queue_message_several.py",
     ),
     Mutant(
         "opens one connection, whatever was asked for",
@@ -413,7 +413,7 @@ MUTANTS: Final = (
         "tests/faults/test_secrets_and_tokens.py::test_kept_token_that_is_unusable",
     ),
     Mutant(
-        "shows the kept token",
+        "shows the cached token",
         "auth/cached_token.py",
         "value: str = field(repr=False)",
         "value: str",
@@ -648,7 +648,7 @@ def _is_killed(mutant: Mutant) -> bool:
             seconds=_LONGEST_SECONDS,
             is_merged=True,
         )
-    # 1: tests failed. Anything else is no verdict: nothing was collected, or pytest broke.
+    # 1: tests failed. Anything else is no kind: nothing was collected, or pytest broke.
     if tests.returncode not in {0, 1}:
         raise ValueError(f"{mutant.name}: pytest ended with {tests.returncode}:\n{tests.stdout}")
     return tests.returncode == 1

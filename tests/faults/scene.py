@@ -22,7 +22,7 @@ from unittest.mock import patch
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Settings
 from eventdrain.wiring import run_drain
-from simulator.event_server import AuthMode, EventServer, ServerRules, TokenBook, made_up_events
+from simulator.event_server import AuthMode, EventServer, ServerRules, TokenLedger, made_up_events
 from simulator.injection import Faults
 from simulator.reconciliation import archive_keys, message_lines, take_messages
 from simulator.token_server import TokenServer
@@ -94,7 +94,7 @@ class Scene:
         self.cloud = cloud
         self.faults = Faults(seed)
         self.journal = Journal()
-        tokens = TokenBook()
+        tokens = TokenLedger()
         self.event_server = EventServer(
             rules,
             auth=AuthMode.PRODUCTION,
@@ -172,7 +172,7 @@ class Scene:
             "CREDENTIALS_SECRET_ARN": self.places.credentials_arn,
             "TOKEN_SECRET_ARN": self.places.token_arn,
             "ARCHIVE_BUCKET": self.places.bucket,
-            "OUTBOX_QUEUE_URL": self.places.queue_url,
+            "QUEUE_URL": self.places.queue_url,
         }
 
     def drain(self, *, allowed: timedelta = _ALLOWED, **changes: Any) -> Report:  # noqa: ANN401 - any setting's

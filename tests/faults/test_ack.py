@@ -77,7 +77,7 @@ def test_lost_answer_where_repeated_acks_are_refused(cloud: Cloud) -> None:
         report = scene.drain(max_in_flight=_IN_FLIGHT)
         assert (report.end_reason, report.acked) == ("idle", _EVENTS - 5)
         assert report.left == {"ack": 5}
-        assert report.refusals == {"ack:STATUS_CODE_FAILURE": 5}
+        assert report.failures == {"ack:STATUS_CODE_FAILURE": 5}
         scene.settle()
         assert scene.check().copies == 0
 

@@ -64,7 +64,7 @@ def test_time_out_of_the_function(scene: Scene, acked: int) -> None:
 
 
 @pytest.mark.parametrize("stale_acks", Answer)
-@pytest.mark.parametrize("fault", [PutObjectFault, SendBatchFault], ids=["archive", "outbox"])
+@pytest.mark.parametrize("fault", [PutObjectFault, SendBatchFault], ids=["archive", "queue"])
 def test_freeze_for_longer_than_the_ack_time_out(
     cloud: Cloud, fault: type[PutObjectFault | SendBatchFault], stale_acks: Answer
 ) -> None:
@@ -168,16 +168,16 @@ def test_metrics_equal_the_report(scene: Scene) -> None:
     answer, metrics = _handle(scene)
     report = report_of(answer)
     assert report.received == report.acked + report.left.total()
-    assert report.left["outbox"] == 1
+    assert report.left["queue"] == 1
     assert {
         "Received": report.received,
         "Redelivered": report.redelivered,
         "Committed": report.committed,
         "Acked": report.acked,
         "Left": report.left.total(),
-        "ArchiveFailed": report.archive_refused,
-        "OutboxFailed": report.outbox_refused,
-        "AckFailed": report.ack_refused,
+        "ArchiveFailed": report.archive_failed,
+        "OutboxFailed": report.queue_failed,
+        "AckFailed": report.ack_failed,
         f"EndedBy{report.end_reason.title()}": 1,
     }.items() <= metrics.items()
     scene.check(is_settled=False)

@@ -62,7 +62,7 @@ def test_what_passes_is_tried_again(scene: Scene, fault: PutObjectFault, skip: i
 
 @pytest.mark.parametrize(("fault", "skip"), _LASTING)
 def test_what_lasts_ends_the_run(scene: Scene, fault: PutObjectFault, skip: int) -> None:
-    """A fault that somebody must mend fails the run; its error names cause, bucket and cure."""
+    """A fault that somebody must mend fails the run; its error names cause, bucket and hint."""
     scene.publish(_EVENTS)
     scene.faults.inject(fault, skip=skip)
     report = scene.drain(max_in_flight=_IN_FLIGHT)
@@ -73,7 +73,7 @@ def test_what_lasts_ends_the_run(scene: Scene, fault: PutObjectFault, skip: int)
     assert set(report.left) <= {"archive", "not_taken"}
     scene.check(is_settled=False)
     scene.settle()
-    # The outbox has what the archive refused, and gets it again.
+    # The queue has what the archive refused, and gets it again.
     assert scene.check().copies <= 2 * _IN_FLIGHT
 
 

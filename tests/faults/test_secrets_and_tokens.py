@@ -1,4 +1,4 @@
-"""What befalls a run before its stream: secrets, the token endpoint, the kept token."""
+"""What befalls a run before its stream: secrets, the token endpoint, the cached token."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _UNREADABLE: Final = {
 
 @pytest.mark.parametrize("fault", _UNREADABLE.values(), ids=_UNREADABLE)
 def test_credentials_that_cannot_be_read(scene: Scene, fault: GetSecretFault) -> None:
-    """A secret that can't be read fails the run at once; the error names it, cause and cure."""
+    """A secret that can't be read fails the run at once; the error names it, cause and hint."""
     scene.publish(_EVENTS)
     scene.faults.inject(fault)
     report = scene.drain()
@@ -138,7 +138,7 @@ def test_credentials_that_change_between_runs(scene: Scene) -> None:
 
 
 def test_client_that_changes_gets_a_token_of_its_own(scene: Scene) -> None:
-    """A kept token is not used for another client than it was minted for."""
+    """A cached token is not used for another client than it was minted for."""
     scene.drain()
     scene.token_server.register("another", "made-up-secret", ["subscription.handset_details:read"])
     scene.put_credentials({"client_id": "another", "client_secret": "made-up-secret"})
@@ -186,7 +186,7 @@ _REFUSED: Final = {
 
 @pytest.mark.parametrize("fault", _REFUSED.values(), ids=_REFUSED)
 def test_token_endpoint_that_gives_no_token(scene: Scene, fault: TokenFault) -> None:
-    """An answer without a usable token fails the run at once; the error names endpoint and cure."""
+    """An answer without a usable token fails the run at once; the error names endpoint and hint."""
     scene.publish(_EVENTS)
     scene.secrets.add(_VALUE)
     scene.faults.inject(fault)
@@ -315,7 +315,7 @@ _KEPT: Final[dict[str, Any]] = {
 
 @pytest.mark.parametrize("content", _KEPT.values(), ids=_KEPT)
 def test_kept_token_that_is_unusable(scene: Scene, content: Any) -> None:  # noqa: ANN401 - any JSON
-    """A kept token that is malformed, expired or another's is replaced, and the run goes on."""
+    """A cached token that is malformed, expired or another's is replaced, and the run goes on."""
     scene.secrets.add(_VALUE)
     if isinstance(content, dict) and content:
         if content.get("expires_at") == "soon":
@@ -328,7 +328,7 @@ def test_kept_token_that_is_unusable(scene: Scene, content: Any) -> None:  # noq
     report = scene.drain(window=_LONG_WINDOW)
     assert (report.end_reason, report.acked) == ("idle", _EVENTS)
     assert scene.token_server.minted == 1
-    assert scene.event_server.ledger().refusals == [], "it was replaced before it was used"
+    assert scene.event_server.ledger().failures == [], "it was replaced before it was used"
     assert scene.check().copies == 0
 
 
@@ -373,4 +373,4 @@ def _assert_failed_before_the_stream(scene: Scene, error: str | None, told: str)
     assert error is not None
     assert told in error
     ledger = scene.event_server.ledger()
-    assert (ledger.streams, ledger.refusals) == ({}, [])
+    assert (ledger.streams, ledger.failures) == ({}, [])

@@ -1,4 +1,4 @@
-"""What befalls the outbox: each fault, at each moment where it can strike."""
+"""What befalls the queue: each fault, at each moment where it can strike."""
 
 from __future__ import annotations
 
@@ -81,18 +81,18 @@ def test_lost_answer_costs_copies(scene: Scene, fault: SendBatchFault, skip: int
 
 @pytest.mark.parametrize(("fault", "skip"), _LASTING)
 def test_what_lasts_ends_the_run(scene: Scene, fault: SendBatchFault, skip: int) -> None:
-    """A fault that somebody must mend fails the run; its error names cause, queue and cure."""
+    """A fault that somebody must mend fails the run; its error names cause, queue and hint."""
     scene.publish(_EVENTS)
     scene.faults.inject(fault, skip=skip)
     report = scene.drain(max_in_flight=_IN_FLIGHT)
     assert report.has_failed
     assert report.error is not None
-    for told in (fault.code, "sqs:SendMessage", scene.places.queue_url, "OUTBOX_QUEUE_URL", "role"):
+    for told in (fault.code, "sqs:SendMessage", scene.places.queue_url, "QUEUE_URL", "role"):
         assert told in report.error
-    assert set(report.left) <= {"outbox", "not_taken"}
+    assert set(report.left) <= {"queue", "not_taken"}
     scene.check(is_settled=False)
     scene.settle()
-    # The archive has what the outbox refused, and gets it again in another batch.
+    # The archive has what the queue refused, and gets it again in another batch.
     assert scene.check().copies <= 2 * _IN_FLIGHT
 
 
@@ -103,8 +103,8 @@ def test_senders_fault_leaves_that_event_alone(scene: Scene) -> None:
     scene.faults.inject(fault, times=1)
     report = scene.drain(max_in_flight=_IN_FLIGHT, window=timedelta(seconds=2))
     assert not report.has_failed
-    assert report.left == {"outbox": 1}
-    assert report.refusals == {"outbox:InvalidMessageContents": 1}
+    assert report.left == {"queue": 1}
+    assert report.failures == {"queue:InvalidMessageContents": 1}
     assert report.acked == _EVENTS - 1
     scene.check(is_settled=False)
     scene.settle()
@@ -120,7 +120,7 @@ def test_outage_stops_the_reading(scene: Scene) -> None:
     )
     assert (report.end_reason, report.acked) == ("window", 0)
     assert report.received == _IN_FLIGHT
-    assert report.left == {"outbox": _IN_FLIGHT}
+    assert report.left == {"queue": _IN_FLIGHT}
     scene.settle()
     assert scene.check().copies <= _IN_FLIGHT
 

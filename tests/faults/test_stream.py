@@ -241,7 +241,7 @@ def test_more_in_flight_than_asked_for(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("short_authentication_wait")
 def test_token_that_is_not_accepted_at_once(scene: Scene) -> None:
-    """A kept token that the server no longer takes is renewed, once, and the run goes on."""
+    """A cached token that the server no longer takes is renewed, once, and the run goes on."""
     scene.drain()
     scene.event_server.tokens.revoke_all()
     scene.publish(_EVENTS)
@@ -304,7 +304,7 @@ def test_event_without_ack_info(scene: Scene) -> None:
     scene.faults.inject(DeliveryFault(omits_ack_info=True), skip=20, times=5)
     report = scene.drain(max_in_flight=_IN_FLIGHT)
     assert (report.end_reason, report.acked) == ("idle", _EVENTS - 5)
-    assert report.refusals == {"ack:NoAckInfo": 5}
+    assert report.failures == {"ack:NoAckInfo": 5}
     scene.settle()
     assert scene.check().copies <= 2 * 5
 

@@ -55,7 +55,7 @@ class Table:
             for day, event_id in self.rows(f"SELECT dt, event_id FROM {STREAM}")
         )
 
-    def seam_differences(self) -> Sequence[tuple[str | None, ...]]:
+    def consistency_differences(self) -> Sequence[tuple[str | None, ...]]:
         """Ask the saved query that an operator checks the seam with."""
         (check,) = [each for each in saved_queries() if each.name == f"seam_check.{STREAM}"]
         return self.rows(check.sql)

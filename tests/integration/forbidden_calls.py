@@ -43,7 +43,7 @@ class Call:
     def __str__(self) -> str:
         return f"{self.role}: {self.action} of {', '.join(map(str, self.arguments.values()))}"
 
-    def refusal(self, client_of: Callable[[str], Any], *, is_secure: bool = True) -> str:
+    def failure(self, client_of: Callable[[str], Any], *, is_secure: bool = True) -> str:
         """Make the call, and give why it was refused; empty if it was done.
 
         Args:
@@ -83,7 +83,7 @@ def forbidden(stack: PrivilegedStack) -> Iterable[Call]:
     archive = {"Bucket": outputs["ArchiveBucketName"]}
     results = {"Bucket": outputs["QueryResultsBucketName"]}
     (line, *_) = [key for key, _ in stack.deployment.archive_keys() if key.startswith("events/")]
-    outbox = {"QueueUrl": outputs["OutboxQueueUrl"]}
+    queue = {"QueueUrl": outputs["OutboxQueueUrl"]}
     dead_letters = {"QueueUrl": outputs["ScheduleDeadLetterQueueUrl"]}
     credentials = {"SecretId": outputs["CredentialsSecretArn"]}
     token = {"SecretId": outputs["TokenSecretArn"]}
@@ -102,7 +102,7 @@ def forbidden(stack: PrivilegedStack) -> Iterable[Call]:
         Call(DRAIN, "s3:PutObject", "put_object", {**archive, "Key": "tables/made-up", **_BODY}),
         Call(DRAIN, "s3:PutObject", "put_object", {**archive, "Key": "eventsmade-up", **_BODY}),
         Call(DRAIN, "s3:PutObject", "put_object", {**results, "Key": "events/made-up", **_BODY}),
-        Call(DRAIN, "sqs:ReceiveMessage", "receive_message", outbox),
+        Call(DRAIN, "sqs:ReceiveMessage", "receive_message", queue),
         Call(DRAIN, "sqs:SendMessage", "send_message", {**dead_letters, "MessageBody": "made up"}),
         Call(DRAIN, "secretsmanager:GetSecretValue", "get_secret_value", another),
         Call(DRAIN, "secretsmanager:ListSecrets", "list_secrets"),
@@ -113,7 +113,7 @@ def forbidden(stack: PrivilegedStack) -> Iterable[Call]:
         Call(REPLAY, "s3:ListBucket", "list_objects_v2", {**archive, "Prefix": "quarantine/"}),
         Call(REPLAY, "s3:ListBucket", "list_objects_v2", archive),
         Call(REPLAY, "s3:PutObject", "put_object", {**archive, "Key": "events/made-up", **_BODY}),
-        Call(REPLAY, "sqs:ReceiveMessage", "receive_message", outbox),
+        Call(REPLAY, "sqs:ReceiveMessage", "receive_message", queue),
         Call(REPLAY, "secretsmanager:GetSecretValue", "get_secret_value", credentials),
         Call(REPLAY, "secretsmanager:GetSecretValue", "get_secret_value", token),
         Call(REPLAY, "lambda:InvokeFunction", "invoke", {**drain, **_DRY}),
@@ -122,7 +122,7 @@ def forbidden(stack: PrivilegedStack) -> Iterable[Call]:
             for action, method, arguments in (
                 ("s3:DeleteObject", "delete_object", {**archive, "Key": line}),
                 ("s3:DeleteBucketPolicy", "delete_bucket_policy", archive),
-                ("sqs:PurgeQueue", "purge_queue", outbox),
+                ("sqs:PurgeQueue", "purge_queue", queue),
                 ("lambda:UpdateFunctionConfiguration", "update_function_configuration", drain),
                 ("secretsmanager:PutSecretValue", "put_secret_value", {**credentials, **_SECRET}),
                 *(("kms:DisableKey", "disable_key", {"KeyId": key}) for key in keys),

@@ -24,7 +24,7 @@ from eventdrain.events import STREAMS, DeliveryReader
 from simulator.catalogue import LocalCatalogue
 from simulator.deployment import LocalDeployment
 from simulator.event_server import made_up_events
-from simulator.reconciliation import Books, message_lines, take_messages
+from simulator.reconciliation import Reconciliation, message_lines, take_messages
 from tests.integration.rights import Rights
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class PrivilegedStack:
             service, endpoint_url=aws.endpoint_url, verify=str(aws.ca_bundle)
         )
 
-    def books(self) -> Books:
+    def books(self) -> Reconciliation:
         """Keep the books of everything so far, what is in quarantine among it."""
         self._enter_messages()
         s3 = self.deployment.aws.client("s3")
@@ -208,7 +208,7 @@ class PrivilegedStack:
         archived = [entry for entries in self._archived.values() for entry in entries]
         ledger = self.deployment.event_server.ledger()
         ids = {number: self._ids(each.event, archived) for number, each in ledger.events.items()}
-        return Books(
+        return Reconciliation(
             published=set().union(*ids.values()),
             acked=set().union(*(ids[number] for number in ledger.acked)),
             archived=Counter(entry["event_id"] for entry in archived),

@@ -26,7 +26,7 @@ from simulator.event_server import (
     AuthMode,
     Event,
     EventServer,
-    TokenBook,
+    TokenLedger,
     event,
     grpc_serving,
     queues,
@@ -68,7 +68,7 @@ def main() -> None:
     those that were acked; the scopes of each token; what was refused to whom.
     """
     told: Told = json.load(sys.stdin)
-    tokens = TokenBook()
+    tokens = TokenLedger()
     messages: Any = import_module(_MESSAGES)  # there is none in this tree
     with ExitStack() as running:
         kinds = MappingProxyType({**EVENT_TYPES, NAME: _kind(messages)})
@@ -93,7 +93,7 @@ def main() -> None:
         "published": sorted(event_ids(ledger, ledger.events)),
         "acked": sorted(event_ids(ledger, ledger.acked)),
         "scopes": [sorted(grant.scopes) for grant in tokens.issued()],
-        "refusals": [refusal.status for refusal in ledger.refusals],
+        "failures": [failure.status for failure in ledger.failures],
     }
     sys.stdout.write(json.dumps(result))
 

@@ -30,7 +30,7 @@ def test_catalogue_answers_before_any_compaction(
 ) -> None:
     """As soon as there are lines the view has their events, each once."""
     assert table.ids_by_day() == events
-    assert table.seam_differences() == ()
+    assert table.consistency_differences() == ()
 
 
 def test_closed_days_are_compacted(
@@ -51,7 +51,7 @@ def test_closed_days_are_compacted(
 def test_view_spans_the_seam(table: Table, events: Counter[tuple[str, str]]) -> None:
     """Closed and open days together have each event once: none missing, none twice."""
     assert table.ids_by_day() == events
-    assert table.seam_differences() == ()
+    assert table.consistency_differences() == ()
 
 
 def test_rows_say_what_the_lines_said(table: Table, lines: list[MadeUpLine]) -> None:
@@ -116,7 +116,7 @@ def test_late_event_is_seen_at_once_and_merged_by_the_next_run(
 
     assert {each for each in after if after[each] != before[each]} == {day}
     assert table.ids_by_day() == events
-    assert table.seam_differences() == ()
+    assert table.consistency_differences() == ()
     assert {key.split("/")[3] for key in table.files() if f"dt={day}" in key} == {
         after[day].split("/")[-2]
     }
@@ -129,7 +129,7 @@ def test_view_is_right_wherever_the_seam_is(table: Table, events: Counter[tuple[
     for since in (ALL_OPEN, day_before(CLOSED, 3)):
         table.rows(replace_view(STREAMS[STREAM]).replace("{since}", since))
         assert table.ids_by_day() == events
-    assert table.seam_differences() == ()
+    assert table.consistency_differences() == ()
 
 
 def test_stream_without_events(table: Table) -> None:

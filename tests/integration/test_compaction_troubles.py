@@ -140,7 +140,7 @@ def test_two_runs_at_once(table: Table, events: Counter[tuple[str, str]]) -> Non
         assert ended["status"] == "SUCCEEDED", ended
     assert sorted(table.closed_days()) == closed
     assert table.ids_by_day() == events
-    assert table.seam_differences() == ()
+    assert table.consistency_differences() == ()
 
 
 def test_folder_above_the_new_one_is_not_deleted(
@@ -222,7 +222,7 @@ def test_lines_are_deleted_only_where_they_are_compacted(
     first_kept = day_before(datetime.now(UTC).date(), 2)
     assert line_days(table) == {day for day in kept if day >= first_kept}
     assert table.ids_by_day() == events
-    assert table.seam_differences() == ()
+    assert table.consistency_differences() == ()
     assert table.compact()["output"]["days_written"] == 0
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from eventdrain.events import DEFAULT_EVENT_TYPE
 from simulator.deployment import LocalDeployment
-from simulator.reconciliation import Books, keep_books
+from simulator.reconciliation import Reconciliation, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ def test_only_the_stream_that_was_asked_for_is_scheduled(deployment: LocalDeploy
 
 def test_the_books_balance(deployment: LocalDeployment, messages: list[dict[str, Any]]) -> None:
     """The same events, each once, are in S3, in SQS and acked at the server."""
-    books = books_of(deployment, messages)
+    books = reconciliation_of(deployment, messages)
     assert len(books.published) == EVENTS
     assert books.is_balanced
     assert books.copies == 0
@@ -148,9 +148,11 @@ def metrics_of(run: Run) -> Mapping[str, Any]:
     return metrics
 
 
-def books_of(deployment: LocalDeployment, messages: list[dict[str, Any]]) -> Books:
+def reconciliation_of(
+    deployment: LocalDeployment, messages: list[dict[str, Any]]
+) -> Reconciliation:
     """Keep the books of everything so far."""
-    return keep_books(deployment.event_server.ledger(), deployment.archive_lines(), messages)
+    return reconcile(deployment.event_server.ledger(), deployment.archive_lines(), messages)
 
 
 def texts_of(value: object) -> Iterator[str]:

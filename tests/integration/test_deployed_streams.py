@@ -16,7 +16,7 @@ from drainctl.plan import rules
 from eventdrain.events import STREAMS
 from simulator.aws.sam import StackError
 from simulator.deployment import LocalDeployment
-from simulator.reconciliation import keep_books
+from simulator.reconciliation import reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def test_books_of_all_streams_balance(
 ) -> None:
     """The same events of all five streams, each once, are in S3, in SQS and acked."""
     everything = [message for queue in messages.values() for message in queue]
-    books = keep_books(deployment.event_server.ledger(), deployment.archive_lines(), everything)
+    books = reconcile(deployment.event_server.ledger(), deployment.archive_lines(), everything)
     assert len(books.published) == EVENTS * len(STREAMS)
     assert books.is_balanced
     assert books.copies == 0

@@ -119,9 +119,9 @@ def test_empty_secret(deployment: LocalDeployment, called: list[str]) -> None:
     result, checks = doctor(deployment)
     assert result.exit_code == 1
     assert wrong(checks) == {"credentials"}
-    cure = checks["credentials"]["cure"]
+    hint = checks["credentials"]["hint"]
     assert (
-        f"put-secret-value --secret-id {deployment.stack.outputs['CredentialsSecretArn']}" in cure
+        f"put-secret-value --secret-id {deployment.stack.outputs['CredentialsSecretArn']}" in hint
     )
     skipped = {"token", f"scope {STREAM}", f"stream {STREAM}", f"stream {OTHER}"}
     assert titles(checks, "skipped") == skipped
@@ -212,7 +212,7 @@ def test_missing_right_is_named(
     assert result.exit_code == 1
     assert wrong(checks) == {check}
     assert action in checks[check]["says"]
-    assert action in checks[check]["cure"]
+    assert action in checks[check]["hint"]
     assert titles(checks, "skipped") >= hanging
 
 
@@ -226,11 +226,11 @@ def test_messages_in_dead_letters(healthy: LocalDeployment) -> None:
     for url in urls:
         sqs.purge_queue(QueueUrl=url)
     assert result.exit_code == 1
-    told = [each for each in json.loads(result.stdout)["checks"] if each["verdict"] == "bad"]
+    told = [each for each in json.loads(result.stdout)["checks"] if each["status"] == "bad"]
     assert [each["check"] for each in told] == ["dead letters", "dead letters"]
     for url, each in zip(urls, told, strict=True):
         assert each["says"].endswith(": 1")
-        assert url.rpartition("/")[2] in each["cure"]
+        assert url.rpartition("/")[2] in each["hint"]
 
 
 def test_schedule_is_disabled_by_hand(healthy: LocalDeployment) -> None:
@@ -251,11 +251,11 @@ def test_schedule_is_disabled_by_hand(healthy: LocalDeployment) -> None:
     assert result.exit_code == 1
     assert wrong(checks) == {f"schedule {STREAM}"}
     assert "by hand" in checks[f"schedule {STREAM}"]["says"]
-    assert name in checks[f"schedule {STREAM}"]["cure"]
+    assert name in checks[f"schedule {STREAM}"]["hint"]
 
 
 def test_alarm_rings(healthy: LocalDeployment) -> None:
-    """An alarm that is in ALARM is named, and what it says to do is the cure."""
+    """An alarm that is in ALARM is named, and what it says to do is the hint."""
     cloudwatch = healthy.aws.client("cloudwatch")
     alarm = next(
         each
@@ -268,18 +268,18 @@ def test_alarm_rings(healthy: LocalDeployment) -> None:
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="made up")
     assert wrong(checks) == {"alarms"}
     assert name in checks["alarms"]["says"]
-    assert checks["alarms"]["cure"] == alarm["AlarmDescription"]
+    assert checks["alarms"]["hint"] == alarm["AlarmDescription"]
 
 
 def test_wrong_client_secret(healthy: LocalDeployment) -> None:
-    """A secret that was changed to a wrong one is told at once, though the kept token is good."""
+    """A secret that was changed to a wrong one is told at once, though the cached token is good."""
     healthy.stack.put_credentials({**healthy.credentials, "client_secret": "made-up-and-wrong"})
     result, checks = doctor(healthy)
     healthy.stack.put_credentials(healthy.credentials)
     assert result.exit_code == 1
     assert wrong(checks) == {"token"}
     assert "invalid_client" in checks["token"]["says"]
-    assert "client_secret in the credentials secret" in checks["token"]["cure"]
+    assert "client_secret in the credentials secret" in checks["token"]["hint"]
     assert checks[f"stream {STREAM}"]["says"] == "there is no token"
     assert "made-up-and-wrong" not in result.output
 
@@ -293,7 +293,7 @@ def test_token_is_minted_only_if_needed(healthy: LocalDeployment) -> None:
     result, checks = doctor(healthy, "--skip-stream")
     assert healthy.token_server.minted == minted + 1
     assert "--skip-stream" in checks["endpoint"]["says"]
-    assert checks["token"]["verdict"] == "bad", result.output
+    assert checks["token"]["status"] == "bad", result.output
 
 
 def test_scope_is_not_granted(healthy: LocalDeployment) -> None:
@@ -304,9 +304,9 @@ def test_scope_is_not_granted(healthy: LocalDeployment) -> None:
     assert result.exit_code == 1
     assert wrong(checks) == {f"scope {STREAM}"}
     assert SCOPE in checks[f"scope {STREAM}"]["says"]
-    assert "vendor's portal" in checks[f"scope {STREAM}"]["cure"]
-    assert checks[f"stream {STREAM}"]["verdict"] == "skipped"
-    assert checks[f"stream {OTHER}"]["verdict"] == "good"
+    assert "vendor's portal" in checks[f"scope {STREAM}"]["hint"]
+    assert checks[f"stream {STREAM}"]["status"] == "skipped"
+    assert checks[f"stream {OTHER}"]["status"] == "good"
 
 
 def test_no_such_stack(healthy: LocalDeployment) -> None:
@@ -323,7 +323,7 @@ def test_endpoint_is_down(healthy: LocalDeployment) -> None:
     result, checks = doctor(healthy)
     assert result.exit_code == 1
     assert wrong(checks) == {"endpoint"}
-    assert "ApiEndpoint" in checks["endpoint"]["cure"]
+    assert "ApiEndpoint" in checks["endpoint"]["hint"]
     assert checks[f"stream {STREAM}"]["says"] == "the event API is not reached"
 
 
@@ -334,7 +334,7 @@ def test_run_failed(healthy: LocalDeployment) -> None:
     result, checks = doctor(healthy, "--skip-stream")
     healthy.stack.put_credentials(healthy.credentials)
     told = checks[f"last run {OTHER}"]
-    assert (told["verdict"], checks[f"last run {STREAM}"]["verdict"]) == ("bad", "good")
+    assert (told["status"], checks[f"last run {STREAM}"]["status"]) == ("bad", "good")
     assert "ended as failed" in told["says"]
     assert "has unexpected or missing keys" in told["says"]
     assert "has unexpected or missing keys" in checks["credentials"]["says"]
@@ -362,9 +362,9 @@ def doctor(
     return result, {f"{c['check']} {c['event_type'] or ''}".strip(): c for c in checks}
 
 
-def titles(checks: Mapping[str, Mapping[str, Any]], verdict: str) -> set[str]:
+def titles(checks: Mapping[str, Mapping[str, Any]], status: str) -> set[str]:
     """Give the checks that have come to this."""
-    return {title for title, each in checks.items() if each["verdict"] == verdict}
+    return {title for title, each in checks.items() if each["status"] == status}
 
 
 def wrong(checks: Mapping[str, Mapping[str, Any]]) -> set[str]:

@@ -85,7 +85,7 @@ def test_durable_queue_keeps_its_events(server: EventServer) -> None:
     assert drained(server, token, 10) == [(number, False) for number in (*waiting, *coming)]
 
 
-def test_each_refusal_has_its_cure(server: EventServer) -> None:
+def test_each_failure_has_its_cure(server: EventServer) -> None:
     """A stream whose scope the token lacks, and a token that the server doesn't know, are told."""
     stack = stack_at(server.endpoint, STREAM, OTHER)
     opened = open_streams(stack, token_of(server))
@@ -93,22 +93,22 @@ def test_each_refusal_has_its_cure(server: EventServer) -> None:
     refused = opened[STREAM]
     assert isinstance(refused, NoAnswer)
     assert STREAMS[STREAM].scope in refused.says
-    assert "vendor's portal" in refused.cure
+    assert "vendor's portal" in refused.hint
     for origin in Origin:
         unknown = open_streams(stack, Token(origin, "made-up-token"))[STREAM]
         assert isinstance(unknown, NoAnswer)
         assert unknown.says == "the event server does not accept the access token"
-        assert unknown.cure
+        assert unknown.hint
         assert "made-up-token" not in repr(unknown)
 
 
 def test_gateway_that_refuses() -> None:
-    """A gateway's refusal is told as such, with what the engine's error says to do."""
+    """A gateway's failure is told as such, with what the engine's error says to do."""
     with serving(calls(http_status(403))) as port:
         refused = open_streams(stack_at(f"http://127.0.0.1:{port}"), Token(Origin.NONE))[STREAM]
     assert isinstance(refused, NoAnswer)
     assert "a gateway, not the event API, answered HTTP 403" in refused.says
-    assert refused.cure.startswith("check the gateway's rules")
+    assert refused.hint.startswith("check the gateway's rules")
 
 
 def test_scope_that_is_known_to_lack_is_not_tried(server: EventServer) -> None:
@@ -117,7 +117,7 @@ def test_scope_that_is_known_to_lack_is_not_tried(server: EventServer) -> None:
     opened = open_streams(stack_at(server.endpoint), token)[STREAM]
     assert isinstance(opened, NoAnswer)
     assert opened.is_skipped
-    assert server.ledger().refusals == []
+    assert server.ledger().failures == []
 
 
 def test_sandbox_needs_no_token() -> None:
@@ -161,7 +161,7 @@ def test_endpoint_that_is_not_there() -> None:
         port = listener.getsockname()[1]
     with pytest.raises(Unanswered, match="can't be connected to") as raised:
         find_endpoint(stack_at(f"http://127.0.0.1:{port}"))
-    assert "ApiEndpoint" in raised.value.no_answer.cure
+    assert "ApiEndpoint" in raised.value.no_answer.hint
 
 
 def shake_hands_once(listener: socket.socket, context: ssl.SSLContext) -> None:

@@ -392,7 +392,7 @@ def test_terms_that_are_not_offered(configuration: dict[str, Any]) -> None:
     with EventServer() as server, _client(server) as client:
         assert client.stream(**configuration).ending() is grpc.StatusCode.INVALID_ARGUMENT
         ledger = server.ledger()
-        assert (len(ledger.streams), len(ledger.refusals)) == (0, 1)
+        assert (len(ledger.streams), len(ledger.failures)) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -454,8 +454,8 @@ def test_scope_of_each_stream(event_type: str) -> None:
                 with pytest.raises(grpc.RpcError) as refused:
                     stream(unfit)
                 assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-                (refusal,) = server.ledger().refusals
-                assert kind.scope in refusal.reason
+                (failure,) = server.ledger().failures
+                assert kind.scope in failure.reason
             else:
                 assert stream(unfit).metadata.HasField("ack_info")
 
@@ -703,7 +703,7 @@ def test_stop_ends_waiting_calls_and_threads() -> None:
             server.faults.inject(fault)
             stream = client.stream()
             server.wait_until(_is_joined(1))
-            asking = threading.Thread(target=_ignore_refusal, args=(client,))
+            asking = threading.Thread(target=_ignore_failure, args=(client,))
             asking.start()
             while not server.faults.struck(fault):
                 threading.Event().wait(0.01)
@@ -717,7 +717,7 @@ def test_stop_ends_waiting_calls_and_threads() -> None:
     assert left == set()
 
 
-def _ignore_refusal(client: _Client) -> None:
+def _ignore_failure(client: _Client) -> None:
     try:
         client.ack("made-up")
     except grpc.RpcError:

@@ -257,8 +257,8 @@ def test_plain_http_is_refused(
     for call in allowed(stack):
         for who in (DRAIN, *(["root"] if call.action.startswith("sqs:") else [])):
             with subtests.test(f"{call} by {who}"):
-                assert call.refusal(clients[who]) == ""
-                told = call.refusal(clients[who], is_secure=False)
+                assert call.failure(clients[who]) == ""
+                told = call.failure(clients[who], is_secure=False)
                 assert "AccessDenied" in told, told or "it was done"
 
 
@@ -273,6 +273,6 @@ def test_what_is_not_listed_is_refused(
     """
     for call in forbidden(stack):
         with subtests.test(str(call)):
-            told = call.refusal(clients[call.role])
+            told = call.failure(clients[call.role])
             assert f"not authorized to perform: {call.action}" in told, told or "it was done"
-            assert "not authorized" not in call.refusal(clients["root"]), "the fault is the call's"
+            assert "not authorized" not in call.failure(clients["root"]), "the fault is the call's"

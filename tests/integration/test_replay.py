@@ -280,8 +280,8 @@ def test_lost_answer_costs_copies(scene: Scene, tmp_path: Path) -> None:
     assert found.total() == EVENTS + 10
 
 
-def test_refusal_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None:
-    """What won't pass ends it with status 1 and the cure; mended, the rest is sent."""
+def test_failure_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None:
+    """What won't pass ends it with status 1 and the hint; mended, the rest is sent."""
     scene.publish(EVENTS)
     scene.drain(max_in_flight=16)
     messages(scene)

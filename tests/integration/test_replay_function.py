@@ -103,7 +103,7 @@ def test_it_goes_on_until_it_is_done(
     ]
 
 
-def test_refusal_is_an_answer(scene: Scene, invoke: Callable[..., dict[str, Any]]) -> None:
+def test_failure_is_an_answer(scene: Scene, invoke: Callable[..., dict[str, Any]]) -> None:
     """A queue that refuses is told with the setting to look at, and with where to go on."""
     scene.publish(EVENTS)
     scene.drain(max_in_flight=16)
@@ -113,7 +113,7 @@ def test_refusal_is_an_answer(scene: Scene, invoke: Callable[..., dict[str, Any]
     failed = invoke(dry_run=False, rate=20)
 
     assert "AccessDeniedException" in failed["error"]
-    assert "OUTBOX_QUEUE_URL" in failed["error"]
+    assert "QUEUE_URL" in failed["error"]
     assert not failed["is_done"]
     assert invoke(dry_run=False, rate=20, after=failed["next"])["is_done"]
     assert ids(scene) == Counter(lines_by_id(scene).keys())

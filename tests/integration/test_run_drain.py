@@ -154,7 +154,7 @@ def test_token_that_is_revoked_in_a_run_is_replaced_once(
         report = scene.drain(max_in_flight=10)
     assert (report.end_reason, report.error) == ("idle", None)
     assert scene.token_server.requests() == {"minted": 2}
-    assert {refusal.status for refusal in scene.event_server.ledger().refusals} <= {
+    assert {failure.status for failure in scene.event_server.ledger().failures} <= {
         "UNAUTHENTICATED"
     }
     scene.settle()
@@ -243,7 +243,7 @@ def test_certificate_that_nobody_trusts(cloud: Cloud, authority: Authority) -> N
         scene.publish(EVENTS)
         report = scene.drain(window=timedelta(seconds=2))
         ledger = scene.event_server.ledger()
-        assert (report.received, ledger.streams, ledger.refusals) == (0, {}, [])
+        assert (report.received, ledger.streams, ledger.failures) == (0, {}, [])
         scene.check(is_settled=False)
 
 

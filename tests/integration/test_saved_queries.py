@@ -82,7 +82,7 @@ class Asked:
         for day in days:
             self._catalogue.register(table, (day,), f"{_TABLES}{event_type}/dt={day}/run/")
 
-    def move_seam(self, event_type: str, since: str) -> None:
+    def move_cutover_day(self, event_type: str, since: str) -> None:
         """Let the view of a stream read lines from a day on."""
         sql = replace_view(STREAMS[event_type]).replace("{since}", since)
         self._athena.run(sql, _DATABASE)
@@ -115,7 +115,7 @@ def compacted(made_up: Asked, tmp_path_factory: pytest.TempPathFactory) -> Asked
         *closed, first_open = asked.days(event_type)[: _CLOSED_DAYS + 1]
         asked.write(event_type, [*closed, first_open])
         asked.register(event_type, [*closed, first_open])
-        asked.move_seam(event_type, first_open)
+        asked.move_cutover_day(event_type, first_open)
     return asked
 
 
@@ -126,7 +126,7 @@ def without_lines(compacted: Asked, tmp_path_factory: pytest.TempPathFactory) ->
     for event_type in STREAMS:
         *closed, first_open = asked.days(event_type)[: _CLOSED_DAYS + 1]
         asked.register(event_type, [*closed, first_open])
-        asked.move_seam(event_type, first_open)
+        asked.move_cutover_day(event_type, first_open)
         asked.delete_lines(event_type, closed)
     return asked
 
@@ -231,12 +231,12 @@ def test_seam_that_differs(made_up: Asked, tmp_path_factory: pytest.TempPathFact
     late.rename(asked.folder / late.name)
     asked.write("first_attachment", [day])
     asked.register("first_attachment", [day])
-    asked.move_seam("first_attachment", next_day)
+    asked.move_cutover_day("first_attachment", next_day)
     assert asked.answer("seam_check.first_attachment") == []
     (asked.folder / late.name).rename(late)
     ((dt, whole, rows, ids),) = asked.answer("seam_check.first_attachment")
     totals = expected.totals(asked.lines)["first_attachment", day]
     assert (dt, whole) == (day, totals.events)
     assert rows == ids < whole
-    asked.move_seam("first_attachment", day)
+    asked.move_cutover_day("first_attachment", day)
     assert asked.answer("seam_check.first_attachment") == []

@@ -21,7 +21,7 @@ import pytest
 from devtools.stream_blocks import with_blocks
 from eventdrain.events import STREAMS
 from simulator.aws.embedded_aws import PROJECT_FOLDER
-from simulator.reconciliation import Books, archive_keys, archive_lines, take_messages
+from simulator.reconciliation import Reconciliation, archive_keys, archive_lines, take_messages
 from tests.integration.sixth_stream_run import NAME, SCOPE
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def test_stream_drains(cloud: Cloud, tree: Path) -> None:
         "CREDENTIALS_SECRET_ARN": places.credentials_arn,
         "TOKEN_SECRET_ARN": places.token_arn,
         "ARCHIVE_BUCKET": places.bucket,
-        "OUTBOX_QUEUE_URL": places.queue_url,
+        "QUEUE_URL": places.queue_url,
     }
 
     result = drain(told, environment)
@@ -193,7 +193,7 @@ def test_stream_drains(cloud: Cloud, tree: Path) -> None:
     report = result["report"]
     assert (report["event_type"], report["end_reason"], report["error"]) == (NAME, "idle", None)
     assert (report["received"], report["acked"]) == (EVENTS, EVENTS)
-    assert result["refusals"] == []
+    assert result["failures"] == []
     assert result["scopes"] == [sorted([STREAMS["handset_change"].scope, SCOPE])]
 
     lines = sorted(archive_lines(cloud.s3, places.bucket), key=lambda line: line["event_time"])
@@ -208,7 +208,7 @@ def test_stream_drains(cloud: Cloud, tree: Path) -> None:
     assert {attribute["StringValue"] for attribute in attributes} == {NAME}
     bodies = [json.loads(message["Body"]) for message in messages]
     assert sorted(bodies, key=lambda line: line["event_time"]) == lines
-    books = Books(
+    books = Reconciliation(
         published=set(result["published"]),
         acked=set(result["acked"]),
         archived=Counter(line["event_id"] for line in lines),

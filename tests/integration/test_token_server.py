@@ -19,7 +19,7 @@ from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
 from simulator.event_server import AuthMode, EventServer
-from simulator.token_book import TokenBook
+from simulator.token_ledger import TokenLedger
 from simulator.token_server import TokenFault, TokenServer
 from wgtwo.subscription.v1.subscription_events_pb2 import AckHandsetChangeEventRequest
 from wgtwo.subscription.v1.subscription_events_pb2_grpc import SubscriptionEventServiceStub
@@ -143,7 +143,7 @@ def test_server_that_does_not_narrow_grants_what_it_can(asked: str) -> None:
 def test_lifetime() -> None:
     """A token is valid for as long as the answer says, and no longer."""
     now = 0.0
-    with TokenServer(TokenBook(lambda: now), lifetime=timedelta(seconds=7)) as server:
+    with TokenServer(TokenLedger(lambda: now), lifetime=timedelta(seconds=7)) as server:
         server.register(_ID, _SECRET, _SCOPES)
         answer = _ask(server).json
         assert answer["expires_in"] == 7

@@ -162,8 +162,8 @@ def replay(deployment: LocalDeployment, event: dict[str, Any]) -> dict[str, Any]
     return report
 
 
-def test_fifo_outbox(deployment: LocalDeployment) -> None:
-    """With a FIFO outbox a message's group is its subscription and its deduplication id its event.
+def test_fifo_queue(deployment: LocalDeployment) -> None:
+    """With a FIFO queue a message's group is its subscription and its deduplication id its event.
 
     The parameter replaces the queue; nothing else needs to be known of it.
     """

@@ -17,10 +17,10 @@ import trustme
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
-from eventdrain.adapters.aws import SecretsManager, SignedHttp, SqsOutbox
+from eventdrain.adapters.aws import SecretsManager, SignedHttp, SqsPublisher
 from eventdrain.adapters.http import CrtHttp, UntrustedCertificate, certificate_problem, crt_http
 from eventdrain.adapters.oauth import OAuthTokenEndpoint, token_endpoint
-from eventdrain.errors import ConfigurationError, CredentialsError, TokenUnavailable, Verdict
+from eventdrain.errors import ConfigurationError, CredentialsError, FailureKind, TokenUnavailable
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
 
 OURS, ANOTHERS = trustme.CA(), trustme.CA()
 ROOTS: Final = OURS.cert_pem.bytes()
@@ -106,17 +106,19 @@ def test_trusted_server_is_called() -> None:
 def test_queue(problem: str, certificate: trustme.LeafCert) -> None:
     """A sink refuses its events for good, and names the problem and what to do."""
 
-    async def write(url: str) -> Mapping[str, Refusal]:
+    async def write(url: str) -> Mapping[str, Failure]:
         async with SignedHttp.connect(replace(endpoint(url), roots=ROOTS), calls_at_once=1) as http:
             layout = ArchiveLayout("made-up", "events", "quarantine")
-            return await SqsOutbox(http, queue_url="made-up", layout=layout).write([delivery_of()])
+            return await SqsPublisher(http, queue_url="made-up", layout=layout).write(
+                [delivery_of()]
+            )
 
     with server_with(certificate) as server:
-        [refusal] = asyncio.run(write(server.url)).values()
+        [failure] = asyncio.run(write(server.url)).values()
         assert server.bodies == []
-    assert refusal.verdict is Verdict.END_RUN
-    assert problem in refusal.message
-    assert "AWS_CA_BUNDLE" in refusal.hint
+    assert failure.kind is FailureKind.FATAL
+    assert problem in failure.message
+    assert "AWS_CA_BUNDLE" in failure.hint
 
 
 @every_certificate

@@ -14,7 +14,7 @@ import pytest
 
 from simulator.aws.embedded_aws import PROJECT_FOLDER
 from simulator.deployment import LocalDeployment
-from simulator.reconciliation import keep_books
+from simulator.reconciliation import reconcile
 from tests.packaging.releases import KEPT, OLDEST_RELEASE, unpack_release
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[U
 def test_nothing_is_lost_and_nothing_comes_twice(upgrade: Upgrade) -> None:
     """What was published before, between and after is in S3, in SQS and acked, each event once."""
     local = upgrade.deployment
-    books = keep_books(local.event_server.ledger(), local.archive_lines(), local.take_messages())
+    books = reconcile(local.event_server.ledger(), local.archive_lines(), local.take_messages())
 
     assert len(books.published) == 3 * EVENTS * len(STREAMS)
     assert books.is_balanced

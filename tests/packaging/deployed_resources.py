@@ -165,20 +165,20 @@ def each(*types: str) -> pytest.MarkDecorator:
     )
 
 
-def judge(it: Deployed, rule: str, findings: list[tuple[Form, str]], cure: str) -> None:
+def judge(it: Deployed, rule: str, findings: list[tuple[Form, str]], hint: str) -> None:
     """Fail if a resource breaks a rule that it doesn't waive, or waives one that it doesn't break.
 
     Args:
         it: The resource.
         rule: The rule's id.
         findings: The forms that break it, and how.
-        cure: What to do.
+        hint: What to do.
     """
     reason = it.reason_for_waiving(rule)
     if reason is None:
         told = list(dict.fromkeys(f"with {form.choice}: {what}" for form, what in findings))[:3]
         assert not told, (
-            f"{it.file} {it.name}: {rule}: {told}. {cure} Or, if that would be wrong here, say why "
+            f"{it.file} {it.name}: {rule}: {told}. {hint} Or, if that would be wrong here, say why "
             f"in its Metadata.cdk_nag.rules_to_suppress, as {{id: {rule}, reason: ...}}."
         )
     else:

@@ -18,7 +18,7 @@ TOPIC: Final = "arn:aws:sns:eu-north-1:000000000000:made-up"
 INTERVAL_SECONDS: Final = 300
 """Of the longest schedule that the alarm of a stream that isn't drained allows for."""
 LONGEST_RUN_SECONDS: Final = 900  # Lambda quotas
-FORGETS_SECONDS: Final = 30 * 60
+ERASURE_SECONDS: Final = 30 * 60
 
 
 def all_alarms(template: ExpandedTemplate) -> dict[str, dict[str, Any]]:
@@ -84,7 +84,7 @@ def test_long_windows_are_no_alarm(window: int) -> None:
     waits = int(alarm["EvaluationPeriods"]) * alarm["Period"]
 
     assert waits >= max(600, window + INTERVAL_SECONDS)
-    assert waits < FORGETS_SECONDS
+    assert waits < ERASURE_SECONDS
 
 
 def test_behind_is_told_before_the_server_forgets() -> None:
@@ -92,7 +92,7 @@ def test_behind_is_told_before_the_server_forgets() -> None:
     (stream,) = ExpandedTemplate().streams.values()
     alarm = stream.properties("BehindAlarm")
 
-    assert int(alarm["Threshold"]) + alarm["EvaluationPeriods"] * alarm["Period"] < FORGETS_SECONDS
+    assert int(alarm["Threshold"]) + alarm["EvaluationPeriods"] * alarm["Period"] < ERASURE_SECONDS
 
 
 @pytest.mark.parametrize("name", ["FunctionErrorsAlarm", "TimedOutAlarm"])

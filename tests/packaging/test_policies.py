@@ -63,7 +63,7 @@ def test_every_template_is_checked() -> None:
 
 
 def test_findings(tmp_path: Path) -> None:
-    """A policy that SAM writes and a skip without reason are found, by resource, rule and cure.
+    """A policy that SAM writes and a skip without reason are found, by resource, rule and hint.
 
     What is well is not found: not even in a folder whose path looks like a secret access key, which
     has forty letters.

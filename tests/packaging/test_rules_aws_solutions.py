@@ -52,7 +52,7 @@ def test_aws_solutions_s10_tls(it: Deployed) -> None:
         resources = [
             json.dumps(resource)
             for policy in policies_of(form, "AWS::S3::BucketPolicy", "Bucket", it.name)
-            for statement in refusals_without_tls(policy, "s3:*")
+            for statement in failures_without_tls(policy, "s3:*")
             for resource in statement["Resource"]
         ]
         return len(resources) == 2 and any("/*" in resource for resource in resources)
@@ -71,7 +71,7 @@ def policies_of(form: Form, kind: str, member: str, name: str) -> Iterator[dict[
             yield properties["PolicyDocument"]
 
 
-def refusals_without_tls(policy: dict[str, Any], action: str) -> list[dict[str, Any]]:
+def failures_without_tls(policy: dict[str, Any], action: str) -> list[dict[str, Any]]:
     """The statements of a policy that deny everybody an action without TLS."""
     return [
         statement
@@ -144,7 +144,7 @@ def test_aws_solutions_sqs4_tls(it: Deployed) -> None:
 
     def refuses(form: Form) -> bool:
         policies = policies_of(form, "AWS::SQS::QueuePolicy", "Queues", it.name)
-        return any(refusals_without_tls(policy, "sqs:*") for policy in policies)
+        return any(failures_without_tls(policy, "sqs:*") for policy in policies)
 
     findings = breaking(it, keeps=refuses, what="no policy denies sqs:* without TLS")
     judge(
@@ -158,7 +158,7 @@ def test_aws_solutions_sns3_tls(it: Deployed) -> None:
 
     def refuses(form: Form) -> bool:
         policies = policies_of(form, "AWS::SNS::TopicPolicy", "Topics", it.name)
-        return any(refusals_without_tls(policy, "sns:Publish") for policy in policies)
+        return any(failures_without_tls(policy, "sns:Publish") for policy in policies)
 
     findings = breaking(it, keeps=refuses, what="no policy denies sns:Publish without TLS")
     judge(it, "AwsSolutions-SNS3", findings, "Add such a statement in an AWS::SNS::TopicPolicy.")

@@ -81,7 +81,7 @@ def test_parameter_is_documented(name: str) -> None:
 def test_defaults_agree() -> None:
     """The template's defaults are those that the settings take for a variable that is missing."""
     deployed = variables(ExpandedTemplate(Authentication="none"))
-    required = {name: deployed[name] for name in ("ARCHIVE_BUCKET", "OUTBOX_QUEUE_URL")}
+    required = {name: deployed[name] for name in ("ARCHIVE_BUCKET", "QUEUE_URL")}
 
     assert Settings.from_env(deployed) == Settings.from_env(required)
 
@@ -168,19 +168,19 @@ def test_no_secret_values() -> None:
 
 
 @pytest.mark.parametrize("parameters", VARIANTS)
-def test_outbox_dead_letters(
+def test_queue_dead_letters(
     parameters: dict[str, str],
 ) -> None:
     """Messages that nobody handles go to a queue of the same kind that keeps them long enough."""
     template = ExpandedTemplate(**parameters)
-    outbox = template.properties("OutboxQueue")
+    queue = template.properties("OutboxQueue")
     dead_letters = template.properties("OutboxDeadLetterQueue")
     retention = written_template()["Parameters"]["OutboxRetentionSeconds"]
 
-    assert outbox["RedrivePolicy"]["deadLetterTargetArn"] == {
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {
         "Fn::GetAtt": ["OutboxDeadLetterQueue", "Arn"]
     }
-    assert outbox.get("FifoQueue") == dead_letters.get("FifoQueue")
+    assert queue.get("FifoQueue") == dead_letters.get("FifoQueue")
     # A dead letter's age counts from when it was first sent; SQS keeps nothing for longer.
     assert dead_letters["MessageRetentionPeriod"] == retention["MaxValue"] > retention["Default"]
 
@@ -296,7 +296,7 @@ def test_own_queues(fifo: str) -> None:
         EventTypes=",".join(STREAMS), QueuePerStream="true", FifoQueue=fifo, KmsKeyArn=KEY
     )
     url, url_values = template.properties("DrainEventsFunction")["Environment"]["Variables"][
-        "OUTBOX_QUEUE_URL"
+        "QUEUE_URL"
     ]["Fn::Sub"]
 
     for event_type, stream in template.streams.items():

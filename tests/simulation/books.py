@@ -9,7 +9,7 @@ from drainctl.plan.usage import Usage
 
 
 @dataclass(slots=True)
-class Books:
+class Reconciliation:
     """The books.
 
     Attributes:

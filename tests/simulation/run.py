@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drainctl.plan.measured import Latencies
     from drainctl.plan.parameters import Parameters
     from eventdrain.events import Delivery
-    from tests.simulation.books import Books
+    from tests.simulation.books import Reconciliation
     from tests.simulation.event_queue import EventQueue
     from tests.simulation.parcels import Parcel
     from tests.simulation.services import Quotas
@@ -57,7 +57,7 @@ class Run:
         parcel_size: int,
         queue: EventQueue,
         quotas: Quotas,
-        books: Books,
+        books: Reconciliation,
         phase: str,
     ) -> None:
         self._env = env

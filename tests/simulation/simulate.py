@@ -11,7 +11,7 @@ import simpy
 from drainctl.plan.flow import HANDOVER_SECONDS
 from drainctl.plan.usage import Usage
 from eventdrain.drain import Start
-from tests.simulation.books import Books
+from tests.simulation.books import Reconciliation
 from tests.simulation.event_queue import EventQueue
 from tests.simulation.parcels import parcels
 from tests.simulation.run import Run
@@ -35,7 +35,7 @@ class Result:
         quotas: What the services were asked for at the most.
     """
 
-    books: Books
+    books: Reconciliation
     queue: EventQueue
     quotas: Quotas
 
@@ -68,7 +68,7 @@ class Stack:
         self._env = simpy.Environment()
         self._queue = EventQueue(self._env, parameters.ack_timeout)
         self._quotas = Quotas(self._env)
-        self._books = Books()
+        self._books = Reconciliation()
 
     def simulate(self) -> Result:
         """Let the time of all phases pass."""

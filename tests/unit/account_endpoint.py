@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from drainctl.pseudonym_key import KEY_OUTPUT
 from tests.deliveries import LAYOUT, delivery_of
 from tests.replay_archive import FakeArchive
-from tests.unit.http_aws import STACK, HttpAws, describe_stacks, refusal
+from tests.unit.http_aws import STACK, HttpAws, describe_stacks, failure
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -47,12 +47,12 @@ class AccountEndpoint(HttpAws):
 
     Attributes:
         asked: What the requests were signed for.
-        refusal: The code that CloudFormation refuses with; empty if it answers.
+        failure: The code that CloudFormation refuses with; empty if it answers.
     """
 
     def __init__(self) -> None:
         self.asked: set[Asked] = set()
-        self.refusal = ""
+        self.failure = ""
         archive = FakeArchive()
         archive.put([delivery_of(0)])
         ((self._key, self._object),) = archive.objects_by_key.items()
@@ -78,8 +78,8 @@ class AccountEndpoint(HttpAws):
         return 200, json.dumps({"SecretString": _KEY}).encode()
 
     def _cloud_formation(self, stack_name: str) -> tuple[int, bytes]:
-        if self.refusal and stack_name == STACK:
-            return refusal(self.refusal, "made up: arn:aws:iam::111122223333:user/somebody")
+        if self.failure and stack_name == STACK:
+            return failure(self.failure, "made up: arn:aws:iam::111122223333:user/somebody")
         return describe_stacks(stack_name, _OUTPUTS, _PARAMETERS)
 
     def _s3(self, path: str, query: dict[str, list[str]]) -> bytes:

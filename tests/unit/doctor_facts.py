@@ -55,7 +55,7 @@ STACK: Final = Stack(
 )
 DRAIN: Final = Function("drain", "made-up-drain", "Active", "Successful", "", 3, 300, None, 1000)
 RUN: Final = Run(NOW - timedelta(minutes=2), "idle", 10, 10, 30.0)
-OUTBOX: Final = DeadLetters("OutboxDeadLetterQueueUrl", "https://sqs/1", "arn:outbox", 0)
+QUEUE: Final = DeadLetters("OutboxDeadLetterQueueUrl", "https://sqs/1", "arn:queue", 0)
 STARTS: Final = DeadLetters("ScheduleDeadLetterQueueUrl", "https://sqs/2", "arn:starts", 0)
 WELL: Final = Facts(
     now=NOW,
@@ -69,7 +69,7 @@ WELL: Final = Facts(
     reached=Reached("https://api.wgtwo.com:443", is_secure=True),
     streams={STREAM: None},
     runs={STREAM: (RUN,)},
-    dead_letters=(OUTBOX, STARTS),
+    dead_letters=(QUEUE, STARTS),
     quarantine=Quarantine("s3://made-up/quarantine/", 0, None, is_all=True),
     alarms=(Alarm("made-up-alarm", "OK", "Look at the log."),),
     topic=Topic("arn:topic", 1, 0),

@@ -21,7 +21,7 @@ from tests.fakes import (
     FakeSink,
     Script,
 )
-from tests.unit.watched_outbox import WatchedOutbox
+from tests.unit.watched_queue import WatchedQueue
 from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class DrainBench:
 
     source: FakeEventSource
     archive: FakeSink = field(default_factory=FakeSink)
-    outbox: FakeSink = field(default_factory=FakeSink)
+    queue: FakeSink = field(default_factory=FakeSink)
     acks: Callable[[Delivery, int, str | None], Answer] = lambda _delivery, _attempt, _token: None
     ack_seconds: float = 0.03
     authorization: FakeAuthorization = field(default_factory=FakeAuthorization)
@@ -87,9 +87,9 @@ class DrainBench:
     def __post_init__(self) -> None:
         self.reader = RecordingReader()
         self.acker = FakeAcker(
-            self.acks, seconds=lambda _call: self.ack_seconds, after=(self.archive, self.outbox)
+            self.acks, seconds=lambda _call: self.ack_seconds, after=(self.archive, self.queue)
         )
-        self.watched_outbox = WatchedOutbox(self.outbox, self.archive)
+        self.watched_queue = WatchedQueue(self.queue, self.archive)
         self.source.on_hand_over = self._note_waiting
         self.most_waiting = 0
         self.took = 0.0
@@ -110,7 +110,7 @@ class DrainBench:
             batch=Batch(max_in_flight=self.max_in_flight, linger=timedelta(seconds=LINGER)),
             commit=Commit(
                 archive=self.archive,
-                outbox=self.watched_outbox,
+                queue=self.watched_queue,
                 acker=self.acker,
                 authorization=self.authorization,
                 ack_timeout=ACK_TIMEOUT,
@@ -138,7 +138,7 @@ class DrainBench:
 
     def _check(self, report: Report) -> None:
         assert self.acker.premature == [], "acked before both sinks held it"
-        assert self.watched_outbox.premature == [], "pointed to what the archive didn't hold"
+        assert self.watched_queue.premature == [], "pointed to what the archive didn't hold"
         # The counts reconcile, with each other and with what happened.
         assert report.received == report.acked + sum(report.left.values())
         assert report.committed == report.acked + report.left[LeftReason.ACK]
@@ -147,7 +147,7 @@ class DrainBench:
         waiting = self.source.handed_over - self.reader.taken
         assert report.left[LeftReason.NOT_TAKEN] == waiting
         assert report.quarantined == self.reader.unreadable
-        assert report.ack_refused == report.left[LeftReason.ACK]
+        assert report.ack_failed == report.left[LeftReason.ACK]
         assert report.connections == len(self.source.connected_at)
         # Nothing is confirmed twice, and what is counted is there.
         assert max(Counter(self.acker.acked).values(), default=1) == 1

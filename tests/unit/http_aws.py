@@ -73,7 +73,7 @@ def describe_stacks(
 ) -> tuple[int, bytes]:
     """Answer DescribeStacks: there is the one stack."""
     if stack_name != STACK:
-        return refusal("ValidationError", f"Stack with id {stack_name} does not exist")
+        return failure("ValidationError", f"Stack with id {stack_name} does not exist")
     return 200, (
         "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
         f"<StackName>{STACK}</StackName><Outputs>{_members('Output', outputs)}</Outputs>"
@@ -82,7 +82,7 @@ def describe_stacks(
     ).encode()
 
 
-def refusal(code: str, message: str) -> tuple[int, bytes]:
+def failure(code: str, message: str) -> tuple[int, bytes]:
     """Refuse a call of CloudFormation."""
     return 400, (
         f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"

@@ -40,15 +40,15 @@ class Run:
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0
 
-    def run(self, outboxes: dict[str, Sink] | None = None) -> ReplayReport:
+    def run(self, publishers: dict[str, Sink] | None = None) -> ReplayReport:
         """Run it in virtual time."""
-        return virtual_time.run(self._run(outboxes))
+        return virtual_time.run(self._run(publishers))
 
-    async def _run(self, outboxes: dict[str, Sink] | None) -> ReplayReport:
+    async def _run(self, publishers: dict[str, Sink] | None) -> ReplayReport:
         report = ReplayReport("made-up", is_dry_run=False)
         replay = Replay(
             archive=self.archive,
-            outboxes=outboxes or dict.fromkeys(self.selection.event_types, self.sink),
+            publishers=publishers or dict.fromkeys(self.selection.event_types, self.sink),
             selection=self.selection,
             rate=RateLimit(self.rate),
             report=report,

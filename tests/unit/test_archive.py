@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.events import ArchiveLayout, by_object, object_body, withheld_body
+from eventdrain.events import ArchiveLayout, by_object, object_body, original_body
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
@@ -233,8 +233,8 @@ def test_what_is_withheld_is_apart() -> None:
     """What lines have withheld goes to an object of its own, named by its events, in quarantine."""
     withheld = [line_delivery(each * 16)._replace(withheld=f'"{each}"') for each in ("ab", "cd")]
 
-    assert LAYOUT.withheld_key(withheld) == (
+    assert LAYOUT.original_key(withheld) == (
         "quarantine/handset_change/withheld/"
         "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"
     )
-    assert gzip.decompress(withheld_body(withheld)) == b'"ab"\n"cd"\n'
+    assert gzip.decompress(original_body(withheld)) == b'"ab"\n"cd"\n'

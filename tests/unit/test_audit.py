@@ -34,7 +34,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[dict[str, Any]]]
 def test_vulnerable_package_fails(
     answered: Callable[[list[dict[str, Any]]], None],
 ) -> None:
-    """A known vulnerability ends the audit with 1, and names lock, package, advisory and cure."""
+    """A known vulnerability ends the audit with 1, and names lock, package, advisory and hint."""
     answered([SOUND, VULNERABLE, UNKNOWN])
     result = CliRunner().invoke(audit.main, ["requirements/dev.txt"])
 

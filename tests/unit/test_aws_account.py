@@ -73,16 +73,16 @@ class Trouble:
     """Why AWS can't be asked about the stack.
 
     Attributes:
-        told: What the error must tell of it and of its cure.
+        told: What the error must tell of it and of its hint.
         arguments: That bring it about.
         environment: Likewise; None for a variable that is not set.
-        refusal: Of CloudFormation.
+        failure: Of CloudFormation.
     """
 
     told: Sequence[str]
     arguments: Sequence[str] = ()
     environment: Mapping[str, str | None] = field(default_factory=dict)
-    refusal: str = ""
+    failure: str = ""
 
 
 TROUBLES: Final = {
@@ -92,7 +92,7 @@ TROUBLES: Final = {
     ),
     "not allowed": Trouble(
         ("cloudformation:DescribeStacks of made-up-stack", "AccessDenied", "--region", "--profile"),
-        refusal="AccessDenied",
+        failure="AccessDenied",
     ),
     "no such profile": Trouble(("profile (nobodys)", "--profile"), ("--profile", "nobodys")),
     "no such profile in the environment": Trouble(
@@ -183,7 +183,7 @@ def test_what_can_t_be_asked_is_one_line(
     endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch, command: Command, trouble: Trouble
 ) -> None:
     """It tells what is wrong and the option that helps, and nothing of who asked."""
-    endpoint.refusal = trouble.refusal
+    endpoint.failure = trouble.failure
     for name, value in trouble.environment.items():
         if value is None:
             monkeypatch.delenv(name)

@@ -7,12 +7,12 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws import code_of, may_pass, refusal
+from eventdrain.adapters.aws import code_of, failure, may_pass
 from eventdrain.adapters.http import UnsendableRequest, UntrustedCertificate, certificate_problem
-from eventdrain.errors import Verdict
+from eventdrain.errors import FailureKind
 
 ACTION: Final = "s3:PutObject to the bucket made-up"
-CURE: Final = "check the made-up"
+HINT: Final = "check the made-up"
 SENT: Final = "made-up-content"
 URL: Final[dict[str, Any]] = {"endpoint_url": "https://made-up.example", "error": "made up"}
 
@@ -54,9 +54,9 @@ def answer(code: str, status: int) -> ClientError:
 )
 def test_answer_that_may_pass(code: str, status: int) -> None:
     """A service that is busy or broken is tried again."""
-    refused = refusal(answer(code, status), action=ACTION, cure=CURE)
+    refused = failure(answer(code, status), action=ACTION, hint=HINT)
 
-    assert refused.verdict is Verdict.TRY_AGAIN
+    assert refused.kind is FailureKind.RETRYABLE
     assert refused.code == code
     assert refused.message == f"{ACTION} failed with {code}"
 
@@ -75,12 +75,12 @@ def test_answer_that_may_pass(code: str, status: int) -> None:
     ],
 )
 def test_answer_that_ends_the_run(code: str, status: int) -> None:
-    """What an operator must mend ends the run, and is told with the cure."""
-    refused = refusal(answer(code, status), action=ACTION, cure=CURE)
+    """What an operator must mend ends the run, and is told with the hint."""
+    refused = failure(answer(code, status), action=ACTION, hint=HINT)
 
-    assert refused.verdict is Verdict.END_RUN
-    assert (refused.message, refused.hint) == (f"{ACTION} failed with {code}", CURE)
-    assert str(refused) == f"{ACTION} failed with {code}. To fix this, {CURE}."
+    assert refused.kind is FailureKind.FATAL
+    assert (refused.message, refused.hint) == (f"{ACTION} failed with {code}", HINT)
+    assert str(refused) == f"{ACTION} failed with {code}. To fix this, {HINT}."
 
 
 @pytest.mark.parametrize("denied", ["s3:PutObject", "kms:GenerateDataKey", "sqs:sendmessage"])
@@ -96,7 +96,7 @@ def test_missing_right_is_named(denied: str) -> None:
         "PutObject",
     )
 
-    refused = refusal(error, action=ACTION, cure=CURE)
+    refused = failure(error, action=ACTION, hint=HINT)
 
     assert refused.code == "AccessDenied", "what is counted by code stays few"
     assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed)"
@@ -121,18 +121,18 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
     error = answer(code, 403)
     error.response["Error"]["Message"] = text
 
-    refused = refusal(error, action=ACTION, cure=CURE)
+    refused = failure(error, action=ACTION, hint=HINT)
 
-    assert refused.verdict is Verdict.END_RUN
+    assert refused.kind is FailureKind.FATAL
     assert refused.message == f"{ACTION} failed with {code} (this machine's {cause})"
     assert "clock" in refused.hint
-    assert CURE not in refused.hint
+    assert HINT not in refused.hint
 
 
 @pytest.mark.parametrize("status", [400, 503])
 def test_service_is_not_quoted(status: int) -> None:
     """The service's own text, which may quote what was sent, is not repeated."""
-    assert SENT not in repr(refusal(answer("MadeUp", status), action=ACTION, cure=CURE))
+    assert SENT not in repr(failure(answer("MadeUp", status), action=ACTION, hint=HINT))
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_service_is_not_quoted(status: int) -> None:
 )
 def test_connection_that_fails(error: BotoCoreError) -> None:
     """A service that can't be reached is tried again, as one that answers that it is busy."""
-    refused = refusal(error, action=ACTION, cure=CURE)
+    refused = failure(error, action=ACTION, hint=HINT)
 
     assert may_pass(error)
-    assert refused.verdict is Verdict.TRY_AGAIN
+    assert refused.kind is FailureKind.RETRYABLE
     assert refused.code == code_of(error) == type(error).__name__
 
 
@@ -168,9 +168,9 @@ def test_connection_that_fails(error: BotoCoreError) -> None:
 )
 def test_error_of_our_side(error: BotoCoreError) -> None:
     """What is missing on our side ends the run, and is told by its name alone."""
-    refused = refusal(error, action=ACTION, cure=CURE)
+    refused = failure(error, action=ACTION, hint=HINT)
 
-    assert refused.verdict is Verdict.END_RUN
+    assert refused.kind is FailureKind.FATAL
     assert refused.code == type(error).__name__
     assert SENT not in repr(refused)
 
@@ -181,7 +181,7 @@ def test_error_of_our_side(error: BotoCoreError) -> None:
 )
 def test_call_that_no_retry_helps(error: BotoCoreError) -> None:
     """What stays as it is ends the run: a certificate, a request that can't be sent."""
-    assert refusal(error, action=ACTION, cure=CURE).verdict is Verdict.END_RUN
+    assert failure(error, action=ACTION, hint=HINT).kind is FailureKind.FATAL
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_call_that_no_retry_helps(error: BotoCoreError) -> None:
 )
 def test_answer_of_an_odd_shape(error: Exception) -> None:
     """What botocore can't read may be a gateway's page: it is tried again, and not quoted."""
-    refused = refusal(error, action=ACTION, cure=CURE)
+    refused = failure(error, action=ACTION, hint=HINT)
 
-    assert refused.verdict is Verdict.TRY_AGAIN
+    assert refused.kind is FailureKind.RETRYABLE
     assert refused.code == type(error).__name__
     assert SENT not in repr(refused)
 
@@ -212,7 +212,7 @@ def test_answer_without_a_code() -> None:
         "PutObject",
     )
 
-    assert refusal(error, action=ACTION, cure=CURE).code == "Unknown"
+    assert failure(error, action=ACTION, hint=HINT).code == "Unknown"
 
 
 def test_host_that_can_t_be_one_has_no_certificate() -> None:

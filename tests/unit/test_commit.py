@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.drain import Commit, LeftReason, Outcome
-from eventdrain.errors import Refusal, TokenUnavailable, Verdict, not_accepted
+from eventdrain.errors import Failure, FailureKind, TokenUnavailable, not_accepted
 from eventdrain.events import needs_pointer
 from tests.deliveries import delivery_of, oversize_of, quarantined_of
 from tests.fakes import (
@@ -26,7 +26,7 @@ from tests.fakes import (
     FakeAuthorization,
     FakeSink,
 )
-from tests.unit.watched_outbox import WatchedOutbox
+from tests.unit.watched_queue import WatchedQueue
 from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
@@ -74,19 +74,19 @@ class Bench:
         self,
         *,
         archive: FakeSink | None = None,
-        outbox: FakeSink | None = None,
+        queue: FakeSink | None = None,
         acks: Callable[[Delivery, int, str | None], Answer] | None = None,
         ack_seconds: Callable[[int], float] = lambda _call: 0.0,
         authorization: FakeAuthorization | None = None,
         ack_timeout: timedelta = ACK_TIMEOUT,
     ) -> None:
         self.archive = archive or FakeSink()
-        self.outbox = outbox or FakeSink()
-        self.watched_outbox = WatchedOutbox(self.outbox, self.archive)
+        self.queue = queue or FakeSink()
+        self.watched_queue = WatchedQueue(self.queue, self.archive)
         self.acker = FakeAcker(
             acks or (lambda _delivery, _attempt, _token: None),
             seconds=ack_seconds,
-            after=(self.archive, self.outbox),
+            after=(self.archive, self.queue),
         )
         self.authorization = authorization or FakeAuthorization()
         self.ack_timeout = ack_timeout
@@ -100,7 +100,7 @@ class Bench:
         async def commit() -> Outcome:
             committing = Commit(
                 archive=self.archive,
-                outbox=self.watched_outbox,
+                queue=self.watched_queue,
                 acker=self.acker,
                 authorization=self.authorization,
                 ack_timeout=self.ack_timeout,
@@ -117,17 +117,17 @@ class Bench:
     def _check(self, deliveries: Sequence[Delivery], outcome: Outcome) -> None:
         acked = {each for each in deliveries if each.ack_info in set(self.acker.acked)}
         assert self.acker.premature == [], "acked before both sinks held it"
-        assert self.watched_outbox.premature == [], "pointed to what the archive didn't hold"
+        assert self.watched_queue.premature == [], "pointed to what the archive didn't hold"
         assert outcome.size == len(deliveries), "the outcome doesn't reconcile"
         assert outcome.acked == len(acked)
         assert outcome.written == outcome.acked + outcome.left[LeftReason.ACK]
         assert outcome.written <= sum(
-            each.event_id in self.archive.held and each.event_id in self.outbox.held
+            each.event_id in self.archive.held and each.event_id in self.queue.held
             for each in deliveries
         )
-        assert sum(outcome.refusals.values()) == outcome.left.total()
-        assert outcome.left[LeftReason.ARCHIVE] == outcome.archive_refused
-        assert outcome.left[LeftReason.OUTBOX] <= outcome.outbox_refused
+        assert sum(outcome.failures.values()) == outcome.left.total()
+        assert outcome.left[LeftReason.ARCHIVE] == outcome.archive_failed
+        assert outcome.left[LeftReason.QUEUE] <= outcome.queue_failed
 
 
 # --- When all goes well ---
@@ -141,16 +141,16 @@ def test_written_then_acked() -> None:
 
     ids = [event.event_id for event in EVENTS]
     assert outcome == Outcome(written=4, acked=4)
-    assert bench.archive.calls == bench.outbox.calls == [ids]
+    assert bench.archive.calls == bench.queue.calls == [ids]
     assert bench.acker.calls == [[event.ack_info for event in EVENTS]]
     assert bench.acker.tokens == ["token-1"]
 
 
 def test_sinks_are_written_side_by_side() -> None:
-    """Archive and outbox are written at the same time, and acks wait for the slower one."""
+    """Archive and queue are written at the same time, and acks wait for the slower one."""
     bench = Bench(
         archive=FakeSink(seconds=lambda _: 3.0),
-        outbox=FakeSink(seconds=lambda _: 2.0),
+        queue=FakeSink(seconds=lambda _: 2.0),
         ack_seconds=lambda _: 1.0,
     )
 
@@ -167,7 +167,7 @@ def test_duplicates_are_written_once_and_all_acked() -> None:
     outcome = bench.commit([EVENTS[1], EVENTS[0], again])
 
     assert bench.archive.calls == [[EVENTS[1].event_id, EVENTS[0].event_id]]
-    assert bench.outbox.calls == bench.archive.calls
+    assert bench.queue.calls == bench.archive.calls
     assert bench.archive.held[again.event_id] is EVENTS[1], "the first delivery's line"
     assert bench.acker.acked == [EVENTS[1].ack_info, EVENTS[0].ack_info, again.ack_info]
     assert outcome == Outcome(written=3, acked=3)
@@ -176,11 +176,11 @@ def test_duplicates_are_written_once_and_all_acked() -> None:
 def test_duplicates_are_left_together() -> None:
     """What becomes of an event becomes of all its deliveries."""
     again = delivery_of(1, delivery=1)
-    bench = Bench(outbox=FakeSink(script(e1=[LEAVE_EVENT])))
+    bench = Bench(queue=FakeSink(script(e1=[LEAVE_EVENT])))
 
     outcome = bench.commit([EVENTS[1], EVENTS[0], again])
 
-    assert outcome.left == {LeftReason.OUTBOX: 2}
+    assert outcome.left == {LeftReason.QUEUE: 2}
     assert bench.acker.acked == [EVENTS[0].ack_info]
 
 
@@ -192,7 +192,7 @@ def test_no_handle() -> None:
 
     assert (outcome.written, outcome.acked) == (2, 1)
     assert outcome.left == {LeftReason.ACK: 1}
-    assert outcome.refusals == {"ack:NoAckInfo": 1}
+    assert outcome.failures == {"ack:NoAckInfo": 1}
     assert outcome.fatal is None
 
 
@@ -211,7 +211,7 @@ def test_pointers_are_sent_after_the_archive() -> None:
     def send(delivery: Delivery, _attempt: int) -> None:
         sent_at[delivery.event_id] = now()
 
-    bench = Bench(archive=FakeSink(seconds=lambda _: 3.0), outbox=FakeSink(send))
+    bench = Bench(archive=FakeSink(seconds=lambda _: 3.0), queue=FakeSink(send))
 
     outcome = bench.commit(MIXED)
 
@@ -219,7 +219,7 @@ def test_pointers_are_sent_after_the_archive() -> None:
     lines, pointing = [MIXED[0], MIXED[3]], [MIXED[1], MIXED[2]]
     # Side by side, in whichever order.
     assert sorted(bench.archive.calls) == sorted([ids_of(*lines), ids_of(*pointing)])
-    assert bench.outbox.calls == [ids_of(*lines), ids_of(*pointing)]
+    assert bench.queue.calls == [ids_of(*lines), ids_of(*pointing)]
     assert sorted(bench.acker.calls) == sorted(
         [event.ack_info for event in together] for together in (lines, pointing)
     )
@@ -232,7 +232,7 @@ def test_batch_of_pointers_alone() -> None:
     bench = Bench()
 
     assert bench.commit(MIXED[1:3]) == Outcome(written=2, acked=2)
-    assert bench.archive.calls == bench.outbox.calls == [ids_of(*MIXED[1:3])]
+    assert bench.archive.calls == bench.queue.calls == [ids_of(*MIXED[1:3])]
 
 
 @pytest.mark.parametrize("answer", [LEAVE_EVENT, END_RUN], ids=["leave", "end"])
@@ -244,10 +244,10 @@ def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused
 
     outcome = bench.commit(MIXED)
 
-    assert bench.outbox.calls == [ids_of(MIXED[0], MIXED[3])]
+    assert bench.queue.calls == [ids_of(MIXED[0], MIXED[3])]
     assert bench.acker.calls == [[MIXED[0].ack_info, MIXED[3].ack_info]]
     assert outcome.left == {LeftReason.ARCHIVE: 2}
-    assert (outcome.archive_refused, outcome.outbox_refused) == (2, 0)
+    assert (outcome.archive_failed, outcome.queue_failed) == (2, 0)
 
 
 def test_pointer_waits_for_an_archive_that_comes_back() -> None:
@@ -256,26 +256,26 @@ def test_pointer_waits_for_an_archive_that_comes_back() -> None:
 
     assert bench.commit(MIXED) == Outcome(written=4, acked=4)
     assert len(bench.archive.calls) == 2 + 3
-    assert bench.outbox.calls == [ids_of(MIXED[0], MIXED[3]), ids_of(MIXED[1], MIXED[2])]
+    assert bench.queue.calls == [ids_of(MIXED[0], MIXED[3]), ids_of(MIXED[1], MIXED[2])]
 
 
 def test_pointer_that_is_refused_is_not_acked() -> None:
-    """An event in the archive whose pointer the outbox refuses is left, like any other."""
-    bench = Bench(outbox=FakeSink(script(e1=[LEAVE_EVENT], e3=[LEAVE_EVENT])))
+    """An event in the archive whose pointer the queue refuses is left, like any other."""
+    bench = Bench(queue=FakeSink(script(e1=[LEAVE_EVENT], e3=[LEAVE_EVENT])))
 
     outcome = bench.commit(MIXED)
 
     assert sorted(bench.acker.acked) == [MIXED[0].ack_info, MIXED[2].ack_info]
-    assert outcome.left == {LeftReason.OUTBOX: 2}
-    assert outcome.outbox_refused == 2
+    assert outcome.left == {LeftReason.QUEUE: 2}
+    assert outcome.queue_failed == 2
 
 
 def test_pointers_are_tried_again() -> None:
-    """Only the pointer that failed is sent again, until the outbox takes it."""
-    bench = Bench(outbox=FakeSink(script(e2=[TRY_AGAIN, TRY_AGAIN])))
+    """Only the pointer that failed is sent again, until the queue takes it."""
+    bench = Bench(queue=FakeSink(script(e2=[TRY_AGAIN, TRY_AGAIN])))
 
     assert bench.commit(MIXED) == Outcome(written=4, acked=4)
-    assert bench.outbox.calls[1:] == [ids_of(MIXED[1], MIXED[2]), *[ids_of(MIXED[2])] * 2]
+    assert bench.queue.calls[1:] == [ids_of(MIXED[1], MIXED[2]), *[ids_of(MIXED[2])] * 2]
 
 
 def test_archive_that_hangs_sends_no_pointer() -> None:
@@ -284,18 +284,18 @@ def test_archive_that_hangs_sends_no_pointer() -> None:
 
     outcome = bench.commit(MIXED)
 
-    assert bench.outbox.calls == [ids_of(MIXED[0], MIXED[3])]
+    assert bench.queue.calls == [ids_of(MIXED[0], MIXED[3])]
     assert outcome.left == {LeftReason.ARCHIVE: 4}
     assert bench.took == pytest.approx(WRITTEN_BY, abs=TURNS)
 
 
-def test_outbox_that_hangs_on_pointers_is_left_in_time() -> None:
+def test_queue_that_hangs_on_pointers_is_left_in_time() -> None:
     """Pointers that get no answer are left when the window ends; the lines before are acked."""
-    bench = Bench(outbox=FakeSink(seconds=lambda call: FOR_EVER if call else 0.0))
+    bench = Bench(queue=FakeSink(seconds=lambda call: FOR_EVER if call else 0.0))
 
     outcome = bench.commit(MIXED)
 
-    assert outcome.left == {LeftReason.OUTBOX: 2}
+    assert outcome.left == {LeftReason.QUEUE: 2}
     assert outcome.acked == 2
     assert bench.took == pytest.approx(WRITTEN_BY, abs=TURNS)
 
@@ -306,14 +306,14 @@ def test_duplicates_in_quarantine() -> None:
     bench = Bench()
 
     assert bench.commit([QUARANTINED[1], again]) == Outcome(written=2, acked=2)
-    assert bench.archive.calls == bench.outbox.calls == [ids_of(again)]
+    assert bench.archive.calls == bench.queue.calls == [ids_of(again)]
     assert bench.acker.acked == [QUARANTINED[1].ack_info, again.ack_info]
 
 
 # --- When a sink refuses ---
 
 
-@pytest.mark.parametrize("sink", ["archive", "outbox"])
+@pytest.mark.parametrize("sink", ["archive", "queue"])
 def test_refused_event_is_not_acked(sink: str) -> None:
     """What one sink refused is not acked although the other has it; the others are."""
     bench = Bench(**{sink: FakeSink(script(e1=[LEAVE_EVENT]))})  # type: ignore[arg-type] # by name
@@ -322,8 +322,8 @@ def test_refused_event_is_not_acked(sink: str) -> None:
 
     assert bench.acker.acked == [EVENTS[index].ack_info for index in (0, 2, 3)]
     assert outcome.left == {LeftReason(sink): 1}
-    assert outcome.refusals == {f"{sink}:MadeUpTooLong": 1}
-    assert (outcome.archive_refused, outcome.outbox_refused) == (
+    assert outcome.failures == {f"{sink}:MadeUpTooLong": 1}
+    assert (outcome.archive_failed, outcome.queue_failed) == (
         (1, 0) if sink == "archive" else (0, 1)
     )
     assert outcome.fatal is None
@@ -332,24 +332,24 @@ def test_refused_event_is_not_acked(sink: str) -> None:
 def test_refused_by_both_counts_once_as_left() -> None:
     """An event that both refuse is left once, and counted at each."""
     bench = Bench(
-        archive=FakeSink(script(e1=[LEAVE_EVENT])), outbox=FakeSink(script(e1=[LEAVE_EVENT]))
+        archive=FakeSink(script(e1=[LEAVE_EVENT])), queue=FakeSink(script(e1=[LEAVE_EVENT]))
     )
 
     outcome = bench.commit(EVENTS)
 
     assert outcome.left == {LeftReason.ARCHIVE: 1}
-    assert (outcome.archive_refused, outcome.outbox_refused) == (1, 1)
+    assert (outcome.archive_failed, outcome.queue_failed) == (1, 1)
 
 
 def test_only_refused_events_are_written_again() -> None:
     """What may succeed later is tried again by itself, at the sink that refused it."""
-    bench = Bench(outbox=FakeSink(script(e1=[TRY_AGAIN, TRY_AGAIN], e3=[TRY_AGAIN])))
+    bench = Bench(queue=FakeSink(script(e1=[TRY_AGAIN, TRY_AGAIN], e3=[TRY_AGAIN])))
 
     outcome = bench.commit(EVENTS)
 
     ids = [event.event_id for event in EVENTS]
     assert bench.archive.calls == [ids]
-    assert bench.outbox.calls == [ids, [ids[1], ids[3]], [ids[1]]]
+    assert bench.queue.calls == [ids, [ids[1], ids[3]], [ids[1]]]
     assert outcome == Outcome(written=4, acked=4)
 
 
@@ -375,17 +375,17 @@ def test_sink_that_comes_back_is_waited_for() -> None:
 
 def test_sink_that_stays_down_is_left_in_time() -> None:
     """An outage longer than the window leaves the events, before the window is over."""
-    bench = Bench(outbox=FakeSink(lambda _event, _attempt: TRY_AGAIN))
+    bench = Bench(queue=FakeSink(lambda _event, _attempt: TRY_AGAIN))
 
     outcome = bench.commit(EVENTS)
 
-    assert outcome.left == {LeftReason.OUTBOX: 4}
-    assert outcome.refusals == {"outbox:MadeUpThrottle": 4}
+    assert outcome.left == {LeftReason.QUEUE: 4}
+    assert outcome.failures == {"queue:MadeUpThrottle": 4}
     assert outcome.fatal is None
     assert bench.took <= UNTIL
 
 
-@pytest.mark.parametrize("sink", ["archive", "outbox"])
+@pytest.mark.parametrize("sink", ["archive", "queue"])
 def test_sink_that_hangs_is_left_in_time(sink: str) -> None:
     """A sink that never answers holds nobody beyond the window, and nothing of it is acked."""
     hanging = FakeSink(seconds=lambda _: FOR_EVER)
@@ -394,7 +394,7 @@ def test_sink_that_hangs_is_left_in_time(sink: str) -> None:
     outcome = bench.commit(EVENTS)
 
     assert outcome.left == {LeftReason(sink): 4}
-    assert outcome.refusals == {f"{sink}:OutOfTime": 4}
+    assert outcome.failures == {f"{sink}:OutOfTime": 4}
     assert bench.acker.calls == []
     assert bench.took == pytest.approx(WRITTEN_BY, abs=TURNS)
 
@@ -410,9 +410,9 @@ def test_refused_and_durable_all_the_same() -> None:
     assert outcome == Outcome(written=4, acked=4)
 
 
-@pytest.mark.parametrize("sink", ["archive", "outbox"])
+@pytest.mark.parametrize("sink", ["archive", "queue"])
 def test_sink_that_ends_the_run(sink: str) -> None:
-    """A refusal that nobody but an operator can cure is not tried again, and ends the run."""
+    """A failure that nobody but an operator can hint is not tried again, and ends the run."""
     refusing = FakeSink(script(e0=[END_RUN], e1=[TRY_AGAIN]))
     bench = Bench(**{sink: refusing})  # type: ignore[arg-type] # by name
 
@@ -426,10 +426,10 @@ def test_sink_that_ends_the_run(sink: str) -> None:
 
 @pytest.mark.parametrize("archive_answer", [LEAVE_EVENT, TRY_AGAIN], ids=["leave", "try again"])
 def test_worst_result_wins(archive_answer: Answer) -> None:
-    """A refusal that ends the run does so though the other sink refuses the event for less."""
+    """A failure that ends the run does so though the other sink refuses the event for less."""
     bench = Bench(
         archive=FakeSink(lambda _event, _attempt: archive_answer),
-        outbox=FakeSink(lambda _event, _attempt: END_RUN),
+        queue=FakeSink(lambda _event, _attempt: END_RUN),
     )
 
     outcome = bench.commit(EVENTS)
@@ -459,7 +459,7 @@ def test_ack_that_keeps_failing_is_left() -> None:
 
     assert (outcome.written, outcome.acked) == (4, 3)
     assert outcome.left == {LeftReason.ACK: 1}
-    assert outcome.refusals == {"ack:MadeUpThrottle": 1}
+    assert outcome.failures == {"ack:MadeUpThrottle": 1}
     assert len(bench.acker.calls) == 5
     assert bench.took < 10
 
@@ -468,7 +468,7 @@ def test_ack_that_keeps_failing_is_left() -> None:
     ("answer", "fatal"), [(LEAVE_EVENT, None), (END_RUN, END_RUN)], ids=["leave", "end"]
 )
 def test_ack_that_is_not_tried_again(answer: Answer, fatal: Answer) -> None:
-    """A refusal that won't pass is not tried again; some of them end the run."""
+    """A failure that won't pass is not tried again; some of them end the run."""
     bench = Bench(acks=ack_script(e1=[answer, None]))
 
     outcome = bench.commit(EVENTS)
@@ -526,7 +526,7 @@ def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
 
     outcome = bench.commit(EVENTS)
 
-    assert outcome.refusals == {"ack:RESOURCE_EXHAUSTED": 4}
+    assert outcome.failures == {"ack:RESOURCE_EXHAUSTED": 4}
     assert bench.took == pytest.approx(10.0, abs=1.0)
 
 
@@ -593,8 +593,8 @@ def test_token_that_is_not_accepted_ends_the_run(
     assert outcome.written == 4
     assert outcome.left == {LeftReason.ACK: 4}
     assert outcome.fatal is not None
-    assert outcome.fatal.verdict is Verdict.END_RUN
-    assert outcome.refusals == {f"ack:{code}": 4}
+    assert outcome.fatal.kind is FailureKind.FATAL
+    assert outcome.failures == {f"ack:{code}": 4}
     assert (outcome.fatal.code, str(outcome.fatal)) == (code, message)
     assert len(bench.acker.calls) <= 2
     assert authorization.renewals <= 1
@@ -602,14 +602,12 @@ def test_token_that_is_not_accepted_ends_the_run(
 
 def test_rejection_by_a_gateway_is_named_as_that() -> None:
     """What a gateway answers need not be about the token: it is not blamed for it."""
-    rejected = Refusal("UNAUTHENTICATED", "by a gateway", Verdict.RENEW_TOKEN, hint="ask it")
+    rejected = Failure("UNAUTHENTICATED", "by a gateway", FailureKind.TOKEN_REJECTED, hint="ask it")
     bench = Bench(acks=lambda *_: rejected, authorization=FakeAuthorization(renewed=None))
 
     outcome = bench.commit(EVENTS)
 
-    assert outcome.fatal == Refusal(
-        "UNAUTHENTICATED", "by a gateway", END_RUN.verdict, hint="ask it"
-    )
+    assert outcome.fatal == Failure("UNAUTHENTICATED", "by a gateway", END_RUN.kind, hint="ask it")
 
 
 def test_some_acks_rejected_for_the_token() -> None:
@@ -620,7 +618,7 @@ def test_some_acks_rejected_for_the_token() -> None:
 
     assert bench.acker.calls[1:] == [[EVENTS[1].ack_info]]
     assert outcome.acked == 3
-    assert outcome.refusals == {"ack:MadeUpTooLong": 1}
+    assert outcome.failures == {"ack:MadeUpTooLong": 1}
 
 
 def test_commits_at_once_renew_once() -> None:
@@ -632,7 +630,7 @@ def test_commits_at_once_renew_once() -> None:
     async def commit_all() -> list[Outcome]:
         commit = Commit(
             archive=sinks[0],
-            outbox=sinks[1],
+            queue=sinks[1],
             acker=acker,
             authorization=authorization,
             ack_timeout=ACK_TIMEOUT,
@@ -700,7 +698,7 @@ def sinks(draw: st.DrawFn) -> FakeSink:
 
 @given(
     archive=sinks(),
-    outbox=sinks(),
+    queue=sinks(),
     acks=st.lists(_ack_answers, min_size=4, max_size=4),
     ack_seconds=_seconds,
     kinds=st.lists(
@@ -716,7 +714,7 @@ def sinks(draw: st.DrawFn) -> FakeSink:
 )
 def test_whatever_the_answers(
     archive: FakeSink,
-    outbox: FakeSink,
+    queue: FakeSink,
     acks: list[list[Answer]],
     ack_seconds: list[float],
     kinds: list[Callable[..., Delivery]],
@@ -728,7 +726,7 @@ def test_whatever_the_answers(
     decide_ack = by_attempt(acks)
     bench = Bench(
         archive=archive,
-        outbox=outbox,
+        queue=queue,
         acks=lambda delivery, attempt, _token: decide_ack(delivery, attempt),
         ack_seconds=in_turn(ack_seconds),
         authorization=FakeAuthorization(renewed=renewed),
@@ -742,12 +740,12 @@ def test_whatever_the_answers(
     pointing = {each.event_id for each in deliveries if needs_pointer(each)}
     lines = {each.event_id for each in deliveries} - pointing
     for written in (lines, pointing):
-        for sink in (archive, outbox):
+        for sink in (archive, queue):
             calls = [[each for each in call if each in written] for call in sink.calls]
             assert_only_refused_are_written_again([call for call in calls if call])
     # Every ack is confirmed once, and none is asked for again after that.
     assert max(Counter(bench.acker.acked).values(), default=1) == 1
-    assert outcome.fatal is None or outcome.fatal.verdict is Verdict.END_RUN
+    assert outcome.fatal is None or outcome.fatal.kind is FailureKind.FATAL
 
 
 def assert_only_refused_are_written_again(calls: list[list[str]]) -> None:
@@ -762,13 +760,11 @@ def assert_only_refused_are_written_again(calls: list[list[str]]) -> None:
     st.lists(st.sampled_from([TRY_AGAIN, None]), max_size=6),
     st.lists(st.sampled_from([TRY_AGAIN, None]), max_size=4),
 )
-def test_what_passes_passes(
-    archive: list[Answer], outbox: list[Answer], acks: list[Answer]
-) -> None:
+def test_what_passes_passes(archive: list[Answer], queue: list[Answer], acks: list[Answer]) -> None:
     """Troubles that pass in time leave no trace: all is written and acked."""
     bench = Bench(
         archive=FakeSink(script(e0=archive)),
-        outbox=FakeSink(script(e0=outbox)),
+        queue=FakeSink(script(e0=queue)),
         acks=ack_script(e0=acks),
     )
 

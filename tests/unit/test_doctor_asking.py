@@ -22,7 +22,7 @@ from drainctl.doctor.ask_token import why_not_kept
 from drainctl.doctor.facts_of_access import StackCredentials
 from drainctl.doctor.questions import Question
 from drainctl.doctor.schedule_rule import longest_gap
-from eventdrain.auth import KeptToken
+from eventdrain.auth import CachedToken
 from eventdrain.ports import ClientCredentials
 
 NOW: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -119,8 +119,8 @@ def test_error_of_a_run() -> None:
     assert [each.error for each in read_runs(lines)["handset_change"]] == ["do this", ""]
 
 
-def kept(**changed: Any) -> KeptToken:  # noqa: ANN401 - of its attributes
-    """Give a kept token that is good for half an hour."""
+def kept(**changed: Any) -> CachedToken:  # noqa: ANN401 - of its attributes
+    """Give a cached token that is good for half an hour."""
     values: dict[str, Any] = {
         "value": "made-up-token",
         "scopes": ("a", "b"),
@@ -129,7 +129,7 @@ def kept(**changed: Any) -> KeptToken:  # noqa: ANN401 - of its attributes
         "expires_at": NOW + timedelta(minutes=30),
         "minted_for": FOR,
     }
-    return KeptToken(**{**values, **changed})
+    return CachedToken(**{**values, **changed})
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def kept(**changed: Any) -> KeptToken:  # noqa: ANN401 - of its attributes
     ],
 )
 def test_kept_token_proves_something(
-    token: KeptToken | None, changed: datetime | None, told: str
+    token: CachedToken | None, changed: datetime | None, told: str
 ) -> None:
     """One is minted only where the kept one does not show that these credentials get one."""
     credentials = StackCredentials(ClientCredentials("made-up", "made-up"), changed)
@@ -160,7 +160,7 @@ def soon() -> float:
 
 def refuse() -> int:
     """Have no answer."""
-    raise Unanswered("made up", "the cure")
+    raise Unanswered("made up", "the hint")
 
 
 def test_questions_hang_on_others() -> None:
@@ -168,7 +168,7 @@ def test_questions_hang_on_others() -> None:
     one = Question(lambda: 1)
     assert Question(lambda known: known + 1, one).answer(soon()) == 2
     none = Question(refuse, lacking="there is none")
-    assert none.answer(soon()) == NoAnswer("made up", "the cure")
+    assert none.answer(soon()) == NoAnswer("made up", "the hint")
     skipped = Question(lambda known: known, none)
     assert skipped.answer(soon()) == NoAnswer("there is none", is_skipped=True)
 
@@ -189,7 +189,7 @@ def test_bug_is_raised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "says", "cure"),
+    ("code", "says", "hint"),
     [
         ("AccessDeniedException", "s3:Look of it is refused", "allow s3:Look"),
         ("AccessDenied", "s3:Look of it is refused", "allow s3:Look"),
@@ -198,13 +198,13 @@ def test_bug_is_raised() -> None:
         ("RequestTimeTooSkewed", "this machine's clock is wrong", "set the clock"),
     ],
 )
-def test_refused_call(code: str, says: str, cure: str) -> None:
+def test_refused_call(code: str, says: str, hint: str) -> None:
     """A refused call names its action; what the service says besides is not repeated."""
     error = ClientError({"Error": {"Code": code, "Message": "made-up-account"}}, "Look")
     with pytest.raises(Unanswered) as raised, calling("s3:Look", "it"):
         raise error
     answer = raised.value.no_answer
-    assert (says in answer.says, cure in answer.cure) == (True, True)
+    assert (says in answer.says, hint in answer.hint) == (True, True)
     assert "made-up-account" not in repr(answer)
 
 

@@ -12,14 +12,14 @@ from drainctl.doctor.answers import NoAnswer
 from drainctl.doctor.facts_of_access import Origin, StackCredentials, Token
 from drainctl.doctor.facts_of_running import Alarm, Execution, Quarantine, Schedule
 from drainctl.doctor.facts_of_stack import Key, Topic
-from drainctl.doctor.finding import Verdict
+from drainctl.doctor.finding import Status
 from drainctl.doctor.judge import judge
 from eventdrain.auth import StaticToken
 from eventdrain.events import STREAMS
 from tests.unit.doctor_facts import (
     DRAIN,
     NOW,
-    OUTBOX,
+    QUEUE,
     RUN,
     SCOPE,
     STACK,
@@ -33,7 +33,7 @@ from tests.unit.doctor_facts import (
 if TYPE_CHECKING:
     from drainctl.doctor.facts import Facts
 
-GOOD, LOOK, BAD = Verdict.GOOD, Verdict.LOOK, Verdict.BAD
+GOOD, LOOK, BAD = Status.GOOD, Status.LOOK, Status.BAD
 CHECKS = [
     "stack", "version", "parameters", "functions", "key", "credentials", "token", "scope",
     "endpoint", "stream", "schedule", "last run", "lag", "dead letters", "quarantine", "alarms",
@@ -45,12 +45,12 @@ def test_all_is_well() -> None:
     """Every check has one line, in the order in which they are looked at, with a tick."""
     findings = judge(WELL)
     assert [each.check for each in findings] == CHECKS
-    assert {each.verdict for each in findings} == {GOOD}
-    assert {each.cure for each in findings} == {""}
+    assert {each.status for each in findings} == {GOOD}
+    assert {each.hint for each in findings} == {""}
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("state", "status"),
     [
         ("CREATE_COMPLETE", GOOD),
         ("UPDATE_ROLLBACK_COMPLETE", LOOK),
@@ -61,23 +61,23 @@ def test_all_is_well() -> None:
         ("CREATE_FAILED", BAD),
     ],
 )
-def test_status(status: str, verdict: Verdict) -> None:
+def test_status(state: str, status: Status) -> None:
     """A stack is well when it is complete; one that was put back is to be looked at."""
-    (finding,) = found("stack", stack=replace(STACK, status=status, reason="made up"))
-    assert finding.verdict is verdict
-    assert f"{status} (made up)" in finding.says
-    assert bool(finding.cure) is (verdict is not GOOD)
+    (finding,) = found("stack", stack=replace(STACK, status=state, reason="made up"))
+    assert finding.status is status
+    assert f"{state} (made up)" in finding.says
+    assert bool(finding.hint) is (status is not GOOD)
 
 
 @pytest.mark.parametrize(("outputs", "told"), [({"Version": "1.0.0"}, "1.0.0"), ({}, "version")])
 def test_version(outputs: dict[str, str], told: str) -> None:
     """Another version than this checkout's is to be looked at, and no reason to call it wrong."""
     (finding,) = found("version", stack=replace(STACK, outputs=outputs))
-    assert (finding.verdict, told in finding.says) == (LOOK, True)
+    assert (finding.status, told in finding.says) == (LOOK, True)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "verdict", "told"),
+    ("parameters", "status", "told"),
     [
         ({"ScheduleExpression": "rate(30 minutes)"}, BAD, "gaps of 30 minutes"),
         ({"ScheduleExpression": "cron(0 * * * ? *)"}, BAD, "gaps of 60 minutes"),
@@ -90,18 +90,18 @@ def test_version(outputs: dict[str, str], told: str) -> None:
         ({"ReservedConcurrency": "4"}, LOOK, "less than the 5 runs"),
     ],
 )
-def test_risky_parameters(parameters: dict[str, str], verdict: Verdict, told: str) -> None:
+def test_risky_parameters(parameters: dict[str, str], status: Status, told: str) -> None:
     """Each risky parameter is named, with the command that mends it."""
     (finding,) = found("parameters", with_parameters(**parameters))
-    assert finding.verdict is verdict
+    assert finding.status is status
     assert told in finding.says
-    assert "sam deploy --parameter-overrides" in finding.cure
+    assert "sam deploy --parameter-overrides" in finding.hint
 
 
 def test_commands_can_be_pasted() -> None:
-    """A cure is quoted for a shell, and says the stack's region."""
+    """A hint is quoted for a shell, and says the stack's region."""
     (finding,) = found("parameters", with_parameters(ScheduleExpression="rate(30 minutes)"))
-    assert finding.cure.endswith("""'ScheduleExpression="rate(5 minutes)"'""")
+    assert finding.hint.endswith("""'ScheduleExpression="rate(5 minutes)"'""")
     assert STACK.command("logs tail", "a b") == "aws logs tail 'a b' --region eu-west-1"
 
 
@@ -109,11 +109,11 @@ def test_commands_can_be_pasted() -> None:
 def test_enough_concurrency(reserved: str) -> None:
     """No reservation, or one for all runs of a backlog, is well."""
     facts = with_parameters(ReservedConcurrency=reserved)
-    assert [each.verdict for each in found("parameters", facts)] == [GOOD]
+    assert [each.status for each in found("parameters", facts)] == [GOOD]
 
 
 @pytest.mark.parametrize(
-    ("changed", "verdict", "told"),
+    ("changed", "status", "told"),
     [
         ({"state": "Failed", "reason": "made up"}, BAD, "Failed, with 3 layers (made up)"),
         ({"state": "Pending"}, BAD, "Pending"),
@@ -123,21 +123,21 @@ def test_enough_concurrency(reserved: str) -> None:
         ({"account_left": 4}, LOOK, "leaves 4 runs"),
     ],
 )
-def test_functions(changed: dict[str, Any], verdict: Verdict, told: str) -> None:
+def test_functions(changed: dict[str, Any], status: Status, told: str) -> None:
     """A function that can't run, or not long enough, or not often enough, is told."""
     (finding,) = found("functions", functions=(replace(DRAIN, **changed),))
-    assert (finding.verdict, told in finding.says, bool(finding.cure)) == (verdict, True, True)
+    assert (finding.status, told in finding.says, bool(finding.hint)) == (status, True, True)
 
 
 def test_reservation_was_taken_away() -> None:
     """A reservation that the parameters ask for and the function has not is to be looked at."""
     (finding,) = found("functions", with_parameters(ReservedConcurrency="9"))
-    assert finding.verdict is LOOK
-    assert "--reserved-concurrent-executions 9" in finding.cure
+    assert finding.status is LOOK
+    assert "--reserved-concurrent-executions 9" in finding.hint
 
 
 @pytest.mark.parametrize(
-    ("key", "verdict", "cure"),
+    ("key", "status", "hint"),
     [
         (None, GOOD, ""),
         (Key("arn:key", "Disabled", is_rotated=True), BAD, "kms enable-key"),
@@ -145,34 +145,34 @@ def test_reservation_was_taken_away() -> None:
         (Key("arn:key", "Enabled", is_rotated=False), LOOK, "kms enable-key-rotation"),
     ],
 )
-def test_key(key: Key | None, verdict: Verdict, cure: str) -> None:
+def test_key(key: Key | None, status: Status, hint: str) -> None:
     """A key that is not enabled is wrong: without it nothing is read or written."""
     (finding,) = found("key", key=key)
-    assert finding.verdict is verdict
-    assert cure in finding.cure
+    assert finding.status is status
+    assert hint in finding.hint
 
 
 def test_bare_token_is_looked_at() -> None:
     """A token that was given to us ends some day, and nobody renews it."""
     (finding,) = found("credentials", credentials=StackCredentials(StaticToken("made-up-secret")))
-    assert finding.verdict is LOOK
+    assert finding.status is LOOK
     assert "made-up-secret" not in repr(finding)
 
 
 @pytest.mark.parametrize(
-    ("token", "verdict", "told"),
+    ("token", "status", "told"),
     [
         (Token(Origin.GIVEN, "made-up"), GOOD, "the stream tells"),
         (Token(Origin.KEPT, "made-up", "", (SCOPE,)), GOOD, "is granted"),
         (Token(Origin.KEPT, "made-up", "", (), (SCOPE,)), LOOK, "mints one of its own"),
         (Token(Origin.KEPT, "made-up", "", (), (), NOW), BAD, "is not granted"),
-        (NoAnswer("made up"), Verdict.SKIPPED, "there is no token"),
+        (NoAnswer("made up"), Status.SKIPPED, "there is no token"),
     ],
 )
-def test_scope(token: Token | NoAnswer, verdict: Verdict, told: str) -> None:
+def test_scope(token: Token | NoAnswer, status: Status, told: str) -> None:
     """A scope that was refused is wrong; one that is not known to be is not."""
     (finding,) = found("scope", token=token)
-    assert (finding.verdict, finding.event_type) == (verdict, STREAM)
+    assert (finding.status, finding.event_type) == (status, STREAM)
     assert told in finding.says
 
 
@@ -180,7 +180,7 @@ def test_refused_scope_tells_when_it_takes_effect() -> None:
     """Once granted, a scope takes effect with the token after the one that is kept."""
     token = Token(Origin.KEPT, "made-up", "", (), (), NOW + timedelta(minutes=7))
     (finding,) = found("scope", token=token)
-    assert finding.cure.endswith("by 12:07 UTC")
+    assert finding.hint.endswith("by 12:07 UTC")
 
 
 def test_stream_without_scope() -> None:
@@ -188,7 +188,7 @@ def test_stream_without_scope() -> None:
     facts = with_parameters(EventTypes="consent_change")
     assert STREAMS["consent_change"].scope == ""
     (finding,) = found("scope", facts, token=NoAnswer("made up"))
-    assert finding.verdict is GOOD
+    assert finding.status is GOOD
 
 
 @pytest.mark.parametrize(
@@ -211,19 +211,19 @@ def test_stream_without_scope() -> None:
 @pytest.mark.parametrize("is_skipped", [False, True])
 def test_no_answer(fact: str, check: str, is_skipped: bool) -> None:  # noqa: FBT001 - a parameter
     """What can't be asked for is a cross, or skipped, with the reason; other checks go on."""
-    answer = NoAnswer("the reason", "the cure", is_skipped)
+    answer = NoAnswer("the reason", "the hint", is_skipped)
     facts = replace(WELL, **{fact: answer})  # type: ignore[arg-type]
     (finding,) = found(check, facts)
-    assert finding.verdict is (Verdict.SKIPPED if is_skipped else BAD)
-    assert (finding.says, finding.cure) == ("the reason", "the cure")
+    assert finding.status is (Status.SKIPPED if is_skipped else BAD)
+    assert (finding.says, finding.hint) == ("the reason", "the hint")
     others = [each for each in judge(facts) if each.check not in {check, "scope"}]
-    assert {each.verdict for each in others} == {GOOD}
+    assert {each.status for each in others} == {GOOD}
 
 
 def test_refused_stream() -> None:
     """A stream that the server refuses is a cross of that stream."""
     (finding,) = found("stream", streams={STREAM: NoAnswer("refused", "ask")})
-    assert (finding.verdict, finding.title) == (BAD, f"stream {STREAM}")
+    assert (finding.status, finding.title) == (BAD, f"stream {STREAM}")
 
 
 @pytest.mark.parametrize(
@@ -233,14 +233,14 @@ def test_disabled_schedule(wanted: str, told: str) -> None:
     """A disabled schedule is wrong either way; who did it decides on what helps."""
     schedules = (Schedule("made-up", STREAM, "rate(5 minutes)", is_enabled=False),)
     (finding,) = found("schedule", with_parameters(ScheduleState=wanted), schedules=schedules)
-    assert (finding.verdict, told in finding.says) == (BAD, True)
-    assert ("ScheduleState=ENABLED" in finding.cure) is (wanted == "DISABLED")
+    assert (finding.status, told in finding.says) == (BAD, True)
+    assert ("ScheduleState=ENABLED" in finding.hint) is (wanted == "DISABLED")
 
 
 def test_no_schedule() -> None:
     """A stream without a schedule is wrong."""
     (finding,) = found("schedule", schedules=())
-    assert finding.verdict is BAD
+    assert finding.status is BAD
 
 
 def runs(
@@ -267,7 +267,7 @@ def runs(
 
 
 @pytest.mark.parametrize(
-    ("last", "verdict", "told"),
+    ("last", "status", "told"),
     [
         (runs(14), GOOD, "ended as idle 14 min ago, 10 of 10 acked"),
         (runs(16), BAD, "another was due"),
@@ -277,11 +277,11 @@ def runs(
         ({}, BAD, "no run has told of its end in 6 hours"),
     ],
 )
-def test_last_run(last: Any, verdict: Verdict, told: str) -> None:  # noqa: ANN401 - of `runs`
+def test_last_run(last: Any, status: Status, told: str) -> None:  # noqa: ANN401 - of `runs`
     """It is wrong where it failed, and where another was due: two starts and a run (15 min)."""
     (finding,) = found("last run", runs=last)
-    assert (finding.verdict, told in finding.says) == (verdict, True), finding
-    assert bool(finding.cure) is (verdict is BAD)
+    assert (finding.status, told in finding.says) == (status, True), finding
+    assert bool(finding.hint) is (status is BAD)
 
 
 def test_error_of_the_run_is_told() -> None:
@@ -291,7 +291,7 @@ def test_error_of_the_run_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("acked", "refused", "verdict", "told"),
+    ("acked", "refused", "status", "told"),
     [
         (0, (("S3", 10),), BAD, "0 of 10 acked, 10 not taken by S3"),
         (0, (("SQS", 9), ("the server's acks", 1)), BAD, "9 not taken by SQS, 1 not taken by the"),
@@ -300,23 +300,23 @@ def test_error_of_the_run_is_told() -> None:
     ],
 )
 def test_run_that_completed_and_kept_nothing(
-    acked: int, refused: tuple[tuple[str, int], ...], verdict: Verdict, told: str
+    acked: int, refused: tuple[tuple[str, int], ...], status: Status, told: str
 ) -> None:
     """A run that completes while S3 or SQS is away is no good one; what came too late is."""
     run = replace(RUN, acked=acked, refused=refused)
     (finding,) = found("last run", runs={STREAM: (run,)})
-    assert (finding.verdict, told in finding.says) == (verdict, True), finding
-    assert ("what was left and why" in finding.cure) is bool(refused)
+    assert (finding.status, told in finding.says) == (status, True), finding
+    assert ("what was left and why" in finding.hint) is bool(refused)
 
 
 def test_new_stack_has_no_runs() -> None:
     """Just deployed, no run is due."""
     (finding,) = found("last run", stack=replace(STACK, since=NOW - timedelta(minutes=5)), runs={})
-    assert (finding.verdict, finding.says) == (GOOD, "none was due yet")
+    assert (finding.status, finding.says) == (GOOD, "none was due yet")
 
 
 @pytest.mark.parametrize(
-    ("last", "verdict"),
+    ("last", "status"),
     [
         (runs(1, age=None), GOOD),
         (runs(1, age=900), GOOD),
@@ -328,27 +328,27 @@ def test_new_stack_has_no_runs() -> None:
         (runs(3, 2, 1, reason="limit", has_backlog=True), LOOK),
     ],
 )
-def test_lag(last: Any, verdict: Verdict) -> None:  # noqa: ANN401 - of `runs`
+def test_lag(last: Any, status: Status) -> None:  # noqa: ANN401 - of `runs`
     """Events older than the parameter, or three runs in a row with more waiting, are a lag.
 
     A lively stream, whose runs all end by their window with nothing waiting, has none.
     """
     (finding,) = found("lag", runs=last)
-    assert finding.verdict is verdict
+    assert finding.status is status
 
 
 def test_dead_letters() -> None:
-    """Each queue that has messages is a line, with its own cure."""
-    outbox, starts = found(
-        "dead letters", dead_letters=(replace(OUTBOX, messages=3), replace(STARTS, messages=1))
+    """Each queue that has messages is a line, with its own hint."""
+    queue, starts = found(
+        "dead letters", dead_letters=(replace(QUEUE, messages=3), replace(STARTS, messages=1))
     )
-    assert (outbox.verdict, starts.verdict) == (BAD, BAD)
-    assert "start-message-move-task --source-arn arn:outbox" in outbox.cure
-    assert "ERROR_CODE" in starts.cure
+    assert (queue.status, starts.status) == (BAD, BAD)
+    assert "start-message-move-task --source-arn arn:queue" in queue.hint
+    assert "ERROR_CODE" in starts.hint
 
 
 @pytest.mark.parametrize(
-    ("recent", "is_all", "verdict", "told"),
+    ("recent", "is_all", "status", "told"),
     [
         (2, True, LOOK, "2 events"),
         (2, False, LOOK, "2 or more events"),
@@ -356,32 +356,32 @@ def test_dead_letters() -> None:
         (0, True, GOOD, "nothing came"),
     ],
 )
-def test_quarantine(recent: int, is_all: bool, verdict: Verdict, told: str) -> None:  # noqa: FBT001
+def test_quarantine(recent: int, is_all: bool, status: Status, told: str) -> None:  # noqa: FBT001
     """New events in quarantine are to be looked at; so is a quarantine too full to be listed."""
     quarantine = Quarantine("s3://made-up/", recent, NOW if recent else None, is_all)
     (finding,) = found("quarantine", quarantine=quarantine)
-    assert (finding.verdict, told in finding.says) == (verdict, True)
+    assert (finding.status, told in finding.says) == (status, True)
 
 
 def test_alarms() -> None:
-    """Each alarm that rings is a line whose cure is the alarm's own; the others are none."""
+    """Each alarm that rings is a line whose hint is the alarm's own; the others are none."""
     alarms = [Alarm(n, "ALARM", f"do {n}") for n in ("a", "b")]
     quiet = Alarm("c", "INSUFFICIENT_DATA", "")
     findings = found("alarms", alarms=(*alarms, quiet))
-    assert [(each.verdict, each.cure) for each in findings] == [(BAD, "do a"), (BAD, "do b")]
-    assert [each.verdict for each in found("alarms", alarms=())] == [LOOK]
+    assert [(each.status, each.hint) for each in findings] == [(BAD, "do a"), (BAD, "do b")]
+    assert [each.status for each in found("alarms", alarms=())] == [LOOK]
 
 
 def test_muted_alarms() -> None:
-    """Alarms whose actions somebody has switched off tell nobody: one line, with the cure."""
+    """Alarms whose actions somebody has switched off tell nobody: one line, with the hint."""
     muted = [Alarm(name, "OK", "", tells=False) for name in ("a", "b")]
     (finding,) = found("alarms", alarms=(*muted, Alarm("c", "OK", "")))
-    assert (finding.verdict, "2 of 3" in finding.says) == (LOOK, True)
-    assert "enable-alarm-actions --alarm-names a b" in finding.cure
+    assert (finding.status, "2 of 3" in finding.says) == (LOOK, True)
+    assert "enable-alarm-actions --alarm-names a b" in finding.hint
 
 
 @pytest.mark.parametrize(
-    ("topic", "verdict", "told"),
+    ("topic", "status", "told"),
     [
         (None, LOOK, "told to nobody"),
         (Topic("arn:topic", 0, 0), LOOK, "nobody is subscribed"),
@@ -389,14 +389,14 @@ def test_muted_alarms() -> None:
         (Topic("arn:topic", 2, 1), GOOD, "confirmed: 2, 1 wait"),
     ],
 )
-def test_topic(topic: Topic | None, verdict: Verdict, told: str) -> None:
+def test_topic(topic: Topic | None, status: Status, told: str) -> None:
     """Alarms that nobody hears are to be looked at."""
     (finding,) = found("alarm topic", topic=topic)
-    assert (finding.verdict, told in finding.says) == (verdict, True)
+    assert (finding.status, told in finding.says) == (status, True)
 
 
 @pytest.mark.parametrize(
-    ("facts", "executions", "verdict", "told"),
+    ("facts", "executions", "status", "told"),
     [
         (WELL, None, GOOD, "no catalogue"),
         (WELL, ("FAILED",), LOOK, "1 of the last day's"),
@@ -407,7 +407,7 @@ def test_topic(topic: Topic | None, verdict: Verdict, told: str) -> None:
     ],
 )
 def test_compaction(
-    facts: Facts, executions: tuple[str, ...] | None, verdict: Verdict, told: str
+    facts: Facts, executions: tuple[str, ...] | None, status: Status, told: str
 ) -> None:
     """A compaction that failed loses nothing: it is to be looked at."""
     found_executions = (
@@ -419,7 +419,7 @@ def test_compaction(
         )
     )
     (finding,) = found("compaction", facts, executions=found_executions)
-    assert (finding.verdict, told in finding.says) == (verdict, True)
+    assert (finding.status, told in finding.says) == (status, True)
 
 
 def test_old_failures_are_forgotten() -> None:
@@ -428,4 +428,4 @@ def test_old_failures_are_forgotten() -> None:
         Execution("arn:new", "SUCCEEDED", NOW - timedelta(hours=10)),
         Execution("arn:old", "FAILED", NOW - timedelta(days=3)),
     )
-    assert [each.verdict for each in found("compaction", executions=executions)] == [GOOD]
+    assert [each.status for each in found("compaction", executions=executions)] == [GOOD]

@@ -100,7 +100,7 @@ def test_sink_that_is_down_stops_the_reading() -> None:
     assert bench.reader.taken == bench.max_in_flight
     assert report.received <= bench.max_in_flight + bench.inbox_size + 6
     assert report.left[LeftReason.ARCHIVE] == bench.max_in_flight
-    assert report.refusals == {"archive:OutOfTime": bench.max_in_flight}
+    assert report.failures == {"archive:OutOfTime": bench.max_in_flight}
     assert report.end_reason is EndReason.WINDOW
     # Two seconds are kept for acks, of which there are none.
     assert bench.took == pytest.approx(COMMIT_UNTIL - 2, abs=TURNS)
@@ -110,7 +110,7 @@ def test_sink_that_comes_back() -> None:
     """An outage within the window delays, and loses nothing."""
     bench = DrainBench(
         FakeEventSource(Script([burst(100)])),
-        outbox=FakeSink(lambda _delivery, _attempt: TRY_AGAIN if now() < 20 else None),
+        queue=FakeSink(lambda _delivery, _attempt: TRY_AGAIN if now() < 20 else None),
     )
 
     report = bench.drain()
@@ -196,7 +196,7 @@ def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None
     held = bench.archive.held[event_id]
     assert held.quarantine_reason == "does not parse"
     assert b64encode(poison).decode() in held.line
-    assert event_id in bench.outbox.held
+    assert event_id in bench.queue.held
     (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert warning.getMessage() == (
         f"a delivery can't be archived as a line: does not parse; event {event_id}"
@@ -213,8 +213,8 @@ def test_poison_without_handle_is_kept_and_left() -> None:
     assert report.end_reason is EndReason.IDLE
     assert (report.committed, report.acked, report.quarantined) == (2, 1, 1)
     assert report.left == {LeftReason.ACK: 1}
-    assert report.refusals == {"ack:NoAckInfo": 1}
-    reasons = {each.quarantine_reason for each in bench.outbox.held.values()}
+    assert report.failures == {"ack:NoAckInfo": 1}
+    reasons = {each.quarantine_reason for each in bench.queue.held.values()}
     assert reasons == {None, "does not parse"}
 
 
@@ -268,7 +268,7 @@ def test_poison_that_comes_again_is_one_event() -> None:
 
     assert bench.acker.acked == ["ack-1-0", "ack-1-1", "ack-1-2"]
     assert (report.quarantined, report.redelivered) == (3, 2)
-    assert len(bench.archive.held) == len(bench.outbox.held) == 1
+    assert len(bench.archive.held) == len(bench.queue.held) == 1
 
 
 @pytest.mark.parametrize("limit", [1, 5, 10, 11])
@@ -298,7 +298,7 @@ def test_poison_that_the_archive_refuses_is_left() -> None:
     assert bench.acker.acked == ["ack-0-0"]
     assert report.left == {LeftReason.ARCHIVE: 1}
     assert report.quarantined == 1
-    assert quarantined_of(1).event_id not in bench.outbox.held
+    assert quarantined_of(1).event_id not in bench.queue.held
 
 
 def test_oversize_event_is_committed_and_acked() -> None:

@@ -92,7 +92,7 @@ def test_limit(limit: int) -> None:
 
     assert report.end_reason is EndReason.LIMIT
     assert report.committed == report.acked == limit
-    assert len(bench.archive.held) == len(bench.outbox.held) == limit
+    assert len(bench.archive.held) == len(bench.queue.held) == limit
     assert report.left == {LeftReason.NOT_TAKEN: report.received - limit}
     assert bench.took < LINGER, "the last batch doesn't wait for others"
 
@@ -112,7 +112,7 @@ def test_limit_makes_up_for_what_was_left() -> None:
     """Events that were refused don't count: others take their place, up to the limit."""
     bench = DrainBench(
         FakeEventSource(Script([burst(40)])),
-        outbox=FakeSink(
+        queue=FakeSink(
             lambda delivery, _attempt: LEAVE_EVENT if delivery.ack_info < "ack-2-" else None
         ),
         limit=10,
@@ -122,7 +122,7 @@ def test_limit_makes_up_for_what_was_left() -> None:
 
     assert report.end_reason is EndReason.LIMIT
     assert report.committed == 10
-    assert report.left[LeftReason.OUTBOX] > 0
+    assert report.left[LeftReason.QUEUE] > 0
 
 
 def test_limit_counts_what_is_written() -> None:
@@ -227,7 +227,7 @@ def test_acks_come_before_the_stream_is_left() -> None:
 # --- A commit ends the run ---
 
 
-@pytest.mark.parametrize("sink", ["archive", "outbox"])
+@pytest.mark.parametrize("sink", ["archive", "queue"])
 def test_sink_that_ends_the_run(sink: str) -> None:
     """A sink that refuses for good ends the drain as failed; nothing more is read."""
     bench = DrainBench(FakeEventSource(Script([burst(100)])), **{sink: down(END_RUN)})  # type: ignore[arg-type] # by name
@@ -244,9 +244,9 @@ def test_sink_that_ends_the_run(sink: str) -> None:
 @pytest.mark.parametrize("is_about_access", [True, False])
 def test_ack_that_ends_the_run(*, is_about_access: bool) -> None:
     """A server that refuses acks for good ends the drain as failed; what was written counts."""
-    refusal = replace(END_RUN, is_about_access=is_about_access)
+    failure = replace(END_RUN, is_about_access=is_about_access)
     bench = DrainBench(
-        FakeEventSource(Script([burst(100)])), acks=lambda _delivery, _attempt, _token: refusal
+        FakeEventSource(Script([burst(100)])), acks=lambda _delivery, _attempt, _token: failure
     )
 
     report = bench.drain()
@@ -312,7 +312,7 @@ def test_bug_in_a_sink_ends_in_the_report(caplog: pytest.LogCaptureFixture) -> N
     report = bench.drain()
 
     assert report.end_reason is EndReason.FAILED
-    assert report.refusals == {"archive:ZeroDivisionError": 3}
+    assert report.failures == {"archive:ZeroDivisionError": 3}
     assert bench.acker.acked == []
     assert "in write" in caplog.text, "where it was raised is logged"
     assert "+999" not in caplog.text
@@ -333,7 +333,7 @@ def test_bug_in_a_commit_is_counted() -> None:
     report = bench.drain()
 
     assert report.end_reason is EndReason.FAILED
-    assert report.refusals == {"unexpected:ZeroDivisionError": 3}
+    assert report.failures == {"unexpected:ZeroDivisionError": 3}
 
 
 def test_bug_in_the_taking_ends_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:

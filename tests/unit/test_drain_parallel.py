@@ -20,7 +20,7 @@ def test_every_connection_s_events_are_drained() -> None:
     report = bench.drain()
 
     assert (report.end_reason, report.acked, report.connections) == (EndReason.IDLE, 150, 3)
-    assert len(bench.archive.held) == len(bench.outbox.held) == 150
+    assert len(bench.archive.held) == len(bench.queue.held) == 150
 
 
 def test_connections_are_open_at_once() -> None:

@@ -135,7 +135,7 @@ def benches(draw: st.DrawFn) -> DrainBench:
             *draw(scripts(_any_end, kinds)), most_at_once=draw(st.sampled_from([1, 7, 100]))
         ),
         archive=tempered(draw, answers, seconds),
-        outbox=tempered(draw, answers, seconds),
+        queue=tempered(draw, answers, seconds),
         acks=lambda _delivery, _attempt, _token: acks[next(asked) % len(acks)],
         ack_seconds=draw(st.sampled_from([0.0, 0.03, 2.0])),
         authorization=FakeAuthorization(renewed=draw(st.sampled_from(["token-2", None]))),
@@ -184,7 +184,7 @@ def passing_troubles(draw: st.DrawFn) -> DrainBench:
             most_at_once=draw(st.sampled_from([1, 7, 100])),
         ),
         archive=passing(draw(st.sampled_from([0.0, 3.0, 20.0]))),
-        outbox=passing(draw(st.sampled_from([0.0, 3.0, 20.0]))),
+        queue=passing(draw(st.sampled_from([0.0, 3.0, 20.0]))),
         acks=ack,
         max_in_flight=max_in_flight,
         inbox_size=max_in_flight,
@@ -204,5 +204,5 @@ def test_troubles_that_pass_lose_nothing(bench: DrainBench) -> None:
     assert not bench.source.unreceived
     assert not report.left.total()
     assert report.acked == report.committed == report.received == bench.source.handed_over
-    assert bench.archive.held.keys() == bench.outbox.held.keys()
+    assert bench.archive.held.keys() == bench.queue.held.keys()
     assert sum(map(len, bench.archive.calls)) >= len(bench.archive.held)

@@ -279,7 +279,7 @@ def test_refused_stream_ends_the_drain() -> None:
 
 
 def test_refused_stream_after_some_events() -> None:
-    """What was taken before the refusal is committed, also what waits for its linger."""
+    """What was taken before the failure is committed, also what waits for its linger."""
     bench = DrainBench(FakeEventSource(Script([burst(13)], ends_at=0.1, error=REFUSED)))
 
     report = bench.drain()
@@ -289,7 +289,7 @@ def test_refused_stream_after_some_events() -> None:
 
 
 def test_refused_stream_after_a_break() -> None:
-    """A refusal when the stream is opened again ends the drain all the same."""
+    """A failure when the stream is opened again ends the drain all the same."""
     source = FakeEventSource(Script([burst(3)], ends_at=1.0), Script(refused_with=REFUSED))
     bench = DrainBench(source)
 

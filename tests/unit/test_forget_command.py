@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from drainctl.erase.__main__ import main
 from drainctl.erase.findings import Findings
 from drainctl.erase.receipt import Receipt
-from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.store import ErasureFailed
 from drainctl.erase.subject import Subject
 from tests.faults.personal_values import found
 
@@ -83,9 +83,9 @@ def test_receipt_overwrites_nothing(tmp_path: Path) -> None:
     """A receipt that is there is not overwritten, and a folder must be there."""
     path = tmp_path / "receipt.json"
     path.write_text("{}")
-    with pytest.raises(ForgettingFailed, match="is there already"):
+    with pytest.raises(ErasureFailed, match="is there already"):
         receipt_at(path).check()
-    with pytest.raises(ForgettingFailed, match="nothing can be written to the folder"):
+    with pytest.raises(ErasureFailed, match="nothing can be written to the folder"):
         receipt_at(tmp_path / "no" / "receipt.json").check()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from drainctl.erase.findings import Findings
-from drainctl.erase.store import ForgettingFailed
+from drainctl.erase.store import ErasureFailed
 from drainctl.erase.table import Table, TablePass
 from drainctl.erase.versions import Version
 from drainctl.verify.athena import Answer
@@ -153,17 +153,17 @@ def test_day_that_athena_does_not_see_whole_stays(storage_class: str) -> None:
     """Where a file lies in an archive class the day is not written anew: rows would be missing."""
     world = World(file(f"{FOLDER}/run/0"), file(f"{FOLDER}/run/1", storage_class=storage_class))
     world.found, world.others = [[DAY]], 3
-    with pytest.raises(ForgettingFailed, match=r"run/1 lies in an archive class"):
+    with pytest.raises(ErasureFailed, match=r"run/1 lies in an archive class"):
         world.go()
     assert world.done == []
 
 
 def test_folder_that_is_none_of_the_table_s_is_told() -> None:
-    """A day that is registered in another place is not touched, and the cure is told."""
+    """A day that is registered in another place is not touched, and the hint is told."""
     world = World()
     world.registered = {DAY: "s3://another/tables/handset_change/run/"}
     world.found, world.others = [[DAY]], 0
-    with pytest.raises(ForgettingFailed, match="let a compaction write its day anew"):
+    with pytest.raises(ErasureFailed, match="let a compaction write its day anew"):
         world.go()
     assert world.done == []
 

@@ -31,7 +31,7 @@ POWERTOOLS: Final = {
 SETTINGS: Final = {
     "BACKLOG_RUNS": "0",
     "ARCHIVE_BUCKET": "made-up-bucket",
-    "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+    "QUEUE_URL": "https://sqs.example/made-up",
     "EVENT_TYPES": "country_change",
 }
 CONTEXT: Final = SimpleNamespace(
@@ -74,12 +74,12 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:  # 
             {
                 LeftReason.ACK: 1,
                 LeftReason.ARCHIVE: 2,
-                LeftReason.OUTBOX: 1,
+                LeftReason.QUEUE: 1,
                 LeftReason.NOT_TAKEN: 2,
             }
         ),
-        "archive_refused": 2,
-        "outbox_refused": 3,
+        "archive_failed": 2,
+        "queue_failed": 3,
         "batches": 2,
         "oldest_event_age_seconds": 12.5,
         "run_seconds": 4.25,

@@ -317,7 +317,7 @@ class PaceMachine(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 50))
     def fail(self, chance: int) -> None:
-        """Meet an error that trying again won't cure, but not so often that it hides the rest."""
+        """Meet an error that trying again won't hint, but not so often that it hides the rest."""
         if chance == 50:
             self.pace.failed()
             self.has_failed = True

@@ -28,7 +28,7 @@ def test_bounds_are_the_templates() -> None:
     bounds = {
         "MaxInFlight": rules.MOST_IN_FLIGHT,
         "ParallelStreams": rules.MOST_PARALLEL_STREAMS,
-        "Pullers": rules.MOST_PULLERS,
+        "Pullers": rules.MOST_CONCURRENT_RUNS,
         "BacklogRuns": rules.MOST_BACKLOG_RUNS,
         "MemorySize": rules.MOST_MEMORY_MB,
         "MaxEvents": rules.MOST_EVENTS,

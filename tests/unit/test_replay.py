@@ -11,7 +11,7 @@ import pytest
 
 from eventdrain.events import marked, messages, pack
 from eventdrain.ports import Folder
-from eventdrain.replay import CountingOutbox, RateLimit, Replay, ReplayEnd, ReplayReport, Selection
+from eventdrain.replay import CountingSink, RateLimit, Replay, ReplayEnd, ReplayReport, Selection
 from tests import virtual_time
 from tests.deliveries import (
     LAYOUT,
@@ -93,7 +93,7 @@ def test_undated_event_of_two_days() -> None:
 
 
 def test_each_stream_goes_to_its_queue() -> None:
-    """Events are sent to the outbox of their stream."""
+    """Events are sent to the queue of their stream."""
     other = of_country_change(delivery_of(5))
     sinks = {STREAM: FakeSink(), "country_change": FakeSink()}
     run = Run(filled(events(range(2)), [other]), selection=Selection((STREAM, "country_change")))
@@ -245,7 +245,7 @@ def test_dry_run_counts_what_would_be_sent(events_per_message: int) -> None:
     """Its counts are those of the messages and requests that sending makes."""
     batch = [*events(range(130)), reader().read(oversize_message(3), delivery_of().received_at)]
     report = ReplayReport("made-up", is_dry_run=True)
-    counting = CountingOutbox(layout=LAYOUT, events_per_message=events_per_message, report=report)
+    counting = CountingSink(layout=LAYOUT, events_per_message=events_per_message, report=report)
 
     virtual_time.run(_write(counting, batch))
 
@@ -261,7 +261,7 @@ def test_billed_requests() -> None:
     """A request counts for each 64 KiB that it begins."""
     large = delivery_of()._replace(line="x" * 100_000)
     report = ReplayReport("made-up", is_dry_run=True)
-    counting = CountingOutbox(layout=LAYOUT, events_per_message=1, report=report)
+    counting = CountingSink(layout=LAYOUT, events_per_message=1, report=report)
 
     virtual_time.run(_write(counting, [large] * 2))
 
@@ -282,7 +282,7 @@ def test_survey_tells_what_is_left() -> None:
     async def survey(after: Checkpoint | None) -> tuple[int, int] | None:
         return await Replay(
             archive=archive,
-            outboxes={},
+            publishers={},
             selection=ALL,
             rate=RateLimit(0),
             report=ReplayReport("made-up", is_dry_run=True),

@@ -1,4 +1,4 @@
-"""Checkpoints: read back, or refused with a cure."""
+"""Checkpoints: read back, or refused with a hint."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)
 PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made-up"]
-CURE: Final = "check --profile, --region, and --bucket"
+HINT: Final = "check --profile, --region, and --bucket"
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_nonsense_is_told(arguments: list[str], told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "told", "cure"),
+    ("environment", "told", "hint"),
     [
-        ({}, "You must specify a region", CURE),
-        ({"AWS_DEFAULT_REGION": "eu-north-1"}, "no AWS credentials", CURE),
+        ({}, "You must specify a region", HINT),
+        ({"AWS_DEFAULT_REGION": "eu-north-1"}, "no AWS credentials", HINT),
         ({"AWS_PROFILE": "made-up"}, "profile (made-up) could not be found", "check --profile"),
         (
             {
@@ -74,7 +74,7 @@ def test_nonsense_is_told(arguments: list[str], told: str) -> None:
                 "AWS_SECRET_ACCESS_KEY": "made-up",
             },
             "Invalid bucket name",
-            CURE,
+            HINT,
         ),
     ],
 )
@@ -83,7 +83,7 @@ def test_machine_that_is_not_set_up(
     tmp_path: Path,
     environment: dict[str, str],
     told: str,
-    cure: str,
+    hint: str,
 ) -> None:
     """Without a region, credentials or a bucket that can be one, it says what to set."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -101,7 +101,7 @@ def test_machine_that_is_not_set_up(
     )
     assert result.exit_code == 1, result.output
     assert told in " ".join(result.output.split())
-    assert cure in " ".join(result.output.split())
+    assert hint in " ".join(result.output.split())
 
 
 def test_credentials_that_can_t_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_credentials_that_can_t_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path
     result = CliRunner().invoke(main, [*PLACES, "--yes", *checkpoint])
     assert result.exit_code == 1, result.output
     assert "credentials can't be had" in " ".join(result.output.split())
-    assert CURE in " ".join(result.output.split())
+    assert HINT in " ".join(result.output.split())
     assert "goes on from there" not in result.output, "nothing was begun"
 
 

@@ -31,7 +31,7 @@ from tests.unit.replay_bench import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import Delivery
 
 # --- Its end, and going on ---
@@ -41,7 +41,7 @@ def test_bug_ends_in_the_report() -> None:
     """It fails with a report that does not quote the bug's text, and keeps its checkpoint."""
 
     class Buggy(FakeSink):
-        async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+        async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
             if self.held:
                 raise ZeroDivisionError(deliveries)
             return await super().write(deliveries)
@@ -243,7 +243,7 @@ def test_interrupted_anywhere(
 def _failing_after(calls: int, *, is_durable: bool) -> FakeSink:
     """Make a sink that takes so many calls, and refuses the next, having it or not."""
 
-    def decide(_delivery: Delivery, _attempt: int) -> Refusal | None:
+    def decide(_delivery: Delivery, _attempt: int) -> Failure | None:
         return END_RUN if len(sink.calls) > calls else None
 
     sink = FakeSink(decide, keeps_refused=is_durable)
@@ -258,7 +258,7 @@ def test_checkpoints_are_in_order() -> None:
     assert all(one < other for one, other in pairwise(places))
 
 
-# --- Refusals ---
+# --- Failures ---
 
 
 def test_what_is_refused_for_now_is_sent_again() -> None:
@@ -278,19 +278,19 @@ def test_what_is_refused_for_now_is_sent_again() -> None:
     assert run.seconds > 0.2 + 0.4 + 0.8
 
 
-@pytest.mark.parametrize("refusal", [END_RUN, LEAVE_EVENT])
-def test_what_can_t_pass_ends_it_at_once(refusal: Refusal) -> None:
-    """What trying again won't cure ends the run with its cause, and no wait."""
+@pytest.mark.parametrize("failure", [END_RUN, LEAVE_EVENT])
+def test_what_can_t_pass_ends_it_at_once(failure: Failure) -> None:
+    """What trying again won't hint ends the run with its cause, and no wait."""
     sink = FakeSink(
-        lambda delivery, _: refusal if delivery.event_id == delivery_of(3).event_id else TRY_AGAIN
+        lambda delivery, _: failure if delivery.event_id == delivery_of(3).event_id else TRY_AGAIN
     )
     run = Run(filled(events(range(30))), sink)
 
     report = run.run()
 
     assert report.end_reason is ReplayEnd.FAILED
-    assert refusal.message in (report.error or "")
-    assert ("MaximumMessageSize" in (report.error or "")) == (refusal is LEAVE_EVENT)
+    assert failure.message in (report.error or "")
+    assert ("MaximumMessageSize" in (report.error or "")) == (failure is LEAVE_EVENT)
     assert len(sink.calls) == 1
     assert run.checkpoints == []
     assert report.events == 0

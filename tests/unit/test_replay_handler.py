@@ -28,7 +28,7 @@ ENVIRONMENT: Final = {
     "POWERTOOLS_SERVICE_NAME": "made-up-stack",
     "POWERTOOLS_METRICS_NAMESPACE": "EventDrain",
     "ARCHIVE_BUCKET": "made-up-bucket",
-    "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+    "QUEUE_URL": "https://sqs.example/made-up",
     "EVENT_TYPES": "handset_change",
     "RESERVE_SECONDS": "15",
 }

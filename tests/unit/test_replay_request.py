@@ -16,7 +16,7 @@ ENVIRONMENT: Final = {
     "EVENT_TYPES": "handset_change,country_change",
     "ARCHIVE_BUCKET": "made-up-bucket",
     "ARCHIVE_PREFIX": "made-up/prefix",
-    "OUTBOX_QUEUE_URL": "https://sqs.example/outbox-{event_type}",
+    "QUEUE_URL": "https://sqs.example/outbox-{event_type}",
     "RESERVE_SECONDS": "20",
 }
 PERSONAL: Final = "madeup:eu:5"
@@ -132,7 +132,7 @@ def test_checkpoint_of_another_queue() -> None:
     ],
 )
 def test_what_can_t_be_is_told(event: dict[str, Any], told: str) -> None:
-    """A key that is unknown or malformed is named with its cure, and without personal data."""
+    """A key that is unknown or malformed is named with its hint, and without personal data."""
     with pytest.raises(ConfigurationError, match=told) as raised:
         request(**event)
     assert PERSONAL not in str(raised.value)
@@ -161,8 +161,7 @@ def test_fifo_queue_takes_one_event_in_a_message() -> None:
     with pytest.raises(ConfigurationError, match="FIFO"):
         ReplayRequest.of(
             {},
-            ENVIRONMENT
-            | {"OUTBOX_QUEUE_URL": "https://sqs.example/q.fifo", "EVENTS_PER_MESSAGE": "2"},
+            ENVIRONMENT | {"QUEUE_URL": "https://sqs.example/q.fifo", "EVENTS_PER_MESSAGE": "2"},
             now=NOW,
         )
 
@@ -170,4 +169,4 @@ def test_fifo_queue_takes_one_event_in_a_message() -> None:
 def test_missing_settings_are_told() -> None:
     """What the environment lacks is named."""
     with pytest.raises(ConfigurationError, match="ARCHIVE_BUCKET"):
-        ReplayRequest.of({}, {"OUTBOX_QUEUE_URL": "https://sqs.example/q"}, now=NOW)
+        ReplayRequest.of({}, {"QUEUE_URL": "https://sqs.example/q"}, now=NOW)

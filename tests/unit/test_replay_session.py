@@ -31,8 +31,8 @@ JOB: Final = ReplayJob(
     events_per_message=1,
     rate=50,
     is_dry_run=False,
-    archive_cure="",
-    queue_cure="",
+    archive_hint="",
+    queue_hint="",
 )
 KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint(JOB.digest, "made-up", KEY, 5, "0" * 64)

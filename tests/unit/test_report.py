@@ -13,10 +13,10 @@ from tests.deliveries import RECEIVED_AT, delivery_of, line_delivery, oversize_o
 OUTCOME = Outcome(
     written=5,
     acked=4,
-    left=Counter({LeftReason.ACK: 1, LeftReason.ARCHIVE: 2, LeftReason.OUTBOX: 1}),
-    archive_refused=2,
-    outbox_refused=2,
-    refusals=Counter({"ack:UNAVAILABLE": 1, "archive:SlowDown": 2, "outbox:Throttled": 1}),
+    left=Counter({LeftReason.ACK: 1, LeftReason.ARCHIVE: 2, LeftReason.QUEUE: 1}),
+    archive_failed=2,
+    queue_failed=2,
+    failures=Counter({"ack:UNAVAILABLE": 1, "archive:SlowDown": 2, "queue:Throttled": 1}),
 )
 
 
@@ -28,10 +28,10 @@ def test_counts_batches() -> None:
     report.left[LeftReason.NOT_TAKEN] += 1
 
     assert (report.batches, report.committed, report.acked) == (2, 10, 8)
-    assert (report.archive_refused, report.outbox_refused) == (4, 4)
-    assert report.ack_refused == 2
+    assert (report.archive_failed, report.queue_failed) == (4, 4)
+    assert report.ack_failed == 2
     assert report.received == report.acked + report.left.total()
-    assert report.refusals["archive:SlowDown"] == 4
+    assert report.failures["archive:SlowDown"] == 4
 
 
 def test_as_json() -> None:
@@ -64,10 +64,10 @@ def test_as_json() -> None:
         "oversize": 0,
         "committed": 5,
         "acked": 4,
-        "left": {"ack": 1, "archive": 2, "outbox": 1},
-        "archive_refused": 2,
-        "outbox_refused": 2,
-        "refusals": {"ack:UNAVAILABLE": 1, "archive:SlowDown": 2, "outbox:Throttled": 1},
+        "left": {"ack": 1, "archive": 2, "queue": 1},
+        "archive_failed": 2,
+        "queue_failed": 2,
+        "failures": {"ack:UNAVAILABLE": 1, "archive:SlowDown": 2, "queue:Throttled": 1},
         "batches": 1,
         "connections": 1,
         "bytes_received": 99,

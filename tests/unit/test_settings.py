@@ -17,7 +17,7 @@ from tests.unit.written_template import function_variables, parameter_of
 
 NEEDED: Final = {
     "ARCHIVE_BUCKET": "made-up-bucket",
-    "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+    "QUEUE_URL": "https://sqs.example/made-up",
 }
 RANGES: Final = {
     "ACK_TIMEOUT_SECONDS": (10, 600),
@@ -64,7 +64,7 @@ def test_defaults() -> None:
         start_position=StartPosition.OLDEST_POSSIBLE,
         ack_timeout=timedelta(seconds=60),
         parallel_streams=1,
-        pullers=1,
+        concurrent_runs=1,
         backlog_runs=4,
         max_in_flight=200,
         max_events=100_000,
@@ -76,7 +76,7 @@ def test_defaults() -> None:
         archive_prefix="events",
         quarantine_prefix="quarantine",
         object_lock=timedelta(),
-        outbox_queue_url="https://sqs.example/made-up",
+        queue_url="https://sqs.example/made-up",
         events_per_message=1,
         pseudonym_key_secret_arn="",
     )
@@ -106,7 +106,7 @@ def test_every_value_is_read() -> None:
         ARCHIVE_PREFIX="/p/q/",
         QUARANTINE_PREFIX="/r/s/",
         OBJECT_LOCK_DAYS="14",
-        OUTBOX_QUEUE_URL="q",
+        QUEUE_URL="q",
         EVENTS_PER_MESSAGE="10",
         PSEUDONYM_KEY_SECRET_ARN="arn:key",  # noqa: S106 - a name
     ) == Settings(
@@ -120,7 +120,7 @@ def test_every_value_is_read() -> None:
         start_position=StartPosition.NEW,
         ack_timeout=timedelta(seconds=10),
         parallel_streams=2,
-        pullers=3,
+        concurrent_runs=3,
         backlog_runs=0,
         max_in_flight=7,
         max_events=8,
@@ -132,7 +132,7 @@ def test_every_value_is_read() -> None:
         archive_prefix="p/q",
         quarantine_prefix="r/s",
         object_lock=timedelta(days=14),
-        outbox_queue_url="q",
+        queue_url="q",
         events_per_message=10,
         pseudonym_key_secret_arn="arn:key",  # noqa: S106 - a name
     )
@@ -211,14 +211,14 @@ def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
         NEEDED
         | {
             "EVENT_TYPES": "country_change, consent_change,country_change",
-            "OUTBOX_QUEUE_URL": "https://sqs.example/outbox-{event_type}-made-up",
+            "QUEUE_URL": "https://sqs.example/outbox-{event_type}-made-up",
         },
         event_type="consent_change",
     )
 
     assert read.event_types == ("country_change", "consent_change")
     assert (read.event_type, read.stream.event_type) == ("consent_change", "consent_change")
-    assert read.outbox_queue_url == "https://sqs.example/outbox-consent_change-made-up"
+    assert read.queue_url == "https://sqs.example/outbox-consent_change-made-up"
 
 
 @pytest.mark.parametrize("event_type", [None, "first_attachment", "made-up"])
@@ -259,7 +259,7 @@ def test_scopes_are_those_of_all_streams() -> None:
 
 def test_fifo_queue_takes_no_packed_messages() -> None:
     """A message of a FIFO queue has one group, and events of several subscriptions have several."""
-    told = problems(EVENTS_PER_MESSAGE="2", OUTBOX_QUEUE_URL="https://sqs.example/made-up.fifo")
+    told = problems(EVENTS_PER_MESSAGE="2", QUEUE_URL="https://sqs.example/made-up.fifo")
 
     assert "set EVENTS_PER_MESSAGE to 1" in told
 
@@ -361,7 +361,7 @@ def test_all_problems_are_told_at_once() -> None:
         "CREDENTIALS_SECRET_ARN": "arn",
         "START_POSITION": "x",
         "ARCHIVE_BUCKET": "",
-        "OUTBOX_QUEUE_URL": "",
+        "QUEUE_URL": "",
         "QUARANTINE_PREFIX": "events",
     } | dict.fromkeys(RANGES, "x")
 

@@ -11,7 +11,7 @@ from eventdrain.settings import Settings
 if TYPE_CHECKING:
     from wgtwo.events.v1.events_pb2 import StreamConfiguration
 
-NEEDED: Final = {"ARCHIVE_BUCKET": "made-up", "OUTBOX_QUEUE_URL": "made-up"}
+NEEDED: Final = {"ARCHIVE_BUCKET": "made-up", "QUEUE_URL": "made-up"}
 
 
 def asked(**variables: str) -> StreamConfiguration:

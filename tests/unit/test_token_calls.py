@@ -83,7 +83,7 @@ class Stack:
         return self.calls.total()
 
     def kept(self) -> tuple[set[str], set[str]]:
-        """Give the kept token's scopes, and those that are undecided."""
+        """Give the cached token's scopes, and those that are undecided."""
         content = json.loads(self.secrets.contents[TOKEN])
         return set(content["scopes"]), set(content["undecided"])
 
@@ -175,7 +175,7 @@ def test_rate_limit_that_is_over(order: list[str]) -> None:
 
 @orders
 def test_rate_limit_when_the_shared_token_nears_its_end(order: list[str]) -> None:
-    """A kept token that serves all is not given up for one of the leader's own."""
+    """A cached token that serves all is not given up for one of the leader's own."""
     stack = Stack(refusing())
     stack.tick(order)
     shared = stack.secrets.contents[TOKEN]
@@ -190,7 +190,7 @@ def test_rate_limit_when_the_shared_token_nears_its_end(order: list[str]) -> Non
 
 @orders
 def test_endpoint_that_grants_one_scope_at_a_time(order: list[str]) -> None:
-    """Every stream runs; those whose scope the kept token has not make one call each."""
+    """Every stream runs; those whose scope the cached token has not make one call each."""
     stack = Stack(GrantingEndpoint(may_have=frozenset(SCOPES), only_alone=True))
 
     assert stack.tick(order) == 5 + 4 * 2  # what was refused together is not asked again

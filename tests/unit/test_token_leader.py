@@ -85,7 +85,7 @@ def test_only_the_leader_renews(every: timedelta) -> None:
     ],
 )
 def test_leader_renews_ten_minutes_before_the_others(left: timedelta, expected: str) -> None:
-    """The leader minds the kept token's end earlier than the others, and keeps what it minted."""
+    """The leader minds the cached token's end earlier than the others, and keeps what it minted."""
     secrets = store(token=kept(expires_at=NOW + left))
 
     assert keeper(secrets).token() == KEPT
@@ -160,7 +160,7 @@ def test_too_short_lived_token_replaces_none() -> None:
     ],
 )
 def test_odd_times_do_not_make_a_leader_mint(minted_at: datetime, expires_at: datetime) -> None:
-    """A kept token that does is used, whatever is said of its beginning."""
+    """A cached token that does is used, whatever is said of its beginning."""
     token = kept(minted_at=minted_at, expires_at=expires_at)
 
     assert keeper(store(token=token), renews_early=True).token() == KEPT

@@ -38,7 +38,7 @@ def endpoint(*may_have: str, narrows: bool = True, refuses_none: bool = False) -
 
 
 def granted_in(secrets: FakeSecretStore) -> list[str]:
-    """Give the scopes that the kept token is said to have."""
+    """Give the scopes that the cached token is said to have."""
     scopes: list[str] = json.loads(secrets.contents[TOKEN])["scopes"]
     return scopes
 
@@ -116,7 +116,7 @@ def test_missing_scope_fails_alone(leader: str, *, narrows: bool) -> None:
 
 @both_manners
 def test_missing_scope_is_named(*, narrows: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """Error and log name the scope, the error also endpoint, secret, cure and when; no secret."""
+    """Error and log name the scope, the error also endpoint, secret, hint and when; no secret."""
     caplog.set_level(logging.DEBUG)
     asked = endpoint(A, C, narrows=narrows)
 
@@ -246,8 +246,8 @@ def test_leader_without_time_to_keep_a_token_asks_for_its_own() -> None:
     assert asked.scopes_asked == [UNION, B]
 
 
-def test_pause_after_each_refusal() -> None:
-    """The endpoint is left alone for a second after a refusal, and only then."""
+def test_pause_after_each_failure() -> None:
+    """The endpoint is left alone for a second after a failure, and only then."""
     asked = endpoint(B, C, narrows=False)
     calls_at_pauses: list[int] = []
 
@@ -261,7 +261,7 @@ def test_pause_after_each_refusal() -> None:
     assert calls_at_pauses == [1, 3]
 
 
-def test_no_pause_without_a_refusal() -> None:
+def test_no_pause_without_a_failure() -> None:
     """A run that is granted something waits for nothing."""
     pauses: list[float] = []
     keeper(store(), endpoint(A), scopes=ALL, scope=A, sleep=pauses.append).token()
@@ -379,7 +379,7 @@ def test_interrupted_before_the_own_scope() -> None:
 
 
 def test_interrupted_with_nothing_but_refusals() -> None:
-    """A stream that needs no scope and got no token is told what may pass, not a refusal."""
+    """A stream that needs no scope and got no token is told what may pass, not a failure."""
     asked = endpoint(A, narrows=False, refuses_none=True)
     asked.answers = 2
 
@@ -428,7 +428,7 @@ def test_token_that_serves_others_but_not_the_leader() -> None:
 
 
 def test_undecided_scope_is_asked_for_by_who_needs_it() -> None:
-    """A kept token that doesn't tell of a scope is no reason to fail: that one is asked for."""
+    """A cached token that doesn't tell of a scope is no reason to fail: that one is asked for."""
     content = kept(scopes=[B], undecided=[A, C], scope=UNION)
     secrets, asked = store(token=content), endpoint(A, B, narrows=False)
 
@@ -479,7 +479,7 @@ def test_no_token_for_nothing_where_nobody_needs_it() -> None:
 
 
 def test_endpoint_that_mints_nothing_for_nothing() -> None:
-    """The refusal of all scopes is what is told, not that of none."""
+    """The failure of all scopes is what is told, not that of none."""
     secrets = store()
     asked = endpoint(narrows=False, refuses_none=True)
 
@@ -513,7 +513,7 @@ def test_stack_that_needs_no_scope() -> None:
 
 
 def all_kept(value: str = KEPT) -> str:
-    """Write a kept token that has all scopes."""
+    """Write a cached token that has all scopes."""
     return kept(value=value, scopes=ALL, scope=UNION)
 
 

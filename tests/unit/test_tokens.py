@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventdrain.auth import KeptToken, NoAuthorization
+from eventdrain.auth import CachedToken, NoAuthorization
 from eventdrain.errors import CredentialsError, TokenRefused, TokenUnavailable
 from eventdrain.ports import ClientCredentials
 from tests.fakes import NOW, FakeTokenEndpoint
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from eventdrain.errors import TokenError
     from eventdrain.ports import AccessToken
 
-# --- The kept token ---
+# --- The cached token ---
 
 
 def test_kept_token_is_used() -> None:
@@ -50,7 +50,7 @@ def test_kept_token_is_used() -> None:
     ],
 )
 def test_kept_token_must_outlive_the_window(left: timedelta, expected: str) -> None:
-    """A kept token is used only if the window and two minutes more are left of it."""
+    """A cached token is used only if the window and two minutes more are left of it."""
     assert keeper(store(token=kept(expires_at=NOW + left))).token() == expected
 
 
@@ -103,7 +103,7 @@ def test_kept_token_of_another_time_zone() -> None:
     ],
 )
 def test_malformed_kept_token_is_replaced(content: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A kept token that can't be read is minted anew, and told without what is in it."""
+    """A cached token that can't be read is minted anew, and told without what is in it."""
     secrets = store(token=content)
 
     assert keeper(secrets).token() == "minted-1"
@@ -116,7 +116,7 @@ def test_malformed_kept_token_is_replaced(content: str, caplog: pytest.LogCaptur
 
 @pytest.mark.parametrize("value", ["", None, 17, [KEPT]])
 def test_kept_value_that_is_no_token_is_replaced(value: object) -> None:
-    """A kept token that is empty or no text is minted anew."""
+    """A cached token that is empty or no text is minted anew."""
     assert keeper(store(token=kept(value=value))).token() == "minted-1"
 
 
@@ -147,7 +147,7 @@ def test_asks_for_the_stream(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_kept_token_holds_no_credentials() -> None:
-    """Who may read the kept token may not mint others by it."""
+    """Who may read the cached token may not mint others by it."""
     secrets = store()
 
     keeper(secrets).token()
@@ -415,4 +415,4 @@ def test_repr_holds_no_token() -> None:
     )
 
     assert "minted" not in repr(token)
-    assert KEPT not in repr(KeptToken.parse(kept()))
+    assert KEPT not in repr(CachedToken.parse(kept()))

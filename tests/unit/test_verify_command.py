@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 _ROOT: Final = Path(__file__).parents[2]
-_SEAM_COLUMNS: Final = ("dt", "expected", "rows", "ids")
+_CUTOVER_COLUMNS: Final = ("dt", "expected", "rows", "ids")
 _PERSON: Final = "made-up:subscription:o'hara"
 
 
@@ -137,16 +137,16 @@ def test_failed_query(endpoint: VerifyEndpoint) -> None:
     assert len(endpoint.started) == len(saved_queries()) + 1
 
 
-def _seam_differs(started: Started) -> Scripted:
+def _is_inconsistent(started: Started) -> Scripted:
     if started.sql != _sql("seam_check.first_attachment"):
-        return Scripted(columns=_SEAM_COLUMNS)
+        return Scripted(columns=_CUTOVER_COLUMNS)
     rows = (("2026-11-19", "10", "11", "10"), ("2026-11-21", "10", "9", "9"))
-    return Scripted(columns=_SEAM_COLUMNS, rows=rows)
+    return Scripted(columns=_CUTOVER_COLUMNS, rows=rows)
 
 
 def test_day_that_differs(endpoint: VerifyEndpoint) -> None:
     """Its counts are shown, and the command that compacts it and what follows; it ends with 1."""
-    endpoint.script = _seam_differs
+    endpoint.script = _is_inconsistent
     result = _verify("--query", "seam_check", "--region", "eu-north-1")
     assert result.exit_code == 1
     shown = [line.split("│")[1:-1] for line in result.stdout.splitlines() if "2026-11-19 │" in line]
@@ -163,7 +163,7 @@ def test_day_that_differs(endpoint: VerifyEndpoint) -> None:
 
 def test_seam_of_one_day(endpoint: VerifyEndpoint) -> None:
     """With a day, only its difference counts."""
-    endpoint.script = _seam_differs
+    endpoint.script = _is_inconsistent
     seam = ("--query", "seam_check.first_attachment")
     later = _verify(*seam, "--day", "2026-11-21")
     assert later.exit_code == 1
@@ -177,7 +177,7 @@ def test_day_that_differs_for_a_moment(endpoint: VerifyEndpoint) -> None:
     def settles(started: Started) -> Scripted:
         is_first = endpoint.started.count(started) == 1
         rows = (("2026-11-24", "10", "11", "11"),) if is_first else (("2026-11-23", "1", "2", "2"),)
-        return Scripted(columns=_SEAM_COLUMNS, rows=rows)
+        return Scripted(columns=_CUTOVER_COLUMNS, rows=rows)
 
     endpoint.script = settles
     result = _verify("--query", "seam_check.first_attachment")
@@ -206,7 +206,7 @@ def test_day_to_which_lines_keep_coming(
 
     def grows(started: Started) -> Scripted:
         counts = first if endpoint.started.count(started) == 1 else second
-        return Scripted(columns=_SEAM_COLUMNS, rows=(("2026-11-24", *counts),))
+        return Scripted(columns=_CUTOVER_COLUMNS, rows=(("2026-11-24", *counts),))
 
     endpoint.script = grows
     assert _verify("--query", "seam_check.first_attachment").exit_code == status

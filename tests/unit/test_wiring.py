@@ -25,7 +25,7 @@ def settings(**changed: str) -> Settings:
     """Read the settings of one stream."""
     environment = {
         "ARCHIVE_BUCKET": "made-up-bucket",
-        "OUTBOX_QUEUE_URL": "https://sqs.example/made-up",
+        "QUEUE_URL": "https://sqs.example/made-up",
         "EVENT_TYPES": "country_change",
     }
     return Settings.from_env(environment | changed, event_type="country_change")

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.auth import TokenKeeper
+from eventdrain.auth import TokenCache
 from tests.fakes import NOW, FakeSecretStore, FakeTokenEndpoint
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def kept(
     without: str = "",
     **minted_for: str,
 ) -> str:
-    """Write a kept token as an earlier run did; what it was minted for may differ.
+    """Write a cached token as an earlier run did; what it was minted for may differ.
 
     It lived for :data:`LIFETIME` when it was minted, unless that is given.
     """
@@ -74,9 +74,9 @@ def keeper(
     sleep: Callable[[float], None] = lambda _: None,
     on_renewal_failed: Callable[[], None] = lambda: None,
     on_short_token: Callable[[], None] = lambda: None,
-) -> TokenKeeper:
+) -> TokenCache:
     """Make the keeper of a run; of the only stream, unless scopes are given."""
-    return TokenKeeper(
+    return TokenCache(
         secrets=secrets,
         endpoint=endpoint or FakeTokenEndpoint(),
         credentials_arn=CREDENTIALS,

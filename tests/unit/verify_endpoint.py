@@ -108,8 +108,8 @@ class VerifyEndpoint(HttpAws):
         with self._lock:
             if self.throttled:
                 self.throttled -= 1
-                refusal = {"__type": "ThrottlingException", "message": "Rate exceeded"}
-                return 400, json.dumps(refusal)
+                failure = {"__type": "ThrottlingException", "message": "Rate exceeded"}
+                return 400, json.dumps(failure)
             answer = getattr(self, f"_{operation}")(request)
         shape = _SERVICE.operation_model(operation).output_shape
         if shape is None:

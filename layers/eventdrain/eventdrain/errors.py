@@ -24,7 +24,7 @@
     ├── ReplayFailed            a replay can't go on before somebody acts
     └── EndedEarly              a replay ends before it is done; another run can go on
 
-That a sink or the server did not take an event is no error but a value: ``Refusal``.
+That a sink or the server did not take an event is no error but a value: ``Failure``.
 A ``ValueError`` or ``TypeError`` of this package is a bug. An adapter raises its SDK's errors
 within itself only. Nothing here carries a secret or personal data: no message contents, no token,
 no secret's value.
@@ -143,29 +143,29 @@ class DrainFailed(DrainError):  # noqa: N818
     """A drain ended as failed, after committing what it had."""
 
 
-class Verdict(Enum):
-    """What a refusal means for what comes next."""
+class FailureKind(Enum):
+    """What a failure means for what comes next."""
 
-    TRY_AGAIN = auto()
+    RETRYABLE = auto()
     """The same call may succeed later, without anybody's doing."""
-    SLOW_DOWN = auto()
+    THROTTLED = auto()
     """The same call may succeed later, if fewer are made at a time. Acks only."""
-    LEAVE_EVENT = auto()
+    EVENT_REJECTED = auto()
     """This event will not be taken, whatever is tried; others may."""
-    RENEW_TOKEN = auto()
+    TOKEN_REJECTED = auto()
     """The same call may succeed with another access token."""
-    END_RUN = auto()
+    FATAL = auto()
     """No event will be taken before somebody acts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Failure:
     """Why something was not written or not acked. A value: it is one event's, not the run's.
 
     Attributes:
         code: The cause as the service names it, e.g. ``AccessDenied`` or ``UNAVAILABLE``.
         message: What failed, and why. Safe to log.
-        verdict: What follows from it.
+        kind: What follows from it.
         is_about_access: Whether the event server does not let this client do it, or there is no
             token to ask with.
         hint: What to do; see ``DrainError``.
@@ -173,7 +173,7 @@ class Refusal:
 
     code: str
     message: str
-    verdict: Verdict
+    kind: FailureKind
     is_about_access: bool = False
     hint: str = ""
 
@@ -185,12 +185,12 @@ class ArchiveRefused(DrainError):  # noqa: N818
     """The archive did not answer as it should.
 
     Attributes:
-        refusal: Why, and what follows from it.
+        failure: Why, and what follows from it.
     """
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message, hint=refusal.hint)
-        self.refusal = refusal
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message, hint=failure.hint)
+        self.failure = failure
 
 
 class UnreadableLine(DrainError):  # noqa: N818

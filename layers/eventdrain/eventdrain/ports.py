@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import Delivery
 
 
 class Sink(Protocol):
-    """A durable home for events: the archive or the outbox."""
+    """A durable home for events: the archive or the queue."""
 
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Write deliveries of distinct events.
 
         When it returns, every event that is not in the result is durable. An event that is in
@@ -25,7 +25,7 @@ class Sink(Protocol):
         do no harm.
 
         Returns:
-            The refused events' ids, each with its refusal. Never raises for what a service
+            The refused events' ids, each with its failure. Never raises for what a service
             answers or fails to answer.
         """
         ...
@@ -36,7 +36,7 @@ class Acker(Protocol):
 
     async def ack(
         self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
-    ) -> Sequence[Refusal | None]:
+    ) -> Sequence[Failure | None]:
         """Acknowledge each delivery, concurrently, waiting for no longer than the time-out.
 
         Args:

@@ -7,9 +7,9 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.adapters.aws import RenewedHttp, S3ArchiveReader, SqsOutbox, aws_clients
+from eventdrain.adapters.aws import RenewedHttp, S3ArchiveReader, SqsPublisher, aws_clients
 from eventdrain.errors import DrainError
-from eventdrain.replay import CountingOutbox, RateLimit, Replay, ReplayEnd
+from eventdrain.replay import CountingSink, RateLimit, Replay, ReplayEnd
 from eventdrain.unexpected import note_unexpected
 
 if TYPE_CHECKING:
@@ -94,30 +94,30 @@ async def opened_replay(
             lambda: clients.s3_endpoint(job.bucket), connections, calls_at_once=_READS_AT_ONCE
         )
         archive = S3ArchiveReader(
-            clients.s3, s3, bucket=job.bucket, prefix=job.prefix, cure=job.archive_cure
+            clients.s3, s3, bucket=job.bucket, prefix=job.prefix, hint=job.archive_hint
         )
-        outboxes: dict[str, Sink]
+        publishers: dict[str, Sink]
         if job.is_dry_run:
-            counting = CountingOutbox(
+            counting = CountingSink(
                 layout=job.layout, events_per_message=job.events_per_message, report=report
             )
-            outboxes = dict.fromkeys(job.selection.event_types, counting)
+            publishers = dict.fromkeys(job.selection.event_types, counting)
         else:
             sqs = RenewedHttp(clients.sqs_endpoint, connections, calls_at_once=_SENDS_AT_ONCE)
-            outboxes = {
-                event_type: SqsOutbox(
+            publishers = {
+                event_type: SqsPublisher(
                     sqs,
                     queue_url=job.queue_urls[event_type],
                     layout=job.layout,
                     events_per_message=job.events_per_message,
                     replay=report.replay,
-                    cure=job.queue_cure,
+                    hint=job.queue_hint,
                 )
                 for event_type in job.selection.event_types
             }
         yield Replay(
             archive=archive,
-            outboxes=outboxes,
+            publishers=publishers,
             selection=job.selection,
             rate=RateLimit(0 if job.is_dry_run else job.rate),
             report=report,

@@ -92,7 +92,7 @@ class Settings:
         start_position: Where to start if the server holds no position.
         ack_timeout: After which the server delivers an unacked event again. 10 s to 10 min.
         parallel_streams: How many connections a run has.
-        pullers: How many runs a schedule starts at a time.
+        concurrent_runs: How many runs a schedule starts at a time.
         backlog_runs: How many runs may follow one another at once, after the schedule's.
         max_in_flight: How many events may be out unacked on one connection: 1 to 200.
         max_events: How many events a run commits at the most.
@@ -104,7 +104,7 @@ class Settings:
         archive_prefix: What the keys of the archive begin with, without a slash at the end.
         quarantine_prefix: Likewise for events that can't become a line.
         object_lock: How long nobody may delete what is archived; zero for not at all.
-        outbox_queue_url: The queue; one whose name ends in ``.fifo`` is written to as such.
+        queue_url: The queue; one whose name ends in ``.fifo`` is written to as such.
         events_per_message: How many events a message of it may hold.
         pseudonym_key_secret_arn: The secret with the key of pseudonyms; empty for none.
     """
@@ -119,7 +119,7 @@ class Settings:
     start_position: StartPosition
     ack_timeout: timedelta
     parallel_streams: int
-    pullers: int
+    concurrent_runs: int
     backlog_runs: int
     max_in_flight: int
     max_events: int
@@ -131,7 +131,7 @@ class Settings:
     archive_prefix: str
     quarantine_prefix: str
     object_lock: timedelta
-    outbox_queue_url: str
+    queue_url: str
     events_per_message: int
     pseudonym_key_secret_arn: str
 
@@ -171,7 +171,7 @@ class Settings:
                 f'use one of {", ".join(event_types)}, as in {{"event_type": "{event_types[0]}"}}',
             )
             event_type = event_types[0]
-        queue_url = env.required("OUTBOX_QUEUE_URL", "the URL of the SQS queue")
+        queue_url = env.required("QUEUE_URL", "the URL of the SQS queue")
         settings = cls(
             event_types=event_types,
             event_type=event_type,
@@ -185,7 +185,7 @@ class Settings:
             ),
             ack_timeout=timedelta(seconds=env.number("ACK_TIMEOUT_SECONDS", 60, 10, 600)),
             parallel_streams=env.number("PARALLEL_STREAMS", 1, 1, 8),
-            pullers=env.number("PULLERS", 1, 1, 8),
+            concurrent_runs=env.number("PULLERS", 1, 1, 8),
             backlog_runs=env.number("BACKLOG_RUNS", 4, 0, 12),
             max_in_flight=env.number("MAX_IN_FLIGHT", 200, 1, 200),
             max_events=env.number("MAX_EVENTS", 100_000, 1, 10_000_000),
@@ -197,7 +197,7 @@ class Settings:
             archive_prefix=env.prefix("ARCHIVE_PREFIX", "events"),
             quarantine_prefix=env.prefix("QUARANTINE_PREFIX", "quarantine"),
             object_lock=timedelta(days=env.number("OBJECT_LOCK_DAYS", 0, 0, 36_500)),
-            outbox_queue_url=queue_url.replace("{event_type}", event_type),
+            queue_url=queue_url.replace("{event_type}", event_type),
             events_per_message=env.number("EVENTS_PER_MESSAGE", 1, 1, 100),
             pseudonym_key_secret_arn=env.text("PSEUDONYM_KEY_SECRET_ARN", ""),
         )

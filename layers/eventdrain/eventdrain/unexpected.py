@@ -10,7 +10,7 @@ import logging
 import traceback
 from typing import Final
 
-from eventdrain.errors import DrainError, Refusal, Verdict
+from eventdrain.errors import DrainError, Failure, FailureKind
 
 _logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def note_unexpected(error: BaseException, what: str) -> DrainError:
     return DrainError(f"{what} ended with an unexpected {name}: a bug", hint=_HINT)
 
 
-def unexpected_refusal(error: BaseException, what: str) -> Refusal:
+def unexpected_failure(error: BaseException, what: str) -> Failure:
     """Log an unexpected error, and return it as what becomes of the deliveries of a call."""
     noted = note_unexpected(error, what)
-    return Refusal(type(error).__name__, noted.reason, Verdict.END_RUN, hint=noted.hint)
+    return Failure(type(error).__name__, noted.reason, FailureKind.FATAL, hint=noted.hint)

@@ -17,12 +17,12 @@ from eventdrain.adapters.aws import (
     S3Archive,
     SecretsManager,
     SignedHttp,
-    SqsOutbox,
+    SqsPublisher,
     aws_clients,
     lambda_client,
 )
 from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
-from eventdrain.auth import NoAuthorization, TokenKeeper, read_pseudonyms
+from eventdrain.auth import NoAuthorization, TokenCache, read_pseudonyms
 from eventdrain.drain import Batch, Commit, Drain, EndReason, Pace, Report, Window, stream_request
 from eventdrain.errors import ACCESS_ERRORS, ConfigurationError, DrainError, StartFailed
 from eventdrain.events import ArchiveLayout, DeliveryReader
@@ -79,7 +79,7 @@ def run_drain(
     Args:
         settings: What to drain, and to where.
         remaining: How long the process may still live.
-        renews_early: Whether this run renews the token that others share; see ``TokenKeeper``.
+        renews_early: Whether this run renews the token that others share; see ``TokenCache``.
         on_token: Called once, when there is a token and before the stream is opened.
 
     Returns:
@@ -150,9 +150,9 @@ async def _drain(
         GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker,
     ):
         archive = S3Archive(bucket, layout, locked_for=settings.object_lock)
-        outbox = SqsOutbox(
+        queue = SqsPublisher(
             sqs,
-            queue_url=settings.outbox_queue_url,
+            queue_url=settings.queue_url,
             layout=layout,
             events_per_message=settings.events_per_message,
         )
@@ -166,7 +166,7 @@ async def _drain(
             batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
             commit=Commit(
                 archive=archive,
-                outbox=outbox,
+                queue=queue,
                 acker=acker,
                 authorization=authorization,
                 ack_timeout=settings.ack_timeout,
@@ -214,7 +214,7 @@ def _authorization(
     def note_short_token() -> None:
         report.tokens_too_short += 1
 
-    return TokenKeeper(
+    return TokenCache(
         secrets=SecretsManager(clients.secrets),
         endpoint=OAuthTokenEndpoint(settings.token_endpoint),
         credentials_arn=settings.credentials_secret_arn,

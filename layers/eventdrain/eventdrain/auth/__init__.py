@@ -5,18 +5,18 @@ Also the key of pseudonyms, which is read from a secret like the credentials.
 
 from __future__ import annotations
 
-from eventdrain.auth.cached_token import KeptToken
+from eventdrain.auth.cached_token import CachedToken
 from eventdrain.auth.credentials import Credentials, StaticToken, parse_credentials
 from eventdrain.auth.minting import mint
 from eventdrain.auth.pseudonym_key import read_pseudonyms
-from eventdrain.auth.tokens import NoAuthorization, TokenKeeper
+from eventdrain.auth.tokens import NoAuthorization, TokenCache
 
 __all__ = [
+    "CachedToken",
     "Credentials",
-    "KeptToken",
     "NoAuthorization",
     "StaticToken",
-    "TokenKeeper",
+    "TokenCache",
     "mint",
     "parse_credentials",
     "read_pseudonyms",

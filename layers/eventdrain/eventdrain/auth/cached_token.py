@@ -21,7 +21,7 @@ _LONGEST_LEAD: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptToken:
+class CachedToken:
     """A minted token and what must be known of it to use it.
 
     Attributes:
@@ -42,7 +42,7 @@ class KeptToken:
     minted_for: dict[str, str]
 
     @classmethod
-    def parse(cls, content: str) -> KeptToken | None:
+    def parse(cls, content: str) -> CachedToken | None:
         """Read a secret's content; None if it is malformed, or of a version with other fields.
 
         That is not raised: an error would keep the text, which may hold a token.
@@ -105,8 +105,8 @@ class TokenSecret:
         self._secrets = secrets
         self._arn = arn
 
-    def read(self) -> KeptToken | None:
-        """Give the kept token; None if there is none, or none that can be understood.
+    def read(self) -> CachedToken | None:
+        """Give the cached token; None if there is none, or none that can be understood.
 
         Raises:
             CredentialsError: The secret can't be read.
@@ -114,15 +114,15 @@ class TokenSecret:
         content = self._secrets.get(self._arn)
         if content is None:
             return None
-        kept = KeptToken.parse(content)
+        kept = CachedToken.parse(content)
         if kept is None:
             _logger.warning(
-                "the kept token in %s is malformed, or of another version: minting another",
+                "the cached token in %s is malformed, or of another version: minting another",
                 self._arn,
             )
         return kept
 
-    def write(self, kept: KeptToken) -> bool:
+    def write(self, kept: CachedToken) -> bool:
         """Keep a token, and tell whether it is kept: that it is not is no reason to stop a run."""
         try:
             self._secrets.put(self._arn, kept.as_content())

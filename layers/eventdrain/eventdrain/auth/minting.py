@@ -2,12 +2,12 @@
 
 Endpoints differ in what they do with a scope that the client may not have: some grant the others
 and say so (RFC 6749, section 5.1), some refuse the whole request with ``invalid_scope``. These
-don't say which scope it was, and a few refuse what they would grant alone. So after a refusal each
+don't say which scope it was, and a few refuse what they would grant alone. So after a failure each
 scope is asked for alone, the run's own first: whatever becomes of the rest, the run has its token.
 
 That takes a call for each scope, and an endpoint that is asked too often answers no one. So only
 the run that leads asks for the others' scopes, and it stops at the first answer that is neither a
-token nor a refusal of the scope.
+token nor a failure of the scope.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_AFTER_REFUSAL_SECONDS: Final = 1.0
+_AFTER_FAILURE_SECONDS: Final = 1.0
 """The vendor's sample waits this long after an error; a client that doesn't is rate limited."""
 
 _NO_SCOPE: Final = ""
@@ -95,10 +95,10 @@ def mint(
         )
         apart = _Apart(calls, scopes)
         if len(scopes) == 1:
-            apart.refusals[scopes[0]] = error
+            apart.failures[scopes[0]] = error
         minted = apart.mint(needed, for_others=for_others)
         if minted is None:
-            raise apart.refusals.get(needed, error) if needed else error from None
+            raise apart.failures.get(needed, error) if needed else error from None
         return minted
 
 
@@ -109,13 +109,13 @@ class _Apart:
     Attributes:
         scopes: Those.
         granted: A token for each scope that is granted, in the order asked.
-        refusals: An error for each that is not.
+        failures: An error for each that is not.
     """
 
     calls: _Calls
     scopes: tuple[str, ...]
     granted: dict[str, AccessToken] = field(default_factory=dict)
-    refusals: dict[str, ScopeRefused] = field(default_factory=dict)
+    failures: dict[str, ScopeRefused] = field(default_factory=dict)
 
     def mint(self, needed: str, *, for_others: bool) -> Minted | None:
         """See :func:`mint`; None if whatever was asked for is refused.
@@ -154,17 +154,17 @@ class _Apart:
 
     def _ask(self, scope: str) -> None:
         """Ask for a scope, unless its answer is known."""
-        if scope in self.granted or scope in self.refusals:
+        if scope in self.granted or scope in self.failures:
             return
         try:
             token = self.calls.mint((scope,) if scope else ())
         except ScopeRefused as error:
-            self.refusals[scope] = error
+            self.failures[scope] = error
             return
         if _allows(token, scope):
             self.granted[scope] = token
         else:
-            self.refusals[scope] = ScopeRefused(
+            self.failures[scope] = ScopeRefused(
                 f"the token endpoint {self.calls.endpoint.url} mints a token for {scope} that does"
                 " not allow it",
                 hint="ask for the scope at the vendor's portal",
@@ -179,7 +179,7 @@ class _Apart:
         return tuple(
             scope
             for scope in self.scopes
-            if scope not in self.refusals and not _allows(token, scope)
+            if scope not in self.failures and not _allows(token, scope)
         )
 
 
@@ -216,14 +216,14 @@ class _Calls:
         return self.seconds_left() - self.held_back
 
     def _pause(self) -> None:
-        if self._seconds_left() <= _AFTER_REFUSAL_SECONDS:
+        if self._seconds_left() <= _AFTER_FAILURE_SECONDS:
             raise TokenUnavailable(
                 f"the token endpoint {self.endpoint.url} refuses some of this stack's scopes, and"
                 " the run's time is over before it is known which",
                 hint="check at the vendor's portal which scopes the client of the credentials"
                 " secret may have",
             )
-        self.sleep(_AFTER_REFUSAL_SECONDS)
+        self.sleep(_AFTER_FAILURE_SECONDS)
 
 
 def _count(token: AccessToken) -> int:

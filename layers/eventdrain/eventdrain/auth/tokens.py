@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.auth.cached_token import KeptToken, TokenSecret
+from eventdrain.auth.cached_token import CachedToken, TokenSecret
 from eventdrain.auth.credentials import parse_credentials
 from eventdrain.auth.minting import mint
 from eventdrain.errors import CredentialsError, ScopeRefused, TokenError
@@ -45,13 +45,13 @@ class NoAuthorization:
         return False
 
 
-class TokenKeeper:
+class TokenCache:
     """The token of one run, as a ``ports.Authorization``.
 
-    All runs of a stack start by the same clock. If each renewed the kept token when it nears its
+    All runs of a stack start by the same clock. If each renewed the cached token when it nears its
     end, each would mint and keep one in the same second, hour after hour; but Secrets Manager holds
     about a hundred versions of a secret, and drops none that is younger than a day. So one run
-    *leads*: it renews while the kept token still does for the others, who then find a fresh one.
+    *leads*: it renews while the cached token still does for the others, who then find a fresh one.
     Where nobody leads, or too late, each run still mints for itself. And where the endpoint refuses
     the scopes together, only the leader asks which of them are granted, and keeps the answer.
 
@@ -66,8 +66,8 @@ class TokenKeeper:
         renews_early: Whether this run leads.
         needed_for: How long the token is needed from now.
         seconds_left: Tells how long may be waited for the endpoint.
-        on_renewal_failed: Called when the kept token is used on, as it can't be renewed, or when a
-            new one can't be kept.
+        on_renewal_failed: Called when the cached token can't be renewed and is used on, or when a
+            new one can't be cached.
         on_short_token: Called when a new token lives too short for other runs.
         now: Gives the time, UTC.
         sleep: Waits for so many seconds, between calls to the endpoint.
@@ -160,18 +160,18 @@ class TokenKeeper:
             return self._renewed_early(credentials, kept)
         return kept.as_access_token()
 
-    def _renewed_early(self, credentials: ClientCredentials, kept: KeptToken) -> AccessToken:
+    def _renewed_early(self, credentials: ClientCredentials, kept: CachedToken) -> AccessToken:
         """Mint another token for all runs; give the kept one where that serves them better."""
         # It is for others that it is renewed: half of the run's own time stays the run's.
         held_back = self._seconds_left() / 2
         try:
             minted = self._mint(credentials, self._scopes, lambda: self._seconds_left() - held_back)
         except TokenError as error:
-            _logger.warning("the kept token is used on, as it can't be renewed yet: %s", error)
+            _logger.warning("the cached token is used on, as it can't be renewed yet: %s", error)
             self._on_renewal_failed()
             return kept.as_access_token()
         if minted.undecided and not kept.undecided:
-            _logger.warning("the kept token is used on, as the new one serves fewer streams")
+            _logger.warning("the cached token is used on, as the new one serves fewer streams")
             return kept.as_access_token()
         self._keep(credentials, minted)
         return minted.token
@@ -186,7 +186,7 @@ class TokenKeeper:
         # To keep a token takes seconds, if Secrets Manager is slow: the run goes before.
         return self._seconds_left() > _KEEPING_SECONDS
 
-    def _kept_by_another(self, credentials: ClientCredentials) -> KeptToken | None:
+    def _kept_by_another(self, credentials: ClientCredentials) -> CachedToken | None:
         try:
             kept = self._kept(credentials)
         except CredentialsError as error:
@@ -194,14 +194,16 @@ class TokenKeeper:
             return None
         return None if kept is None or kept.value in self._rejected else kept
 
-    def _kept(self, credentials: ClientCredentials) -> KeptToken | None:
-        """Give the kept token if it is ours and lives long enough."""
+    def _kept(self, credentials: ClientCredentials) -> CachedToken | None:
+        """Give the cached token if it is ours and lives long enough."""
         kept = self._token_secret.read()
         if kept is None or kept.minted_for != self._minted_for(credentials):
             return None
         return kept if kept.lasts(self._needed_for, now=self._now()) else None
 
-    def _minted(self, credentials: ClientCredentials, *, besides: KeptToken | None) -> AccessToken:
+    def _minted(
+        self, credentials: ClientCredentials, *, besides: CachedToken | None
+    ) -> AccessToken:
         """Mint a token for all runs and keep it; for this run only, besides a kept one."""
         if besides is not None:
             return self._mint(credentials, (self._scope,), self._seconds_left).token
@@ -246,7 +248,7 @@ class TokenKeeper:
         if (minted.undecided and not self._renews_early) or not self._has_time_to_keep:
             return
         allowed = minted.token.scopes or ()
-        kept = KeptToken(
+        kept = CachedToken(
             value=minted.token.value,
             scopes=tuple(scope for scope in self._scopes if scope in allowed),
             undecided=minted.undecided,

@@ -16,7 +16,7 @@ from eventdrain.drain.pace import Pace
 from eventdrain.drain.report import Report
 from eventdrain.drain.start import Start
 from eventdrain.drain.stream_request import stream_request
-from eventdrain.drain.subscription import Reading
+from eventdrain.drain.subscription import Subscription
 from eventdrain.drain.window import REPORTING_SECONDS, EndReason, Window
 
 __all__ = [
@@ -34,9 +34,9 @@ __all__ = [
     "LeftReason",
     "Outcome",
     "Pace",
-    "Reading",
     "Report",
     "Start",
+    "Subscription",
     "Window",
     "stream_request",
 ]

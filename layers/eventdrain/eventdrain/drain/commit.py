@@ -1,7 +1,7 @@
 """The commit: the only door to durability, and the only place that acks.
 
 A batch is archived and published side by side, then those of its deliveries are acked whose event
-both sinks have. The worst of the two results is the event's result: what the outbox refused is not
+both sinks have. The worst of the two results is the event's result: what the queue refused is not
 acked although the archive has it, and comes again.
 """
 
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 from eventdrain.backoff import Backoff
 from eventdrain.drain.ack_pace import AckPace
 from eventdrain.drain.outcome import LeftReason, Outcome
-from eventdrain.errors import DrainError, Refusal, Verdict, not_accepted
+from eventdrain.errors import DrainError, Failure, FailureKind, not_accepted
 from eventdrain.events import needs_pointer
-from eventdrain.unexpected import unexpected_refusal
+from eventdrain.unexpected import unexpected_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,15 +34,15 @@ _ACK_ATTEMPTS: Final = 5
 would only come again with the next batch; an ack that the server keeps refusing is one event's
 trouble, and that event comes again. Acks that are too many at a time are no failed attempts."""
 
-_NO_HANDLE: Final = Refusal(
+_NO_HANDLE: Final = Failure(
     code="NoAckInfo",
     message="the server gave no ack_info with a delivery, so it can't be acked",
-    verdict=Verdict.LEAVE_EVENT,
+    kind=FailureKind.EVENT_REJECTED,
 )
-_OUT_OF_TIME: Final = Refusal(
+_OUT_OF_TIME: Final = Failure(
     code="OutOfTime",
     message="the window ended before there was an answer",
-    verdict=Verdict.LEAVE_EVENT,
+    kind=FailureKind.EVENT_REJECTED,
 )
 
 
@@ -51,7 +51,7 @@ class Commit:
 
     Args:
         archive: The durable copy.
-        outbox: The messages to consumers.
+        queue: The messages to consumers.
         acker: Acknowledges at the event server.
         authorization: The token for acks; renewed once, if the server does not accept it.
         ack_timeout: After which the server sends an unacked event again.
@@ -62,14 +62,14 @@ class Commit:
         self,
         *,
         archive: Sink,
-        outbox: Sink,
+        queue: Sink,
         acker: Acker,
         authorization: Authorization,
         ack_timeout: timedelta,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
-        self._outbox = outbox
+        self._queue = queue
         self._acker = acker
         self._authorization = authorization
         self._ack_seconds = ack_timeout.total_seconds()
@@ -114,46 +114,46 @@ class Commit:
             not_archived = await self._write(self._archive, events, write_until)
             # Only now is there what the messages point to.
             archived = [event for event in events if event.event_id not in not_archived]
-            not_published = await self._write(self._outbox, archived, write_until)
+            not_published = await self._write(self._queue, archived, write_until)
         else:
             not_archived, not_published = await asyncio.gather(
                 self._write(self._archive, events, write_until),
-                self._write(self._outbox, events, write_until),
+                self._write(self._queue, events, write_until),
             )
         durable: list[Delivery] = []
         for delivery in deliveries:
-            archive_refusal = not_archived.get(delivery.event_id)
-            outbox_refusal = not_published.get(delivery.event_id)
-            outcome.archive_refused += archive_refusal is not None
-            outcome.outbox_refused += outbox_refusal is not None
-            if archive_refusal is not None:
-                outcome.leave(LeftReason.ARCHIVE, archive_refusal, outbox_refusal)
-            elif outbox_refusal is not None:
-                outcome.leave(LeftReason.OUTBOX, outbox_refusal)
+            archive_failure = not_archived.get(delivery.event_id)
+            queue_failure = not_published.get(delivery.event_id)
+            outcome.archive_failed += archive_failure is not None
+            outcome.queue_failed += queue_failure is not None
+            if archive_failure is not None:
+                outcome.leave(LeftReason.ARCHIVE, archive_failure, queue_failure)
+            elif queue_failure is not None:
+                outcome.leave(LeftReason.QUEUE, queue_failure)
             else:
                 durable.append(delivery)
         outcome.written += len(durable)
-        for refusal in await self._ack(durable, ack_until):
-            if refusal is None:
+        for failure in await self._ack(durable, ack_until):
+            if failure is None:
                 outcome.acked += 1
             else:
-                outcome.leave(LeftReason.ACK, refusal)
+                outcome.leave(LeftReason.ACK, failure)
 
     async def _write(
         self, sink: Sink, events: Sequence[Delivery], until: float
-    ) -> Mapping[str, Refusal]:
+    ) -> Mapping[str, Failure]:
         backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
-        refused: dict[str, Refusal] = {}
+        refused: dict[str, Failure] = {}
         pending = events
         while pending:
             answer = await self._write_once(sink, pending, until)
             refused |= answer
-            if any(refusal.verdict is Verdict.END_RUN for refusal in answer.values()):
+            if any(failure.kind is FailureKind.FATAL for failure in answer.values()):
                 break
             pending = [
                 event
                 for event in pending
-                if event.event_id in answer and answer[event.event_id].verdict is Verdict.TRY_AGAIN
+                if event.event_id in answer and answer[event.event_id].kind is FailureKind.RETRYABLE
             ]
             if not (pending and await self._may_try_again(backoff, until)):
                 break
@@ -163,7 +163,7 @@ class Commit:
 
     async def _write_once(
         self, sink: Sink, events: Sequence[Delivery], until: float
-    ) -> Mapping[str, Refusal]:
+    ) -> Mapping[str, Failure]:
         try:
             async with asyncio.timeout(max(0.0, until - self._clock())):
                 return await sink.write(events)
@@ -171,15 +171,15 @@ class Commit:
             # Some of them may have been written. None is known to be, so none is acked.
             return dict.fromkeys((event.event_id for event in events), _OUT_OF_TIME)
         except Exception as error:  # noqa: BLE001 - a bug in one write is not the end of others
-            bug = unexpected_refusal(error, f"a write by {type(sink).__name__}")
+            bug = unexpected_failure(error, f"a write by {type(sink).__name__}")
             return dict.fromkeys((event.event_id for event in events), bug)
 
-    async def _ack(self, deliveries: Sequence[Delivery], until: float) -> Sequence[Refusal | None]:
+    async def _ack(self, deliveries: Sequence[Delivery], until: float) -> Sequence[Failure | None]:
         backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
-        results: list[Refusal | None] = [
+        results: list[Failure | None] = [
             None if delivery.ack_info else _NO_HANDLE for delivery in deliveries
         ]
-        pending = [index for index, refusal in enumerate(results) if refusal is None]
+        pending = [index for index, failure in enumerate(results) if failure is None]
         failures = [0] * len(deliveries)
         while pending:
             answers = await self._ack_paced([deliveries[index] for index in pending], until)
@@ -189,9 +189,9 @@ class Commit:
                 # That there was no time to try again is not why the server refused it before.
                 if answer is not _OUT_OF_TIME or results[index] is None:
                     results[index] = answer
-                if answer is not None and answer.verdict is Verdict.SLOW_DOWN:
+                if answer is not None and answer.kind is FailureKind.THROTTLED:
                     throttled.append(index)
-                elif answer is not None and answer.verdict is Verdict.TRY_AGAIN:
+                elif answer is not None and answer.kind is FailureKind.RETRYABLE:
                     failures[index] += 1
                     if failures[index] < _ACK_ATTEMPTS:
                         failed.append(index)
@@ -202,15 +202,15 @@ class Commit:
 
     async def _ack_paced(
         self, deliveries: Sequence[Delivery], until: float
-    ) -> Sequence[Refusal | None]:
+    ) -> Sequence[Failure | None]:
         """Ack each delivery once, as many at a time as the server takes."""
-        answers: list[Refusal | None] = []
+        answers: list[Failure | None] = []
         while rest := deliveries[len(answers) :]:
             now = self._clock()
             if count := self._ack_pace.grant(len(rest), now):
                 some = await self._ack_once(rest[:count], until)
                 throttled = sum(
-                    answer is not None and answer.verdict is Verdict.SLOW_DOWN for answer in some
+                    answer is not None and answer.kind is FailureKind.THROTTLED for answer in some
                 )
                 self._ack_pace.answered(
                     confirmed=some.count(None), throttled=throttled, now=self._clock()
@@ -224,7 +224,7 @@ class Commit:
 
     async def _ack_once(
         self, deliveries: Sequence[Delivery], until: float
-    ) -> Sequence[Refusal | None]:
+    ) -> Sequence[Failure | None]:
         try:
             token = self._authorization.token()
         except DrainError as error:
@@ -234,18 +234,18 @@ class Commit:
                 deliveries, token=token, timeout_seconds=max(0.0, until - self._clock())
             )
         except Exception as error:  # noqa: BLE001 - a bug in one ack is not the end of others
-            return [unexpected_refusal(error, "an ack")] * len(deliveries)
-        rejections = [each for each in answers if each and each.verdict is Verdict.RENEW_TOKEN]
+            return [unexpected_failure(error, "an ack")] * len(deliveries)
+        rejections = [each for each in answers if each and each.kind is FailureKind.TOKEN_REJECTED]
         if not rejections:
             return answers
         renewal = await self._renew(token, until, rejections[0])
         return [
-            renewal if answer and answer.verdict is Verdict.RENEW_TOKEN else answer
+            renewal if answer and answer.kind is FailureKind.TOKEN_REJECTED else answer
             for answer in answers
         ]
 
-    async def _renew(self, rejected: str | None, until: float, rejection: Refusal) -> Refusal:
-        """Renew the token; what became of it is a refusal that says whether to try again."""
+    async def _renew(self, rejected: str | None, until: float, rejection: Failure) -> Failure:
+        """Renew the token; what became of it is a failure that says whether to try again."""
         try:
             async with asyncio.timeout(max(0.0, until - self._clock())):
                 is_renewed = await asyncio.to_thread(self._authorization.renew, rejected)
@@ -253,13 +253,11 @@ class Commit:
             return _OUT_OF_TIME
         except DrainError as error:
             return _no_token(error)
-        verdict = Verdict.TRY_AGAIN if is_renewed else Verdict.END_RUN
+        kind = FailureKind.RETRYABLE if is_renewed else FailureKind.FATAL
         if rejection.hint:  # a gateway's answer; it need not be about the token
-            return replace(rejection, verdict=verdict)
+            return replace(rejection, kind=kind)
         told = not_accepted()
-        return Refusal(
-            "UNAUTHENTICATED", told.reason, verdict, is_about_access=True, hint=told.hint
-        )
+        return Failure("UNAUTHENTICATED", told.reason, kind, is_about_access=True, hint=told.hint)
 
     async def _may_try_again(self, backoff: Backoff, until: float) -> bool:
         """Wait for the next attempt; False, without waiting, if it would come too late."""
@@ -270,11 +268,11 @@ class Commit:
         return True
 
 
-def _no_token(error: DrainError) -> Refusal:
-    return Refusal(
+def _no_token(error: DrainError) -> Failure:
+    return Failure(
         type(error).__name__,
         error.reason,
-        Verdict.END_RUN,
+        FailureKind.FATAL,
         is_about_access=True,
         hint=error.hint,
     )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from eventdrain.drain.inbox import Inbox
 from eventdrain.drain.lag import Lag
 from eventdrain.drain.outcome import LeftReason, Outcome
-from eventdrain.drain.subscription import Reading
+from eventdrain.drain.subscription import Subscription
 from eventdrain.drain.window import EndReason
 from eventdrain.errors import ApiSilent, Heartbeat, UnreadableDelivery
 from eventdrain.events import quarantined
@@ -91,7 +91,7 @@ class Drain:
         self._changed = asyncio.Event()
         self._inbox = Inbox(inbox_size, on_arrival=self._changed.set)
         self._readings = [
-            Reading(
+            Subscription(
                 source=source,
                 authorization=authorization,
                 inbox=self._inbox,

@@ -97,7 +97,7 @@ class Pace:
         self._quiet_since = now
 
     def failed(self) -> None:
-        """Note an error that trying again won't cure."""
+        """Note an error that trying again won't hint."""
         self.has_failed = True
 
     def end(self, now: float) -> EndReason | None:

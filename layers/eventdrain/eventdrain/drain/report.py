@@ -42,9 +42,9 @@ class Report:
         committed: Those of them that both sinks have.
         acked: Those of them whose ack the server confirmed.
         left: Received and not acked, by reason: the server sends these events again.
-        archive_refused: Not taken by the archive.
-        outbox_refused: Not taken by the outbox.
-        refusals: How often each cause was given for what is left, by ``<where>:<code>``.
+        archive_failed: Not taken by the archive.
+        queue_failed: Not taken by the queue.
+        failures: How often each cause was given for what is left, by ``<where>:<code>``.
         batches: How many commits there were.
         connections: How often the stream was opened.
         bytes_received: Size of the messages received.
@@ -67,9 +67,9 @@ class Report:
     committed: int = 0
     acked: int = 0
     left: Counter[str] = field(default_factory=Counter)
-    archive_refused: int = 0
-    outbox_refused: int = 0
-    refusals: Counter[str] = field(default_factory=Counter)
+    archive_failed: int = 0
+    queue_failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
     batches: int = 0
     connections: int = 0
     bytes_received: int = 0
@@ -96,7 +96,7 @@ class Report:
         return self.end_reason is EndReason.LIMIT
 
     @property
-    def ack_refused(self) -> int:
+    def ack_failed(self) -> int:
         """Deliveries in both sinks whose ack the server did not confirm."""
         return self.left[LeftReason.ACK]
 
@@ -114,9 +114,9 @@ class Report:
         self.committed += outcome.written
         self.acked += outcome.acked
         self.left.update(outcome.left)
-        self.archive_refused += outcome.archive_refused
-        self.outbox_refused += outcome.outbox_refused
-        self.refusals.update(outcome.refusals)
+        self.archive_failed += outcome.archive_failed
+        self.queue_failed += outcome.queue_failed
+        self.failures.update(outcome.failures)
 
     def leave_unaccounted(self) -> None:
         """Count as left, by a bug, what is neither acked nor left when nothing is under way."""
@@ -140,9 +140,9 @@ class Report:
             "committed": self.committed,
             "acked": self.acked,
             "left": dict(self.left),
-            "archive_refused": self.archive_refused,
-            "outbox_refused": self.outbox_refused,
-            "refusals": dict(self.refusals),
+            "archive_failed": self.archive_failed,
+            "queue_failed": self.queue_failed,
+            "failures": dict(self.failures),
             "batches": self.batches,
             "connections": self.connections,
             "bytes_received": self.bytes_received,

@@ -39,14 +39,14 @@ _AFTER_AUTHENTICATION_ERROR: Final = timedelta(seconds=10)
 """The vendor's sample waits this long, and says that a client that doesn't is rate limited."""
 
 
-class Reading:
+class Subscription:
     """One of a drain's readings. Run it once, until it is refused or cancelled.
 
     Args:
         source: Where events come from.
         authorization: Renewed once, if the server does not accept the token.
         inbox: Where messages go; what it has no room for is waited with.
-        report: Connections, messages and their size are counted in it, and a refusal is noted.
+        report: Connections, messages and their size are counted in it, and a failure is noted.
         pace: Notes which streams are proven: over which the event API has answered.
         on_proven: Called whenever a stream is proven.
         clock: Seconds; the clock of ``pace``.

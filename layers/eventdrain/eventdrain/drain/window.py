@@ -23,7 +23,7 @@ class EndReason(StrEnum):
     WINDOW = "window"
     """The time for reading is over."""
     FAILED = "failed"
-    """An error that trying again won't cure."""
+    """An error that trying again won't hint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from eventdrain.events.archive import (
     compressed,
     key_of_part,
     object_body,
-    withheld_body,
+    original_body,
 )
 from eventdrain.events.delivery import Delivery, DeliveryReader, age_seconds, milliseconds, rfc3339
 from eventdrain.events.event_id import event_id
@@ -70,6 +70,7 @@ __all__ = [
     "milliseconds",
     "needs_pointer",
     "object_body",
+    "original_body",
     "pack",
     "pointer",
     "pointing",
@@ -78,5 +79,4 @@ __all__ = [
     "response_of",
     "rfc3339",
     "unclassified",
-    "withheld_body",
 ]

@@ -48,7 +48,7 @@ class ArchiveLayout:
         partition = f"{deliveries[0].event_type}/dt={deliveries[0].day}"
         return f"{self.prefix}/{partition}/{_name(deliveries)}"
 
-    def withheld_key(self, deliveries: Sequence[Delivery]) -> str:
+    def original_key(self, deliveries: Sequence[Delivery]) -> str:
         """Name the object of what some deliveries of one object of lines have withheld."""
         place = f"{self.quarantine_prefix}/{deliveries[0].event_type}/withheld"
         return f"{place}/{_name(deliveries)}"
@@ -105,7 +105,7 @@ def object_body(deliveries: Sequence[Delivery]) -> bytes:
     return compressed(lines)
 
 
-def withheld_body(deliveries: Sequence[Delivery]) -> bytes:
+def original_body(deliveries: Sequence[Delivery]) -> bytes:
     """Write what deliveries have withheld as gzipped NDJSON, a newline after each record."""
     return compressed("".join(f"{delivery.withheld}\n" for delivery in deliveries).encode())
 

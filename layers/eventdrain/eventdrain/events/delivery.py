@@ -1,6 +1,6 @@
 """A delivery: one arrival of an event, read from the wire and turned into its line.
 
-A line is what the archive and the outbox hold of an event, as JSON on one line, ASCII only (which
+A line is what the archive and the queue hold of an event, as JSON on one line, ASCII only (which
 SQS always accepts), with its keys in this order:
 
 =================== ================================================================================
@@ -34,7 +34,7 @@ from eventdrain.errors import Heartbeat, UnreadableDelivery
 from eventdrain.events.event_id import event_id
 from eventdrain.events.json_mapping import json_mapping, quoted
 from eventdrain.events.message_pseudonyms import MessagePseudonyms
-from eventdrain.events.original_message import raw_record
+from eventdrain.events.original_message import original_message
 from eventdrain.events.unknown_fields import discard_unknown_fields
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Delivery(NamedTuple):
         line: Its line, or for one in quarantine its record; without the newline.
         quarantine_reason: Why it can't become a line; None if it has.
         withheld: The record of the whole message, where the line had to leave something out that
-            can't be pseudonymised; else empty. See ``raw_record``.
+            can't be pseudonymised; else empty. See ``original_message``.
     """
 
     event_id: str
@@ -138,11 +138,11 @@ class DeliveryReader:
                 raise UnreadableDelivery("holds no event")
             raise Heartbeat("a message holds neither an event nor a handle")
         payload = getattr(response, self._payload_name)
-        has_withheld = False
+        has_original = False
         if self._in_messages is None:
             content = payload.SerializeToString(deterministic=True)
         else:
-            content, has_withheld = self._in_messages.apply(response, message)
+            content, has_original = self._in_messages.apply(response, message)
         metadata: Metadata = response.metadata
         timestamp = (
             (metadata.timestamp.seconds, metadata.timestamp.nanos)
@@ -177,11 +177,11 @@ class DeliveryReader:
             redelivered=metadata.is_redelivered,
             received_at=received_at,
             line=line,
-            withheld=self._withheld(identity, message) if has_withheld else "",
+            withheld=self._withheld(identity, message) if has_original else "",
         )
 
     def _withheld(self, identity: str, message: bytes) -> str:
-        return raw_record(
+        return original_message(
             identity,
             message,
             event_type=self._event_type,

@@ -10,7 +10,7 @@ import json
 from base64 import b64encode
 
 
-def raw_record(
+def original_message(
     event_id: str, message: bytes, *, event_type: str, reason: str, received_at: str
 ) -> str:
     """Write the record.

@@ -6,7 +6,7 @@ looked for. So neither a text that is no UTF-8 nor a payload that is damaged or 
 way of an ack. Only a message whose metadata can't be found has no handle, and comes again whatever
 is done.
 
-The record of it is that of ``raw_record``. The id is a digest as in ``event_id``, of four parts:
+The record is that of ``original_message``. The id is a digest as in ``event_id``, of four parts:
 the event type, the word ``quarantine``, the message without ``ack_info`` and ``is_redelivered``,
 and the whole message where it can't be taken apart; of the latter two one is absent.
 
@@ -26,7 +26,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from eventdrain.events.delivery import Delivery, milliseconds
 from eventdrain.events.event_id import digest
-from eventdrain.events.original_message import raw_record
+from eventdrain.events.original_message import original_message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,7 +70,7 @@ def quarantined(
         undelivered = None if undelivered is None else pseudonyms.event_part(undelivered)
         whole = None if whole is None else pseudonyms.event_part(whole)
     identity = digest(event_type.encode(), b"quarantine", undelivered, whole)
-    record = raw_record(
+    record = original_message(
         identity,
         message,
         event_type=event_type,

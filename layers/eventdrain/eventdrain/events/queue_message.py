@@ -1,4 +1,4 @@
-"""The outbox's messages: what each says, and which are sent together.
+"""The queue's messages: what each says, and which are sent together.
 
 =============== ========================================== ========================================
 message         body                                       attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventdrain.replay.checkpoint import Checkpoint, check_name
-from eventdrain.replay.counting_sink import CountingOutbox
+from eventdrain.replay.counting_sink import CountingSink
 from eventdrain.replay.job import ReplayJob, replay_name
 from eventdrain.replay.line import lines_of, read_line
 from eventdrain.replay.rate import RateLimit
@@ -17,7 +17,7 @@ __all__ = [
     "EVENT_ID",
     "MOST_RATE",
     "Checkpoint",
-    "CountingOutbox",
+    "CountingSink",
     "RateLimit",
     "Replay",
     "ReplayEnd",

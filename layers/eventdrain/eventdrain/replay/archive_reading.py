@@ -127,5 +127,5 @@ class ArchiveReading:
             try:
                 return await call()
             except ArchiveRefused as refused:
-                refusal = refused.refusal
-            await retries.wait(refusal)
+                failure = refused.failure
+            await retries.wait(failure)

@@ -1,4 +1,4 @@
-"""The outbox of a dry run: it counts what would be sent."""
+"""The queue of a dry run: it counts what would be sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eventdrain.events import marked, messages, pack
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import ArchiveLayout, Delivery
     from eventdrain.replay.report import ReplayReport
 
@@ -17,7 +17,7 @@ _BILLED_BYTES: Final = 64 * 1024
 """SQS pricing: each 64 KiB of a request is billed as a request."""
 
 
-class CountingOutbox:
+class CountingSink:
     """A ``ports.Sink`` that sends nothing, and counts the messages that it is not sending.
 
     Args:
@@ -33,7 +33,7 @@ class CountingOutbox:
         self._events_per_message = events_per_message
         self._report = report
 
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
         for batch in pack(marked(made, self._report.replay)):

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.backoff import Backoff
-from eventdrain.errors import EndedEarly, ReplayFailed, Verdict
+from eventdrain.errors import EndedEarly, FailureKind, ReplayFailed
 from eventdrain.replay.report import ReplayEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
 
 _FIRST_WAIT: Final = timedelta(milliseconds=200)
 _LONGEST_WAIT: Final = timedelta(seconds=5)
@@ -76,23 +76,23 @@ class Retries:
         self._backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
         self._left = _ATTEMPTS
 
-    async def wait(self, refusal: Refusal) -> None:
+    async def wait(self, failure: Failure) -> None:
         """Wait for the next attempt.
 
         Args:
-            refusal: What became of the last one.
+            failure: What became of the last one.
 
         Raises:
             ReplayFailed: There is none: it would change nothing, or there were enough.
             EndedEarly: The replay ends.
         """
         self._left -= 1
-        if refusal.verdict is Verdict.LEAVE_EVENT:
-            raise ReplayFailed(refusal.message, hint=_EVENT_HINT)
-        if refusal.verdict is not Verdict.TRY_AGAIN:
-            raise ReplayFailed(refusal.message, hint=refusal.hint)
+        if failure.kind is FailureKind.EVENT_REJECTED:
+            raise ReplayFailed(failure.message, hint=_EVENT_HINT)
+        if failure.kind is not FailureKind.RETRYABLE:
+            raise ReplayFailed(failure.message, hint=failure.hint)
         if not self._left:
             raise ReplayFailed(
-                f"given up after {_ATTEMPTS} attempts: {refusal.message}", hint=_LASTING_HINT
+                f"given up after {_ATTEMPTS} attempts: {failure.message}", hint=_LASTING_HINT
             )
         await self._ending.wait(self._backoff.wait_seconds())

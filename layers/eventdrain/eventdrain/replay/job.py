@@ -52,8 +52,8 @@ class ReplayJob:
         events_per_message: How many events a message has at the most.
         rate: Events per second; 0 for no limit.
         is_dry_run: Whether to count only.
-        archive_cure: What to do if the archive refuses for good.
-        queue_cure: What to do if a queue does.
+        archive_hint: What to do if the archive refuses for good.
+        queue_hint: What to do if a queue does.
     """
 
     selection: Selection
@@ -63,8 +63,8 @@ class ReplayJob:
     events_per_message: int
     rate: float
     is_dry_run: bool
-    archive_cure: str
-    queue_cure: str
+    archive_hint: str
+    queue_hint: str
 
     def check(self) -> None:
         """Check what can be checked without asking anybody.

@@ -18,7 +18,7 @@ from contextlib import aclosing, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from eventdrain.errors import DrainError, EndedEarly, UnreadableLine, Verdict
+from eventdrain.errors import DrainError, EndedEarly, FailureKind, UnreadableLine
 from eventdrain.replay.archive_reading import ArchiveReading
 from eventdrain.replay.checkpoint import Checkpoint
 from eventdrain.replay.ending import Ending, Retries
@@ -50,7 +50,7 @@ class Replay:
 
     Args:
         archive: Where the events are.
-        outboxes: Where those of each stream are sent, by event type.
+        publishers: Where those of each stream are sent, by event type.
         selection: Which of them.
         rate: How many a second.
         report: Empty; filled as the replay goes on.
@@ -66,7 +66,7 @@ class Replay:
         self,
         *,
         archive: ArchiveReader,
-        outboxes: Mapping[str, Sink],
+        publishers: Mapping[str, Sink],
         selection: Selection,
         rate: RateLimit,
         report: ReplayReport,
@@ -79,7 +79,7 @@ class Replay:
     ) -> None:
         self._ending = Ending(until, clock)
         self._reading = ArchiveReading(archive, selection, after, self._ending)
-        self._outboxes = outboxes
+        self._publishers = publishers
         self._selection = selection
         self._rate = rate
         self._report = report
@@ -227,10 +227,10 @@ class Replay:
         pending: Sequence[Delivery] = self._slice
         await self._ending.wait(self._rate.wait_seconds(len(pending), self._clock()))
         retries = Retries(self._ending)
-        while refused := await self._outboxes[folder.event_type].write(pending):
+        while refused := await self._publishers[folder.event_type].write(pending):
             # One that can't pass decides: to wait for the others would only put it off.
-            refusals = sorted(refused.values(), key=lambda each: each.verdict is Verdict.TRY_AGAIN)
-            await retries.wait(refusals[0])
+            failures = sorted(refused.values(), key=lambda each: each.kind is FailureKind.RETRYABLE)
+            await retries.wait(failures[0])
             pending = [delivery for delivery in pending if delivery.event_id in refused]
         self._report.events += len(self._slice)
         self._slice.clear()

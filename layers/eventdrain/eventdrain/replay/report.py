@@ -17,7 +17,7 @@ class ReplayEnd(StrEnum):
     STOPPED = "stopped"
     """Somebody asked for it; another run can go on."""
     FAILED = "failed"
-    """An error that trying again did not cure."""
+    """An error that trying again did not hint."""
 
 
 @dataclass(slots=True)

@@ -112,14 +112,14 @@ class ReplayRequest:
             bucket=settings.archive_bucket,
             prefix=settings.archive_prefix,
             queue_urls={
-                name: Settings.from_env(environment, event_type=name).outbox_queue_url
+                name: Settings.from_env(environment, event_type=name).queue_url
                 for name in event_types
             },
             events_per_message=settings.events_per_message,
             rate=_rate(event),
             is_dry_run=_is_dry_run(event),
-            archive_cure="check ARCHIVE_BUCKET, ARCHIVE_PREFIX and the function's role",
-            queue_cure="check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
+            archive_hint="check ARCHIVE_BUCKET, ARCHIVE_PREFIX and the function's role",
+            queue_hint="check QUEUE_URL, the function's role, and the key that encrypts it",
         )
         job.check()
         after = event.get("after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventdrain.adapters.aws.clients import AwsClients, AwsEndpoint, aws_clients, lambda_client
-from eventdrain.adapters.aws.errors import code_of, hint_for, may_pass, refusal, told
+from eventdrain.adapters.aws.errors import code_of, describe, failure, hint_for, may_pass
 from eventdrain.adapters.aws.lambda_runs import LambdaRuns
 from eventdrain.adapters.aws.renewed_http import RenewedHttp
 from eventdrain.adapters.aws.s3_archive import S3Archive
@@ -11,7 +11,7 @@ from eventdrain.adapters.aws.s3_archive_reader import S3ArchiveReader
 from eventdrain.adapters.aws.secrets_manager import SecretsManager
 from eventdrain.adapters.aws.session import AwsSession
 from eventdrain.adapters.aws.signed_http import SignedHttp
-from eventdrain.adapters.aws.sqs_publisher import SqsOutbox
+from eventdrain.adapters.aws.sqs_publisher import SqsPublisher
 
 __all__ = [
     "AwsClients",
@@ -23,12 +23,12 @@ __all__ = [
     "S3ArchiveReader",
     "SecretsManager",
     "SignedHttp",
-    "SqsOutbox",
+    "SqsPublisher",
     "aws_clients",
     "code_of",
+    "describe",
+    "failure",
     "hint_for",
     "lambda_client",
     "may_pass",
-    "refusal",
-    "told",
 ]

@@ -12,7 +12,7 @@ from botocore.parsers import ResponseParserError
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from eventdrain.adapters.http import UnsendableRequest, UntrustedCertificate
-from eventdrain.errors import Refusal, Verdict
+from eventdrain.errors import Failure, FailureKind
 
 MAY_PASS: Final = frozenset(
     {
@@ -67,7 +67,7 @@ def as_code(code: object) -> str:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else "Unknown"
 
 
-def told(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """Give the error's code and its cause, as far as that is known: fit to be logged."""
     code = code_of(error)
     if isinstance(error, exceptions.SSLError):
@@ -142,7 +142,7 @@ def may_pass(error: Exception) -> bool:
     ) and not isinstance(error, UntrustedCertificate | UnsendableRequest)
 
 
-def refusal(error: Exception, *, action: str, cure: str) -> Refusal:
+def failure(error: Exception, *, action: str, hint: str) -> Failure:
     """Tell what an error means for all events of the call that it ended.
 
     Of the service's own text only the action is repeated that is not allowed: it may quote what
@@ -151,10 +151,10 @@ def refusal(error: Exception, *, action: str, cure: str) -> Refusal:
     Args:
         error: What botocore raised: one of its own, or of ``UNUSABLE``.
         action: What was tried, e.g. ``s3:PutObject to the bucket b``.
-        cure: What to do if it won't pass by itself.
+        hint: What to do if it won't pass by itself.
     """
     code = code_of(error)
     if may_pass(error):
-        return Refusal(code, f"{action} failed with {code}", Verdict.TRY_AGAIN)
-    message = f"{action} failed with {told(error)}"
-    return Refusal(code, message, Verdict.END_RUN, hint=hint_for(error, cure))
+        return Failure(code, f"{action} failed with {code}", FailureKind.RETRYABLE)
+    message = f"{action} failed with {describe(error)}"
+    return Failure(code, message, FailureKind.FATAL, hint=hint_for(error, hint))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import UNUSABLE, hint_for, told
+from eventdrain.adapters.aws.errors import UNUSABLE, describe, hint_for
 from eventdrain.errors import StartFailed
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class LambdaRuns:
             )
         except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise StartFailed(
-                f"lambda:InvokeFunction of {self._function} failed with {told(error)}; unless the"
-                " run was started all the same, what it was to drain waits for the schedule",
+                f"lambda:InvokeFunction of {self._function} failed with {describe(error)}; unless"
+                " the run was started all the same, what it was to drain waits for the schedule",
                 hint=hint_for(
                     error, "check the function's role, its reserved concurrency and the account's"
                 ),

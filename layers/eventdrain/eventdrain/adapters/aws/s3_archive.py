@@ -11,15 +11,15 @@ from zlib import crc32
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import code_of, refusal
-from eventdrain.events import by_object, object_body, withheld_body
-from eventdrain.unexpected import unexpected_refusal
+from eventdrain.adapters.aws.errors import code_of, failure
+from eventdrain.events import by_object, object_body, original_body
+from eventdrain.unexpected import unexpected_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from eventdrain.adapters.aws.signed_http import SignedHttp
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import ArchiveLayout, Delivery
 
 _CREATE_ONLY: Final = ("If-None-Match", "*")
@@ -47,7 +47,7 @@ class S3Archive:
         self._layout = layout
         self._locked_for = locked_for
 
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``. Each object is there whole or not at all.
 
         What lines have withheld is written before them: what a line leaves out is somewhere.
@@ -61,16 +61,16 @@ class S3Archive:
             for delivery in together
         }
 
-    async def _put_together(self, deliveries: Sequence[Delivery]) -> Refusal | None:
+    async def _put_together(self, deliveries: Sequence[Delivery]) -> Failure | None:
         withheld = [delivery for delivery in deliveries if delivery.withheld]
         if withheld:
-            key = self._layout.withheld_key(withheld)
-            refused = await self._put(key, withheld_body(withheld))
+            key = self._layout.original_key(withheld)
+            refused = await self._put(key, original_body(withheld))
             if refused is not None:
                 return refused
         return await self._put(self._layout.key(deliveries), object_body(deliveries))
 
-    async def _put(self, key: str, body: bytes) -> Refusal | None:
+    async def _put(self, key: str, body: bytes) -> Failure | None:
         headers = (
             ("Content-Type", _CONTENT_TYPES[key.rpartition(".")[2]]),
             _CREATE_ONLY,
@@ -83,13 +83,13 @@ class S3Archive:
             # The key holds a digest of the events: what is there already is what was to be written.
             if code_of(error) == "PreconditionFailed":
                 return None
-            return refusal(
+            return failure(
                 error,
                 action=f"s3:PutObject to {self._bucket.url}",
-                cure="check ARCHIVE_BUCKET, the function's role, and the key that encrypts it",
+                hint="check ARCHIVE_BUCKET, the function's role, and the key that encrypts it",
             )
         except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
-            return unexpected_refusal(error, "a call of S3")
+            return unexpected_failure(error, "a call of S3")
         return None
 
     def _lock(self, body: bytes) -> tuple[tuple[str, str], ...]:

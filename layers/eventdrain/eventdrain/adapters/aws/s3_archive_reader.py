@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import UNUSABLE, code_of, refusal
+from eventdrain.adapters.aws.errors import UNUSABLE, code_of, failure
 from eventdrain.errors import ArchiveRefused
 from eventdrain.ports import Folder, StoredObject
 
@@ -33,17 +33,17 @@ class S3ArchiveReader:
         http: Calls the bucket: paths are its keys.
         bucket: Its name.
         prefix: What the keys of lines begin with, without a slash at the end.
-        cure: What to do if S3 refuses for good.
+        hint: What to do if S3 refuses for good.
     """
 
     def __init__(
-        self, s3: S3Client, http: SignedHttp, *, bucket: str, prefix: str, cure: str
+        self, s3: S3Client, http: SignedHttp, *, bucket: str, prefix: str, hint: str
     ) -> None:
         self._s3 = s3
         self._http = http
         self._bucket = bucket
         self._prefix = prefix
-        self._cure = cure
+        self._hint = hint
 
     async def days(self, event_type: str) -> Sequence[str]:
         """See ``replay_ports.ArchiveReader``."""
@@ -92,4 +92,4 @@ class S3ArchiveReader:
 
     def _refused(self, error: Exception, action: str, key: str | None = None) -> ArchiveRefused:
         place = f"{action} of s3://{self._bucket}/{key or self._prefix}"
-        return ArchiveRefused(refusal(error, action=place, cure=self._cure))
+        return ArchiveRefused(failure(error, action=place, hint=self._hint))

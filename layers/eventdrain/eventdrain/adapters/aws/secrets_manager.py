@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import UNUSABLE, code_of, hint_for, told
+from eventdrain.adapters.aws.errors import UNUSABLE, code_of, describe, hint_for
 from eventdrain.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class SecretsManager:
             if code_of(error) == "ResourceNotFoundException":
                 return None
             raise CredentialsError(
-                f"secretsmanager:GetSecretValue of {arn} failed with {told(error)}",
+                f"secretsmanager:GetSecretValue of {arn} failed with {describe(error)}",
                 hint=hint_for(
                     error,
                     "check that the secret exists in this region and is not scheduled for"
@@ -58,7 +58,7 @@ class SecretsManager:
             self._client.put_secret_value(SecretId=arn, SecretString=content)
         except _FAILURES as error:
             raise CredentialsError(
-                f"secretsmanager:PutSecretValue of {arn} failed with {told(error)}",
+                f"secretsmanager:PutSecretValue of {arn} failed with {describe(error)}",
                 hint=hint_for(
                     error, "check the function's role, and the key that encrypts the secret"
                 ),

@@ -1,4 +1,4 @@
-"""The outbox in SQS."""
+"""The queue in SQS."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import as_code, refusal
-from eventdrain.errors import Refusal, Verdict
+from eventdrain.adapters.aws.errors import as_code, failure
+from eventdrain.errors import Failure, FailureKind
 from eventdrain.events import EVENTS, Message, marked, messages, pack, quoted
-from eventdrain.unexpected import unexpected_refusal
+from eventdrain.unexpected import unexpected_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,15 +25,15 @@ _HEADERS: Final = (
     ("X-Amz-Target", f"AmazonSQS.{_OPERATION}"),
 )
 """SQS developer guide, making API requests with the AWS JSON protocol."""
-_NOT_NAMED: Final = Refusal(
+_NOT_NAMED: Final = Failure(
     code="NotNamed",
     message="SQS's answer does not say that it took a message",
-    verdict=Verdict.TRY_AGAIN,
+    kind=FailureKind.RETRYABLE,
 )
 
 
-class SqsOutbox:
-    """Sends messages; see ``ports.Sink``, and ``outbox`` for what they say.
+class SqsPublisher:
+    """Sends messages; see ``ports.Sink``, and ``queue`` for what they say.
 
     A message that SQS does not take refuses all of its events. Tried again, they may come in other
     company than that of a copy that SQS took after all.
@@ -44,7 +44,7 @@ class SqsOutbox:
         layout: Where the archive has an event whose message must point there.
         events_per_message: How many events a message has at the most.
         replay: The name of the replay that sends them again; empty for the drain itself.
-        cure: What to do if SQS refuses for good.
+        hint: What to do if SQS refuses for good.
 
     Raises:
         ValueError: A FIFO queue shall get several events in one message: it groups and
@@ -59,42 +59,42 @@ class SqsOutbox:
         layout: ArchiveLayout,
         events_per_message: int = 1,
         replay: str = "",
-        cure: str = "check OUTBOX_QUEUE_URL, the function's role, and the key that encrypts it",
+        hint: str = "check QUEUE_URL, the function's role, and the key that encrypts it",
     ) -> None:
         self._sqs = sqs
         self._layout = layout
         self._queue_url = queue_url
         self._events_per_message = events_per_message
         self._replay = replay
-        self._cure = cure
+        self._hint = hint
         self._is_fifo = queue_url.endswith(".fifo")
         if self._is_fifo and events_per_message > 1:
             raise ValueError(f"{queue_url} is a FIFO queue: it takes one event in a message")
 
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
         if self._replay:
             made = marked(made, self._replay)
-        refused: dict[str, Refusal] = {}
+        refused: dict[str, Failure] = {}
         for result in await asyncio.gather(*(self._send(batch) for batch in pack(made))):
             refused |= result
         return refused
 
-    async def _send(self, batch: Sequence[Message]) -> Mapping[str, Refusal]:
+    async def _send(self, batch: Sequence[Message]) -> Mapping[str, Failure]:
         try:
             entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
             body = f'{{"QueueUrl":{quoted(self._queue_url)},"Entries":[{entries}]}}'
             answer = _answer(await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode()))
         except (BotoCoreError, ClientError) as error:
-            result = refusal(
+            result = failure(
                 error,
                 action=f"sqs:SendMessage to {self._queue_url}",
-                cure=self._cure,
+                hint=self._hint,
             )
             return {event_id: result for each in batch for event_id in each.event_ids}
         except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
-            result = unexpected_refusal(error, "a call of SQS")
+            result = unexpected_failure(error, "a call of SQS")
             return {event_id: result for each in batch for event_id in each.event_ids}
         # What is named as both is not known to be taken.
         taken = _entries(answer, "Successful").keys() - _entries(answer, "Failed").keys()
@@ -147,7 +147,9 @@ def _entries(answer: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _refusal(failed: dict[str, Any]) -> Refusal:
+def _refusal(failed: dict[str, Any]) -> Failure:
     code = as_code(failed.get("Code"))
-    verdict = Verdict.LEAVE_EVENT if failed.get("SenderFault") is True else Verdict.TRY_AGAIN
-    return Refusal(code, f"SQS did not take a message: {code}", verdict)
+    kind = (
+        FailureKind.EVENT_REJECTED if failed.get("SenderFault") is True else FailureKind.RETRYABLE
+    )
+    return Failure(code, f"SQS did not take a message: {code}", kind)

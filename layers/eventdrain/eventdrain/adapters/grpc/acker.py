@@ -21,8 +21,8 @@ from eventdrain.adapters.grpc.channel import (
     channel_credentials,
     target,
 )
-from eventdrain.errors import Refusal, Verdict
-from eventdrain.unexpected import unexpected_refusal
+from eventdrain.errors import Failure, FailureKind
+from eventdrain.unexpected import unexpected_failure
 from wgtwo.events.v1.events_pb2 import AckInfo, AckStatus
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ class GrpcAcker:
 
     async def ack(
         self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
-    ) -> Sequence[Refusal | None]:
+    ) -> Sequence[Failure | None]:
         """See ``ports.Acker``."""
         metadata = call_metadata(token)
         timeout = min(_CALL_SECONDS, timeout_seconds)
         calls: list[grpc.aio.UnaryUnaryCall[bytes, bytes]] = []
-        results: list[Refusal | None] = []
+        results: list[Failure | None] = []
         try:
             for delivery in deliveries:
                 request = self._request(ack_info=AckInfo(value=delivery.ack_info))
@@ -90,7 +90,7 @@ class GrpcAcker:
                     results.append(_refusal(error, is_connected=self._is_connected))
                     continue
                 except Exception as error:  # noqa: BLE001 - a bug in one ack is one event's
-                    results.append(unexpected_refusal(error, "an ack"))
+                    results.append(unexpected_failure(error, "an ack"))
                     continue
                 # Nearly all are a success, and need not be parsed.
                 results.append(None if answer == self._success else self._read(answer))
@@ -104,45 +104,45 @@ class GrpcAcker:
     def _is_connected(self) -> bool:
         return self._channel.get_state() is grpc.ChannelConnectivity.READY
 
-    def _read(self, answer: bytes | None) -> Refusal | None:
+    def _read(self, answer: bytes | None) -> Failure | None:
         if answer is None:  # grpc.aio's, for a call that ends with OK and without a message
-            return Refusal("NO_MESSAGE", _NOT_ACCEPTED, Verdict.TRY_AGAIN)
+            return Failure("NO_MESSAGE", _NOT_ACCEPTED, FailureKind.RETRYABLE)
         try:
             response: Any = self._response.FromString(answer)
         except DecodeError:
-            return Refusal("UNREADABLE", _NOT_ACCEPTED, Verdict.TRY_AGAIN)
+            return Failure("UNREADABLE", _NOT_ACCEPTED, FailureKind.RETRYABLE)
         status = response.ack_status.status_code
         if status == AckStatus.STATUS_CODE_SUCCESS:
             return None
-        return Refusal(
+        return Failure(
             code=AckStatus.StatusCode.Name(status)
             if status in AckStatus.StatusCode.values()
             else f"STATUS_CODE_{status}",
             message=_NOT_ACCEPTED,
-            verdict=Verdict.TRY_AGAIN,
+            kind=FailureKind.RETRYABLE,
         )
 
 
-def _refusal(error: grpc.aio.AioRpcError, *, is_connected: bool) -> Refusal:
+def _refusal(error: grpc.aio.AioRpcError, *, is_connected: bool) -> Failure:
     code = error.code()
     cause = cause_of(error.details(), is_connected=is_connected)
     if cause is not None and cause.is_lasting:
-        verdict = Verdict.END_RUN
+        kind = FailureKind.FATAL
     elif code is grpc.StatusCode.UNAUTHENTICATED:
-        verdict = Verdict.RENEW_TOKEN
+        kind = FailureKind.TOKEN_REJECTED
     elif _is_rate_limit(error, cause):
-        verdict = Verdict.SLOW_DOWN
+        kind = FailureKind.THROTTLED
     elif cause is not None or code in MAY_PASS:
-        verdict = Verdict.TRY_AGAIN
+        kind = FailureKind.RETRYABLE
     elif code is grpc.StatusCode.PERMISSION_DENIED or code is grpc.StatusCode.UNIMPLEMENTED:
-        verdict = Verdict.END_RUN
+        kind = FailureKind.FATAL
     else:
-        verdict = Verdict.LEAVE_EVENT
+        kind = FailureKind.EVENT_REJECTED
     reason = f"the event server answers acks with {code.name}"
-    return Refusal(
+    return Failure(
         code=code.name,
         message=f"{reason}: {cause.reason}" if cause else reason,
-        verdict=verdict,
+        kind=kind,
         is_about_access=code is grpc.StatusCode.PERMISSION_DENIED and cause is None,
         hint=cause.hint if cause else "",
     )

@@ -33,7 +33,7 @@ class Grant:
     token: str = field(repr=False)
 
 
-class TokenBook:
+class TokenLedger:
     """The tokens that were issued, whether expired, revoked or valid. Safe for threads.
 
     Args:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.drain import Inbox, Reading, Report
+from eventdrain.drain import Inbox, Report, Subscription
 from eventdrain.errors import StreamEnded, TokenUnavailable, Unauthenticated, not_accepted
 from tests.deliveries import message
 from tests.fakes import FOR_EVER, FakeAuthorization, FakeConnection, FakeEventSource, Script
@@ -43,7 +43,7 @@ class Bench:
 
         async def read() -> None:
             reading = asyncio.create_task(
-                Reading(
+                Subscription(
                     source=self.source,
                     authorization=self.authorization,
                     inbox=self.inbox,
@@ -170,7 +170,7 @@ def test_bug_in_a_probe_is_raised() -> None:
 def test_ends_where_it_is_refused(
     script: dict[str, Any], authorization: dict[str, Any], reason: str
 ) -> None:
-    """What opening the stream again would not cure ends the reading, with the reason."""
+    """What opening the stream again would not hint ends the reading, with the reason."""
     bench = Bench(
         FakeEventSource(*[Script(**script)] * 2), authorization=FakeAuthorization(**authorization)
     )

@@ -1,4 +1,4 @@
-"""Several events in one message: which share one, how it is sent, and what its refusal means."""
+"""Several events in one message: which share one, how it is sent, and what its failure means."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.adapters.aws import SqsOutbox
+from eventdrain.adapters.aws import SqsPublisher
 from eventdrain.drain import Commit, Outcome
-from eventdrain.errors import Verdict
+from eventdrain.errors import FailureKind
 from eventdrain.events import (
     EVENTS,
     LONGEST_LINE,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from eventdrain.adapters.aws import SignedHttp
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import Delivery
 
 MOST_MESSAGES: Final = 10
@@ -210,7 +210,7 @@ def test_one_way_to_read_every_body(most_events: int, build: Callable[[int], Del
 
 
 class ScriptedSqs:
-    """What ``SignedHttp`` is to the outbox, answering as it is told.
+    """What ``SignedHttp`` is to the queue, answering as it is told.
 
     Args:
         answer: Makes the answer to a call, by the bodies of its entries by their ids, and its
@@ -240,9 +240,9 @@ class ScriptedSqs:
         )
         return json.dumps(self._answer(entries, len(self.calls) - 1)).encode()
 
-    def outbox(self, most_events: int) -> SqsOutbox:
-        """Make an outbox that calls it."""
-        return SqsOutbox(
+    def queue(self, most_events: int) -> SqsPublisher:
+        """Make an queue that calls it."""
+        return SqsPublisher(
             cast("SignedHttp", self),
             queue_url="http://made.up/queue",
             layout=LAYOUT,
@@ -279,29 +279,29 @@ def deny(_entries: Mapping[str, str], _call: int) -> Any:  # noqa: ANN401 - as S
 
 
 @pytest.mark.parametrize(
-    ("answer", "refused_events", "code", "verdict"),
+    ("answer", "refused_events", "code", "kind"),
     [
-        pytest.param(take_but((0, 1)), range(3, 6), "MadeUp", Verdict.TRY_AGAIN, id="failed"),
-        pytest.param(name_but(2), range(6, 8), "NotNamed", Verdict.TRY_AGAIN, id="not named"),
+        pytest.param(take_but((0, 1)), range(3, 6), "MadeUp", FailureKind.RETRYABLE, id="failed"),
+        pytest.param(name_but(2), range(6, 8), "NotNamed", FailureKind.RETRYABLE, id="not named"),
         pytest.param(
-            lambda _entries, _call: [], range(8), "NotNamed", Verdict.TRY_AGAIN, id="no answer"
+            lambda _entries, _call: [], range(8), "NotNamed", FailureKind.RETRYABLE, id="no answer"
         ),
-        pytest.param(deny, range(8), "AccessDenied", Verdict.END_RUN, id="denied"),
+        pytest.param(deny, range(8), "AccessDenied", FailureKind.FATAL, id="denied"),
     ],
 )
 def test_refused_message_refuses_all_its_events(
     answer: Callable[[Mapping[str, str], int], Any],
     refused_events: range,
     code: str,
-    verdict: Verdict,
+    kind: FailureKind,
 ) -> None:
     """Each event of a message that SQS does not say it took is refused, and no other."""
     deliveries = [delivery_of(index) for index in range(8)]
 
-    refused: Mapping[str, Refusal] = asyncio.run(ScriptedSqs(answer).outbox(3).write(deliveries))
+    refused: Mapping[str, Failure] = asyncio.run(ScriptedSqs(answer).queue(3).write(deliveries))
 
     assert refused.keys() == {deliveries[index].event_id for index in refused_events}
-    assert {(each.code, each.verdict) for each in refused.values()} == {(code, verdict)}
+    assert {(each.code, each.kind) for each in refused.values()} == {(code, kind)}
 
 
 def test_only_refused_events_are_sent_again() -> None:
@@ -316,7 +316,7 @@ def test_only_refused_events_are_sent_again() -> None:
     async def commit() -> Outcome:
         committing = Commit(
             archive=FakeSink(),
-            outbox=sqs.outbox(3),
+            queue=sqs.queue(3),
             acker=acker,
             authorization=FakeAuthorization(),
             ack_timeout=ACK_TIMEOUT,
@@ -330,9 +330,9 @@ def test_only_refused_events_are_sent_again() -> None:
 
 
 def test_fifo_queue_gets_one_event_a_message() -> None:
-    """An outbox that should put several events into a message of a FIFO queue is not made."""
+    """An queue that should put several events into a message of a FIFO queue is not made."""
     with pytest.raises(ValueError, match=r"made-up\.fifo is a FIFO queue"):
-        SqsOutbox(
+        SqsPublisher(
             cast("SignedHttp", object()),
             queue_url="http://made.up/made-up.fifo",
             layout=LAYOUT,

@@ -1,4 +1,4 @@
-"""An outbox that is watched: pointers may be sent only to what the archive holds."""
+"""An queue that is watched: pointers may be sent only to what the archive holds."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from eventdrain.events import needs_pointer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventdrain.errors import Refusal
+    from eventdrain.errors import Failure
     from eventdrain.events import Delivery
     from tests.fakes import FakeSink
 
 
-class WatchedOutbox:
-    """A ``ports.Sink`` that passes all on to an outbox.
+class WatchedQueue:
+    """A ``ports.Sink`` that passes all on to an queue.
 
     Args:
-        outbox: Answers.
+        queue: Answers.
         archive: Must hold an event at the moment when a message that points to it is sent.
 
     Attributes:
         premature: The ids of events whose pointers were sent before that.
     """
 
-    def __init__(self, outbox: FakeSink, archive: FakeSink) -> None:
-        self._outbox = outbox
+    def __init__(self, queue: FakeSink, archive: FakeSink) -> None:
+        self._queue = queue
         self._archive = archive
         self.premature: list[str] = []
 
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Refusal]:
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         self.premature.extend(
             delivery.event_id
             for delivery in deliveries
             if needs_pointer(delivery) and delivery.event_id not in self._archive.held
         )
-        return await self._outbox.write(deliveries)
+        return await self._queue.write(deliveries)
