@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.alarms.rows import Recorded
     from tests.alarms.timeline import RealRun
 
-_HEAD: Final = "| Metric | Dimensions | Emitted |\n| --- | --- | --- |\n"
+_HEAD: Final = "| Metric | Dimensions | Emitted |\n|---|---|---|\n"
 _OUTAGES: Final = (
     *(row.outage for row in ROWS if row.outage is not None),
     outages.others_can_not_be_started,
