@@ -90,5 +90,5 @@ def _dollars(amount: float) -> str:
 
 
 def _markdown(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    names, *lines = (f"| {' | '.join(cells)} |\n" for cells in (head, *rows))
+    return "".join((names, f"|{'---|' * len(head)}\n", *lines))
