@@ -6,28 +6,89 @@ a deployment knows (`GetAtt`, `Sub`, references to resources) stays as it is.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from devtools.policies.templates import transformed
+from eventdrain.events import STREAMS
 from simulator.aws.embedded_aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+OTHER_VALUES: Final[dict[str, str]] = {
+    "AlarmEmail": "somebody@example.com",
+    "AlarmTopicArn": "arn:aws:sns:eu-north-1:000000000000:alarms",
+    "DatabaseName": "",
+    "EventTypes": ",".join(STREAMS),
+    "KmsKeyArn": "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000",
+    "PermissionsBoundary": "arn:aws:iam::000000000000:policy/boundary",
+    "ReservedConcurrency": "1",
+    "RolePath": "/drains/",
+    "VpcSecurityGroupIds": "sg-00000000",
+    "VpcSubnetIds": "subnet-00000000,subnet-11111111",
+}
+"""Another value than the default, for parameters that decide what exists and list no values."""
+VPC: Final = {name: OTHER_VALUES[name] for name in ("VpcSecurityGroupIds", "VpcSubnetIds")}
+"""Parameters that decide something only together."""
 _NO_VALUE: Final = {"Ref": "AWS::NoValue"}
+_SAM_PYTHON: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "python"
+
+# Runs in the SAM CLI's environment, which alone has the transform. The transform needs code to be
+# in S3 already, where `sam deploy` would have put it.
+_TRANSFORM: Final = """
+import json, pathlib, sys
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+folder = pathlib.Path(sys.argv[1])
+text = (folder / "template.yaml").read_text()
+template = yaml_parse(text)
+for resource in template["Resources"].values():
+    for name in ("CodeUri", "ContentUri"):
+        if name in resource.get("Properties", {}):
+            resource["Properties"][name] = "s3://artifacts/key"
+
+class NoManagedPolicies:
+    def load(self):
+        return {}
+
+files = [*folder.glob("*.yaml"), *folder.glob("stacks/*.yaml")]
+nested = {file.relative_to(folder).as_posix(): yaml_parse(file.read_text()) for file in files}
+nested = {name: it for name, it in nested.items() if "AWSTemplateFormatVersion" in it}
+del nested["template.yaml"]
+json.dump([yaml_parse(text), transform(template, {}, NoManagedPolicies()), nested], sys.stdout)
+"""
 
 
 @cache
 def _load(project: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    template = project / "template.yaml"
-    found = {*project.glob("*.yaml"), *project.glob("stacks/*.yaml")}
-    return transformed(template, sorted(found - {template}))
+    """Return the template as written, as SAM transforms it, and the nested templates by path."""
+    completed = subprocess.run(
+        [_SAM_PYTHON, "-c", _TRANSFORM, project],
+        env={**os.environ, "AWS_DEFAULT_REGION": "eu-north-1"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    written, expanded, nested = json.loads(completed.stdout)
+    return written, expanded, nested
 
 
 def written_template(project: Path = PROJECT_FOLDER) -> dict[str, Any]:
     """Give the template as it is written, with every function in its long form."""
     return _load(project)[0]
+
+
+def other_values(name: str) -> list[str]:
+    """Return the values of a parameter, other than its default, that conditions can distinguish."""
+    parameter = written_template()["Parameters"][name]
+    values = [str(value) for value in parameter.get("AllowedValues", [])]
+    values += [str(parameter[bound]) for bound in ("MinValue", "MaxValue") if bound in parameter]
+    values += [OTHER_VALUES[name]] if name in OTHER_VALUES else []
+    return [value for value in values if value != str(parameter["Default"])]
 
 
 def all_templates() -> dict[str, dict[str, Any]]:

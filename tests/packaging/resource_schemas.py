@@ -14,16 +14,3 @@ def resource_schema(kind: str) -> dict[str, Any]:
 
     schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-north-1", kind).schema
     return schema
-
-
-@cache
-def newest_python() -> int:
-    """Give the minor version of the newest Python that Lambda has."""
-    from cfnlint.data import AdditionalSpecs  # noqa: PLC0415 - as above
-    from cfnlint.helpers import load_resource  # noqa: PLC0415
-
-    return max(
-        int(name.removeprefix("python3."))
-        for name in load_resource(AdditionalSpecs, filename="LmbdRuntimeLifecycle.json")
-        if name.startswith("python3.")
-    )

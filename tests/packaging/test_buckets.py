@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.packaging.expanded_template import ExpandedTemplate
+from tests.packaging.expanded_template import ExpandedTemplate, all_templates
 from tests.packaging.policy_documents import statements
 
 BUCKETS: Final = ("ArchiveBucket", "AccessLogBucket", "QueryResultsBucket")
@@ -26,6 +26,16 @@ def rules(name: str, **parameters: str) -> list[dict[str, Any]]:
         "LifecycleConfiguration"
     ]["Rules"]
     return found
+
+
+def test_every_bucket_is_tested() -> None:
+    """The tests below cover each bucket of each template."""
+    assert set(BUCKETS) == {
+        name
+        for template in all_templates().values()
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::S3::Bucket"
+    }
 
 
 @pytest.mark.parametrize("name", BUCKETS)

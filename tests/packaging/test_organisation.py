@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from simulator.aws.embedded_aws import PROJECT_FOLDER
-from tests.packaging.deployed_resources import SWITCHES, VPC
-from tests.packaging.expanded_template import ExpandedTemplate, all_templates, written_template
+from tests.packaging.expanded_template import (
+    OTHER_VALUES,
+    VPC,
+    ExpandedTemplate,
+    all_templates,
+    written_template,
+)
 from tests.packaging.policy_documents import as_list
 from tests.packaging.resource_schemas import resource_schema
 
@@ -51,10 +56,10 @@ def test_every_role_has_boundary_and_path(parameter: str, attribute: str) -> Non
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::IAM::Role"
     ]
-    with_it = list(roles(ExpandedTemplate(**{parameter: SWITCHES[parameter]})))
+    with_it = list(roles(ExpandedTemplate(**{parameter: OTHER_VALUES[parameter]})))
 
     assert len(with_it) == len(declared)
-    assert {role.get(attribute) for role in with_it} == {SWITCHES[parameter]}
+    assert {role.get(attribute) for role in with_it} == {OTHER_VALUES[parameter]}
     assert not any(attribute in role for role in roles(ExpandedTemplate()))
 
 

@@ -6,8 +6,7 @@ import re
 from typing import Final
 
 from simulator.aws.embedded_aws import PROJECT_FOLDER
-from tests.packaging.deployed_resources import other_values
-from tests.packaging.expanded_template import ExpandedTemplate, written_template
+from tests.packaging.expanded_template import ExpandedTemplate, other_values, written_template
 from tests.packaging.identities import Identity, identities
 from tests.packaging.releases import KEPT
 

@@ -8,8 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.events import STREAMS
-from tests.packaging.deployed_resources import VPC
-from tests.packaging.expanded_template import ExpandedTemplate
+from tests.packaging.expanded_template import VPC, ExpandedTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

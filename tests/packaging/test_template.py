@@ -398,11 +398,16 @@ def test_reserved_concurrency() -> None:
     assert asked[reserved] == "1"
 
 
-def test_log_group() -> None:
-    """The function logs to a group of the stack's own, which forgets."""
-    template = ExpandedTemplate(LogRetentionDays="7")
+@pytest.mark.parametrize("name", ["DrainEvents", "ReplayEvents"])
+def test_log_group_and_tracing(name: str) -> None:
+    """A function logs to a group of the stack that expires, and is traced if asked for."""
+    template = ExpandedTemplate(LogRetentionDays="7", Tracing="Active")
+    function = template.properties(f"{name}Function")
 
-    assert template.properties("DrainEventsFunction")["LoggingConfig"]["LogGroup"] == {
-        "Ref": "DrainEventsLogGroup"
+    assert set(template.of_type("AWS::Lambda::Function")) == {
+        "DrainEventsFunction",
+        "ReplayEventsFunction",
     }
-    assert template.properties("DrainEventsLogGroup")["RetentionInDays"] == "7"
+    assert function["LoggingConfig"]["LogGroup"] == {"Ref": f"{name}LogGroup"}
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert template.properties(f"{name}LogGroup")["RetentionInDays"] == "7"
