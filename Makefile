@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve plan verify doctor replay forget test check lint policies secrets types drift audit sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
+.PHONY: help run serve plan verify doctor replay forget test check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -47,22 +47,31 @@ test: setup .venv-readers/.made ## Run make check and all tests
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) check
 	$(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
 
-# A check that can't look (the audit without a network, the secret scan without git) prints SKIPPED and
-# passes; where CI is set it fails, unless the variable ALLOW_SKIPPED names it (audit, secrets). This
-# audit is of what is deployed only: `make audit` asks about the tools as well.
+# This audit is of what is deployed only: `make audit` asks about the tools as well.
 check: setup lint policies secrets types drift ## Run lint, types, static checks of templates, secret scan, drift checks, audit
-	@$(BIN)/python -m devtools.audit layers/vendor/requirements.txt
+	@$(MAKE) --no-print-directory audit LOCKS=layers/vendor/requirements.txt
 
+# Stop a check that can't look. It passes, or fails where CI is set, unless ALLOW_SKIPPED names it (audit, secrets).
+skip = { echo "$(1): SKIPPED: $(2)."; case "$$CI" in ''|0|false) exit 0;; esac; \
+  case ",$$ALLOW_SKIPPED," in *,$(1),*) exit 0;; esac; \
+  echo "$(1): In CI a skipped check fails. To fix this, provide what is missing, or set ALLOW_SKIPPED=$(1)."; exit 1; }
+
+TEMPLATES = template.yaml $(filter-out %.asl.yaml,$(wildcard stacks/*.yaml))
 lint: .venv/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- template.yaml stacks/*.yaml
+	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- $(TEMPLATES)
 
-policies: setup .venv-checkov/.made
-	$(BIN)/python -m devtools.policies
+policies: .venv-checkov/.made # as .checkov.yml says
+	.venv-checkov/bin/checkov --file $(TEMPLATES)
 
+# Every file that git tracks or would track, except locks: they are full of digests. Not secrets: what begins with
+# made-up, the emulator's key, names of rights, an ARN. `# pragma: allowlist secret` excludes one line.
 secrets: .venv/.made
-	$(BIN)/python -m devtools.secret_scan
+	@git ls-files > /dev/null || $(call skip,secrets,git can't list the project's files); \
+	git ls-files -z --cached --others --exclude-standard ':(exclude)*requirements*.txt' \
+	  | xargs -0 $(BIN)/detect-secrets-hook --no-verify --exclude-secrets '^made-up|^test$$' \
+	    --exclude-secrets '^(secretsmanager:)?(Get|Put)SecretValue$$|^arn(:[a-z]+)?$$'
 
 types: .venv/.made
 	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests
@@ -76,14 +85,33 @@ drift: .venv/.made
 	$(WITH_LAYERS) $(BIN)/python -m devtools.reader_schemas --check
 	$(WITH_LAYERS) $(BIN)/python -m devtools.dashboard --check
 
+LOCKS = layers/vendor/requirements.txt $(wildcard requirements/*.txt)
+ADVISORIES = https://pypi.org/pypi/pip/24.0/json
 audit: .venv/.made ## Ask whether a locked package has a known vulnerability; needs a network
-	@$(BIN)/python -m devtools.audit
+	@$(BIN)/python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=15)' $(ADVISORIES) \
+	  2> /dev/null || $(call skip,audit,$(ADVISORIES) has no answer); \
+	for lock in $(LOCKS); do echo "audit: $$lock"; \
+	  $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement $$lock || exit 1; done
 
-sbom: .venv/.made ## Write the bill of materials of what is deployed, build/sbom.cdx.json: make sbom ARCHITECTURE=x86_64
-	@$(BIN)/python -m devtools.sbom --output build/sbom.cdx.json $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+# The packages of the vendor layer as they are deployed, for the tools that read an environment.
+ARCHITECTURE = arm64
+DEPLOYED = build/deployed
+deployed: .venv/.made
+	@$(BIN)/uv venv --quiet --clear --no-project --python $(BIN)/python $(DEPLOYED)
+	@$(BIN)/uv pip sync --quiet --python $(DEPLOYED) --require-hashes --only-binary :all: \
+	  --python-platform $(ARCHITECTURE:arm64=aarch64)-manylinux2014 \
+	  --python-version $(shell sed -n 's/^PYTHON_VERSION := //p' layers/vendor/Makefile) layers/vendor/requirements.txt
 
-licences: .venv/.made ## Write docs/licences.md anew
-	@$(BIN)/python -m devtools.sbom --licences
+SBOM = build/sbom.cdx.json
+sbom: deployed ## Write the bill of materials of the vendor layer, build/sbom.cdx.json: make sbom ARCHITECTURE=x86_64
+	@$(BIN)/python -W ignore -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file $(SBOM) $(DEPLOYED)
+
+LICENCES = docs/licences.md
+licences: deployed ## Check the licences of the vendor layer's packages, and write the table of docs/licences.md anew
+	@sed '/^|/,$$d' docs/licences.md > $(DEPLOYED)/licences.md
+	@$(BIN)/pip-licenses --python $(DEPLOYED)/bin/python >> $(DEPLOYED)/licences.md
+	@cp $(DEPLOYED)/licences.md $(LICENCES)
 
 PROTO_OUT ?= layers/wgtwo
 proto: .venv/.made ## Generate the code of the event API from protos/ into layers/wgtwo

@@ -157,7 +157,7 @@ def test_lifetime() -> None:
     "headers",
     [
         {},
-        _basic(secret="another"),  # noqa: S106 - clearly made up
+        _basic(secret="another"),  # pragma: allowlist secret # noqa: S106 - clearly made up
         _basic(client_id="another"),
         _basic(secret=""),
         {"Authorization": "Bearer made-up"},

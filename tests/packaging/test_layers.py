@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from packaging.requirements import Requirement
 
-from devtools.sbom.built import OWN, build, contents
 from simulator.aws.embedded_aws import PROJECT_FOLDER
+from tests.packaging.built_layers import OWN, build, contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +102,14 @@ def test_vendor_layer_holds_what_is_locked(vendor_layer: VendorLayer) -> None:
         name: str(requirement.specifier).removeprefix("==")
         for name, requirement in locked().items()
     }
+
+
+def test_every_package_includes_its_licence(vendor_layer: VendorLayer) -> None:
+    """The licence text of each package is deployed with it, as most licences require."""
+    packages = list(vendor_layer.folder.glob("*.dist-info"))
+
+    assert packages
+    assert not [it.name for it in packages if not [*it.rglob("LICEN[SC]E*"), *it.rglob("COPYING*")]]
 
 
 def test_vendor_layer_is_for_lambda(vendor_layer: VendorLayer) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from simulator.aws.embedded_aws import PROJECT_FOLDER
-from tests.packaging.expanded_template import all_templates
+from tests.packaging.expanded_template import all_templates, written_template
 from tests.packaging.policy_documents import Statement, as_list, statements
 
 SECURITY: Final = (PROJECT_FOLDER / "docs" / "security.md").read_text()
@@ -143,6 +143,16 @@ def test_services_are_named_as_in_every_partition() -> None:
         "aws-cn",
         "aws-iso",
         "aws-iso-b",
+    }
+
+
+def test_sam_adds_no_rights() -> None:
+    """Every role and policy is in the templates as written, where linters see it."""
+    rights = {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Permission"}
+    expanded = all_templates()["template.yaml"]["Resources"]
+
+    assert {name for name, it in expanded.items() if it["Type"] in rights} == {
+        name for name, it in written_template()["Resources"].items() if it["Type"] in rights
     }
 
 

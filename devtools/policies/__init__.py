@@ -1,1 +1,0 @@
-"""Checkov over the templates, as they are written and as SAM expands them."""

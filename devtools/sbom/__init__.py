@@ -1,1 +1,0 @@
-"""What is deployed, as a software bill of materials and as a list of licences."""

@@ -1,1 +1,0 @@
-"""A search for secrets in all files of the project, with a list of what is none."""
