@@ -100,7 +100,7 @@ _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
 
 
-class MistypedSql(ValueError):  # noqa: N818 - it says what is wrong
+class MistypedSql(ValueError):
     """Athena would refuse the statement; says which part of it and why."""
 
 

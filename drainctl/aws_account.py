@@ -64,7 +64,7 @@ def aws_account(command: Callable[..., None]) -> Callable[..., None]:
         help="A profile of the AWS CLI.  [default: as the AWS CLI does it]",
     )
     @wraps(command)
-    def with_account(*, region: str | None, profile: str | None, **others: Any) -> None:  # noqa: ANN401 - the command's other options
+    def with_account(*, region: str | None, profile: str | None, **others: Any) -> None:
         command(account=AwsAccount(region, profile), **others)
 
     return with_account

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _HINT = "check --profile, --region, whether you are still logged in, and that you may do it"
 
 
-class StackUnusable(Exception):  # noqa: N818 - it says what happened
+class StackUnusable(Exception):
     """There is no stack that a tool can work with; says why, and what helps."""
 
 

@@ -19,7 +19,7 @@ class MakeCommand(click.Command):
     make's own help, so no error points there.
     """
 
-    def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
+    def main(self, *args: Any, **extra: Any) -> Any:
         """See ``click.Command``."""
         return super().main(*args, **{**extra, "prog_name": f"make {self.name}"})
 
@@ -27,7 +27,7 @@ class MakeCommand(click.Command):
         """See ``click.Command``."""
         return [f'ARGS="{" ".join(super().collect_usage_pieces(ctx))}"']
 
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - likewise
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """See ``click.Command``."""
         with self._hint():
             context = super().make_context(*args, **extra)
@@ -37,7 +37,7 @@ class MakeCommand(click.Command):
                     raise click.BadParameter("it is no finite number", param_hint=option)
             return context
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+    def invoke(self, ctx: click.Context) -> Any:
         """See ``click.Command``."""
         with self._hint():
             return super().invoke(ctx)

@@ -75,7 +75,7 @@ class _Answer:
     headers: tuple[tuple[str, str], ...]
 
 
-class _Refused(Exception):  # noqa: N818 - reads as the outcome
+class _Refused(Exception):
     """A request that gets an error of RFC 6749, section 5.2."""
 
     def __init__(self, error: str, description: str, status: int = HTTPStatus.BAD_REQUEST) -> None:
@@ -371,15 +371,15 @@ class _HttpServer(ThreadingHTTPServer):
                 continue  # it has ended by itself
         self.server_close()
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - its base's
+    def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - its base's
+    def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
         super().shutdown_request(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - its base's
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a client that hung up."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)

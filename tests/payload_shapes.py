@@ -56,7 +56,7 @@ def _values(field: FieldDescriptor) -> Iterator[Any]:
         yield b"\xff\x00" if field.type == FieldDescriptor.TYPE_BYTES else _VALUES[field.cpp_type]
 
 
-def _set(message: Any, field: FieldDescriptor, value: Any) -> None:  # noqa: ANN401 - any message
+def _set(message: Any, field: FieldDescriptor, value: Any) -> None:
     if isinstance(value, dict):
         getattr(message, field.name).update(value)
     elif field.is_repeated:

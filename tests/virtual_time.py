@@ -24,7 +24,7 @@ MOST_CPU_SECONDS: Final = 10.0
 """For one run, forty times what the longest takes. CPU time: a busy machine doesn't count."""
 
 
-class NothingLeftToWaitFor(AssertionError):  # noqa: N818 - it says what happened
+class NothingLeftToWaitFor(AssertionError):
     """Everything waits for something that nobody will do: a deadlock, told instead of suffered."""
 
 
@@ -74,7 +74,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self,
         executor: object,  # noqa: ARG002 - there are no threads
         func: Callable[..., _T],
-        *args: Any,  # noqa: ANN401 - whatever the function takes
+        *args: Any,
     ) -> asyncio.Future[_T]:
         """Run a function as if in a thread."""
         future: asyncio.Future[_T] = self.create_future()

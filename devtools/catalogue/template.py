@@ -110,7 +110,7 @@ def _table(table_input: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _with_references(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
+def _with_references(value: Any) -> Any:
     """Put CloudFormation's functions where a text holds a parameter's place or is to be encoded."""
     if isinstance(value, dict):
         return {name: _with_references(item) for name, item in value.items()}
@@ -160,6 +160,6 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _yaml(value: Any, margin: str) -> str:  # noqa: ANN401 - what YAML can hold
+def _yaml(value: Any, margin: str) -> str:
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=10_000)
     return indent(text, margin, lambda line: bool(line.strip()))

@@ -26,7 +26,7 @@ _COMMENT: Final = "-- "
 _PARAMETER: Final = re.compile(r"Parameter (\w+): \S")
 
 
-class MalformedQuery(ValueError):  # noqa: N818 - it says what is wrong
+class MalformedQuery(ValueError):
     """A file in the folder is no saved query; says which and why."""
 
 

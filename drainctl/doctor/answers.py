@@ -47,7 +47,7 @@ class NoAnswer:
 Answer: TypeAlias = T | NoAnswer
 
 
-class Unanswered(Exception):  # noqa: N818 - it says what happened
+class Unanswered(Exception):
     """Carries a :class:`NoAnswer` to whoever waits for an answer."""
 
     def __init__(self, says: str, hint: str = "", *, is_skipped: bool = False) -> None:

@@ -40,7 +40,7 @@ _COUNTS: Final[tuple[QueueAttributeNameType, ...]] = (
 _DEAD_LETTERS: Final = ("OutboxDeadLetterQueueUrl", "ScheduleDeadLetterQueueUrl")
 
 
-def find_key(client: Any, stack: Stack) -> Key | None:  # noqa: ANN401 - has no types
+def find_key(client: Any, stack: Stack) -> Key | None:
     """Ask for the key; None where AWS's own keys encrypt."""
     arn = stack.key_arn
     if not arn:
@@ -52,7 +52,7 @@ def find_key(client: Any, stack: Stack) -> Key | None:  # noqa: ANN401 - has no 
     return Key(arn, state, is_rotated)
 
 
-def find_topic(client: Any, stack: Stack) -> Topic | None:  # noqa: ANN401 - has no types
+def find_topic(client: Any, stack: Stack) -> Topic | None:
     """Ask how many listen to alarms: counts alone, for a subscription has somebody's address."""
     arn = stack.topic_arn
     if not arn:

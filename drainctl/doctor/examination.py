@@ -114,7 +114,7 @@ class Examination:
             raise Unanswered("not called, by --skip-stream", is_skipped=True)
         return ask_api.find_endpoint(stack)
 
-    def _client(self, service: Any) -> Any:  # noqa: ANN401 - of many types
+    def _client(self, service: Any) -> Any:
         return self.session.client(service, config=self.config)
 
 

@@ -22,7 +22,7 @@ _EXISTS: Final = "PreconditionFailed"
 _DENIED: Final = frozenset({"AccessDenied", "ObjectLocked"})
 
 
-class ErasureFailed(Exception):  # noqa: N818 - it says what happened
+class ErasureFailed(Exception):
     """Something could not be done; says what, why, and what helps."""
 
 
@@ -143,7 +143,7 @@ class Store:
                 " stays deleted."
             ) from error
 
-    def _create(self, key: str, body: bytes, request: Any) -> None:  # noqa: ANN401 - of PutObject
+    def _create(self, key: str, body: bytes, request: Any) -> None:
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **request)
         except ClientError as error:

@@ -25,7 +25,7 @@ _PSEUDONYM: Final = re.compile(rb'"subscription_id":"p[0-9a-f]{32}"')
 """As ``pseudonyms`` and ``delivery`` write it."""
 
 
-class Unreadable(Exception):  # noqa: N818 - it says what it is
+class Unreadable(Exception):
     """A line or a record that names the subscriber, as it seems, and can't be read."""
 
 

@@ -20,7 +20,7 @@ _ROUNDING: Final = 1.0001
 _MOST_IN_PEAK: Final = 0.25
 
 
-class ImpossibleDemand(ValueError):  # noqa: N818 - it says what is wrong
+class ImpossibleDemand(ValueError):
     """What is asked for contradicts itself, or is beyond the design."""
 
 

@@ -28,11 +28,11 @@ _LIMIT: Final = 30 * 60.0
 """Seconds. Athena's own limit for a query is by default the same ("Service Quotas")."""
 
 
-class QueryFailed(Exception):  # noqa: N818 - it says what happened
+class QueryFailed(Exception):
     """A query has no answer; says why, in Athena's words if it was Athena."""
 
 
-class QueryStopped(Exception):  # noqa: N818 - it says what happened
+class QueryStopped(Exception):
     """A query was stopped, or not started, because nobody wants its answer any more."""
 
 

@@ -274,7 +274,7 @@ _SIMPLE: Final = {
 }
 
 
-def athena_type(kind: Any) -> str:  # noqa: ANN401 - DuckDB's types are untyped
+def athena_type(kind: Any) -> str:
     """Give the name in Athena's queries of a type that DuckDB gave."""
     if kind.id == "list":
         return f"array({athena_type(kind.children[0][1])})"
@@ -287,7 +287,7 @@ def athena_type(kind: Any) -> str:  # noqa: ANN401 - DuckDB's types are untyped
     return _SIMPLE[kind.id][0]
 
 
-def hive_type(kind: Any) -> str:  # noqa: ANN401 - likewise
+def hive_type(kind: Any) -> str:
     """Give the name in Glue's table definitions of a type that DuckDB gave."""
     if kind.id == "list":
         return f"array<{hive_type(kind.children[0][1])}>"

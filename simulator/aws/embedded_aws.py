@@ -213,7 +213,7 @@ class EmbeddedAws:
             verify=str(self.ca_bundle),
             region_name=self.region,
             aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the emulator's well-known key
+            aws_secret_access_key="test",
         )
 
     @property

@@ -28,24 +28,24 @@ _POLL_SECONDS: Final = 0.05
 _ENDED: Final = {"SUCCEEDED", "FAILED", "CANCELLED"}
 _API_TYPES: Final = {"real": "float"}
 
-_execute_ddl = athena._execute_query  # noqa: SLF001 - there is no other way in
-_start = athena._start_query_execution  # noqa: SLF001 - likewise
+_execute_ddl = athena._execute_query
+_start = athena._start_query_execution
 
 
 class _GlueCatalogue:
     """ministack's Glue."""
 
     def table(self, database: str, name: str) -> Mapping[str, Any] | None:
-        table: Mapping[str, Any] | None = glue._tables.get(f"{database}/{name}")  # noqa: SLF001
+        table: Mapping[str, Any] | None = glue._tables.get(f"{database}/{name}")
         return table
 
     def partitions(self, database: str, name: str) -> Iterable[Partition]:
-        for each in glue._partitions.get(f"{database}/{name}", []):  # noqa: SLF001
+        for each in glue._partitions.get(f"{database}/{name}", []):
             yield Partition(each["Values"], each["StorageDescriptor"]["Location"])
 
     def put_view(self, database: str, table_input: Mapping[str, Any]) -> None:
         is_there = self.table(database, table_input["Name"]) is not None
-        put = glue._update_table if is_there else glue._create_table  # noqa: SLF001
+        put = glue._update_table if is_there else glue._create_table
         status, _, body = put({"DatabaseName": database, "TableInput": table_input})
         if status != 200:
             raise RuntimeError(body)
@@ -59,7 +59,7 @@ class _S3Objects:
 
     def objects(self, location: str) -> Mapping[str, Path]:
         name, _, start = location.removeprefix("s3://").partition("/")
-        bucket = s3._buckets.get(name)  # noqa: SLF001
+        bucket = s3._buckets.get(name)
         keys = (
             sorted(key for key in list(bucket["objects"]) if key.startswith(start))
             if bucket
@@ -74,12 +74,12 @@ class _S3Objects:
     def put_bytes(self, url: str, body: bytes, content_type: str) -> None:
         name, _, key = url.removeprefix("s3://").partition("/")
         headers = {"content-type": content_type, "content-length": str(len(body))}
-        answer = s3._put_object(name, key, body, headers)  # noqa: SLF001
+        answer = s3._put_object(name, key, body, headers)
         if answer[0] != 200:
             raise RuntimeError(f"Unable to write {url}: {answer[2]!r}")
 
     def _file(self, bucket: str, key: str) -> Path | None:
-        body = s3._get_object_data(bucket, key)  # noqa: SLF001
+        body = s3._get_object_data(bucket, key)
         if body is None:
             return None  # deleted a moment ago
         digest = hashlib.sha256(body).hexdigest()
@@ -91,10 +91,10 @@ class _S3Objects:
         return file
 
 
-def _start_with_parameters(data: dict[str, Any]) -> Any:  # noqa: ANN401
+def _start_with_parameters(data: dict[str, Any]) -> Any:
     answer = _start(data)
     if "ExecutionParameters" in data and answer[0] == 200:
-        execution = athena._executions[json.loads(answer[2])["QueryExecutionId"]]  # noqa: SLF001
+        execution = athena._executions[json.loads(answer[2])["QueryExecutionId"]]
         execution["ExecutionParameters"] = data["ExecutionParameters"]
     return answer
 
@@ -111,13 +111,13 @@ def _teach_athena(engine: AthenaOnDuckDB, objects: _S3Objects) -> None:
         query_id: str,
         query: str,
         database: str,
-        ddl: Any,  # noqa: ANN401 - a private class of ministack
+        ddl: Any,
         catalog: str | None = None,
     ) -> None:
         if ddl is not None:
             await _execute_ddl(query_id, query, database, ddl, catalog)
             return
-        execution = athena._executions[query_id]  # noqa: SLF001
+        execution = athena._executions[query_id]
         status, start = execution["Status"], time.monotonic()
         status["State"] = "RUNNING"
         try:
@@ -139,8 +139,8 @@ def _teach_athena(engine: AthenaOnDuckDB, objects: _S3Objects) -> None:
         if status["State"] != "CANCELLED":
             status["State"] = ended
 
-    athena._execute_query = execute  # noqa: SLF001
-    athena._start_query_execution = _start_with_parameters  # noqa: SLF001
+    athena._execute_query = execute
+    athena._start_query_execution = _start_with_parameters
 
 
 def _csv(result: Result) -> bytes:
@@ -157,7 +157,7 @@ def _api_type(kind: str) -> str:
     return _API_TYPES.get(name, name) + rest.partition(")")[2] * name.startswith("timestamp")
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401, PLR0911 - any column's value
+def _text(value: Any) -> str | None:  # noqa: PLR0911 - any column's value
     """Write a value as Athena's results have it; None for NULL."""
     match value:
         case None:
@@ -197,8 +197,8 @@ def _double(value: float) -> str:
 
 
 def _call(action: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    service = stepfunctions._AWS_SDK_SERVICE_MAP["athena"]  # noqa: SLF001
-    answer: dict[str, Any] = stepfunctions._dispatch_aws_sdk_json(  # noqa: SLF001
+    service = stepfunctions._AWS_SDK_SERVICE_MAP["athena"]
+    answer: dict[str, Any] = stepfunctions._dispatch_aws_sdk_json(
         service, "athena", action, arguments
     )
     return answer
@@ -216,7 +216,7 @@ def _start_query_execution(resource: str, arguments: dict[str, Any]) -> dict[str
             break
         time.sleep(_POLL_SECONDS)
     if state != "SUCCEEDED":
-        raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described))  # noqa: SLF001
+        raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described))
     return described
 
 
@@ -226,7 +226,7 @@ def _called(action: str, _resource: str, arguments: dict[str, Any]) -> dict[str,
 
 
 def _teach_step_functions() -> None:
-    dispatch = stepfunctions._SERVICE_DISPATCH  # noqa: SLF001
+    dispatch = stepfunctions._SERVICE_DISPATCH
     dispatch["arn:aws:states:::athena:startQueryExecution"] = _start_query_execution
     for action in ("getQueryExecution", "getQueryResults", "stopQueryExecution"):
         dispatch[f"arn:aws:states:::athena:{action}"] = partial(_called, action)

@@ -17,7 +17,7 @@ from ministack.core import lambda_runtime
 class _Unpacked(zipfile.ZipFile):
     """A zip file whose content is linked to, if it is a layer's."""
 
-    def extractall(self, path: Any = None, *more: Any) -> None:  # noqa: ANN401 - the base's
+    def extractall(self, path: Any = None, *more: Any) -> None:
         target = Path(path)
         if not target.name.startswith("layer_"):
             super().extractall(path, *more)

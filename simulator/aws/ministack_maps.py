@@ -9,7 +9,7 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-_run = stepfunctions._run_distributed_map  # noqa: SLF001 - there is no other way in
+_run = stepfunctions._run_distributed_map
 
 # What is left of a state when its items are made: how its children are run.
 _OF_CHILDREN = frozenset(
@@ -18,11 +18,11 @@ _OF_CHILDREN = frozenset(
 )
 
 
-def _evaluated(value: Any, given: Any, context: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-    return stepfunctions._apply_jsonata_template(value, given, context)  # noqa: SLF001
+def _evaluated(value: Any, given: Any, context: dict[str, Any]) -> Any:
+    return stepfunctions._apply_jsonata_template(value, given, context)
 
 
-def _items(state: dict[str, Any], given: Any, context: dict[str, Any]) -> list[Any]:  # noqa: ANN401
+def _items(state: dict[str, Any], given: Any, context: dict[str, Any]) -> list[Any]:
     """Give what the children get: the items, selected and batched."""
     reader = state.get("ItemReader")
     if reader is None:
@@ -31,7 +31,7 @@ def _items(state: dict[str, Any], given: Any, context: dict[str, Any]) -> list[A
         arguments = _evaluated(reader["Arguments"], given, context)
         config = _evaluated(reader.get("ReaderConfig", {}), given, context)
         read = {"Resource": reader["Resource"], "Parameters": arguments, "ReaderConfig": config}
-        items = stepfunctions._read_map_items(read, given, context)  # noqa: SLF001
+        items = stepfunctions._read_map_items(read, given, context)
     if "ItemSelector" in state:
         items = [
             _evaluated(
@@ -53,13 +53,13 @@ def _items(state: dict[str, Any], given: Any, context: dict[str, Any]) -> list[A
 
 def _run_distributed_map(
     state: dict[str, Any],
-    given: Any,  # noqa: ANN401 - JSON
-    effective: Any,  # noqa: ANN401 - JSON
+    given: Any,
+    effective: Any,
     processor: dict[str, Any],
     execution: dict[str, Any],
     context: dict[str, Any],
-) -> Any:  # noqa: ANN401 - JSON, and the name of a state
-    if stepfunctions._state_query_language(state, context) != "JSONata":  # noqa: SLF001
+) -> Any:
+    if stepfunctions._state_query_language(state, context) != "JSONata":
         return _run(state, given, effective, processor, execution, context)
     children = {name: value for name, value in state.items() if name in _OF_CHILDREN}
     children |= {
@@ -69,13 +69,13 @@ def _run_distributed_map(
     }
     items = _items(state, given, context)
     results, following = _run(children, items, items, processor, execution, context)
-    output = stepfunctions._apply_jsonata_output(  # noqa: SLF001
+    output = stepfunctions._apply_jsonata_output(
         state, given, context, result=results, default=results
     )
-    stepfunctions._apply_state_assign(state, given, context, result=results)  # noqa: SLF001
+    stepfunctions._apply_state_assign(state, given, context, result=results)
     return output, following
 
 
 def teach() -> None:
     """Replace how distributed Maps are run."""
-    stepfunctions._run_distributed_map = _run_distributed_map  # noqa: SLF001
+    stepfunctions._run_distributed_map = _run_distributed_map

@@ -13,7 +13,7 @@ _Resource = tuple[str, dict[str, str]]
 
 
 def _create(_logical_id: str, props: dict[str, Any], _stack_name: str) -> _Resource:
-    _, _, body = athena._create_named_query(props)  # noqa: SLF001 - there is no other way in
+    _, _, body = athena._create_named_query(props)
     query_id = str(json.loads(body)["NamedQueryId"])
     return query_id, {"NamedQueryId": query_id}
 
@@ -27,12 +27,12 @@ def _update(
 
 
 def _delete(physical_id: str, _props: dict[str, Any]) -> None:
-    athena._delete_named_query({"NamedQueryId": physical_id})  # noqa: SLF001 - likewise
+    athena._delete_named_query({"NamedQueryId": physical_id})
 
 
 def teach() -> None:
     """Add the resource type."""
-    provisioners._RESOURCE_HANDLERS["AWS::Athena::NamedQuery"] = {  # noqa: SLF001 - likewise
+    provisioners._RESOURCE_HANDLERS["AWS::Athena::NamedQuery"] = {
         "create": _create,
         "update": _update,
         "delete": _delete,

@@ -13,7 +13,7 @@ from ministack.services.cloudformation import provisioners
 
 _Resource = tuple[str, dict[str, str]]
 
-_record = provisioners._cw_metric_alarm_record  # noqa: SLF001 - there is no other way in
+_record = provisioners._cw_metric_alarm_record
 _OF_ONE_METRIC = (
     "MetricName",
     "Namespace",
@@ -61,8 +61,8 @@ def _delete_query(_physical_id: str, _props: dict[str, Any]) -> None:
 
 def teach() -> None:
     """Add the resource type, and let alarms be on expressions."""
-    provisioners._cw_metric_alarm_record = _record_of_any  # noqa: SLF001 - likewise
-    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {  # noqa: SLF001 - likewise
+    provisioners._cw_metric_alarm_record = _record_of_any
+    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {
         "create": _create_query,
         "update": _update_query,
         "delete": _delete_query,

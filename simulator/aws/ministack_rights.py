@@ -25,10 +25,10 @@ _LOCKS: Final = "x-amz-object-lock-mode"
 
 _action_of = iam_actions.extract_iam_action
 _more_checks = iam_actions.s3_additional_checks
-_call_target = eventbridge._invoke_target  # noqa: SLF001 - there is no other way in
+_call_target = eventbridge._invoke_target
 
 
-def _action_as_in_aws(*arguments: Any, **named: Any) -> str | None:  # noqa: ANN401 - passed on
+def _action_as_in_aws(*arguments: Any, **named: Any) -> str | None:
     action: str | None = _action_of(*arguments, **named)
     return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
@@ -45,7 +45,7 @@ def _more_checks_as_in_aws(
 def _call_target_as_role(
     target: dict[str, Any],
     event: dict[str, Any],
-    *more: Any,  # noqa: ANN401 - passed on
+    *more: Any,
 ) -> None:
     action = _STARTS.get(arns.parse_arn(target["Arn"]).service)
     is_schedule = event.get("Source") == "aws.scheduler" and action is not None
@@ -56,7 +56,7 @@ def _call_target_as_role(
     elif queue and not _denied(target["RoleArn"], "sqs:SendMessage", queue):
         _call_target({"Arn": queue, "Input": target.get("Input", "{}")}, event, *more)
         told = {"ERROR_CODE": "AccessDeniedException", "ERROR_MESSAGE": denied}
-        sqs._queue_by_arn(queue)["messages"][-1]["message_attributes"] = {  # noqa: SLF001 - likewise
+        sqs._queue_by_arn(queue)["messages"][-1]["message_attributes"] = {
             name: {"DataType": "String", "StringValue": text} for name, text in told.items()
         }
 
@@ -74,7 +74,7 @@ def _denied(role: str, action: str, resource: str) -> str:
         resource_arn=resource,
         region=of_resource.region,
     )
-    policies = iam_evaluator._gather_role_policies(name, of_role.account_id)  # noqa: SLF001 - likewise
+    policies = iam_evaluator._gather_role_policies(name, of_role.account_id)
     if iam_evaluator.evaluate(context, policies).decision == "Allow":
         return ""
     return str(iam_actions.identity_denial_message(action, caller, resource, explicit_deny=False))
@@ -84,5 +84,5 @@ def teach() -> None:
     """Replace what is checked."""
     iam_actions.extract_iam_action = _action_as_in_aws
     iam_actions.s3_additional_checks = _more_checks_as_in_aws
-    eventbridge._invoke_target = _call_target_as_role  # noqa: SLF001 - likewise
-    scheduler._SCHEDULE_TICK_INTERVAL = 0.25  # noqa: SLF001 - likewise
+    eventbridge._invoke_target = _call_target_as_role
+    scheduler._SCHEDULE_TICK_INTERVAL = 0.25

@@ -16,12 +16,12 @@ _RAISED: Final = "trace"
 """What a worker's answer has only if the handler raised."""
 
 _invoke = lambda_runtime.Worker.invoke
-_signal = lambda_runtime._signal  # noqa: SLF001 - there is no other way in
-_collect = lambda_runtime._collect  # noqa: SLF001 - likewise
+_signal = lambda_runtime._signal
+_collect = lambda_runtime._collect
 _ending = threading.local()
 
 
-def _invoke_and_keep(worker: Any, *arguments: Any, **named: Any) -> dict[str, Any]:  # noqa: ANN401
+def _invoke_and_keep(worker: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
     _ending.processes = []
     try:
         answer: dict[str, Any] = _invoke(worker, *arguments, **named)
@@ -29,22 +29,22 @@ def _invoke_and_keep(worker: Any, *arguments: Any, **named: Any) -> dict[str, An
         processes: list[Any] = _ending.processes
         del _ending.processes
     if _RAISED in answer and processes:
-        (worker._proc,) = processes  # noqa: SLF001 - likewise
+        (worker._proc,) = processes
         return answer
     for process in processes:
         _signal(process)
-        _collect(process, time.monotonic() + lambda_runtime._REAP_GRACE)  # noqa: SLF001 - likewise
+        _collect(process, time.monotonic() + lambda_runtime._REAP_GRACE)
     return answer
 
 
-def _signal_later(process: Any) -> None:  # noqa: ANN401 - a process or None
+def _signal_later(process: Any) -> None:
     if hasattr(_ending, "processes"):
         _ending.processes.append(process)
     else:
         _signal(process)
 
 
-def _collect_later(process: Any, deadline: float) -> None:  # noqa: ANN401 - likewise
+def _collect_later(process: Any, deadline: float) -> None:
     if not hasattr(_ending, "processes"):
         _collect(process, deadline)
 
@@ -52,5 +52,5 @@ def _collect_later(process: Any, deadline: float) -> None:  # noqa: ANN401 - lik
 def teach() -> None:
     """Put off the end of a process until it is known why it shall end."""
     lambda_runtime.Worker.invoke = _invoke_and_keep
-    lambda_runtime._signal = _signal_later  # noqa: SLF001 - likewise
-    lambda_runtime._collect = _collect_later  # noqa: SLF001 - likewise
+    lambda_runtime._signal = _signal_later
+    lambda_runtime._collect = _collect_later

@@ -20,18 +20,18 @@ _NUMBERS: Final = {"MaxKeys", "KeyCount", "Size"}
 _REPEATED: Final = {"Contents", "CommonPrefixes", "Deleted", "Error"}
 
 _glue = app.SERVICE_HANDLERS["glue"]
-_dispatch = stepfunctions._dispatch_aws_sdk_rest_xml  # noqa: SLF001 - there is no other way in
-_as_lists = stepfunctions._s3_normalize_lists  # noqa: SLF001 - likewise
+_dispatch = stepfunctions._dispatch_aws_sdk_rest_xml
+_as_lists = stepfunctions._s3_normalize_lists
 
 
 async def _glue_with_update_partition(
     method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-) -> Any:  # noqa: ANN401 - ministack's own answer
+) -> Any:
     if not headers.get("x-amz-target", "").endswith(".UpdatePartition"):
         return await _glue(method, path, headers, body, query_params)
     request = json.loads(body)
     entry = {name: request.pop(name) for name in ("PartitionValueList", "PartitionInput")}
-    answer = glue._batch_update_partition({**request, "Entries": [entry]})  # noqa: SLF001
+    answer = glue._batch_update_partition({**request, "Entries": [entry]})
     for error in json.loads(answer[2]).get("Errors", ()):
         detail = error["ErrorDetail"]
         return error_response_json(detail["ErrorCode"], detail["ErrorMessage"], 400)
@@ -40,7 +40,7 @@ async def _glue_with_update_partition(
 
 def _dispatch_s3_right(
     service_info: dict[str, Any], service_name: str, action: str, arguments: dict[str, Any]
-) -> Any:  # noqa: ANN401 - JSON
+) -> Any:
     if service_name != "s3":
         return _dispatch(service_info, service_name, action, arguments)
     if action == "deleteObjects":
@@ -53,7 +53,7 @@ def _dispatch_s3_right(
     return _with_numbers(result) if action == "listObjectsV2" else result
 
 
-def _with_numbers(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _with_numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_numbers(item) for item in value]
     if isinstance(value, dict):
@@ -64,7 +64,7 @@ def _with_numbers(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def _repeated_as_lists(parsed: Any, list_fields: Iterable[str]) -> Any:  # noqa: ANN401 - JSON
+def _repeated_as_lists(parsed: Any, list_fields: Iterable[str]) -> Any:
     if isinstance(parsed, dict):
         parsed = {
             name: [value] if name in _REPEATED and isinstance(value, dict) else value
@@ -76,9 +76,9 @@ def _repeated_as_lists(parsed: Any, list_fields: Iterable[str]) -> Any:  # noqa:
 def teach() -> None:
     """Add and mend the calls."""
     app.SERVICE_HANDLERS["glue"] = _glue_with_update_partition
-    stepfunctions._dispatch_aws_sdk_rest_xml = _dispatch_s3_right  # noqa: SLF001
-    stepfunctions._s3_normalize_lists = _repeated_as_lists  # noqa: SLF001
-    stepfunctions._S3_OP_SPECS["DeleteObjects"] = {  # noqa: SLF001
+    stepfunctions._dispatch_aws_sdk_rest_xml = _dispatch_s3_right
+    stepfunctions._s3_normalize_lists = _repeated_as_lists
+    stepfunctions._S3_OP_SPECS["DeleteObjects"] = {
         "method": "POST",
         "path": "/{Bucket}",
         "static_query": (("delete", ""),),

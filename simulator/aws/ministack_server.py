@@ -29,10 +29,10 @@ from simulator.aws import (
     ministack_updates,
 )
 
-_evaluate = engine._evaluate_conditions  # noqa: SLF001 - there is no other way in
+_evaluate = engine._evaluate_conditions
 
 
-def _resolved(value: Any, params: dict[str, Any], *, is_argument: bool = False) -> Any:  # noqa: ANN401
+def _resolved(value: Any, params: dict[str, Any], *, is_argument: bool = False) -> Any:
     """Put the results of ``Fn::Join`` and ``Fn::Split`` in their places, at any depth."""
     if isinstance(value, list):
         return [_resolved(item, params, is_argument=is_argument) for item in value]
@@ -56,7 +56,7 @@ def _evaluate_with_functions(template: dict[str, Any], params: dict[str, Any]) -
 
 
 for module in (engine, changesets, handlers, stacks):
-    module._evaluate_conditions = _evaluate_with_functions  # noqa: SLF001
+    module._evaluate_conditions = _evaluate_with_functions
 
 ministack_athena.teach()
 ministack_layers.teach()

@@ -12,13 +12,13 @@ from ministack.services.cloudformation import _stacks, provisioners
 
 _Resource = tuple[str, dict[str, Any]]
 
-_provision = provisioners._provision_resource  # noqa: SLF001 - there is no other way in
-_update = provisioners._update_resource  # noqa: SLF001 - likewise
-_delete_nested = provisioners._cfn_nested_stack_delete  # noqa: SLF001 - likewise
+_provision = provisioners._provision_resource
+_update = provisioners._update_resource
+_delete_nested = provisioners._cfn_nested_stack_delete
 _known: dict[tuple[str, str], dict[str, Any]] = {}
 
 
-def _provision_and_keep(resource_type: str, *arguments: Any) -> _Resource:  # noqa: ANN401 - passed on
+def _provision_and_keep(resource_type: str, *arguments: Any) -> _Resource:
     physical_id, attributes = _provision(resource_type, *arguments)
     _known[resource_type, physical_id] = attributes
     return physical_id, attributes
@@ -42,7 +42,7 @@ def _update_what_is_known(
 
 
 def _delete_nested_but_what_is_retained(physical_id: str, props: dict[str, Any]) -> None:
-    stack = _stacks.get(provisioners._nested_stack_lookup_name(physical_id), {})  # noqa: SLF001 - likewise
+    stack = _stacks.get(provisioners._nested_stack_lookup_name(physical_id), {})
     parent = _stacks.get(stack.get("_parent_stack_name"), {})
     retained = {"Retain"}
     if parent.get("StackStatus") != "ROLLBACK_IN_PROGRESS":  # which is a creation's
@@ -55,7 +55,7 @@ def _delete_nested_but_what_is_retained(physical_id: str, props: dict[str, Any])
 
 def teach() -> None:
     """Keep the attributes, and what a nested stack retains."""
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]  # noqa: SLF001 - likewise
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudFormation::Stack"]
     handlers["delete"] = _delete_nested_but_what_is_retained
-    provisioners._provision_resource = _provision_and_keep  # noqa: SLF001 - likewise
-    provisioners._update_resource = _update_what_is_known  # noqa: SLF001 - likewise
+    provisioners._provision_resource = _provision_and_keep
+    provisioners._update_resource = _update_what_is_known

@@ -19,7 +19,7 @@ class AuthMode(Enum):
     SANDBOX = "sandbox"
 
 
-class Refused(Exception):  # noqa: N818 - reads as the outcome
+class Refused(Exception):
     """A call that is ended before it does anything; carries the gRPC status to answer with."""
 
     def __init__(self, code: grpc.StatusCode, reason: str) -> None:

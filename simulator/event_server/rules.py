@@ -75,7 +75,7 @@ class ServerRules:
     ping_interval_min: timedelta = timedelta(minutes=1)
 
 
-class InvalidTerms(ValueError):  # noqa: N818 - reads as what the client sent
+class InvalidTerms(ValueError):
     """A stream was asked for on terms that the server does not offer."""
 
 

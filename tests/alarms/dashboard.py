@@ -104,7 +104,7 @@ def _computed(
     options: Mapping[str, Any],
     by_id: Mapping[str, Series],
     metrics: Metrics,
-    statistic: Any,  # noqa: ANN401 - see above
+    statistic: Any,
 ) -> Iterator[tuple[str, Series]]:
     found: list[Metric] = []
 

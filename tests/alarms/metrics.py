@@ -131,7 +131,7 @@ def of_line(line: str) -> Iterator[tuple[Metric, list[float]]]:
                     yield metric, _values(content[definition["Name"]])
 
 
-def _values(value: Any) -> list[float]:  # noqa: ANN401 - any JSON
+def _values(value: Any) -> list[float]:
     values = value if isinstance(value, list) else [value]
     if len(values) > _MOST_VALUES or not all(isinstance(each, int | float) for each in values):
         raise ValueError("a metric's value is a number, or up to a hundred")

@@ -90,7 +90,7 @@ def _draw_alarms(axes: Axes, timeline: Timeline, definitions: dict[str, dict[str
     axes.set_yticks([])
 
 
-def _box(column: int, row: int, colour: str) -> Any:  # noqa: ANN401 - matplotlib is imported late
+def _box(column: int, row: int, colour: str) -> Any:
     from matplotlib.patches import Rectangle  # noqa: PLC0415 - see above
 
     return Rectangle((column + 0.02, row + 0.06), 0.96, 0.84, facecolor=colour, edgecolor="none")

@@ -48,7 +48,7 @@ def alarm_definitions(**parameters: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def named(part: ResolvedTemplate, value: Any, more: Mapping[str, str] = {}) -> Any:  # noqa: ANN401 - any JSON; only read
+def named(part: ResolvedTemplate, value: Any, more: Mapping[str, str] = {}) -> Any:
     """Put names and the stack's parameters where a deployment would.
 
     Args:

@@ -45,7 +45,7 @@ class Bucket:
             Bucket=self.name, VersioningConfiguration={"Status": "Enabled"}
         )
 
-    def put(self, key: str, lines: Sequence[str], **more: Any) -> None:  # noqa: ANN401 - PutObject's
+    def put(self, key: str, lines: Sequence[str], **more: Any) -> None:
         """Write an object of lines."""
         body = "".join(f"{line}\n" for line in lines).encode()
         if key.endswith(".gz"):
@@ -194,7 +194,7 @@ def test_cut_off_between_versions_nothing_comes_back(
     deleted = []
     delete = bucket.s3.delete_object
 
-    def note(**request: Any) -> Any:  # noqa: ANN401 - DeleteObject's
+    def note(**request: Any) -> Any:
         deleted.append(request.get("VersionId"))
         return delete(**request)
 

@@ -104,7 +104,7 @@ _MANY: Final = settings(
 _FEWER: Final = settings(_MANY, max_examples=60)
 
 
-def _ack_answer(status_code: Any) -> bytes:  # noqa: ANN401 - any number
+def _ack_answer(status_code: Any) -> bytes:
     answer: Any = _STREAM.ack_response(ack_status=AckStatus(status_code=status_code))
     return bytes(answer.SerializeToString())
 
@@ -138,14 +138,14 @@ def error_of(kind: type[DrainError], call: Callable[[], object], *, default: str
     return default
 
 
-def client(service: Any, aws: OddAws) -> Any:  # noqa: ANN401 - a client of any service
+def client(service: Any, aws: OddAws) -> Any:
     """Give a client of boto3's that calls the server."""
     return boto3.client(
         service,
         region_name="eu-north-1",
         endpoint_url=aws.url,
         aws_access_key_id="made-up",
-        aws_secret_access_key="made-up",  # noqa: S106 - made up
+        aws_secret_access_key="made-up",
         config=Config(retries={"total_max_attempts": 1}),
     )
 
@@ -310,7 +310,7 @@ def test_invocation(event: object) -> None:
 
 
 @pytest.mark.parametrize("payload", [[1], None, "handset_change", 7, True])
-def test_invocation_that_is_no_object(payload: Any) -> None:  # noqa: ANN401 - any JSON
+def test_invocation_that_is_no_object(payload: Any) -> None:
     """The error says what it should be."""
     with pytest.raises(ConfigurationError, match="a JSON object"):
         Start.of(payload)

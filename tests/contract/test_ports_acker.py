@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 STREAM: Final = STREAMS["handset_change"]
 EVENTS: Final = 20
 GENEROUS: Final = 10.0
-TOKEN: Final = "made-up-token"  # noqa: S105 - of this test's server alone
+TOKEN: Final = "made-up-token"
 
 KINDS: Final[Mapping[str, FailureKind]] = {
     "STATUS_CODE_FAILURE": FailureKind.RETRYABLE,

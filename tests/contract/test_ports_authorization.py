@@ -27,7 +27,7 @@ def _keeper(content: str, endpoint: FakeTokenEndpoint) -> TokenCache:
         secrets=FakeSecretStore({"arn:credentials": content}),
         endpoint=endpoint,
         credentials_arn="arn:credentials",
-        token_arn="arn:token",  # noqa: S106 - the secret's name, not the secret
+        token_arn="arn:token",
         scopes=["made.up:read"],
         scope="made.up:read",
         renews_early=False,

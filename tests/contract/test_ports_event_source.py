@@ -132,7 +132,7 @@ def grpc_source(plan: Plan) -> Iterator[Served]:
         yield Served(adapter(server.endpoint), was_called_with)
 
 
-TOKEN: Final = "made-up-token"  # noqa: S105 - of this test's server alone
+TOKEN: Final = "made-up-token"
 
 
 def adapter(endpoint: str, *, max_unread: int = MAX_IN_FLIGHT, queue_name: str = "") -> EventSource:

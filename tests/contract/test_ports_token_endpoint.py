@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from eventdrain.ports import TokenEndpoint
 
 SCOPE: Final = "made.up:read"
-SECRET: Final = "made-up-secret-of-a-client"  # noqa: S105 - made up
+SECRET: Final = "made-up-secret-of-a-client"
 VALUE: Final = "made-up-value-of-a-token"
 CLIENT: Final = ClientCredentials("made-up-id", SECRET)
 LIFETIME: Final = timedelta(hours=1)
@@ -365,7 +365,7 @@ def test_redirect_is_not_followed(status: int) -> None:
         assert server.requests() == {"injected": 1}
 
 
-def answer(**changes: Any) -> TokenFault:  # noqa: ANN401 - any JSON
+def answer(**changes: Any) -> TokenFault:
     """Answer with a good token, but for these fields."""
     content = {"access_token": VALUE, "token_type": "bearer", "expires_in": 3599, **changes}
     return body(json.dumps(content))
@@ -405,7 +405,7 @@ UNUSABLE: Final = {
     "token-with-space": answer(access_token=f"{VALUE} {VALUE}"),
     "token-not-ascii": answer(access_token=f"{VALUE}é"),
     "token-of-9-kilobytes": answer(access_token=VALUE + "x" * 9000),
-    "type-mac": answer(token_type="mac"),  # noqa: S106 - a type, no secret
+    "type-mac": answer(token_type="mac"),
     "type-null": answer(token_type=None),
     "type-list": answer(token_type=["bearer"]),
     "lifetime-text": answer(expires_in="soon"),
@@ -520,7 +520,7 @@ def test_query_of_the_endpoint_is_kept(target: str) -> None:
     seen: list[str] = []
 
     class Noting(TokenServer):
-        def respond(self, request: Any) -> None:  # noqa: ANN401 - its base's
+        def respond(self, request: Any) -> None:
             seen.append(request.path)
             super().respond(request)
 

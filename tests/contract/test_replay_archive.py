@@ -197,7 +197,7 @@ def test_page_without_lines_is_not_the_end(aws: Aws, monkeypatch: pytest.MonkeyP
         aws.s3.put_object(Bucket=home.bucket, Key=f"{folder}/0-{index}.txt", Body=b"made up")
     whole = aws.allowed.s3.list_objects_v2
 
-    def two_at_a_time(**call: Any) -> Any:  # noqa: ANN401 - as the client's
+    def two_at_a_time(**call: Any) -> Any:
         return whole(**call, MaxKeys=2)
 
     monkeypatch.setattr(aws.allowed.s3, "list_objects_v2", two_at_a_time)

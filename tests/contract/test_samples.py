@@ -27,7 +27,7 @@ def _camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
 
 
-def _in_camel_case(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _in_camel_case(value: Any) -> Any:
     """Rename all fields as protobuf's JSON form has them by default."""
     if isinstance(value, dict):
         return {_camel(name): _in_camel_case(inner) for name, inner in value.items()}

@@ -20,7 +20,7 @@ SCOPES: Final = tuple(stream.scope for stream in STREAMS.values())
 MISSING: Final = STREAMS["first_attachment"].scope
 GRANTED: Final = frozenset({*SCOPES} - {"", MISSING})
 _ID: Final = "made-up-id"
-_SECRET: Final = "made-up-secret"  # noqa: S105 - made up
+_SECRET: Final = "made-up-secret"
 
 
 def keeper(server: TokenServer, secrets: FakeSecretStore, scope: str) -> TokenCache:
@@ -29,7 +29,7 @@ def keeper(server: TokenServer, secrets: FakeSecretStore, scope: str) -> TokenCa
         secrets=secrets,
         endpoint=OAuthTokenEndpoint(Endpoint.parse(server.endpoint)),
         credentials_arn="arn:credentials",
-        token_arn="arn:token",  # noqa: S106 - the secret's name, not the secret
+        token_arn="arn:token",
         scopes=SCOPES,
         scope=scope,
         renews_early=scope == SCOPES[0],

@@ -56,7 +56,7 @@ class _Stream(NamedTuple):
     def ack_path(self) -> str:
         return f"/{self.package}.{self.service}/Ack{self.subject}Event"
 
-    def message(self, messages: VendorMessages, name: str) -> Any:  # noqa: ANN401 - see there
+    def message(self, messages: VendorMessages, name: str) -> Any:
         return messages[f"{self.package}.{name.replace('X', self.subject)}"]
 
 
@@ -141,7 +141,7 @@ def test_public_client_streams_and_acks(event_type: str) -> None:
         assert response.SerializeToString(deterministic=True) == event.undelivered
 
 
-def _delivered(event_type: str, vendor: VendorMessages, seed: int = 0) -> Any:  # noqa: ANN401 - ditto
+def _delivered(event_type: str, vendor: VendorMessages, seed: int = 0) -> Any:
     """Make up one delivery as an independent message."""
     (event,) = made_up_events(event_type, 1, seed)
     message = _STREAMS[event_type].message(vendor, "StreamXEventsResponse")
@@ -164,7 +164,7 @@ def test_client_reads_the_vendors_messages(event_type: str) -> None:
         assert "raw" not in line
 
 
-def _set_messages(message: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 - ditto
+def _set_messages(message: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Walk the messages of a tree that are set and can have an added field, by their paths."""
     yield path
     for field, value in message.ListFields():

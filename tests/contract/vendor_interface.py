@@ -210,7 +210,7 @@ class VendorMessages:
                     _add_field(message, _LATER_FIELD)
             self._pool.Add(file)
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a class that exists only at run time
+    def __getitem__(self, name: str) -> Any:
         """Give a message's class by its full name."""
         return GetMessageClass(self._pool.FindMessageTypeByName(name))
 

@@ -77,7 +77,7 @@ def arm(step: Step, *, after: int) -> None:
             _wrap_ack(step, countdown)
 
 
-def _wrap_write(sink: Any, before: Callable[[], object]) -> None:  # noqa: ANN401 - a class
+def _wrap_write(sink: Any, before: Callable[[], object]) -> None:
     write = sink.write
 
     @wraps(write)
@@ -89,7 +89,7 @@ def _wrap_write(sink: Any, before: Callable[[], object]) -> None:  # noqa: ANN40
     sink.write = wrapped
 
 
-def _write_one_first(first: Any, second: Any, countdown: _Countdown) -> None:  # noqa: ANN401
+def _write_one_first(first: Any, second: Any, countdown: _Countdown) -> None:
     """Let the process die when the first sink has a batch and the second was not called."""
     write_to_first: Callable[..., Awaitable[Mapping[str, Failure]]] = first.write
     write_to_second: Callable[..., Awaitable[Mapping[str, Failure]]] = second.write
@@ -121,7 +121,7 @@ def _wrap_ack(step: Step, countdown: _Countdown) -> None:
     async def wrapped(
         self: GrpcAcker,
         deliveries: Sequence[Delivery],
-        **options: Any,  # noqa: ANN401 - passed on
+        **options: Any,
     ) -> Sequence[Failure | None]:
         if not countdown.is_over():
             return await ack(self, deliveries, **options)

@@ -334,7 +334,7 @@ class HttpProxy:
         )
 
 
-class _Broken(Exception):  # noqa: N818 - reads as the outcome
+class _Broken(Exception):
     """The connection shall be reset."""
 
 

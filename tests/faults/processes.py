@@ -87,7 +87,7 @@ def drain_process(
     kill_at: Step | None = None,
     after: int = 0,
     remaining_seconds: float = 20,
-    **settings: Any,  # noqa: ANN401 - any setting's
+    **settings: Any,
 ) -> Iterator[DrainProcess]:
     """Start a drain; the block's end kills it if it has not been waited for.
 

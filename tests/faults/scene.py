@@ -175,7 +175,7 @@ class Scene:
             "QUEUE_URL": self.places.queue_url,
         }
 
-    def drain(self, *, allowed: timedelta = _ALLOWED, **changes: Any) -> Report:  # noqa: ANN401 - any setting's
+    def drain(self, *, allowed: timedelta = _ALLOWED, **changes: Any) -> Report:
         """Run one window in this process, and record it.
 
         Args:
@@ -193,7 +193,7 @@ class Scene:
         self.runs.append(RunRecord(report, seconds, allowed.total_seconds(), tuple(leftovers)))
         return report
 
-    def settle(self, *, max_windows: int = 4, **changes: Any) -> None:  # noqa: ANN401 - any setting's
+    def settle(self, *, max_windows: int = 4, **changes: Any) -> None:
         """Stop all faults, and run windows until every event is acked that can be.
 
         Raises:

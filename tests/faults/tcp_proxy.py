@@ -183,5 +183,5 @@ class TcpProxy:
         raise _Ended
 
 
-class _Ended(Exception):  # noqa: N818 - reads as what happened
+class _Ended(Exception):
     """A connection is over."""

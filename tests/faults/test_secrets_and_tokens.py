@@ -314,7 +314,7 @@ _KEPT: Final[dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("content", _KEPT.values(), ids=_KEPT)
-def test_kept_token_that_is_unusable(scene: Scene, content: Any) -> None:  # noqa: ANN401 - any JSON
+def test_kept_token_that_is_unusable(scene: Scene, content: Any) -> None:
     """A cached token that is malformed, expired or another's is replaced, and the run goes on."""
     scene.secrets.add(_VALUE)
     if isinstance(content, dict) and content:

@@ -62,7 +62,7 @@ class Call:
         return ""
 
 
-def _say_that_it_is_plain(request: Any, **_: Any) -> None:  # noqa: ANN401 - botocore's
+def _say_that_it_is_plain(request: Any, **_: Any) -> None:
     request.headers.add_header("X-Forwarded-Proto", "http")
 
 

@@ -130,7 +130,7 @@ class PrivilegedStack:
             runs = self.deployment.stack.wait_for_runs(before + wanted)[before:]
         return runs
 
-    def replay(self, **event: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    def replay(self, **event: Any) -> dict[str, Any]:
         """Run the function that replays; its messages are not the drain's, see `books`."""
         self._enter_messages()
         answer = self.deployment.aws.client("lambda").invoke(

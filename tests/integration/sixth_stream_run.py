@@ -98,7 +98,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(result))
 
 
-def _kind(messages: Any) -> EventType:  # noqa: ANN401 - a module that this tree doesn't have
+def _kind(messages: Any) -> EventType:
     return EventType(
         NAME,
         "wgtwo.made_up.v1.SimSwapEventService",
@@ -110,7 +110,7 @@ def _kind(messages: Any) -> EventType:  # noqa: ANN401 - a module that this tree
     )
 
 
-def _events(messages: Any, payloads: Sequence[dict[str, Any]]) -> Iterator[Event]:  # noqa: ANN401 - as above
+def _events(messages: Any, payloads: Sequence[dict[str, Any]]) -> Iterator[Event]:
     for index, payload in enumerate(payloads):
         response = messages.StreamSimSwapEventsResponse()
         response.metadata.timestamp.FromDatetime(START + timedelta(seconds=index))

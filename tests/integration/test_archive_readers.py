@@ -224,7 +224,7 @@ def as_line(row: dict[str, Any], stream: EventStream) -> str:
     return json.dumps(_without_nulls(Struct(tuple(types.items())), row), sort_keys=True)
 
 
-def _without_nulls(line_type: LineType, value: Any) -> Any:  # noqa: ANN401 - what JSON can hold
+def _without_nulls(line_type: LineType, value: Any) -> Any:
     match line_type:
         case Struct(members):
             parts = ((name, of, value.get(name)) for name, of in members)

@@ -35,7 +35,7 @@ _TRUST: Final = {
 _KEYS: Final[Any] = [{"Name": "dt", "Type": "string"}]
 
 
-def _storage(library: str, folder: str, *columns: str) -> Any:  # noqa: ANN401 - boto3's own type
+def _storage(library: str, folder: str, *columns: str) -> Any:
     return {
         "Columns": [{"Name": column, "Type": "string"} for column in columns],
         "Location": f"s3://{_BUCKET}/{folder}/",
@@ -96,7 +96,7 @@ class Moves:
         rows = [[field.get("VarCharValue") for field in row["Data"]] for row in answered]
         return Answer(rows[1:], execution)
 
-    def run(self, states: Mapping[str, Any], given: Any = None) -> Mapping[str, Any]:  # noqa: ANN401
+    def run(self, states: Mapping[str, Any], given: Any = None) -> Mapping[str, Any]:
         """Run a state machine in JSONata whose first state is A, and describe its execution."""
         client = self.aws.client("stepfunctions")
         machine = client.create_state_machine(
@@ -210,7 +210,7 @@ def test_unloaded_rows_are_seen_once_their_partition_is_registered(moves: Moves)
     )
 
 
-def _query(sql: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of a state
+def _query(sql: str, **more: Any) -> dict[str, Any]:
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::athena:startQueryExecution.sync",

@@ -83,7 +83,7 @@ def called(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> list
             monkeypatch.setenv(name, value)
     operations: list[str] = []
 
-    def recorded(**options: Any) -> AwsSession:  # noqa: ANN401 - as its options are
+    def recorded(**options: Any) -> AwsSession:
         session = AwsSession(**options)
         session.events.register(
             "before-call",

@@ -77,7 +77,7 @@ class _Client:
         self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
         self._streams: list[_Stream] = []  # one that is dropped is cancelled
 
-    def stream(self, **configuration: Any) -> _Stream:  # noqa: ANN401 - the message's own fields
+    def stream(self, **configuration: Any) -> _Stream:
         """Open a stream; everything in the configuration is optional."""
         request = StreamHandsetChangeEventsRequest(
             stream_configuration=StreamConfiguration(**configuration)
@@ -102,7 +102,7 @@ class _Client:
 
 
 class _Stream:
-    def __init__(self, call: Any) -> None:  # noqa: ANN401 - gRPC's iterator and call in one
+    def __init__(self, call: Any) -> None:
         self.call = call
 
     def take(self, count: int) -> list[StreamHandsetChangeEventsResponse]:
@@ -158,11 +158,11 @@ def _subscriptions(responses: list[StreamHandsetChangeEventsResponse]) -> list[s
     return [response.handset_change_event.number.e164 for response in responses]
 
 
-def _oldest(**others: Any) -> dict[str, Any]:  # noqa: ANN401 - ditto
+def _oldest(**others: Any) -> dict[str, Any]:
     return {"start_at_oldest_possible": Empty(), **others}
 
 
-def _is_joined(count: int) -> Any:  # noqa: ANN401 - a predicate
+def _is_joined(count: int) -> Any:
     def check(ledger: LedgerSnapshot) -> bool:
         return ledger.open_streams == count
 
@@ -443,7 +443,7 @@ def test_scope_of_each_stream(event_type: str) -> None:
             request = kind.request()
             request.stream_configuration.start_at_oldest_possible.SetInParent()
 
-            def stream(token: str) -> Any:  # noqa: ANN401 - one of five responses
+            def stream(token: str) -> Any:
                 call = getattr(stub, kind.stream_method)(
                     request, metadata=(("authorization", f"Bearer {token}"),), timeout=10
                 )
@@ -468,7 +468,7 @@ def test_token_rules(auth: AuthMode, kind: str) -> None:
         server.publish_made_up("handset_change", 1)
         token = _token(server) if kind in {"valid", "revoked"} else None
         if kind == "unknown":
-            token = "made-up-by-nobody"  # noqa: S105 - it opens nothing
+            token = "made-up-by-nobody"
         elif kind == "expired":
             token = server.tokens.issue("made-up-client", ALL_SCOPES, timedelta(0)).token
         elif kind == "revoked":

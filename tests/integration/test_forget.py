@@ -191,7 +191,7 @@ def stack(built: Path) -> Iterator[Stack]:
         yield stack
 
 
-def texts(made_up: Any) -> list[tuple[Any, str]]:  # noqa: ANN401 - an object of the made-up archive
+def texts(made_up: Any) -> list[tuple[Any, str]]:
     """Give the lines of an object, each with its facts."""
     written = gzip.decompress(made_up.body()).decode().splitlines()
     return list(zip(made_up.lines, written, strict=True))
@@ -377,7 +377,7 @@ def test_what_comes_meanwhile_is_deleted(
     place = "events/handset_change/dt=2026-01-01/20260101T000000Z-1.ndjson.gz"
     go = forget_table.TablePass.go
 
-    def put_and_go(table: forget_table.TablePass, stream: Any) -> None:  # noqa: ANN401 - any stream
+    def put_and_go(table: forget_table.TablePass, stream: Any) -> None:
         stack.put(place, gzip.compress(line_of("madeup:eu:000")))
         go(table, stream)
 

@@ -108,7 +108,7 @@ def test_puller_that_dies(cloud: Cloud) -> None:
 
 def puller(
     scene: Scene,
-    **changes: Any,  # noqa: ANN401 - any setting's
+    **changes: Any,
 ) -> AbstractContextManager[DrainProcess]:
     """Start a run over one stream, in a process of its own, that is held."""
     # The window ends of itself only where a test asks for it.

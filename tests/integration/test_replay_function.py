@@ -41,7 +41,7 @@ def invoke(scene: Scene) -> Iterator[Callable[..., dict[str, Any]]]:
         app = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(app)
 
-        def call(seconds: float = 60, **event: Any) -> dict[str, Any]:  # noqa: ANN401
+        def call(seconds: float = 60, **event: Any) -> dict[str, Any]:
             context = SimpleNamespace(
                 function_name="replay-events",
                 memory_limit_in_mb=512,

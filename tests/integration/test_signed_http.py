@@ -42,7 +42,7 @@ def serving(
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
-        def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - its base's
+        def finish_request(self, request: Any, client_address: Any) -> None:
             if tls is None:
                 super().finish_request(request, client_address)
                 return
@@ -76,8 +76,8 @@ def endpoint(url: str) -> AwsEndpoint:
         service="sqs",
         region="eu-north-1",
         access_key="MADEUP",
-        secret_key="made-up",  # noqa: S106
-        session_token="made-up-session",  # noqa: S106
+        secret_key="made-up",
+        session_token="made-up-session",
         roots=b"",
     )
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ID: Final = "made up:id/é"
-_SECRET: Final = "made+up %secret: ü"  # noqa: S105 - clearly made up
+_SECRET: Final = "made+up %secret: ü"
 _SCOPES: Final = ("made.up:read", "made.up:write")
 _FORM: Final = {"grant_type": "client_credentials", "scope": "made.up:read"}
 _TIMEOUT_SECONDS: Final = 10
@@ -157,7 +157,7 @@ def test_lifetime() -> None:
     "headers",
     [
         {},
-        _basic(secret="another"),  # pragma: allowlist secret # noqa: S106 - clearly made up
+        _basic(secret="another"),  # pragma: allowlist secret
         _basic(client_id="another"),
         _basic(secret=""),
         {"Authorization": "Bearer made-up"},

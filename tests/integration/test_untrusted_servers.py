@@ -153,7 +153,7 @@ def test_secrets(problem: str, certificate: trustme.LeafCert, tmp_path: Path) ->
                 region_name="eu-north-1",
                 endpoint_url=server.url,
                 aws_access_key_id="made-up",
-                aws_secret_access_key="made-up",  # noqa: S106 - made up
+                aws_secret_access_key="made-up",
                 verify=str(bundle),
                 config=Config(retries={"total_max_attempts": 1}),
             )

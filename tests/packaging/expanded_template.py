@@ -169,7 +169,7 @@ class ResolvedTemplate:
                 return left == right
         raise NotImplementedError(function)
 
-    def _resolve(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    def _resolve(self, value: Any) -> Any:
         match value:
             case {"Ref": name}:
                 return self.parameters.get(name, value)
@@ -181,7 +181,7 @@ class ResolvedTemplate:
                 return self._mappings[mapping][self._resolve(first)][self._resolve(second)]
         return self._resolve_inside(value)
 
-    def _resolve_inside(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    def _resolve_inside(self, value: Any) -> Any:
         match value:
             case dict():
                 resolved = {name: self._resolve(each) for name, each in value.items()}

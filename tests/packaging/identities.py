@@ -72,7 +72,7 @@ def _replacing(kind: str) -> frozenset[str]:
     return frozenset(replacing) | _NAMES.get(kind, set())
 
 
-def _at(resource: dict[str, Any], pointer: str) -> Any:  # noqa: ANN401 - any JSON
+def _at(resource: dict[str, Any], pointer: str) -> Any:
     value: Any = resource.get("Properties", {})
     for name in pointer.removeprefix("/properties/").split("/"):
         value = value.get(name) if isinstance(value, dict) else None

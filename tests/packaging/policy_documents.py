@@ -88,12 +88,12 @@ def statements() -> list[Statement]:
     ]
 
 
-def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - as policies have it
+def as_list(value: Any) -> list[Any]:
     """Give a policy's actions or resources, which may be written as one."""
     return value if isinstance(value, list) else [value]
 
 
-def _statements_within(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON
+def _statements_within(value: Any) -> Iterator[dict[str, Any]]:
     match value:
         case {"Version": "2012-10-17", "Statement": found}:
             yield from _unconditional(found)
@@ -105,7 +105,7 @@ def _statements_within(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 
                 yield from _statements_within(each)
 
 
-def _unconditional(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON
+def _unconditional(value: Any) -> Iterator[dict[str, Any]]:
     match value:
         case list():
             for each in value:
@@ -116,7 +116,7 @@ def _unconditional(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - an
             yield value
 
 
-def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+def _texts(value: Any) -> Iterator[str]:
     match value:
         case str():
             yield value

@@ -78,7 +78,7 @@ def assigned(states: Mapping[str, Any]) -> set[str]:
     return {name for each in assigning for name in each.get("Assign", {})}
 
 
-def texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+def texts(value: Any) -> Iterator[str]:
     """Give all texts within a state but for the states within it."""
     if isinstance(value, dict):
         for name, each in value.items():

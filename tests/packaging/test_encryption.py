@@ -40,7 +40,7 @@ guide)."""
 ROLES: Final = {role for each in statements() for role in each.roles}
 
 
-def encryption_of(resource: dict[str, Any]) -> Any:  # noqa: ANN401 - as the template has it
+def encryption_of(resource: dict[str, Any]) -> Any:
     """Give the key of a resource that can have one; None for AWS's own."""
     properties: dict[str, Any] = resource.get("Properties", {})
     match resource["Type"]:

@@ -65,7 +65,7 @@ def documents(part: ResolvedTemplate) -> Iterator[tuple[str, Any]]:
             yield role["Ref"], properties["PolicyDocument"]
 
 
-def written_out(value: Any, part: ResolvedTemplate) -> Any:  # noqa: ANN401 - any JSON
+def written_out(value: Any, part: ResolvedTemplate) -> Any:
     """Put something as long as it can get in the place of what only a deployment knows."""
     match value:
         case {"Fn::Sub": text}:

@@ -82,6 +82,6 @@ def with_parameters(**parameters: str) -> Facts:
     return replace(WELL, stack=replace(STACK, parameters={**PARAMETERS, **parameters}))
 
 
-def found(check: str, facts: Facts | None = None, **changed: Any) -> list[Finding]:  # noqa: ANN401
+def found(check: str, facts: Facts | None = None, **changed: Any) -> list[Finding]:
     """Give the findings of one check over the facts, some of them changed."""
     return [each for each in judge(replace(facts or WELL, **changed)) if each.check == check]

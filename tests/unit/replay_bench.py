@@ -69,7 +69,7 @@ class Run:
         """The ids of what was sent, in order."""
         return [event_id for call in self.sink.calls for event_id in call]
 
-    def taken_up(self, **changes: Any) -> Run:  # noqa: ANN401 - any attribute's
+    def taken_up(self, **changes: Any) -> Run:
         """Give the run that goes on from where this one ended, with another sink."""
         return replace(
             self,
@@ -84,7 +84,7 @@ class Run:
         )
 
 
-def filled(*batches: Sequence[Delivery], **options: Any) -> FakeArchive:  # noqa: ANN401
+def filled(*batches: Sequence[Delivery], **options: Any) -> FakeArchive:
     """Give an archive that some batches were written to."""
     archive = FakeArchive(**options)
     for batch in batches:

@@ -200,7 +200,7 @@ def test_answer_of_an_odd_shape(error: Exception) -> None:
     ("code", "expected"),
     [("HTTP 502", "HTTP 502"), ("A.b:C-d", "A.b:C-d"), (f"a {SENT}", "Unknown"), (7, "Unknown")],
 )
-def test_code_is_a_code(code: Any, expected: str) -> None:  # noqa: ANN401 - any JSON
+def test_code_is_a_code(code: Any, expected: str) -> None:
     """What stands in a code's place and is none may be anything, and is not repeated."""
     assert code_of(answer(code, 400)) == expected
 

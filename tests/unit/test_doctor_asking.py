@@ -52,7 +52,7 @@ def test_longest_gap(expression: str, minutes: int | None) -> None:
     assert longest_gap(expression) == (None if minutes is None else timedelta(minutes=minutes))
 
 
-def metrics(minutes_ago: int, reason: str, **more: Any) -> str:  # noqa: ANN401 - metrics
+def metrics(minutes_ago: int, reason: str, **more: Any) -> str:
     """Give the line of metrics of a run."""
     at = NOW - timedelta(minutes=minutes_ago)
     return json.dumps(
@@ -119,7 +119,7 @@ def test_error_of_a_run() -> None:
     assert [each.error for each in read_runs(lines)["handset_change"]] == ["do this", ""]
 
 
-def kept(**changed: Any) -> CachedToken:  # noqa: ANN401 - of its attributes
+def kept(**changed: Any) -> CachedToken:
     """Give a cached token that is good for half an hour."""
     values: dict[str, Any] = {
         "value": "made-up-token",

@@ -249,7 +249,7 @@ def runs(
     age: float | None = 30.0,
     error: str = "",
     has_backlog: bool = False,
-) -> Any:  # noqa: ANN401
+) -> Any:
     """Give facts of runs that ended so long ago."""
     return {
         STREAM: tuple(
@@ -277,7 +277,7 @@ def runs(
         ({}, BAD, "no run has told of its end in 6 hours"),
     ],
 )
-def test_last_run(last: Any, status: Status, told: str) -> None:  # noqa: ANN401 - of `runs`
+def test_last_run(last: Any, status: Status, told: str) -> None:
     """It is wrong where it failed, and where another was due: two starts and a run (15 min)."""
     (finding,) = found("last run", runs=last)
     assert (finding.status, told in finding.says) == (status, True), finding
@@ -328,7 +328,7 @@ def test_new_stack_has_no_runs() -> None:
         (runs(3, 2, 1, reason="limit", has_backlog=True), LOOK),
     ],
 )
-def test_lag(last: Any, status: Status) -> None:  # noqa: ANN401 - of `runs`
+def test_lag(last: Any, status: Status) -> None:
     """Events older than the parameter, or three runs in a row with more waiting, are a lag.
 
     A lively stream, whose runs all end by their window with nothing waiting, has none.

@@ -399,7 +399,7 @@ def test_token_that_expires_during_a_stream() -> None:
     )
     bench = DrainBench(
         source,
-        acks=lambda _delivery, _attempt, token: None if token == "token-2" else RENEW_TOKEN,  # noqa: S105
+        acks=lambda _delivery, _attempt, token: None if token == "token-2" else RENEW_TOKEN,
         seconds_in_thread=0.5,
     )
 

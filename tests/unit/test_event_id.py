@@ -246,7 +246,7 @@ def test_other_content_other_id(drawn: tuple[EventStream, Any, Any]) -> None:
     """Messages of one stream have one id only if they say the same of the event."""
     stream, one, other = drawn
 
-    def says(response: Any) -> tuple[object, ...]:  # noqa: ANN401 - any of the responses
+    def says(response: Any) -> tuple[object, ...]:
         metadata = response.metadata
         identifier = metadata.identifier.subscription_identifier
         payload = getattr(response, stream.payload_field.name)

@@ -41,7 +41,7 @@ CONTEXT: Final = SimpleNamespace(
     aws_request_id="made-up-request",
     get_remaining_time_in_millis=lambda: 90_000,
 )
-NO_TOKEN: Final = "made up: there is no token"  # noqa: S105 - an error's text
+NO_TOKEN: Final = "made up: there is no token"
 """The error of a drain that gets no further than that."""
 UNITS: Final = {
     "Received": "Count",
@@ -61,7 +61,7 @@ UNITS: Final = {
 }
 
 
-def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:  # noqa: ANN401
+def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:
     """Make the report of a drain."""
     told: dict[str, Any] = {
         "received": 20,
@@ -394,7 +394,7 @@ def test_every_line_tells_run_window_and_stream(
     drained(report())
     end_with_report = app.run_drain
 
-    def run_drain(*arguments: Any, **options: Any) -> Report:  # noqa: ANN401 - passed on
+    def run_drain(*arguments: Any, **options: Any) -> Report:
         logging.getLogger("eventdrain.drain.drain").warning("made up: a line of the engine")
         result: Report = end_with_report(*arguments, **options)
         return result
@@ -457,7 +457,7 @@ def started(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, 
     return events
 
 
-def invoke(app: ModuleType, started: list[dict[str, Any]], **event: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def invoke(app: ModuleType, started: list[dict[str, Any]], **event: Any) -> list[dict[str, Any]]:
     """Run the function, and give the events of the runs that it started."""
     del started[:]
     app.handler({"event_type": "country_change"} | event, CONTEXT)

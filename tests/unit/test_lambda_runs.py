@@ -25,7 +25,7 @@ def stubbed() -> Iterator[tuple[LambdaRuns, Stubber]]:
         "lambda",
         region_name="eu-north-1",
         aws_access_key_id="made-up",
-        aws_secret_access_key="made-up",  # noqa: S106 - made up
+        aws_secret_access_key="made-up",
     )
     with Stubber(client) as stubber:
         yield LambdaRuns(client, FUNCTION), stubber

@@ -558,7 +558,7 @@ FIELDS: Final = {
 """Where in an event's message the facts belong."""
 
 
-def put(message: Any, path: list[str], value: Any) -> None:  # noqa: ANN401 - of any message
+def put(message: Any, path: list[str], value: Any) -> None:
     """Put one value where it belongs."""
     *outer, name = path
     for each in outer:

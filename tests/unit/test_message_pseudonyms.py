@@ -71,7 +71,7 @@ def personal_texts(message: Message) -> Iterator[tuple[Kind, str]]:
             yield PERSONAL[field.full_name], value
 
 
-def with_texts_replaced(message: Any) -> None:  # noqa: ANN401 - any of the generated messages
+def with_texts_replaced(message: Any) -> None:
     """Put in pseudonyms by walking the message itself, where the engine walks its descriptor."""
     for field, value in message.ListFields():
         if field.message_type is not None:

@@ -270,7 +270,7 @@ def name_but(position: int) -> Callable[[Mapping[str, str], int], Any]:
     }
 
 
-def deny(_entries: Mapping[str, str], _call: int) -> Any:  # noqa: ANN401 - as ScriptedSqs asks for
+def deny(_entries: Mapping[str, str], _call: int) -> Any:
     """Answer no call."""
     raise ClientError(
         {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]

@@ -53,7 +53,7 @@ def test_another_selection_is_refused() -> None:
         ),
     ],
 )
-def test_what_is_none(content: Any) -> None:  # noqa: ANN401 - anything at all
+def test_what_is_none(content: Any) -> None:
     """What is no checkpoint, or was changed, is refused: it would skip events, or repeat them."""
     with pytest.raises(ConfigurationError, match="begin without"):
         Checkpoint.of(content, selection="a" * 64)

@@ -61,7 +61,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def replayed(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """Let every replay end in a way; gives what the replays were asked for."""
 
-    def end_with(*checkpoints: Checkpoint, **values: Any) -> list[Any]:  # noqa: ANN401
+    def end_with(*checkpoints: Checkpoint, **values: Any) -> list[Any]:
         asked: list[Any] = []
 
         def run_replay(

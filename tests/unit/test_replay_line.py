@@ -20,7 +20,7 @@ LINE = json.loads(delivery_of().line)
 
 
 @given(stream_responses())
-def test_line_becomes_the_delivery_that_it_was_written_from(drawn: Any) -> None:  # noqa: ANN401
+def test_line_becomes_the_delivery_that_it_was_written_from(drawn: Any) -> None:
     """All of it comes back but the ack handle, and the microseconds that a line leaves out."""
     stream, response = drawn
     written = DeliveryReader(stream).read(response.SerializeToString(), RECEIVED_AT)

@@ -23,7 +23,7 @@ PERSONAL: Final = "madeup:eu:5"
 KEY: Final = "made-up/prefix/handset_change/dt=2026-03-01/0.ndjson.gz"
 
 
-def request(**event: Any) -> ReplayRequest:  # noqa: ANN401 - anything at all
+def request(**event: Any) -> ReplayRequest:
     """Read a request."""
     return ReplayRequest.of(event, ENVIRONMENT, now=NOW)
 
@@ -144,7 +144,7 @@ def test_highest_rate() -> None:
 
 
 @pytest.mark.parametrize("event", [None, [], "made up", 5])
-def test_request_that_is_no_object(event: Any) -> None:  # noqa: ANN401 - anything at all
+def test_request_that_is_no_object(event: Any) -> None:
     """What is no JSON object is told, with the keys that one may have."""
     with pytest.raises(ConfigurationError, match=r"JSON object.*dry_run"):
         ReplayRequest.of(event, ENVIRONMENT, now=NOW)

@@ -87,9 +87,9 @@ def test_every_value_is_read() -> None:
     assert settings(
         EVENT_TYPES="consent_change",
         API_ENDPOINT="http://localhost:50051",
-        TOKEN_ENDPOINT="http://127.0.0.1/token",  # noqa: S106 - an address
-        CREDENTIALS_SECRET_ARN="arn:credentials",  # noqa: S106 - a name
-        TOKEN_SECRET_ARN="arn:token",  # noqa: S106 - a name
+        TOKEN_ENDPOINT="http://127.0.0.1/token",
+        CREDENTIALS_SECRET_ARN="arn:credentials",
+        TOKEN_SECRET_ARN="arn:token",
         DURABLE_QUEUE_NAME="mine",
         START_POSITION="new",
         ACK_TIMEOUT_SECONDS="10",
@@ -108,14 +108,14 @@ def test_every_value_is_read() -> None:
         OBJECT_LOCK_DAYS="14",
         QUEUE_URL="q",
         EVENTS_PER_MESSAGE="10",
-        PSEUDONYM_KEY_SECRET_ARN="arn:key",  # noqa: S106 - a name
+        PSEUDONYM_KEY_SECRET_ARN="arn:key",
     ) == Settings(
         event_types=("consent_change",),
         event_type="consent_change",
         api_endpoint=Endpoint("http://localhost:50051", "localhost", 50051, is_secure=False),
         token_endpoint=Endpoint("http://127.0.0.1/token", "127.0.0.1", 80, is_secure=False),
-        credentials_secret_arn="arn:credentials",  # noqa: S106 - a name
-        token_secret_arn="arn:token",  # noqa: S106 - a name
+        credentials_secret_arn="arn:credentials",
+        token_secret_arn="arn:token",
         durable_queue_name="mine",
         start_position=StartPosition.NEW,
         ack_timeout=timedelta(seconds=10),
@@ -134,7 +134,7 @@ def test_every_value_is_read() -> None:
         object_lock=timedelta(days=14),
         queue_url="q",
         events_per_message=10,
-        pseudonym_key_secret_arn="arn:key",  # noqa: S106 - a name
+        pseudonym_key_secret_arn="arn:key",
     )
 
 
@@ -165,7 +165,7 @@ class RecordingEnvironment(UserDict[str, str]):
         super().__init__(variables)
         self.read: set[str] = set()
 
-    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - the mapping's
+    def get(self, name: str, default: Any = None) -> Any:
         """Give a variable."""
         self.read.add(name)
         return super().get(name, default)
@@ -335,8 +335,8 @@ def test_missing(name: str) -> None:
 
 def test_secrets_go_together() -> None:
     """Credentials without a place for the token are told."""
-    assert problems(CREDENTIALS_SECRET_ARN="arn").startswith("TOKEN_SECRET_ARN is missing")  # noqa: S106 - a name
-    assert settings(TOKEN_SECRET_ARN="arn").credentials_secret_arn == ""  # noqa: S106 - a name
+    assert problems(CREDENTIALS_SECRET_ARN="arn").startswith("TOKEN_SECRET_ARN is missing")
+    assert settings(TOKEN_SECRET_ARN="arn").credentials_secret_arn == ""
 
 
 @pytest.mark.parametrize("prefix", ["events", "/events/", " events/", "events/quarantine"])

@@ -107,7 +107,7 @@ def test_malformed_kept_token_is_replaced(content: str, caplog: pytest.LogCaptur
     secrets = store(token=content)
 
     assert keeper(secrets).token() == "minted-1"
-    assert json.loads(secrets.contents[TOKEN])["access_token"] == "minted-1"  # noqa: S105 - made up
+    assert json.loads(secrets.contents[TOKEN])["access_token"] == "minted-1"
     warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert TOKEN in warnings[0].getMessage()

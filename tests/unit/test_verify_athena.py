@@ -37,7 +37,7 @@ def _client(url: str) -> AthenaClient:
         endpoint_url=url,
         region_name="eu-west-1",
         aws_access_key_id="made-up",
-        aws_secret_access_key="made-up",  # noqa: S106 - made up
+        aws_secret_access_key="made-up",
         config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
     )
 

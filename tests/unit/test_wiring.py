@@ -36,7 +36,7 @@ def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.Mo
     given: dict[str, Any] = {}
 
     class RecordingDrain:
-        def __init__(self, **parts: Any) -> None:  # noqa: ANN401 - whatever a drain is given
+        def __init__(self, **parts: Any) -> None:
             given.update(parts)
 
         async def run(self) -> Report:

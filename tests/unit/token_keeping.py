@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CREDENTIALS: Final = "arn:credentials"
-TOKEN: Final = "arn:token"  # noqa: S105 - the secret's name, not the secret
+TOKEN: Final = "arn:token"
 SCOPE: Final = "made.up:read"
 WINDOW: Final = timedelta(minutes=4)
 NEEDED: Final = WINDOW + timedelta(minutes=2)

@@ -28,7 +28,7 @@ _Loader.add_multi_constructor("!", _function)
 
 
 @cache
-def _template() -> Any:  # noqa: ANN401 - whatever the file holds
+def _template() -> Any:
     return yaml.load(_TEMPLATE.read_text(), _Loader)  # noqa: S506 - a safe loader's subclass
 
 

@@ -72,7 +72,7 @@ class TokenError(DrainError):
     """The token endpoint gave no token."""
 
 
-class TokenRefused(TokenError):  # noqa: N818 - the tree reads as outcomes
+class TokenRefused(TokenError):
     """The token endpoint refuses this client, and asking again would change nothing."""
 
 
@@ -80,7 +80,7 @@ class ScopeRefused(TokenRefused):
     """The token endpoint knows this client, but does not grant it a scope; names the scope."""
 
 
-class TokenUnavailable(TokenError):  # noqa: N818
+class TokenUnavailable(TokenError):
     """The token endpoint could not be reached, or answered in a way that may pass."""
 
 
@@ -88,19 +88,19 @@ class StreamError(DrainError):
     """The event stream could not be opened or read."""
 
 
-class StreamEnded(StreamError):  # noqa: N818
+class StreamEnded(StreamError):
     """The server closed or broke the stream; a new one may be opened."""
 
 
-class ApiSilent(StreamError):  # noqa: N818
+class ApiSilent(StreamError):
     """Something took the connection, but the event API behind it did not answer a probe."""
 
 
-class Unauthenticated(StreamError):  # noqa: N818
+class Unauthenticated(StreamError):
     """The server does not accept the token."""
 
 
-class StreamRefused(StreamError):  # noqa: N818
+class StreamRefused(StreamError):
     """The server refuses the stream, and opening it again would change nothing."""
 
 
@@ -117,11 +117,11 @@ def not_accepted() -> AccessRefused:
     )
 
 
-class StartFailed(DrainError):  # noqa: N818
+class StartFailed(DrainError):
     """Another run could not be started."""
 
 
-class UnreadableDelivery(DrainError):  # noqa: N818
+class UnreadableDelivery(DrainError):
     """A delivered message that can't become a line.
 
     Attributes:
@@ -135,11 +135,11 @@ class UnreadableDelivery(DrainError):  # noqa: N818
         return f"a delivery can't be archived as a line: {self.reason}"
 
 
-class Heartbeat(DrainError):  # noqa: N818
+class Heartbeat(DrainError):
     """A message without an event and without a handle: only a sign that the server is there."""
 
 
-class DrainFailed(DrainError):  # noqa: N818
+class DrainFailed(DrainError):
     """A drain ended as failed, after committing what it had."""
 
 
@@ -181,7 +181,7 @@ class Failure:
         return with_hint(self.message, self.hint)
 
 
-class ArchiveRefused(DrainError):  # noqa: N818
+class ArchiveRefused(DrainError):
     """The archive did not answer as it should.
 
     Attributes:
@@ -193,15 +193,15 @@ class ArchiveRefused(DrainError):  # noqa: N818
         self.failure = failure
 
 
-class UnreadableLine(DrainError):  # noqa: N818
+class UnreadableLine(DrainError):
     """Not a line of the archive, or not an object of lines. Its text quotes nothing of it."""
 
 
-class ReplayFailed(DrainError):  # noqa: N818
+class ReplayFailed(DrainError):
     """The replay can't go on before somebody acts; another run can go on from its checkpoint."""
 
 
-class EndedEarly(DrainError):  # noqa: N818
+class EndedEarly(DrainError):
     """The replay begins nothing more, although more is to be done.
 
     Attributes:

@@ -230,7 +230,7 @@ def milliseconds(time: datetime) -> str:
     return f"{time.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
-def _without_handle(response: Any) -> bytes:  # noqa: ANN401 - any of the generated messages
+def _without_handle(response: Any) -> bytes:
     """Write a response without the server's handle, which may hold anything, as it is opaque."""
     told = type(response)()
     told.CopyFrom(response)

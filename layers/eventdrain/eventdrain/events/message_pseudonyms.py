@@ -54,7 +54,7 @@ class MessagePseudonyms:
         self._payload_name = stream.payload_field.name
         self._change = _compile(response, pseudonyms) or _nothing
 
-    def apply(self, response: Any, message: bytes) -> tuple[bytes, bool]:  # noqa: ANN401 - any of the generated messages
+    def apply(self, response: Any, message: bytes) -> tuple[bytes, bool]:
         """Change a response in place. Fields that our descriptors don't know are taken out of it.
 
         Args:
@@ -152,7 +152,7 @@ def _of_one_text(name: str, kind: Kind, pseudonyms: Pseudonyms) -> Change:
     """Compile the change of a message of one such text, as most of them are."""
     of = pseudonyms.of
 
-    def change(message: Any) -> None:  # noqa: ANN401 - any of the generated messages
+    def change(message: Any) -> None:
         if text := getattr(message, name):
             setattr(message, name, of(kind, text))
 
@@ -164,7 +164,7 @@ def _of_message(
 ) -> Change:
     of = pseudonyms.of
 
-    def change(message: Any) -> None:  # noqa: ANN401 - any of the generated messages
+    def change(message: Any) -> None:
         for name, kind in texts:
             if text := getattr(message, name):
                 setattr(message, name, of(kind, text))
@@ -175,5 +175,5 @@ def _of_message(
     return change
 
 
-def _nothing(_message: Any) -> None:  # noqa: ANN401 - any of the generated messages
+def _nothing(_message: Any) -> None:
     """Change nothing: there is nothing personal."""

@@ -14,7 +14,7 @@ from botocore.httpsession import get_cert_path
 _PROBE_SECONDS: Final = 2.0
 
 
-class UntrustedCertificate(SSLError):  # noqa: N818 - it says what happened
+class UntrustedCertificate(SSLError):
     """A server's certificate is not trusted.
 
     Attributes:
@@ -26,7 +26,7 @@ class UntrustedCertificate(SSLError):  # noqa: N818 - it says what happened
         self.problem = problem
 
 
-class UnsendableRequest(HTTPClientError):  # noqa: N818 - it says what happened
+class UnsendableRequest(HTTPClientError):
     """A request that can't be sent, to whichever server; nothing was sent."""
 
 
