@@ -55,15 +55,8 @@ SQS_REQUEST_BYTES: Final = 64 * 1024
 WHOLE_CORE_MB: Final = 1_769
 """Lambda's memory that has one whole core. A drain is one process and uses no more than one."""
 
-S3_PUTS_PER_SECOND: Final = 3_500
-"""For one prefix. A stream's objects of a day share one."""
-
 LAMBDA_CONCURRENCY: Final = 1_000
 """An account's default; small accounts begin with less."""
-
-FIFO_CALLS_PER_SECOND: Final = 70_000
-"""High throughput in us-east-1, SendMessage; other regions have less, down to 2,400. A group (a
-subscription) has 300."""
 
 # --- The model ---
 

@@ -25,8 +25,7 @@ class Usage:
         runs: Of the function.
         run_seconds: Billed.
         objects: Written to S3.
-        sqs_calls: SendMessageBatch calls.
-        sqs_requests: What these are billed as.
+        sqs_requests: Requests that SendMessageBatch calls are billed as.
     """
 
     events: float = 0.0
@@ -34,7 +33,6 @@ class Usage:
     runs: float = 0.0
     run_seconds: float = 0.0
     objects: float = 0.0
-    sqs_calls: float = 0.0
     sqs_requests: float = 0.0
 
     def times(self, factor: float) -> Usage:
@@ -53,11 +51,10 @@ class Usage:
 def usage_of_interval(cycle: Cycle) -> Usage:
     """Give what an interval of one stream uses."""
     packed = cycle.flow.parameters.events_per_message
-    objects = calls = requests = 0.0
+    objects = requests = 0.0
     for count, events in cycle.batches:
         of_batch = _sqs_calls(events, packed)
         objects += count
-        calls += count * of_batch
         requests += count * sqs_requests(events, packed, of_batch)
     return Usage(
         events=cycle.events,
@@ -65,7 +62,6 @@ def usage_of_interval(cycle: Cycle) -> Usage:
         runs=cycle.runs,
         run_seconds=cycle.run_seconds,
         objects=objects,
-        sqs_calls=calls,
         sqs_requests=requests,
     )
 

@@ -175,7 +175,6 @@ class Run:
             Usage(
                 events=events,
                 objects=objects,
-                sqs_calls=calls,
                 sqs_requests=sqs_requests(events, parameters.events_per_message, calls),
             ),
         )

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import pytest
 
-from drainctl.plan import rules
 from drainctl.plan.choose import choose
 from drainctl.plan.demand import DAY, Demand
 from drainctl.plan.lag import median_lag, worst_lag
@@ -27,6 +26,8 @@ from tests.simulation.day import BUSY, QUIET, Day, simulate_day
 _USAGE = 0.2
 _DOLLARS = 0.1
 _MEDIAN = 0.25
+_S3_PUTS_PER_SECOND = 3_500  # for one prefix; a stream's objects of a day share one
+_FIFO_CALLS_PER_SECOND = 70_000  # of SendMessage, with high throughput in us-east-1
 
 
 class Case(NamedTuple):
@@ -88,7 +89,7 @@ def test_usage_is_as_planned(day: Day) -> None:
     for phase in phases(day):
         planned = usage_of_interval(day.plan.quiet if phase == QUIET else day.plan.busy)
         used = day.usage(phase)
-        for name in ("runs", "run_seconds", "objects", "sqs_calls", "sqs_requests"):
+        for name in ("runs", "run_seconds", "objects", "sqs_requests"):
             expected = pytest.approx(getattr(planned, name), rel=_USAGE)
             assert getattr(used, name) == expected, (phase, name)
 
@@ -130,5 +131,5 @@ def test_quotas_are_kept(day: Day) -> None:
     quotas = day.result.quotas
     assert quotas.throttled == 0
     assert quotas.most_running <= day.plan.parameters.most_runs_at_once
-    assert quotas.most_puts < rules.S3_PUTS_PER_SECOND
-    assert quotas.most_sqs_calls < rules.FIFO_CALLS_PER_SECOND
+    assert quotas.most_puts < _S3_PUTS_PER_SECOND
+    assert quotas.most_sqs_calls < _FIFO_CALLS_PER_SECOND

@@ -29,12 +29,12 @@ class ArchiveLayout:
         bucket: The bucket's name.
         prefix: What the keys of lines begin with.
         quarantine_prefix: What the keys of events in quarantine begin with, and of what lines have
-            withheld.
+            withheld; None if there are none, as in a replay.
     """
 
     bucket: str
     prefix: str
-    quarantine_prefix: str
+    quarantine_prefix: str | None = None
 
     def key(self, deliveries: Sequence[Delivery]) -> str:
         """Name the object of some deliveries that :func:`by_object` put together.

@@ -85,8 +85,8 @@ class ReplayJob:
 
     @property
     def layout(self) -> ArchiveLayout:
-        """Where pointers point; what is in quarantine is not replayed."""
-        return ArchiveLayout(self.bucket, self.prefix, quarantine_prefix="")
+        """Where pointers point."""
+        return ArchiveLayout(self.bucket, self.prefix)
 
     @property
     def digest(self) -> str:

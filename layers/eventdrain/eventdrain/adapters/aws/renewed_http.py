@@ -24,7 +24,7 @@ _RENEW_SECONDS: Final = 300.0
 """botocore renews credentials some ten minutes before they end."""
 
 
-class RenewedHttp(SignedHttp):
+class RenewedHttp:
     """Calls one endpoint.
 
     Args:
@@ -46,7 +46,7 @@ class RenewedHttp(SignedHttp):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         try:
-            self.url = endpoint().url
+            endpoint()
         except BotoCoreError as error:
             raise ConfigurationError(
                 f"the AWS credentials can't be had: {error}",
@@ -68,7 +68,7 @@ class RenewedHttp(SignedHttp):
         headers: Sequence[tuple[str, str]],
         body: bytes,
     ) -> bytes:
-        """See ``SignedHttp``; raises ``BotoCoreError`` too, where credentials can't be renewed."""
+        """See ``AwsHttp``."""
         if self._now is None or self._clock() >= self._renew_at:
             self._renew_at = self._clock() + _RENEW_SECONDS
             connecting = SignedHttp.connect(self._endpoint(), calls_at_once=self._calls_at_once)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from eventdrain.adapters.aws.signed_http import SignedHttp
+    from eventdrain.adapters.aws.signed_http import AwsHttp
 
 _LINES: Final = ".ndjson.gz"
 _DAY: Final = re.compile(r"dt=(\d{4}-\d\d-\d\d)/", re.ASCII)
@@ -36,9 +36,7 @@ class S3ArchiveReader:
         hint: What to do if S3 refuses for good.
     """
 
-    def __init__(
-        self, s3: S3Client, http: SignedHttp, *, bucket: str, prefix: str, hint: str
-    ) -> None:
+    def __init__(self, s3: S3Client, http: AwsHttp, *, bucket: str, prefix: str, hint: str) -> None:
         self._s3 = s3
         self._http = http
         self._bucket = bucket

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from awscrt.auth import (
     AwsCredentialsProvider,
@@ -39,6 +39,33 @@ _ERROR_CODE: Final = re.compile(
 )
 """The code of an error in AWS's JSON and XML protocols. Beside it, nothing is taken from the answer
 but the action that is not allowed, and that a signature is out of its time."""
+
+
+class AwsHttp(Protocol):
+    """Calls operations of one AWS endpoint."""
+
+    async def call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+    ) -> bytes:
+        """Call an operation and return the body of its answer.
+
+        Args:
+            operation: Its name, for errors.
+            method: HTTP method.
+            path: What follows the endpoint's URL, percent-encoded, with a slash at its beginning.
+            headers: What the service's protocol requires.
+            body: Of the request.
+
+        Raises:
+            ClientError: The service answered with an error.
+            BotoCoreError: The endpoint can't be reached, or broke the connection (what was sent may
+                have been received all the same), or there are no credentials.
+        """
 
 
 class SignedHttp:
@@ -95,20 +122,7 @@ class SignedHttp:
         headers: Sequence[tuple[str, str]],
         body: bytes,
     ) -> bytes:
-        """Call an operation and give the answer's body.
-
-        Args:
-            operation: Its name, for errors.
-            method: HTTP's.
-            path: What follows the endpoint's URL, percent-encoded, with a slash at its begin.
-            headers: What the service's protocol asks for.
-            body: Of the request.
-
-        Raises:
-            ClientError: The service answered with an error.
-            HTTPClientError: It can't be reached, or broke the connection: what was sent may have
-                been taken all the same.
-        """
+        """See ``AwsHttp``."""
         answer = await self._http.call(method, path, headers, body, seconds=_CALL_SECONDS)
         if answer.status != _OK:
             raise _client_error(answer.status, answer.body, operation)

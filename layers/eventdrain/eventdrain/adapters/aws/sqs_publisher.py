@@ -16,7 +16,7 @@ from eventdrain.unexpected import unexpected_failure
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from eventdrain.adapters.aws.signed_http import SignedHttp
+    from eventdrain.adapters.aws.signed_http import AwsHttp
     from eventdrain.events import ArchiveLayout, Delivery
 
 _OPERATION: Final = "SendMessageBatch"
@@ -53,7 +53,7 @@ class SqsPublisher:
 
     def __init__(
         self,
-        sqs: SignedHttp,
+        sqs: AwsHttp,
         *,
         queue_url: str,
         layout: ArchiveLayout,
