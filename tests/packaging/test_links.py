@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -24,6 +25,22 @@ def test_links_lead_somewhere(document: Path) -> None:
         linked = (document.parent / target).resolve() if target else document
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_named_tests_exist(document: Path) -> None:
+    """Every test that a page names is there: no promise outlives the test that shows it."""
+    named = set(re.findall(r"`[^`\s]*?(test_\w+)(?:\.py)?(?:::(test_\w+))?`", document.read_text()))
+
+    assert {name for names in named for name in names if name} <= all_tests()
+
+
+@cache
+def all_tests() -> frozenset[str]:
+    """Return the names of all tests, and of their modules."""
+    modules = list((PROJECT_FOLDER / "tests").rglob("test_*.py"))
+    functions = re.findall(r"def (test_\w+)\(", "".join(module.read_text() for module in modules))
+    return frozenset([*functions, *(module.stem for module in modules)])
 
 
 def anchors(document: Path) -> set[str]:
