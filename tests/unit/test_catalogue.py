@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from devtools.catalogue.schema import athena_schema
 from devtools.catalogue.tables import Places, table_inputs
-from devtools.typed_sql import result_columns
 from drainctl.catalogue.columns import line_columns, table_columns
 from drainctl.catalogue.released import RELEASED
 from drainctl.catalogue.statements import (
@@ -24,6 +22,8 @@ from drainctl.catalogue.statements import (
 )
 from eventdrain.events import STREAMS
 from tests.made_up_stream import stream_of
+from tests.unit.athena_schema import athena_schema
+from tests.unit.typed_sql import result_columns
 
 PLACES: Final = Places("events_db", "made-up-bucket", "events", "tables", "2026-01-01")
 TABLES: Final = {table["Name"]: table for table in table_inputs(PLACES)}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlglot import exp, parse_one
 
-from devtools.catalogue.schema import athena_schema
-from devtools.typed_sql import result_columns
 from drainctl.catalogue.saved_queries import MalformedQuery, SavedQuery, saved_queries
 from eventdrain.events import STREAMS
+from tests.unit.athena_schema import athena_schema
+from tests.unit.typed_sql import result_columns
 
 if TYPE_CHECKING:
     from pathlib import Path

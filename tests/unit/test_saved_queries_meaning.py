@@ -12,8 +12,8 @@ import duckdb
 import pytest
 from sqlglot import exp, parse_one
 
-from devtools.catalogue.schema import athena_schema
 from drainctl.catalogue.saved_queries import saved_queries
+from tests.unit.athena_schema import athena_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from devtools.typed_sql import MistypedSql, result_columns
+from tests.unit.typed_sql import MistypedSql, result_columns
 
 _SCHEMA: Final = {
     "events": {

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
-from devtools.catalogue.schema import athena_schema
-from devtools.typed_sql import result_columns
 from drainctl.catalogue.saved_queries import saved_queries
 from drainctl.verify.__main__ import main
 from drainctl.verify.checks import SOME_SUBSCRIPTION
 from simulator.child_process import ChildProcess
+from tests.unit.athena_schema import athena_schema
 from tests.unit.http_aws import STACK
+from tests.unit.typed_sql import result_columns
 from tests.unit.verify_endpoint import ENVIRONMENT, OUTPUTS, Scripted, Started, VerifyEndpoint
 
 if TYPE_CHECKING:
