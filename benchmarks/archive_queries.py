@@ -21,13 +21,7 @@ from benchmarks.processes import BenchError
 from benchmarks.results import Measure, Queried, Target
 from devtools.catalogue.tables import Places, table_inputs
 from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.catalogue.statements import (
-    compacted_table,
-    count_before,
-    count_candidates,
-    replace_view,
-    unload,
-)
+from drainctl.catalogue.statements import compacted_table, statement
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from simulator.athena.folder import FolderObjects, MemoryCatalogue
 from simulator.athena.on_duckdb import AthenaOnDuckDB
@@ -191,14 +185,16 @@ class _Table:
         """
         start = time.perf_counter()
         for day in self.closed:
-            (events, *_) = self._run(count_before(_STREAM), day).rows[0]
-            self._run(unload(_STREAM), day)
-            if self._run(count_candidates(_STREAM), day).rows != [(events, events)]:
+            (events, *_) = self._run(statement("count_before", _STREAM), day).rows[0]
+            self._run(statement("unload", _STREAM), day)
+            written = self._run(statement("count_candidates", _STREAM), day).rows
+            if written != [(events, events)]:
                 raise BenchError(f"{day}: what was written is not what was counted")
             location = f"{_tables()}{DEFAULT_EVENT_TYPE}/dt={day}/run/"
             self._catalogue.register(compacted_table(_STREAM), (day,), location)
         since = (_TODAY - timedelta(days=_LATE_DAYS - 1)).isoformat()
-        self._athena.run(replace_view(_STREAM).replace("{since}", since), _DATABASE)
+        view = statement("replace_view", _STREAM).replace("{since}", since)
+        self._athena.run(view, _DATABASE)
         return time.perf_counter() - start
 
     def _run(self, sql: str, day: str) -> Result:

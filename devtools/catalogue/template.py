@@ -1,4 +1,9 @@
-"""Writes the generated blocks of ``stacks/catalog.yaml`` and ``stacks/compaction.yaml``."""
+"""Writes the generated blocks of ``stacks/catalog.yaml`` and ``stacks/compaction.yaml``.
+
+CloudFormation can't read a property's text from a file, so the statements of ``stacks/sql`` are
+copied into the templates, each once. If a statement exists for each stream, its placeholders are
+replaced later: those of a saved query by CloudFormation, those of compaction by the state machine.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +16,12 @@ import yaml
 
 from devtools.blocks import with_block
 from devtools.catalogue.tables import Places, table_inputs
-from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.catalogue.statements import (
-    CANDIDATES,
-    closed_days,
-    compacted_table,
-    count_before,
-    count_candidates,
-    lines_table,
-    replace_view,
-    unload,
-)
+from drainctl.catalogue import statements
+from drainctl.catalogue.saved_queries import PLACEHOLDER, SavedQuery, saved_queries, unfilled
 from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from eventdrain.events import EventStream
 
@@ -33,12 +29,13 @@ _ROOT: Final = Path(__file__).parents[2]
 CATALOGUE: Final = _ROOT / "stacks" / "catalog.yaml"
 COMPACTION: Final = _ROOT / "stacks" / "compaction.yaml"
 
+_SHARED_SQL: Final = "the saved queries that exist for each stream"
 _TABLES: Final = "the tables and views"
 _QUERIES: Final = "the saved queries"
-_STATEMENTS: Final = "the statements of each stream"
-_NAMES: Final = "the tables that it may see"
+_STATEMENTS: Final = "the statements, and the columns of each stream"
+_GRANTED: Final = "the tables that it may use"
 _ENCODED: Final = "\x00"
-"""Around what CloudFormation shall encode in base64."""
+"""Before a text that CloudFormation is to encode in base64."""
 _PARAMETERS: Final = Places(
     database="\x01{DatabaseName}",
     bucket="\x01{ArchiveBucketName}",
@@ -47,56 +44,71 @@ _PARAMETERS: Final = Places(
     first_day="\x01{FirstDay}",
 )
 """Texts that become references to the template's parameters."""
+_LONGEST_FLOW: Final = 100
 
 
 def catalogue(template: str, streams: Mapping[str, EventStream] = STREAMS) -> str:
-    """Write the blocks of ``stacks/catalog.yaml`` anew.
-
-    Raises:
-        ValueError: A mark is missing, or see ``table_columns``.
-    """
-    tables = table_inputs(_PARAMETERS, streams, encode=lambda text: _ENCODED + text)
-    resources = {_resource_name(table["Name"]): _table(table) for table in tables}
-    template = with_block(template, _TABLES, _yaml(resources, "  "))
-    return with_block(template, _QUERIES, _yaml(dict(_named_queries()), "  "))
-
-
-def compaction(
-    template: str,
-    streams: Mapping[str, EventStream] = STREAMS,
-) -> str:
-    """Write the blocks of ``stacks/compaction.yaml`` anew.
+    """Return ``stacks/catalog.yaml`` with its blocks generated again.
 
     Args:
         template: Its text.
         streams: The streams.
 
     Raises:
-        ValueError: A mark is missing.
+        ValueError: A mark is missing, or see ``table_columns``.
     """
-    statements = {
+    queries = saved_queries(streams=streams)
+    shared = {_map_key(query): {"Sql": unfilled(query)} for query in queries if query.stream}
+    named = {f"{_camel(query.name)}Query": _named_query(query) for query in queries}
+    inputs = table_inputs(_PARAMETERS, streams, encode=lambda text: _ENCODED + text)
+    tables = {f"{_camel(table['Name'])}Table": _table(table) for table in inputs}
+    template = with_block(template, _SHARED_SQL, _yaml(shared, "    "))
+    template = with_block(template, _TABLES, _yaml(tables, "  "))
+    return with_block(template, _QUERIES, _yaml(named, "  "))
+
+
+def compaction(template: str, streams: Mapping[str, EventStream] = STREAMS) -> str:
+    """Return ``stacks/compaction.yaml`` with its blocks generated again.
+
+    Args:
+        template: Its text.
+        streams: The streams.
+
+    Raises:
+        ValueError: A mark is missing, or see ``table_columns``.
+    """
+    of_streams = {
         event_type: {
-            "closed_days": closed_days(stream),
-            "count_before": count_before(stream),
-            "unload": unload(stream),
-            "count_candidates": count_candidates(stream),
-            "replace_view": replace_view(stream),
+            "columns": ", ".join(statements.columns(stream)),
+            "fields": ", ".join(statements.fields(stream)),
         }
         for event_type, stream in streams.items()
     }
+    texts = {_camel(name): statements.unfilled(name) for name in statements.NAMES}
+    texts["Streams"] = json.dumps(of_streams, indent=1)
+    # CloudFormation doesn't escape what it substitutes in a definition: in base64 nothing needs it.
+    substitutions = {name: {"Fn::Base64": text} for name, text in texts.items()}
     names = [
         name
         for stream in streams.values()
-        for name in (stream.event_type, lines_table(stream), compacted_table(stream))
+        for name in (
+            stream.event_type,
+            statements.lines_table(stream),
+            statements.compacted_table(stream),
+        )
     ]
     arn = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:table/${DatabaseName}/"
-    granted = [{"Fn::Sub": f"{arn}{name}"} for name in (*names, CANDIDATES)]
-    template = with_block(template, _STATEMENTS, _yaml(statements, " " * 16))
-    return with_block(template, _NAMES, _yaml(granted, " " * 18))
+    granted = [{"Fn::Sub": f"{arn}{name}"} for name in (*names, statements.CANDIDATES)]
+    template = with_block(template, _STATEMENTS, _yaml(substitutions, " " * 8))
+    return with_block(template, _GRANTED, _yaml(granted, " " * 18))
 
 
-def _resource_name(table: str) -> str:
-    return f"{table.title().replace('_', '')}Table"
+def _camel(name: str) -> str:
+    return name.title().replace("_", "").replace(".", "")
+
+
+def _map_key(query: SavedQuery) -> str:
+    return _camel(query.name.partition(".")[0])
 
 
 def _table(table_input: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +123,7 @@ def _table(table_input: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_references(value: Any) -> Any:
-    """Put CloudFormation's functions where a text holds a parameter's place or is to be encoded."""
+    """Put CloudFormation's functions where a text refers to a parameter or is to be encoded."""
     if isinstance(value, dict):
         return {name: _with_references(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -130,26 +142,32 @@ def _with_references(value: Any) -> Any:
     return {"Fn::Sub": value.replace("${", "${!").replace("\x01", "$")}
 
 
-def _named_queries() -> Iterator[tuple[str, Any]]:
-    for query in saved_queries():
-        name = "".join(part.title() for part in query.name.replace(".", "_").split("_"))
-        yield (
-            f"{name}Query",
-            {
-                "Type": "AWS::Athena::NamedQuery",
-                "Properties": {
-                    "Name": query.name,
-                    "Description": query.title,
-                    "Database": {"Ref": "Database"},
-                    "WorkGroup": {"Ref": "WorkGroup"},
-                    "QueryString": query.sql,
-                },
-            },
-        )
+def _named_query(query: SavedQuery) -> dict[str, Any]:
+    sql: Any = query.sql
+    if query.stream:
+        shared = {"Fn::FindInMap": ["Queries", _map_key(query), "Sql"]}
+        # CloudFormation has no function that replaces a text: this splits there and joins again.
+        sql = {"Fn::Join": [query.stream, {"Fn::Split": [PLACEHOLDER, shared]}]}
+    return {
+        "Type": "AWS::Athena::NamedQuery",
+        "Properties": {
+            "Name": query.name,
+            "Description": query.title,
+            "Database": {"Ref": "Database"},
+            "WorkGroup": {"Ref": "WorkGroup"},
+            "QueryString": sql,
+        },
+    }
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as they are."""
+    """Writes texts of several lines as they are, and what is short on one line."""
+
+    def represent_data(self, data: Any) -> yaml.Node:
+        node = super().represent_data(data)
+        if isinstance(node, yaml.CollectionNode):
+            node.flow_style = len(str(data)) <= _LONGEST_FLOW and "\n" not in repr(data)
+        return node
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FIRST: Final = (
+COMMON: Final = (
     "event_id",
     "copies",
     "event_time",
@@ -16,10 +16,11 @@ _FIRST: Final = (
     "redelivered",
     "received_at",
 )
+"""The first columns of each table. The files of ``stacks/sql/compaction`` name them."""
 RELEASED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "handset_change": (
-            *_FIRST,
+            *COMMON,
             "previous_imei",
             "previous_software_version",
             "current_imei",
@@ -29,7 +30,7 @@ RELEASED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "raw",
         ),
         "country_change": (
-            *_FIRST,
+            *COMMON,
             "previous_code",
             "previous_name",
             "current_code",
@@ -37,10 +38,10 @@ RELEASED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "number",
             "raw",
         ),
-        "first_attachment": (*_FIRST, "number", "imsi", "raw"),
-        "periodic_country": (*_FIRST, "number", "imsi", "country_code", "country_name", "raw"),
+        "first_attachment": (*COMMON, "number", "imsi", "raw"),
+        "periodic_country": (*COMMON, "number", "imsi", "country_code", "country_name", "raw"),
         "consent_change": (
-            *_FIRST,
+            *COMMON,
             "added_scopes",
             "updated_scopes",
             "revoked",

@@ -1,28 +1,28 @@
 """The saved queries of ``stacks/sql/queries/``: what people ask the catalogue, in Athena's dialect.
 
-A file is one query. Its name is the query's; its first lines are comments: the title, then the
-description, in which a line ``Parameter name: what it is`` stands for each ``?`` of the statement,
-in their order. (By Athena's documentation a ``?`` can only be in a ``WHERE`` clause.) A query that
-has the word ``{stream}`` in it exists once for each stream, and is called after both:
-``lag_to_archive.handset_change``.
+Each file is one query, and has its name. It begins with comments: the title, then the description,
+which has a line ``Parameter name: what it is`` for each ``?`` of the statement, in their order.
+(Athena's documentation allows ``?`` in ``WHERE`` only.) A query that contains ``{stream}`` exists
+once for each stream, named after both: ``lag_to_archive.handset_change``.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from drainctl.catalogue.sql_file import SQL_FOLDER, SqlFile
 from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-FOLDER: Final = Path(__file__).parents[2] / "stacks" / "sql" / "queries"
+FOLDER: Final = SQL_FOLDER / "queries"
 
-_STREAM: Final = "{stream}"
-_COMMENT: Final = "-- "
+PLACEHOLDER: Final = "{stream}"
+"""What stands for the event type in a query that exists for each stream."""
 _PARAMETER: Final = re.compile(r"Parameter (\w+): \S")
 
 
@@ -67,32 +67,32 @@ def saved_queries(
     return tuple(
         query
         for path in sorted(folder.glob("*.sql"))
-        for query in _queries(path.stem, path.read_text(encoding="utf-8"), event_types)
+        for query in _queries(path.stem, SqlFile.read(path), event_types)
     )
 
 
-def _queries(name: str, text: str, streams: Iterable[str]) -> Iterator[SavedQuery]:
-    if _STREAM not in text:
-        yield _query(name, text, None)
+def unfilled(query: SavedQuery) -> str:
+    """Return the statement of a query's file, with its placeholder for the stream."""
+    return SqlFile.read(FOLDER / f"{query.name.partition('.')[0]}.sql").sql
+
+
+def _queries(name: str, file: SqlFile, streams: Iterable[str]) -> Iterator[SavedQuery]:
+    if PLACEHOLDER not in file.sql:
+        yield _query(name, file, None)
         return
     for stream in streams:
-        yield _query(f"{name}.{stream}", text.replace(_STREAM, stream), stream)
+        yield _query(f"{name}.{stream}", file.replace(PLACEHOLDER, stream), stream)
 
 
-def _query(name: str, text: str, stream: str | None) -> SavedQuery:
-    lines = text.splitlines()
-    comments = 0
-    while comments < len(lines) and lines[comments].startswith(_COMMENT):
-        comments += 1
-    title, *description = [line.removeprefix(_COMMENT) for line in lines[:comments]] or [""]
-    sql = "\n".join(lines[comments:]).strip()
-    if not (title and description and sql):
+def _query(name: str, file: SqlFile, stream: str | None) -> SavedQuery:
+    title, *description = file.comments or ("",)
+    if not (title and description and file.sql):
         raise MalformedQuery(f"{name}: a title, a description and a statement are needed")
     return SavedQuery(
         name=name,
         title=title,
         description="\n".join(description),
-        sql=sql,
+        sql=file.sql,
         parameters=tuple(
             found[1] for line in description if (found := _PARAMETER.match(line)) is not None
         ),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drainctl.catalogue.statements import compacted_table, count_candidates
+from drainctl.catalogue.statements import compacted_table, statement
 from drainctl.erase.days import failed
 from drainctl.erase.store import ErasureFailed
 from drainctl.erase.unread import UnreadFiles
@@ -168,7 +168,9 @@ class TablePass:
             f"TO '{self._folder(stream, day)}'\n"
             "WITH (format = 'PARQUET', compression = 'GZIP')"
         )
-        counting = count_candidates(stream).replace("{day}", day).replace("{run}", self._run)
+        counting = (
+            statement("count_candidates", stream).replace("{day}", day).replace("{run}", self._run)
+        )
         ((written_rows, written_events),) = self._ask(counting)
         if (written_rows, written_events) != (rows, events):
             raise ErasureFailed(

@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from simulator.aws import (
     ministack_athena,
+    ministack_definitions,
     ministack_layers,
     ministack_maps,
     ministack_named_queries,
@@ -59,6 +60,7 @@ for module in (engine, changesets, handlers, stacks):
     module._evaluate_conditions = _evaluate_with_functions
 
 ministack_athena.teach()
+ministack_definitions.teach()
 ministack_layers.teach()
 ministack_maps.teach()
 ministack_named_queries.teach()

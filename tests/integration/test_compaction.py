@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.catalogue.statements import ALL_OPEN, replace_view
+from drainctl.catalogue.statements import ALL_OPEN, statement
 from eventdrain.events import STREAMS
 from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.archive import expected
@@ -127,7 +127,7 @@ def test_late_event_is_seen_at_once_and_merged_by_the_next_run(
 def test_view_is_right_wherever_the_seam_is(table: Table, events: Counter[tuple[str, str]]) -> None:
     """Days that are registered and not yet behind the seam, as within a run, don't count twice."""
     for since in (ALL_OPEN, day_before(CLOSED, 3)):
-        table.rows(replace_view(STREAMS[STREAM]).replace("{since}", since))
+        table.rows(statement("replace_view", STREAMS[STREAM]).replace("{since}", since))
         assert table.ids_by_day() == events
     assert table.consistency_differences() == ()
 
@@ -158,7 +158,7 @@ def test_verify_names_a_day_that_is_missing(table: Table) -> None:
     """A seam that hides lines is found: day, the command that mends it, and status say so."""
     today = PLAN.last_day.isoformat()
     tomorrow = (PLAN.last_day + timedelta(days=1)).isoformat()
-    table.rows(replace_view(STREAMS[STREAM]).replace("{since}", tomorrow))
+    table.rows(statement("replace_view", STREAMS[STREAM]).replace("{since}", tomorrow))
     completed = verify(table, "--query", f"seam_check.{STREAM}")
     assert completed.returncode == 1, completed.stdout + completed.stderr
     assert today in completed.stdout

@@ -15,7 +15,7 @@ import pytest
 
 from devtools.catalogue.tables import Places, table_inputs
 from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.catalogue.statements import compacted_table, replace_view, unload
+from drainctl.catalogue.statements import compacted_table, statement
 from eventdrain.events import STREAMS
 from simulator.athena.folder import FolderObjects, MemoryCatalogue
 from simulator.athena.on_duckdb import AthenaOnDuckDB
@@ -73,8 +73,8 @@ class Asked:
     def write(self, event_type: str, days: Sequence[str]) -> None:
         """Write days of a stream for its table."""
         for day in days:
-            sql = unload(STREAMS[event_type]).replace("{day}", day).replace("{run}", "run")
-            self._athena.run(sql.replace("{tables}", _TABLES), _DATABASE)
+            sql = statement("unload", STREAMS[event_type]).replace("{tables}", _TABLES)
+            self._athena.run(sql.replace("{day}", day).replace("{run}", "run"), _DATABASE)
 
     def register(self, event_type: str, days: Sequence[str]) -> None:
         """Let the table of a stream have days that were written; the seam is not moved."""
@@ -84,7 +84,7 @@ class Asked:
 
     def move_cutover_day(self, event_type: str, since: str) -> None:
         """Let the view of a stream read lines from a day on."""
-        sql = replace_view(STREAMS[event_type]).replace("{since}", since)
+        sql = statement("replace_view", STREAMS[event_type]).replace("{since}", since)
         self._athena.run(sql, _DATABASE)
 
     def delete_lines(self, event_type: str, days: Sequence[str]) -> None:

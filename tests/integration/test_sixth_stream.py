@@ -132,8 +132,8 @@ def test_template_gets_the_stream(tree: Path) -> None:
         renamed = block.replace(NAME, LAST.event_type).replace("SimSwap", camel(LAST.event_type))
         assert blocks(before)[title].endswith(renamed)
         assert blocks(before)[title].count("\n") == len(STREAMS) * block.count("\n")
-    templates = (template, *sorted(tree.glob("stacks/*.yaml")))
-    lint = run(tree, _BIN / "cfn-lint", *templates)
+    nested = [path for path in tree.glob("stacks/*.yaml") if path.suffixes == [".yaml"]]
+    lint = run(tree, _BIN / "cfn-lint", template, *sorted(nested))
     assert lint.returncode == 0, lint.stdout + lint.stderr
 
 

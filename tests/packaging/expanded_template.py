@@ -175,8 +175,8 @@ class ResolvedTemplate:
                 return self.parameters.get(name, value)
             case {"Fn::If": [condition, yes, no]}:
                 return self._resolve(yes if self._holds({"Condition": condition}) else no)
-            case {"Fn::Join": [separator, {"Fn::Split": [delimiter, {"Ref": name}]}]}:
-                return separator.join(self.parameters[name].split(delimiter))
+            case {"Fn::Join": [separator, {"Fn::Split": [delimiter, source]}]}:
+                return separator.join(self._resolve(source).split(delimiter))
             case {"Fn::FindInMap": [mapping, first, second]}:
                 return self._mappings[mapping][self._resolve(first)][self._resolve(second)]
         return self._resolve_inside(value)

@@ -43,9 +43,9 @@ def test_edited_columns_are_no_truth() -> None:
     tables = (PROJECT_FOLDER / "stacks/catalog.yaml").read_text()
     start = tables.index(f"Name: {next(iter(STREAMS))}_compacted")
     before, table = tables[:start], tables[start:]
-    swapped = before + table.replace("- Name: imsi\n", "- Name: other\n", 1).replace(
-        "- Name: number\n", "- Name: imsi\n", 1
-    ).replace("- Name: other\n", "- Name: number\n", 1)
+    swapped = before + table.replace("{Name: imsi,", "{Name: other,", 1).replace(
+        "{Name: number,", "{Name: imsi,", 1
+    ).replace("{Name: other,", "{Name: number,", 1)
     assert swapped != tables
     assert catalogue(swapped) == tables
 

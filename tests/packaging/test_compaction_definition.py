@@ -13,6 +13,10 @@ from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import yaml
+
+from drainctl.catalogue.statements import NAMES
+from simulator.aws.embedded_aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate
 
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ _EXPRESSION: Final = re.compile(r"^\{% (.*) %\}$", re.DOTALL)
 _LAMBDA: Final = re.compile(r"function\(([^)]*)\)")
 _DEFINITION_BYTES: Final = 1024 * 1024
 
+DEFINITION: Final = PROJECT_FOLDER / "stacks" / "compaction.asl.yaml"
+
 
 class Scope(NamedTuple):
     """States that share their variables.
@@ -47,9 +53,8 @@ class Scope(NamedTuple):
 
 @cache
 def definition() -> dict[str, Any]:
-    """Give the definition as it is written, with references to resources left in it."""
-    template = ExpandedTemplate(LinesRetentionDays="90").nested["Compaction"]
-    written: dict[str, Any] = template.properties("Compaction")["Definition"]
+    """Read the definition as it is written, with its placeholders."""
+    written: dict[str, Any] = yaml.safe_load(DEFINITION.read_text())
     return written
 
 
@@ -82,13 +87,37 @@ def texts(value: Any) -> Iterator[str]:
     """Give all texts within a state but for the states within it."""
     if isinstance(value, dict):
         for name, each in value.items():
-            if name not in {"ItemProcessor", "allStatements"}:
+            if name != "ItemProcessor":
                 yield from texts(each)
     elif isinstance(value, list):
         for each in value:
             yield from texts(each)
     elif isinstance(value, str):
         yield value
+
+
+def substitutions() -> dict[str, Any]:
+    """Give what CloudFormation puts in place of the placeholders."""
+    properties = ExpandedTemplate().nested["Compaction"].properties("Compaction")
+    assert properties["DefinitionS3Location"] == DEFINITION.name
+    values: dict[str, Any] = properties["DefinitionSubstitutions"]
+    return values
+
+
+def test_every_placeholder_has_a_value() -> None:
+    """A placeholder without a value would be deployed as it is; a value without one is dead."""
+    placeholders = re.findall(r"\$\{([^}]*)\}", DEFINITION.read_text())
+    assert set(placeholders) == substitutions().keys()
+
+
+def test_sql_needs_no_escaping() -> None:
+    """CloudFormation substitutes a text as it is. In base64 it ends no expression, text or line."""
+    encoded = {name for name, value in substitutions().items() if "Fn::Base64" in str(value)}
+    text = DEFINITION.read_text()
+    assert len(encoded) == len(NAMES) + 1
+    assert {it for it in encoded if f"$base64decode('${{{it}}}')" in text} == encoded
+    for value in substitutions().values():
+        assert str(value).isascii(), "$base64decode() gives one character for each byte"
 
 
 def test_no_variable_hides_a_function() -> None:

@@ -12,14 +12,7 @@ import pytest
 from devtools.catalogue.tables import Places, table_inputs
 from drainctl.catalogue.columns import line_columns, table_columns
 from drainctl.catalogue.released import RELEASED
-from drainctl.catalogue.statements import (
-    closed_days,
-    compacted_table,
-    count_before,
-    count_candidates,
-    replace_view,
-    unload,
-)
+from drainctl.catalogue.statements import compacted_table, statement
 from eventdrain.events import STREAMS
 from tests.made_up_stream import stream_of
 from tests.unit.athena_schema import athena_schema
@@ -233,16 +226,16 @@ def test_statements_of_a_compaction_fit_the_catalogue(event_type: str) -> None:
     schema = athena_schema()
     partitions = {f"{compacted_table(stream)}$partitions": {"dt": "varchar"}}
 
-    def columns(sql: str) -> dict[str, str]:
-        return result_columns(sql, {**schema, **partitions})
+    def columns(name: str) -> dict[str, str]:
+        return result_columns(statement(name, stream), {**schema, **partitions})
 
-    assert columns(closed_days(stream)) == {"days": "varchar"}
-    assert columns(count_before(stream)) == dict.fromkeys(
+    assert columns("closed_days") == {"days": "varchar"}
+    assert columns("count_before") == dict.fromkeys(
         ("events", "compacted_rows", "compacted_events", "lines", "copies"), "bigint"
     )
-    assert columns(count_candidates(stream)) == dict.fromkeys(
+    assert columns("count_candidates") == dict.fromkeys(
         ("written_rows", "written_events"), "bigint"
     )
     compacted = {name: kind for name, kind in schema[event_type].items() if name != "dt"}
-    assert columns(unload(stream)) == compacted
-    assert columns(replace_view(stream)) == schema[event_type]
+    assert columns("unload") == compacted
+    assert columns("replace_view") == schema[event_type]

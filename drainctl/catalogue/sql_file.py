@@ -1,0 +1,35 @@
+"""Files of ``stacks/sql``: first lines that are comments, then one statement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+SQL_FOLDER: Final = Path(__file__).parents[2] / "stacks" / "sql"
+
+_COMMENT: Final = "--"
+
+
+class SqlFile(NamedTuple):
+    """What a file says.
+
+    Attributes:
+        comments: The lines of the comment that it begins with, without comment signs.
+        sql: The statement.
+    """
+
+    comments: tuple[str, ...]
+    sql: str
+
+    @classmethod
+    def read(cls, path: Path) -> SqlFile:
+        """Read a file."""
+        lines = path.read_text(encoding="utf-8").splitlines()
+        count = next((n for n, line in enumerate(lines) if not line.startswith(_COMMENT)), 0)
+        comments = tuple(line.removeprefix(_COMMENT).strip() for line in lines[:count])
+        return cls(comments, "\n".join(lines[count:]).strip())
+
+    def replace(self, placeholder: str, text: str) -> SqlFile:
+        """Return the same with a placeholder replaced in comments and statement."""
+        comments = tuple(line.replace(placeholder, text) for line in self.comments)
+        return SqlFile(comments, self.sql.replace(placeholder, text))
