@@ -31,7 +31,7 @@ _HEAD: Final = (
     "At the peak",
     "Schedule",
     "Window",
-    "Streams x pullers",
+    "Streams x runs",
     "Memory",
     "Lag: median, worst",
     "Objects a day",

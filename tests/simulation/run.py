@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _RESERVE: Final = timedelta(seconds=15)
 
 _ACK_CPU: Final = 30e-6
-"""Of the CPU time of an event, what an ack takes; see docs/decisions.md."""
+"""CPU time of one ack, a part of that of an event."""
 
 
 class Run:
