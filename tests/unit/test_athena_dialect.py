@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from simulator.athena.dialect import BENDS, DIFFERENCES, duckdb_type
 from simulator.athena.folder import FolderObjects, MemoryCatalogue
 from simulator.athena.on_duckdb import AthenaOnDuckDB
 from simulator.athena.tables import AthenaError
@@ -95,15 +94,10 @@ def test_an_aggregate(athena: AthenaOnDuckDB, expression: str, kind: str, value:
     assert (result.types, result.rows) == ((kind,), [(value,)])
 
 
-def test_names_that_are_words_of_duckdb_can_be_used(athena: AthenaOnDuckDB) -> None:
-    """A column or table may be called what DuckDB gives a meaning to and Athena doesn't."""
-    sql = "SELECT lines, pivot FROM (SELECT 1 AS lines, 2 AS pivot) AS qualify"
-    assert athena.run(sql, "none").rows == [(1, 2)]
-
-
-def test_an_expression_without_a_name_is_called_by_its_place(athena: AthenaOnDuckDB) -> None:
-    """Its column is _col and the place, as in Athena's answers."""
-    assert athena.run("SELECT 1 AS a, 1 + 1, 2", "none").columns == ("a", "_col1", "_col2")
+def test_names(athena: AthenaOnDuckDB) -> None:
+    """Names may be words of DuckDB's own; a column without a name has Athena's, _col and place."""
+    result = athena.run("SELECT lines, 2 FROM (SELECT 1 AS lines, 2 AS pivot) AS qualify", "none")
+    assert (result.columns, result.rows) == (("lines", "_col1"), [(1, 2)])
 
 
 def test_null_comes_last_both_ways(athena: AthenaOnDuckDB) -> None:
@@ -119,26 +113,3 @@ def test_a_time_that_is_not_in_utc_is_refused(athena: AthenaOnDuckDB) -> None:
         athena.run("SELECT from_iso8601_timestamp('2026-03-01T00:00:00+02:00')", "none")
     with pytest.raises(NotImplementedError, match="only UTC"):
         athena.run("SELECT now() AT TIME ZONE 'Europe/Oslo'", "none")
-
-
-@pytest.mark.parametrize(
-    ("hive", "duckdb"),
-    [
-        ("string", "TEXT"),
-        ("timestamp", "TIMESTAMP(3)"),
-        ("array<timestamp>", "TIMESTAMP(3)[]"),
-        ("map<string,string>", "MAP(TEXT, TEXT)"),
-        ("decimal(20,0)", "DECIMAL(20, 0)"),
-        ("struct<current:array<int>>", 'STRUCT("current" INT[])'),
-    ],
-)
-def test_types_of_the_catalogue(hive: str, duckdb: str) -> None:
-    """Each type in Glue is a type in DuckDB; timestamps have milliseconds at any depth."""
-    assert duckdb_type(hive) == duckdb
-
-
-def test_bends_and_differences_can_be_listed() -> None:
-    """Each says what, how and why; nothing is listed twice."""
-    whats = [bend.what for bend in BENDS] + [what for what, _ in DIFFERENCES]
-    assert len(set(whats)) == len(whats)
-    assert all(bend.how and bend.why for bend in BENDS)

@@ -150,31 +150,12 @@ def test_a_table_without_any_object_is_empty_and_has_its_types(house: House, tab
     assert result.scanned_bytes == 0
 
 
-def test_a_struct_of_an_empty_table_can_be_looked_into(house: House) -> None:
-    """An access to a struct's members needs no row that has them."""
-    sql = 'SELECT who."current"."name" AS name, who.tags FROM moves'
-    assert house.athena.run(sql, _DATABASE).types == ("varchar", "array(varchar)")
-
-
-def test_a_day_with_one_object_is_answered(house: House) -> None:
-    """One object is enough, and its folder gives the partition's value."""
-    house.add_moves("2026-03-05", {"id": "a", "steps": 3})
-    assert house.ask("SELECT id, steps, dt FROM moves") == [("a", 3, "2026-03-05")]
-
-
-def test_a_day_without_objects_is_empty_beside_others(house: House) -> None:
-    """A day of the range that has no folder has no rows, and is no error."""
-    house.add_moves("2026-03-05", {"id": "a"})
-    assert house.ask("SELECT id FROM moves WHERE dt = '2026-03-06'") == []
-
-
 @pytest.mark.parametrize(
     ("condition", "ids"),
     [
         ("dt = '2026-03-05'", ["b"]),
+        ("dt = '2026-03-07'", []),
         ("dt > '2026-03-05'", ["c"]),
-        ("dt >= '2026-03-05'", ["b", "c"]),
-        ("dt < '2026-03-05'", ["a"]),
         ("dt <= '2026-03-05' AND dt >= '2026-03-05'", ["b"]),
         ("dt IN ('2026-03-04', '2026-03-06')", ["a", "c"]),
         ("dt = '2026-03-05' OR id = 'a'", ["a", "b"]),
@@ -191,24 +172,13 @@ def test_conditions_on_the_day_leave_what_they_say(
     assert [row[0] for row in rows] == ids
 
 
-def test_a_column_that_no_row_has_is_null(house: House) -> None:
-    """Types are the catalogue's: what no row has is NULL, at any depth."""
-    house.add_moves("2026-03-05", {"id": "a", "who": {"tags": []}})
-    rows = house.ask('SELECT steps, mark IS NOT NULL, who.tags, who."current".name FROM moves')
-    assert rows == [(None, False, [], None)]
-
-
-def test_an_empty_message_is_a_map_that_is_there(house: House) -> None:
-    """A JSON object without members is an empty map, not NULL."""
-    house.add_moves("2026-03-05", {"id": "a", "mark": {}}, {"id": "b"})
-    rows = house.ask("SELECT id, mark IS NOT NULL FROM moves ORDER BY id")
-    assert rows == [("a", True), ("b", False)]
-
-
-def test_types_are_not_inferred(house: House) -> None:
-    """A text of digits stays the text that the catalogue says it is."""
-    house.add_moves("2026-03-05", {"id": "007"})
-    assert house.ask("SELECT id FROM moves") == [("007",)]
+def test_types_are_the_catalogues(house: House) -> None:
+    """What no row has is NULL at any depth; an empty object is an empty map; digits stay a text."""
+    house.add_moves("2026-03-05", {"id": "007", "mark": {}, "who": {"tags": []}}, {"id": "b"})
+    rows = house.ask(
+        'SELECT id, steps, mark IS NOT NULL, who.tags, who."current".name FROM moves ORDER BY id'
+    )
+    assert rows == [("007", None, True, [], None), ("b", None, False, None, None)]
 
 
 @pytest.mark.parametrize(
@@ -218,8 +188,7 @@ def test_types_are_not_inferred(house: House) -> None:
         ("2026-03-02", True),
         ("2026-03-11", True),  # NOW+1DAYS
         ("2026-03-12", False),
-        ("2026-3-5", False),  # not in the format
-        ("20260305", False),  # likewise, though it is a date
+        ("20260305", False),  # not in the format, though it is a date
     ],
 )
 def test_projection_sees_the_days_of_its_range_alone(
@@ -227,30 +196,17 @@ def test_projection_sees_the_days_of_its_range_alone(
 ) -> None:
     """A folder outside of the range, or not in its format, is not there for Athena."""
     house.add_moves(dt, {"id": "a"})
+    house.add_moves(dt, {"id": "hidden by its name"}, name="_one")
     assert house.ask("SELECT dt FROM moves") == ([(dt,)] if is_seen else [])
-
-
-def test_hidden_objects_are_not_seen(house: House) -> None:
-    """Names that begin with an underscore or a dot are left out."""
-    house.add_moves("2026-03-05", {"id": "a"}, name="_one")
-    house.add_moves("2026-03-05", {"id": "b"}, name=".one")
-    assert house.ask("SELECT id FROM moves") == []
 
 
 def test_an_unregistered_partition_is_not_seen(house: House) -> None:
     """Of a table without projection only what is registered counts, whatever lies in its folder."""
+    assert house.ask('SELECT dt FROM "kept$partitions"') == []
     house.keep("2026-03-05", "r1", "SELECT 'a' AS id, CAST(1 AS bigint) AS steps")
     house.unload("r2", "SELECT 'b' AS id, CAST(1 AS bigint) AS steps")
     assert house.ask("SELECT id, dt FROM kept") == [("a", "2026-03-05")]
     assert house.ask('SELECT dt FROM "kept$partitions"') == [("2026-03-05",)]
-
-
-def test_no_partition_is_an_empty_list_of_partitions(house: House) -> None:
-    """The list of partitions of a table without any has no row, and joins to an empty text."""
-    rows = house.ask(
-        "SELECT coalesce(array_join(array_agg(dt), ','), 'none') FROM \"kept$partitions\""
-    )
-    assert rows == [("none",)]
 
 
 def test_parquet_is_read_by_name(house: House) -> None:
@@ -293,12 +249,8 @@ def test_a_stale_view_is_refused(house: House, view: str) -> None:
 def test_a_created_view_can_be_asked(house: House) -> None:
     """CREATE OR REPLACE VIEW declares what its SQL gives, as Athena's own views are kept."""
     house.add_moves("2026-03-05", {"id": "a", "steps": 2})
-    house.ask(
-        "CREATE OR REPLACE VIEW total AS SELECT dt, sum(steps) AS steps FROM moves GROUP BY 1"
-    )
-    house.ask(
-        "CREATE OR REPLACE VIEW total AS SELECT sum(steps) AS steps, dt FROM moves GROUP BY 2"
-    )
+    for selected in ("dt, sum(steps) AS steps", "sum(steps) AS steps, dt"):
+        house.ask(f"CREATE OR REPLACE VIEW total AS SELECT {selected} FROM moves GROUP BY dt")
     result = house.athena.run("SELECT * FROM total", _DATABASE)
     assert (result.types, result.rows) == (("bigint", "varchar"), [(2, "2026-03-05")])
     table = house.catalogue.table(_DATABASE, "total")
@@ -325,19 +277,14 @@ def test_unload_into_a_location_with_objects_is_refused(house: House) -> None:
     assert house.ask("SELECT id FROM candidates WHERE run = 'r1'") == [("a",)]
 
 
-def test_unload_keeps_the_order(house: House) -> None:
-    """The rows are in the file as ORDER BY says."""
-    house.add_moves("2026-03-05", *({"id": str(n), "steps": n * 7 % 1000} for n in range(1000)))
-    house.keep("2026-03-05", "r1", "SELECT id, steps FROM moves ORDER BY steps")
-    steps = [row[0] for row in house.ask("SELECT steps FROM kept")]
-    assert steps == list(range(1000))
-
-
-def test_sums_are_unloaded_as_integers(house: House) -> None:
-    """A sum of integers is read back as the bigint that it is in Athena."""
-    house.add_moves("2026-03-05", {"id": "a", "steps": 2**53}, {"id": "a", "steps": 1})
-    house.keep("2026-03-05", "r1", "SELECT id, sum(steps) AS steps FROM moves GROUP BY id")
-    assert house.ask("SELECT steps FROM kept") == [(2**53 + 1,)]
+def test_unload_keeps_order_and_types(house: House) -> None:
+    """The rows are in the file as ORDER BY says, and a sum is the bigint that it is in Athena."""
+    big = 2**53
+    rows = ({"id": str(n), "steps": big + n * 7 % 1000} for n in range(1000))
+    house.add_moves("2026-03-05", *rows)
+    query = "SELECT id, sum(steps) AS steps FROM moves GROUP BY id ORDER BY steps"
+    house.keep("2026-03-05", "r1", query)
+    assert house.ask("SELECT steps FROM kept") == [(big + n,) for n in range(1000)]
 
 
 def test_parameters_stand_for_question_marks_in_order(house: House) -> None:
@@ -378,7 +325,8 @@ def test_without_a_condition_all_days_are_scanned(house: House) -> None:
     """The bytes are those of the objects as they are stored, once for each naming of the table."""
     size = sum(house.add_moves(f"2026-03-0{day}", {"id": "a"}) for day in (3, 4, 5))
     assert house.bytes_of("SELECT count(*) FROM moves") == size
-    twice = "WITH m AS (SELECT * FROM moves) SELECT a.id FROM m AS a JOIN m AS b ON a.id = b.id"
+    counted = "WITH m AS (SELECT id, count(*) AS n FROM moves GROUP BY id)"
+    twice = f"{counted} SELECT a.id FROM m AS a JOIN m AS b ON a.n = b.n"
     assert house.bytes_of(twice) == 2 * size
 
 
@@ -396,7 +344,7 @@ def test_of_parquet_only_the_columns_that_are_used_are_scanned(house: House) -> 
 
 
 def test_of_two_files_only_the_one_that_can_have_the_value_is_scanned(house: House) -> None:
-    """A value between the least and the greatest of one file's rows is looked for there alone."""
+    """A value is looked for where it lies between a file's least and greatest, if there is such."""
     for number in range(2):
         dt = f"2026-03-0{5 + number}"
         house.add_moves(dt, *({"id": f"{number}-{row:04}", "steps": row} for row in range(1000)))
@@ -405,34 +353,16 @@ def test_of_two_files_only_the_one_that_can_have_the_value_is_scanned(house: Hou
     assert 0 < first < house.bytes_of("SELECT id, steps FROM kept")
     assert house.bytes_of("SELECT steps FROM kept WHERE id = '0-0500'") == first
     assert house.ask("SELECT steps FROM kept WHERE id = '0-0500'") == [(500,)]
-
-
-def test_what_a_query_names_twice_is_scanned_twice(house: House) -> None:
-    """Two like parts of a query are not made one, as DuckDB would do."""
-    size = house.add_moves("2026-03-05", {"id": "a"}, {"id": "b"})
-    counted = "WITH m AS (SELECT id, count(*) AS n FROM moves GROUP BY id)"
-    twice = f"{counted} SELECT a.id FROM m AS a JOIN m AS b ON a.n = b.n"
-    assert house.bytes_of(twice) == 2 * size
-
-
-@pytest.mark.parametrize("condition", ["id > '000001999'", "id = 'x'", "id < '000000000'"])
-def test_row_groups_that_a_condition_excludes_are_not_scanned(house: House, condition: str) -> None:
-    """Their least and greatest values say that there is nothing in them."""
-    house.add_moves("2026-03-05", *({"id": f"{number:09}"} for number in range(2000)))
-    house.keep("2026-03-05", "r1", "SELECT id, steps FROM moves ORDER BY id")
-    assert house.bytes_of(f"SELECT steps FROM kept WHERE {condition}") == 0
+    for excluded in ("id > '1-0999'", "id = 'x'", "id < '0-0000'"):
+        assert house.bytes_of(f"SELECT steps FROM kept WHERE {excluded}") == 0
 
 
 @pytest.mark.parametrize(
     "sql", ["SELECT nope FROM moves", "SELECT 1 FROM nope", "SELECT FROM FROM"]
 )
 def test_a_query_that_can_not_be_planned_fails(house: House, sql: str) -> None:
-    """An unknown column or table and broken SQL are the query's errors."""
+    """An unknown column or table and broken SQL are the query's errors; DELETE is not offered."""
     with pytest.raises(AthenaError):
         house.ask(sql)
-
-
-def test_other_statements_are_not_answered(house: House) -> None:
-    """Nothing is said to have succeeded that did nothing."""
     with pytest.raises(NotImplementedError):
         house.ask("DELETE FROM moves")

@@ -107,35 +107,6 @@ def test_history_ends() -> None:
     assert queue.take_all() == [3]
 
 
-def test_max_in_flight_is_held_until_an_ack_makes_room() -> None:
-    """A stream has no more out than it asked for; its neighbour has room of its own."""
-    queue = _Queue(events=4)
-    queue.queue.join(1, _TERMS)
-    queue.queue.join(2, _TERMS)
-    first = queue.take()
-    queue.take()
-    assert queue.queue.take(1) is None
-    assert queue.take(2).published.number == 3
-    assert queue.ack(first) is AckOutcome.SETTLED
-    assert queue.take().published.number == 4
-
-
-def test_overdue_event_comes_again_with_another_handle_and_the_flag() -> None:
-    """The ack time-out makes room, and the event comes to whichever stream asks next."""
-    queue = _Queue(events=1)
-    queue.queue.join(1, _TERMS)
-    queue.queue.join(2, _TERMS)
-    first = queue.take()
-    queue.now += _ACK_TIMEOUT - 0.001
-    assert queue.queue.take(2) is None
-    queue.now += 0.001
-    second = queue.take(2)
-    assert (first.is_redelivered, second.is_redelivered) == (False, True)
-    assert first.published is second.published
-    assert first.ack_info != second.ack_info
-    assert (queue.queue.in_flight(1), queue.queue.in_flight(2)) == (0, 1)
-
-
 def test_event_that_needs_no_ack_never_comes_again() -> None:
     """Without explicit acks there is no handle, no limit in flight and no redelivery."""
     queue = _Queue(events=5)
@@ -169,25 +140,18 @@ def test_what_a_stream_had_out_goes_back(
 
 
 def test_position_is_kept_for_a_while_after_the_last_stream() -> None:
-    """A queue expires when its position has been kept long enough, not while a stream is there."""
-    queue = _Queue()
-    queue.queue.join(1, _TERMS)
-    queue.now += 2 * _HISTORY
-    assert not queue.queue.is_expired
-    queue.queue.leave(1)
-    queue.now += queue.rules.position_kept.total_seconds() - 1
-    assert not queue.queue.is_expired
-    queue.now += 1
-    assert queue.queue.is_expired
-
-
-def test_ack_of_an_expired_queue_is_unknown() -> None:
-    """With the position go the handles."""
+    """A queue expires when nobody has read from it long enough; its handles are unknown then."""
     queue = _Queue(events=1)
     queue.queue.join(1, _TERMS)
     delivery = queue.take()
-    queue.queue.leave(1)
-    queue.now += queue.rules.position_kept.total_seconds()
+    kept = queue.rules.position_kept.total_seconds()
+    expired = []
+    for seconds, leaves in ((2 * kept, False), (0, True), (kept - 1, False), (1, False)):
+        queue.now += seconds
+        if leaves:
+            queue.queue.leave(1)
+        expired.append(queue.queue.is_expired)
+    assert expired == [False, False, False, True]
     assert queue.ack(delivery) is AckOutcome.UNKNOWN
 
 
@@ -218,36 +182,6 @@ def test_open_questions_have_both_answers(
     else:
         queue.queue.leave(1)
     assert queue.ack(delivery) is (accepted if answer is Answer.ACCEPT else refused)
-
-
-def test_late_ack_takes_the_event_out_of_the_queue_again() -> None:
-    """An ack that is accepted after its time-out keeps the event from being delivered again."""
-    queue = _Queue(events=1)
-    queue.queue.join(1, _TERMS)
-    late = queue.take()
-    queue.now += _ACK_TIMEOUT
-    queue.queue.put_back_overdue()
-    assert queue.ack(late) is AckOutcome.SETTLED
-    assert queue.queue.take(1) is None
-
-
-def test_ack_by_an_earlier_handle_settles_the_later_delivery() -> None:
-    """It makes room at the stream that has the event now, where no time-out strikes any more."""
-    queue = _Queue(events=1)
-    queue.queue.join(1, _TERMS)
-    queue.queue.join(2, _TERMS)
-    earlier = queue.take(1)
-    queue.now += _ACK_TIMEOUT
-    queue.take(2)
-    assert queue.ack(earlier) is AckOutcome.SETTLED
-    assert queue.queue.in_flight(2) == 0
-    queue.now += _ACK_TIMEOUT
-    assert queue.queue.take(2) is None
-
-
-def test_unknown_handle() -> None:
-    """A handle that the queue never gave acknowledges nothing."""
-    assert _Queue().queue.ack("made-up") is AckOutcome.UNKNOWN
 
 
 def test_faults_of_redelivery() -> None:
