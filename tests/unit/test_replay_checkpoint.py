@@ -66,22 +66,12 @@ def test_folder() -> None:
     assert nested.lines == 3
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [(None, "2026-03-01T12:00:00.000Z"), ("made-up", "made-up")]
-)
-def test_name_of_a_new_replay(name: str | None, expected: str) -> None:
-    """A replay is called as it is told to be, else by its start."""
-    assert replay_name(name, None, NOW) == expected
-
-
-@pytest.mark.parametrize("name", [None, "made-up"])
-def test_name_stays_when_it_goes_on(name: str | None) -> None:
-    """All runs of a replay mark messages alike."""
-    assert replay_name(name, CHECKPOINT, NOW) == "made-up"
-
-
-def test_other_name_is_refused_when_it_goes_on() -> None:
-    """It can't be called anew in the middle."""
+def test_name_stays_when_a_replay_goes_on() -> None:
+    """A replay has the name it was given, else its start time; all its runs have the same."""
+    assert replay_name(None, None, NOW) == "2026-03-01T12:00:00.000Z"
+    assert replay_name("another", None, NOW) == "another"
+    assert replay_name(None, CHECKPOINT, NOW) == "made-up"
+    assert replay_name("made-up", CHECKPOINT, NOW) == "made-up"
     with pytest.raises(ConfigurationError, match="made-up"):
         replay_name("another", CHECKPOINT, NOW)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,14 +34,6 @@ def test_first_waits_for_nothing() -> None:
     assert limit.wait_seconds(20, 100.0) == 0
     assert limit.wait_seconds(20, 101.0) == 1
     assert limit.wait_seconds(20, 200.0) == 0
-
-
-def test_no_burst_makes_up_for_a_pause() -> None:
-    """However long nothing was sent, the rate afterwards is the rate."""
-    limit = RateLimit(10)
-    limit.wait_seconds(10, 0.0)
-    limit.wait_seconds(10, 1000.0)
-    assert limit.wait_seconds(10, 1000.0) == pytest.approx(1.0)
 
 
 def test_zero_is_no_limit() -> None:

@@ -45,7 +45,7 @@ def test_everything_asked_for() -> None:
         event_ids=["0" * 32],
         subscriptions=[PERSONAL],
         dry_run=False,
-        rate=20,
+        rate=1_000_000,
         name="made-up",
     )
     assert asked.job.selection == Selection(
@@ -56,7 +56,7 @@ def test_everything_asked_for() -> None:
         subscriptions=frozenset({PERSONAL}),
     )
     assert not asked.job.is_dry_run
-    assert (asked.job.rate, asked.name) == (20, "made-up")
+    assert (asked.job.rate, asked.name) == (1_000_000, "made-up")
     assert (asked.job.bucket, asked.job.prefix) == ("made-up-bucket", "made-up/prefix")
     assert asked.job.queue_urls == {"country_change": "https://sqs.example/outbox-country_change"}
     assert asked.reserve == timedelta(seconds=20)
@@ -90,19 +90,12 @@ def test_checkpoint_of_another_request(event: dict[str, Any]) -> None:
     checkpoint = Checkpoint(job.digest, "made-up", KEY, 5, "0" * 64)
     with pytest.raises(ConfigurationError, match="another selection"):
         request(after=checkpoint.as_json(), **event)
-
-
-def test_checkpoint_of_another_queue() -> None:
-    """So is that of a replay to another queue."""
-    job = request(dry_run=False).job
     other = replace(job, queue_urls=dict.fromkeys(job.queue_urls, "https://sqs.example/another"))
-    checkpoint = Checkpoint(other.digest, "made-up", KEY, 5, "0" * 64)
-    with pytest.raises(ConfigurationError, match="another selection"):
-        request(dry_run=False, after=checkpoint.as_json())
+    assert other.digest != job.digest
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "reported"),
     [
         ({"dryrun": False}, r"\(dryrun\).*dry_run"),
         ({PERSONAL: 1}, r"\(not shown\).*dry_run"),
@@ -131,42 +124,21 @@ def test_checkpoint_of_another_queue() -> None:
         ({"after": "made up"}, "no checkpoint"),
     ],
 )
-def test_what_can_t_be_is_told(event: dict[str, Any], told: str) -> None:
+def test_what_can_t_be_is_reported(event: dict[str, Any], reported: str) -> None:
     """A key that is unknown or malformed is named with its hint, and without personal data."""
-    with pytest.raises(ConfigurationError, match=told) as raised:
+    with pytest.raises(ConfigurationError, match=reported) as raised:
         request(**event)
     assert PERSONAL not in str(raised.value)
 
 
-def test_highest_rate() -> None:
-    """A rate of a million events per second is taken."""
-    assert request(rate=1_000_000).job.rate == 1_000_000
-
-
-@pytest.mark.parametrize("event", [None, [], "made up", 5])
-def test_request_that_is_no_object(event: Any) -> None:
-    """What is no JSON object is told, with the keys that one may have."""
-    with pytest.raises(ConfigurationError, match=r"JSON object.*dry_run"):
-        ReplayRequest.of(event, ENVIRONMENT, now=NOW)
-
-
-def test_reserve_outlasts_the_longest_call() -> None:
-    """With a reserve that is short for a drain, the function still answers with where to go on."""
+def test_request_and_settings_are_checked() -> None:
+    """The reserve outlasts the longest call; what can't work, or is no object, is reported."""
     asked = ReplayRequest.of({}, ENVIRONMENT | {"RESERVE_SECONDS": "5"}, now=NOW)
     assert asked.reserve == timedelta(seconds=15)
-
-
-def test_fifo_queue_takes_one_event_in_a_message() -> None:
-    """A stack's settings that can't work together are refused here too."""
+    fifo = {"QUEUE_URL": "https://sqs.example/q.fifo", "EVENTS_PER_MESSAGE": "2"}
     with pytest.raises(ConfigurationError, match="FIFO"):
-        ReplayRequest.of(
-            {},
-            ENVIRONMENT | {"QUEUE_URL": "https://sqs.example/q.fifo", "EVENTS_PER_MESSAGE": "2"},
-            now=NOW,
-        )
-
-
-def test_missing_settings_are_told() -> None:
-    """What the environment lacks is named."""
+        ReplayRequest.of({}, ENVIRONMENT | fifo, now=NOW)
+    with pytest.raises(ConfigurationError, match=r"JSON object.*dry_run"):
+        ReplayRequest.of([], ENVIRONMENT, now=NOW)  # type: ignore[arg-type] # as Lambda may
     with pytest.raises(ConfigurationError, match="ARCHIVE_BUCKET"):
         ReplayRequest.of({}, {"QUEUE_URL": "https://sqs.example/q"}, now=NOW)

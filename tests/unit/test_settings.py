@@ -49,39 +49,6 @@ def problems(**variables: str) -> str:
 # --- Defaults and values ---
 
 
-def test_defaults() -> None:
-    """What a run does if it is told nothing but where to."""
-    assert settings() == Settings(
-        event_types=("handset_change",),
-        event_type="handset_change",
-        api_endpoint=Endpoint("https://api.wgtwo.com:443", "api.wgtwo.com", 443, is_secure=True),
-        token_endpoint=Endpoint(
-            "https://id.wgtwo.com/oauth2/token", "id.wgtwo.com", 443, is_secure=True
-        ),
-        credentials_secret_arn="",
-        token_secret_arn="",
-        durable_queue_name="",
-        start_position=StartPosition.OLDEST_POSSIBLE,
-        ack_timeout=timedelta(seconds=60),
-        parallel_streams=1,
-        concurrent_runs=1,
-        backlog_runs=4,
-        max_in_flight=200,
-        max_events=100_000,
-        window=timedelta(minutes=4),
-        idle=timedelta(seconds=5),
-        linger=timedelta(milliseconds=250),
-        reserve=timedelta(seconds=15),
-        archive_bucket="made-up-bucket",
-        archive_prefix="events",
-        quarantine_prefix="quarantine",
-        object_lock=timedelta(),
-        queue_url="https://sqs.example/made-up",
-        events_per_message=1,
-        pseudonym_key_secret_arn="",
-    )
-
-
 def test_every_value_is_read() -> None:
     """Each variable reaches the setting of its name, in its unit."""
     assert settings(
@@ -184,11 +151,17 @@ def test_defaults_are_the_templates(name: str) -> None:
 
 @pytest.mark.parametrize("name", RANGES)
 def test_ranges_are_the_templates(name: str) -> None:
-    """The template allows what the settings allow; of windows only some, all of them allowed."""
+    """Template and settings allow the same; what is beyond both ends is reported with the range."""
     parameter = parameter_of(name) or {}
     least, most = RANGES[name]
-
-    if "AllowedValues" in parameter:
+    for value in (least, most):
+        settings(**{name: str(value)})
+    for value in (least - 1, most + 1):
+        assert problems(**{name: str(value)}) == (
+            f"{name} is '{value}'."
+            f" To fix this, set {name} to a whole number from {least} to {most}."
+        )
+    if "AllowedValues" in parameter:  # of windows only some
         assert all(least <= int(value) <= most for value in parameter["AllowedValues"])
     else:
         assert (parameter["MinValue"], parameter["MaxValue"]) == (least, most)
@@ -196,10 +169,9 @@ def test_ranges_are_the_templates(name: str) -> None:
 
 def test_choices_are_the_templates() -> None:
     """The settings take exactly the values that the template offers."""
-    parameter = parameter_of("START_POSITION") or {}
-    told = problems(START_POSITION="made-up")
-
-    assert told.endswith(f"set START_POSITION to one of {', '.join(parameter['AllowedValues'])}.")
+    offered = ", ".join((parameter_of("START_POSITION") or {})["AllowedValues"])
+    reported = problems(START_POSITION="made-up")
+    assert reported.endswith(f"set START_POSITION to one of {offered}.")
 
 
 # --- Streams ---
@@ -236,11 +208,10 @@ def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None
 
 
 def test_unknown_streams_are_named() -> None:
-    """A stack with streams that don't exist is told which, and which there are."""
-    told = problems(EVENT_TYPES="handset_change,sim_swap,,consent_change")
-
-    assert "EVENT_TYPES names 'sim_swap', ''" in told
-    assert all(event_type in told for event_type in STREAMS)
+    """Streams that do not exist are rejected: the error names them and those that do."""
+    reported = problems(EVENT_TYPES="handset_change,sim_swap,,consent_change")
+    assert "EVENT_TYPES names 'sim_swap', ''" in reported
+    assert all(event_type in reported for event_type in STREAMS)
 
 
 def test_scopes_are_those_of_all_streams() -> None:
@@ -259,9 +230,8 @@ def test_scopes_are_those_of_all_streams() -> None:
 
 def test_fifo_queue_takes_no_packed_messages() -> None:
     """A message of a FIFO queue has one group, and events of several subscriptions have several."""
-    told = problems(EVENTS_PER_MESSAGE="2", QUEUE_URL="https://sqs.example/made-up.fifo")
-
-    assert "set EVENTS_PER_MESSAGE to 1" in told
+    reported = problems(EVENTS_PER_MESSAGE="2", QUEUE_URL="https://sqs.example/made-up.fifo")
+    assert "set EVENTS_PER_MESSAGE to 1" in reported
 
 
 @pytest.mark.parametrize(
@@ -298,39 +268,13 @@ def test_template_and_settings_allow_the_same(
 # --- What can't work ---
 
 
-@pytest.mark.parametrize("name", RANGES)
-def test_range(name: str) -> None:
-    """Both ends of a range are in it, and what is beyond them is told with the range."""
-    least, most = RANGES[name]
-    for value in (least, most):
-        settings(**{name: str(value)})
-
-    for value in (least - 1, most + 1):
-        told = problems(**{name: str(value)})
-        assert told == (
-            f"{name} is '{value}'."
-            f" To fix this, set {name} to a whole number from {least} to {most}."
-        )
-
-
 @pytest.mark.parametrize(
     "value",
-    ["ten", "1.5", "-5", "+5", "1e2", "\N{ARABIC-INDIC DIGIT FIVE}", "²", "0x10", "5 0", "5_0"],
+    ["ten", "1.5", "-5", "1e2", "\N{ARABIC-INDIC DIGIT FIVE}", "²", "5 0", "5_0", "9" * 5000],
 )
 def test_no_whole_number(value: str) -> None:
-    """What is no plain whole number is told as it is."""
+    """What is no plain whole number, or is out of any range, is shown as it was given."""
     assert problems(MAX_IN_FLIGHT=value).startswith(f"MAX_IN_FLIGHT is {value!r}")
-
-
-def test_number_of_too_many_digits() -> None:
-    """A number of any length is told as out of range."""
-    problems(MAX_EVENTS="9" * 5000)
-
-
-@pytest.mark.parametrize("name", NEEDED)
-def test_missing(name: str) -> None:
-    """What has no default must be there."""
-    assert problems(**{name: ""}).startswith(f"{name} is missing")
 
 
 def test_secrets_go_together() -> None:
@@ -341,18 +285,13 @@ def test_secrets_go_together() -> None:
 
 @pytest.mark.parametrize("prefix", ["events", "/events/", " events/", "events/quarantine"])
 def test_quarantine_is_apart(prefix: str) -> None:
-    """A quarantine that would lie among the archive's lines is told, slashes aside."""
+    """A quarantine among the archive's lines is rejected; slashes alone are no prefix."""
     assert problems(QUARANTINE_PREFIX=prefix).startswith("QUARANTINE_PREFIX is ARCHIVE_PREFIX")
     assert settings(QUARANTINE_PREFIX="events-quarantine").quarantine_prefix == "events-quarantine"
+    assert settings(ARCHIVE_PREFIX="//") == settings(QUARANTINE_PREFIX="/") == settings()
 
 
-def test_prefix_of_slashes_is_none() -> None:
-    """A prefix that is nothing but slashes is taken for none, and the default for it."""
-    assert settings(QUARANTINE_PREFIX="/").quarantine_prefix == "quarantine"
-    assert settings(ARCHIVE_PREFIX="//").archive_prefix == "events"
-
-
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """Every variable that can't work is named in one error."""
     wrong = {
         "EVENT_TYPES": "x",
@@ -393,12 +332,9 @@ def test_any_environment_is_settings_or_an_error(environment: dict[str, str]) ->
     ("url", "host", "port", "is_secure"),
     [
         ("https://api.example", "api.example", 443, True),
-        ("https://api.example:8443", "api.example", 8443, True),
         ("https://127.0.0.1:1/token", "127.0.0.1", 1, True),
         ("HTTPS://API.example", "api.example", 443, True),
-        ("http://localhost", "localhost", 80, False),
-        ("http://LOCALHOST:1", "localhost", 1, False),
-        ("http://127.0.0.1:50051", "127.0.0.1", 50051, False),
+        ("http://LOCALHOST", "localhost", 80, False),
         ("http://127.9.9.9:1", "127.9.9.9", 1, False),
         ("http://[::1]:50051", "::1", 50051, False),
     ],
@@ -409,60 +345,31 @@ def test_endpoint(url: str, host: str, port: int, *, is_secure: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "reason"),
     [
-        "http://api.example",
-        "http://192.0.2.1:80",
-        "http://10.0.0.1",
-        "http://0.0.0.0:50051",
-        "http://[::]:50051",
-        "http://[::2]",
-        "http://localhost.example",
-        "http://127.0.0.1.example",
-        "http://127.1:80",
-        "http://2130706433",
+        ("http://api.example", "unencrypted"),
+        ("http://192.0.2.1:80", "unencrypted"),
+        ("http://0.0.0.0:50051", "unencrypted"),
+        ("http://[::2]", "unencrypted"),
+        ("http://127.0.0.1.example", "unencrypted"),
+        ("http://2130706433", "unencrypted"),
+        ("api.example:443", "is not an https:// URL"),
+        ("grpc://api.example", "is not an https:// URL"),
+        ("https://:443", "is not an https:// URL"),
+        ("https://api.example/a b", "has a space, a control character"),
+        ("https://api.example/?é", "has a space, a control character"),
+        ("https://localhost:made-up@api.example", "user name"),
+        ("http://localhost:made-up@api.example", "user name"),
+        ("https://api.example:99999", "is not a URL"),
+        ("https://[::1", "is not a URL"),
     ],
 )
-def test_no_plaintext_beyond_loopback(url: str) -> None:
-    """Plaintext to anywhere but this machine is refused, with the reason."""
-    with pytest.raises(ConfigurationError, match="unencrypted"):
-        Endpoint.parse(url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["", "api.example:443", "grpc://api.example", "https://", "https://:443", "//api.example"],
-)
-def test_no_endpoint(url: str) -> None:
-    """What is no http or https URL is refused."""
-    with pytest.raises(ConfigurationError, match="is not an https:// URL"):
-        Endpoint.parse(url)
-
-
-@pytest.mark.parametrize(
-    "url", ["https://api.example/a b", "https://api.example/?é", "https://api.example/\n"]
-)
-def test_endpoint_that_no_request_can_carry(url: str) -> None:
-    """It is refused as a setting, and not at the first call as a server that isn't reached."""
-    with pytest.raises(ConfigurationError, match="has a space, a control character") as caught:
-        Endpoint.parse(url)
-    assert "percent-encode" in caught.value.hint
-
-
-@pytest.mark.parametrize("scheme", ["https", "http"])
-def test_endpoint_with_a_password(scheme: str) -> None:
-    """It is refused, for errors name the endpoint; this one doesn't."""
-    with pytest.raises(ConfigurationError, match="user name") as caught:
-        Endpoint.parse(f"{scheme}://localhost:made-up@api.example")
-    assert "made-up" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "url", ["https://api.example:99999", "https://api.example:x", "https://[::1"]
-)
-def test_malformed_endpoint_is_told(url: str) -> None:
-    """A URL that can't be taken apart is told as a problem of its variable."""
-    assert problems(API_ENDPOINT=url).startswith("API_ENDPOINT: ")
+def test_endpoint_that_is_rejected(url: str, reason: str) -> None:
+    """Plaintext beyond loopback, no URL, what no request can carry, a password: none is used."""
+    reported = problems(API_ENDPOINT=url)
+    assert reported.startswith("API_ENDPOINT: ")
+    assert reason in reported
+    assert "made-up" not in reported
 
 
 @given(st.text(max_size=30), st.sampled_from(["http://", "https://", ""]))
@@ -472,8 +379,4 @@ def test_any_endpoint_is_secure_or_loopback(text: str, scheme: str) -> None:
         endpoint = Endpoint.parse(scheme + text)
     except ConfigurationError:
         return
-    assert (
-        endpoint.is_secure
-        or endpoint.host in {"localhost", "::1"}
-        or (endpoint.host.startswith("127."))
-    )
+    assert endpoint.is_secure or re.fullmatch(r"localhost|::1|127\..*", endpoint.host)
