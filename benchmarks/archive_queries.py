@@ -25,17 +25,14 @@ from drainctl.catalogue.statements import compacted_table, statement
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from simulator.athena.folder import FolderObjects, MemoryCatalogue
 from simulator.athena.on_duckdb import AthenaOnDuckDB
-from tests.archive import expected
-from tests.archive.objects import write_archive
-from tests.archive.plan import ArchivePlan
+from tests.archive import ArchivePlan, expected, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from drainctl.catalogue.saved_queries import SavedQuery
     from simulator.athena.on_duckdb import Result
-    from tests.archive.facts import MadeUpLine
-    from tests.archive.objects import ArchiveObject
+    from tests.archive import MadeUpLine
 
 _TODAY: Final = date(2026, 11, 24)
 _LATE_DAYS: Final = 3
@@ -109,13 +106,10 @@ class _Table:
         plan = ArchivePlan(last_day=_TODAY, events=amount.events, days=amount.days)
         self.lines: list[MadeUpLine] = []
         self.objects = 0
-
-        def keep(written: ArchiveObject) -> None:
+        for written in write_archive(plan, folder / _PLACES.bucket):
             if written.lines[0].event.event_type == DEFAULT_EVENT_TYPE:
                 self.lines.extend(written.lines)
                 self.objects += 1
-
-        write_archive(plan, folder / _PLACES.bucket, keep)
         days = sorted({line.dt for line in self.lines})
         self.closed = [day for day in days if day < _TODAY.isoformat()]
         self.events = expected.events_of(self.lines)
@@ -171,7 +165,7 @@ class _Table:
             f"duplicates_and_redeliveries.{event_type}": expected.duplicates_and_redeliveries(
                 self.lines, event_type, _TODAY
             ),
-            f"seam_check.{event_type}": expected.seam_check(),
+            f"seam_check.{event_type}": [],
         }
         for name, rows in want.items():
             if asked[name].rows != list(rows):

@@ -7,7 +7,7 @@ from simulator.event_server.authorization import AuthMode
 from simulator.event_server.event import Event
 from simulator.event_server.faults import AckFault, DeliveryFault, StreamFault
 from simulator.event_server.ledger import LedgerSnapshot
-from simulator.event_server.made_up import made_up_events
+from simulator.event_server.made_up import luhn_digit, made_up_events
 from simulator.event_server.rules import Answer, Requeue, ServerRules
 from simulator.event_server.server import EventServer
 from simulator.injection import Faults
@@ -26,5 +26,6 @@ __all__ = [
     "ServerRules",
     "StreamFault",
     "TokenLedger",
+    "luhn_digit",
     "made_up_events",
 ]

@@ -1,5 +1,23 @@
-"""A made-up archive, as large as one likes, and what the saved queries must answer about it.
+"""A made-up archive, and what the saved queries must answer about it.
 
-:mod:`~tests.archive.objects` makes the objects, :mod:`~tests.archive.expected` the answers, both of
-the same plain facts; ``python -m tests.archive`` writes an archive to a folder.
+``made_up`` makes the objects and the facts of their lines, ``expected`` the answers, which it works
+out of the facts in plain Python.
 """
+
+from tests.archive.made_up import (
+    ArchiveObject,
+    ArchivePlan,
+    MadeUpEvent,
+    MadeUpLine,
+    made_up_objects,
+    write_archive,
+)
+
+__all__ = [
+    "ArchiveObject",
+    "ArchivePlan",
+    "MadeUpEvent",
+    "MadeUpLine",
+    "made_up_objects",
+    "write_archive",
+]

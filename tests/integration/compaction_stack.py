@@ -15,14 +15,13 @@ import pytest
 from drainctl.catalogue.saved_queries import saved_queries
 from simulator.catalogue import LocalCatalogue
 from simulator.deployment import LocalDeployment
-from tests.archive.objects import made_up_objects
-from tests.archive.plan import ArchivePlan
+from tests.archive import ArchivePlan, made_up_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tests.archive.facts import MadeUpLine
+    from tests.archive import MadeUpLine
 
 STREAM: Final = "handset_change"
 QUIET: Final = "consent_change"

@@ -29,8 +29,7 @@ from eventdrain.events import Kind, Pseudonyms
 from simulator.catalogue import LocalCatalogue
 from simulator.deployment import LocalDeployment
 from simulator.event_server import Event
-from tests.archive.objects import made_up_objects
-from tests.archive.plan import ArchivePlan
+from tests.archive import ArchivePlan, made_up_objects
 from tests.deliveries import RECEIVED_AT, message, poison_message
 from tests.faults.personal_values import found
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse

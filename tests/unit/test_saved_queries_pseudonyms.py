@@ -10,8 +10,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from eventdrain.events import STREAMS, DeliveryReader, Kind, Pseudonyms
-from tests.archive.objects import made_up_objects
-from tests.archive.plan import ArchivePlan
+from tests.archive import ArchivePlan, made_up_objects
 from tests.deliveries import RECEIVED_AT
 from tests.unit.test_saved_queries_meaning import Archive, Change
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
