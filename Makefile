@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve plan verify doctor replay forget test check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
+.PHONY: help run serve plan verify doctor replay forget test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -43,9 +43,16 @@ forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 de
 
 # Before 4.0, as on macOS, make mixes the outputs of two jobs: then one job runs after the other.
 SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
-test: setup .venv-readers/.made ## Run make check and all tests
-	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) check
-	$(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
+test: setup .venv-checkov/.made ## Run make check, and beside it the tests but for those of `make test-all`
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) tests check
+
+# The + lets pytest print as it goes, although make collects the output of the other job.
+tests:
+	+$(PYTEST) -m "not release"
+
+test-all: setup .venv-readers/.made ## Run the long tests that `make test` leaves out, as before a release
+	$(PYTEST) -m release
 
 # This audit is of what is deployed only: `make audit` asks about the tools as well.
 check: setup lint policies secrets types drift ## Run lint, types, static checks of templates, secret scan, drift checks, audit
@@ -148,7 +155,7 @@ setup: .venv/.made .venv-sam/.made .venv-aws/.made
 
 # The developer's tools and tests; the SAM CLI; the embedded AWS; Checkov: four environments, for the
 # pins of the latter three exclude each other, and a deployed function must find nothing of the first.
-# The readers of the archive, a gigabyte that only `make test` needs, are a fifth.
+# The readers of the archive, a gigabyte that only `make test-all` needs, are a fifth.
 .venv/.made: requirements/uv.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf '%s\n' >&2 \
 	  "$(PYTHON) is missing, or older than Python 3.11. To fix this, run make PYTHON=/path/to/python3 ..."; exit 1; }

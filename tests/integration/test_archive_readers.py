@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+pytestmark = pytest.mark.release
+
 PYTHON: Final = PROJECT_FOLDER / ".venv-readers" / "bin" / "python"
 EXAMPLES: Final[dict[str, str]] = dict(
     re.findall(

@@ -5,11 +5,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from simulator.aws.embedded_aws import PROJECT_FOLDER
 from simulator.child_process import run_child
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.release
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module", autouse=True)
 def closed_days(table: Table) -> None:

@@ -12,6 +12,8 @@ from simulator.deployment import LocalDeployment
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.release
+
 DATABASE = "mobility_events"
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from simulator.event_server import Event
     from tests.integration.rights import Right
 
+pytestmark = pytest.mark.release
+
 TOO_LARGE: Final = 1_100_000
 """Bytes, for a message of SQS."""
 

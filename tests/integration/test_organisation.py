@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.release
+
 LONGEST_NAME: Final = "event-drain-" + "n" * 116  # 128 characters
 PATH: Final = "/drains/mobility/"
 TAGS: Final = {"team": "mobility", "cost-centre": "4711"}

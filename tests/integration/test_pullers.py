@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from eventdrain.drain import Report
     from tests.faults.cloud import Cloud
 
+pytestmark = pytest.mark.release
+
 PULLERS: Final = 4
 BACKLOG: Final = 600
 IN_FLIGHT: Final = 40

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from simulator.event_server.faults import DELIVERED_TWICE
-from simulator.event_server.odd_events import without_payload
 from tests.faults.http_proxy import SendBatchFault
 from tests.integration.replaying import (
     SECONDS,
@@ -63,118 +61,6 @@ def test_messages_are_those_of_the_drain(scene: Scene, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "the checkpoint of what is done is of no use"
 
 
-def test_quarantine_is_left_out(scene: Scene, tmp_path: Path) -> None:
-    """An event that never became a line is not replayed; those beside it are."""
-    scene.publish(3)
-    scene.publish_odd(without_payload)
-    scene.drain()
-    first = messages(scene)
-    assert sum("pointer" in attributes(each) for each in first) == 1
-
-    replay(scene, tmp_path, "--yes")
-
-    assert bodies(messages(scene)) == bodies(
-        [each for each in first if "pointer" not in attributes(each)]
-    )
-
-
-def test_dry_run_counts_and_sends_nothing(scene: Scene, tmp_path: Path) -> None:
-    """It tells what would be sent and how long that takes, and leaves nothing behind."""
-    scene.publish(EVENTS)
-    scene.drain()
-    messages(scene)
-
-    told = replay(scene, tmp_path, "--dry-run", "--rate", "20").stdout
-
-    rows = {line.strip("│ \n").split("│")[0].strip(): line for line in told.splitlines()}
-    for name, value in {
-        "lines": EVENTS,
-        "events": EVENTS,
-        "messages": EVENTS,
-        "requests to SQS": EVENTS // 10,
-    }.items():
-        assert f" {value} " in rows[name], told
-    assert "0:00:03 (20/s)" in rows["time at the rate"]
-    assert messages(scene) == []
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(("answer", "status", "sent"), [("y\n", 0, 3), ("n\n", 1, 0), ("", 1, 0)])
-def test_it_asks_before_it_sends(
-    scene: Scene, tmp_path: Path, answer: str, status: int, sent: int
-) -> None:
-    """Without --yes it counts, asks, and sends only on a yes; nobody to ask is a no."""
-    scene.publish(3)
-    scene.drain()
-    messages(scene)
-
-    told = replay(scene, tmp_path, answer=answer, status=status).stdout
-
-    assert "Send these 3 events?" in told
-    assert len(messages(scene)) == sent
-
-
-def test_copies_in_the_archive_are_sent_once(scene: Scene, tmp_path: Path) -> None:
-    """An event with several lines is one message."""
-    scene.publish(EVENTS)
-    scene.faults.inject(DELIVERED_TWICE, times=EVENTS)
-    scene.drain(max_in_flight=8)
-    messages(scene)
-    archived = lines_by_id(scene)
-    assert sum(len(copies) for copies in archived.values()) > EVENTS
-
-    replay(scene, tmp_path, "--yes")
-
-    assert ids(messages(scene)) == Counter(archived.keys())
-
-
-def test_selection(scene: Scene, tmp_path: Path) -> None:
-    """A range, ids and subscriptions select what they name, and nothing of them is told."""
-    scene.publish(EVENTS)
-    scene.publish(EVENTS, event_type="country_change")
-    scene.drain()
-    scene.drain(event_type="country_change")
-    messages(scene)
-    archived = [copies[0] for copies in lines_by_id(scene).values()]
-    one = archived[0]
-    cases: list[tuple[list[str], set[str]]] = [
-        (["--event-id", one["event_id"]], {one["event_id"]}),
-        (
-            ["--subscription", one["subscription_id"]],
-            {
-                each["event_id"]
-                for each in archived
-                if each["subscription_id"] == one["subscription_id"]
-            },
-        ),
-        (
-            ["--stream", "country_change"],
-            {each["event_id"] for each in archived if each["event_type"] == "country_change"},
-        ),
-        (
-            [
-                "--from",
-                one["event_time"],
-                "--to",
-                one["event_time"][:10],
-                "--stream",
-                "handset_change",
-            ],
-            {
-                each["event_id"]
-                for each in archived
-                if each["event_time"] >= one["event_time"]
-                and each["event_time"][:10] == one["event_time"][:10]
-                and each["event_type"] == "handset_change"
-            },
-        ),
-    ]
-    for options, expected in cases:
-        told = replay(scene, tmp_path, "--yes", *options)
-        assert ids(messages(scene)) == Counter(expected), options
-        assert one["subscription_id"] not in told.stdout + told.stderr
-
-
 # --- Interrupted, and taken up again ---
 
 
@@ -210,10 +96,7 @@ def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
     assert {attributes(each)["replayed"][1] for each in taken} == {checkpoint["replay"]}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_and_taken_up_again(
-    scene: Scene, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_interrupted_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
     """Asked to end, it finishes what it has in hand and says so: then nothing comes twice."""
     scene.publish(SLOWLY)
     scene.drain(max_in_flight=16)
@@ -222,7 +105,7 @@ def test_interrupted_and_taken_up_again(
     slowly = ("--yes", "--rate", str(SLICE))
     with replaying(scene, tmp_path, *slowly) as process:
         wait_for_checkpoint(tmp_path)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 130
     first = messages(scene)
     assert 0 < len(first) < SLOWLY
@@ -298,26 +181,6 @@ def test_failure_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None
     assert first + ids(messages(scene)) == Counter(lines_by_id(scene).keys())
 
 
-def test_queue_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
-    """A queue that doesn't exist is told with its URL and the option that names it."""
-    scene.publish(1)
-    scene.drain()
-
-    url = f"{scene.places.queue_url}-of-nobody"
-    told = replay(scene, tmp_path, "--yes", "--queue-url", url, status=1).stdout
-
-    assert url in told
-    assert "--queue-url" in told
-
-
-def test_bucket_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
-    """So is a bucket that doesn't exist."""
-    told = replay(scene, tmp_path, "--yes", "--bucket", "made-up-of-nobody", status=1).stdout
-
-    assert "NoSuchBucket" in told
-    assert "--bucket" in told
-
-
 def test_fifo_queue(scene: Scene, tmp_path: Path) -> None:
     """To a FIFO queue events go with the group of their subscription, and deduplicated by id."""
     scene.publish(EVENTS)
@@ -337,16 +200,6 @@ def test_fifo_queue(scene: Scene, tmp_path: Path) -> None:
         system = each["Attributes"]
         assert system["MessageGroupId"] == line["subscription_id"]
         assert system["MessageDeduplicationId"] == line["event_id"]
-
-
-def test_fifo_queue_takes_one_event_in_a_message(scene: Scene, tmp_path: Path) -> None:
-    """Several events to a message are refused for a FIFO queue before anything is sent."""
-    url = f"{scene.places.queue_url}.fifo"
-    told = replay(
-        scene, tmp_path, "--yes", "--queue-url", url, "--events-per-message", "2", status=2
-    )
-    assert "FIFO" in told.stderr
-    assert "--events-per-message" in told.stderr
 
 
 def test_packed_messages(scene: Scene, tmp_path: Path) -> None:
@@ -415,9 +268,3 @@ def test_places_of_a_stack(scene: Scene, tmp_path: Path, *, has_queue_per_stream
     replay_stack(scene, tmp_path, name)
 
     assert ids(messages(scene)) == Counter(lines_by_id(scene).keys())
-
-
-def test_stack_that_is_not_there(scene: Scene, tmp_path: Path) -> None:
-    """A stack that doesn't exist is told with the option to look at."""
-    told = replay_stack(scene, tmp_path, "made-up-of-nobody", status=1)
-    assert "--stack-name" in told.stderr

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tests.faults.cloud import Cloud
     from tests.integration.sixth_stream_run import Told
 
+pytestmark = pytest.mark.release
+
 EVENTS: Final = 200
 LAST: Final = list(STREAMS.values())[-1]
 CLIENT_ID: Final = "made-up-client"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.release
+
 STREAMS: Final = ("handset_change", "country_change")
 EVENTS: Final = 120
 """Of each stream, published before each of the three moments: drain, upgrade, drain."""
