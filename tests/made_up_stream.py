@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from google.protobuf import text_format
+from google.protobuf.any_pb2 import DESCRIPTOR as ANY
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.duration_pb2 import DESCRIPTOR as DURATION
@@ -15,6 +16,7 @@ from eventdrain.events import EventStream
 
 _ODD: Final = """
 name: "odd.proto" package: "odd" syntax: "proto3"
+dependency: "google/protobuf/any.proto"
 dependency: "google/protobuf/timestamp.proto"
 dependency: "google/protobuf/duration.proto"
 dependency: "google/protobuf/wrappers.proto"
@@ -22,6 +24,9 @@ message_type {{
   name: "Odd"
   {fields}
   nested_type {{ name: "Mark" }}
+  nested_type {{
+    name: "Note" field {{ name: "text" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }}
+  }}
   nested_type {{
     name: "Only" field {{ name: "value" number: 1 type: TYPE_INT64 label: LABEL_OPTIONAL }}
   }}
@@ -62,7 +67,7 @@ def stream_of(*fields: str) -> EventStream:
             f" label: LABEL_{(label or ['optional'])[0].upper()} }}\n"
         )
     pool = DescriptorPool()
-    for known in (TIMESTAMP, DURATION, WRAPPERS):
+    for known in (ANY, TIMESTAMP, DURATION, WRAPPERS):
         pool.AddSerializedFile(known.serialized_pb)
     file = text_format.Parse(_ODD.format(fields=written), FileDescriptorProto())
     pool.Add(file)
