@@ -41,21 +41,23 @@ forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 de
 	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
 	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
 
-# Before 4.0, as on macOS, make mixes the outputs of two jobs: then one job runs after the other.
-SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
+# Before 4.0, as on macOS, make mixes the outputs of two jobs: then one job runs after the other. Only what a check
+# prints is collected until it ends: pytest prints as it goes.
+SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2)
+COLLECTED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
 test: setup .venv-checkov/.made ## Run make check, and beside it the tests but for those of `make test-all`
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) tests check
 
-# The + lets pytest print as it goes, although make collects the output of the other job.
 tests:
-	+$(PYTEST) -m "not release"
+	$(PYTEST) -m "not release"
 
 test-all: setup .venv-readers/.made ## Run the long tests that `make test` leaves out, as before a release
 	$(PYTEST) -m release
 
 # This audit is of what is deployed only: `make audit` asks about the tools as well.
-check: setup lint policies secrets types drift ## Run lint, types, static checks of templates, secret scan, drift checks, audit
+check: setup ## Run lint, types, static checks of templates, secret scan, drift checks, audit
+	@$(MAKE) --no-print-directory $(COLLECTED) lint policies secrets types drift
 	@$(MAKE) --no-print-directory audit LOCKS=layers/vendor/requirements.txt
 
 # Stop a check that can't look. It passes, or fails where CI is set, unless ALLOW_SKIPPED names it (audit, secrets).
