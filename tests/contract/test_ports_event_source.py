@@ -29,7 +29,6 @@ from simulator.event_server import AuthMode, Event, EventServer, Faults, StreamF
 from tests.contract.odd_servers import answering
 from tests.deliveries import RECEIVED_AT, message, reader
 from tests.fakes import Arrival, FakeEventSource, Script
-from tests.faults.loop_thread import LoopThread
 from tests.faults.tcp_proxy import TcpProxy
 from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
@@ -460,8 +459,7 @@ def test_leaving_closes_the_connection() -> None:
 
     with (
         EventServer() as server,
-        LoopThread() as loop,
-        TcpProxy(loop, upstream_port=server.port, faults=Faults()) as wire,
+        TcpProxy(upstream_port=server.port, faults=Faults()) as wire,
     ):
         publish(server, range(50))
         asyncio.run(asyncio.wait_for(open_and_leave(server, wire), WAIT_SECONDS))

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Final, Self
 from eventdrain.adapters.aws import aws_clients
 from simulator.aws.embedded_aws import EmbeddedAws
 from tests.faults.http_proxy import HttpProxy
-from tests.faults.loop_thread import LoopThread
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from simulator.injection import Faults
     from tests.faults.journal import Journal
 
@@ -43,23 +40,19 @@ class Cloud:
 
     Attributes:
         aws: The embedded AWS itself, for tests to look into.
-        loop: Where the proxies run.
         proxies: By the service's name in signatures.
     """
 
     def __init__(self) -> None:
         self.aws = EmbeddedAws()
-        self.loop = LoopThread()
         self.proxies: dict[str, HttpProxy] = {}
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             starting.enter_context(self.aws)
-            starting.enter_context(self.loop)
             for service in _SERVICES:
                 proxy = HttpProxy(
-                    self.loop,
                     service=service,
                     upstream=self.aws.endpoint_url,
                     ca_bundle=self.aws.ca_bundle,
@@ -76,13 +69,8 @@ class Cloud:
         aws_clients.cache_clear()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._running.__exit__(kind, error, traceback)
+    def __exit__(self, *_error: object) -> None:
+        self._running.close()
 
     def attach(self, faults: Faults, journal: Journal) -> None:
         """Let all proxies draw from these faults and write this journal."""

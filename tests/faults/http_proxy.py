@@ -1,44 +1,42 @@
-"""A reverse proxy before one AWS service, which breaks what it is told to, and keeps a journal.
+"""A reverse proxy before one AWS service that injects faults and keeps a journal.
 
 The engine calls it in plain HTTP, it calls the embedded AWS by TLS with the same ``Host``, so that
-signatures stay valid. What its faults do happens on the wire: botocore and the Common Runtime
-themselves have to cope with it.
+signatures stay valid. Its faults happen on the wire: botocore and the Common Runtime themselves
+have to cope with them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
-import ssl
-from dataclasses import dataclass, field, replace
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
+import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from simulator.injection import Faults
-from tests.faults.http_messages import Message, read_answer, read_request, unwrapped
 from tests.faults.journal import Journal, ids_of_object, ids_of_taken_entries
-from tests.faults.loop_thread import reset
+from tests.faults.tcp_proxy import reset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
-
-    from tests.faults.loop_thread import LoopThread
 
 _OK: Final = 200
 _ALREADY_THERE: Final = 412
-_FRESH_SECONDS: Final = 2.0
-"""For how long a connection to the embedded AWS is used again: it closes idle ones after five."""
+_CONNECTIONS: Final = 64
 _QUOTED: Final = 300
 """How much of a request an error quotes. Services do that, so no engine may repeat their text."""
+_HOP_BY_HOP: Final = frozenset({"connection", "content-length", "expect", "transfer-encoding"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,38 +105,38 @@ _KINDS: Final[dict[str, type[HttpFault]]] = {
 }
 
 
-@dataclass(eq=False)
-class _Upstream:
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    used_at: float = field(default_factory=monotonic)
+class _Request(NamedTuple):
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 class HttpProxy:
-    """A proxy for the length of a ``with`` block; the port is free by then.
+    """A proxy for the length of a ``with`` block.
 
     Args:
-        loop: Where it runs.
         service: The service's name in signatures: ``s3``, ``sqs`` or ``secretsmanager``.
-        upstream: The service's own address.
-        ca_bundle: What certificate to trust there.
+        upstream: URL of the service.
+        ca_bundle: Certificates to trust there.
         region: The region in signatures.
     """
 
-    def __init__(
-        self, loop: LoopThread, *, service: str, upstream: str, ca_bundle: Path, region: str
-    ) -> None:
+    def __init__(self, *, service: str, upstream: str, ca_bundle: Path, region: str) -> None:
         address = urlsplit(upstream)
-        self._loop = loop
         self._service = service
-        self._address = (address.hostname or "", address.port or 443)
-        self._trust = ssl.create_default_context(cafile=ca_bundle)
         self._region = region
-        self._faults = Faults()
-        self._journal = Journal()
-        self._idle: list[_Upstream] = []
-        self._open: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._upstream = urllib3.HTTPSConnectionPool(
+            address.hostname or "", address.port, ca_certs=str(ca_bundle), maxsize=_CONNECTIONS
+        )
+        self._faults, self._journal = Faults(), Journal()
+        self._open: dict[object, socket.socket] = {}
         self.port = 0
 
     @property
@@ -146,210 +144,181 @@ class HttpProxy:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
     def open_connections(self) -> int:
-        """How many connections clients hold to it."""
-        return len(self._open)
-
-    def accept_all(self) -> None:
-        """Wait until every connection that was made before is counted as open.
-
-        The kernel hands them over in the order in which they were made: so one of our own is last.
-        """
+        """Count the connections of clients, those included that are just being made."""
+        # The kernel hands them over in the order in which they were made: our own is the last.
         with socket.create_connection(("127.0.0.1", self.port)) as own:
             name = own.getsockname()
-            while not self._has(name):
+            while name not in self._open:
                 sleep(0.001)
-        while self._has(name):
+        while name in self._open:
             sleep(0.001)
-
-    def _has(self, peer: object) -> bool:
-        return any(each.get_extra_info("peername") == peer for each in tuple(self._open))
+        return len(self._open)
 
     def attach(self, faults: Faults, journal: Journal) -> None:
-        """Draw faults from there and write this journal, from now on; hung calls are ended."""
-        self._loop.run(self._attach(faults, journal))
+        """Draw from these faults and write this journal from now on; end hung calls."""
+        self._faults, self._journal = faults, journal
+        for connection in tuple(self._open.values()):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
-        self._loop.run(self._start())
+        answer, opened = self._answer, self._open
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def handle(self) -> None:
+                opened[self.client_address] = self.connection
+                try:
+                    with suppress(ConnectionError):
+                        super().handle()
+                finally:
+                    del opened[self.client_address]
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                request = _Request(self.command, self.path, _end_to_end(dict(self.headers)), body)
+                match answer(request):
+                    case _Answer(status, headers, body):
+                        self.send_response_only(status)
+                        for name, value in headers.items():
+                            self.send_header(name, value)
+                        self.send_header("Content-Length", str(len(body)))
+                        self.end_headers()
+                        self.wfile.write(body)
+                    case fault:
+                        self.close_connection = True
+                        if fault.is_reset:
+                            reset(self.connection)
+                        else:
+                            self.rfile.read(1)  # until the client gives up
+
+            do_GET = do_HEAD = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names of its base
+
+            def log_message(self, *_arguments: object) -> None:
+                """Log nothing."""
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = _CONNECTIONS
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), name="proxies", daemon=True
+        ).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._loop.run(self._stop())
+    def __exit__(self, *_error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self.attach(Faults(), Journal())
+        self._upstream.close()
 
-    async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for writer in tuple(self._open):
-            writer.transport.abort()
-        for upstream in self._idle:
-            upstream.writer.transport.abort()
-
-    async def _attach(self, faults: Faults, journal: Journal) -> None:
-        self._faults, self._journal = faults, journal
-        for writer in tuple(self._open):
-            writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            while (request := await read_request(reader, writer)) is not None:
-                answer = await self._answer(request)
-                if answer is None:
-                    await reader.read(1)  # until the client gives up
-                    break
-                writer.write(answer.encode())
-                await writer.drain()
-        except _Broken:
-            reset(writer)
-        except ConnectionError:
-            pass  # the client has gone
-        finally:
-            self._open.discard(writer)
-            writer.close()
-
-    async def _answer(self, request: Message) -> Message | None:
-        """Give the answer to send; None to send none.
-
-        Raises:
-            _Broken: The connection shall be reset.
-        """
+    def _answer(self, request: _Request) -> _Answer | HttpFault:
+        """Return the answer to send, or the fault because of which none is sent."""
         operation = _operation(request)
         journal = self._journal  # this call's, whatever is attached meanwhile
         kind = _KINDS.get(operation)
         faults: tuple[HttpFault, ...] = () if kind is None else self._faults.draw(kind)
         journal.note_call(operation, monotonic())
-        if delay := max((fault.delay.total_seconds() for fault in faults), default=0.0):
-            await asyncio.sleep(delay)
+        sleep(max((fault.delay.total_seconds() for fault in faults), default=0.0))
         hiding = next((fault for fault in faults if fault.hides_answer), None)
-        answer = None
-        if hiding is None or hiding.is_forwarded:
-            failing = next((f for f in faults if isinstance(f, SendBatchFault) and f.failed), None)
-            answer = await (
-                self._forward(request) if failing is None else self._forward_some(request, failing)
-            )
-        if hiding is None:
-            assert answer is not None
-            _enter(journal, operation, request, answer)
-            return answer
-        if hiding.is_reset:
-            raise _Broken
-        return None if hiding.is_unanswered else self._error(hiding, request)
-
-    async def _forward(self, request: Message) -> Message:
-        upstream = await self._upstream()
-        try:
-            upstream.writer.write(request.encode())
-            await upstream.writer.drain()
-            answer = await read_answer(upstream.reader)
-        except BaseException:
-            upstream.writer.transport.abort()
-            raise
-        upstream.used_at = monotonic()
-        self._idle.append(upstream)
+        failing = next((f for f in faults if isinstance(f, SendBatchFault) and f.failed), None)
+        if hiding is not None:
+            if hiding.is_forwarded:
+                self._forward(request)
+            return hiding if hiding.status is None else self._error(hiding, request)
+        answer = self._forward(request) if failing is None else self._without(failing, request)
+        _enter(journal, operation, request, answer)
         return answer
 
-    async def _forward_some(self, request: Message, fault: SendBatchFault) -> Message:
+    def _forward(self, request: _Request) -> _Answer:
+        response = self._upstream.urlopen(
+            request.method,
+            request.target,
+            request.body,
+            request.headers,
+            retries=False,
+            decode_content=False,
+        )
+        return _Answer(response.status, _end_to_end(response.headers), response.data)
+
+    def _without(self, fault: SendBatchFault, request: _Request) -> _Answer:
         """Forward a SendMessageBatch without some of its entries, and answer that they failed."""
         content = json.loads(request.body)
         entries: list[dict[str, Any]] = content["Entries"]
         failed = [
             {
-                "Id": entries[position]["Id"],
+                "Id": entry["Id"],
                 "Code": fault.failed_code,
-                "Message": f"refused: {entries[position]['MessageBody'][:_QUOTED]}",
+                "Message": f"refused: {entry['MessageBody'][:_QUOTED]}",
                 "SenderFault": fault.is_senders_fault,
             }
-            for position in fault.failed
-            if position < len(entries)
+            for position, entry in enumerate(entries)
+            if position in fault.failed
         ]
         taken = [entry for index, entry in enumerate(entries) if index not in fault.failed]
         result: dict[str, Any] = {"Successful": []}
         if taken:
             body = json.dumps({**content, "Entries": taken}).encode()
-            answer = await self._forward(self._signed(replace(request, body=body)))
+            answer = self._forward(self._signed(request._replace(body=body)))
             if answer.status != _OK:
                 return answer
             result = json.loads(answer.body)
         result["Failed"] = [*result.get("Failed", ()), *failed]
-        return Message.answer(
-            _OK, json.dumps(result).encode(), (("Content-Type", "application/x-amz-json-1.0"),)
-        )
+        return _Answer(_OK, _content_type("x-amz-json-1.0"), json.dumps(result).encode())
 
-    def _signed(self, request: Message) -> Message:
-        """Sign a request anew, for its body has changed."""
-        method, target, _ = request.first_line.split()
+    def _signed(self, request: _Request) -> _Request:
+        """Return a request whose body has changed with a new signature."""
         kept = {
             name: value
-            for name, value in request.headers
-            if name.lower() in {"host", "content-type", "x-amz-target"}
+            for name, value in request.headers.items()
+            if name in {"host", "content-type", "x-amz-target"}
         }
-        signing = AWSRequest(method, f"http://{kept['Host']}{target}", kept, request.body)
+        url = f"http://{kept['host']}{request.target}"
+        signing = AWSRequest(request.method, url, kept, request.body)
         key = "test"  # the emulator's well-known one, which the engine has too
         SigV4Auth(Credentials(key, key), self._service, self._region).add_auth(signing)
-        return replace(request, headers=tuple(signing.headers.items()))
+        return request._replace(headers=dict(signing.headers.items()))
 
-    async def _upstream(self) -> _Upstream:
-        while self._idle:
-            upstream = self._idle.pop()
-            if monotonic() - upstream.used_at < _FRESH_SECONDS and not upstream.reader.at_eof():
-                return upstream
-            upstream.writer.transport.abort()
-        host, port = self._address
-        reader, writer = await asyncio.open_connection(
-            host, port, ssl=self._trust, limit=4 * 1024 * 1024
-        )
-        return _Upstream(reader, writer)
-
-    def _error(self, fault: HttpFault, request: Message) -> Message:
-        """Make an error in the service's protocol."""
+    def _error(self, fault: HttpFault, request: _Request) -> _Answer:
+        """Return an error in the service's protocol."""
         assert fault.status is not None
         if self._service == "s3":
             body = (
                 f"<Error><Code>{fault.code}</Code><Message>injected</Message>"
                 "<RequestId>made-up</RequestId></Error>"
             )
-            return Message.answer(
-                fault.status, body.encode(), (("Content-Type", "application/xml"),)
-            )
-        quoted = request.body[:_QUOTED].decode(errors="replace")
+            return _Answer(fault.status, _content_type("xml"), body.encode())
         content = {
             "__type": f"com.amazonaws.{self._service}#{fault.code}",
-            "message": f"refused: {quoted}",
+            "message": f"refused: {request.body[:_QUOTED].decode(errors='replace')}",
         }
-        kind = "1.0" if self._service == "sqs" else "1.1"
-        return Message.answer(
-            fault.status,
-            json.dumps(content).encode(),
-            (("Content-Type", f"application/x-amz-json-{kind}"),),
-        )
+        kind = "x-amz-json-1.0" if self._service == "sqs" else "x-amz-json-1.1"
+        return _Answer(fault.status, _content_type(kind), json.dumps(content).encode())
 
 
-class _Broken(Exception):
-    """The connection shall be reset."""
+def _content_type(kind: str) -> dict[str, str]:
+    return {"Content-Type": f"application/{kind}"}
 
 
-def _operation(request: Message) -> str:
-    target = request.header("x-amz-target")
-    if target:
-        return target.rpartition(".")[2]
-    return "PutObject" if request.first_line.startswith("PUT ") else request.first_line
+def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
+    lower = {name.lower(): value for name, value in headers.items()}
+    return {name: value for name, value in lower.items() if name not in _HOP_BY_HOP}
 
 
-def _enter(journal: Journal, operation: str, request: Message, answer: Message) -> None:
-    """Enter what a service has taken, as the answer says that now goes to the engine."""
-    now = monotonic()
+def _operation(request: _Request) -> str:
+    target = request.headers.get("x-amz-target", "")
+    return target.rpartition(".")[2] or ("PutObject" if request.method == "PUT" else "")
+
+
+def _enter(journal: Journal, operation: str, request: _Request, answer: _Answer) -> None:
+    """Enter what a service has accepted, as the answer says that now goes to the engine."""
     if operation == "PutObject" and answer.status in {_OK, _ALREADY_THERE}:
-        ids: Sequence[str] = ids_of_object(unwrapped(request))
-        journal.archived(ids, now)
+        journal.archived(ids_of_object(request.body), monotonic())
     elif operation == "SendMessageBatch" and answer.status == _OK:
-        journal.published(ids_of_taken_entries(request.body, answer.body), now)
+        journal.published(ids_of_taken_entries(request.body, answer.body), monotonic())

@@ -1,4 +1,4 @@
-"""Drains in processes of their own: started, stopped, continued, killed."""
+"""Drains and functions in processes of their own: started, stopped, continued, killed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,25 @@ from tests.faults.invariants import RunRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.faults.drain_process import Step
     from tests.faults.scene import Scene
 
 _END_SECONDS: Final = 20.0
 """What the end of a run and of its process may take on a busy machine."""
+_FUNCTION_SECONDS: Final = 90.0
 PATH: Final = os.pathsep.join(
     str(PROJECT_FOLDER / folder) for folder in (".", "layers/wgtwo", "layers/eventdrain")
 )
 
 
 class DrainProcess:
-    """A drain in a process, which begins when it is let go; see :func:`drain_process`."""
+    """A module of the tests in a process with the scene's environment.
+
+    Args:
+        scene: Where it runs.
+        arguments: The module and its arguments.
+        remaining_seconds: Seconds that a drain in it may take.
+        environment: More variables.
+    """
 
     def __init__(
         self, scene: Scene, arguments: list[str], remaining_seconds: float, **environment: str
@@ -48,7 +55,6 @@ class DrainProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.stdout = ""
 
     def wait_until_ready(self) -> None:
         """Wait until everything is imported, however long a busy machine takes for that."""
@@ -68,14 +74,14 @@ class DrainProcess:
         self.process.send_signal(number)
 
     def wait(self) -> Report | None:
-        """Wait for its end, enter the run in the scene, and give its report; None if killed."""
-        self.stdout, stderr = self.process.communicate(timeout=self._allowed)
+        """Wait for its end, record the run, and return its report; None if it was killed."""
+        stdout, stderr = self.process.communicate(timeout=self._allowed)
         report = None
         if self.process.returncode != -signal.SIGKILL:
             assert self.process.returncode == 0, stderr
-            report = report_of(json.loads(self.stdout.splitlines()[-1]))
+            report = report_of(json.loads(stdout.splitlines()[-1]))
         seconds = time.monotonic() - self._began
-        self._scene.record(RunRecord(report, seconds, self._allowed), self.stdout + stderr)
+        self._scene.record(RunRecord(report, seconds, self._allowed), stdout + stderr)
         return report
 
 
@@ -84,8 +90,6 @@ def drain_process(
     scene: Scene,
     *,
     is_held: bool = False,
-    kill_at: Step | None = None,
-    after: int = 0,
     remaining_seconds: float = 20,
     **settings: Any,
 ) -> Iterator[DrainProcess]:
@@ -93,17 +97,13 @@ def drain_process(
 
     Args:
         scene: Where it drains.
-        is_held: Whether the caller lets it go, as several that are to begin at the same time.
-        kill_at: The step of a commit at which it shall kill itself.
-        after: How many commits get past that step first.
+        is_held: Whether the caller lets it go, as several that shall begin at the same time.
         remaining_seconds: How long it is told that it may live.
-        settings: That shall differ; times as floats of seconds.
+        settings: Settings that shall differ; times as floats of seconds.
     """
     quick = {"idle": 0.5, "linger": 0.02, "window": 10.0, "reserve": 5.0}
     arguments = ["tests.faults.drain_process", f"--remaining-seconds={remaining_seconds}"]
-    arguments += [f"--settings={json.dumps(quick | settings)}", f"--after={after}"]
-    if kill_at is not None:
-        arguments.append(f"--kill-at={kill_at}")
+    arguments.append(f"--settings={json.dumps(quick | settings)}")
     running = DrainProcess(scene, arguments, remaining_seconds)
     try:
         if not is_held:
@@ -130,8 +130,24 @@ def let_go(scene: Scene, drains: Sequence[DrainProcess]) -> None:
     scene.event_server.wait_until(lambda ledger: ledger.open_streams == len(drains))
 
 
+def invoke(
+    scene: Scene, function: str = "drain_events", event: object = None, **environment: str
+) -> list[str]:
+    """Run a function's handler as Lambda does, and return the lines that it printed.
+
+    The last line is its answer, or what it raised.
+    """
+    arguments = ["tests.faults.handler_process", function, json.dumps(event or {})]
+    environment = {"IDLE_SECONDS": "1", "LINGER_MILLISECONDS": "20", **environment}
+    running = DrainProcess(scene, arguments, 0, **environment)
+    stdout, stderr = running.process.communicate(timeout=_FUNCTION_SECONDS)
+    scene.record_text(stdout + stderr)
+    assert running.process.returncode == 0, stderr
+    return stdout.splitlines()
+
+
 def report_of(content: dict[str, Any]) -> Report:
-    """Read a report from its JSON."""
+    """Return the report of its JSON."""
     values: dict[str, Any] = {
         name: Counter(value) if isinstance(value, dict) else value
         for name, value in content.items()

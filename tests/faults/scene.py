@@ -32,7 +32,6 @@ from tests.faults.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import TracebackType
 
     import grpc
 
@@ -124,7 +123,7 @@ class Scene:
             starting.enter_context(self.event_server)
             starting.enter_context(self.token_server)
             self.wire = starting.enter_context(
-                TcpProxy(self.cloud.loop, upstream_port=self.event_server.port, faults=self.faults)
+                TcpProxy(upstream_port=self.event_server.port, faults=self.faults)
             )
             self._folder = Path(starting.enter_context(tempfile.TemporaryDirectory()))
             self._running = starting.pop_all()
@@ -133,14 +132,9 @@ class Scene:
         self.put_credentials({"client_id": CLIENT_ID, "client_secret": self.client_secret})
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.cloud.attach(Faults(), Journal())  # ends the calls that a fault keeps waiting
-        self._running.__exit__(kind, error, traceback)
+        self._running.close()
 
     def put_credentials(self, content: Mapping[str, Any] | str) -> None:
         """Fill the credentials secret, as an operator would."""
@@ -311,8 +305,6 @@ class Scene:
         left: list[str] = []
         threads = set(threading.enumerate())
         # Those of a process that drains beside this run, or is frozen in it.
-        for service in ("s3", "sqs"):
-            self.cloud.proxies[service].accept_all()
         connections = self._sink_connections()
         with patch.object(tempfile, "tempdir", str(self._folder)):
             yield left
@@ -324,7 +316,7 @@ class Scene:
         left += left_now
 
     def _sink_connections(self) -> int:
-        return sum(self.cloud.proxies[service].open_connections for service in ("s3", "sqs"))
+        return sum(self.cloud.proxies[service].open_connections() for service in ("s3", "sqs"))
 
     def _leftovers(self, threads: set[threading.Thread], connections: int) -> list[str]:
         left = [

@@ -1,14 +1,24 @@
-"""Random schedules: a seed decides which faults strike when, over several windows of one scene."""
+"""Random schedules: a seed decides which faults strike when, over several windows of one scene.
+
+``python -m tests.faults.schedules FIRST STEP LAST SECONDS`` runs every so many-th schedule with an
+AWS of its own, and prints each result as a line of JSON.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 import random
+import sys
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import grpc
 
+from eventdrain.drain import subscription
 from eventdrain.events import STREAMS
 from simulator.event_server import (
     AckFault,
@@ -35,6 +45,7 @@ from simulator.event_server.odd_events import (
     without_payload,
 )
 from simulator.token_server import TokenFault
+from tests.faults.cloud import Cloud
 from tests.faults.http_proxy import (
     GetSecretFault,
     PutObjectFault,
@@ -49,7 +60,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.event_server import Event
-    from tests.faults.cloud import Cloud
     from tests.faults.invariants import Evidence
 
 _MOST_WINDOWS: Final = 8
@@ -81,13 +91,13 @@ _SECRET_ERRORS: Final = ((400, "ThrottlingException"), (500, "InternalServiceErr
 
 @dataclass(frozen=True)
 class ScheduleResult:
-    """How one schedule went.
+    """Result of one schedule.
 
     Attributes:
-        seed: Makes the same schedule again; threads and sockets still take their own turns.
-        windows: How many were run.
+        seed: Reproduces the schedule; threads and sockets still take their own turns.
+        windows: How many windows ran.
         faults: How often a fault struck.
-        events: How many were published.
+        events: How many events were published.
         copies: How many lines and messages there were beyond one each.
         violations: What did not hold, in words; empty if all is well.
     """
@@ -98,10 +108,6 @@ class ScheduleResult:
     events: int
     copies: int
     violations: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the result as a JSON object."""
-        return asdict(self)
 
 
 def run_schedule(cloud: Cloud, seed: int) -> ScheduleResult:
@@ -295,3 +301,22 @@ class _Schedule:
             return TokenFault(status=self._chance.choice((400, 401, 500, 503)))
         fault = GetSecretFault if kind < 0.7 else PutSecretFault
         return fault(**self._broken_call(_SECRET_ERRORS))
+
+
+def main() -> None:
+    """Run schedules until the last, or until the time is over."""
+    first, step, last, seconds = map(float, sys.argv[1:])
+    logging.lastResort = None  # what the engine logs is searched, not printed
+    ends_at = time.monotonic() + seconds
+    seed = int(first)
+    # Ten seconds after each authentication error would be most of what a schedule takes.
+    short = timedelta(milliseconds=200)
+    with Cloud() as cloud, patch.object(subscription, "_AFTER_AUTHENTICATION_ERROR", short):
+        while seed <= last and time.monotonic() < ends_at:
+            sys.stdout.write(f"{json.dumps(asdict(run_schedule(cloud, seed)))}\n")
+            sys.stdout.flush()
+            seed += int(step)
+
+
+if __name__ == "__main__":
+    main()

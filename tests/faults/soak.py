@@ -1,12 +1,13 @@
-"""Random schedules of faults for as long as it is told, all promises checked after each window.
+"""Run random schedules of faults for some time, and check all promises after each window.
 
-Prints schedules, faults, events, copies and violations, and exits with 1 if there are any of these.
+Prints schedules, faults, events, copies and violations, and exits with 1 if there are violations.
 ``--seed S --schedules 1`` runs the one schedule of a seed again.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -25,23 +26,23 @@ from tests.faults.processes import PATH
 from tests.faults.schedules import ScheduleResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-_WORKERS: Final = 3 * (os.cpu_count() or 1)
-"""Three for each core: most of a schedule's time is waiting."""
+_PROCESSES: Final = 3 * (os.cpu_count() or 1)
+"""Most of a schedule's time is waiting."""
 _SEEDS: Final = 1_000_000
 _MOST_MINUTES: Final = 7 * 24 * 60
 
 
 @dataclass
 class Totals:
-    """What many schedules came to."""
+    """Results of many schedules."""
 
     results: list[ScheduleResult] = field(default_factory=list)
 
     @property
     def failed(self) -> list[ScheduleResult]:
-        """Those in which something did not hold."""
+        """Schedules with violations."""
         return [result for result in self.results if result.violations]
 
     def __str__(self) -> str:
@@ -65,53 +66,44 @@ def run_schedules(
     first_seed: int,
     *,
     schedules: int | None = None,
-    seconds: float | None = None,
+    seconds: float = math.inf,
     on_result: Callable[[ScheduleResult], None] = lambda _: None,
 ) -> Totals:
-    """Run schedules side by side.
+    """Run schedules in several processes.
 
     Args:
-        first_seed: The seed of the first; each other's is one more.
+        first_seed: Seed of the first; each other's is one more.
         schedules: How many; None for as many as there is time for.
-        seconds: How long at the most; None for as long as it takes.
+        seconds: How long at the most.
         on_result: Called after each, from several threads.
 
     Raises:
-        RuntimeError: A worker ended before its time.
+        RuntimeError: A process ended before its time.
     """
-    workers = min(_WORKERS, schedules or _WORKERS)
-    arguments = [f"--every={workers}"]
-    if schedules is not None:
-        arguments.append(f"--last-seed={first_seed + schedules - 1}")
-    if seconds is not None:
-        arguments.append(f"--seconds={seconds}")
-    with ThreadPoolExecutor(workers) as threads:
+    processes = min(_PROCESSES, schedules or _PROCESSES)
+    last_seed = first_seed + (schedules or math.inf) - 1
+    totals = Totals()
 
-        def work(worker: int) -> list[ScheduleResult]:
-            results = []
-            for result in _work([f"--first-seed={first_seed + worker}", *arguments]):
-                results.append(result)
+    def work(number: int) -> None:
+        arguments = (first_seed + number, processes, last_seed, seconds)
+        with ChildProcess(
+            [sys.executable, "-m", "tests.faults.schedules", *map(str, arguments)],
+            cwd=PROJECT_FOLDER,
+            env={**os.environ, "PYTHONPATH": PATH},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            for line in process.stdout or ():
+                result = ScheduleResult(**json.loads(line))
+                totals.results.append(result)
                 on_result(result)
-            return results
+        if process.returncode != 0:
+            raise RuntimeError(f"a process ended with {process.returncode}")
 
-        return Totals([result for some in threads.map(work, range(workers)) for result in some])
-
-
-def _work(arguments: list[str]) -> Iterator[ScheduleResult]:
-    with ChildProcess(
-        [sys.executable, "-m", "tests.faults.schedule_worker", *arguments],
-        cwd=PROJECT_FOLDER,
-        env={**os.environ, "PYTHONPATH": PATH},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as worker:
-        assert worker.stdout is not None
-        for line in worker.stdout:
-            content = json.loads(line)
-            yield ScheduleResult(**{**content, "violations": tuple(content["violations"])})
-    if worker.returncode != 0:
-        raise RuntimeError(f"a worker ended with {worker.returncode}")
+    with ThreadPoolExecutor(processes) as threads:
+        list(threads.map(work, range(processes)))
+    return totals
 
 
 @click.command("soak", cls=MakeCommand, help=__doc__)
@@ -120,30 +112,30 @@ def _work(arguments: list[str]) -> Iterator[ScheduleResult]:
     type=click.FloatRange(min=0, min_open=True, max=_MOST_MINUTES),
     default=10,
     show_default=True,
-    help="How long.",
+    help="How long to run.",
 )
 @click.option(
-    "--schedules", type=click.IntRange(min=1), help="How many instead, however long that takes."
+    "--schedules",
+    type=click.IntRange(min=1),
+    help="How many schedules instead, however long they take.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
-    help="Of the first schedule; a random one unless given.",
+    help="Seed of the first schedule; random by default.",
 )
 def main(minutes: float, schedules: int | None, seed: int | None) -> None:
-    """Soak."""
+    """Run the schedules and print their totals."""
     console = Console(highlight=False)
     first = random.SystemRandom().randrange(_SEEDS) if seed is None else seed
     console.print(f"first seed               {first}")
-    so_far = Totals()
     with console.status("Starting") as status:
-
-        def tell(result: ScheduleResult) -> None:
-            so_far.results.append(result)
-            status.update(f"{len(so_far.results)} schedules, {len(so_far.failed)} with violations")
-
-        seconds = 60 * minutes if schedules is None else None
-        totals = run_schedules(first, schedules=schedules, seconds=seconds, on_result=tell)
+        totals = run_schedules(
+            first,
+            schedules=schedules,
+            seconds=60 * minutes if schedules is None else math.inf,
+            on_result=lambda result: status.update(f"Seed {result.seed} has run"),
+        )
     console.print(str(totals))
     if not totals.results:
         raise click.ClickException(

@@ -1,27 +1,28 @@
-"""A TCP proxy before the event server, for what goes wrong below gRPC."""
+"""A TCP proxy before the event server, for faults below gRPC."""
 
 from __future__ import annotations
 
-import asyncio
+import os
+import socket
+import struct
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-
-from tests.faults.loop_thread import reset
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from simulator.injection import Faults
-    from tests.faults.loop_thread import LoopThread
 
-_MOST_BYTES = 64 * 1024
+_MOST_BYTES: Final = 64 * 1024
+_RESET: Final = struct.pack("ii", 1, 0)
+_FOR_EVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionFault:
-    """What befalls one connection. Drawn when it is opened.
+    """A fault of one connection, drawn when it is opened.
 
     The engine opens one for the stream, and another for acks once there is something to ack.
 
@@ -36,33 +37,80 @@ class ConnectionFault:
     frozen_after: int | None = None
 
 
-@dataclass(eq=False)
+def reset(connection: socket.socket) -> None:
+    """Close a connection with RST, as a peer that died: what is on its way is lost."""
+    with suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        os.close(connection.detach())
+
+
 class _Pair:
-    client: asyncio.StreamWriter
-    server: asyncio.StreamWriter
-    fault: ConnectionFault
-    from_server: int = 0
+    """A client's connection and the one to the server behind the proxy."""
+
+    def __init__(
+        self, client: socket.socket, server: socket.socket, fault: ConnectionFault
+    ) -> None:
+        self.client, self.server, self.fault = client, server, fault
+        limits = [n for n in (fault.reset_after, fault.frozen_after) if n is not None]
+        self._left = min(limits, default=_FOR_EVER)
+        self._is_reset = False
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def serve(self) -> None:
+        """Forward in both directions until one ends, then close both ends."""
+        requests = threading.Thread(target=self._forward_requests, name="proxies")
+        requests.start()
+        self._forward_answers()
+        requests.join()
+        for end in (self.client, self.server):
+            if self._is_reset:
+                reset(end)
+            end.close()
 
     def reset(self) -> None:
-        reset(self.client)
-        reset(self.server)
+        """Reset both ends, now."""
+        self._is_reset = True
+        self._end()
+
+    def _end(self) -> None:
+        """Wake up both directions, without sending anything."""
+        for end in (self.client, self.server):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RD)
+
+    def _forward_requests(self) -> None:
+        with suppress(OSError):
+            while data := self.client.recv(_MOST_BYTES):
+                if self._left:
+                    self.server.sendall(data)
+        self._end()
+
+    def _forward_answers(self) -> None:
+        with suppress(OSError):
+            while data := self.server.recv(_MOST_BYTES):
+                passed = data[: self._left]
+                self.client.sendall(passed)
+                self._left -= len(passed)
+                if not self._left and self.fault.reset_after is not None:
+                    self._is_reset = True
+                    break
+        self._end()
 
 
 class TcpProxy:
     """A proxy for the length of a ``with`` block.
 
     Args:
-        loop: Where it runs.
-        upstream_port: Where the event server listens, on loopback.
-        faults: What goes wrong with which connection.
+        upstream_port: Port of the event server on loopback.
+        faults: Faults of connections.
     """
 
-    def __init__(self, loop: LoopThread, *, upstream_port: int, faults: Faults) -> None:
-        self._loop = loop
-        self._upstream_port = upstream_port
+    def __init__(self, *, upstream_port: int, faults: Faults) -> None:
+        self._upstream = ("127.0.0.1", upstream_port)
         self._faults = faults
         self._pairs: set[_Pair] = set()
-        self._server: asyncio.Server | None = None
+        self._server: ThreadingTCPServer | None = None
         self.port = 0
 
     @property
@@ -71,117 +119,68 @@ class TcpProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def are_gone(self, *, within_seconds: float) -> bool:
-        """Wait until no connection is left; False if some are after so long."""
+        """Wait until no connection is left, and return whether that is so after so long."""
         give_up_at = time.monotonic() + within_seconds
         while self._pairs and time.monotonic() < give_up_at:
             time.sleep(0.01)
         return not self._pairs
 
     def refuse(self) -> None:
-        """Refuse connections from now on; those that are open stay."""
-        self._loop.run(self._unlisten())
-
-    def heal(self) -> None:
-        """Take connections again, on the same port, and end those that a fault has frozen."""
-        self._loop.run(self._listen())
-        self._loop.run(self._reset_frozen())
-
-    def reset_all(self) -> None:
-        """Reset every connection, now."""
-        self._loop.run(self._reset_all())
-
-    def __enter__(self) -> Self:
-        self._loop.run(self._listen())
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._loop.run(self._unlisten())
-        self._loop.run(self._reset_all())
-
-    async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _unlisten(self) -> None:
+        """Refuse connections from now on; open ones stay."""
         if self._server is not None:
-            self._server.close()
+            self._server.shutdown()
+            self._server.server_close()
             self._server = None
 
-    async def _reset_frozen(self) -> None:
+    def heal(self) -> None:
+        """Accept connections again, on the same port, and end those that a fault has frozen."""
+        if self._server is None:
+            self._listen()
         for pair in tuple(self._pairs):
             if pair.fault.frozen_after is not None:
                 pair.reset()
 
-    async def _reset_all(self) -> None:
+    def reset_all(self) -> None:
+        """Reset every connection, now."""
         for pair in tuple(self._pairs):
             pair.reset()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __enter__(self) -> Self:
+        self._listen()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.refuse()
+        self.reset_all()
+
+    def _listen(self) -> None:
+        serve = self._serve
+
+        class Handler(BaseRequestHandler):
+            def handle(self) -> None:
+                serve(self.request)
+
+        class Server(ThreadingTCPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+            request_queue_size = 64
+
+        self._server = Server(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), name="proxies", daemon=True
+        ).start()
+
+    def _serve(self, client: socket.socket) -> None:
         drawn = self._faults.draw(ConnectionFault)
-        fault = drawn[0] if drawn else ConnectionFault()
         try:
-            server_reader, server = await asyncio.open_connection("127.0.0.1", self._upstream_port)
+            server = socket.create_connection(self._upstream)
         except OSError:
-            reset(writer)
+            reset(client)
             return
-        pair = _Pair(writer, server, fault)
+        pair = _Pair(client, server, drawn[0] if drawn else ConnectionFault())
         self._pairs.add(pair)
         try:
-            async with asyncio.TaskGroup() as directions:
-                directions.create_task(self._pass_on(reader, server, pair))
-                directions.create_task(self._pass_answers(server_reader, pair))
-        except* _Ended:
-            pass
+            pair.serve()
         finally:
             self._pairs.discard(pair)
-            for end in (writer, server):
-                with suppress(ConnectionError):
-                    end.close()
-
-    async def _pass_on(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pair: _Pair
-    ) -> None:
-        """Pass on what the client sends.
-
-        Raises:
-            _Ended: Always, in the end; it takes the other direction with it.
-        """
-        limit = pair.fault.frozen_after
-        with suppress(ConnectionError):
-            while data := await reader.read(_MOST_BYTES):
-                if limit is not None and pair.from_server >= limit:
-                    continue
-                writer.write(data)
-                await writer.drain()
-        raise _Ended
-
-    async def _pass_answers(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
-        """Pass on what the server sends, as far as the fault lets it through.
-
-        Raises:
-            _Ended: The server has closed the connection, or the fault has.
-        """
-        limits = [n for n in (pair.fault.reset_after, pair.fault.frozen_after) if n is not None]
-        with suppress(ConnectionError):
-            while data := await reader.read(_MOST_BYTES):
-                room = min(limits, default=pair.from_server + len(data)) - pair.from_server
-                passed = data[: max(0, room)]
-                pair.client.write(passed)
-                await pair.client.drain()
-                pair.from_server += len(passed)
-                if len(passed) == len(data):
-                    continue
-                if pair.fault.reset_after == pair.from_server:
-                    pair.reset()
-                    break
-        raise _Ended
-
-
-class _Ended(Exception):
-    """A connection is over."""

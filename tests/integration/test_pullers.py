@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from simulator.event_server import Requeue, ServerRules
-from tests.faults.drain_process import Step
 from tests.faults.http_proxy import SendBatchFault
 from tests.faults.processes import DrainProcess, drain_process, let_go
 from tests.faults.scene import Scene
@@ -96,11 +96,11 @@ def test_puller_that_dies(cloud: Cloud) -> None:
         others = [
             running.enter_context(puller(scene, ack_timeout=10.0)) for _ in range(PULLERS - 1)
         ]
-        dying = running.enter_context(
-            puller(scene, ack_timeout=10.0, kill_at=Step.WRITTEN_NOT_ACKED, after=3)
-        )
+        dying = running.enter_context(puller(scene, ack_timeout=10.0))
         let_go(scene, [*others, dying])
         scene.publish(BACKLOG)
+        scene.event_server.wait_until(lambda ledger: len(ledger.acked) >= IN_FLIGHT)
+        dying.signal(signal.SIGKILL)
         assert dying.wait() is None
         reports = [ended(each) for each in others]
         assert sum(report.redelivered for report in reports) > 0
