@@ -23,17 +23,13 @@ from eventdrain.events import (
 )
 from tests.deliveries import (
     LAYOUT,
-    RECEIVED_AT,
     delivery_of,
     line_delivery,
-    oversize_message,
     oversize_of,
     quarantined_of,
-    reader,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from random import Random
 
     from eventdrain.events import Delivery
@@ -100,14 +96,6 @@ def test_what_needs_a_pointer(delivery: Delivery, reason: Pointing | None) -> No
     assert is_oversize(delivery) is (reason is Pointing.OVERSIZE)
 
 
-def test_oversize_message_of_a_stream() -> None:
-    """A large message that is read from the wire is too large for SQS."""
-    delivery = reader().read(oversize_message(1), RECEIVED_AT)
-
-    assert pointing(delivery) is Pointing.OVERSIZE
-    assert delivery.ack_info == "ack-1-0"
-
-
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_longest_line_fits_into_a_message(event_type: str) -> None:
     """The longest line is a message that SQS takes, whatever stream it is of."""
@@ -118,14 +106,6 @@ def test_longest_line_fits_into_a_message(event_type: str) -> None:
     assert written.body == delivery.line
     assert "pointer" not in written.attributes
     assert written.size <= MOST_BYTES
-
-
-def test_one_byte_more_is_a_pointer() -> None:
-    """A line of one byte more than that is pointed to, by a message of some hundred bytes."""
-    written = message(of_length(LONGEST_LINE + 1), LAYOUT)
-
-    assert written.attributes["pointer"] == "oversize"
-    assert written.size < 1000
 
 
 # --- The pointer ---
@@ -190,34 +170,16 @@ def test_pointer_names_the_object(
     assert written.attributes["pointer"] == reason
 
 
-@pytest.mark.parametrize("build", [quarantined_of, oversize_of], ids=["quarantine", "oversize"])
-def test_pointer_with_the_longest_names_is_short(build: Callable[[int], Delivery]) -> None:
-    """A pointer to the longest key in the bucket of the longest name is far from the limit."""
-    delivery = build(1)
-    layout = ArchiveLayout("b" * LONGEST_BUCKET_NAME, "p" * LONGEST_KEY, "q" * LONGEST_KEY)
-
-    assert message(delivery, layout).size < MOST_BYTES // 100
-
-
-def test_pointer_of_an_endless_subscription_id_fits() -> None:
-    """An event that is too large for its subscription id has a message that SQS takes."""
-    endless = line_delivery(subscription_id="x" * MOST_BYTES, line="x" * (2 * MOST_BYTES))
-
-    written = message(endless, LAYOUT)
-
-    assert written.size <= MOST_BYTES
-    assert json.loads(written.body)["subscription_id"] is None
-
-
 @pytest.mark.parametrize(
-    ("length", "is_kept"), [(0, False), (1, True), (1024, True), (1025, False)]
+    ("length", "is_kept"), [(0, False), (1, True), (1024, True), (1025, False), (MOST_BYTES, False)]
 )
 def test_subscription_id_of_a_pointer(length: int, *, is_kept: bool) -> None:
-    """A pointer repeats the subscription id as long as it is no longer than any real one."""
+    """A pointer repeats the subscription id if it is no longer than a real one, and stays short."""
     subscription_id = "\u2713" * length
     delivery = oversize_of(1)._replace(subscription_id=subscription_id)
+    layout = ArchiveLayout("b" * LONGEST_BUCKET_NAME, "p" * LONGEST_KEY, "q" * LONGEST_KEY)
 
-    written = message(delivery, LAYOUT)
+    written = message(delivery, layout)
 
     assert json.loads(written.body)["subscription_id"] == (subscription_id if is_kept else None)
     assert written.size < MOST_BYTES // 100

@@ -99,36 +99,23 @@ def test_documented_snippet_reads_every_body(most_events: int) -> None:
 
 
 @given(several_deliveries(), st.one_of(st.just(1), numbers))
-def test_every_event_is_in_one_message(deliveries: list[Delivery], most_events: int) -> None:
-    """Each event is in exactly one message, and the order of all is kept."""
-    written = write(deliveries, most_events)
-
-    ids = [event_id for each in written for event_id in each.event_ids]
-    assert ids == [delivery.event_id for delivery in deliveries]
-
-
-@given(several_deliveries(), numbers)
-def test_message_says_what_is_in_it(deliveries: list[Delivery], most_events: int) -> None:
-    """Its body are its events' lines with newlines between; it names their type and number."""
+def test_messages(deliveries: list[Delivery], most_events: int) -> None:
+    """Each event is in one message, in order; a message says what is in it, and SQS takes it."""
     lines = {delivery.event_id: delivery.line for delivery in deliveries}
 
-    for each in write(deliveries, most_events):
-        if "pointer" in each.attributes:
-            continue
-        assert each.attributes == {
-            "event_type": "handset_change",
-            "events": str(len(each.event_ids)),
-        }
-        assert each.body.split("\n") == [lines[event_id] for event_id in each.event_ids]
-
-
-@given(several_deliveries(), numbers)
-def test_messages_are_taken_by_sqs(deliveries: list[Delivery], most_events: int) -> None:
-    """None has more events than asked for or more than a mebibyte, and no batch of them either."""
     written = write(deliveries, most_events)
 
-    assert all(1 <= len(each.event_ids) <= most_events for each in written)
-    assert all(each.size <= MOST_BYTES for each in written)
+    assert [event_id for each in written for event_id in each.event_ids] == list(lines)
+    singles = (each for each in deliveries if most_events == 1 or needs_pointer(each))
+    assert [each for each in written if EVENTS not in each.attributes] == [
+        message(each, LAYOUT) for each in singles
+    ]
+    for each in written:
+        count = len(each.event_ids)
+        assert 1 <= count <= most_events
+        if EVENTS in each.attributes:
+            assert each.attributes == {"event_type": "handset_change", EVENTS: str(count)}
+            assert each.body.split("\n") == [lines[event_id] for event_id in each.event_ids]
     for batch in pack(written):
         assert len(batch) <= MOST_MESSAGES
         assert sum(each.size for each in batch) <= MOST_BYTES
@@ -144,35 +131,12 @@ def test_messages_are_few(deliveries: list[Delivery], most_events: int) -> None:
         assert len(one.event_ids) == most_events or length_with_next > LONGEST_LINE
 
 
-@given(several_deliveries(), numbers)
-def test_pointers_stay_single(deliveries: list[Delivery], most_events: int) -> None:
-    """A pointer has a message to itself, the same as where each event has one."""
-    pointers = [each for each in write(deliveries, most_events) if "pointer" in each.attributes]
-
-    assert pointers == [message(each, LAYOUT) for each in deliveries if needs_pointer(each)]
-
-
-@given(several_deliveries())
-def test_one_event_a_message(deliveries: list[Delivery]) -> None:
-    """With one event a message, each has its own and is named by it."""
-    assert write(deliveries, 1) == [message(delivery, LAYOUT) for delivery in deliveries]
-
-
 def test_message_of_exactly_the_limit() -> None:
     """Two lines that fill a message to the last byte share it; with one byte more they don't."""
     half = LONGEST_LINE // 2
 
     assert len(write([of_length(half - 1), of_length(half, 1)], 2)) == 1
     assert len(write([of_length(half), of_length(half, 1)], 2)) == 2
-
-
-def test_last_of_many_is_alone_in_the_same_shape() -> None:
-    """Twenty-one events in tens are three messages, the last of one event and like the others."""
-    written = write([delivery_of(index) for index in range(21)], 10)
-
-    assert [each.attributes[EVENTS] for each in written] == ["10", "10", "1"]
-    assert [list(each.attributes) for each in written] == [["event_type", "events"]] * 3
-    assert written[2].body == delivery_of(20).line
 
 
 @pytest.mark.parametrize("event_type", STREAMS)
@@ -189,21 +153,6 @@ def test_fullest_message_leaves_room_for_its_attributes(event_type: str) -> None
 
     assert len(written.body) == LONGEST_LINE
     assert written.size <= MOST_BYTES
-
-
-@pytest.mark.parametrize("most_events", [1, 4])
-@pytest.mark.parametrize("build", [delivery_of, quarantined_of], ids=["line", "pointer"])
-def test_one_way_to_read_every_body(most_events: int, build: Callable[[int], Delivery]) -> None:
-    """Split at newlines and read as JSON, every message names its events, whatever its shape."""
-    deliveries = [build(index) for index in range(6)]
-
-    read = [
-        line["event_id"]
-        for each in write(deliveries, most_events)
-        for line in message_lines(each.body)
-    ]
-
-    assert read == [delivery.event_id for delivery in deliveries]
 
 
 # --- What SQS answers ---
