@@ -6,7 +6,6 @@ failed says of the cause comes from its report, which every level has too.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from drainctl.doctor.answers import calling
 from drainctl.doctor.ask_stack import output
 from drainctl.doctor.facts_of_running import RUN_SPANS, Run
+from eventdrain.json_shape import json_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,13 +73,8 @@ def read_runs(lines: list[str]) -> Mapping[str, tuple[Run, ...]]:
 
 def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
-        if not line.startswith("{"):
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue  # cut off, or somebody else's
-        if isinstance(record, dict):
+        record = json_object(line)
+        if record is not None:  # otherwise it is cut off, or somebody else's
             yield record
 
 

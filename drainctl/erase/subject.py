@@ -11,6 +11,7 @@ from binascii import Error as NotBase64
 from typing import TYPE_CHECKING, Any, Final
 
 from drainctl.pseudonym_key import names_of
+from eventdrain.json_shape import json_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,11 +112,8 @@ def event_id_of(line: bytes) -> str:
 
 
 def _read(line: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable from error
-    if not isinstance(content, dict):
+    content = json_object(line)
+    if content is None:
         raise Unreadable
     return content
 

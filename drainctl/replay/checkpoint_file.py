@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.errors import ConfigurationError
+from eventdrain.json_shape import json_object
 from eventdrain.replay import Checkpoint
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class CheckpointFile:
             ConfigurationError: The file is none, or belongs to another selection.
         """
         try:
-            content = json.loads(self._path.read_text())
+            content = json_object(self._path.read_text())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, UnicodeError) as error:
             raise ConfigurationError(
                 f"{self._path} can't be read as a checkpoint ({type(error).__name__})",
                 hint=f"{_ELSEWHERE}, or remove the file to begin anew",

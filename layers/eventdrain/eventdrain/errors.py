@@ -4,6 +4,7 @@
 
     DrainError                  everything below; its text is safe to log
     ├── ConfigurationError      a setting is missing or can't work: ends the run before it starts
+    ├── MalformedJson           a member of JSON from outside; caught by whoever reads it
     ├── CredentialsError        a secret is missing, empty or malformed: an operator must act
     ├── TokenError              the token endpoint gave no token
     │   ├── TokenRefused        and will not, before an operator acts
@@ -62,6 +63,10 @@ class DrainError(Exception):
 
 class ConfigurationError(DrainError):
     """One or more settings are missing or can't work."""
+
+
+class MalformedJson(DrainError):
+    """A member of a JSON object is missing or malformed; `setting` is its key."""
 
 
 class CredentialsError(DrainError):

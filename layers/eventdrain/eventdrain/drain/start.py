@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.errors import ConfigurationError
+from eventdrain.errors import ConfigurationError, MalformedJson
+from eventdrain.json_shape import optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,18 +48,17 @@ class Start:
                 "the invocation's payload must be a JSON object",
                 hint=_HINT,
             )
-        event_type = event.get("event_type")
-        if not (event_type is None or isinstance(event_type, str)):
-            raise ConfigurationError(
-                "the invocation's event_type is not a string",
-                hint=_HINT,
-                setting="event_type",
+        try:
+            start = cls(
+                optional(event, "event_type", str, None),
+                optional(event, "puller", int, 1),
+                optional(event, "backlog_run", int, 0),
             )
-        return cls(
-            event_type,
-            puller=_number(event, "puller", least=1),
-            backlog_run=_number(event, "backlog_run", least=0),
-        )
+        except MalformedJson as error:
+            raise _malformed(error.setting) from None
+        if start.puller < 1 or start.backlog_run < 0:
+            raise _malformed("puller" if start.puller < 1 else "backlog_run")
+        return start
 
     def as_event(self) -> dict[str, Any]:
         """Give the event that tells it to a function."""
@@ -92,12 +92,9 @@ class Start:
         return [replace(self, backlog_run=self.backlog_run + 1)]
 
 
-def _number(event: Mapping[str, Any], name: str, *, least: int) -> int:
-    value = event.get(name, least)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigurationError(
-            f"the invocation's {name} is not a whole number, {least} or greater",
-            hint="leave it out: only the function itself sets it",
-            setting=name,
-        )
-    return value
+def _malformed(key: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the invocation's {key} has an unusable value",
+        hint=f"{_HINT}; only the function itself sets puller and backlog_run",
+        setting=key,
+    )

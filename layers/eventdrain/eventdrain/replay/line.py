@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.errors import UnreadableLine
+from eventdrain.errors import MalformedJson, UnreadableLine
 from eventdrain.events import Delivery
+from eventdrain.json_shape import json_object, optional, required
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,28 +42,26 @@ def read_line(line: str) -> Delivery:
     Raises:
         UnreadableLine: It is no line as ``delivery`` describes it.
     """
+    content = json_object(line) or {}
     try:
-        content = json.loads(line)
-        event_time, subscription_id = content["event_time"], content["subscription_id"]
+        event_time = optional(content, "event_time", str, None)
         delivery = Delivery(
-            event_id=content["event_id"],
-            event_type=content["event_type"],
+            event_id=required(content, "event_id", str),
+            event_type=required(content, "event_type", str),
             ack_info="",
             event_time=event_time,
-            subscription_id=subscription_id or "",
-            redelivered=content["redelivered"],
-            received_at=datetime.fromisoformat(content["received_at"]),
+            subscription_id=optional(content, "subscription_id", str, None) or "",
+            redelivered=required(content, "redelivered", bool),
+            received_at=datetime.fromisoformat(required(content, "received_at", str)),
             line=line,
         )
         is_sound = (
-            _EVENT_ID.fullmatch(delivery.event_id) is not None
-            and isinstance(delivery.event_type, str)
-            and isinstance(delivery.subscription_id, str)
-            and isinstance(delivery.redelivered, bool)
+            content.keys() >= {"event_time", "subscription_id"}
+            and _EVENT_ID.fullmatch(delivery.event_id) is not None
             and delivery.received_at.tzinfo is not None
             and (event_time is None or datetime.fromisoformat(event_time).tzinfo is not None)
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (MalformedJson, ValueError):
         is_sound = False
     if not is_sound:
         raise UnreadableLine("it is no line as the drain writes them")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.errors import ConfigurationError
+from eventdrain.errors import ConfigurationError, MalformedJson
+from eventdrain.json_shape import optional
 from eventdrain.replay.checkpoint import Checkpoint
 from eventdrain.replay.job import ReplayJob, replay_name
 from eventdrain.replay.selection import Selection, since, until
@@ -34,17 +35,20 @@ _LEAST_RESERVE: Final = timedelta(seconds=15)
 """The longest call, a listing of S3, may take eleven seconds: what outlasts the function's time
 would take with it where to go on."""
 
-_KEYS: Final = (
-    "from",
-    "to",
-    "streams",
-    "event_ids",
-    "subscriptions",
-    "dry_run",
-    "rate",
-    "name",
-    "after",
-)
+_DAY: Final = "give a string, such as 2026-03-01"
+_LIST: Final = "give a list of one or more strings; leave it out for all"
+_KEYS: Final = {
+    "from": _DAY,
+    "to": _DAY,
+    "streams": _LIST,
+    "event_ids": f"{_LIST}. Give ids of 32 hexadecimal digits, a to f small",
+    "subscriptions": _LIST,
+    "dry_run": "give true or false",
+    "rate": f"give a number of events per second, up to {MOST_RATE:,}; 0 for no limit",
+    "name": "give a string, or leave it out",
+    "after": "give the checkpoint of an earlier run",
+}
+"""The keys of a request, and what to do if the value of one can't be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,15 @@ class ReplayRequest:
                 f"the request has unknown keys ({', '.join(names)})",
                 hint=f"use only {', '.join(_KEYS)}",
             )
+        try:
+            return cls._of(event, environment, now)
+        except MalformedJson as error:
+            raise _malformed(error.setting) from None
+
+    @classmethod
+    def _of(
+        cls, event: Mapping[str, Any], environment: Mapping[str, str], now: datetime
+    ) -> ReplayRequest:
         first = environment.get("EVENT_TYPES", "").partition(",")[0].strip() or None
         settings = Settings.from_env(environment, event_type=first)
         event_types = _texts(event, "streams") or settings.event_types
@@ -100,7 +113,10 @@ class ReplayRequest:
             )
         event_ids = frozenset(_texts(event, "event_ids"))
         if not all(map(EVENT_ID.fullmatch, event_ids)):
-            raise _malformed("event_ids", "give ids of 32 hexadecimal digits, a to f small")
+            raise _malformed("event_ids")
+        rate = optional(event, "rate", float, DEFAULT_RATE)
+        if not 0 <= rate <= MOST_RATE:
+            raise _malformed("rate")
         job = ReplayJob(
             selection=Selection(
                 event_types=event_types,
@@ -116,71 +132,34 @@ class ReplayRequest:
                 for name in event_types
             },
             events_per_message=settings.events_per_message,
-            rate=_rate(event),
-            is_dry_run=_is_dry_run(event),
+            rate=float(rate),
+            is_dry_run=optional(event, "dry_run", bool, True),  # noqa: FBT003 - the default
             archive_hint="check ARCHIVE_BUCKET, ARCHIVE_PREFIX and the function's role",
             queue_hint="check QUEUE_URL, the function's role, and the key that encrypts it",
         )
         job.check()
         after = event.get("after")
         checkpoint = None if after is None else Checkpoint.of(after, selection=job.digest)
-        name = replay_name(_name(event), checkpoint, now)
+        name = replay_name(optional(event, "name", str, None), checkpoint, now)
         return cls(job, name, checkpoint, max(settings.reserve, _LEAST_RESERVE))
 
 
-def _texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """Give a list of texts; empty only where the key is absent, as an empty one may mean anything.
-
-    Personal data may be among them: what is wrong with them is told without them.
-    """
-    if event.get(key) is None:
-        return ()
-    values = event[key]
-    if not (
-        isinstance(values, list)
-        and values
-        and all(isinstance(value, str) and value for value in values)
-    ):
-        raise _malformed(key, "give a list of one or more strings; leave it out for all")
-    return tuple(dict.fromkeys(values))
-
-
 def _moment(event: Mapping[str, Any], key: str, read: Callable[[str], datetime]) -> datetime | None:
-    value = event.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise _malformed(key, "give a string, such as 2026-03-01")
+    value = optional(event, key, str, None)
     try:
-        return read(value)
+        return None if value is None else read(value)
     except ConfigurationError as error:
         raise ConfigurationError(f"{key}: {error.reason}", hint=error.hint, setting=key) from None
 
 
-def _rate(event: Mapping[str, Any]) -> float:
-    rate = event.get("rate", DEFAULT_RATE)
-    is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    if not is_number or not 0 <= rate <= MOST_RATE:
-        raise _malformed(
-            "rate", f"give a number of events per second, up to {MOST_RATE:,}; 0 for no limit"
-        )
-    return float(rate)
+def _texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return a list of strings; empty only if the key is absent: an empty list is ambiguous."""
+    values = optional(event, key, list[str], None)
+    if values == []:
+        raise _malformed(key)
+    return tuple(dict.fromkeys(values or ()))
 
 
-def _is_dry_run(event: Mapping[str, Any]) -> bool:
-    is_dry_run = event.get("dry_run", True)
-    if not isinstance(is_dry_run, bool):
-        raise _malformed("dry_run", "give true or false")
-    return is_dry_run
-
-
-def _name(event: Mapping[str, Any]) -> str | None:
-    name = event.get("name")
-    if not (name is None or isinstance(name, str)):
-        raise _malformed("name", "give a string, or leave it out")
-    return name
-
-
-def _malformed(key: str, hint: str) -> ConfigurationError:
-    """Make an error that does not repeat the value."""
-    return ConfigurationError(f"{key} has an unusable value", hint=hint, setting=key)
+def _malformed(key: str) -> ConfigurationError:
+    """Return an error that does not repeat the value."""
+    return ConfigurationError(f"{key} has an unusable value", hint=_KEYS[key], setting=key)

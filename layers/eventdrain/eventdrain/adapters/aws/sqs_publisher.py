@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from eventdrain.adapters.aws.errors import as_code, failure
 from eventdrain.errors import Failure, FailureKind
 from eventdrain.events import EVENTS, Message, marked, messages, pack, quoted
+from eventdrain.json_shape import json_object
 from eventdrain.unexpected import unexpected_failure
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class SqsPublisher:
         try:
             entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
             body = f'{{"QueueUrl":{quoted(self._queue_url)},"Entries":[{entries}]}}'
-            answer = _answer(await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode()))
+            text = await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode())
         except (BotoCoreError, ClientError) as error:
             result = failure(
                 error,
@@ -96,6 +96,7 @@ class SqsPublisher:
         except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
             result = unexpected_failure(error, "a call of SQS")
             return {event_id: result for each in batch for event_id in each.event_ids}
+        answer = json_object(text) or {}
         # What is named as both is not known to be taken.
         taken = _entries(answer, "Successful").keys() - _entries(answer, "Failed").keys()
         failed = {name: _refusal(entry) for name, entry in _entries(answer, "Failed").items()}
@@ -126,15 +127,6 @@ class SqsPublisher:
             f'{{"Id":"{index}","MessageBody":{quoted(each.body)},'
             f'"MessageAttributes":{{{attributes}}}{fifo}}}'
         )
-
-
-def _answer(body: bytes) -> dict[str, Any]:
-    """Read SQS's answer; one that can't be read names no message as taken."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def _entries(answer: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:

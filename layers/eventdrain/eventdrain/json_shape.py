@@ -1,0 +1,60 @@
+"""Checks the shape of JSON from outside. Errors name a key that the caller knows, never a value.
+
+The parser's own errors are not passed on, because they keep the text, which may hold secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from eventdrain.errors import MalformedJson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """Parse a JSON object; None if the text is anything else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def required(content: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
+    """Return a member of a JSON object.
+
+    Args:
+        content: The object.
+        key: The member's key.
+        kind: `str`, `int`, `float` (which includes whole numbers), `bool` or `list[str]`; strings
+            must not be empty.
+
+    Raises:
+        MalformedJson: The member is missing or of another kind.
+    """
+    value: Any = content.get(key)
+    if not _is(value, kind):
+        raise MalformedJson(f"{key} is missing or malformed", setting=key)
+    found: _T = value
+    return found
+
+
+def optional(content: Mapping[str, Any], key: str, kind: type[_T], otherwise: _D) -> _T | _D:
+    """Return a member as `required` does, or a default if it is missing or equal to the default."""
+    value = content.get(key, otherwise)
+    return otherwise if value is otherwise else required(content, key, kind)
+
+
+def _is(value: object, kind: Any) -> bool:
+    if type(value) is kind:
+        return value != ""
+    if kind is float:
+        return type(value) is int
+    items = get_args(kind)
+    return bool(items) and type(value) is list and all(_is(each, items[0]) for each in value)
