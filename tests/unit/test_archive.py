@@ -108,23 +108,6 @@ def test_other_events_other_key(one: list[Delivery], other: list[Delivery]) -> N
         assert LAYOUT.key(one) != LAYOUT.key(other)
 
 
-@given(one_day)
-def test_part_of_the_events_has_another_key(deliveries: list[Delivery]) -> None:
-    """A batch of which some events were left doesn't take the whole one's name."""
-    if len(deliveries) > 1:
-        whole = LAYOUT.key(deliveries)
-
-        assert LAYOUT.key(deliveries[1:]) != whole
-
-
-def test_key_does_not_depend_on_the_delivery() -> None:
-    """A redelivery, which arrives later and by another handle, makes the same key."""
-    first = delivery_of(1)
-    again = delivery_of(1, delivery=1, redelivered=True)
-
-    assert LAYOUT.key([again]) == LAYOUT.key([first])
-
-
 @given(st.lists(st.text('abc é{}"', max_size=10), min_size=1, max_size=10))
 def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
     """The object unpacks to the lines in their order, each with its newline."""
@@ -200,19 +183,13 @@ def test_key_of_an_event_in_quarantine() -> None:
     assert nested.key([delivery]) == f"b/c/handset_change/{delivery.event_id}.json"
 
 
-def test_key_of_an_event_in_quarantine_does_not_depend_on_the_delivery() -> None:
+def test_key_does_not_depend_on_the_delivery() -> None:
     """A redelivery, which arrives on another day and by another handle, makes the same key."""
-    first = quarantined_of(1)
-    again = quarantined_of(1, delivery=1, redelivered=True)
-    later = again._replace(received_at=again.received_at + timedelta(days=1))
+    for build in (delivery_of, quarantined_of):
+        again = build(1, delivery=1, redelivered=True)
+        later = again._replace(received_at=again.received_at + timedelta(days=1))
 
-    assert LAYOUT.key([later]) == LAYOUT.key([first])
-
-
-def test_key_of_an_oversize_event() -> None:
-    """An event that is too large for a message lies among the lines of its day."""
-    assert LAYOUT.key([oversize_of(1)]) == LAYOUT.key([delivery_of(1)])
-    assert NAME.fullmatch(LAYOUT.key([oversize_of(1)]))
+        assert LAYOUT.key([later]) == LAYOUT.key([build(1)])
 
 
 def test_body_of_an_event_in_quarantine() -> None:
@@ -220,13 +197,6 @@ def test_body_of_an_event_in_quarantine() -> None:
     delivery = quarantined_of(1)
 
     assert object_body([delivery]).decode() == f"{delivery.line}\n"
-
-
-def test_body_of_an_oversize_event() -> None:
-    """The object of an event that is too large for a message holds its line like any other."""
-    delivery = oversize_of(1)
-
-    assert gzip.decompress(object_body([delivery])).decode() == f"{delivery.line}\n"
 
 
 def test_what_is_withheld_is_apart() -> None:

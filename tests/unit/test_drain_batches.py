@@ -9,15 +9,12 @@ import pytest
 from eventdrain.drain import EndReason, LeftReason
 from tests.deliveries import (
     message,
-    oversize_message,
     poison_message,
     quarantined_of,
     unreadable_message,
 )
 from tests.fakes import (
-    LEAVE_EVENT,
     SLOW_DOWN,
-    TRY_AGAIN,
     Arrival,
     FakeEventSource,
     FakeSink,
@@ -104,54 +101,6 @@ def test_sink_that_is_down_stops_the_reading() -> None:
     assert report.end_reason is EndReason.WINDOW
     # Two seconds are kept for acks, of which there are none.
     assert bench.took == pytest.approx(COMMIT_UNTIL - 2, abs=TURNS)
-
-
-def test_sink_that_comes_back() -> None:
-    """An outage within the window delays, and loses nothing."""
-    bench = DrainBench(
-        FakeEventSource(Script([burst(100)])),
-        queue=FakeSink(lambda _delivery, _attempt: TRY_AGAIN if now() < 20 else None),
-    )
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.IDLE
-    assert report.acked == 100
-    assert not report.left.total()
-
-
-def test_memory_is_flat() -> None:
-    """However much arrives, what waits unread stays within the inbox and one burst."""
-    most = []
-    for count in (1_000, 5_000):
-        bench = DrainBench(
-            FakeEventSource(Script([burst(count)]), most_at_once=5),
-            archive=FakeSink(seconds=lambda _call: 0.01),
-        )
-        report = bench.drain()
-        assert report.acked == count
-        most.append(bench.most_waiting)
-
-    assert most[1] <= bench.inbox_size + 4
-
-
-def test_duplicates_are_all_acked() -> None:
-    """Deliveries of one event, in one batch or in several, are all acked."""
-    source = FakeEventSource(
-        Script(
-            [
-                Arrival(0.0, [message(1), message(1, delivery=1, redelivered=True)]),
-                Arrival(2.0, [message(1, delivery=2, redelivered=True)]),
-            ]
-        )
-    )
-    bench = DrainBench(source)
-
-    report = bench.drain()
-
-    assert bench.acker.acked == ["ack-1-0", "ack-1-1", "ack-1-2"]
-    assert (report.acked, report.redelivered, report.batches) == (3, 2, 2)
-    assert len(bench.archive.held) == 1
 
 
 def test_acks_under_a_rate_limit_make_no_duplicates() -> None:
@@ -250,62 +199,3 @@ def test_log_has_no_content(caplog: pytest.LogCaptureFixture) -> None:
         *(b64encode(each).decode() for each in poison),
     ]
     assert [each for each in content if each in caplog.text] == []
-
-
-def test_poison_that_comes_again_is_one_event() -> None:
-    """Every delivery of a poison event is acked, and the event is there once."""
-    source = FakeEventSource(
-        Script(
-            [
-                Arrival(0.0, [poison_message(1), poison_message(1, delivery=1, redelivered=True)]),
-                Arrival(2.0, [poison_message(1, delivery=2, redelivered=True)]),
-            ]
-        )
-    )
-    bench = DrainBench(source)
-
-    report = bench.drain()
-
-    assert bench.acker.acked == ["ack-1-0", "ack-1-1", "ack-1-2"]
-    assert (report.quarantined, report.redelivered) == (3, 2)
-    assert len(bench.archive.held) == len(bench.queue.held) == 1
-
-
-@pytest.mark.parametrize("limit", [1, 5, 10, 11])
-def test_poison_counts_against_the_limit(limit: int) -> None:
-    """An event in quarantine is committed like others: the limit holds with it."""
-    poison = [poison_message(index) for index in range(30)]
-    bench = DrainBench(FakeEventSource(Script([Arrival(0.0, poison)])), limit=limit)
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.LIMIT
-    assert report.committed == report.quarantined == len(bench.archive.held) == limit
-    assert report.left == {LeftReason.NOT_TAKEN: report.received - limit}
-
-
-def test_poison_that_the_archive_refuses_is_left() -> None:
-    """An event that can't be put into quarantine is neither pointed to nor acked."""
-    bench = DrainBench(
-        FakeEventSource(Script([Arrival(0.0, [message(0), poison_message(1)])])),
-        archive=FakeSink(
-            lambda delivery, _attempt: LEAVE_EVENT if delivery.quarantine_reason else None
-        ),
-    )
-
-    report = bench.drain()
-
-    assert bench.acker.acked == ["ack-0-0"]
-    assert report.left == {LeftReason.ARCHIVE: 1}
-    assert report.quarantined == 1
-    assert quarantined_of(1).event_id not in bench.queue.held
-
-
-def test_oversize_event_is_committed_and_acked() -> None:
-    """An event whose line is too large for a message is counted as such, and acked."""
-    bench = DrainBench(FakeEventSource(Script([Arrival(0.0, [message(0), oversize_message(1)])])))
-
-    report = bench.drain()
-
-    assert sorted(bench.acker.acked) == ["ack-0-0", "ack-1-0"]
-    assert (report.oversize, report.quarantined) == (1, 0)

@@ -10,19 +10,6 @@ from tests.fakes import FakeAuthorization, FakeEventSource, FakeSink, Script
 from tests.unit.drain_bench import IDLE, REFUSED, REJECTED, TURNS, DrainBench, burst
 
 
-def test_every_connection_s_events_are_drained() -> None:
-    """Whatever each of three connections brings is written and acked, and all are left."""
-    source = FakeEventSource(
-        *[Script([burst(50, first=50 * number)]) for number in range(3)], parallel=3
-    )
-    bench = DrainBench(source, parallel_streams=3, inbox_size=60)
-
-    report = bench.drain()
-
-    assert (report.end_reason, report.acked, report.connections) == (EndReason.IDLE, 150, 3)
-    assert len(bench.archive.held) == len(bench.queue.held) == 150
-
-
 def test_connections_are_open_at_once() -> None:
     """They are opened together, not one after the other."""
     source = FakeEventSource(*[Script(opening_seconds=3.0)] * 3, parallel=3)

@@ -170,7 +170,7 @@ def test_bug_in_a_probe_is_raised() -> None:
 def test_ends_where_it_is_refused(
     script: dict[str, Any], authorization: dict[str, Any], reason: str
 ) -> None:
-    """What opening the stream again would not hint ends the reading, with the reason."""
+    """What opening the stream again would not help ends the reading, with the reason."""
     bench = Bench(
         FakeEventSource(*[Script(**script)] * 2), authorization=FakeAuthorization(**authorization)
     )
@@ -211,14 +211,3 @@ def test_closed_inbox_ends_the_receiving() -> None:
     # Who was waiting for a message at that moment still gets it.
     assert bench.source.left_at == pytest.approx([10.0], abs=TURNS)
     assert bench.source.handed_over == len(bench.inbox) == 2
-
-
-def test_error_that_may_pass_is_no_end() -> None:
-    """A server that is away for a long time is tried again, whatever comes of it."""
-    bench = Bench(FakeEventSource(*[Script(refused_with=StreamEnded("away"))] * 100))
-
-    bench.read(600.0)
-
-    assert bench.result is None
-    assert bench.report.connections >= 13
-    assert set(words(bench.told)) == {"unproven"}
