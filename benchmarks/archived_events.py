@@ -31,9 +31,10 @@ def main(bucket: str, events: int) -> None:
     reader = DeliveryReader(STREAMS[DEFAULT_EVENT_TYPE])
     layout = ArchiveLayout(bucket, "events", "quarantine")
     now = datetime.now(UTC)
-    deliveries = [
+    read = (
         reader.read(event.undelivered, now) for event in made_up_events(DEFAULT_EVENT_TYPE, events)
-    ]
+    )
+    deliveries = [delivery for delivery in read if delivery is not None]
     s3 = boto3.session.Session().client("s3")
     objects = 0
     for first in range(0, events, _BATCH):

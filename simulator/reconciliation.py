@@ -63,9 +63,8 @@ def event_ids(ledger: LedgerSnapshot, numbers: Iterable[int]) -> set[str]:
     """Work out the event ids of some of the server's events."""
     readers = {name: DeliveryReader(stream) for name, stream in STREAMS.items()}
     events = (ledger.events[number].event for number in numbers)
-    return {
-        readers[event.event_type].read(event.undelivered, _NO_DELIVERY).event_id for event in events
-    }
+    deliveries = (readers[each.event_type].read(each.undelivered, _NO_DELIVERY) for each in events)
+    return {delivery.event_id for delivery in deliveries if delivery is not None}
 
 
 def archive_keys(s3: S3Client, bucket: str) -> Iterator[tuple[str, int]]:

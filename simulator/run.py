@@ -19,7 +19,7 @@ from rich.table import Table
 
 from drainctl.make_command import MakeCommand
 from drainctl.verify.athena import QueryFailed
-from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
+from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS, ArchiveKey
 from simulator.answers import show_answers
 from simulator.aws.embedded_aws import EmbeddedAwsError
 from simulator.aws.sam import StackError
@@ -214,8 +214,8 @@ def _streams_table(
     lines: Sequence[dict[str, Any]],
     messages: Sequence[dict[str, Any]],
 ) -> Table:
-    # The key of an object is <prefix>/<event type>/dt=<day>/<name>.
-    objects = Counter(key.split("/")[1] for key, _ in keys)
+    parsed = (ArchiveKey.parse(key) for key, _ in keys)
+    objects = Counter(key.event_type for key in parsed if key is not None)
     archived = Counter(line["event_type"] for line in lines)
     queued = Counter(
         message["MessageAttributes"]["event_type"]["StringValue"] for message in messages

@@ -19,6 +19,8 @@ from eventdrain.events import (
     Delivery,
     DeliveryReader,
     EventStream,
+    PointerReason,
+    pointer_reason,
     quarantined,
 )
 from simulator.event_server.event import length_delimited, varint
@@ -105,12 +107,22 @@ def oversize_of(
 ) -> Delivery:
     """Make what :func:`delivery_of` reads too large for a message, by one byte."""
     fitting = delivery_of(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
-    return fitting._replace(line=_TOO_LONG_LINE)
+    return fitting._replace(line=_TOO_LONG_LINE, pointer=PointerReason.OVERSIZE)
 
 
-def reader() -> DeliveryReader:
+class EventReader(DeliveryReader):
+    """A reader of messages that are no heartbeats."""
+
+    def read(self, message: bytes, received_at: datetime) -> Delivery:
+        """See ``DeliveryReader``."""
+        delivery = super().read(message, received_at)
+        assert delivery is not None, "it is a heartbeat"
+        return delivery
+
+
+def reader() -> EventReader:
     """Make a reader for what :func:`message` builds."""
-    return DeliveryReader(STREAMS["handset_change"])
+    return EventReader(STREAMS["handset_change"])
 
 
 def line_delivery(
@@ -131,6 +143,7 @@ def line_delivery(
         redelivered=False,
         received_at=received_at,
         line=line,
+        pointer=pointer_reason(line),
     )
 
 

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from eventdrain.errors import (
     ApiSilent,
@@ -257,11 +257,11 @@ def _nothing() -> None:
 class FakeEventSource:
     """A ``ports.EventSource``: each connection follows a script, those after the last are quiet.
 
-    Messages that were sent and not received when a connection is left reach the next one first.
+    Messages that were sent and not read when a connection is left reach the next one first.
 
     Args:
         scripts: One for each connection.
-        most_at_once: How many messages one call of ``receive`` gives at the most.
+        max_unread: How many messages a connection reads ahead of the drain.
         parallel: How many connections there may be at once.
         connection_class: What connections are; :class:`FakeConnection` by default.
 
@@ -269,21 +269,21 @@ class FakeEventSource:
         connected_at: When each connection was asked for, by the running loop's clock.
         left_at: When each was left.
         tokens: The token of each.
-        handed_over: How many messages were received.
+        handed_over: How many messages connections have read.
         on_hand_over: Called whenever that has grown.
     """
 
     def __init__(
         self,
         *scripts: Script,
-        most_at_once: int = 1_000_000,
+        max_unread: int = 20,
         parallel: int = 1,
         connection_class: type[FakeConnection] | None = None,
     ) -> None:
         self._scripts = deque(scripts)
         self._parallel = parallel
         self._connection_class = connection_class or FakeConnection
-        self.most_at_once = most_at_once
+        self.max_unread = max_unread
         self.unreceived: deque[bytes] = deque()
         self.connected_at: list[float] = []
         self.left_at: list[float] = []
@@ -292,7 +292,9 @@ class FakeEventSource:
         self.on_hand_over: Callable[[], None] = _nothing
 
     @asynccontextmanager
-    async def connect(self, token: str | None) -> AsyncIterator[FakeConnection]:
+    async def connect(
+        self, token: str | None, on_arrival: Callable[[], None]
+    ) -> AsyncIterator[FakeConnection]:
         """See ``ports.EventSource``."""
         open_connections = len(self.connected_at) - len(self.left_at)
         assert open_connections < self._parallel, "more connections at once than agreed"
@@ -300,7 +302,7 @@ class FakeEventSource:
         self.connected_at.append(loop.time())
         self.tokens.append(token)
         script = self._scripts.popleft() if self._scripts else Script()
-        connection = self._connection_class(self, script)
+        connection = self._connection_class(self, script, on_arrival)
         try:
             yield connection
         finally:
@@ -311,10 +313,15 @@ class FakeEventSource:
 class FakeConnection:
     """A ``ports.Connection``, made by :class:`FakeEventSource`."""
 
-    def __init__(self, source: FakeEventSource, script: Script) -> None:
+    def __init__(
+        self, source: FakeEventSource, script: Script, on_arrival: Callable[[], None]
+    ) -> None:
         self._source = source
         self._script = script
+        self._on_arrival = on_arrival
         self._arrivals = deque(script.arrivals)
+        self._unread: deque[tuple[bytes, datetime]] = deque()
+        self._has_room = asyncio.Event()
         self._opened_at: float | None = None
 
     async def opened(self) -> None:
@@ -330,20 +337,41 @@ class FakeConnection:
         if asyncio.get_running_loop().time() - self._opened_at < self._script.proven_at:
             raise ApiSilent("made up: no answer to a probe")
 
-    async def receive(self) -> Sequence[bytes]:
-        """See ``ports.Connection``."""
-        assert self._opened_at is not None, "received before it was opened"
-        unreceived = self._source.unreceived
+    async def ended(self) -> NoReturn:
+        """See ``ports.Connection``; reads ahead meanwhile."""
+        assert self._opened_at is not None, "waited for its end before it was opened"
         while True:
             age = self.note_arrivals()
-            if unreceived:
-                count = min(len(unreceived), self._source.most_at_once)
-                self._source.handed_over += count
-                self._source.on_hand_over()
-                return [unreceived.popleft() for _ in range(count)]
-            if self._script.ends_at is not None and self._script.ends_at <= age:
+            self._read_ahead()
+            has_ended = self._script.ends_at is not None and self._script.ends_at <= age
+            if has_ended and not self._source.unreceived:
                 raise self._script.error
-            await asyncio.sleep(self._next_at - age)
+            self._has_room.clear()
+            try:
+                async with asyncio.timeout(None if has_ended else self._next_at - age):
+                    await self._has_room.wait()
+            except TimeoutError:
+                continue
+
+    @property
+    def unread(self) -> int:
+        """See ``ports.Connection``."""
+        return len(self._unread)
+
+    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+        """See ``ports.Connection``."""
+        self._has_room.set()
+        return [self._unread.popleft() for _ in range(min(most, len(self._unread)))]
+
+    def _read_ahead(self) -> None:
+        unreceived = self._source.unreceived
+        count = min(len(unreceived), self._source.max_unread - len(self._unread))
+        if count > 0:
+            now = datetime.now(UTC)
+            self._unread.extend((unreceived.popleft(), now) for _ in range(count))
+            self._source.handed_over += count
+            self._source.on_hand_over()
+            self._on_arrival()
 
     def note_arrivals(self) -> float:
         """Let arrive what is due by now, and give how long the connection has been open."""
@@ -365,7 +393,7 @@ class FakeConnection:
 
 @dataclass
 class FakeSecretStore:
-    """A ``token_ports.SecretStore``.
+    """A ``ports.SecretStore``.
 
     Attributes:
         contents: By ARN; a secret that is not in it was never filled.
@@ -382,14 +410,14 @@ class FakeSecretStore:
     writes: list[str] = field(default_factory=list)
 
     def get(self, arn: str) -> str | None:
-        """See ``token_ports.SecretStore``."""
+        """See ``ports.SecretStore``."""
         self.reads.append(arn)
         if arn in self.unreadable:
             raise CredentialsError(f"reading {arn} failed with MadeUp")
         return self.contents.get(arn)
 
     def put(self, arn: str, content: str) -> None:
-        """See ``token_ports.SecretStore``."""
+        """See ``ports.SecretStore``."""
         if arn in self.unwritable:
             raise CredentialsError(f"writing {arn} failed with MadeUp")
         self.writes.append(arn)
@@ -402,7 +430,7 @@ NOW: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 @dataclass
 class FakeTokenEndpoint:
-    """A ``token_ports.TokenEndpoint``: its tokens are ``minted-1``, ``minted-2`` and so on.
+    """A ``ports.TokenEndpoint``: its tokens are ``minted-1``, ``minted-2`` and so on.
 
     Attributes:
         lifetime: How long a token lives from :data:`NOW`; None if it does not say.
@@ -418,7 +446,7 @@ class FakeTokenEndpoint:
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``token_ports.TokenEndpoint``; answers in no time, whatever that is given."""
+        """See ``ports.TokenEndpoint``; answers in no time, whatever that is given."""
         assert timeout_seconds >= 0
         self.asked.append((credentials, scope))
         if self.error is not None:

@@ -121,13 +121,14 @@ async def _open(stream: EventStream, endpoint: Endpoint, token: Token) -> Answer
         timeout_seconds=_CONNECTING_SECONDS + _REFUSING_SECONDS,
     )
     try:
-        async with source.connect(token.value) as connection:
+        async with source.connect(token.value, on_arrival=lambda: None) as connection:
             await connection.opened()
             try:
-                await asyncio.wait_for(connection.receive(), _REFUSING_SECONDS)
+                await asyncio.wait_for(connection.ended(), _REFUSING_SECONDS)
             except TimeoutError:
-                # A gateway opens streams too. An event, which nobody looks at, would prove the API.
-                await connection.probe()
+                # A gateway opens streams too. An event, which nobody reads, proves the API.
+                if not connection.unread:
+                    await connection.probe()
     except StreamError as error:
         return _refused(error, token)
     return None

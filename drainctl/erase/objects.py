@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from drainctl.erase.store import ErasureFailed
 from drainctl.erase.subject import Unreadable, event_id_of
-from eventdrain.events import compressed, key_of_part
+from eventdrain.events import ArchiveKey, compressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 16
 _AHEAD: Final = 64
-_LINES: Final = ".ndjson.gz"
 _RECORD: Final = ".json"
 _NO_KEY: Final = (
     "there are pseudonyms, and the stack has no key of any: give --pseudonym-key, the secret that"
@@ -130,7 +129,10 @@ class ObjectsPass:
         Raises:
             ErasureFailed: They aren't.
         """
-        key = key_of_part(version.key, ids)
+        parsed = ArchiveKey.parse(version.key)
+        if parsed is None:  # its lines were read, so it is one
+            raise Unreadable("it is no object of the drain's")
+        key = parsed.of_events(ids).format()
         body = compressed(b"".join(line + b"\n" for line in lines))
         written = self._store.write_in_place_of(version, key, body)
         if sorted(ids) != sorted(map(event_id_of, _lines_of(key, written))):
@@ -140,10 +142,9 @@ class ObjectsPass:
             )
 
     def _note_day(self, key: str) -> None:
-        parts = key.split("/")
-        days = [part.removeprefix("dt=") for part in parts if part.startswith("dt=")]
-        if days:
-            self._findings.note_day(parts[parts.index(f"dt={days[0]}") - 1], days[0])
+        parsed = ArchiveKey.parse(key)
+        if parsed is not None and parsed.day is not None:
+            self._findings.note_day(parsed.event_type, parsed.day)
 
 
 def _lines_of(key: str, body: bytes) -> Sequence[bytes]:
@@ -154,7 +155,8 @@ def _lines_of(key: str, body: bytes) -> Sequence[bytes]:
     """
     if key.endswith(_RECORD):
         return [body.removesuffix(b"\n")]
-    if not key.endswith(_LINES):
+    parsed = ArchiveKey.parse(key)
+    if parsed is None or not parsed.holds_lines:
         raise Unreadable("it is no object of the drain's")
     try:
         text = gzip.decompress(body)

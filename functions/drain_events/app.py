@@ -16,10 +16,9 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from aws_lambda_powertools.metrics import MetricUnit
 
 from eventdrain.drain import Start
-from eventdrain.errors import DrainFailed, StartFailed
+from eventdrain.errors import DrainFailed, StartFailed, note_unexpected
 from eventdrain.settings import Settings
-from eventdrain.unexpected import note_unexpected
-from eventdrain.wiring import run_drain, start_run
+from eventdrain.wiring import SINKS, run_drain, start_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,8 +119,7 @@ def _measure(report: Report) -> None:
         "Committed": report.committed,
         "Acked": report.acked,
         "Left": report.left.total(),
-        "ArchiveFailed": report.archive_failed,
-        "OutboxFailed": report.queue_failed,
+        **{row.failed_metric: report.failed[row.name] for row in SINKS},
         "AckFailed": report.ack_failed,
         "Quarantined": report.quarantined,
         "Oversize": report.oversize,

@@ -218,13 +218,14 @@ def made_up_objects(plan: ArchivePlan) -> Iterator[ArchiveObject]:
         read, keys = DeliveryReader(STREAMS[event_type]).read, set()
         for batch in _batches(plan, event_type):
             facts = {line.event.event_id: line for line, _ in batch}
-            for deliveries in by_object(
+            arrived = (
                 read(
                     message.delivery("made up", is_redelivered=line.redelivered),
                     _EPOCH + timedelta(milliseconds=line.received_at),
                 )
                 for line, message in batch
-            ):
+            )
+            for deliveries in by_object(each for each in arrived if each is not None):
                 key = _LAYOUT.key(deliveries)
                 if key not in keys:
                     keys.add(key)

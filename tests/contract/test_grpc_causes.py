@@ -61,10 +61,10 @@ def end_of_stream(url: str) -> StreamError:
     """Open a stream, and give the error that it ends with."""
 
     async def read() -> None:
-        async with asyncio.timeout(WAIT_SECONDS), source(url).connect(None) as connection:
+        connecting = source(url).connect(None, lambda: None)
+        async with asyncio.timeout(WAIT_SECONDS), connecting as connection:
             await connection.opened()
-            while True:
-                await connection.receive()
+            await connection.ended()
 
     with pytest.raises(StreamError) as raised:
         asyncio.run(read())
@@ -305,7 +305,8 @@ def test_probe_that_a_gateway_answers() -> None:
 
     async def probe(port: int) -> None:
         url = f"http://127.0.0.1:{port}"
-        async with asyncio.timeout(WAIT_SECONDS), source(url).connect(None) as connection:
+        connecting = source(url).connect(None, lambda: None)
+        async with asyncio.timeout(WAIT_SECONDS), connecting as connection:
             await connection.opened()
             await connection.probe()
 

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import socket
 import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import grpc
@@ -34,7 +34,7 @@ from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from eventdrain.ports import Connection, EventSource
@@ -88,7 +88,7 @@ class Served:
 @contextmanager
 def fake_source(plan: Plan) -> Iterator[Served]:
     """Give the fake, scripted to follow a plan."""
-    source = FakeEventSource(_script(plan))
+    source = FakeEventSource(_script(plan), max_unread=MAX_IN_FLIGHT)
     yield Served(source, lambda token: source.tokens[-1] == token)
 
 
@@ -165,27 +165,69 @@ def ids(messages: Sequence[bytes]) -> list[str]:
     return [reader().read(each, RECEIVED_AT).event_id for each in messages]
 
 
-async def receive(connection: Connection, count: int) -> list[bytes]:
-    """Receive until there are so many."""
-    received: list[bytes] = []
-    async with asyncio.timeout(WAIT_SECONDS):
-        while len(received) < count:
-            messages = await connection.receive()
-            assert messages, "nothing was received"
-            received += messages
-    return received
+class Receiver:
+    """Takes what an open stream brings, as a subscription does."""
+
+    def __init__(self, connection: Connection, arrived: asyncio.Event) -> None:
+        self.connection = connection
+        self._arrived = arrived
+        self._ending = asyncio.create_task(connection.ended())
+
+    async def receive(self) -> list[bytes]:
+        """Wait for messages, and take those that are there; raises the stream's end after them."""
+        while not self.connection.unread:
+            if self._ending.done():
+                await self._ending
+            self._arrived.clear()
+            arrival = asyncio.create_task(self._arrived.wait())
+            await asyncio.wait([arrival, self._ending], return_when=asyncio.FIRST_COMPLETED)
+            arrival.cancel()
+        before = datetime.now(UTC)
+        taken = self.connection.take(1_000_000)
+        assert taken
+        assert all(received_at <= before for _, received_at in taken)
+        return [message for message, _ in taken]
+
+    async def receive_many(self, count: int) -> list[bytes]:
+        """Receive until there are so many."""
+        received: list[bytes] = []
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(received) < count:
+                received += await self.receive()
+        return received
+
+    async def close(self) -> None:
+        """Wait no longer for the stream's end."""
+        self._ending.cancel()
+        await asyncio.wait([self._ending])
+        if not self._ending.cancelled():
+            self._ending.exception()
+
+
+@asynccontextmanager
+async def opened(source: EventSource, token: str | None = None) -> AsyncIterator[Receiver]:
+    """Open a stream."""
+    arrived = asyncio.Event()
+    async with source.connect(token, arrived.set) as connection:
+        await connection.opened()
+        receiver = Receiver(connection, arrived)
+        try:
+            yield receiver
+        finally:
+            await receiver.close()
 
 
 async def drained(source: EventSource, token: str | None = None) -> tuple[list[bytes], StreamError]:
-    """Receive all there is until the stream ends, and give it with the error that told of that."""
+    """Receive all messages until the stream ends, and return them with the error that ended it."""
     received: list[bytes] = []
-    async with asyncio.timeout(WAIT_SECONDS), source.connect(token) as connection:
+    async with asyncio.timeout(WAIT_SECONDS):
         try:
-            await connection.opened()
-            while True:
-                received += await connection.receive()
+            async with opened(source, token) as stream:
+                while True:
+                    received += await stream.receive()
         except StreamError as error:
             return received, error
+    raise AssertionError("unreachable")
 
 
 # --- What every source promises ---
@@ -196,9 +238,8 @@ def test_messages_come_in_order(serve: Serve) -> None:
     """Every message comes once, as the server sent it."""
 
     async def read(source: EventSource) -> list[bytes]:
-        async with source.connect(None) as connection:
-            await connection.opened()
-            return await receive(connection, 150)
+        async with opened(source) as stream:
+            return await stream.receive_many(150)
 
     with serve(Plan(events=150)) as served:
         assert ids(asyncio.run(read(served.source))) == ids([message(i) for i in range(150)])
@@ -222,8 +263,8 @@ def test_server_that_is_not_there(serve: Serve) -> None:
     """That nobody listens is told before anything is received, and may be tried again."""
 
     async def open_stream(source: EventSource) -> None:
-        async with asyncio.timeout(WAIT_SECONDS), source.connect(None) as connection:
-            await connection.opened()
+        async with asyncio.timeout(WAIT_SECONDS), opened(source):
+            pass
 
     with serve(Plan(is_listening=False)) as served, pytest.raises(StreamEnded):
         asyncio.run(open_stream(served.source))
@@ -234,10 +275,9 @@ def test_quiet_stream_is_open(serve: Serve) -> None:
     """A stream with nothing to say is open, and receiving from it waits."""
 
     async def wait(source: EventSource) -> None:
-        async with source.connect(None) as connection:
-            await asyncio.wait_for(connection.opened(), WAIT_SECONDS)
+        async with opened(source) as stream:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(connection.receive(), 0.1)
+                await asyncio.wait_for(stream.receive(), 0.1)
 
     with serve(Plan()) as served:
         asyncio.run(wait(served.source))
@@ -248,34 +288,27 @@ def test_api_answers_a_probe(serve: Serve) -> None:
     """A server that has nothing to send proves that it is there all the same."""
 
     async def probe(source: EventSource) -> None:
-        async with asyncio.timeout(WAIT_SECONDS), source.connect(None) as connection:
-            await connection.opened()
-            await connection.probe()
+        async with asyncio.timeout(WAIT_SECONDS), opened(source) as stream:
+            await stream.connection.probe()
 
     with serve(Plan()) as served:
         asyncio.run(probe(served.source))
 
 
 @every_source
-def test_receiving_that_is_given_up_loses_nothing(serve: Serve) -> None:
-    """A wait for messages may be cancelled at any moment: what comes next is what comes next."""
+def test_what_is_not_taken_stays(serve: Serve) -> None:
+    """Messages are taken as many as asked for, the oldest first, also after the stream's end."""
 
-    async def read(source: EventSource) -> tuple[list[bytes], int]:
-        received: list[bytes] = []
-        cancelled = 0
-        async with source.connect(None) as connection:
+    async def take(source: EventSource) -> list[bytes]:
+        async with asyncio.timeout(WAIT_SECONDS), source.connect(None, lambda: None) as connection:
             await connection.opened()
-            while len(received) < 20:
-                try:
-                    received += await asyncio.wait_for(connection.receive(), 0.003)
-                except TimeoutError:
-                    cancelled += 1
-        return received, cancelled
+            with pytest.raises(StreamEnded):
+                await connection.ended()
+            sizes = (5, 1, 100, 1)
+            return [message for size in sizes for message, _ in connection.take(size)]
 
-    with serve(Plan(events=20, drip=DRIP)) as served:
-        received, cancelled = asyncio.run(read(served.source))
-    assert cancelled
-    assert ids(received) == ids([message(index) for index in range(20)])
+    with serve(Plan(events=20, code=grpc.StatusCode.UNAVAILABLE)) as served:
+        assert ids(asyncio.run(take(served.source))) == ids([message(i) for i in range(20)])
 
 
 @every_source
@@ -283,11 +316,10 @@ def test_what_nobody_received_comes_again(serve: Serve) -> None:
     """A connection that is left takes nothing with it that was not received."""
 
     async def leave_and_read(source: EventSource) -> list[bytes]:
-        async with source.connect(None) as connection:
+        async with source.connect(None, lambda: None) as connection:
             await connection.opened()
-        async with source.connect(None) as connection:
-            await connection.opened()
-            return await receive(connection, 30)
+        async with opened(source) as stream:
+            return await stream.receive_many(30)
 
     with serve(Plan(events=30)) as served:
         received = asyncio.run(leave_and_read(served.source))
@@ -300,8 +332,8 @@ def test_connection_after_one_that_ended(serve: Serve) -> None:
 
     async def end_and_open(source: EventSource) -> None:
         await drained(source)
-        async with source.connect(None) as connection:
-            await asyncio.wait_for(connection.opened(), WAIT_SECONDS)
+        async with asyncio.timeout(WAIT_SECONDS), opened(source):
+            pass
 
     with serve(Plan(code=grpc.StatusCode.UNAVAILABLE)) as served:
         asyncio.run(end_and_open(served.source))
@@ -313,9 +345,8 @@ def test_call_carries_the_token(serve: Serve, token: str | None) -> None:
     """The stream is opened with the token that was given, and without any if none was."""
 
     async def open_stream(source: EventSource) -> None:
-        async with source.connect(token) as connection:
-            await connection.opened()
-            await receive(connection, 1)
+        async with opened(source, token) as stream:
+            await stream.receive_many(1)
 
     with serve(Plan(events=1)) as served:
         asyncio.run(open_stream(served.source))
@@ -379,9 +410,8 @@ def test_what_proves_that_the_api_answered(code: grpc.StatusCode, *, is_proof: b
 
     async def probe(port: int) -> None:
         source = adapter(f"http://127.0.0.1:{port}")
-        async with asyncio.timeout(WAIT_SECONDS), source.connect(None) as connection:
-            await connection.opened()
-            await connection.probe()
+        async with asyncio.timeout(WAIT_SECONDS), opened(source) as stream:
+            await stream.connection.probe()
 
     def end(_request: bytes, context: grpc.ServicerContext) -> None:
         context.abort(code, "made up")
@@ -428,7 +458,7 @@ def test_leaving_frees_thread_and_call(*, events: int, is_broken: bool) -> None:
     """When the context is left, no thread of it runs, and the call has ended at the server."""
 
     async def open_and_leave(server: EventServer) -> None:
-        async with adapter(server.endpoint).connect(None) as connection:
+        async with adapter(server.endpoint).connect(None, lambda: None) as connection:
             await connection.opened()
             # A call that is left at once may never have reached the server.
             await asyncio.to_thread(server.wait_until, lambda ledger: ledger.open_streams)
@@ -451,10 +481,9 @@ def test_leaving_closes_the_connection() -> None:
     """No connection outlives its context, also if it is left while the thread waits for room."""
 
     async def open_and_leave(server: EventServer, wire: TcpProxy) -> None:
-        async with adapter(wire.endpoint, max_unread=2).connect(None) as connection:
-            await connection.opened()
+        async with opened(adapter(wire.endpoint, max_unread=2)) as stream:
             await asyncio.to_thread(server.wait_until, lambda ledger: ledger.deliveries > 2)
-            assert await asyncio.wait_for(connection.receive(), WAIT_SECONDS)
+            assert await asyncio.wait_for(stream.receive(), WAIT_SECONDS)
             await asyncio.to_thread(server.wait_until, lambda ledger: ledger.deliveries == 50)
 
     with (
@@ -470,7 +499,7 @@ def test_leaving_while_connecting_frees_the_thread() -> None:
     """A connection to a server that never answers can be left as well."""
 
     async def give_up(source: EventSource) -> None:
-        async with source.connect(None) as connection:
+        async with source.connect(None, lambda: None) as connection:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(connection.opened(), 0.1)
 
@@ -486,12 +515,11 @@ def test_no_more_is_read_ahead_than_allowed() -> None:
 
     async def read(server: EventServer) -> list[int]:
         sizes: list[int] = []
-        async with adapter(server.endpoint, max_unread=max_unread).connect(None) as connection:
-            await connection.opened()
+        async with opened(adapter(server.endpoint, max_unread=max_unread)) as stream:
             while sum(sizes) < MAX_IN_FLIGHT:
                 # The loop stands still until all is sent: the thread could read all of it.
                 server.wait_until(lambda ledger: ledger.deliveries == MAX_IN_FLIGHT)
-                sizes.append(len(await asyncio.wait_for(connection.receive(), WAIT_SECONDS)))
+                sizes.append(len(await asyncio.wait_for(stream.receive(), WAIT_SECONDS)))
         return sizes
 
     with EventServer() as server:

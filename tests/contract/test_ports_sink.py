@@ -349,7 +349,7 @@ def test_what_lines_have_withheld_is_kept_before_them(aws: Aws) -> None:
     """Records of what can't be in the lines lie in an object apart, one for each of the lines'."""
     home = S3Home(aws, None)
     odd = [
-        delivery_of(index)._replace(withheld=json.dumps({"event_id": f"{index}"}))
+        delivery_of(index)._replace(original=json.dumps({"event_id": f"{index}"}))
         for index in (1, 2)
     ]
     assert home.write([delivery_of(0), *odd]) == {}

@@ -11,8 +11,9 @@ from typing import Any, Final
 import pytest
 from google.protobuf import json_format
 
-from eventdrain.events import STREAMS, DeliveryReader
+from eventdrain.events import STREAMS
 from simulator.event_server import Event, EventServer
+from tests.deliveries import EventReader
 
 _FOLDER: Final = Path(__file__).parents[2] / "events"
 _RECEIVED_AT: Final = datetime(2026, 2, 3, 4, 5, 6, 789000, tzinfo=UTC)
@@ -46,7 +47,7 @@ def test_every_stream_has_samples() -> None:
 def test_sample_becomes_its_line(event_type: str) -> None:
     """The line of each sample says what the sample says, and nothing of it is unknown."""
     stream = STREAMS[event_type]
-    reader = DeliveryReader(stream)
+    reader = EventReader(stream)
     event_ids = set()
     for sample in _samples(event_type):
         message = json_format.Parse(json.dumps(sample), stream.stream_response())

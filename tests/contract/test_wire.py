@@ -14,9 +14,10 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from eventdrain.events import STREAMS, DeliveryReader
+from eventdrain.events import STREAMS
 from simulator.event_server import EventServer, made_up_events
 from tests.contract.vendor_interface import CONTRACT, VendorMessages, vendor_file
+from tests.deliveries import EventReader
 from wgtwo.common.v1 import phonenumber_pb2, types_pb2
 from wgtwo.consents.v1 import consent_events_pb2
 from wgtwo.events.v1 import events_pb2
@@ -151,7 +152,7 @@ def _delivered(event_type: str, vendor: VendorMessages, seed: int = 0) -> Any:
 @pytest.mark.parametrize("event_type", _STREAMS)
 def test_client_reads_the_vendors_messages(event_type: str) -> None:
     """What the vendor's messages say is in the line, and the handle is there to be acked."""
-    vendor, reader = VendorMessages(), DeliveryReader(STREAMS[event_type])
+    vendor, reader = VendorMessages(), EventReader(STREAMS[event_type])
     for seed in range(_MADE_UP):
         response = _delivered(event_type, vendor, seed)
         delivery = reader.read(response.SerializeToString(), _RECEIVED_AT)
@@ -175,7 +176,7 @@ def _set_messages(message: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 @pytest.mark.parametrize("event_type", _STREAMS)
 def test_unknown_fields_at_any_level_are_kept(event_type: str) -> None:
     """A field that we don't know, wherever it is, puts the whole message into the line."""
-    vendor, reader = VendorMessages(is_newer=True), DeliveryReader(STREAMS[event_type])
+    vendor, reader = VendorMessages(is_newer=True), EventReader(STREAMS[event_type])
     original = _delivered(event_type, vendor)
     known = json.loads(reader.read(original.SerializeToString(), _RECEIVED_AT).line)
     paths = list(_set_messages(original))

@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from eventdrain.errors import Heartbeat, UnreadableDelivery
-from eventdrain.events import STREAMS, DeliveryReader
+from eventdrain.events import STREAMS, DeliveryReader, PointerReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,11 +82,8 @@ class Evidence:
         readers = {name: DeliveryReader(stream) for name, stream in STREAMS.items()}
         lines = {}
         for number, record in self.ledger.events.items():
-            try:
-                delivery = readers[record.event.event_type].read(
-                    record.event.undelivered, _LONG_AGO
-                )
-            except (UnreadableDelivery, Heartbeat):
+            delivery = readers[record.event.event_type].read(record.event.undelivered, _LONG_AGO)
+            if delivery is None or delivery.pointer is PointerReason.QUARANTINE:
                 continue
             lines[number] = json.loads(delivery.line)
         return lines

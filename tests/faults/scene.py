@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Settings
-from eventdrain.wiring import run_drain
+from eventdrain.wiring import SINKS, run_drain
 from simulator.event_server import AuthMode, EventServer, ServerRules, TokenLedger, made_up_events
 from simulator.injection import Faults
 from simulator.reconciliation import archive_keys, message_lines, take_messages
@@ -31,11 +31,12 @@ from tests.faults.journal import Journal
 from tests.faults.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import grpc
 
     from eventdrain.drain import Report
+    from eventdrain.wiring import SinkRow
     from simulator.event_server import Event, LedgerSnapshot
     from tests.faults.cloud import Cloud
 
@@ -169,11 +170,18 @@ class Scene:
             "QUEUE_URL": self.places.queue_url,
         }
 
-    def drain(self, *, allowed: timedelta = _ALLOWED, **changes: Any) -> Report:
+    def drain(
+        self,
+        *,
+        allowed: timedelta = _ALLOWED,
+        sinks: Sequence[SinkRow] = SINKS,
+        **changes: Any,
+    ) -> Report:
         """Run one window in this process, and record it.
 
         Args:
             allowed: How long the process may live, as a Lambda's time-out would have it.
+            sinks: The engine's, and others.
             changes: Settings that shall differ from ``QUICK``.
         """
         if "event_type" in changes:
@@ -181,7 +189,7 @@ class Scene:
         settings = replace(Settings.from_env(self.environment()), **{**QUICK, **changes})
         with self._watched() as leftovers, self._captured():
             began = time.monotonic()
-            report = run_drain(settings, remaining=allowed)
+            report = run_drain(settings, remaining=allowed, sinks=sinks)
             seconds = time.monotonic() - began
         self._texts.append(json.dumps(report.as_json()))
         self.runs.append(RunRecord(report, seconds, allowed.total_seconds(), tuple(leftovers)))

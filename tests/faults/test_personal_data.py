@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from eventdrain.events import STREAMS, DeliveryReader
+from eventdrain.events import STREAMS
 from simulator.event_server import StreamFault, made_up_events
 from simulator.event_server.faults import ACK_FAILURE, NOT_PROTOBUF
 from simulator.event_server.odd_events import (
@@ -26,6 +26,7 @@ from simulator.event_server.odd_events import (
     without_payload,
 )
 from simulator.reconciliation import archive_keys, message_lines
+from tests.deliveries import EventReader
 from tests.faults.http_proxy import GetSecretFault, PutObjectFault, SendBatchFault
 from tests.faults.personal_values import forms, found, personal_values
 from tests.faults.processes import invoke
@@ -91,8 +92,8 @@ class Known:
         self.lines = 1
         self.not_in_lines: list[Event] = []
         first = self._publish_one(lambda event: event)
-        reader = DeliveryReader(STREAMS["handset_change"])
-        self.subscription = reader.read(first.undelivered, datetime.now(UTC)).subscription_id
+        delivery = EventReader(STREAMS["handset_change"]).read(first.undelivered, datetime.now(UTC))
+        self.subscription = delivery.subscription_id
 
     def publish(self) -> None:
         """Publish some sound events, and one of each odd kind."""

@@ -177,8 +177,8 @@ def test_metrics_equal_the_report(scene: Scene) -> None:
         "Committed": report.committed,
         "Acked": report.acked,
         "Left": report.left.total(),
-        "ArchiveFailed": report.archive_failed,
-        "OutboxFailed": report.queue_failed,
+        "ArchiveFailed": report.failed["archive"],
+        "OutboxFailed": report.failed["queue"],
         "AckFailed": report.ack_failed,
         f"EndedBy{report.end_reason.title()}": 1,
     }.items() <= metrics.items()

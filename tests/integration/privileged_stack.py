@@ -19,12 +19,12 @@ import boto3
 
 from eventdrain.adapters.aws import SecretsManager
 from eventdrain.auth import read_pseudonyms
-from eventdrain.errors import UnreadableDelivery
-from eventdrain.events import STREAMS, DeliveryReader
+from eventdrain.events import STREAMS, PointerReason
 from simulator.catalogue import LocalCatalogue
 from simulator.deployment import LocalDeployment
 from simulator.event_server import made_up_events
 from simulator.reconciliation import Reconciliation, message_lines, take_messages
+from tests.deliveries import EventReader
 from tests.integration.rights import Rights
 
 if TYPE_CHECKING:
@@ -216,22 +216,22 @@ class PrivilegedStack:
         )
 
     @cached_property
-    def _reader(self) -> DeliveryReader:
+    def _reader(self) -> EventReader:
         arn = self.deployment.stack.outputs["PseudonymKeySecretArn"]
         secrets = SecretsManager(self.deployment.aws.client("secretsmanager"))
-        return DeliveryReader(STREAMS[STREAM], read_pseudonyms(secrets, arn))
+        return EventReader(STREAMS[STREAM], read_pseudonyms(secrets, arn))
 
     def _ids(self, event: Event, archived: Sequence[dict[str, Any]]) -> set[str]:
         """Give the id of an event; of one that can't be read, those that it has in quarantine."""
-        try:
-            return {self._reader.read(event.undelivered, datetime.now(UTC)).event_id}
-        except UnreadableDelivery:
-            payload = event.payload or b""
-            return {
-                entry["event_id"]
-                for entry in archived
-                if "reason" in entry and payload in b64decode(entry["raw"])
-            } or {f"not in quarantine: {hash(payload)}"}
+        delivery = self._reader.read(event.undelivered, datetime.now(UTC))
+        if delivery.pointer is not PointerReason.QUARANTINE:
+            return {delivery.event_id}
+        payload = event.payload or b""
+        return {
+            entry["event_id"]
+            for entry in archived
+            if "reason" in entry and payload in b64decode(entry["raw"])
+        } or {f"not in quarantine: {hash(payload)}"}
 
     def _enter_messages(self) -> None:
         self._queued.update(

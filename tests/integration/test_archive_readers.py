@@ -18,7 +18,6 @@ from eventdrain.events import (
     STREAMS,
     ArchiveLayout,
     Delivery,
-    DeliveryReader,
     EventStream,
     Pseudonyms,
     by_object,
@@ -27,7 +26,7 @@ from eventdrain.events import (
 )
 from simulator.aws.embedded_aws import PROJECT_FOLDER
 from simulator.event_server.event import length_delimited
-from tests.deliveries import line_delivery
+from tests.deliveries import EventReader, line_delivery
 from tests.made_up_stream import stream_of
 from tests.payload_shapes import shapes
 
@@ -132,8 +131,8 @@ def lines_of(stream: EventStream) -> Iterator[Delivery]:
     The first lines have neither an event nor anything else that could be left out. Every other
     event has a field that isn't known, and pseudonyms.
     """
-    as_it_came = DeliveryReader(stream)
-    with_pseudonyms = DeliveryReader(stream, Pseudonyms(b"made up" * 10))
+    as_it_came = EventReader(stream)
+    with_pseudonyms = EventReader(stream, Pseudonyms(b"made up" * 10))
     assert stream.payload_field.message_type is not None
     for index, payload in enumerate(shapes(stream.payload_field.message_type)):
         response: Any = stream.stream_response()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,9 @@ from eventdrain.adapters.http import system_roots
 from eventdrain.drain import subscription as reading
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Endpoint
+from eventdrain.wiring import SINKS, SinkRow
 from simulator.event_server import EventServer, StreamFault
+from tests.fakes import LEAVE_EVENT, FakeSink
 from tests.faults.scene import Scene
 
 if TYPE_CHECKING:
@@ -39,6 +42,22 @@ def test_each_stream_drains(scene: Scene, event_type: str) -> None:
     assert scene.check().copies == 0
     streams = scene.event_server.ledger().streams.values()
     assert [stream.event_type for stream in streams] == [event_type]
+
+
+def test_third_sink_is_a_row(scene: Scene) -> None:
+    """An event that a third sink rejects is not acked; once that takes it, it is."""
+    has_room = False
+    ledger = FakeSink(lambda _delivery, _attempt: None if has_room else LEAVE_EVENT)
+    row = SinkRow("ledger", "LedgerFailed", lambda *_: nullcontext(ledger))
+    scene.publish(EVENTS)
+
+    report = scene.drain(sinks=(*SINKS, row))
+    assert (report.acked, report.left, report.failed) == (0, {"ledger": EVENTS}, {"ledger": EVENTS})
+    assert report.as_json()["ledger_failed"] == EVENTS
+
+    has_room = True
+    report = scene.drain(sinks=(*SINKS, row))
+    assert (report.end_reason, report.acked, len(ledger.held)) == ("idle", EVENTS, EVENTS)
 
 
 def test_limit_is_exact(scene: Scene) -> None:

@@ -23,11 +23,10 @@ FOLDERS: Final = (
 )
 FLOORS: Final = (
     ("errors", "backoff"),
-    ("events", "unexpected"),
+    ("events", "json_shape"),
     ("ports", "settings"),
     ("auth", "drain", "replay"),
-    ("adapters.http",),
-    ("adapters.aws", "adapters.grpc", "adapters.oauth"),
+    ("adapters",),
     ("wiring", "replay_wiring"),
 )
 """The rooms of the engine, the lowest first: each may import those of the floors below it."""
@@ -40,14 +39,15 @@ def _imports(path: Path) -> Iterator[str]:
             yield str(node.module).removeprefix("eventdrain.")
 
 
-def _room(module: str) -> str:
-    return ".".join(module.split(".")[: 2 if module.startswith("adapters") else 1])
+def _package(module: str) -> str:
+    return ".".join(module.split(".")[: 2 if module.startswith("adapters.") else 1])
 
 
-def _room_of(path: Path) -> str | None:
+def _module(path: Path) -> str:
+    """Return an engine file's module; empty for a file of no package of the engine."""
     if not path.is_relative_to(ENGINE):
-        return None
-    return _room(".".join(path.relative_to(ENGINE).with_suffix("").parts))
+        return ""
+    return ".".join(path.relative_to(ENGINE).with_suffix("").parts)
 
 
 def test_nobody_imports_past_a_package() -> None:
@@ -57,7 +57,7 @@ def test_nobody_imports_past_a_package() -> None:
         for folder in FOLDERS
         for path in (PROJECT_FOLDER / folder).rglob("*.py")
         for module in _imports(path)
-        if module not in {_room(module), "adapters"} and _room(module) != _room_of(path)
+        if module != _package(module) != _package(_module(path))
     ]
     assert not past
 
@@ -65,12 +65,12 @@ def test_nobody_imports_past_a_package() -> None:
 def test_arrows_go_down_only() -> None:
     """A room knows only the floors below its own."""
     floor_of = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-    rooms = {path: str(_room_of(path)) for path in ENGINE.rglob("*.py")}
-    del rooms[ENGINE / "__init__.py"], rooms[ENGINE / "adapters/__init__.py"]
+    room_of = {path: _module(path).split(".")[0] for path in ENGINE.rglob("*.py")}
+    del room_of[ENGINE / "__init__.py"]
     upward = [
         f"{path.relative_to(ENGINE)} imports {module}"
-        for path, room in rooms.items()
+        for path, room in room_of.items()
         for module in _imports(path)
-        if _room(module) != room and floor_of[_room(module)] >= floor_of[room]
+        if (other := module.split(".")[0]) != room and floor_of[other] >= floor_of[room]
     ]
     assert not upward

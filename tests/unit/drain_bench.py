@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.drain import Batch, Commit, Drain, EndReason, LeftReason, Pace, Report, Window
-from eventdrain.errors import StreamRefused, Unauthenticated, UnreadableDelivery
-from tests.deliveries import message, reader
+from eventdrain.errors import StreamRefused, Unauthenticated
+from eventdrain.events import STREAMS, DeliveryReader, PointerReason
+from tests.deliveries import message
 from tests.fakes import (
     ACK_TIMEOUT,
     FOR_EVER,
@@ -43,21 +44,19 @@ class RecordingReader:
     """A delivery reader that counts."""
 
     def __init__(self) -> None:
-        self._reader = reader()
-        self.pseudonyms = self._reader.pseudonyms
+        self._reader = DeliveryReader(STREAMS["handset_change"])
         self.taken = 0
         self.unreadable = 0
         self.read_at: list[float] = []
 
-    def read(self, message: bytes, received_at: datetime) -> Delivery:
+    def read(self, message: bytes, received_at: datetime) -> Delivery | None:
         """See ``DeliveryReader``."""
         self.taken += 1
         self.read_at.append(now())
-        try:
-            return self._reader.read(message, received_at)
-        except UnreadableDelivery:
+        delivery = self._reader.read(message, received_at)
+        if delivery is not None and delivery.pointer is PointerReason.QUARANTINE:
             self.unreadable += 1
-            raise
+        return delivery
 
 
 @dataclass
@@ -78,7 +77,6 @@ class DrainBench:
     limit: int = 100_000
     parallel_streams: int = 1
     max_in_flight: int = 20
-    inbox_size: int = 20
     idle: float = IDLE
     read_until: float = READ_UNTIL
     commit_until: float = COMMIT_UNTIL
@@ -109,8 +107,7 @@ class DrainBench:
             reader=self.reader,  # type: ignore[arg-type] # one that counts
             batch=Batch(max_in_flight=self.max_in_flight, linger=timedelta(seconds=LINGER)),
             commit=Commit(
-                archive=self.archive,
-                queue=self.watched_queue,
+                sinks={"archive": self.archive, "queue": self.watched_queue},
                 acker=self.acker,
                 authorization=self.authorization,
                 ack_timeout=ACK_TIMEOUT,
@@ -123,7 +120,6 @@ class DrainBench:
                 max_in_flight=self.max_in_flight * self.parallel_streams,
             ),
             window=window,
-            inbox_size=self.inbox_size,
             report=Report(event_type="handset_change"),
             clock=now,
         )
@@ -155,9 +151,8 @@ class DrainBench:
         # No batch is larger than half of what may be in flight, and no more is held at once.
         half = max(1, self.max_in_flight // 2)
         assert max(map(len, self.archive.calls), default=0) <= half
-        # Memory is flat: what waits is bounded by the inbox and one burst of each connection.
-        burst_size = self.source.most_at_once * self.parallel_streams
-        assert self.most_waiting <= self.inbox_size - 1 + burst_size
+        # Memory is flat: what waits is bounded by what connections read ahead.
+        assert self.most_waiting <= self.source.max_unread * self.parallel_streams
         # The drain is over in its window, and has let go of the stream.
         assert self.took <= self.commit_until + TURNS
         assert len(self.source.left_at) == len(self.source.connected_at)

@@ -201,7 +201,7 @@ def test_body_of_an_event_in_quarantine() -> None:
 
 def test_what_is_withheld_is_apart() -> None:
     """What lines have withheld goes to an object of its own, named by its events, in quarantine."""
-    withheld = [line_delivery(each * 16)._replace(withheld=f'"{each}"') for each in ("ab", "cd")]
+    withheld = [line_delivery(each * 16)._replace(original=f'"{each}"') for each in ("ab", "cd")]
 
     assert LAYOUT.original_key(withheld) == (
         "quarantine/handset_change/withheld/"

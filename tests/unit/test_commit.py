@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from eventdrain.drain import Commit, LeftReason, Outcome
 from eventdrain.errors import Failure, FailureKind, TokenUnavailable, not_accepted
-from eventdrain.events import needs_pointer
 from tests.deliveries import delivery_of, oversize_of, quarantined_of
 from tests.fakes import (
     ACK_TIMEOUT,
@@ -99,8 +98,7 @@ class Bench:
 
         async def commit() -> Outcome:
             committing = Commit(
-                archive=self.archive,
-                queue=self.watched_queue,
+                sinks={"archive": self.archive, "queue": self.watched_queue},
                 acker=self.acker,
                 authorization=self.authorization,
                 ack_timeout=self.ack_timeout,
@@ -126,8 +124,8 @@ class Bench:
             for each in deliveries
         )
         assert sum(outcome.failures.values()) == outcome.left.total()
-        assert outcome.left[LeftReason.ARCHIVE] == outcome.archive_failed
-        assert outcome.left[LeftReason.QUEUE] <= outcome.queue_failed
+        assert outcome.left["archive"] == outcome.failed["archive"]
+        assert outcome.left["queue"] <= outcome.failed["queue"]
 
 
 # --- When all goes well ---
@@ -227,8 +225,8 @@ def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused
 
     assert bench.queue.calls == [ids_of(MIXED[0], MIXED[3])]
     assert bench.acker.calls == [[MIXED[0].ack_info, MIXED[3].ack_info]]
-    assert outcome.left == {LeftReason.ARCHIVE: 2}
-    assert (outcome.archive_failed, outcome.queue_failed) == (2, 0)
+    assert outcome.left == {"archive": 2}
+    assert (outcome.failed["archive"], outcome.failed["queue"]) == (2, 0)
 
 
 # --- When a sink refuses ---
@@ -242,9 +240,9 @@ def test_refused_event_is_not_acked(sink: str) -> None:
     outcome = bench.commit(EVENTS)
 
     assert bench.acker.acked == [EVENTS[index].ack_info for index in (0, 2, 3)]
-    assert outcome.left == {LeftReason(sink): 1}
+    assert outcome.left == {sink: 1}
     assert outcome.failures == {f"{sink}:MadeUpTooLong": 1}
-    assert (outcome.archive_failed, outcome.queue_failed) == (
+    assert (outcome.failed["archive"], outcome.failed["queue"]) == (
         (1, 0) if sink == "archive" else (0, 1)
     )
     assert outcome.fatal is None
@@ -268,7 +266,7 @@ def test_waits_grow() -> None:
 
     outcome = bench.commit(EVENTS)
 
-    assert outcome.left == {LeftReason.ARCHIVE: 4}
+    assert outcome.left == {"archive": 4}
     assert outcome.failures == {"archive:MadeUpThrottle": 4}
     assert outcome.fatal is None
     assert bench.took <= UNTIL
@@ -294,7 +292,7 @@ def test_sink_that_hangs_is_left_in_time(sink: str) -> None:
 
     outcome = bench.commit(EVENTS)
 
-    assert outcome.left == {LeftReason(sink): 4}
+    assert outcome.left == {sink: 4}
     assert outcome.failures == {f"{sink}:OutOfTime": 4}
     assert bench.acker.calls == []
     assert bench.took == pytest.approx(WRITTEN_BY, abs=TURNS)
@@ -310,7 +308,7 @@ def test_sink_that_ends_the_run(sink: str) -> None:
 
     assert outcome.fatal is END_RUN
     assert len(refusing.calls) == 1
-    assert outcome.left == {LeftReason(sink): 2}
+    assert outcome.left == {sink: 2}
     assert outcome.acked == 2, "what both have is acked all the same"
 
 
@@ -508,8 +506,7 @@ def test_commits_at_once_renew_once() -> None:
 
     async def commit_all() -> list[Outcome]:
         commit = Commit(
-            archive=sinks[0],
-            queue=sinks[1],
+            sinks={"archive": sinks[0], "queue": sinks[1]},
             acker=acker,
             authorization=authorization,
             ack_timeout=ACK_TIMEOUT,
@@ -616,7 +613,7 @@ def test_whatever_the_answers(
 
     assert bench.took <= until + TURNS
     assert bench.authorization.renewals <= 1
-    pointing = {each.event_id for each in deliveries if needs_pointer(each)}
+    pointing = {each.event_id for each in deliveries if each.pointer}
     lines = {each.event_id for each in deliveries} - pointing
     for written in (lines, pointing):
         for sink in (archive, queue):

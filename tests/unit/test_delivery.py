@@ -12,11 +12,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.errors import Heartbeat, UnreadableDelivery
-from eventdrain.events import STREAMS, DeliveryReader, rfc3339
+from eventdrain.events import STREAMS, DeliveryReader, PointerReason, rfc3339
 from simulator.event_server.event import length_delimited
 from tests.deliveries import (
+    FIRST_SECOND,
     RECEIVED_AT,
+    EventReader,
     line_delivery,
     message,
     reader,
@@ -53,7 +54,7 @@ LAST: Final = 253_402_300_799
 def read(stream: EventStream, response: Message | bytes) -> Delivery:
     """Read one delivered message."""
     message = response if isinstance(response, bytes) else response.SerializeToString()
-    return DeliveryReader(stream).read(message, RECEIVED_AT)
+    return EventReader(stream).read(message, RECEIVED_AT)
 
 
 def handset_change(seconds: int = 0, nanos: int = 0, **identifiers: str) -> bytes:
@@ -213,12 +214,11 @@ def test_unknown_fields_are_kept_raw(
     ],
 )
 def test_unreadable(message: bytes, reason: str) -> None:
-    """What doesn't parse or holds no event is told by a constant, without its content."""
-    with pytest.raises(UnreadableDelivery) as caught:
-        read(STREAMS["handset_change"], message)
+    """What does not parse or holds no event goes to quarantine, for a constant reason."""
+    delivery = read(STREAMS["handset_change"], message)
 
-    assert caught.value.reason == reason
-    assert str(caught.value) == f"a delivery can't be archived as a line: {reason}"
+    assert delivery.pointer is PointerReason.QUARANTINE
+    assert json.loads(delivery.line)["reason"] == reason
 
 
 @pytest.mark.parametrize(
@@ -231,8 +231,24 @@ def test_unreadable(message: bytes, reason: str) -> None:
 )
 def test_heartbeat(message: bytes) -> None:
     """A message with neither an event nor a handle is no delivery."""
-    with pytest.raises(Heartbeat):
-        read(STREAMS["handset_change"], message)
+    assert DeliveryReader(STREAMS["handset_change"]).read(message, RECEIVED_AT) is None
+
+
+def test_delivery_that_trips_a_bug_goes_to_quarantine(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A message whose reading raises against its contract is kept, and its content not logged."""
+
+    def buggy(seconds: int, nanos: int) -> str:
+        raise ZeroDivisionError(seconds * 1000, nanos)
+
+    monkeypatch.setattr("eventdrain.events.reader.rfc3339", buggy)
+    delivery = reader().read(message(1), RECEIVED_AT)
+
+    assert delivery.pointer is PointerReason.QUARANTINE
+    assert (delivery.ack_info, json.loads(delivery.line)["reason"]) == ("ack-1-0", "trips a bug")
+    assert "ZeroDivisionError" in caplog.text
+    assert f"{FIRST_SECOND + 1}000" not in caplog.text
 
 
 # --- Times ---

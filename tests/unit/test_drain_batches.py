@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from eventdrain.drain import EndReason, LeftReason
+from eventdrain.events import PointerReason
 from tests.deliveries import (
     message,
     poison_message,
@@ -66,7 +67,7 @@ def test_batches_of_a_slow_stream() -> None:
 
 def test_one_in_flight() -> None:
     """With one event in flight each is committed by itself, at once."""
-    bench = DrainBench(FakeEventSource(Script([burst(5)])), max_in_flight=1, inbox_size=1)
+    bench = DrainBench(FakeEventSource(Script([burst(5)])), max_in_flight=1)
 
     report = bench.drain()
 
@@ -90,13 +91,13 @@ def test_reading_goes_on_during_a_commit() -> None:
 
 def test_sink_that_is_down_stops_the_reading() -> None:
     """No more is held than may be in flight, and what waits unread is bounded."""
-    bench = DrainBench(FakeEventSource(Script([burst(1000)]), most_at_once=7), archive=hanging())
+    bench = DrainBench(FakeEventSource(Script([burst(1000)]), max_unread=7), archive=hanging())
 
     report = bench.drain()
 
     assert bench.reader.taken == bench.max_in_flight
-    assert report.received <= bench.max_in_flight + bench.inbox_size + 6
-    assert report.left[LeftReason.ARCHIVE] == bench.max_in_flight
+    assert report.received == bench.max_in_flight + 7
+    assert report.left["archive"] == bench.max_in_flight
     assert report.failures == {"archive:OutOfTime": bench.max_in_flight}
     assert report.end_reason is EndReason.WINDOW
     # Two seconds are kept for acks, of which there are none.
@@ -116,7 +117,7 @@ def test_acks_under_a_rate_limit_make_no_duplicates() -> None:
         return None
 
     script = Script([burst(100, at=index * 2.0, first=index * 100) for index in range(15)])
-    bench = DrainBench(FakeEventSource(script, most_at_once=100), max_in_flight=200, acks=limited)
+    bench = DrainBench(FakeEventSource(script, max_unread=100), max_in_flight=200, acks=limited)
 
     report = bench.drain()
 
@@ -143,13 +144,13 @@ def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None
     assert sorted(bench.acker.acked) == ["ack-0-0", "ack-1-0", "ack-2-0"]
     event_id = quarantined_of(1).event_id
     held = bench.archive.held[event_id]
-    assert held.quarantine_reason == "does not parse"
+    assert held.pointer is PointerReason.QUARANTINE
     assert b64encode(poison).decode() in held.line
     assert event_id in bench.queue.held
     (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert warning.getMessage() == (
-        f"a delivery can't be archived as a line: does not parse; event {event_id}"
-        " goes to quarantine"
+        f"a delivery cannot become a line and goes to quarantine as event {event_id}:"
+        " its message does not parse"
     )
 
 
@@ -163,8 +164,8 @@ def test_poison_without_handle_is_kept_and_left() -> None:
     assert (report.committed, report.acked, report.quarantined) == (2, 1, 1)
     assert report.left == {LeftReason.ACK: 1}
     assert report.failures == {"ack:NoAckInfo": 1}
-    reasons = {each.quarantine_reason for each in bench.queue.held.values()}
-    assert reasons == {None, "does not parse"}
+    pointers = {each.pointer for each in bench.queue.held.values()}
+    assert pointers == {None, PointerReason.QUARANTINE}
 
 
 def test_heartbeats_are_no_events_and_keep_no_run_open() -> None:

@@ -1,4 +1,4 @@
-"""A drain with several connections: they share inbox, pace, batches and limit."""
+"""A drain with several connections: they share pace, batches and limit."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ def test_more_is_in_flight_the_more_connections_there_are() -> None:
     """While the sinks take their time, so many more events are held as there are connections."""
     source = FakeEventSource(
         *[Script([burst(200, first=200 * number)]) for number in range(3)],
-        most_at_once=20,
         parallel=3,
     )
     slow = FakeSink(seconds=lambda _call: 1.0)
-    bench = DrainBench(source, archive=slow, parallel_streams=3, max_in_flight=20, inbox_size=60)
+    bench = DrainBench(source, archive=slow, parallel_streams=3, max_in_flight=20)
 
     report = bench.drain()
 
@@ -43,7 +42,7 @@ def test_limit_is_that_of_all_connections() -> None:
         *[Script([burst(50, first=50 * number)]) for number in range(2)], parallel=2
     )
 
-    report = DrainBench(source, parallel_streams=2, limit=30, inbox_size=40).drain()
+    report = DrainBench(source, parallel_streams=2, limit=30).drain()
 
     assert (report.end_reason, report.committed, report.acked) == (EndReason.LIMIT, 30, 30)
     assert report.left[LeftReason.NOT_TAKEN] == report.received - 30
@@ -127,7 +126,7 @@ def test_nothing_is_lost_or_acked_early_whatever_the_connections_do(data: st.Dat
         scripts.append(Script([burst(size, at=at, first=first)], ends_at=ends_at))
         first += size
     source = FakeEventSource(*scripts, parallel=parallel)
-    bench = DrainBench(source, parallel_streams=parallel, inbox_size=20 * parallel)
+    bench = DrainBench(source, parallel_streams=parallel)
 
     report = bench.drain()
 

@@ -132,7 +132,7 @@ def benches(draw: st.DrawFn) -> DrainBench:
     kinds = ["event"] * 6 + ["again", "poison", "unreadable", "no handle"]
     return DrainBench(
         FakeEventSource(
-            *draw(scripts(_any_end, kinds)), most_at_once=draw(st.sampled_from([1, 7, 100]))
+            *draw(scripts(_any_end, kinds)), max_unread=draw(st.sampled_from([1, 7, 100]))
         ),
         archive=tempered(draw, answers, seconds),
         queue=tempered(draw, answers, seconds),
@@ -141,7 +141,6 @@ def benches(draw: st.DrawFn) -> DrainBench:
         authorization=FakeAuthorization(renewed=draw(st.sampled_from(["token-2", None]))),
         limit=draw(st.sampled_from([1, 7, 30, 10_000])),
         max_in_flight=max_in_flight,
-        inbox_size=draw(st.sampled_from([1, max_in_flight])),
         seconds_in_thread=draw(st.sampled_from([0.0, 0.5])),
     )
 
@@ -181,13 +180,12 @@ def passing_troubles(draw: st.DrawFn) -> DrainBench:
     return DrainBench(
         FakeEventSource(
             *draw(scripts(_passing_ends, ["event", "event", "event", "again", "poison"])),
-            most_at_once=draw(st.sampled_from([1, 7, 100])),
+            max_unread=draw(st.sampled_from([1, 7, 100])),
         ),
         archive=passing(draw(st.sampled_from([0.0, 3.0, 20.0]))),
         queue=passing(draw(st.sampled_from([0.0, 3.0, 20.0]))),
         acks=ack,
         max_in_flight=max_in_flight,
-        inbox_size=max_in_flight,
         read_until=3600.0,
         commit_until=3615.0,
         idle=60.0,  # longer than any wait before an opening

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.events import DeliveryReader, event_id
+from eventdrain.events import event_id
 from tests.deliveries import (
     RECEIVED_AT,
+    EventReader,
     descriptor_of,
     rewritten,
     stream_responses,
@@ -86,7 +87,7 @@ def plain_event_id(
 
 def id_of(stream: EventStream, message: bytes) -> str:
     """Give the id of the event in a delivered message."""
-    return DeliveryReader(stream).read(message, RECEIVED_AT).event_id
+    return EventReader(stream).read(message, RECEIVED_AT).event_id
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:
     """Make the report of a drain."""
     left = {
         LeftReason.ACK: 1,
-        LeftReason.ARCHIVE: 2,
-        LeftReason.QUEUE: 1,
+        "archive": 2,
+        "queue": 1,
         LeftReason.NOT_TAKEN: 2,
     }
     fields: dict[str, Any] = {
@@ -59,8 +59,7 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:
         "committed": 15,
         "acked": 14,
         "left": Counter(left),
-        "archive_failed": 2,
-        "queue_failed": 3,
+        "failed": Counter({"archive": 2, "queue": 3}),
         "batches": 2,
         "oldest_event_age_seconds": 12.5,
         "run_seconds": 4.25,
@@ -218,6 +217,16 @@ def test_metrics(function: Function) -> None:
         "OldestEventAge": [12.5],
         "EndedByIdle": [1],
     }
+
+
+def test_each_sink_has_its_metric(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sink's row names the metric of what it failed to write."""
+    row = SimpleNamespace(name="ledger", failed_metric="LedgerFailed")
+    monkeypatch.setattr(function.module, "SINKS", (*function.module.SINKS, row))
+    function.report = report(failed=Counter(ledger=7))
+
+    (emitted,) = function.run().metrics
+    assert (emitted["LedgerFailed"], emitted["ArchiveFailed"]) == ([7], [0])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from eventdrain.events import (
     NOT_PERSONAL,
     PERSONAL,
     STREAMS,
-    DeliveryReader,
     Kind,
     MessagePseudonyms,
     Pseudonyms,
@@ -26,6 +25,7 @@ from eventdrain.events import (
 from simulator.event_server import made_up_events
 from tests.deliveries import (
     RECEIVED_AT,
+    EventReader,
     poison_message,
     set_messages,
     stream_responses,
@@ -51,7 +51,7 @@ def read(
 ) -> Delivery:
     """Read a message with pseudonyms."""
     sent = message if isinstance(message, bytes) else message.SerializeToString()
-    return DeliveryReader(stream, pseudonyms).read(sent, RECEIVED_AT)
+    return EventReader(stream, pseudonyms).read(sent, RECEIVED_AT)
 
 
 def personal_texts(message: Message) -> Iterator[tuple[Kind, str]]:
@@ -248,7 +248,7 @@ def test_unknown_fields_are_withheld(
     message = response.SerializeToString()
 
     delivery = read(stream, message)
-    record = json.loads(delivery.withheld)
+    record = json.loads(delivery.original)
 
     told = json.loads(delivery.line)
     assert {**told, "event_id": ""} == {**line, "event_id": ""}
@@ -263,7 +263,7 @@ def test_without_pseudonyms_nothing_is_withheld() -> None:
 
     delivery = read(STREAMS["handset_change"], message, pseudonyms=None)
 
-    assert (delivery.withheld, "raw" in json.loads(delivery.line)) == ("", True)
+    assert (delivery.original, "raw" in json.loads(delivery.line)) == ("", True)
 
 
 @pytest.mark.parametrize("message", [poison_message(1, delivery=1), unreadable_message(1)])

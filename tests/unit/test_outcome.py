@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from eventdrain.drain import LeftReason, Outcome
+from eventdrain.drain import Outcome
 from eventdrain.errors import Failure, FailureKind
 from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN
 
@@ -9,12 +9,12 @@ def test_left_for_the_first_failure() -> None:
     """A delivery is left once, for one reason, by the code of the failure that came first."""
     outcome = Outcome(acked=3)
 
-    outcome.leave(LeftReason.ARCHIVE, LEAVE_EVENT, TRY_AGAIN)
-    outcome.leave(LeftReason.QUEUE, TRY_AGAIN)
-    outcome.leave(LeftReason.ARCHIVE, LEAVE_EVENT, None)
+    outcome.leave("archive", LEAVE_EVENT, TRY_AGAIN)
+    outcome.leave("queue", TRY_AGAIN)
+    outcome.leave("archive", LEAVE_EVENT)
 
     assert outcome.size == 6
-    assert outcome.left == {LeftReason.ARCHIVE: 2, LeftReason.QUEUE: 1}
+    assert outcome.left == {"archive": 2, "queue": 1}
     assert outcome.failures == {"archive:MadeUpTooLong": 2, "queue:MadeUpThrottle": 1}
     assert outcome.fatal is None
 
@@ -23,7 +23,7 @@ def test_any_failure_can_end_the_run() -> None:
     """A failure that ends the run does so although another is the reason."""
     outcome = Outcome()
 
-    outcome.leave(LeftReason.ARCHIVE, TRY_AGAIN, END_RUN)
+    outcome.leave("archive", TRY_AGAIN, END_RUN)
 
     assert outcome.fatal is END_RUN
     assert outcome.failures == {"archive:MadeUpThrottle": 1}
@@ -34,7 +34,7 @@ def test_first_ending_is_kept() -> None:
     second = Failure("MadeUpGone", "somebody else must act", FailureKind.FATAL)
     outcome = Outcome()
 
-    outcome.leave(LeftReason.QUEUE, END_RUN)
-    outcome.leave(LeftReason.QUEUE, second)
+    outcome.leave("queue", END_RUN)
+    outcome.leave("queue", second)
 
     assert outcome.fatal is END_RUN

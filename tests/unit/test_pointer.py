@@ -13,20 +13,21 @@ from eventdrain.events import (
     MOST_BYTES,
     STREAMS,
     ArchiveLayout,
-    Pointing,
+    PointerReason,
     by_object,
-    is_oversize,
     message,
-    needs_pointer,
     pointer,
-    pointing,
+    pointer_reason,
 )
 from tests.deliveries import (
     LAYOUT,
+    RECEIVED_AT,
     delivery_of,
     line_delivery,
+    oversize_message,
     oversize_of,
     quarantined_of,
+    reader,
 )
 
 if TYPE_CHECKING:
@@ -75,25 +76,22 @@ def of_length(length: int) -> Delivery:
 
 
 @pytest.mark.parametrize(
-    ("delivery", "reason"),
-    [
-        pytest.param(delivery_of(1), None, id="line"),
-        pytest.param(of_length(LONGEST_LINE), None, id="longest line"),
-        pytest.param(of_length(LONGEST_LINE + 1), Pointing.OVERSIZE, id="one byte more"),
-        pytest.param(of_length(3 * LONGEST_LINE), Pointing.OVERSIZE, id="3 MiB"),
-        pytest.param(quarantined_of(1), Pointing.QUARANTINE, id="quarantine"),
-        pytest.param(
-            of_length(LONGEST_LINE + 1)._replace(quarantine_reason="made up"),
-            Pointing.QUARANTINE,
-            id="large, in quarantine",
-        ),
-    ],
+    ("length", "reason"),
+    [(LONGEST_LINE, None), (LONGEST_LINE + 1, PointerReason.OVERSIZE)],
 )
-def test_what_needs_a_pointer(delivery: Delivery, reason: Pointing | None) -> None:
-    """An event in quarantine or with a line of one byte too many has a pointer, no other."""
-    assert pointing(delivery) is reason
-    assert needs_pointer(delivery) is (reason is not None)
-    assert is_oversize(delivery) is (reason is Pointing.OVERSIZE)
+def test_line_of_one_byte_too_many_needs_a_pointer(
+    length: int, reason: PointerReason | None
+) -> None:
+    """The length of a line alone decides."""
+    assert pointer_reason("x" * length) is reason
+
+
+def test_oversize_message_of_a_stream() -> None:
+    """A large message that is read from the wire is too large for SQS."""
+    delivery = reader().read(oversize_message(1), RECEIVED_AT)
+
+    assert delivery.pointer is PointerReason.OVERSIZE
+    assert delivery.ack_info == "ack-1-0"
 
 
 @pytest.mark.parametrize("event_type", STREAMS)
@@ -166,8 +164,7 @@ def test_pointer_names_the_object(
         "bucket": layout.bucket,
         "key": layout.key(its_object),
     }
-    reason = "oversize" if delivery.quarantine_reason is None else "quarantine"
-    assert written.attributes["pointer"] == reason
+    assert written.attributes["pointer"] == delivery.pointer
 
 
 @pytest.mark.parametrize(

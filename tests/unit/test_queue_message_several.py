@@ -24,7 +24,6 @@ from eventdrain.events import (
     Message,
     message,
     messages,
-    needs_pointer,
     pack,
 )
 from simulator.aws.embedded_aws import PROJECT_FOLDER
@@ -106,7 +105,7 @@ def test_messages(deliveries: list[Delivery], most_events: int) -> None:
     written = write(deliveries, most_events)
 
     assert [event_id for each in written for event_id in each.event_ids] == list(lines)
-    singles = (each for each in deliveries if most_events == 1 or needs_pointer(each))
+    singles = (each for each in deliveries if most_events == 1 or each.pointer)
     assert [each for each in written if EVENTS not in each.attributes] == [
         message(each, LAYOUT) for each in singles
     ]
@@ -264,8 +263,7 @@ def test_only_refused_events_are_sent_again() -> None:
 
     async def commit() -> Outcome:
         committing = Commit(
-            archive=FakeSink(),
-            queue=sqs.queue(3),
+            sinks={"archive": FakeSink(), "queue": sqs.queue(3)},
             acker=acker,
             authorization=FakeAuthorization(),
             ack_timeout=ACK_TIMEOUT,

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.errors import UnreadableLine
-from eventdrain.events import DeliveryReader, object_body
+from eventdrain.events import object_body
 from eventdrain.replay import lines_of, read_line
-from tests.deliveries import RECEIVED_AT, delivery_of, stream_responses
+from tests.deliveries import RECEIVED_AT, EventReader, delivery_of, stream_responses
 
 LINE = json.loads(delivery_of().line)
 
@@ -23,7 +23,7 @@ LINE = json.loads(delivery_of().line)
 def test_line_becomes_the_delivery_that_it_was_written_from(drawn: Any) -> None:
     """All of it comes back but the ack handle, and the microseconds that a line leaves out."""
     stream, response = drawn
-    written = DeliveryReader(stream).read(response.SerializeToString(), RECEIVED_AT)
+    written = EventReader(stream).read(response.SerializeToString(), RECEIVED_AT)
 
     read = read_line(written.line)
 

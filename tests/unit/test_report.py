@@ -13,9 +13,8 @@ from tests.deliveries import RECEIVED_AT, delivery_of, line_delivery, oversize_o
 OUTCOME = Outcome(
     written=5,
     acked=4,
-    left=Counter({LeftReason.ACK: 1, LeftReason.ARCHIVE: 2, LeftReason.QUEUE: 1}),
-    archive_failed=2,
-    queue_failed=2,
+    left=Counter({LeftReason.ACK: 1, "archive": 2, "queue": 1}),
+    failed=Counter({"archive": 2, "queue": 2}),
     failures=Counter({"ack:UNAVAILABLE": 1, "archive:SlowDown": 2, "queue:Throttled": 1}),
 )
 
@@ -23,12 +22,12 @@ OUTCOME = Outcome(
 def test_counts_batches() -> None:
     """What became of each batch adds up."""
     report = Report("handset_change", received=17)
-    report.add(OUTCOME)
-    report.add(OUTCOME)
+    report.add_outcome(OUTCOME)
+    report.add_outcome(OUTCOME)
     report.left[LeftReason.NOT_TAKEN] += 1
 
     assert (report.batches, report.committed, report.acked) == (2, 10, 8)
-    assert (report.archive_failed, report.queue_failed) == (4, 4)
+    assert (report.failed["archive"], report.failed["queue"]) == (4, 4)
     assert report.ack_failed == 2
     assert report.received == report.acked + report.left.total()
     assert report.failures["archive:SlowDown"] == 4
@@ -48,7 +47,7 @@ def test_as_json() -> None:
         last_events_age_seconds=0.12345,
         run_seconds=5.98765,
     )
-    report.add(OUTCOME)
+    report.add_outcome(OUTCOME)
 
     assert json.loads(json.dumps(report.as_json())) == {
         "event_type": "handset_change",
@@ -79,7 +78,14 @@ def test_as_json() -> None:
 
 def test_as_json_is_complete() -> None:
     """Nothing that the report counts is missing from its JSON."""
-    assert list(Report("handset_change").as_json()) == [field.name for field in fields(Report)]
+    report = Report("handset_change", sinks=("archive", "made_up"))
+    written = ["archive_failed", "made_up_failed"]
+    assert list(report.as_json()) == [
+        name
+        for field in fields(Report)
+        for name in (written if field.name == "failed" else [field.name])
+        if name != "sinks"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -96,11 +102,12 @@ def test_notes_age_and_redeliveries() -> None:
     report = Report("handset_change")
     for hours in (1, 3, 2, -5):
         time = (RECEIVED_AT - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report.note(line_delivery(event_time=time)._replace(redelivered=hours > 1))
-    report.note(line_delivery(event_time=None))
+        delivery = line_delivery(event_time=time)._replace(redelivered=hours > 1)
+        report.add_messages(10, [delivery], heartbeats=0)
+    report.add_messages(10, [line_delivery(event_time=None)], heartbeats=2)
 
     assert report.oldest_event_age_seconds == pytest.approx(3 * 3600, abs=1)
-    assert report.redelivered == 2
+    assert (report.redelivered, report.heartbeats, report.bytes_received) == (2, 2, 50)
 
 
 @pytest.mark.parametrize(
@@ -130,12 +137,12 @@ def test_is_behind(reason: EndReason, age_seconds: float, acked: int, *, is_behi
 def test_notes_quarantined_and_oversize() -> None:
     """What can't become a line and what is too large are counted apart, redeliveries with both."""
     report = Report("handset_change")
-    for delivery in (
+    deliveries = (
         delivery_of(0),
         quarantined_of(1, redelivered=True),
         quarantined_of(2),
         oversize_of(3, redelivered=True),
-    ):
-        report.note(delivery)
+    )
+    report.add_messages(100, deliveries, heartbeats=0)
 
     assert (report.quarantined, report.oversize, report.redelivered) == (2, 1, 2)

@@ -37,7 +37,7 @@ class RefusingBucket:
 def test_lines_wait_for_what_they_have_withheld() -> None:
     """Where a record can't be written, the lines that lack it aren't; those of other days are."""
     bucket = RefusingBucket()
-    odd = delivery_of(1)._replace(withheld="{}")
+    odd = delivery_of(1)._replace(original="{}")
     other_day = delivery_of(2)._replace(event_time="2026-03-02T12:00:00Z")
 
     archive = S3Archive(cast("SignedHttp", bucket), LAYOUT)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from google.protobuf.json_format import ParseDict
 
-from eventdrain.events import STREAMS, DeliveryReader, Kind, Pseudonyms
+from eventdrain.events import STREAMS, Kind, Pseudonyms
 from tests.archive import ArchivePlan, made_up_objects
-from tests.deliveries import RECEIVED_AT
+from tests.deliveries import RECEIVED_AT, EventReader
 from tests.unit.test_saved_queries_meaning import Archive, Change
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
@@ -40,7 +40,7 @@ def messages() -> list[bytes]:
 
 def filled(sent: Sequence[bytes], pseudonyms: Pseudonyms | None) -> Archive:
     """Make an archive of messages as the engine would write them."""
-    reader = DeliveryReader(STREAMS["handset_change"], pseudonyms)
+    reader = EventReader(STREAMS["handset_change"], pseudonyms)
     archive = Archive()
     for index, message in enumerate(sent):
         line = json.loads(reader.read(message, RECEIVED_AT).line)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from eventdrain.drain import Inbox, Report, Subscription
+from eventdrain.drain import Subscription
 from eventdrain.errors import StreamEnded, TokenUnavailable, Unauthenticated, not_accepted
 from tests.deliveries import message
 from tests.fakes import FOR_EVER, FakeAuthorization, FakeConnection, FakeEventSource, Script
@@ -16,92 +16,95 @@ from tests.virtual_time import now, run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventdrain.errors import DrainError
+
 BY_GATEWAY: Final = Unauthenticated("a gateway answered HTTP 401", hint="ask it")
 
 
 @dataclass
 class Bench:
-    """A reading between fakes.
+    """A subscription between fakes.
 
     Attributes:
-        told: What the pace was told of streams, and when.
-        result: What the reading ended with; None if it went on until it was cancelled.
+        noted: What the pace was told of streams, and when.
+        result: What the subscription ended with; None if it went on until it was cancelled.
     """
 
     source: FakeEventSource
-    inbox_size: int = 100
     authorization: FakeAuthorization = field(default_factory=FakeAuthorization)
-    told: list[tuple[str, float]] = field(default_factory=list)
-    result: str | None = None
+    noted: list[tuple[str, float]] = field(default_factory=list)
+    result: DrainError | None = None
 
     def __post_init__(self) -> None:
-        self.inbox = Inbox(self.inbox_size, on_arrival=lambda: None)
-        self.report = Report("handset_change")
+        self.changes = 0
 
-    def read(self, seconds: float, *, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Read for so long; halfway something happens."""
+    def subscribe(
+        self, seconds: float, *, meanwhile: Callable[[Subscription], object] = lambda _: None
+    ) -> Subscription:
+        """Subscribe for so long; halfway something happens."""
 
-        async def read() -> None:
-            reading = asyncio.create_task(
-                Subscription(
-                    source=self.source,
-                    authorization=self.authorization,
-                    inbox=self.inbox,
-                    report=self.report,
-                    pace=self,  # type: ignore[arg-type] # it records
-                    on_proven=lambda: None,
-                    clock=now,
-                ).run()
+        async def subscribe() -> Subscription:
+            subscription = Subscription(
+                source=self.source,
+                authorization=self.authorization,
+                pace=self,  # type: ignore[arg-type] # it records
+                on_change=self._count_change,
+                clock=now,
             )
+            running = asyncio.create_task(subscription.run())
             await asyncio.sleep(seconds / 2)
-            meanwhile()
-            await asyncio.wait([reading], timeout=seconds / 2)
-            if not reading.done():
-                reading.cancel()
-                await asyncio.wait([reading])
-                return
-            self.result = reading.result()
+            meanwhile(subscription)
+            await asyncio.wait([running], timeout=seconds / 2)
+            if not running.done():
+                running.cancel()
+                await asyncio.wait([running])
+            else:
+                self.result = running.result()
+            return subscription
 
-        run(read())
+        return run(subscribe())
+
+    def _count_change(self) -> None:
+        self.changes += 1
 
     def proven(self, opened_at: float) -> None:
         """See ``Pace``."""
-        self.told.append(("proven", opened_at))
+        self.noted.append(("proven", opened_at))
 
     def closed(self, now: float) -> None:
         """See ``Pace``."""
-        self.told.append(("closed", now))
+        self.noted.append(("closed", now))
 
     def unproven(self) -> None:
         """See ``Pace``."""
-        self.told.append(("unproven", now()))
+        self.noted.append(("unproven", now()))
 
 
-def words(told: list[tuple[str, float]]) -> list[str]:
-    """Give what was told, without the times."""
-    return [word for word, _ in told]
+def words(noted: list[tuple[str, float]]) -> list[str]:
+    """Return what was noted, without the times."""
+    return [word for word, _ in noted]
 
 
-def test_fills_the_inbox_and_counts() -> None:
-    """What arrives is put into the inbox in its order, and counted with its size."""
+def test_messages_are_taken_oldest_first() -> None:
+    """What arrives is announced, and taken in its order, no more than asked for."""
     bench = Bench(FakeEventSource(Script([burst(2), burst(1, at=1.0, first=2)])))
 
-    bench.read(10.0)
+    subscription = bench.subscribe(10.0)
 
-    expected = [message(index) for index in range(3)]
-    assert [bench.inbox.take()[0] for _ in range(3)] == expected
-    assert bench.report.connections == 1
-    assert bench.report.bytes_received == sum(map(len, expected))
+    assert (subscription.unread, subscription.connections) == (3, 1)
+    assert bench.changes >= 2
+    taken = [*subscription.take(2), *subscription.take(5), *subscription.take(5)]
+    assert [each for each, _ in taken] == [message(index) for index in range(3)]
 
 
 def test_stream_is_proven_by_a_probe() -> None:
     """A quiet stream is proven once the API answers a probe, since it was opened."""
     bench = Bench(FakeEventSource(Script(opening_seconds=3.0)))
 
-    bench.read(10.0)
+    bench.subscribe(10.0)
 
-    assert words(bench.told) == ["proven", "closed"]
-    assert [at for _, at in bench.told] == pytest.approx([3.0, 10.0], abs=TURNS)
+    assert words(bench.noted) == ["proven", "closed"]
+    assert [at for _, at in bench.noted] == pytest.approx([3.0, 10.0], abs=TURNS)
     assert bench.source.left_at == pytest.approx([10.0], abs=TURNS)
 
 
@@ -109,21 +112,21 @@ def test_stream_is_proven_by_an_event() -> None:
     """What arrives proves as much as a probe; that the stream broke is noted before the wait."""
     bench = Bench(FakeEventSource(Script([burst(1)], ends_at=2.0), Script()))
 
-    bench.read(20.0)
+    bench.subscribe(20.0, meanwhile=lambda subscription: subscription.take(1))
 
-    assert words(bench.told) == ["proven", "closed", "proven", "closed"]
-    assert bench.told[1][1] == pytest.approx(2.0, abs=TURNS)
-    assert bench.told[2][1] >= 2.5
+    assert words(bench.noted) == ["proven", "closed", "proven", "closed"]
+    assert bench.noted[1][1] == pytest.approx(2.0, abs=TURNS)
+    assert bench.noted[2][1] >= 10.0, "no other stream is opened before the event is taken"
 
 
 def test_probes_go_on_until_the_api_answers() -> None:
     """An open stream is no proof; an API that answers late proves it since it was opened."""
     bench = Bench(FakeEventSource(Script(proven_at=7.0)))
 
-    bench.read(20.0)
+    bench.subscribe(20.0)
 
-    assert words(bench.told) == ["proven", "closed"]
-    assert bench.told[0][1] == pytest.approx(0.0, abs=TURNS)
+    assert words(bench.noted) == ["proven", "closed"]
+    assert bench.noted[0][1] == pytest.approx(0.0, abs=TURNS)
 
 
 def test_attempt_without_an_answer_is_noted() -> None:
@@ -133,9 +136,9 @@ def test_attempt_without_an_answer_is_noted() -> None:
         FakeEventSource(Script(ends_at=2.0, proven_at=FOR_EVER), Script(refused_with=away))
     )
 
-    bench.read(6.0)
+    bench.subscribe(6.0)
 
-    assert words(bench.told)[:2] == ["unproven", "unproven"]
+    assert words(bench.noted)[:2] == ["unproven", "unproven"]
 
 
 def test_bug_in_a_probe_is_raised() -> None:
@@ -148,7 +151,7 @@ def test_bug_in_a_probe_is_raised() -> None:
     bench = Bench(FakeEventSource(Script(ends_at=2.0), connection_class=Broken))
 
     with pytest.raises(KeyError, match="bug"):
-        bench.read(10.0)
+        bench.subscribe(10.0)
 
 
 @pytest.mark.parametrize(
@@ -170,44 +173,55 @@ def test_bug_in_a_probe_is_raised() -> None:
 def test_ends_where_it_is_refused(
     script: dict[str, Any], authorization: dict[str, Any], reason: str
 ) -> None:
-    """What opening the stream again would not help ends the reading, with the reason."""
+    """An error that opening the stream again would not fix ends the subscription."""
     bench = Bench(
         FakeEventSource(*[Script(**script)] * 2), authorization=FakeAuthorization(**authorization)
     )
 
-    bench.read(60.0)
+    subscription = bench.subscribe(60.0)
 
-    assert bench.result == reason
-    assert bench.report.connections == 1
-    assert words(bench.told) == ["unproven"]
-
-
-def test_full_inbox_is_waited_with() -> None:
-    """While the inbox is full nothing is received, so that the server keeps what it has."""
-    bench = Bench(FakeEventSource(Script([burst(10)]), most_at_once=1), inbox_size=3)
-
-    bench.read(10.0, meanwhile=bench.inbox.take)
-
-    assert bench.source.handed_over == 4
-    assert len(bench.inbox) == 3
+    assert str(bench.result) == reason
+    assert subscription.connections == 1
+    assert words(bench.noted) == ["unproven"]
 
 
-def test_stream_is_not_opened_again_once_the_inbox_is_closed() -> None:
+def test_no_stream_is_opened_while_messages_are_left() -> None:
+    """Only once all that arrived is taken is another stream opened in place of one that broke."""
+    bench = Bench(FakeEventSource(Script([burst(3)], ends_at=1.0), Script()))
+
+    def take(subscription: Subscription) -> None:
+        assert subscription.connections == 1
+        subscription.take(2)
+        assert len(subscription.take(2)) == 1
+
+    assert bench.subscribe(60.0, meanwhile=take).connections == 2
+    assert bench.source.connected_at[1] >= 30.0
+
+
+def test_taken_message_is_proof_before_its_arrival_is_announced() -> None:
+    """A message that is taken proves the stream at once, and what breaks later is noted after."""
+    bench = Bench(FakeEventSource(Script([burst(1)], ends_at=0.0), Script(opening_seconds=100.0)))
+
+    bench.subscribe(10.0)
+
+    assert words(bench.noted) == ["proven", "closed"]
+
+
+def test_stream_is_not_opened_again_once_stopped() -> None:
     """A stream that breaks while the last commits are under way stays closed."""
     bench = Bench(FakeEventSource(Script(ends_at=60.0), Script()))
 
-    bench.read(100.0, meanwhile=bench.inbox.close)
+    bench.subscribe(100.0, meanwhile=Subscription.stop)
 
-    assert words(bench.told) == ["proven", "closed"]
+    assert words(bench.noted) == ["proven", "closed"]
     assert len(bench.source.connected_at) == 1
 
 
-def test_closed_inbox_ends_the_receiving() -> None:
-    """Once the inbox is closed nothing more is received, and the stream stays open for acks."""
-    bench = Bench(FakeEventSource(Script([burst(1), burst(1, at=8.0, first=1)]), most_at_once=1))
+def test_open_stream_stays_open_once_stopped() -> None:
+    """The stream stays open for the last acks, and what it brings can still be taken."""
+    bench = Bench(FakeEventSource(Script([burst(1), burst(1, at=8.0, first=1)])))
 
-    bench.read(10.0, meanwhile=bench.inbox.close)
+    subscription = bench.subscribe(10.0, meanwhile=Subscription.stop)
 
-    # Who was waiting for a message at that moment still gets it.
     assert bench.source.left_at == pytest.approx([10.0], abs=TURNS)
-    assert bench.source.handed_over == len(bench.inbox) == 2
+    assert subscription.unread == 2

@@ -43,13 +43,16 @@ def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.Mo
             report: Report = given["report"]
             return report
 
+    source = Mock()
     monkeypatch.setattr(wiring, "Drain", RecordingDrain)
+    monkeypatch.setattr(wiring, "GrpcEventSource", source)
     monkeypatch.setattr(wiring, "aws_clients", lambda: AWS)
 
     wiring.run_drain(settings(MAX_IN_FLIGHT="30", PARALLEL_STREAMS="3"), remaining=REMAINING)
 
     assert given["parallel_streams"] == 3
-    assert given["inbox_size"] == given["pace"].room == 90
+    assert source.call_args.kwargs["max_unread"] == 30, "of each connection"
+    assert given["pace"].room == 90
     assert given["batch"].room == 15, "half of what one connection may have in flight"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eventdrain.events import needs_pointer
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -35,6 +33,6 @@ class WatchedQueue:
         self.premature.extend(
             delivery.event_id
             for delivery in deliveries
-            if needs_pointer(delivery) and delivery.event_id not in self._archive.held
+            if delivery.pointer and delivery.event_id not in self._archive.held
         )
         return await self._queue.write(deliveries)

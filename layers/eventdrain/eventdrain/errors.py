@@ -17,8 +17,7 @@
     │   └── StreamRefused       and opening it again would change nothing
     │       └── AccessRefused   for the client, or its token, may not read it
     ├── StartFailed             another run could not be started; this one goes on
-    ├── UnreadableDelivery      one message that can't become a line; the stream goes on
-    ├── Heartbeat               one message that is no delivery at all; likewise
+    ├── UnreadableDelivery      one message cannot become a line: it goes to quarantine
     ├── DrainFailed             a run ended as failed; what its function raises
     ├── ArchiveRefused          the archive could not be read by a replay
     ├── UnreadableLine          an object or a line that a replay leaves out
@@ -33,9 +32,15 @@ no secret's value.
 
 from __future__ import annotations
 
+import logging
+import traceback
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Final
+
+_logger = logging.getLogger(__name__)
+
+_BUG_HINT: Final = "report it with the log's lines about it"
 
 
 def with_hint(reason: str, hint: str) -> str:
@@ -127,21 +132,7 @@ class StartFailed(DrainError):
 
 
 class UnreadableDelivery(DrainError):
-    """A delivered message that can't become a line.
-
-    Attributes:
-        reason: Why, as a short constant; fit for a metric or a log line.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-
-    def __str__(self) -> str:
-        return f"a delivery can't be archived as a line: {self.reason}"
-
-
-class Heartbeat(DrainError):
-    """A message without an event and without a handle: only a sign that the server is there."""
+    """A message cannot become a line. Its reason is a short constant, fit for a log line."""
 
 
 class DrainFailed(DrainError):
@@ -220,3 +211,28 @@ class EndedEarly(DrainError):
 
 ACCESS_ERRORS: Final = (CredentialsError, TokenError, AccessRefused)
 """Those that tell that the server can't be called as a client that it lets in."""
+
+
+def note_unexpected(error: BaseException, what: str) -> DrainError:
+    """Log where an unforeseen error was raised, without its text.
+
+    A bug in one call must not throw away the report of all others, nor may the error's text be
+    logged: it can quote the message that was processed.
+
+    Args:
+        error: The error.
+        what: What it ended, e.g. "a write to the archive".
+
+    Returns:
+        The error for the report: the type of the unforeseen one, and what to do.
+    """
+    frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
+    name = type(error).__name__
+    _logger.error("%s ended with an unexpected %s, raised at\n%s", what, name, frames)
+    return DrainError(f"{what} ended with an unexpected {name}: a bug", hint=_BUG_HINT)
+
+
+def unexpected_failure(error: BaseException, what: str) -> Failure:
+    """Log an unforeseen error; return the failure of the deliveries of the call it ended."""
+    noted = note_unexpected(error, what)
+    return Failure(type(error).__name__, noted.reason, FailureKind.FATAL, hint=noted.hint)

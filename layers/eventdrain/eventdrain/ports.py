@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """A durable home for events: the archive or the queue."""
+    """A durable home for events, such as the archive or the queue."""
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Write deliveries of distinct events.
@@ -73,8 +73,8 @@ class Connection(Protocol):
         """
         ...
 
-    async def receive(self) -> Sequence[bytes]:
-        """Wait for messages, and give those that are there: one or more, in order.
+    async def ended(self) -> NoReturn:
+        """Wait until the stream ends.
 
         Raises:
             StreamEnded: The server closed or broke the stream.
@@ -83,17 +83,33 @@ class Connection(Protocol):
         """
         ...
 
+    @property
+    def unread(self) -> int:
+        """How many messages have arrived and were not taken, also after the stream's end."""
+        ...
+
+    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+        """Take the oldest messages, each with the UTC time of its arrival; none if there are none.
+
+        This is the one queue between the socket and the drain: while it is full, nothing more is
+        read, so that the server keeps the rest.
+        """
+        ...
+
 
 class EventSource(Protocol):
     """Where events come from."""
 
-    def connect(self, token: str | None) -> AbstractAsyncContextManager[Connection]:
-        """Open a stream; leaving the context ends the call and frees what it held.
+    def connect(
+        self, token: str | None, on_arrival: Callable[[], None]
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Open a stream; leaving the context ends the call and closes its connection.
 
-        Messages that the server has sent and nobody received are then delivered again, later.
+        Messages that the server has sent and nobody took are then delivered again, later.
 
         Args:
             token: The access token to call with; None to call without.
+            on_arrival: Called on the event loop when messages have arrived since the last take.
         """
         ...
 

@@ -8,9 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.adapters.aws import RenewedHttp, S3ArchiveReader, SqsPublisher, aws_clients
-from eventdrain.errors import DrainError
+from eventdrain.errors import DrainError, note_unexpected
 from eventdrain.replay import CountingSink, RateLimit, Replay, ReplayEnd
-from eventdrain.unexpected import note_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

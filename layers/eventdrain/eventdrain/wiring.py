@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -23,23 +25,80 @@ from eventdrain.adapters.aws import (
 )
 from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
 from eventdrain.auth import NoAuthorization, TokenCache, read_pseudonyms
-from eventdrain.drain import Batch, Commit, Drain, EndReason, Pace, Report, Window, stream_request
-from eventdrain.errors import ACCESS_ERRORS, ConfigurationError, DrainError, StartFailed
+from eventdrain.drain import Batch, Commit, Drain, Pace, Report, Window, stream_request
+from eventdrain.errors import ConfigurationError, DrainError, StartFailed, note_unexpected
 from eventdrain.events import ArchiveLayout, DeliveryReader
-from eventdrain.unexpected import note_unexpected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
     from eventdrain.adapters.aws import AwsClients, AwsEndpoint
     from eventdrain.drain import Start
     from eventdrain.events import Pseudonyms
-    from eventdrain.ports import Authorization
+    from eventdrain.ports import Authorization, Sink
     from eventdrain.settings import Settings
 
 _CALLS_AT_ONCE: Final = 24
-"""To each sink, for each connection: two batches of a hundred make ten calls each to SQS."""
+"""To each sink, for each stream: two batches of a hundred make ten calls each to SQS."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkRow:
+    """A sink that every event is written to before it is acked.
+
+    Attributes:
+        name: What reports and failures call it.
+        failed_metric: The metric of the deliveries that it failed to write.
+        connect: Opens it. Raises ConfigurationError at once where it cannot work.
+    """
+
+    name: str
+    failed_metric: str
+    connect: Callable[[Settings, AwsClients, ArchiveLayout], AbstractAsyncContextManager[Sink]]
+
+
+def _archive(
+    settings: Settings, clients: AwsClients, layout: ArchiveLayout
+) -> AbstractAsyncContextManager[Sink]:
+    return _over_http(
+        clients.s3_endpoint(settings.archive_bucket),
+        settings,
+        lambda bucket: S3Archive(bucket, layout, locked_for=settings.object_lock),
+    )
+
+
+def _queue(
+    settings: Settings, clients: AwsClients, layout: ArchiveLayout
+) -> AbstractAsyncContextManager[Sink]:
+    return _over_http(
+        clients.sqs_endpoint(),
+        settings,
+        lambda sqs: SqsPublisher(
+            sqs,
+            queue_url=settings.queue_url,
+            layout=layout,
+            events_per_message=settings.events_per_message,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _over_http(
+    endpoint: AwsEndpoint, settings: Settings, sink: Callable[[SignedHttp], Sink]
+) -> AsyncIterator[Sink]:
+    calls_at_once = _CALLS_AT_ONCE * settings.parallel_streams
+    async with SignedHttp.connect(endpoint, calls_at_once=calls_at_once) as http:
+        yield sink(http)
+
+
+SINKS: Final = (
+    SinkRow("archive", "ArchiveFailed", _archive),
+    SinkRow("queue", "OutboxFailed", _queue),
+)
+"""The first is what pointers in the others point to. Another sink is an adapter, a row here and its
+part of the template."""
 
 
 def _nothing() -> None:
@@ -73,6 +132,7 @@ def run_drain(
     remaining: timedelta,
     renews_early: bool = False,
     on_token: Callable[[], None] = _nothing,
+    sinks: Sequence[SinkRow] = SINKS,
 ) -> Report:
     """Run one drain.
 
@@ -81,12 +141,13 @@ def run_drain(
         remaining: How long the process may still live.
         renews_early: Whether this run renews the token that others share; see ``TokenCache``.
         on_token: Called once, when there is a token and before the stream is opened.
+        sinks: Where every event is written to.
 
     Returns:
         The report. Every error ends in it, a bug too.
     """
     _calm_collector()
-    report = Report(event_type=settings.stream.event_type)
+    report = Report(settings.stream.event_type, [row.name for row in sinks])
     started = time.monotonic()
     window = Window.opening(
         started, length=settings.window, remaining=remaining, reserve=settings.reserve
@@ -95,19 +156,19 @@ def run_drain(
         clients = aws_clients()
         pseudonyms = _pseudonyms(settings.pseudonym_key_secret_arn)
         authorization = _authorization(settings, clients, window, report, renews_early=renews_early)
-        # A token that can't be had must not look like a stream that can't be opened.
+        # A missing token must not look like a stream that cannot be opened.
         authorization.token()
-        sinks = clients.s3_endpoint(settings.archive_bucket), clients.sqs_endpoint()
+        layout = ArchiveLayout(
+            settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
+        )
+        connecting = {row.name: row.connect(settings, clients, layout) for row in sinks}
         on_token()
-        asyncio.run(_drain(settings, window, *sinks, authorization, pseudonyms, report))
+        asyncio.run(_drain(settings, window, connecting, authorization, pseudonyms, report))
     except DrainError as error:
-        report.error = str(error)
-        report.is_access_refused = isinstance(error, ACCESS_ERRORS)
-        report.run_seconds = time.monotonic() - started
+        report.fail(error)
     except Exception as error:  # noqa: BLE001 - the report of what was done is worth more
-        report.end_reason = EndReason.FAILED
-        report.error = str(note_unexpected(error, "the run"))
-        report.run_seconds = time.monotonic() - started
+        report.fail(note_unexpected(error, "the run"))
+    report.run_seconds = report.run_seconds or time.monotonic() - started
     return report
 
 
@@ -126,12 +187,11 @@ def _calm_collector() -> None:
 async def _drain(
     settings: Settings,
     window: Window,
-    s3_endpoint: AwsEndpoint,
-    sqs_endpoint: AwsEndpoint,
+    connecting: Mapping[str, AbstractAsyncContextManager[Sink]],
     authorization: Authorization,
     pseudonyms: Pseudonyms | None,
     report: Report,
-) -> Report:
+) -> None:
     source = GrpcEventSource(
         settings.stream,
         settings.api_endpoint,
@@ -139,34 +199,23 @@ async def _drain(
         max_unread=settings.max_in_flight,
         timeout_seconds=max(1.0, window.commit_until - time.monotonic()),
     )
-    in_flight = settings.max_in_flight * settings.parallel_streams
-    calls_at_once = _CALLS_AT_ONCE * settings.parallel_streams
-    layout = ArchiveLayout(
-        settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
-    )
-    async with (
-        SignedHttp.connect(s3_endpoint, calls_at_once=calls_at_once) as bucket,
-        SignedHttp.connect(sqs_endpoint, calls_at_once=calls_at_once) as sqs,
-        GrpcAcker.connect(settings.stream, settings.api_endpoint) as acker,
-    ):
-        archive = S3Archive(bucket, layout, locked_for=settings.object_lock)
-        queue = SqsPublisher(
-            sqs,
-            queue_url=settings.queue_url,
-            layout=layout,
-            events_per_message=settings.events_per_message,
+    async with AsyncExitStack() as connections:
+        sinks = {
+            name: await connections.enter_async_context(sink) for name, sink in connecting.items()
+        }
+        acker = await connections.enter_async_context(
+            GrpcAcker.connect(settings.stream, settings.api_endpoint)
         )
         drain = Drain(
             source=source,
             parallel_streams=settings.parallel_streams,
             authorization=authorization,
             reader=DeliveryReader(settings.stream, pseudonyms),
-            # Half of what one connection may have in flight, however many there are: the others
-            # may be quiet, and it must not have to wait for them.
+            # Half of what one stream may have in flight, however many there are: the others may
+            # be quiet, and it must not have to wait for them.
             batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
             commit=Commit(
-                archive=archive,
-                queue=queue,
+                sinks=sinks,
                 acker=acker,
                 authorization=authorization,
                 ack_timeout=settings.ack_timeout,
@@ -175,13 +224,12 @@ async def _drain(
                 window,
                 limit=settings.max_events,
                 idle=settings.idle,
-                max_in_flight=in_flight,
+                max_in_flight=settings.max_in_flight * settings.parallel_streams,
             ),
             window=window,
-            inbox_size=in_flight,
             report=report,
         )
-        return await drain.run()
+        await drain.run()
 
 
 @cache

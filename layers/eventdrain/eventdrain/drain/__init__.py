@@ -9,7 +9,6 @@ from eventdrain.drain.ack_pace import TICK_SECONDS, AckPace
 from eventdrain.drain.batch import Batch
 from eventdrain.drain.commit import Commit
 from eventdrain.drain.drain import Drain
-from eventdrain.drain.inbox import Inbox
 from eventdrain.drain.lag import LAST_EVENTS, RECENT_SECONDS, Lag
 from eventdrain.drain.outcome import LeftReason, Outcome
 from eventdrain.drain.pace import Pace
@@ -29,7 +28,6 @@ __all__ = [
     "Commit",
     "Drain",
     "EndReason",
-    "Inbox",
     "Lag",
     "LeftReason",
     "Outcome",

@@ -1,8 +1,8 @@
 """The commit: the only door to durability, and the only place that acks.
 
-A batch is archived and published side by side, then those of its deliveries are acked whose event
-both sinks have. The worst of the two results is the event's result: what the queue refused is not
-acked although the archive has it, and comes again.
+A batch is written to all sinks side by side; then the deliveries are acked whose event every sink
+has. The worst result of all sinks is the event's result: an event that the queue failed to take is
+not acked although the archive has it, and is delivered again.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Final
 from eventdrain.backoff import Backoff
 from eventdrain.drain.ack_pace import AckPace
 from eventdrain.drain.outcome import LeftReason, Outcome
-from eventdrain.errors import DrainError, Failure, FailureKind, not_accepted
-from eventdrain.events import needs_pointer
-from eventdrain.unexpected import unexpected_failure
+from eventdrain.errors import DrainError, Failure, FailureKind, not_accepted, unexpected_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from eventdrain.events import Delivery
     from eventdrain.ports import Acker, Authorization, Sink
@@ -50,8 +48,8 @@ class Commit:
     """Commits batches; several may be under way at once.
 
     Args:
-        archive: The durable copy.
-        queue: The messages to consumers.
+        sinks: Where batches are written, by the names that failures and reports have; the first is
+            the archive, which pointers in the other sinks point to.
         acker: Acknowledges at the event server.
         authorization: The token for acks; renewed once, if the server does not accept it.
         ack_timeout: After which the server sends an unacked event again.
@@ -61,15 +59,13 @@ class Commit:
     def __init__(
         self,
         *,
-        archive: Sink,
-        queue: Sink,
+        sinks: Mapping[str, Sink],
         acker: Acker,
         authorization: Authorization,
         ack_timeout: timedelta,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._archive = archive
-        self._queue = queue
+        self._sinks = sinks
         self._acker = acker
         self._authorization = authorization
         self._ack_seconds = ack_timeout.total_seconds()
@@ -77,21 +73,19 @@ class Commit:
         self._clock = clock
 
     async def __call__(self, deliveries: Sequence[Delivery], *, until: float) -> Outcome:
-        """Write a batch to both sinks and ack what both have.
+        """Write a batch to all sinks and ack what all of them have.
 
-        What may succeed later is tried again, with growing, jittered waits.
+        Retryable failures are retried, with growing, jittered waits.
 
         Args:
             deliveries: The batch. Two deliveries of one event are written once and both acked.
             until: Nothing is waited for from this moment on.
 
         Returns:
-            What became of each delivery. Never raises for what a service answers.
+            The outcome. Never raises for what a service answers.
         """
-        plain: list[Delivery] = []
-        pointing: list[Delivery] = []
-        for delivery in deliveries:
-            (pointing if needs_pointer(delivery) else plain).append(delivery)
+        plain = [delivery for delivery in deliveries if delivery.pointer is None]
+        pointing = [delivery for delivery in deliveries if delivery.pointer is not None]
         outcome = Outcome()
         await asyncio.gather(
             self._commit(plain, until, outcome, is_pointing=False),
@@ -110,26 +104,24 @@ class Commit:
         events = list(distinct.values())
         # A sink that hangs to the end must leave time to ack what it has.
         write_until = until - min(_ACK_SECONDS, (until - self._clock()) / 4)
+        archive, *others = self._sinks
         if is_pointing:
-            not_archived = await self._write(self._archive, events, write_until)
-            # Only now is there what the messages point to.
-            archived = [event for event in events if event.event_id not in not_archived]
-            not_published = await self._write(self._queue, archived, write_until)
+            # Only once it is in the archive is there what the messages point to.
+            failed = await self._write_all((archive,), events, write_until)
+            archived = [event for event in events if event.event_id not in failed[archive]]
+            failed |= await self._write_all(others, archived, write_until)
         else:
-            not_archived, not_published = await asyncio.gather(
-                self._write(self._archive, events, write_until),
-                self._write(self._queue, events, write_until),
-            )
+            failed = await self._write_all(self._sinks, events, write_until)
         durable: list[Delivery] = []
         for delivery in deliveries:
-            archive_failure = not_archived.get(delivery.event_id)
-            queue_failure = not_published.get(delivery.event_id)
-            outcome.archive_failed += archive_failure is not None
-            outcome.queue_failed += queue_failure is not None
-            if archive_failure is not None:
-                outcome.leave(LeftReason.ARCHIVE, archive_failure, queue_failure)
-            elif queue_failure is not None:
-                outcome.leave(LeftReason.QUEUE, queue_failure)
+            failures = {
+                name: of_sink[delivery.event_id]
+                for name, of_sink in failed.items()
+                if delivery.event_id in of_sink
+            }
+            outcome.failed.update(failures.keys())
+            if failures:
+                outcome.leave(next(iter(failures)), *failures.values())
             else:
                 durable.append(delivery)
         outcome.written += len(durable)
@@ -139,15 +131,25 @@ class Commit:
             else:
                 outcome.leave(LeftReason.ACK, failure)
 
+    async def _write_all(
+        self, names: Iterable[str], events: Sequence[Delivery], until: float
+    ) -> dict[str, Mapping[str, Failure]]:
+        """Write events to some sinks side by side; return each sink's failures by event id."""
+        names = tuple(names)
+        failed = await asyncio.gather(
+            *(self._write(self._sinks[name], events, until) for name in names)
+        )
+        return dict(zip(names, failed, strict=True))
+
     async def _write(
         self, sink: Sink, events: Sequence[Delivery], until: float
     ) -> Mapping[str, Failure]:
         backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
-        refused: dict[str, Failure] = {}
+        failed: dict[str, Failure] = {}
         pending = events
         while pending:
             answer = await self._write_once(sink, pending, until)
-            refused |= answer
+            failed |= answer
             if any(failure.kind is FailureKind.FATAL for failure in answer.values()):
                 break
             pending = [
@@ -158,8 +160,8 @@ class Commit:
             if not (pending and await self._may_try_again(backoff, until)):
                 break
             for event in pending:
-                del refused[event.event_id]
-        return refused
+                del failed[event.event_id]
+        return failed
 
     async def _write_once(
         self, sink: Sink, events: Sequence[Delivery], until: float

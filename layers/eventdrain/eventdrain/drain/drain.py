@@ -1,31 +1,27 @@
 """The drain: one run over one stream, from opening it to the report.
 
-Tasks share the work. A *reading* keeps a connection open and puts what arrives into the inbox;
-where one connection is not enough there are several, among which the server shares the events. The
-*drain* itself takes deliveries from the inbox as far as there is room, gathers them into batches,
-and starts a commit for each. ``Pace`` decides when to take and when to end, ``Batch`` when to
-commit, ``Commit`` what may be acked.
+Tasks share the work. A *subscription* keeps a stream open; where one is not enough there are
+several, among which the server shares the events. The *drain* itself takes messages from them while
+there is room, gathers their deliveries into batches, and starts a commit for each. ``Pace`` decides
+when to take and when to end, ``Batch`` when to commit, ``Commit`` what may be acked.
 
-The order of the end matters: stop taking, commit what was taken and ack it while the calls are
-still open, then cancel them. What the server pushed meanwhile stays unwritten and unacked, and is
+The order at the end matters: stop taking, commit what was taken and ack it while the streams are
+still open, then cancel them. What the server sent meanwhile stays unwritten and unacked, and is
 delivered again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.drain.inbox import Inbox
 from eventdrain.drain.lag import Lag
-from eventdrain.drain.outcome import LeftReason, Outcome
+from eventdrain.drain.outcome import Outcome
 from eventdrain.drain.subscription import Subscription
 from eventdrain.drain.window import EndReason
-from eventdrain.errors import ApiSilent, Heartbeat, UnreadableDelivery
-from eventdrain.events import quarantined
-from eventdrain.unexpected import note_unexpected
+from eventdrain.errors import ApiSilent, note_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,10 +32,9 @@ if TYPE_CHECKING:
     from eventdrain.drain.pace import Pace
     from eventdrain.drain.report import Report
     from eventdrain.drain.window import Window
-    from eventdrain.events import Delivery, DeliveryReader
+    from eventdrain.errors import DrainError
+    from eventdrain.events import DeliveryReader
     from eventdrain.ports import Authorization, EventSource
-
-_logger = logging.getLogger(__name__)
 
 _UNNAMED: Final = ApiSilent(
     "the event API is silent, and nothing says why",
@@ -54,15 +49,14 @@ class Drain:
 
     Args:
         source: Where events come from.
-        parallel_streams: How many connections to have to it.
+        parallel_streams: How many streams to open.
         authorization: Renewed once, if the server does not accept the token.
-        reader: Reads the stream's messages.
+        reader: Reads the streams' messages.
         batch: Empty; gathers deliveries.
         commit: Writes and acks a batch.
         pace: Decides when to take deliveries and when to end.
         window: The bounded time of the run, by ``clock``.
-        inbox_size: About how many messages to hold unread; the reading waits where there are more.
-        report: Empty; filled as the drain goes on.
+        report: Empty; written as the drain goes on.
         clock: Seconds, monotonic.
     """
 
@@ -77,7 +71,6 @@ class Drain:
         commit: Commit,
         pace: Pace,
         window: Window,
-        inbox_size: int,
         report: Report,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -89,74 +82,79 @@ class Drain:
         self._report = report
         self._clock = clock
         self._changed = asyncio.Event()
-        self._inbox = Inbox(inbox_size, on_arrival=self._changed.set)
-        self._readings = [
+        self._subscriptions = deque(
             Subscription(
                 source=source,
                 authorization=authorization,
-                inbox=self._inbox,
-                report=report,
                 pace=pace,
-                on_proven=self._changed.set,
+                on_change=self._changed.set,
                 clock=clock,
             )
             for _ in range(parallel_streams)
-        ]
+        )
         self._commits: dict[asyncio.Task[Outcome], int] = {}
         self._lag = Lag()
 
     async def run(self) -> Report:
-        """Drain until the window ends, for whatever reason, and say how it went.
+        """Drain until the window ends, for whatever reason.
 
         Returns:
             The report; its end reason is ``failed`` for every error that ended the run. Before
             that, everything taken was committed or counted as left.
         """
         started = self._clock()
-        readings = [asyncio.create_task(reading.run()) for reading in self._readings]
-        for reading in readings:
-            reading.add_done_callback(self._note_refused)
+        subscribing = [asyncio.create_task(each.run()) for each in self._subscriptions]
+        for task in subscribing:
+            task.add_done_callback(self._note_failed_subscription)
+        reason = EndReason.FAILED
         try:
             try:
-                self._report.end_reason = await self._take_until_end(readings)
+                reason = await self._take_until_end(subscribing)
             except Exception as error:  # noqa: BLE001 - what was taken is committed all the same
-                self._fail(str(note_unexpected(error, "the drain")))
-            self._report.last_events_age_seconds = self._lag.age_seconds(self._clock())
-            self._fail_if_unheard(started)
-            self._inbox.close()
+                self._report.fail(note_unexpected(error, "the drain"))
+            last_events_age = self._lag.age_seconds(self._clock())
+            self._fail_if_unheard(reason, started)
+            for subscription in self._subscriptions:
+                subscription.stop()
             self._start_commit()
             while self._commits:
                 await asyncio.wait(self._commits)
                 self._settle_commits()
         finally:
-            for reading in readings:
-                reading.cancel()
-            await asyncio.gather(*readings, *self._commits, return_exceptions=True)
-        for reading in readings:
-            if not reading.cancelled():
-                self._pace.failed()
-        if self._pace.has_failed:
-            self._report.end_reason = EndReason.FAILED
-        # What a bug kept from its batch.
-        self._report.leave_unaccounted()
-        if self._inbox:
-            self._report.received += len(self._inbox)
-            self._report.left[LeftReason.NOT_TAKEN] += len(self._inbox)
-        self._report.run_seconds = self._clock() - started
+            for task in subscribing:
+                task.cancel()
+            await asyncio.gather(*subscribing, *self._commits, return_exceptions=True)
+        for subscription in self._subscriptions:
+            untaken = subscription.take(subscription.unread)
+            self._report.add_untaken([message for message, _ in untaken])
+        self._report.end(
+            reason,
+            connections=self._connections,
+            last_events_age_seconds=last_events_age,
+            run_seconds=self._clock() - started,
+        )
         return self._report
 
-    async def _take_until_end(self, readings: Sequence[asyncio.Task[str]]) -> EndReason:
+    @property
+    def _unread(self) -> int:
+        return sum(subscription.unread for subscription in self._subscriptions)
+
+    @property
+    def _connections(self) -> int:
+        return sum(subscription.connections for subscription in self._subscriptions)
+
+    async def _take_until_end(self, subscribing: Sequence[asyncio.Task[DrainError]]) -> EndReason:
         while True:
             self._settle_commits()
             reason = self._pace.end(self._clock())
-            has_just_arrived = reason is EndReason.IDLE and self._inbox
+            has_just_arrived = reason is EndReason.IDLE and self._unread
             if reason is not None and not has_just_arrived:
                 return reason
             self._take()
             if self._batch.is_due(self._clock()) or self._pace.is_last:
                 self._start_commit()
-            # One that is refused ends the run as failed, but not before the others are through.
-            if all(reading.done() for reading in readings) and not self._inbox:
+            # A failed subscription fails the run, but not before the others are through.
+            if all(task.done() for task in subscribing) and not self._unread:
                 return EndReason.FAILED
             await self._wait_for_change()
 
@@ -171,43 +169,35 @@ class Drain:
         self._changed.clear()
 
     def _take(self) -> None:
-        # A batch at a time: who asks before each delivery whether there is room pays for it.
-        while (count := min(len(self._inbox), self._pace.room, self._batch.room)) > 0:
-            now = self._clock()
-            arrived = (self._delivery(*self._inbox.take()) for _ in range(count))
-            deliveries = [delivery for delivery in arrived if delivery is not None]
-            self._report.heartbeats += count - len(deliveries)
+        # A batch at a time: asking before each delivery whether there is room costs too much.
+        while (room := min(self._pace.room, self._batch.room)) > 0:
+            messages = self._next_messages(room)
+            if not messages:
+                return
+            read = [self._reader.read(*message) for message in messages]
+            deliveries = [delivery for delivery in read if delivery is not None]
+            self._report.add_messages(
+                sum(len(message) for message, _ in messages),
+                deliveries,
+                heartbeats=len(read) - len(deliveries),
+            )
             if not deliveries:
                 continue
+            now = self._clock()
             self._pace.took(len(deliveries), now)
             for delivery in deliveries:
-                self._report.note(delivery)
                 self._lag.note(delivery, now)
                 self._batch.add(delivery, now)
             if self._batch.is_full:
                 self._start_commit()
 
-    def _delivery(self, message: bytes, received_at: datetime) -> Delivery | None:
-        try:
-            return self._reader.read(message, received_at)
-        except Heartbeat:
-            return None
-        except UnreadableDelivery as error:
-            reason = error.reason
-        except Exception as error:  # noqa: BLE001 - one event that trips a bug holds up no other
-            note_unexpected(error, "reading a delivery")
-            reason = "trips a bug"
-        delivery = quarantined(
-            message,
-            received_at,
-            event_type=self._report.event_type,
-            reason=reason,
-            pseudonyms=self._reader.pseudonyms,
-        )
-        _logger.warning(
-            "%s; event %s goes to quarantine", UnreadableDelivery(reason), delivery.event_id
-        )
-        return delivery
+    def _next_messages(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+        """Take messages of one subscription, of another each time."""
+        for _ in range(len(self._subscriptions)):
+            self._subscriptions.rotate(-1)
+            if messages := self._subscriptions[0].take(most):
+                return messages
+        return ()
 
     def _start_commit(self) -> None:
         if not self._batch:
@@ -222,36 +212,34 @@ class Drain:
             size = self._commits.pop(commit)
             bug = commit.exception()
             outcome = commit.result() if bug is None else Outcome.unexpected(bug, size)
-            self._report.add(outcome)
+            self._report.add_outcome(outcome)
             self._pace.settled(
                 committed=outcome.written,
                 left=outcome.size - outcome.written,
                 now=self._clock(),
             )
             if outcome.fatal is not None:
-                self._report.is_access_refused |= outcome.fatal.is_about_access
-                self._fail(str(outcome.fatal))
+                self._pace.failed()
 
-    def _fail_if_unheard(self, started: float) -> None:
-        """Fail where a window without events went by mostly without the event API.
+    def _fail_if_unheard(self, reason: EndReason, started: float) -> None:
+        """Fail if the event API was not heard for most of a window without events.
 
-        Events may be waiting there, and expire. What decides is the whole window: a stream that
-        happens to be open, or away, at its last moment says nothing about the rest.
+        Events may be waiting there, and expire. The whole window decides: whether a stream happens
+        to be open in its last moment says nothing about the rest.
         """
         now = self._clock()
         heard = self._pace.heard_seconds(now)
-        has_received = self._report.received or self._inbox
-        is_quiet = self._report.end_reason is EndReason.WINDOW and not has_received
-        if is_quiet and self._report.connections and heard * 2 < now - started:
-            self._fail(str(self._unheard(heard, now - started)))
+        is_quiet = reason is EndReason.WINDOW and not self._report.received and not self._unread
+        if is_quiet and self._connections and heard * 2 < now - started:
+            self._report.fail(self._unheard(heard, now - started))
 
     def _unheard(self, heard: float, window: float) -> ApiSilent:
         if heard:
             what = f"the event API was heard for {heard:.0f} of the window's {window:.0f} s"
         else:
             what = "the event API sent nothing and answered no probe in the whole window"
-        ends = [reading.last_end for reading in self._readings]
-        silences = [reading.last_silence for reading in self._readings]
+        ends = [each.last_end for each in self._subscriptions]
+        silences = [each.last_silence for each in self._subscriptions]
         met = [error for error in (*ends, *silences) if error is not None]
         reasons = "; ".join(dict.fromkeys(error.reason for error in met))
         named = next((error for error in reversed(met) if error.hint), _UNNAMED)
@@ -261,13 +249,8 @@ class Drain:
             setting=named.setting,
         )
 
-    def _fail(self, error: str) -> None:
-        self._report.error = self._report.error or error
-        self._pace.failed()
-
-    def _note_refused(self, reading: asyncio.Task[str]) -> None:
-        if not reading.cancelled():
-            bug = reading.exception()
-            why = note_unexpected(bug, "reading the stream") if bug else reading.result()
-            self._report.error = self._report.error or str(why)
+    def _note_failed_subscription(self, task: asyncio.Task[DrainError]) -> None:
+        if not task.cancelled():
+            bug = task.exception()
+            self._report.fail(note_unexpected(bug, "a subscription") if bug else task.result())
         self._changed.set()

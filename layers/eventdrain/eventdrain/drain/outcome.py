@@ -1,4 +1,4 @@
-"""What becomes of a batch: counts that make up the whole, and why something is left."""
+"""The outcome of a batch: counts that add up to its size, and why deliveries are left."""
 
 from __future__ import annotations
 
@@ -7,47 +7,43 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from eventdrain.errors import FailureKind
-from eventdrain.unexpected import unexpected_failure
+from eventdrain.errors import FailureKind, unexpected_failure
 
 if TYPE_CHECKING:
     from eventdrain.errors import Failure
 
 
 class LeftReason(StrEnum):
-    """Why a delivery was received and not acked; the server sends its event again."""
+    """Why a delivery was received and not acked, so that the server sends its event again.
 
-    ARCHIVE = "archive"
-    """The archive refused it, and perhaps the queue did too."""
-    QUEUE = "queue"
-    """Archived, but the queue refused it."""
+    A sink's name is a reason, too: that sink failed, and perhaps those after it did.
+    """
+
     ACK = "ack"
-    """Written to both sinks, but the server did not confirm its ack."""
+    """Written to all sinks, but the server did not confirm its ack."""
     UNEXPECTED = "unexpected"
-    """A bug ended its commit, or kept it from one: it may be written, and acked, or not."""
+    """A bug ended its commit, or prevented one: it may be written and acked, or not."""
     NOT_TAKEN = "not_taken"
-    """It came too late: the limit or the end of the window was reached."""
+    """It arrived too late: the limit or the end of the window was reached."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the deliveries of one batch.
+    """The outcome of the deliveries of one batch.
 
     Attributes:
-        written: How many are durable in both sinks.
+        written: How many are durable in all sinks.
         acked: How many of those the server confirmed.
-        left: The others, by reason; ``acked`` and these make up the batch.
-        archive_failed: How many the archive refused.
-        queue_failed: How many the queue refused; some of them may be refused by both.
-        failures: How often each code was given for what is left, by ``<where>:<code>``.
+        left: The others, by reason; ``acked`` and these add up to the batch.
+        failed: How many each sink failed to write, by the sink's name.
+        failures: How often each code is the cause for what is left, by ``<where>:<code>``.
         fatal: The failure that ends the run, if there was one.
     """
 
     written: int = 0
     acked: int = 0
-    left: Counter[LeftReason] = field(default_factory=Counter)
-    archive_failed: int = 0
-    queue_failed: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     fatal: Failure | None = None
 
@@ -65,15 +61,14 @@ class Outcome:
         """How many deliveries the batch had."""
         return self.acked + self.left.total()
 
-    def leave(self, reason: LeftReason, *failures: Failure | None) -> None:
+    def leave(self, reason: str, *failures: Failure) -> None:
         """Count a delivery as left.
 
         Args:
-            reason: Why.
-            failures: Those that it met with; the first is the cause, and any can end the run.
+            reason: A ``LeftReason`` or a sink's name.
+            failures: All of its failures; the first is the cause, and any of them can be fatal.
         """
         self.left[reason] += 1
-        met = [failure for failure in failures if failure is not None]
-        self.failures[f"{reason}:{met[0].code}"] += 1
-        ending = (failure for failure in met if failure.kind is FailureKind.FATAL)
-        self.fatal = self.fatal or next(ending, None)
+        self.failures[f"{reason}:{failures[0].code}"] += 1
+        fatal = (failure for failure in failures if failure.kind is FailureKind.FATAL)
+        self.fatal = self.fatal or next(fatal, None)

@@ -1,15 +1,14 @@
-"""A reading: keeps one stream open for as long as the drain goes on, and fills the inbox."""
+"""A subscription: keeps one stream open for as long as the drain goes on."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from eventdrain.backoff import Backoff
 from eventdrain.errors import (
-    ACCESS_ERRORS,
     AccessRefused,
     ApiSilent,
     DrainError,
@@ -19,11 +18,10 @@ from eventdrain.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
-    from eventdrain.drain.inbox import Inbox
     from eventdrain.drain.pace import Pace
-    from eventdrain.drain.report import Report
     from eventdrain.errors import StreamError
     from eventdrain.ports import Authorization, Connection, EventSource
 
@@ -36,24 +34,26 @@ _FIRST_PROBE_SECONDS: Final = 0.25
 _NEXT_PROBE: Final = timedelta(seconds=1)
 _LONGEST_PROBE: Final = timedelta(seconds=5)
 _AFTER_AUTHENTICATION_ERROR: Final = timedelta(seconds=10)
-"""The vendor's sample waits this long, and says that a client that doesn't is rate limited."""
+"""The vendor's sample waits this long; a client that does not is rate limited."""
 
 
 class Subscription:
-    """One of a drain's readings. Run it once, until it is refused or cancelled.
+    """One of a drain's subscriptions. Run it once, until it fails or is cancelled.
+
+    What has arrived waits in the connection, the one queue between socket and drain. Another stream
+    is opened only once all of it is taken.
 
     Args:
         source: Where events come from.
         authorization: Renewed once, if the server does not accept the token.
-        inbox: Where messages go; what it has no room for is waited with.
-        report: Connections, messages and their size are counted in it, and a failure is noted.
         pace: Notes which streams are proven: over which the event API has answered.
-        on_proven: Called whenever a stream is proven.
+        on_change: Called whenever messages have arrived or a stream is proven.
         clock: Seconds; the clock of ``pace``.
 
     Attributes:
-        last_end: Why the last stream ended, if another may be opened; None if none has.
-        last_silence: What the last probe met instead of an answer; None if there was none.
+        connections: How often a stream was opened.
+        last_end: Why the last stream ended, if another may be opened; None if none has ended.
+        last_silence: The error of the last probe without an answer; None if there was none.
     """
 
     def __init__(
@@ -61,54 +61,73 @@ class Subscription:
         *,
         source: EventSource,
         authorization: Authorization,
-        inbox: Inbox,
-        report: Report,
         pace: Pace,
-        on_proven: Callable[[], None],
+        on_change: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
         self._source = source
         self._authorization = authorization
-        self._inbox = inbox
-        self._report = report
         self._pace = pace
-        self._on_proven = on_proven
+        self._on_change = on_change
         self._clock = clock
         self._reopening = Backoff(first=_FIRST_REOPEN, longest=_LONGEST_REOPEN)
         self._after_rejection = Backoff(
             first=_AFTER_AUTHENTICATION_ERROR, longest=_AFTER_AUTHENTICATION_ERROR
         )
+        self._connection: Connection | None = None
+        self._opened_at: float | None = None
         self._is_proven = False
+        self._is_stopped = False
+        self._taken = asyncio.Event()
+        self.connections = 0
         self.last_end: StreamError | None = None
         self.last_silence: StreamError | None = None
 
-    async def run(self) -> str:
-        """Keep the stream open, and open it again whenever it ends.
+    @property
+    def unread(self) -> int:
+        """How many messages have arrived and were not taken."""
+        return 0 if self._connection is None else self._connection.unread
+
+    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+        """Take the oldest messages, each with its arrival, UTC; none if there are none."""
+        if self._connection is None or not self._connection.unread:
+            return ()
+        self._note_answer()
+        self._taken.set()
+        return self._connection.take(most)
+
+    def stop(self) -> None:
+        """Open no further stream; the one that is open stays open."""
+        self._is_stopped = True
+
+    async def run(self) -> DrainError:
+        """Keep a stream open, and open another whenever it ends.
 
         Returns:
-            Why it is refused, and what to do. What has arrived before is in the inbox.
+            Why no other may be opened. What has arrived before can still be taken.
         """
         while True:
             try:
-                wait = await self._read_to_end()
+                wait = await self._subscribe()
             except DrainError as error:
-                self._report.is_access_refused |= isinstance(error, ACCESS_ERRORS)
-                return str(error)
+                return error
             await asyncio.sleep(wait)
-            await self._inbox.has_room()
+            while self.unread or self._is_stopped:
+                self._taken.clear()
+                await self._taken.wait()
 
-    async def _read_to_end(self) -> float:
-        """Read one connection to its end.
+    async def _subscribe(self) -> float:
+        """Keep one stream open until its end.
 
         Returns:
             How long to wait before the next, in seconds.
 
         Raises:
-            StreamRefused, TokenError, CredentialsError: There will be no other.
+            StreamRefused, TokenError, CredentialsError: No other may be opened.
         """
         token = self._authorization.token()
         try:
-            await self._read(token)
+            await self._stay_connected(token)
         except StreamEnded as error:
             self.last_end = error
             wait = self._reopening.wait_seconds()
@@ -121,22 +140,23 @@ class Subscription:
                     raise AccessRefused(error.reason, hint=error.hint) from None
                 raise not_accepted() from None
             wait = self._after_rejection.wait_seconds()
-            _logger.warning("%s; a new one is tried in %.1f s", error, wait)
+            _logger.warning("%s; a new token is tried in %.1f s", error, wait)
             return wait
 
-    async def _read(self, token: str | None) -> NoReturn:
-        self._report.connections += 1
-        self._is_proven = False
+    async def _stay_connected(self, token: str | None) -> NoReturn:
+        self.connections += 1
+        self._is_proven, self._opened_at = False, None
         try:
-            async with self._source.connect(token) as connection:
+            async with self._source.connect(token, self._note_arrival) as connection:
+                self._connection = connection
                 await connection.opened()
-                opened_at = self._clock()
-                probing = asyncio.create_task(self._probe(connection, opened_at))
+                self._note_opened()
+                probing = asyncio.create_task(self._probe(connection))
                 try:
-                    await self._receive(connection, opened_at)
+                    await connection.ended()
                 finally:
-                    # At once: to leave the connection takes a while.
-                    self._note_closed(opened_at)
+                    # At once: leaving the connection takes a while.
+                    self._note_ended()
                     probing.cancel()
                     await asyncio.wait([probing])
                     if not probing.cancelled():
@@ -145,16 +165,7 @@ class Subscription:
             if not self._is_proven:
                 self._pace.unproven()
 
-    async def _receive(self, connection: Connection, opened_at: float) -> NoReturn:
-        while True:
-            messages = await connection.receive()
-            self._note_proven(opened_at)
-            self._reopening.reset()
-            self._report.bytes_received += sum(map(len, messages))
-            self._inbox.put(messages, datetime.now(UTC))
-            await self._inbox.has_room()
-
-    async def _probe(self, connection: Connection, opened_at: float) -> None:
+    async def _probe(self, connection: Connection) -> None:
         """Probe the event API until it has answered, or has sent something."""
         backoff = Backoff(first=_NEXT_PROBE, longest=_LONGEST_PROBE)
         await asyncio.sleep(_FIRST_PROBE_SECONDS)
@@ -167,17 +178,31 @@ class Subscription:
                 _logger.info("%s; the next probe follows in %.1f s", error.reason, wait)
                 await asyncio.sleep(wait)
             else:
-                self._note_proven(opened_at)
+                self._note_answer()
+                self._on_change()
 
-    def _note_proven(self, opened_at: float) -> None:
+    def _note_arrival(self) -> None:
+        self._note_answer()
+        self._reopening.reset()
+        self._on_change()
+
+    def _note_opened(self) -> float:
+        """Note when the stream was opened: now, if nothing has arrived before."""
+        if self._opened_at is None:
+            self._opened_at = self._clock()
+        return self._opened_at
+
+    def _note_answer(self) -> None:
+        """Note that the event API has answered over this stream: it is proven."""
         if not self._is_proven:
             self._is_proven = True
-            self._pace.proven(opened_at)
-            self._on_proven()
+            self._pace.proven(self._note_opened())
 
-    def _note_closed(self, opened_at: float) -> None:
+    def _note_ended(self) -> None:
+        if self.unread:
+            self._note_answer()
         if self._is_proven:
             now = self._clock()
             self._pace.closed(now)
-            if now - opened_at >= _FIRST_REOPEN.total_seconds():
+            if now - self._note_opened() >= _FIRST_REOPEN.total_seconds():
                 self._reopening.reset()

@@ -10,23 +10,16 @@ from eventdrain.events.archive import (
     ArchiveLayout,
     by_object,
     compressed,
-    key_of_part,
     object_body,
     original_body,
 )
-from eventdrain.events.delivery import Delivery, DeliveryReader, age_seconds, milliseconds, rfc3339
+from eventdrain.events.archive_key import ArchiveKey
+from eventdrain.events.delivery import Delivery, PointerReason
 from eventdrain.events.event_id import event_id
 from eventdrain.events.json_mapping import json_mapping, quoted
 from eventdrain.events.message_pseudonyms import MessagePseudonyms, response_of, unclassified
 from eventdrain.events.personal_fields import NOT_PERSONAL, PERSONAL, Kind
-from eventdrain.events.pointer import (
-    LONGEST_LINE,
-    Pointing,
-    is_oversize,
-    needs_pointer,
-    pointer,
-    pointing,
-)
+from eventdrain.events.pointer import LONGEST_LINE, pointer, pointer_reason
 from eventdrain.events.pseudonyms import Pseudonyms
 from eventdrain.events.quarantine import quarantined
 from eventdrain.events.queue_message import (
@@ -38,7 +31,9 @@ from eventdrain.events.queue_message import (
     messages,
     pack,
 )
+from eventdrain.events.reader import DeliveryReader
 from eventdrain.events.streams import DEFAULT_EVENT_TYPE, STREAMS, EventStream
+from eventdrain.events.times import age_seconds, milliseconds, rfc3339
 
 __all__ = [
     "DEFAULT_EVENT_TYPE",
@@ -48,6 +43,7 @@ __all__ = [
     "NOT_PERSONAL",
     "PERSONAL",
     "STREAMS",
+    "ArchiveKey",
     "ArchiveLayout",
     "Delivery",
     "DeliveryReader",
@@ -55,25 +51,22 @@ __all__ = [
     "Kind",
     "Message",
     "MessagePseudonyms",
-    "Pointing",
+    "PointerReason",
     "Pseudonyms",
     "age_seconds",
     "by_object",
     "compressed",
     "event_id",
-    "is_oversize",
     "json_mapping",
-    "key_of_part",
     "marked",
     "message",
     "messages",
     "milliseconds",
-    "needs_pointer",
     "object_body",
     "original_body",
     "pack",
     "pointer",
-    "pointing",
+    "pointer_reason",
     "quarantined",
     "quoted",
     "response_of",

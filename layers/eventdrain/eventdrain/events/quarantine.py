@@ -24,9 +24,10 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from eventdrain.events.delivery import Delivery, milliseconds
+from eventdrain.events.delivery import Delivery, PointerReason
 from eventdrain.events.event_id import digest
 from eventdrain.events.original_message import original_message
+from eventdrain.events.times import milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,7 +87,7 @@ def quarantined(
         redelivered=is_redelivered,
         received_at=received_at,
         line=record,
-        quarantine_reason=reason,
+        pointer=PointerReason.QUARANTINE,
     )
 
 

@@ -25,7 +25,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from eventdrain.events.pointer import LONGEST_LINE, needs_pointer, pointer, pointing
+from eventdrain.events.pointer import LONGEST_LINE, pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -93,7 +93,7 @@ def _messages_of_several(
     together: list[Delivery] = []
     length = 0  # of the lines that are together, with a newline after each
     for delivery in deliveries:
-        is_line = not needs_pointer(delivery)
+        is_line = delivery.pointer is None
         # What a line leaves of a message for its attributes is enough for those of several.
         has_room = len(together) < most_events and length + len(delivery.line) <= LONGEST_LINE
         if together and not (is_line and has_room):
@@ -126,8 +126,8 @@ def message(delivery: Delivery, layout: ArchiveLayout) -> Message:
     """
     attributes = {"event_id": delivery.event_id, "event_type": delivery.event_type}
     body = delivery.line
-    if reason := pointing(delivery):
-        attributes["pointer"] = reason.value
+    if delivery.pointer is not None:
+        attributes["pointer"] = delivery.pointer.value
         body = pointer(delivery, bucket=layout.bucket, key=layout.key([delivery]))
     return Message(
         (delivery.event_id,), body, attributes, delivery.subscription_id or delivery.event_id

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.errors import ConfigurationError
+from eventdrain.events import ArchiveKey
 from eventdrain.ports import Folder
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _VERSION: Final = 1
 _ANEW: Final = "begin without a checkpoint"
-_KEY: Final = re.compile(r".+/(?P<event_type>[^/]+)/dt=(?P<day>\d{4}-\d\d-\d\d)/[^/]+", re.ASCII)
 _NAME: Final = re.compile(r"[!-~]{1,80}")
 
 
@@ -47,12 +47,12 @@ class Checkpoint:
     @property
     def folder(self) -> Folder:
         """The folder that the object lies in."""
-        found = _KEY.fullmatch(self.key)
-        if found is None:
+        key = ArchiveKey.parse(self.key)
+        if key is None or key.day is None or not key.name:
             raise ConfigurationError(
                 f"the checkpoint's key {self.key!r} is none of the archive's", hint=_ANEW
             )
-        return Folder(found["day"], found["event_type"])
+        return Folder(key.day, key.event_type)
 
     def at(self, lines: int) -> Checkpoint:
         """Give the checkpoint at another line of the same object."""

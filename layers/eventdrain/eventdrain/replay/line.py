@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.errors import MalformedJson, UnreadableLine
-from eventdrain.events import Delivery
+from eventdrain.events import Delivery, pointer_reason
 from eventdrain.json_shape import json_object, optional, required
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def read_line(line: str) -> Delivery:
             redelivered=required(content, "redelivered", bool),
             received_at=datetime.fromisoformat(required(content, "received_at", str)),
             line=line,
+            pointer=pointer_reason(line),
         )
         is_sound = (
             content.keys() >= {"event_time", "subscription_id"}

@@ -18,13 +18,12 @@ from contextlib import aclosing, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from eventdrain.errors import DrainError, EndedEarly, FailureKind, UnreadableLine
+from eventdrain.errors import DrainError, EndedEarly, FailureKind, UnreadableLine, note_unexpected
 from eventdrain.replay.archive_reading import ArchiveReading
 from eventdrain.replay.checkpoint import Checkpoint
 from eventdrain.replay.ending import Ending, Retries
 from eventdrain.replay.line import lines_of, read_line
 from eventdrain.replay.report import ReplayEnd
-from eventdrain.unexpected import note_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -12,8 +12,8 @@ from zlib import crc32
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws.errors import code_of, failure
+from eventdrain.errors import unexpected_failure
 from eventdrain.events import by_object, object_body, original_body
-from eventdrain.unexpected import unexpected_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class S3Archive:
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``. Each object is there whole or not at all.
 
-        What lines have withheld is written before them: what a line leaves out is somewhere.
+        Original messages are written before their lines, so that nothing that a line omits is lost.
         """
         objects = by_object(deliveries)
         results = await asyncio.gather(*(self._put_together(together) for together in objects))
@@ -62,12 +62,12 @@ class S3Archive:
         }
 
     async def _put_together(self, deliveries: Sequence[Delivery]) -> Failure | None:
-        withheld = [delivery for delivery in deliveries if delivery.withheld]
-        if withheld:
-            key = self._layout.original_key(withheld)
-            refused = await self._put(key, original_body(withheld))
-            if refused is not None:
-                return refused
+        originals = [delivery for delivery in deliveries if delivery.original]
+        if originals:
+            key = self._layout.original_key(originals)
+            failed = await self._put(key, original_body(originals))
+            if failed is not None:
+                return failed
         return await self._put(self._layout.key(deliveries), object_body(deliveries))
 
     async def _put(self, key: str, body: bytes) -> Failure | None:

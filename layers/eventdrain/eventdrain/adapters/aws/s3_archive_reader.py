@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -11,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws.errors import UNUSABLE, code_of, failure
 from eventdrain.errors import ArchiveRefused
+from eventdrain.events import ArchiveKey
 from eventdrain.ports import Folder, StoredObject
 
 if TYPE_CHECKING:
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
     from eventdrain.adapters.aws.signed_http import AwsHttp
 
-_LINES: Final = ".ndjson.gz"
-_DAY: Final = re.compile(r"dt=(\d{4}-\d\d-\d\d)/", re.ASCII)
 _GONE: Final = "NoSuchKey"
 
 
 class S3ArchiveReader:
-    """Lists and reads an archive; see ``replay_ports.ArchiveReader``.
+    """Lists and reads an archive; see ``ports.ArchiveReader``.
 
     Args:
         s3: Lists.
@@ -44,21 +42,22 @@ class S3ArchiveReader:
         self._hint = hint
 
     async def days(self, event_type: str) -> Sequence[str]:
-        """See ``replay_ports.ArchiveReader``."""
+        """See ``ports.ArchiveReader``."""
         return await asyncio.to_thread(self._days, f"{self._prefix}/{event_type}/")
 
     async def objects(self, folder: Folder, *, after: str) -> Sequence[StoredObject]:
-        """See ``replay_ports.ArchiveReader``."""
-        path = f"{self._prefix}/{folder.event_type}/dt={folder.day}/"
+        """See ``ports.ArchiveReader``."""
+        path = ArchiveKey(self._prefix, folder.event_type, folder.day).format()
         while True:
             listed = await asyncio.to_thread(self._page, path, after or path)
-            lines = [stored for stored in listed if stored.key.endswith(_LINES)]
+            keys = [(stored, ArchiveKey.parse(stored.key)) for stored in listed]
+            lines = [stored for stored, key in keys if key is not None and key.holds_lines]
             if lines or not listed:
                 return lines
             after = listed[-1].key
 
     async def read(self, key: str) -> bytes | None:
-        """See ``replay_ports.ArchiveReader``."""
+        """See ``ports.ArchiveReader``."""
         path = "/" + quote(key, safe="/-_.~")
         try:
             return await self._http.call("GetObject", "GET", path, (), b"")
@@ -72,14 +71,14 @@ class S3ArchiveReader:
             Bucket=self._bucket, Prefix=path, Delimiter="/"
         )
         try:
-            names = [
-                found["Prefix"].removeprefix(path)
+            folders = [
+                ArchiveKey.parse(found["Prefix"])
                 for page in pages
                 for found in page.get("CommonPrefixes", ())
             ]
         except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise self._refused(error, "s3:ListBucket") from error
-        return sorted(day[1] for name in names if (day := _DAY.fullmatch(name)))
+        return sorted(folder.day for folder in folders if folder is not None and folder.day)
 
     def _page(self, path: str, after: str) -> Sequence[StoredObject]:
         try:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws.errors import as_code, failure
-from eventdrain.errors import Failure, FailureKind
+from eventdrain.errors import Failure, FailureKind, unexpected_failure
 from eventdrain.events import EVENTS, Message, marked, messages, pack, quoted
 from eventdrain.json_shape import json_object
-from eventdrain.unexpected import unexpected_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

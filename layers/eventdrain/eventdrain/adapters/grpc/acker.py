@@ -21,8 +21,7 @@ from eventdrain.adapters.grpc.channel import (
     channel_credentials,
     target,
 )
-from eventdrain.errors import Failure, FailureKind
-from eventdrain.unexpected import unexpected_failure
+from eventdrain.errors import Failure, FailureKind, unexpected_failure
 from wgtwo.events.v1.events_pb2 import AckInfo, AckStatus
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """The event source: a server stream over gRPC, read as raw bytes.
 
 grpcio reads a synchronous stream several times cheaper than an asynchronous one, if it may use
-the calling thread for it (``SingleThreadedUnaryStream``). So one thread reads, and hands over to
-the event loop what has come since the loop last looked.
+the calling thread for it (``SingleThreadedUnaryStream``). So one thread reads into the one queue
+between the socket and the drain, which the event loop takes from.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import math
 import time
 from collections import deque
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import grpc
 from grpc.experimental import ChannelOptions
@@ -71,7 +72,9 @@ class GrpcEventSource:
         self._timeout_seconds = timeout_seconds
 
     @asynccontextmanager
-    async def connect(self, token: str | None) -> AsyncIterator[GrpcConnection]:
+    async def connect(
+        self, token: str | None, on_arrival: Callable[[], None]
+    ) -> AsyncIterator[GrpcConnection]:
         """See ``ports.EventSource``."""
         options = (*OPTIONS, (ChannelOptions.SingleThreadedUnaryStream, 1))
         if self._endpoint.is_secure:
@@ -89,14 +92,16 @@ class GrpcEventSource:
             timeout=_PROBE_SECONDS,
             metadata=call_metadata(token),
         )
-        connection = GrpcConnection(channel, call, probe, self._stream.scope, self._max_unread)
+        connection = GrpcConnection(
+            channel, call, probe, on_arrival, scope=self._stream.scope, max_unread=self._max_unread
+        )
         try:
             yield connection
         finally:
             await connection.leave()
             # This ends the call. To cancel the call itself would leave its connection open.
             channel.close()
-            await connection.ended()
+            await connection.joined()
 
 
 class GrpcConnection:
@@ -107,6 +112,8 @@ class GrpcConnection:
         channel: grpc.Channel,
         messages: Iterator[bytes],
         probe: Callable[[], bytes],
+        on_arrival: Callable[[], None],
+        *,
         scope: str,
         max_unread: int,
     ) -> None:
@@ -115,7 +122,8 @@ class GrpcConnection:
         self._call_api = probe
         self._scope = scope
         self._loop = asyncio.get_running_loop()
-        self._unread: deque[bytes] = deque()
+        self._on_arrival = on_arrival
+        self._unread: deque[tuple[bytes, datetime]] = deque()
         self._max_unread = max_unread
         self._has_room = Event()
         self._is_announced = False
@@ -134,7 +142,7 @@ class GrpcConnection:
         while not self._is_ready:
             if self._end is not None:
                 raise self._end
-            await self._wait()
+            await self._wait_for_change()
         self._stop_watching()
 
     async def probe(self) -> None:
@@ -146,14 +154,21 @@ class GrpcConnection:
             if not is_answer(error.code(), error.details()):
                 raise silence(error.code(), error.details()) from None
 
-    async def receive(self) -> Sequence[bytes]:
+    async def ended(self) -> NoReturn:
         """See ``ports.Connection``."""
-        while not self._unread:
-            if self._end is not None:
-                raise self._end
-            await self._wait()
+        while self._end is None:
+            await self._wait_for_change()
+        raise self._end
+
+    @property
+    def unread(self) -> int:
+        """See ``ports.Connection``."""
+        return len(self._unread)
+
+    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+        """See ``ports.Connection``."""
         self._is_announced = False
-        messages = [self._unread.popleft() for _ in range(len(self._unread))]
+        messages = [self._unread.popleft() for _ in range(min(most, len(self._unread)))]
         self._has_room.set()
         return messages
 
@@ -165,7 +180,7 @@ class GrpcConnection:
         self._has_room.set()
         await asyncio.sleep(max(0.0, self._is_watched_until - time.monotonic()))
 
-    async def ended(self) -> None:
+    async def joined(self) -> None:
         """Wait for the reading thread to end, after the channel was closed."""
         await asyncio.to_thread(self._thread.join)
 
@@ -174,14 +189,14 @@ class GrpcConnection:
             self._channel.unsubscribe(self._note_connectivity)
             self._is_watched_until = time.monotonic() + _WATCH_SECONDS
 
-    async def _wait(self) -> None:
+    async def _wait_for_change(self) -> None:
         await self._changed.wait()
         self._changed.clear()
 
     def _note_connectivity(self, state: grpc.ChannelConnectivity) -> None:
         if state is grpc.ChannelConnectivity.READY:
             self._is_ready = True
-            self._announce()
+            self._loop.call_soon_threadsafe(self._changed.set)
         if state in {
             grpc.ChannelConnectivity.READY,
             grpc.ChannelConnectivity.TRANSIENT_FAILURE,
@@ -189,17 +204,23 @@ class GrpcConnection:
             self._is_connectivity_known.set()
 
     def _read_all(self) -> None:
+        millisecond, received_at = 0, datetime.now(UTC)
         try:
             for message in self._messages:
                 if self._is_closing:
                     # To the end that the channel's closing brings: grpcio closes the connection of
                     # a stream only if somebody has read that end.
                     continue
-                self._is_ready = True
-                self._unread.append(message)
+                if not self._is_ready:
+                    self._is_ready = True
+                    self._loop.call_soon_threadsafe(self._changed.set)
+                # Messages of one millisecond share a time, which is formatted once.
+                if (now := time.time_ns() // 1_000_000) != millisecond:
+                    millisecond, received_at = now, datetime.now(UTC)
+                self._unread.append((message, received_at))
                 if not self._is_announced:
                     self._is_announced = True
-                    self._announce()
+                    self._loop.call_soon_threadsafe(self._on_arrival)
                 self._wait_for_room()
             self._end = StreamEnded("the server closed the stream")
         except grpc.RpcError as error:
@@ -212,7 +233,7 @@ class GrpcConnection:
                 details=error.details(),
                 is_connected=self._is_ready,
             )
-        self._announce()
+        self._loop.call_soon_threadsafe(self._changed.set)
 
     def _wait_for_room(self) -> None:
         if len(self._unread) < self._max_unread:
@@ -221,6 +242,3 @@ class GrpcConnection:
         # Asked again: it may have been made just before.
         if len(self._unread) >= self._max_unread and not self._is_closing:
             self._has_room.wait()
-
-    def _announce(self) -> None:
-        self._loop.call_soon_threadsafe(self._changed.set)

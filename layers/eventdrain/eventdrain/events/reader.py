@@ -1,0 +1,187 @@
+"""Reads deliveries: a message from the wire becomes a delivery with its line.
+
+A line is what the archive and the queue hold of an event: JSON on one line, ASCII only (which SQS
+always accepts), with its keys in this order:
+
+=================== ================================================================================
+``event_id``        see ``event_id``
+``event_type``      the stream's event type
+``event_time``      RFC 3339, UTC, with all the precision that was sent; null if unset or out of
+                    range
+``subscription_id`` ``wg2rn``, else the deprecated ``value``; null if neither is set
+``redelivered``     whether the server marked this delivery as sent before
+``received_at``     when this delivery arrived, RFC 3339, UTC, milliseconds
+``event``           the payload in protobuf's JSON mapping, proto field names, unset fields absent
+``raw``             base64 of the delivered message; only where the line cannot hold all of it:
+                    fields that our descriptors do not know, or a timestamp out of range
+=================== ================================================================================
+
+With pseudonyms, all of it is computed from the message after identifying values were replaced, the
+event id too (see ``message_pseudonyms``). Then ``raw`` is the message so changed, without
+``ack_info`` and without fields that our descriptors do not know: a message with such fields is kept
+apart, as it came.
+"""
+
+from __future__ import annotations
+
+import logging
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.message import DecodeError
+
+from eventdrain.errors import UnreadableDelivery, note_unexpected
+from eventdrain.events.delivery import Delivery
+from eventdrain.events.event_id import event_id
+from eventdrain.events.json_mapping import json_mapping, quoted
+from eventdrain.events.message_pseudonyms import MessagePseudonyms
+from eventdrain.events.original_message import original_message
+from eventdrain.events.pointer import pointer_reason
+from eventdrain.events.quarantine import quarantined
+from eventdrain.events.times import milliseconds, rfc3339
+from eventdrain.events.unknown_fields import discard_unknown_fields
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from eventdrain.events.pseudonyms import Pseudonyms
+    from eventdrain.events.streams import EventStream
+    from wgtwo.events.v1.events_pb2 import Metadata
+
+_logger = logging.getLogger(__name__)
+
+_HAS_UNKNOWN_FIELDS: Final = "has fields that are not known"
+
+
+class DeliveryReader:
+    """Reads the deliveries of one stream.
+
+    Args:
+        stream: The stream that the messages come from.
+        pseudonyms: Replace identifying values; None to leave them as they came.
+
+    Raises:
+        ValueError: With pseudonyms, for a stream whose messages they do not fit.
+    """
+
+    def __init__(self, stream: EventStream, pseudonyms: Pseudonyms | None = None) -> None:
+        self._event_type = stream.event_type
+        self._parse = stream.stream_response.FromString
+        self._payload_name = stream.payload_field.name
+        message_type = stream.payload_field.message_type
+        if message_type is None:
+            raise TypeError(f"{stream.payload_field.full_name} is not a message")
+        self._payload_json = json_mapping(message_type)
+        self._pseudonyms = pseudonyms
+        self._in_messages = None if pseudonyms is None else MessagePseudonyms(stream, pseudonyms)
+        self._received_at: datetime | None = None
+        self._received_text = ""
+
+    def read(self, message: bytes, received_at: datetime) -> Delivery | None:
+        """Read one message of the stream. Never raises.
+
+        Args:
+            message: A stream response as it came over the wire.
+            received_at: When it arrived, UTC.
+
+        Returns:
+            Its delivery. One that cannot become a line is in quarantine, also if a bug is the
+            reason: one message holds up no other. None for a heartbeat, a message with neither an
+            event nor a handle.
+        """
+        try:
+            return self._read(message, received_at)
+        except UnreadableDelivery as error:
+            reason = error.reason
+        except Exception as error:  # noqa: BLE001 - one event that trips a bug holds up no other
+            note_unexpected(error, "reading a delivery")
+            reason = "trips a bug"
+        delivery = quarantined(
+            message,
+            received_at,
+            event_type=self._event_type,
+            reason=reason,
+            pseudonyms=self._pseudonyms,
+        )
+        _logger.warning(
+            "a delivery cannot become a line and goes to quarantine as event %s: its message %s",
+            delivery.event_id,
+            reason,
+        )
+        return delivery
+
+    def _read(self, message: bytes, received_at: datetime) -> Delivery | None:
+        try:
+            response: Any = self._parse(message)
+        except DecodeError as error:
+            # The error's own text can quote what it could not decode.
+            raise UnreadableDelivery("does not parse") from error
+        if not response.HasField(self._payload_name):
+            # A field that our descriptors do not know may be an event of another kind.
+            if response.metadata.ack_info.value or discard_unknown_fields(response):
+                raise UnreadableDelivery("holds no event")
+            return None
+        payload = getattr(response, self._payload_name)
+        has_original = False
+        if self._in_messages is None:
+            content = payload.SerializeToString(deterministic=True)
+        else:
+            content, has_original = self._in_messages.apply(response, message)
+        metadata: Metadata = response.metadata
+        timestamp = (
+            (metadata.timestamp.seconds, metadata.timestamp.nanos)
+            if metadata.HasField("timestamp")
+            else None
+        )
+        event_time = None if timestamp is None else rfc3339(*timestamp)
+        subscription = metadata.identifier.subscription_identifier
+        subscription_id = subscription.wg2rn or subscription.value or None
+        identity = event_id(self._event_type, timestamp, subscription_id, content)
+        event = self._payload_json(payload)
+        if received_at is not self._received_at:  # the same for messages that arrived together
+            self._received_at, self._received_text = received_at, milliseconds(received_at)
+        raw = ""
+        is_out_of_range = timestamp is not None and event_time is None
+        # Nothing reads the response after this; pseudonyms have discarded unknown fields before.
+        if is_out_of_range or (self._in_messages is None and discard_unknown_fields(response)):
+            kept = message if self._in_messages is None else _without_handle(response)
+            raw = f',"raw":"{b64encode(kept).decode()}"'
+        line = (
+            f'{{"event_id":"{identity}","event_type":"{self._event_type}",'
+            f'"event_time":{_json(event_time)},"subscription_id":{_json(subscription_id)},'
+            f'"redelivered":{"true" if metadata.is_redelivered else "false"},'
+            f'"received_at":"{self._received_text}","event":{event}{raw}}}'
+        )
+        return Delivery(
+            event_id=identity,
+            event_type=self._event_type,
+            ack_info=metadata.ack_info.value,
+            event_time=event_time,
+            subscription_id=subscription_id or "",
+            redelivered=metadata.is_redelivered,
+            received_at=received_at,
+            line=line,
+            pointer=pointer_reason(line),
+            original=self._original(identity, message) if has_original else "",
+        )
+
+    def _original(self, identity: str, message: bytes) -> str:
+        return original_message(
+            identity,
+            message,
+            event_type=self._event_type,
+            reason=_HAS_UNKNOWN_FIELDS,
+            received_at=self._received_text,
+        )
+
+
+def _json(text: str | None) -> str:
+    return "null" if text is None else quoted(text)
+
+
+def _without_handle(response: Any) -> bytes:
+    """Serialise a response without the server's handle, whose opaque content may identify."""
+    copy = type(response)()
+    copy.CopyFrom(response)
+    copy.metadata.ClearField("ack_info")
+    return bytes(copy.SerializeToString())
