@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from eventdrain.backoff import Backoff
 
@@ -34,35 +31,6 @@ def test_reset_starts_over() -> None:
     backoff.reset()
 
     assert [backoff.wait_seconds() for _ in range(2)] == pytest.approx([1.25, 2.5])
-
-
-@given(
-    st.integers(1, 10_000),
-    st.integers(1, 100),
-    st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=20),
-)
-def test_bounds(first: int, factor: int, draws: list[float]) -> None:
-    """No wait is shorter than the first or longer than one and a half of the longest."""
-    drawn = iter(draws)
-    backoff = Backoff(
-        first=timedelta(milliseconds=first),
-        longest=timedelta(milliseconds=first * factor),
-        draw=lambda: next(drawn),
-    )
-
-    waits = [backoff.wait_seconds() for _ in draws]
-
-    assert all(first / 1000 <= wait <= 1.5 * first * factor / 1000 for wait in waits)
-
-
-@given(st.floats(0, 1, exclude_max=True))
-def test_never_shrinks(draw: float) -> None:
-    """But for the jitter, no wait is shorter than the one before."""
-    backoff = Backoff(first=FIRST, longest=LONGEST, draw=lambda: draw)
-
-    waits = [backoff.wait_seconds() for _ in range(10)]
-
-    assert all(earlier <= later for earlier, later in pairwise(waits))
 
 
 def test_is_jittered_by_default() -> None:

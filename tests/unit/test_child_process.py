@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from simulator.aws.embedded_aws import PROJECT_FOLDER
-from simulator.child_process import ChildProcess, run_child
+from simulator.child_process import run_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,18 +50,6 @@ def test_child_ends_with_its_parent(kind: str, end: signal.Signals) -> None:
         finally:
             parent.kill()
     assert parent.returncode == -end
-
-
-def test_it_is_a_process_like_any_other() -> None:
-    """What ended is no longer guarded; status, output and signals are those of the child."""
-    with ChildProcess(
-        [sys.executable, "-c", _ENDLESS], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "alive\n"
-        assert process.poll() is None
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
 
 
 def test_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:

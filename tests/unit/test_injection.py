@@ -22,10 +22,15 @@ def _strikes(faults: Faults, occasions: int, event_type: str | None = None) -> l
 
 
 def test_fault_strikes_so_often_after_so_many_occasions() -> None:
-    """It lets occasions pass, strikes, and is spent; the count tells."""
+    """It lets occasions pass, strikes, and is spent or cleared; the count stays."""
     faults = Faults()
     faults.inject(_Fault(), skip=2, times=3)
     assert _strikes(faults, 7) == [False] * 2 + [True] * 3 + [False] * 2
+    faults.inject(_Fault("first"))
+    faults.inject(_Fault("second"))
+    assert faults.draw(_Fault) == (_Fault("first"), _Fault("second"))
+    faults.clear()
+    assert _strikes(faults, 1) == [False]
     assert faults.struck(_Fault()) == 3
 
 
@@ -56,21 +61,3 @@ def test_probability_is_kept_and_repeatable() -> None:
 
     assert 200 < sum(draw(1)) < 400
     assert draw(1) == draw(1) != draw(2)
-
-
-def test_several_strike_at_once() -> None:
-    """All that are in force on an occasion are given, in the order in which they were injected."""
-    faults = Faults()
-    faults.inject(_Fault("first"))
-    faults.inject(_Fault("second"))
-    assert faults.draw(_Fault) == (_Fault("first"), _Fault("second"))
-
-
-def test_clear_keeps_the_counts() -> None:
-    """Nothing strikes any more, and what has struck is still told."""
-    faults = Faults()
-    faults.inject(_Fault())
-    assert _strikes(faults, 1) == [True]
-    faults.clear()
-    assert _strikes(faults, 1) == [False]
-    assert faults.struck(_Fault()) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from google.protobuf.json_format import ParseDict
@@ -100,20 +100,3 @@ def test_sims_moved_often(archives: tuple[Archive, Archive]) -> None:
     assert sorted(pseudonymised) == sorted(
         (day, name(Kind.IMSI, imsi), *counts) for day, imsi, *counts in clear
     )
-
-
-def test_subscriber_history(archives: tuple[Archive, Archive]) -> None:
-    """Asked by the pseudonym, it has the events that it had by the id."""
-    clear, pseudonymised = archives
-    counted = "SELECT subscription_id FROM handset_change GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
-    [(subscription,)] = rows(clear, counted)
-    history = clear.answer("subscriber_history", subscription)
-    assert len(history) > 1
-    asked = pseudonymised.answer("subscriber_history", name(Kind.SUBSCRIPTION, subscription))
-    assert [row[1] for row in asked] == [name(Kind.IMEI, row[1]) for row in history]
-    assert [row[3] for row in asked] == [name(Kind.IMEI, row[3]) for row in history]
-
-
-def rows(archive: Archive, sql: str) -> list[tuple[Any, ...]]:
-    """Ask what no saved query asks."""
-    return archive._duckdb.execute(sql).fetchall()  # noqa: SLF001 - of a test's own

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from wgtwo.consents.v1 import consent_events_pb2
-from wgtwo.events.v1.events_pb2 import AckInfo, StreamConfiguration
 from wgtwo.subscription.v1 import subscription_events_pb2
-
-if TYPE_CHECKING:
-    from eventdrain.events import EventStream
 
 SUBSCRIPTION = "wgtwo.subscription.v1.SubscriptionEventService"
 CONSENT = "wgtwo.consents.v1.ConsentEventService"
@@ -50,16 +44,3 @@ def test_table_is_complete() -> None:
 
     assert used == methods
     assert DEFAULT_EVENT_TYPE == "handset_change"
-
-
-@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-def test_messages_of_a_stream(stream: EventStream) -> None:
-    """Each stream's messages take what the engine puts into them and hold what it reads."""
-    request: Any = stream.stream_request(stream_configuration=StreamConfiguration())
-    ack: Any = stream.ack_request(ack_info=AckInfo(value="made-up"))
-    response: Any = stream.stream_response()
-
-    assert request.HasField("stream_configuration")
-    assert ack.ack_info.value == "made-up"
-    assert response.metadata.ack_info.value == ""
-    assert list(stream.ack_response.DESCRIPTOR.fields_by_name) == ["ack_status"]

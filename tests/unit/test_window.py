@@ -47,42 +47,8 @@ def test_opening(
 
 
 @given(moments, spans, spans, spans)
-def test_order(now: float, length: timedelta, remaining: timedelta, reserve: timedelta) -> None:
-    """Reading ends neither before the window opens nor after committing ends."""
-    window = opening(now, length, remaining, reserve)
-
-    assert now <= window.read_until <= window.commit_until
-
-
-@given(moments, spans, spans, spans)
-def test_reading_leaves_the_reserve(
-    now: float, length: timedelta, remaining: timedelta, reserve: timedelta
-) -> None:
-    """Reading goes on neither beyond the window's length nor into the reserve."""
-    window = opening(now, length, remaining, reserve)
-    spare = max(0.0, (remaining - reserve).total_seconds())
-
-    assert window.read_until <= now + length.total_seconds() + ROUNDING
-    assert window.read_until <= now + spare + ROUNDING
-
-
-@given(moments, spans, spans, spans)
-def test_committing_leaves_time_to_report(
-    now: float, length: timedelta, remaining: timedelta, reserve: timedelta
-) -> None:
-    """Commits take no longer than the reserve, and end before the process has to report."""
-    window = opening(now, length, remaining, reserve)
-    last_moment = now + max(0.0, remaining.total_seconds() - REPORTING_SECONDS)
-
-    assert window.commit_until <= window.read_until + reserve.total_seconds() + ROUNDING
-    assert window.commit_until <= last_moment + ROUNDING
-
-
-@given(moments, spans, spans, spans)
-def test_no_time_is_wasted(
-    now: float, length: timedelta, remaining: timedelta, reserve: timedelta
-) -> None:
-    """Reading ends early only where length, reserve or report ask for it."""
+def test_window(now: float, length: timedelta, remaining: timedelta, reserve: timedelta) -> None:
+    """Reading and committing end only where length, reserve or the report ask for it."""
     window = opening(now, length, remaining, reserve)
     limits = (
         length.total_seconds(),
@@ -90,4 +56,7 @@ def test_no_time_is_wasted(
         remaining.total_seconds() - REPORTING_SECONDS,
     )
 
+    assert now <= window.read_until <= window.commit_until
     assert window.read_until == pytest.approx(now + max(0.0, min(limits)), abs=ROUNDING)
+    assert window.commit_until <= window.read_until + reserve.total_seconds() + ROUNDING
+    assert window.commit_until <= now + max(0.0, limits[2]) + ROUNDING
