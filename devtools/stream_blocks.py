@@ -1,8 +1,7 @@
-"""Writes the parts of template.yaml that name every stream, from the engine's table of streams.
+"""Writes the blocks of template.yaml that name every stream, from the engine's table of streams.
 
-CloudFormation's own loop (``Fn::ForEach``) would do it at deployment, but can't refer from one
-resource of a loop to another whose name has an underscore in it, and the SAM CLI reads it only
-behind a flag. So the blocks between the marks are made here, as the code of ``protos/`` is made.
+CloudFormation's loop (``Fn::ForEach``) is no replacement: in a loop, a resource can't refer to one
+whose name contains an underscore, and the SAM CLI supports loops only behind a flag.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ _PARAMETER: Final = """\
     Default: {default}
     AllowedPattern: ^({any_of})(,({any_of}))*$
     ConstraintDescription: >-
-      One or more of {names}, with commas and without spaces between them.
+      One or more of {names}, separated by commas without spaces.
     Description: >-
-      The streams to drain, with commas between them. Each has its own schedule, windows, archive
-      prefix, metrics and alarms. A stream that is taken out takes its own queue with it.
+      The streams to drain, with commas between them. Each has its own schedule, runs, archive
+      prefix, metrics and alarms. Removing a stream also deletes its own queue.
 """
 
-# There is no function for "is in the list". To take a name out changes a text only if it is there.
+# CloudFormation has no function "is in the list". Removing a name changes only a text that has it.
 _CONDITION: Final = """\
   Drains{name}: !Not [!Equals [!Join ["", !Split [{event_type}, !Ref EventTypes]], !Ref EventTypes]]
   Has{name}Queue: !And [!Condition Drains{name}, !Condition HasQueuePerStream]
@@ -92,7 +91,7 @@ _ALARMS: Final = """\
 _OUTPUT: Final = """\
   {name}QueueUrl:
     Condition: Has{name}Queue
-    Description: The queue with the events of {event_type}
+    Description: The queue of the events of {event_type}
     Value: !GetAtt {name}Stream.Outputs.OutboxQueueUrl
   {name}QueueArn:
     Condition: Has{name}Queue
@@ -102,12 +101,12 @@ _OUTPUT: Final = """\
 
 
 def with_blocks(template: str, event_types: Sequence[str], default: str) -> str:
-    """Write a template's blocks anew.
+    """Return the template with its blocks generated again.
 
     Args:
         template: The template's text, with a pair of marks for each block.
         event_types: The streams.
-        default: Those that are drained if nobody says otherwise.
+        default: The default of EventTypes.
 
     Raises:
         ValueError: A mark is missing, or one name is a part of another, which the template's
@@ -115,7 +114,9 @@ def with_blocks(template: str, event_types: Sequence[str], default: str) -> str:
     """
     for name in event_types:
         if any(name in other for other in event_types if other != name):
-            raise ValueError(f"{name!r} is a part of another stream's name: rename it")
+            raise ValueError(
+                f"{name!r} is a part of another stream's name. To fix this, rename it."
+            )
     parameter = _PARAMETER.format(
         default=default, any_of="|".join(event_types), names=", ".join(event_types)
     )
@@ -140,11 +141,13 @@ def _for_each(block: str, event_types: Sequence[str]) -> str:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; end with 1 if something would change.")
 def main(*, check: bool) -> None:
-    """Write the blocks of template.yaml that name every stream."""
+    """Write the generated blocks of template.yaml."""
     before = TEMPLATE.read_text()
     after = with_blocks(before, tuple(STREAMS), DEFAULT_EVENT_TYPE)
     if check and after != before:
-        click.echo("template.yaml is not what `make template` makes of the table of streams")
+        click.echo(
+            "template.yaml differs from what `make template` generates from the table of streams"
+        )
         sys.exit(1)
     if not check:
         TEMPLATE.write_text(after)

@@ -1,11 +1,11 @@
 """The tables of the catalogue, as Glue's ``TableInput``.
 
-For each stream there is a table of its lines, one of its compacted days, and the view over both;
-and one table for all, of the folders that a compaction has written and not yet registered.
+Each stream has a table of its lines, a table of its compacted days, and a view over both. One more
+table contains the folders that a compaction has written and not yet registered.
 
-Sources, all of the Athena user guide: "Hive JSON SerDe" (its library, and that formats other than
-``.gz`` by name don't matter), "Parquet SerDe", "Supported types for partition projection" (date,
-injected), "Set up partition projection", and for views the form in which Athena itself keeps them.
+Sources, all in the Athena user guide: "Hive JSON SerDe", "Parquet SerDe", "Supported types for
+partition projection" (date, injected), "Set up partition projection". Views have the form in which
+Athena itself stores them.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _PARQUET: Final = {
 
 
 class Places(NamedTuple):
-    """Where the archive is, and what the catalogue calls it.
+    """Names of the places that the tables refer to.
 
     Attributes:
         database: The Glue database.
         bucket: The archive's bucket.
-        archive_prefix: What the keys of lines begin with.
-        tables_prefix: What the keys of compacted files begin with.
-        first_day: The first day that lines are looked for, ``YYYY-MM-DD``.
+        archive_prefix: The prefix of the keys of lines.
+        tables_prefix: The prefix of the keys of compacted files.
+        first_day: The first day of the table of lines, ``YYYY-MM-DD``.
     """
 
     database: str
@@ -65,10 +65,10 @@ def table_inputs(
     *,
     encode: Callable[[str], str] = lambda text: base64.b64encode(text.encode()).decode(),
 ) -> Iterator[dict[str, Any]]:
-    """Give all tables of the catalogue.
+    """Yield all tables of the catalogue.
 
     Args:
-        places: Where they are.
+        places: The places that they refer to.
         streams: The streams.
         encode: Encodes a view's definition in base64.
 
@@ -138,8 +138,8 @@ def _view(stream: EventStream, places: Places, encode: Callable[[str], str]) -> 
     }
     return {
         "Name": stream.event_type,
-        # No Description: Trino reads it in place of the comment that marks a view, and then takes
-        # the table for no view.
+        # No Description: Trino reads it instead of the comment that marks a view, and then doesn't
+        # recognise the view.
         "TableType": "VIRTUAL_VIEW",
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "PartitionKeys": [],

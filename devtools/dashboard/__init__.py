@@ -1,1 +1,1 @@
-"""The dashboard of ``stacks/operations.yaml``: what is on it, and its blocks in the template."""
+"""The dashboard: its widgets, and the blocks of ``stacks/operations.yaml`` with them."""

@@ -13,7 +13,7 @@ from eventdrain.events import STREAMS
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; end with 1 if something would change.")
 def main(*, check: bool) -> None:
-    """Write the blocks of stacks/operations.yaml that know the streams and the dashboard."""
+    """Write the generated blocks of stacks/operations.yaml."""
     before = OPERATIONS.read_text()
     after = operations(before, tuple(STREAMS))
     if check and after != before:

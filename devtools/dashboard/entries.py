@@ -1,4 +1,4 @@
-"""What widgets are made of: graphs, and the metrics and searches in them."""
+"""The parts of widgets: graphs, metrics and searches."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PERIOD_SECONDS: Final = 300
-"""Of every graph: the schedule's interval."""
+"""The period of every graph: the schedule's interval."""
 NAMESPACE: Final = "EventDrain"
 _BY_STREAM: Final = "${!PROP('Dim.event_type')}"
-"""A label that CloudWatch fills in. The exclamation mark keeps CloudFormation from it."""
+"""A label that CloudWatch replaces. The exclamation mark escapes it for CloudFormation."""
 
 Widget = dict[str, Any]
 Metric = list[Any]
 
 
 def graph(title: str, metrics: list[Metric], lines: Sequence[tuple[str, object]] = ()) -> Widget:
-    """Make a graph over time; lines are limits to be seen in it, by their labels."""
+    """Return a graph over time; ``lines`` are horizontal limits with their labels."""
     properties: dict[str, Any] = {
         "title": title,
         "view": "timeSeries",
@@ -36,32 +36,32 @@ def graph(title: str, metrics: list[Metric], lines: Sequence[tuple[str, object]]
 
 
 def _search(name: str, statistic: str) -> str:
-    # Names with anything but letters and digits in them stand in quotes.
+    # Names with other characters than letters and digits need quotes.
     found = f'{{{NAMESPACE},"event_type",service}} MetricName="{name}" service="${{ServiceName}}"'
     return f"SEARCH('{found}', '{statistic}')"
 
 
 def sum_of_streams(name: str) -> str:
-    """Write the sum of a metric over all streams."""
+    """Return the expression for the sum of a metric over all streams."""
     return f"SUM({_search(name, 'Sum')})"
 
 
 def each_stream(name: str, statistic: str) -> Metric:
-    """Make a line for each stream that has data."""
+    """Return one line for each stream that has data."""
     return [{"expression": _search(name, statistic), "label": _BY_STREAM}]
 
 
 def all_streams(name: str, label: str, **more: object) -> Metric:
-    """Make one line of all streams."""
+    """Return one line for all streams together."""
     return [{"expression": sum_of_streams(name), "label": label, **more}]
 
 
 def of_lambda(name: str, statistic: str, label: str, **more: object) -> Metric:
-    """Make a line of what Lambda counts of the function."""
+    """Return a line for a metric of Lambda."""
     options = {"stat": statistic, "label": label, **more}
     return ["AWS/Lambda", name, "FunctionName", "${FunctionName}", options]
 
 
 def of_stack(name: str, label: str) -> Metric:
-    """Make a line of a metric that is no stream's."""
+    """Return a line for a metric of the whole stack."""
     return [NAMESPACE, name, "service", "${ServiceName}", {"stat": "Sum", "label": label}]

@@ -1,4 +1,4 @@
-"""Writes the blocks of ``stacks/operations.yaml`` that know the streams and the dashboard."""
+"""Writes the generated blocks of ``stacks/operations.yaml``: streams and dashboard."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ALARMS: Final = "@alarms"
 _PARAMETER: Final = """\
   {name}Alarms:
     Type: String
-    Description: The ARNs of the alarms of {event_type}, likewise; empty if it is not drained.
+    Description: The ARNs of the alarms of {event_type} in the same form; empty if not drained.
 """
 _RESOURCE: Final = """\
   EventsDashboard:
     Type: AWS::CloudWatch::Dashboard
     Condition: HasDashboard
     Properties:
-      DashboardName: !Sub ${{ServiceName}}-${{AWS::Region}} # dashboards are of no region
+      DashboardName: !Sub ${{ServiceName}}-${{AWS::Region}} # dashboards are global
       DashboardBody: !Sub
         - |
 {body}
@@ -36,7 +36,7 @@ _RESOURCE: Final = """\
 
 
 def operations(template: str, event_types: Sequence[str]) -> str:
-    """Write the blocks anew.
+    """Return the template with its blocks generated again.
 
     Args:
         template: The template's text, with a pair of marks for each block.
@@ -57,7 +57,7 @@ def operations(template: str, event_types: Sequence[str]) -> str:
         for widget in widgets(_ALARMS)
     ]
     text = '{"periodOverride": "inherit", "widgets": [\n' + ",\n".join(lines) + "\n]}"
-    # A number that is a parameter's: without the quotes.
+    # A parameter that is a number: without quotes.
     text = re.sub(r'"@(\$\{\w+\})"', r"\1", text)
     body = "\n".join(f"          {line}" for line in text.splitlines())
     template = with_block(template, "the alarms of each stream", parameters)

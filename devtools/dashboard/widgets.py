@@ -1,8 +1,8 @@
-"""What is on the dashboard, in the order of the questions asked at night.
+"""The widgets of the dashboard, in the order of an operator's questions.
 
-Is it alive, is it behind, what fails, what does it cost; above them the state of every alarm.
-One screen: 24 columns and 19 rows of CloudWatch's grid. Streams come and go with a parameter, so
-their metrics are searched for and not listed: a search finds the streams that have data.
+The state of every alarm, then: is it alive, is it behind, what fails, what does it cost. It fits
+one screen: 24 columns and 19 rows of CloudWatch's grid. Metrics of streams are searched for instead
+of listed, because a search finds those streams that have data.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ COLUMNS: Final = 24
 
 
 def widgets(alarms: str) -> list[Widget]:
-    """Give the widgets, as CloudWatch's dashboard body structure has them.
+    """Return the widgets in the structure of CloudWatch's dashboard body.
 
     Args:
-        alarms: What stands for the list of the alarms' ARNs.
+        alarms: A placeholder for the list of the alarms' ARNs.
     """
     rows: list[tuple[int, list[Widget]]] = [
         (4, [_alarms(alarms)]),
@@ -88,8 +88,8 @@ def _failed_runs() -> Widget:
         [
             of_lambda("Errors", "Sum", "errors"),
             of_lambda("Throttles", "Sum", "throttles"),
-            of_lambda("AsyncEventsDropped", "Sum", "starts dropped, or failed"),
-            all_streams("StartsFailed", "starts that could not be made"),
+            of_lambda("AsyncEventsDropped", "Sum", "starts dropped or failed"),
+            all_streams("StartsFailed", "starts that failed"),
             of_stack("AuthenticationFailed", "authentication failed"),
             of_stack("TokenRenewalFailed", "token renewal failed"),
             of_stack("TokenTooShort", "token too short-lived to share"),
@@ -101,8 +101,8 @@ def _failed_events() -> Widget:
     return graph(
         "What fails? Events left or set aside",
         [
-            all_streams("ArchiveFailed", "refused by S3"),
-            all_streams("OutboxFailed", "refused by SQS"),
+            all_streams("ArchiveFailed", "not written to S3"),
+            all_streams("OutboxFailed", "not sent to SQS"),
             all_streams("AckFailed", "ack not confirmed"),
             all_streams("Quarantined", "quarantined"),
         ],
@@ -130,10 +130,10 @@ def _dead_letters() -> Widget:
 
 
 def _cost() -> Widget:
-    """Single values over the time that is shown.
+    """Return single values for the selected time range.
 
-    SQS bills calls, of which a batch makes one for ten messages. What does not depend on events,
-    above all metrics, alarms and this dashboard, is in docs/scale.md.
+    SQS bills calls; a batch of ten messages is one call. docs/scale.md has the costs that don't
+    depend on events: mainly metrics, alarms and this dashboard.
     """
     gb_seconds = "duration / 1000 * ${MemorySize} / 1024"
     dollars = (

@@ -1,13 +1,13 @@
 """The columns of a stream's tables, from the descriptor of its event.
 
-The lines keep the event as protobuf's JSON mapping writes it: a struct, of the same shape. The
-view and the compacted table have its fields side by side. Their names are paths, shortened by what
-says nothing: a field that is the only one of its message (``imsi.value`` is ``imsi``,
-``previous.imei_sv.imei`` is ``previous_imei``), unless it is repeated (``added.scopes`` is
-``added_scopes``). A message without fields says something by being there, and becomes a boolean.
+A line contains the event in protobuf's JSON mapping, as one struct. The view and the compacted
+table have a column for each field. A column's name is the field's path, without the name of a field
+that is the only one of its message (``imsi.value`` becomes ``imsi``, ``previous.imei_sv.imei``
+becomes ``previous_imei``), unless that field is repeated (``added.scopes`` becomes
+``added_scopes``). A message without fields becomes a boolean: whether it is present.
 
-Sources: "Data types in Amazon Athena" for the types; the ProtoJSON format's table for the JSON that
-is read; the Hive JSON SerDe's page, which takes JSON objects for structs and maps.
+Sources: "Data types in Amazon Athena" for types; the table of the ProtoJSON format for the JSON;
+the page of the Hive JSON SerDe, which reads JSON objects as structs and maps.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _CAST: Final = {
     FieldDescriptor.CPPTYPE_FLOAT: "double",
     FieldDescriptor.CPPTYPE_DOUBLE: "double",
 }
-"""What the table makes of a text of the lines that is a number."""
+"""The column types of numbers that are strings in the lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class Column:
     """A column of the view and of the compacted table.
 
     Attributes:
-        name: Its name.
+        name: The column's name.
         hive_type: Its type in DDL and in Glue, such as ``string``.
-        expression: What it is of a line, in Athena's dialect.
+        expression: The expression for its value from a line, in Athena's dialect.
     """
 
     name: str
@@ -77,10 +77,10 @@ class Column:
 
 
 def line_columns(stream: EventStream) -> list[tuple[str, str]]:
-    """Give the columns of a stream's lines, each with its Hive type.
+    """Return the columns of a stream's lines, each with its Hive type.
 
     Raises:
-        ValueError: The event has something for which there is no column type.
+        ValueError: The event has a field for which there is no column type.
     """
     return [(name, _hive(line_type)) for name, line_type in line_types(stream).items()]
 
@@ -88,16 +88,16 @@ def line_columns(stream: EventStream) -> list[tuple[str, str]]:
 def table_columns(
     stream: EventStream, released: Mapping[str, Sequence[str]] = RELEASED
 ) -> list[Column]:
-    """Give the columns of a stream's view and compacted table, but for ``dt``.
+    """Return the columns of a stream's view and compacted table, without ``dt``.
 
     Args:
         stream: The stream.
-        released: The names of the columns that tables already have, in their order, by event
-            type: they stay where they are, and new ones come after them.
+        released: The names of the columns of released tables, in their order, by event type. They
+            keep their places; new columns follow.
 
     Raises:
-        ValueError: Two columns would have one name, or one that is released would vanish, or
-            there is no column type for something.
+        ValueError: Two columns would have the same name, or a released column is missing, or there
+            is no column type for a field.
     """
     line_columns(stream)  # raises where there is none
     columns = [
@@ -120,13 +120,13 @@ def table_columns(
     if lost:
         raise ValueError(
             f"{stream.event_type}: the table has {', '.join(lost)}, which the messages in protos/"
-            " no longer give. What is compacted can't be renamed: keep the field."
+            " no longer have. Compacted columns can't be renamed. To fix this, keep the field."
         )
     return [by_name[name] for name in dict.fromkeys((*kept, *by_name))]
 
 
 def athena_type(hive_type: str) -> str:
-    """Give the name in queries of a type in DDL."""
+    """Return the name in queries of a type in DDL."""
     simple = {"string": "varchar", "int": "integer", "timestamp": "timestamp(3)"}
     if hive_type.startswith("array<"):
         return f"array({athena_type(hive_type[len('array<') : -1])})"
@@ -134,7 +134,7 @@ def athena_type(hive_type: str) -> str:
 
 
 def _hive(line_type: LineType) -> str:
-    """Write a type of the lines as DDL and Glue have it."""
+    """Return a type of the lines as in DDL and Glue."""
     match line_type:
         case Scalar():
             return _HIVE[line_type]
@@ -149,7 +149,7 @@ def _hive(line_type: LineType) -> str:
 
 
 def _flattened(message: Descriptor, path: str, names: Sequence[str]) -> Iterator[Column]:
-    """Give the columns of a message that lies at a path within the line."""
+    """Yield the columns of a message at a path of the line."""
     for field in message.fields:
         inner = f'{path}."{field.name}"'
         is_named = len(message.fields) > 1 or field.is_repeated or not names

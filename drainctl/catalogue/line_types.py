@@ -1,7 +1,7 @@
 """The types of a line's columns, from the descriptors: what protobuf's JSON mapping writes.
 
-They belong to no reader. Each writes them in its own words: ``columns`` for Hive, and so for Glue
-and Athena, ``devtools.reader_schemas`` for readers of the archive that ask no catalogue.
+They are independent of any reader. ``columns`` translates them for Hive, Glue and Athena,
+``devtools.reader_schemas`` for readers of the archive that use no catalogue.
 
 Source: the table of the ProtoJSON format.
 """

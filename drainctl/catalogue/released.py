@@ -1,4 +1,4 @@
-"""The columns that compacted tables have in deployed stacks: what is written stays as it is."""
+"""The columns of compacted tables in deployed stacks, which must not change."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ RELEASED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
     }
 )
-"""The names of each stream's columns, in their order, by event type. It is written by hand: a new
-column goes to the end of its stream's, and none moves or goes. Nothing writes this table, so that
-an edit of a generated template can't become the order of what is already compacted."""
+"""The names of each stream's columns, in their order, by event type. Add a new column at the end of
+its stream's; never move or remove one. No tool writes this table, so that an edited template can't
+change the order of columns that are already compacted."""

@@ -1,7 +1,7 @@
 -- Duplicates and redeliveries of {stream}
--- For each of the last 30 days: the lines of the archive, the events in them, how many lines are
--- copies of another one, and how many were redeliveries (marked by the server as sent before).
--- The rates are parts of all lines. A line of a day that has expired is not counted.
+-- For each of the last 30 days: the number of lines in the archive, of distinct events, of duplicate
+-- lines, and of lines that the server marked as redelivered. The rates are shares of all lines.
+-- Deleted lines are not counted.
 SELECT
   dt,
   lines,

@@ -1,6 +1,6 @@
 -- Lag to the archive of {stream}
--- For each of the last 30 days: how many seconds passed from an event until it was first received.
--- Events without a time have none. The median and the 95th percentile are approximate.
+-- For each of the last 30 days: the seconds between an event and its first arrival. Events without a
+-- time are excluded. The median and the 95th percentile are approximate.
 SELECT
   dt,
   count(*) AS events,

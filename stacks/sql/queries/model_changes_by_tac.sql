@@ -1,6 +1,6 @@
 -- Model changes by TAC
--- From which handset model to which one subscriptions moved in the last 30 days, the most frequent
--- first, at most 100. A model is a TAC: the first eight digits of an IMEI.
+-- The 100 most frequent changes between two handset models in the last 30 days. A model is a TAC: the
+-- first eight digits of an IMEI.
 SELECT
   substr(previous_imei, 1, 8) AS from_tac,
   substr(current_imei, 1, 8) AS to_tac,

@@ -1,6 +1,6 @@
--- Seam check of {stream}
--- The days on which the view does not have each event of the lines and the compacted table exactly
--- once. No row means that the seam is whole. It reads all days.
+-- Consistency check of {stream}
+-- The days on which the view does not contain each event of the lines and of the compacted table
+-- exactly once. No row means that the view is consistent. It reads all days.
 SELECT
   dt,
   coalesce(expected, 0) AS expected,

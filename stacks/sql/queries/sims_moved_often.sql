@@ -1,7 +1,7 @@
 -- SIMs that moved often
--- SIMs that went into another handset more often than so many times on one day (UTC), in the last
--- 30 days, the most restless first, with the number of different handsets that they went to.
--- Parameter more_than: how many changes on a day are not yet many, such as 3.
+-- SIMs that moved to another handset more than a given number of times on one day (UTC), in the
+-- last 30 days, most moves first, with the number of different handsets.
+-- Parameter more_than: the number of moves that a SIM must exceed on a day, such as 3.
 SELECT
   dt,
   imsi,

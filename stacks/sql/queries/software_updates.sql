@@ -1,6 +1,5 @@
 -- Software updates
--- Handsets that stayed the same and came back with another software version, in the last 30 days,
--- the earliest first.
+-- Handsets that reported a new software version in the last 30 days, the earliest first.
 SELECT
   event_time,
   subscription_id,

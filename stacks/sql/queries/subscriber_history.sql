@@ -1,7 +1,7 @@
 -- A subscriber's history
--- All handset changes of one subscription, of all days, the earliest first, with the number of
--- lines that the archive has of each event.
--- Parameter subscription_id: the subscription, as a text in single quotes.
+-- All handset changes of one subscription, the earliest first, with the number of lines that the
+-- archive contains for each event.
+-- Parameter subscription_id: the subscription, as a string in single quotes.
 SELECT
   event_time,
   previous_imei,

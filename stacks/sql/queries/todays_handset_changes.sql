@@ -1,6 +1,6 @@
 -- Today's handset changes
--- Every event of today (UTC) with the handset before and after, the earliest first.
--- Where no previous handset is known, its columns are null.
+-- All events of today (UTC) with the handsets before and after, the earliest first. The columns of an
+-- unknown previous handset are null.
 SELECT
   event_time,
   subscription_id,
