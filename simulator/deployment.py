@@ -119,7 +119,8 @@ class LocalDeployment:
 
     @cached_property
     def _s3(self) -> S3Client:
-        return self.aws.client("s3")
+        client: S3Client = self.aws.client("s3")
+        return client
 
     def archive_keys(self) -> list[tuple[str, int]]:
         """List the archive: each object's key and its size in bytes."""

@@ -73,8 +73,8 @@ class Session:
             for source in scope.sources.values():
                 if isinstance(source, exp.Table):
                     self._point(source, database, where.this if where else None)
-        bent = athena_dialect.bent(query, self.now).sql(DUCKDB, identify=True)
-        return self._without_hugeint(bent)
+        sql = athena_dialect.rewritten(query, self.now).sql(DUCKDB, identify=True)
+        return self._without_hugeint(sql)
 
     def _without_hugeint(self, sql: str) -> str:
         columns, _ = self.columns(sql)

@@ -27,7 +27,7 @@ from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import boto3
 import trustme
@@ -37,18 +37,6 @@ from simulator.child_process import ChildProcess
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from mypy_boto3_athena import AthenaClient
-    from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_glue import GlueClient
-    from mypy_boto3_iam import IAMClient
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_scheduler import EventBridgeSchedulerClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_stepfunctions import SFNClient
 
 PROJECT_FOLDER: Final = Path(__file__).resolve().parents[2]
 AWS_ENVIRONMENT: Final = PROJECT_FOLDER / ".venv-aws"
@@ -181,33 +169,10 @@ class EmbeddedAws:
             "AWS_DEFAULT_REGION": self.region,
         }
 
-    @overload
-    def client(self, service: Literal["athena"]) -> AthenaClient: ...
-    @overload
-    def client(self, service: Literal["cloudformation"]) -> CloudFormationClient: ...
-    @overload
-    def client(self, service: Literal["cloudwatch"]) -> CloudWatchClient: ...
-    @overload
-    def client(self, service: Literal["glue"]) -> GlueClient: ...
-    @overload
-    def client(self, service: Literal["iam"]) -> IAMClient: ...
-    @overload
-    def client(self, service: Literal["lambda"]) -> LambdaClient: ...
-    @overload
-    def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
-    @overload
-    def client(self, service: Literal["s3"]) -> S3Client: ...
-    @overload
-    def client(self, service: Literal["scheduler"]) -> EventBridgeSchedulerClient: ...
-    @overload
-    def client(self, service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
-    @overload
-    def client(self, service: Literal["sqs"]) -> SQSClient: ...
-    @overload
-    def client(self, service: Literal["stepfunctions"]) -> SFNClient: ...
-    def client(self, service: Any) -> Any:
+    def client(self, service: str) -> Any:
         """Make a boto3 client of a service, with root's rights in the embedded account."""
-        return boto3.client(
+        make: Any = boto3.client
+        return make(
             service,
             endpoint_url=self.endpoint_url,
             verify=str(self.ca_bundle),

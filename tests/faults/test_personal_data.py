@@ -124,7 +124,7 @@ def known(scene: Scene) -> Known:
 def _store_key(scene: Scene) -> str:
     """Create the secret with the key of pseudonyms, and return its ARN."""
     name = f"{scene.places.bucket}-key"
-    return scene.cloud.secrets.create_secret(Name=name, SecretString=_KEY)["ARN"]
+    return str(scene.cloud.secrets.create_secret(Name=name, SecretString=_KEY)["ARN"])
 
 
 def _drain(scene: Scene, event: object = None, **variables: str) -> None:

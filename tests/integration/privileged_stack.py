@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import time
-import zipfile
 from base64 import b64decode
 from collections import Counter
 from contextlib import contextmanager
@@ -14,8 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
-
-import boto3
 
 from eventdrain.adapters.aws import SecretsManager
 from eventdrain.auth import read_pseudonyms
@@ -40,13 +36,6 @@ MOST_EVENTS: Final = 2
 BACKLOG_RUNS: Final = 2
 """That follow a run which leaves a backlog."""
 
-_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_PROBE: Final = """
-import os
-
-def handler(event, context):
-    return [os.environ[name] for name in event]
-"""
 _LIMIT_SECONDS: Final = 60
 
 
@@ -169,31 +158,6 @@ class PrivilegedStack:
             message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
             for message in take_messages(self.deployment.aws.client("sqs"), url)
         ]
-
-    def client_of(self, role: str) -> Callable[[str], Any]:
-        """Give what makes boto3 clients with a role's own credentials.
-
-        They are those that a function of that role finds in its environment.
-        """
-        aws = self.deployment.aws
-        functions, iam = aws.client("lambda"), aws.client("iam")
-        name = f"probe-{role}"
-        with io.BytesIO() as archive:
-            with zipfile.ZipFile(archive, "w") as code:
-                code.writestr("probe.py", _PROBE)
-            functions.create_function(
-                FunctionName=name,
-                Runtime="python3.14",
-                Handler="probe.handler",
-                Role=iam.get_role(RoleName=self.rights.roles[role])["Role"]["Arn"],
-                Code={"ZipFile": archive.getvalue()},
-            )
-        answer = functions.invoke(FunctionName=name, Payload=json.dumps(_KEYS).encode())
-        key, secret, token = json.loads(answer["Payload"].read())
-        session: Any = boto3.Session(key, secret, token, region_name=aws.region)
-        return lambda service: session.client(
-            service, endpoint_url=aws.endpoint_url, verify=str(aws.ca_bundle)
-        )
 
     def books(self) -> Reconciliation:
         """Keep the books of everything so far, what is in quarantine among it."""

@@ -8,13 +8,12 @@ all tests of this module, in their order.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from simulator.event_server.event_types import EVENT_TYPES
 from simulator.event_server.odd_events import with_bad_utf8
-from tests.integration.forbidden_calls import DRAIN, REPLAY, allowed, forbidden
 from tests.integration.privileged_stack import MOST_EVENTS, PrivilegedStack
 
 if TYPE_CHECKING:
@@ -238,43 +237,3 @@ def test_what_is_not_enforced_is_not(stack: PrivilegedStack) -> None:
         assert start_drain(stack) == start_compaction(stack) == ""
         assert stack.compact()["status"] == "SUCCEEDED"
     assert stack.books().is_balanced
-
-
-@pytest.fixture(scope="module")
-def clients(stack: PrivilegedStack) -> Mapping[str, Callable[[str], Any]]:
-    """Give what makes clients with each role's own credentials, and with those of the account."""
-    root: Any = stack.deployment.aws.client
-    return {"root": root, **{role: stack.client_of(role) for role in (DRAIN, REPLAY)}}
-
-
-def test_plain_http_is_refused(
-    stack: PrivilegedStack,
-    clients: Mapping[str, Callable[[str], Any]],
-    subtests: pytest.Subtests,
-) -> None:
-    """Whoever comes without TLS is refused, with the right to what is asked for.
-
-    So is root, where the embedded AWS asks a resource's policy about it: at queues.
-    """
-    for call in allowed(stack):
-        for who in (DRAIN, *(["root"] if call.action.startswith("sqs:") else [])):
-            with subtests.test(f"{call} by {who}"):
-                assert call.failure(clients[who]) == ""
-                told = call.failure(clients[who], is_secure=False)
-                assert "AccessDenied" in told, told or "it was done"
-
-
-def test_what_is_not_listed_is_refused(
-    stack: PrivilegedStack,
-    clients: Mapping[str, Callable[[str], Any]],
-    subtests: pytest.Subtests,
-) -> None:
-    """With a function's own credentials nothing else can be done; by the account itself it can.
-
-    Which does harm: this is the module's last test.
-    """
-    for call in forbidden(stack):
-        with subtests.test(str(call)):
-            told = call.failure(clients[call.role])
-            assert f"not authorized to perform: {call.action}" in told, told or "it was done"
-            assert "not authorized" not in call.failure(clients["root"]), "the fault is the call's"

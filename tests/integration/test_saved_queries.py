@@ -33,6 +33,8 @@ _PLAN: Final = ArchivePlan(last_day=_LAST_DAY, events=5_000, days=30, slice_minu
 _LATER: Final = _LAST_DAY + timedelta(days=5)
 """When the first days of the archive are no longer of the last 30."""
 _CLOSED_DAYS: Final = 10
+_ASKED: Final = ("handset_change", "country_change")
+"""The other streams differ in names only; `country_change` has a day without lines."""
 _DATABASE: Final = "made_up_events"
 _PLACES: Final = Places(_DATABASE, "made-up-bucket", "events", "tables", "2026-01-01")
 _TABLES: Final = f"s3://{_PLACES.bucket}/{_PLACES.tables_prefix}/"
@@ -175,7 +177,7 @@ def test_subscriber_history(archive: Asked) -> None:
     assert len(answer) > 1
 
 
-@pytest.mark.parametrize("event_type", STREAMS)
+@pytest.mark.parametrize("event_type", _ASKED)
 def test_duplicates_and_redeliveries(asked: Asked, event_type: str) -> None:
     """The answer has each day's lines and rates; days whose lines are deleted are not there."""
     answer = asked.answer(f"duplicates_and_redeliveries.{event_type}")
@@ -186,7 +188,7 @@ def test_duplicates_and_redeliveries(asked: Asked, event_type: str) -> None:
     assert answer
 
 
-@pytest.mark.parametrize("event_type", STREAMS)
+@pytest.mark.parametrize("event_type", _ASKED)
 def test_lag_to_archive(asked: Asked, event_type: str) -> None:
     """Days, events and the greatest lag are exact; percentiles have the right rank."""
     answer = asked.answer(f"lag_to_archive.{event_type}")
@@ -202,7 +204,7 @@ def test_lag_to_archive(asked: Asked, event_type: str) -> None:
             assert sum(lag <= seconds for lag in lags[dt]) + 1 >= part * count
 
 
-@pytest.mark.parametrize("event_type", STREAMS)
+@pytest.mark.parametrize("event_type", _ASKED)
 def test_consistency_check(archive: Asked, event_type: str) -> None:
     """No day differs, before and after compaction."""
     assert archive.answer(f"seam_check.{event_type}") == []

@@ -115,7 +115,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[U
         local.aws.client("glue").create_partition(
             DatabaseName=local.stack.outputs["DatabaseName"],
             TableName="handset_change_compacted",
-            PartitionInput=DAY,  # type: ignore[arg-type]
+            PartitionInput=DAY,
         )
         _publish(local, 1)
         _drain(local)
@@ -164,7 +164,7 @@ def test_content_is_kept(upgrade: Upgrade) -> None:
     partition = upgrade.deployment.aws.client("glue").get_partition(
         DatabaseName=upgrade.after.outputs["DatabaseName"],
         TableName="handset_change_compacted",
-        PartitionValues=DAY["Values"],  # type: ignore[arg-type]
+        PartitionValues=DAY["Values"],
     )
     location = partition["Partition"]["StorageDescriptor"]["Location"]
     assert location == DAY["StorageDescriptor"]["Location"]  # type: ignore[index]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,36 +18,68 @@ import pytest
 from packaging.requirements import Requirement
 
 from simulator.aws.embedded_aws import PROJECT_FOLDER
-from tests.packaging.built_layers import OWN, build, contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LAYERS: Final = PROJECT_FOLDER / "layers"
-LOCK: Final = LAYERS / "vendor" / "requirements.txt"
+LOCK: Final = (LAYERS / "vendor" / "requirements.txt").read_text()
+MACHINES: Final = {"VendorLayerArm64": "aarch64", "VendorLayerX8664": "x86_64"}
 ELF_MACHINES: Final = {62: "x86_64", 183: "aarch64"}  # e_machine in elf.h
 LAYERS_LIMIT_MB: Final = 250  # of function and layers together, unzipped (Lambda quotas)
 AMAZON_LINUX_2023_GLIBC: Final = (2, 34)
+OWN: Final = {
+    "WgtwoLayer": "layers/wgtwo",
+    "EventdrainLayer": "layers/eventdrain",
+    "DrainEventsFunction": "functions/drain_events",
+    "ReplayEventsFunction": "functions/replay_events",
+}
+"""This project's own layers and functions: folder by logical id."""
+_NOT_INHERITED: Final = ("MAKE", "MFLAGS", "PYTHON", "LAYER_TARGET")
 
 
-@dataclass(frozen=True)
-class VendorLayer:
-    """A vendor layer that was built, and what it was built for."""
+def build(logical_id: str, folder: Path, **variables: str) -> Path:
+    """Build a layer or function as `sam build` does, from a copy of its folder.
 
-    machine: str
-    folder: Path
+    Args:
+        logical_id: Its name in the template.
+        folder: Where to, made anew.
+        variables: Environment variables for its Makefile, such as `PYTHON`.
+
+    Raises:
+        subprocess.CalledProcessError: The build failed.
+    """
+    copy = folder.with_name(f"{folder.name}-source")
+    shutil.copytree(PROJECT_FOLDER / OWN.get(logical_id, "layers/vendor"), copy)
+    folder.mkdir()
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)
+    }
+    subprocess.run(
+        ["make", "--silent", f"build-{logical_id}"],
+        cwd=copy,
+        env={**inherited, "ARTIFACTS_DIR": str(folder), "PYTHON": sys.executable, **variables},
+        check=True,
+    )
+    return folder
 
 
-def make(layer: str, target: str, artifacts: Path, **variables: str) -> None:
-    """Build a layer as `sam build` does: from a copy of its folder, into an artifacts folder."""
-    artifacts.mkdir()
-    build(f"layers/{layer}", target.removeprefix("build-"), artifacts, **variables)
+def contents(folder: Path) -> list[tuple[str, int, int, str]]:
+    """List the files and folders within a folder, each with its mode, time and digest."""
+    return [
+        (
+            path.relative_to(folder).as_posix(),
+            path.stat().st_mode,
+            path.stat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in sorted(folder.rglob("*"))
+    ]
 
 
 def locked() -> dict[str, Requirement]:
-    """The requirements of the lock by name."""
-    text = LOCK.read_text().replace("\\\n", " ")
-    lines = [line.split(" --hash=")[0] for line in text.splitlines()]
+    """Return the requirements of the lock by name."""
+    lines = [line.split(" --hash=")[0] for line in LOCK.replace("\\\n", " ").splitlines()]
     requirements = [Requirement(line) for line in lines if line.strip() and line[0] not in "# "]
     return {requirement.name: requirement for requirement in requirements}
 
@@ -59,137 +92,54 @@ def cautious_umask() -> Iterator[None]:
     os.umask(before)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("VendorLayerArm64", "aarch64"), ("VendorLayerX8664", "x86_64")],
-    ids=["arm64", "x86_64"],
-)
-def vendor_layer(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> VendorLayer:
-    """The vendor layer as it is deployed to an account."""
-    logical_id, machine = request.param
-    folder = tmp_path_factory.mktemp(logical_id) / "layer"
-    make("vendor", f"build-{logical_id}", folder)
-    return VendorLayer(machine, folder / "python")
-
-
 def test_lock_fits_every_platform() -> None:
-    """The lock pins exactly, with hashes, and has no markers.
+    """The lock has no markers: pip evaluates them for the machine that builds."""
+    assert {"grpcio", "protobuf", "boto3", "aws-lambda-powertools", "oauthlib"} <= set(locked())
+    assert not [each for each in locked().values() if each.marker]
+    assert "://" not in LOCK
 
-    pip evaluates markers for the machine that builds, which is not the one that the layer is for.
+
+@pytest.mark.release
+@pytest.mark.parametrize("logical_id", MACHINES)
+def test_vendor_layer(
+    logical_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The layer has what is locked, for Lambda's platform, and nothing else.
+
+    Another pip, Python, user, place and time make the same layer, byte by byte, and so do pip's
+    settings that many people have.
     """
-    requirements = locked()
-    text = LOCK.read_text()
-
-    assert {"grpcio", "protobuf", "boto3", "aws-lambda-powertools", "oauthlib"} <= set(requirements)
-    for requirement in requirements.values():
-        assert [specifier.operator for specifier in requirement.specifier] == ["=="]
-        assert requirement.marker is None
-    assert text.count("--hash=sha256:") >= len(requirements)
-    assert "://" not in text
-
-
-def test_vendor_layer_holds_what_is_locked(vendor_layer: VendorLayer) -> None:
-    """The layer has each distribution of the lock, in its locked version, and no other."""
+    layer = build(logical_id, tmp_path / "layer") / "python"
     metadata = [
-        HeaderParser().parsestr(path.read_text())
-        for path in vendor_layer.folder.glob("*.dist-info/METADATA")
+        HeaderParser().parsestr(path.read_text()) for path in layer.glob("*.dist-info/METADATA")
     ]
-    installed = {it["Name"].lower().replace("_", "-"): it["Version"] for it in metadata}
-
-    assert installed == {
+    assert {it["Name"].lower().replace("_", "-"): it["Version"] for it in metadata} == {
         name: str(requirement.specifier).removeprefix("==")
         for name, requirement in locked().items()
     }
-
-
-def test_every_package_includes_its_licence(vendor_layer: VendorLayer) -> None:
-    """The licence text of each package is deployed with it, as most licences require."""
-    packages = list(vendor_layer.folder.glob("*.dist-info"))
-
-    assert packages
-    assert not [it.name for it in packages if not [*it.rglob("LICEN[SC]E*"), *it.rglob("COPYING*")]]
-
-
-def test_vendor_layer_is_for_lambda(vendor_layer: VendorLayer) -> None:
-    """Every wheel is pure, or for the function's Python on its architecture and its C library."""
-    version = re.search(r"PYTHON_VERSION := 3\.(\d+)", (LAYERS / "vendor/Makefile").read_text())
-    assert version is not None
-    tags = {
-        path.parent.name: re.findall(r"^Tag: (\S+)$", path.read_text(), re.MULTILINE)
-        for path in vendor_layer.folder.glob("*.dist-info/WHEEL")
-    }
-
-    for name, wheel_tags in tags.items():
-        assert any(fits(tag, int(version[1]), vendor_layer.machine) for tag in wheel_tags), name
-
-
-def fits(tag: str, minor: int, machine: str) -> bool:
-    """Whether a wheel with this tag runs on Python 3.`minor` on Amazon Linux 2023."""
-    python, abi, platform = tag.split("-")
-    if platform == "any":
-        return abi == "none" and "py3" in python
-    exact = (python, abi) == (f"cp3{minor}", f"cp3{minor}")
-    stable = abi == "abi3" and int(python.removeprefix("cp3")) <= minor
-    glibc = {"manylinux2014": (2, 17)}.get(platform.split("_")[0])
-    if named := re.match(r"manylinux_(\d+)_(\d+)_", platform):
-        glibc = (int(named[1]), int(named[2]))
-    return (
-        (exact or stable)
-        and platform.endswith(machine)
-        and glibc is not None
-        and glibc <= AMAZON_LINUX_2023_GLIBC
-    )
-
-
-def test_vendor_layer_libraries_are_for_its_architecture(vendor_layer: VendorLayer) -> None:
-    """Every shared library in the layer is of the architecture that the layer is named by."""
-    libraries = list(vendor_layer.folder.rglob("*.so"))
-    machines = {ELF_MACHINES[elf_machine(path)] for path in libraries}
-
+    minor = re.search(r"PYTHON_VERSION := 3\.(\d+)", (LAYERS / "vendor/Makefile").read_text())
+    assert minor is not None
+    for path in layer.glob("*.dist-info/WHEEL"):
+        tags = re.findall(r"^Tag: (\S+)$", path.read_text(), re.MULTILINE)
+        assert any(fits(tag, int(minor[1]), MACHINES[logical_id]) for tag in tags), path
+    libraries = list(layer.rglob("*.so"))
     assert {"cygrpc", "_message"} <= {path.name.split(".")[0] for path in libraries}
-    assert machines == {vendor_layer.machine}
-
-
-def elf_machine(path: Path) -> int:
-    """An ELF file's `e_machine`: two little-endian bytes at offset 18."""
-    header = path.read_bytes()[:20]
-    assert header.startswith(b"\x7fELF")
-    machine: int = struct.unpack_from("<H", header, 18)[0]
-    return machine
-
-
-def test_vendor_layer_has_no_ballast(vendor_layer: VendorLayer) -> None:
-    """No scripts, no compiled files of the building Python, and room within Lambda's limit."""
-    size = sum(path.stat().st_size for path in vendor_layer.folder.rglob("*") if path.is_file())
-
-    assert not (vendor_layer.folder / "bin").exists()
-    assert not list(vendor_layer.folder.rglob("*.pyc"))
+    assert {ELF_MACHINES[elf_machine(path)] for path in libraries} == {MACHINES[logical_id]}
+    assert not [*layer.glob("bin"), *layer.rglob("*.pyc")]
+    size = sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
     assert size < LAYERS_LIMIT_MB * 1_000_000 / 2
 
-
-@pytest.mark.parametrize(
-    ("layer", "target"),
-    [("wgtwo", "build-WgtwoLayer"), ("eventdrain", "build-EventdrainLayer")],
-)
-def test_own_layer_is_its_package(layer: str, target: str, tmp_path: Path) -> None:
-    """A layer of ours is its package, file by file, without what Python or make leave beside it."""
-    make(layer, target, tmp_path / "layer")
-    package = LAYERS / layer / layer
-    expected = {
-        path.relative_to(LAYERS / layer)
-        for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    python = tmp_path / "layer" / "python"
-
-    assert expected
-    assert {it.relative_to(python) for it in python.rglob("*") if it.is_file()} == expected
+    monkeypatch.setenv("PIP_USER", "1")
+    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
+    request.getfixturevalue("cautious_umask")
+    old_python = tmp_path / "python3"
+    old_python.write_text(OLD_PYTHON)
+    old_python.chmod(0o700)
+    again = build(logical_id, tmp_path / "again", PYTHON=str(old_python))
+    assert contents(again) == contents(layer.parent)
 
 
-ANOTHER_PIP: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "python"
-OLD_PYTHON: Final = f"""#!{ANOTHER_PIP}
+OLD_PYTHON: Final = f"""#!{PROJECT_FOLDER / ".venv-sam" / "bin" / "python"}
 import collections, runpy, sys
 
 if sys.argv[1:3] == ["-m", "pip"]:
@@ -200,78 +150,79 @@ if sys.argv[1:3] == ["-m", "pip"]:
 elif sys.argv[1] == "-c":
     exec(sys.argv[2])
 """
-"""A Python whose pip believes that it runs on 3.9, which some of the packages don't support."""
+"""A Python with another pip, which believes that it runs on 3.9, too old for some packages."""
 
 
-@pytest.mark.usefixtures("cautious_umask")
-def test_vendor_layer_is_reproducible(
-    vendor_layer: VendorLayer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def fits(tag: str, minor: int, machine: str) -> bool:
+    """Return whether a wheel with this tag runs on Python 3.`minor` on Amazon Linux 2023."""
+    python, abi, platform = tag.split("-")
+    if platform == "any":
+        return abi == "none" and "py3" in python
+    exact = (python, abi) == (f"cp3{minor}", f"cp3{minor}")
+    stable = abi == "abi3" and int(python.removeprefix("cp3")) <= minor
+    glibc = {"manylinux2014": (2, 17)}.get(platform.split("_")[0])
+    if named := re.match(r"manylinux_(\d+)_(\d+)_", platform):
+        glibc = (int(named[1]), int(named[2]))
+    is_old_enough = glibc is not None and glibc <= AMAZON_LINUX_2023_GLIBC
+    return (exact or stable) and platform.endswith(machine) and is_old_enough
+
+
+def elf_machine(path: Path) -> int:
+    """Return an ELF file's `e_machine`: two little-endian bytes at offset 18."""
+    header = path.read_bytes()[:20]
+    assert header.startswith(b"\x7fELF")
+    machine: int = struct.unpack_from("<H", header, 18)[0]
+    return machine
+
+
+@pytest.mark.parametrize("logical_id", OWN)
+def test_own_part(logical_id: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A layer of ours is its package, without what Python or make leave; and it is reproducible."""
+    first = build(logical_id, tmp_path / "first")
+    request.getfixturevalue("cautious_umask")
+    assert contents(build(logical_id, tmp_path / "second")) == contents(first)
+    if logical_id.endswith("Layer"):
+        source = PROJECT_FOLDER / OWN[logical_id]
+        expected = {
+            path.relative_to(source)
+            for path in (source / source.name).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        python = first / "python"
+        assert {it.relative_to(python) for it in python.rglob("*") if it.is_file()} == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"PYTHON": "/nowhere/python3"}, "/nowhere/python3 isn't there, or has no pip"),
+        ({"PYTHON": f"{sys.executable} -I -S"}, "isn't there, or has no pip"),
+        ({"LAYER_TARGET": "hots"}, "LAYER_TARGET"),
+    ],
+)
+def test_build_that_cannot_be(
+    variables: dict[str, str], told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Another pip, Python, user, place and time make the same layer from a lock, byte by byte.
-
-    So do pip's settings that many people have.
-    """
-    monkeypatch.setenv("PIP_USER", "1")
-    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
-    old_python = tmp_path / "python3"
-    old_python.write_text(OLD_PYTHON)
-    old_python.chmod(0o700)
-    logical_id = {"aarch64": "VendorLayerArm64", "x86_64": "VendorLayerX8664"}[vendor_layer.machine]
-    again = tmp_path / "elsewhere" / "layer"
-    again.parent.mkdir()
-    make("vendor", f"build-{logical_id}", again, PYTHON=str(old_python))
-
-    assert contents(again) == contents(vendor_layer.folder.parent)
-
-
-@pytest.mark.parametrize("part", OWN)
-def test_own_part_is_reproducible(
-    part: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    """Another user, place and time make the same layer or function from the same files."""
-    source, logical_id = OWN[part]
-    for name in ("first", "second"):
-        if name == "second":
-            request.getfixturevalue("cautious_umask")
-        (tmp_path / name).mkdir()
-        build(source, logical_id, tmp_path / name)
-
-    assert list((tmp_path / "first").rglob("*.py"))
-    assert contents(tmp_path / "second") == contents(tmp_path / "first")
-
-
-@pytest.mark.parametrize("python", ["/nowhere/python3", f"{sys.executable} -I -S"])
-def test_python_without_pip_is_named(
-    python: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """A Python that is missing or has no pip, as in uv's environments: the error has a remedy."""
+    """A Python that is missing or has no pip, and a mistyped target: the error names it."""
     with pytest.raises(subprocess.CalledProcessError):
-        make("vendor", "build-VendorLayerArm64", tmp_path / "layer", PYTHON=python)
+        build("VendorLayerArm64", tmp_path / "layer", **variables)
 
     error = capfd.readouterr().err
-    assert f"The vendor layer can't be built: {python} isn't there, or has no pip" in error
-    assert "To fix this, name another Python, as in: PYTHON=/path/to/python3 sam build" in error
+    assert told in error
     assert "Traceback" not in error
-
-
-def test_unknown_layer_target_is_refused(tmp_path: Path) -> None:
-    """A mistyped LAYER_TARGET stops the build instead of building for the wrong platform."""
-    with pytest.raises(subprocess.CalledProcessError):
-        make("vendor", "build-VendorLayerArm64", tmp_path / "layer", LAYER_TARGET="hots")
+    if "PYTHON" in variables:
+        assert "To fix this, name another Python, as in: PYTHON=/path/to/python3 sam build" in error
 
 
 def test_function_needs_nothing_but_its_layers(tmp_path: Path) -> None:
     """The handler is imported with only the standard library and the built folders on the path."""
-    make("vendor", "build-VendorLayerArm64", tmp_path / "vendor", LAYER_TARGET="host")
-    make("wgtwo", "build-WgtwoLayer", tmp_path / "wgtwo")
-    make("eventdrain", "build-EventdrainLayer", tmp_path / "eventdrain")
-    folders = [
-        str(PROJECT_FOLDER / "functions" / "drain_events"),
-        *(str(tmp_path / name / "python") for name in ("vendor", "wgtwo", "eventdrain")),
-    ]
+    layers = {
+        logical_id: build(logical_id, tmp_path / logical_id, LAYER_TARGET="host") / "python"
+        for logical_id in ("VendorLayerArm64", "WgtwoLayer", "EventdrainLayer")
+    }
+    folders = [str(PROJECT_FOLDER / "functions" / "drain_events"), *map(str, layers.values())]
     program = f"""
-import json, sys, sysconfig
-standard = {{sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}}
+import json, sys
 sys.path[:] = {folders!r} + [path for path in sys.path if "site-packages" not in path]
 sys.dont_write_bytecode = True
 import app
@@ -289,13 +240,13 @@ print(json.dumps(origins))
     )
     origins: dict[str, str] = json.loads(completed.stdout.splitlines()[-1])
 
-    for module, folder in {
-        "grpc": "vendor",
-        "google.protobuf": "vendor",
-        "boto3": "vendor",
-        "aws_lambda_powertools": "vendor",
-        "wgtwo.events.v1.events_pb2": "wgtwo",
-        "eventdrain.wiring": "eventdrain",
+    for module, layer in {
+        "grpc": "VendorLayerArm64",
+        "google.protobuf": "VendorLayerArm64",
+        "boto3": "VendorLayerArm64",
+        "aws_lambda_powertools": "VendorLayerArm64",
+        "wgtwo.events.v1.events_pb2": "WgtwoLayer",
+        "eventdrain.wiring": "EventdrainLayer",
     }.items():
-        assert Path(origins[module]).is_relative_to(tmp_path / folder)
+        assert Path(origins[module]).is_relative_to(layers[layer])
     assert not [origin for origin in origins.values() if "site-packages" in origin]
