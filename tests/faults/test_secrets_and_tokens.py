@@ -198,7 +198,7 @@ def test_cached_token_that_is_unusable(scene: Scene, kind: str) -> None:
     scene.secrets.add(_VALUE)
     scene.cloud.secrets.put_secret_value(
         SecretId=scene.places.token_arn,
-        SecretString="made up" if kind == "not-json" else json.dumps(content),
+        SecretString="made-up" if kind == "not-json" else json.dumps(content),
     )
     scene.publish(_EVENTS)
     report = scene.drain(window=_LONG_WINDOW)
