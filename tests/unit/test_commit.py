@@ -24,6 +24,7 @@ from tests.fakes import (
     FakeAcker,
     FakeAuthorization,
     FakeSink,
+    always_well,
 )
 from tests.unit.watched_queue import WatchedQueue
 from tests.virtual_time import now, run
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 UNTIL: Final = 60.0
 WRITTEN_BY: Final = UNTIL - 2
 """When the sinks must have answered: the rest is for acks."""
+NO_TOKEN: Final = TokenUnavailable("made up", hint="do this")
+SINKS: Final = ("archive", "queue")
 TURNS: Final = 0.01
 """What the turns of the loop may take, in seconds."""
 
@@ -229,35 +232,58 @@ def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused
     assert (outcome.failed["archive"], outcome.failed["queue"]) == (2, 0)
 
 
-# --- When a sink refuses ---
+# --- When an answer is a failure ---
+
+AGAIN: Final = "MadeUpThrottle"
+NEVER: Final = "MadeUpTooLong"
+DENIED: Final = "MadeUpDenied"
 
 
-@pytest.mark.parametrize("sink", ["archive", "queue"])
-def test_refused_event_is_not_acked(sink: str) -> None:
-    """What one sink refused is not acked although the other has it; the others are."""
-    bench = Bench(**{sink: FakeSink(script(e1=[LEAVE_EVENT]))})  # type: ignore[arg-type] # by name
+@pytest.mark.parametrize(
+    ("who", "answers", "sizes", "failures", "fatal"),
+    [
+        ("archive", {"e1": [LEAVE_EVENT]}, [4], {NEVER: 1}, None),
+        ("queue", {"e1": [LEAVE_EVENT]}, [4], {NEVER: 1}, None),
+        ("archive", {"e0": [END_RUN], "e1": [TRY_AGAIN]}, [4], {DENIED: 1, AGAIN: 1}, END_RUN),
+        ("queue", {"e0": [END_RUN], "e1": [TRY_AGAIN]}, [4], {DENIED: 1, AGAIN: 1}, END_RUN),
+        ("queue", {"e1": [TRY_AGAIN] * 2, "e3": [TRY_AGAIN]}, [4, 2, 1], {}, None),
+        ("ack", {"e1": [TRY_AGAIN] * 3, "e2": [TRY_AGAIN]}, [4, 2, 1, 1], {}, None),
+        # One event's trouble, for seconds and no longer.
+        ("ack", {"e1": [TRY_AGAIN] * 100}, [4, 1, 1, 1, 1], {AGAIN: 1}, None),
+        ("ack", {"e1": [LEAVE_EVENT]}, [4], {NEVER: 1}, None),
+        ("ack", {"e1": [END_RUN]}, [4], {DENIED: 1}, END_RUN),
+        # An ack that was one too many at a time is no failed attempt, nor is another one's.
+        ("ack", {"e0": [SLOW_DOWN] * 40, "e1": [TRY_AGAIN] * 2}, None, {}, None),
+        (
+            "ack",
+            {"e0": [*[SLOW_DOWN] * 5, TRY_AGAIN], "e1": [TRY_AGAIN] * 5},
+            None,
+            {AGAIN: 1},
+            None,
+        ),
+    ],
+)
+def test_failures(
+    who: str,
+    answers: dict[str, list[Answer]],
+    sizes: list[int] | None,
+    failures: dict[str, int],
+    fatal: Failure | None,
+) -> None:
+    """What may pass is tried again by itself; what won't leaves its event, or ends the run."""
+    sinks = {each: FakeSink(script(**answers) if who == each else always_well) for each in SINKS}
+    acks = ack_script(**answers if who == "ack" else {})
+    bench = Bench(archive=sinks["archive"], queue=sinks["queue"], acks=acks)
 
     outcome = bench.commit(EVENTS)
 
-    assert bench.acker.acked == [EVENTS[index].ack_info for index in (0, 2, 3)]
-    assert outcome.left == {sink: 1}
-    assert outcome.failures == {f"{sink}:MadeUpTooLong": 1}
-    assert (outcome.failed["archive"], outcome.failed["queue"]) == (
-        (1, 0) if sink == "archive" else (0, 1)
-    )
-    assert outcome.fatal is None
-
-
-def test_only_refused_events_are_written_again() -> None:
-    """What may succeed later is tried again by itself, at the sink that refused it."""
-    bench = Bench(queue=FakeSink(script(e1=[TRY_AGAIN, TRY_AGAIN], e3=[TRY_AGAIN])))
-
-    outcome = bench.commit(EVENTS)
-
-    ids = [event.event_id for event in EVENTS]
-    assert bench.archive.calls == [ids]
-    assert bench.queue.calls == [ids, [ids[1], ids[3]], [ids[1]]]
-    assert outcome == Outcome(written=4, acked=4)
+    assert outcome.failures == {f"{who}:{code}": count for code, count in failures.items()}
+    assert outcome.left == ({who: sum(failures.values())} if failures else {})
+    assert outcome.acked == 4 - outcome.left.total()
+    assert outcome.fatal is fatal
+    calls = bench.acker.calls if who == "ack" else sinks[who].calls
+    assert sizes in (None, [len(call) for call in calls])
+    assert bench.took < 10 or SLOW_DOWN in answers["e0"]
 
 
 def test_waits_grow() -> None:
@@ -274,17 +300,7 @@ def test_waits_grow() -> None:
     assert 12 <= len(bench.archive.calls) <= 25
 
 
-def test_sink_that_comes_back_is_waited_for() -> None:
-    """An outage shorter than the window costs time and nothing else."""
-    bench = Bench(archive=FakeSink(lambda _event, _attempt: TRY_AGAIN if now() < 30 else None))
-
-    outcome = bench.commit(EVENTS)
-
-    assert outcome == Outcome(written=4, acked=4)
-    assert 30 <= bench.took < UNTIL
-
-
-@pytest.mark.parametrize("sink", ["archive", "queue"])
+@pytest.mark.parametrize("sink", SINKS)
 def test_sink_that_hangs_is_left_in_time(sink: str) -> None:
     """A sink that never answers holds nobody beyond the window, and nothing of it is acked."""
     hanging = FakeSink(seconds=lambda _: FOR_EVER)
@@ -298,20 +314,6 @@ def test_sink_that_hangs_is_left_in_time(sink: str) -> None:
     assert bench.took == pytest.approx(WRITTEN_BY, abs=TURNS)
 
 
-@pytest.mark.parametrize("sink", ["archive", "queue"])
-def test_sink_that_ends_the_run(sink: str) -> None:
-    """A failure that nobody but an operator can hint is not tried again, and ends the run."""
-    refusing = FakeSink(script(e0=[END_RUN], e1=[TRY_AGAIN]))
-    bench = Bench(**{sink: refusing})  # type: ignore[arg-type] # by name
-
-    outcome = bench.commit(EVENTS)
-
-    assert outcome.fatal is END_RUN
-    assert len(refusing.calls) == 1
-    assert outcome.left == {sink: 2}
-    assert outcome.acked == 2, "what both have is acked all the same"
-
-
 @pytest.mark.parametrize("archive_answer", [LEAVE_EVENT, TRY_AGAIN], ids=["leave", "try again"])
 def test_worst_result_wins(archive_answer: Answer) -> None:
     """A failure that ends the run does so though the other sink refuses the event for less."""
@@ -323,47 +325,6 @@ def test_worst_result_wins(archive_answer: Answer) -> None:
     outcome = bench.commit(EVENTS)
 
     assert outcome.fatal is END_RUN
-
-
-# --- When the server refuses an ack ---
-
-
-def test_failed_acks_are_retried() -> None:
-    """Only acks that failed are tried again, until the server confirms them."""
-    bench = Bench(acks=ack_script(e1=[TRY_AGAIN] * 3, e2=[TRY_AGAIN]))
-
-    outcome = bench.commit(EVENTS)
-
-    infos = [event.ack_info for event in EVENTS]
-    assert bench.acker.calls == [infos, infos[1:3], infos[1:2], infos[1:2]]
-    assert outcome == Outcome(written=4, acked=4)
-
-
-def test_ack_that_keeps_failing_is_left() -> None:
-    """An ack that the server keeps refusing is one event's trouble, for seconds and no longer."""
-    bench = Bench(acks=ack_script(e1=[TRY_AGAIN] * 100))
-
-    outcome = bench.commit(EVENTS)
-
-    assert (outcome.written, outcome.acked) == (4, 3)
-    assert outcome.left == {LeftReason.ACK: 1}
-    assert outcome.failures == {"ack:MadeUpThrottle": 1}
-    assert len(bench.acker.calls) == 5
-    assert bench.took < 10
-
-
-@pytest.mark.parametrize(
-    ("answer", "fatal"), [(LEAVE_EVENT, None), (END_RUN, END_RUN)], ids=["leave", "end"]
-)
-def test_ack_that_is_not_tried_again(answer: Answer, fatal: Answer) -> None:
-    """A failure that won't pass is not tried again; some of them end the run."""
-    bench = Bench(acks=ack_script(e1=[answer, None]))
-
-    outcome = bench.commit(EVENTS)
-
-    assert len(bench.acker.calls) == 1
-    assert outcome.left == {LeftReason.ACK: 1}
-    assert outcome.fatal is fatal
 
 
 def test_acker_that_hangs_is_left_in_time() -> None:
@@ -388,22 +349,6 @@ def test_there_is_time_for_the_last_acks() -> None:
 
 
 # --- When acks are too many at a time ---
-
-
-def test_throttled_acks_are_no_failed_attempts() -> None:
-    """Acks are sent again until the server takes them, however often it asks to slow down."""
-    bench = Bench(acks=ack_script(e0=[SLOW_DOWN] * 40, e1=[TRY_AGAIN] * 2))
-
-    assert bench.commit(EVENTS) == Outcome(written=4, acked=4)
-
-
-def test_attempts_are_counted_by_ack() -> None:
-    """An ack that fails for the first time is tried again, however often others failed."""
-    bench = Bench(acks=ack_script(e0=[*[SLOW_DOWN] * 5, TRY_AGAIN], e1=[TRY_AGAIN] * 5))
-
-    outcome = bench.commit(EVENTS)
-
-    assert (outcome.acked, outcome.left) == (3, {LeftReason.ACK: 1})
 
 
 def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
@@ -453,21 +398,9 @@ def test_rejected_token_is_renewed_once() -> None:
 @pytest.mark.parametrize(
     ("authorization", "code", "message"),
     [
-        pytest.param(
-            FakeAuthorization(renewed=None), "UNAUTHENTICATED", str(not_accepted()), id="no other"
-        ),
-        pytest.param(
-            FakeAuthorization(renewed="token-3"),
-            "UNAUTHENTICATED",
-            str(not_accepted()),
-            id="rejected too",
-        ),
-        pytest.param(
-            FakeAuthorization(error=TokenUnavailable("made up", hint="do this")),
-            "TokenUnavailable",
-            "made up. To fix this, do this.",
-            id="none given",
-        ),
+        (FakeAuthorization(renewed=None), "UNAUTHENTICATED", str(not_accepted())),
+        (FakeAuthorization(renewed="token-3"), "UNAUTHENTICATED", str(not_accepted())),
+        (FakeAuthorization(error=NO_TOKEN), "TokenUnavailable", str(NO_TOKEN)),
     ],
 )
 def test_token_that_is_not_accepted_ends_the_run(

@@ -9,7 +9,6 @@ import pytest
 from eventdrain.drain import Batch, EndReason, LeftReason
 from tests.fakes import (
     END_RUN,
-    LEAVE_EVENT,
     FakeAuthorization,
     FakeEventSource,
     FakeSink,
@@ -58,29 +57,6 @@ def test_idle_on_an_empty_stream() -> None:
     assert bench.took == pytest.approx(3.0 + IDLE, abs=TURNS)
 
 
-def test_a_slow_stream_is_not_idle() -> None:
-    """Deliveries that come more often than the idle time keep the drain going to its window."""
-    bench = DrainBench(FakeEventSource(trickle(100, every=IDLE - 0.1)))
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.WINDOW
-    assert READ_UNTIL <= bench.took < READ_UNTIL + 1
-
-
-def test_not_idle_while_a_commit_is_under_way() -> None:
-    """A commit that takes longer than the idle time doesn't make the stream idle."""
-    bench = DrainBench(
-        FakeEventSource(Script([burst(1), burst(1, at=20.0, first=1)])),
-        archive=FakeSink(seconds=lambda call: 0.0 if call else 18.0),
-    )
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.IDLE
-    assert report.acked == 2
-
-
 @pytest.mark.parametrize("limit", [1, 9, 10, 11, 20, 21, 35])
 def test_limit(limit: int) -> None:
     """So many events are committed, and not one more; the others are left unwritten."""
@@ -93,38 +69,6 @@ def test_limit(limit: int) -> None:
     assert len(bench.archive.held) == len(bench.queue.held) == limit
     assert report.left == {LeftReason.NOT_TAKEN: report.received - limit}
     assert bench.took < LINGER, "the last batch doesn't wait for others"
-
-
-def test_limit_makes_up_for_what_was_left() -> None:
-    """Events that were refused don't count: others take their place, up to the limit."""
-    bench = DrainBench(
-        FakeEventSource(Script([burst(40)])),
-        queue=FakeSink(
-            lambda delivery, _attempt: LEAVE_EVENT if delivery.ack_info < "ack-2-" else None
-        ),
-        limit=10,
-    )
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.LIMIT
-    assert report.committed == 10
-    assert report.left["queue"] > 0
-
-
-def test_limit_counts_what_is_written() -> None:
-    """What both sinks have counts, also where the server did not confirm its ack."""
-    bench = DrainBench(
-        FakeEventSource(Script([burst(40)])),
-        acks=lambda _delivery, _attempt, _token: LEAVE_EVENT,
-        limit=10,
-    )
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.LIMIT
-    assert (report.committed, report.acked) == (10, 0)
-    assert len(bench.archive.held) == 10
 
 
 def test_window() -> None:
