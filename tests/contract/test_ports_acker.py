@@ -52,7 +52,7 @@ KINDS: Final[Mapping[str, FailureKind]] = {
     "INVALID_ARGUMENT": FailureKind.EVENT_REJECTED,
     "NOT_FOUND": FailureKind.EVENT_REJECTED,
 }
-"""What follows from each answer that is no success."""
+"""Kind of failure for each answer other than success."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +60,11 @@ class Plan:
     """How a server answers acks.
 
     Attributes:
-        code: With this, a name of :data:`KINDS`; with the truth without.
-        is_taken: Whether an ack that is answered so has happened all the same.
-        delay: How long the answer to each takes.
-        is_unanswered: Nothing is ever answered.
-        times: How many acks this is so for; for all if None.
+        code: A name of :data:`KINDS`; None for the truth.
+        is_taken: Whether an ack that is answered so is accepted all the same.
+        delay: Time before each answer.
+        is_unanswered: Whether acks are never answered.
+        times: How many acks are answered so; None for all.
         is_strict: Whether a token is needed.
     """
 
@@ -78,13 +78,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Served:
-    """An acker, and what the server behind it knows.
-
-    Attributes:
-        ack: Acks deliveries.
-        deliveries: What there is to ack.
-        confirmed: Gives the ``ack_info`` of each ack that the server has confirmed.
-    """
+    """An acker, deliveries to ack, and the ``ack_info`` of each ack that the server confirmed."""
 
     ack: Callable[[Sequence[Delivery], str | None, float], Sequence[Failure | None]]
     deliveries: Sequence[Delivery]
@@ -93,7 +87,7 @@ class Served:
 
 @contextmanager
 def fake_acker(plan: Plan) -> Iterator[Served]:
-    """Give the fake, told to answer by a plan."""
+    """Yield the fake, which answers by a plan."""
     left = [len(KINDS) * 1000 if plan.times is None else plan.times]
 
     def decide(delivery: Delivery, _attempt: int, token: str | None) -> fakes.Answer:
@@ -119,7 +113,7 @@ def fake_acker(plan: Plan) -> Iterator[Served]:
 
 @contextmanager
 def grpc_acker(plan: Plan) -> Iterator[Served]:
-    """Give the adapter, with deliveries of a server that answers by a plan."""
+    """Yield the adapter, with deliveries of a server that answers by a plan."""
     faults = Faults()
     auth = AuthMode.PRODUCTION if plan.is_strict else AuthMode.SANDBOX
     with EventServer(auth=auth, faults=faults) as server:
@@ -160,7 +154,7 @@ def _fault(plan: Plan) -> AckFault:
 
 @contextmanager
 def _received(server: EventServer, token: str | None) -> Iterator[list[Delivery]]:
-    """Give one delivery of every event, by a stream that stays open."""
+    """Yield one delivery of every event, by a stream that stays open."""
     configuration = StreamConfiguration(max_in_flight=EVENTS)
     configuration.start_at_oldest_possible.SetInParent()
     metadata = () if token is None else (("authorization", f"Bearer {token}"),)
@@ -197,7 +191,7 @@ every_acker: Final = pytest.mark.parametrize(
 @every_acker
 @pytest.mark.parametrize("count", [1, EVENTS])
 def test_confirmed_acks(serve: Serve, count: int) -> None:
-    """For each delivery there is None, and the server has confirmed it."""
+    """Each result is None, and the server has confirmed each delivery."""
     with serve(Plan()) as served:
         deliveries = served.deliveries[:count]
         assert list(served.ack(deliveries, None, GENEROUS)) == [None] * count
@@ -206,7 +200,7 @@ def test_confirmed_acks(serve: Serve, count: int) -> None:
 
 @every_acker
 def test_answers_are_in_the_order_of_the_deliveries(serve: Serve) -> None:
-    """The one that the server does not know is refused, at its place; the others are confirmed."""
+    """An ack that the server rejects fails at its place; the others are confirmed."""
     with serve(Plan()) as served:
         deliveries = [*served.deliveries]
         deliveries[7] = deliveries[7]._replace(ack_info="unknown")
@@ -220,7 +214,7 @@ def test_answers_are_in_the_order_of_the_deliveries(serve: Serve) -> None:
 @every_acker
 @pytest.mark.parametrize("code", KINDS)
 def test_meaning_of_an_answer(serve: Serve, code: str) -> None:
-    """An answer that is no success is a failure, by its name and with what follows from it."""
+    """An answer other than success is a failure with its name and kind."""
     with serve(Plan(code=code)) as served:
         answers = served.ack(served.deliveries, None, GENEROUS)
         assert served.confirmed() == set()
@@ -229,17 +223,9 @@ def test_meaning_of_an_answer(serve: Serve, code: str) -> None:
 
 
 @every_acker
-def test_refused_ack_can_be_tried_again(serve: Serve) -> None:
-    """What was refused for a while is confirmed when it is tried again."""
-    with serve(Plan(code="UNAVAILABLE", times=EVENTS)) as served:
-        assert None not in served.ack(served.deliveries, None, GENEROUS)
-        assert list(served.ack(served.deliveries, None, GENEROUS)) == [None] * EVENTS
-
-
-@every_acker
 @pytest.mark.parametrize("timeout", [0.0, 0.2])
 def test_time_out(serve: Serve, timeout: float) -> None:
-    """Acks that nobody answers in time are refused, each of them, and may be tried again."""
+    """Acks that are not answered in time are retryable failures."""
     with serve(Plan(is_unanswered=True)) as served:
         answers = served.ack(served.deliveries, None, timeout)
     assert [answer and answer.kind for answer in answers] == [FailureKind.RETRYABLE] * EVENTS
@@ -247,7 +233,7 @@ def test_time_out(serve: Serve, timeout: float) -> None:
 
 @every_acker
 def test_no_time_claims_nothing(serve: Serve) -> None:
-    """Without time to wait for answers, an ack is told as confirmed only if it was."""
+    """Without time to wait for answers, an ack is reported as confirmed only if it was."""
     with serve(Plan()) as served:
         answers = served.ack(served.deliveries, None, 0.0)
         confirmed = served.confirmed()
@@ -260,7 +246,7 @@ def test_no_time_claims_nothing(serve: Serve) -> None:
 
 @every_acker
 def test_acks_are_concurrent(serve: Serve) -> None:
-    """Acks that take a while each are all through in less than the sum of it."""
+    """Slow acks take less time together than one after another."""
     with serve(Plan(delay=timedelta(seconds=0.2))) as served:
         answers = served.ack(served.deliveries, None, 0.2 * EVENTS / 2)
     assert list(answers) == [None] * EVENTS
@@ -269,7 +255,7 @@ def test_acks_are_concurrent(serve: Serve) -> None:
 @every_acker
 @pytest.mark.parametrize("token", [None, "made-up-unknown"])
 def test_token_that_is_not_accepted(serve: Serve, token: str | None) -> None:
-    """Acks without a good token may succeed with another; with a good one they do."""
+    """Acks without a valid token fail for the token, and succeed with a valid one."""
     with serve(Plan(is_strict=True)) as served:
         answers = served.ack(served.deliveries, token, GENEROUS)
         assert served.confirmed() == set()
@@ -286,7 +272,7 @@ def test_token_that_is_not_accepted(serve: Serve, token: str | None) -> None:
     ids=["no message", "empty message", "cut short"],
 )
 def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: str) -> None:
-    """OK is gRPC's word for the call; only the server's SUCCESS confirms the ack."""
+    """GRPC's OK confirms nothing; only the server's SUCCESS confirms the ack."""
 
     async def ack(port: int) -> Sequence[Failure | None]:
         return await grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)] * 2, None, GENEROUS)
@@ -325,19 +311,12 @@ ENVOYS_LIMIT: Final = http_status(
         (reset(12), FailureKind.RETRYABLE),  # grpcio makes PERMISSION_DENIED of this one
     ],
     ids=[
-        "429",
-        "503",
-        "502",
-        "401",
-        "403",
-        "404",
-        "as Envoy limits",
-        "passed on",
-        "inadequate security",
+        *("429", "503", "502", "401", "403", "404"),
+        *("as Envoy limits", "passed on", "inadequate security"),
     ],
 )
 def test_answer_of_a_gateway(answer: Answer, kind: FailureKind) -> None:
-    """What a gateway answers in place of the event server says nothing of this client's rights."""
+    """A gateway's answer is a failure of its kind, and says nothing of this client's rights."""
     with serving(calls(answer)) as port:
         (failure,) = asyncio.run(
             grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)], None, GENEROUS)
@@ -349,14 +328,14 @@ def test_answer_of_a_gateway(answer: Answer, kind: FailureKind) -> None:
 
 
 def test_ack_whose_answer_was_lost() -> None:
-    """A refused ack may have happened: to ack again does no harm."""
+    """Acking again succeeds if the first ack was accepted and its answer was lost."""
     with grpc_acker(Plan(code="UNAVAILABLE", is_taken=True, times=EVENTS)) as served:
         assert None not in served.ack(served.deliveries, None, GENEROUS)
         assert list(served.ack(served.deliveries, None, GENEROUS)) == [None] * EVENTS
 
 
 def test_server_that_is_gone() -> None:
-    """That nobody listens is a failure of each ack, for now."""
+    """If nobody listens, each ack is a retryable failure."""
     with EventServer() as server:
         endpoint = server.endpoint
     answers = asyncio.run(grpc_ack(endpoint, [delivery_of(0), delivery_of(1)], None, GENEROUS))
@@ -364,7 +343,7 @@ def test_server_that_is_gone() -> None:
 
 
 def test_acking_can_be_given_up() -> None:
-    """A cancelled ack is over, without waiting for the server's answer."""
+    """A cancelled ack ends without waiting for the server's answer."""
 
     async def give_up(server: EventServer) -> None:
         async with GrpcAcker.connect(STREAM, Endpoint.parse(server.endpoint)) as acker:
