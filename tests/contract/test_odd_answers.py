@@ -1,4 +1,4 @@
-"""Whatever a service answers, each adapter ends as its port says: never with another error."""
+"""Whatever a service answers, each adapter returns or raises what its port says."""
 
 from __future__ import annotations
 
@@ -98,10 +98,9 @@ _LISTINGS: Final = (
 )
 _STATUSES: Final = st.sampled_from([200, 200, 200, 400, 403])
 _ODD: Final = given(status=_STATUSES, body=_BODIES)
-_MANY: Final = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+_SEARCH: Final = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-_FEWER: Final = settings(_MANY, max_examples=60)
 
 
 def _ack_answer(status_code: Any) -> bytes:
@@ -113,24 +112,24 @@ _CONFIRMED: Final = _ack_answer(AckStatus.STATUS_CODE_SUCCESS)
 
 
 class OddAws(HttpAws):
-    """Answers everything by what it was last told to."""
+    """Answers every request with the status and body that are set."""
 
     status, body = 200, b""
 
     def answer(self, headers: Message, path: str, body: str) -> tuple[int, bytes]:  # noqa: ARG002 - its base's
-        """See ``HttpAws``."""
+        """Return the answer that is set."""
         return self.status, self.body
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[OddAws]:
-    """Give the server."""
+    """Yield the server."""
     with OddAws() as server:
         yield server
 
 
 def error_of(kind: type[DrainError], call: Callable[[], object], *, default: str = "") -> str:
-    """Call, and give the text of the error of that kind; a default if there was none."""
+    """Call, and return the text of the error of that kind; a default if there was none."""
     try:
         call()
     except kind as error:
@@ -139,7 +138,7 @@ def error_of(kind: type[DrainError], call: Callable[[], object], *, default: str
 
 
 def client(service: Any, aws: OddAws) -> Any:
-    """Give a client of boto3's that calls the server."""
+    """Return a client of boto3 that calls the server."""
     return boto3.client(
         service,
         region_name="eu-north-1",
@@ -151,12 +150,12 @@ def client(service: Any, aws: OddAws) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["archive", "queue"])
-@_FEWER
+@_SEARCH
 @_ODD
 @example(status=200, body=b'{"Successful": [7], "Failed": null}')
 @example(status=200, body=b'{"Successful": {"Id": "2"}, "Failed": [{"Id": []}]}')
 def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
-    """A sink gives a failure for each event that it can't be sure of, and nothing else."""
+    """A sink returns a failure for each event that is not clearly confirmed, and for no other."""
     aws.status, aws.body = status, body
     deliveries = [delivery_of(index) for index in range(3)]
     endpoint = AwsEndpoint(aws.url, "s3", "eu-north-1", "made-up", "made-up", None, b"")
@@ -194,10 +193,10 @@ def _names_as_taken(body: bytes, name: str) -> bool:
     return names("Successful") and not names("Failed")
 
 
-@_MANY
+@_SEARCH
 @_ODD
 def test_secret_store(aws: OddAws, status: int, body: bytes) -> None:
-    """A secret is text, nothing, or an error that names it."""
+    """Reading a secret returns text or None, or raises an error that names it."""
     aws.status, aws.body = status, body
     store = SecretsManager(client("secretsmanager", aws))
 
@@ -209,19 +208,19 @@ def test_secret_store(aws: OddAws, status: int, body: bytes) -> None:
     assert "made-up-content" not in text
 
 
-@_FEWER
+@_SEARCH
 @_ODD
 def test_start_of_a_run(aws: OddAws, status: int, body: bytes) -> None:
-    """A run is started, or is not known to be."""
+    """Starting a run succeeds, or raises an error that names the function."""
     aws.status, aws.body = status, body
     runs = LambdaRuns(client("lambda", aws), "made-up")
     assert "made-up" in error_of(StartFailed, lambda: runs.start(Start()), default="made-up")
 
 
-@_MANY
+@_SEARCH
 @_ODD
 def test_token_endpoint(aws: OddAws, status: int, body: bytes) -> None:
-    """There is a token that fits into a header, or an error."""
+    """Requesting a token returns one that fits into a header, or raises an error."""
     aws.status, aws.body = status, body
     try:
         token = OAuthTokenEndpoint(Endpoint.parse(aws.url)).mint(
@@ -233,10 +232,10 @@ def test_token_endpoint(aws: OddAws, status: int, body: bytes) -> None:
     assert token.value.isprintable()
 
 
-@_FEWER
+@_SEARCH
 @given(status=_STATUSES, body=_LISTINGS)
 def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
-    """A listing of the archive is one of days or objects, or the archive's failure."""
+    """Listing the archive returns days or objects, or raises the archive's error."""
     aws.status, aws.body = status, body
     http: Any = None  # a listing does not go by it
     reader = S3ArchiveReader(client("s3", aws), http, bucket="made-up", prefix="events", hint="")
@@ -248,7 +247,7 @@ def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
             assert isinstance(stored.size, int)
 
 
-@_MANY
+@_SEARCH
 @given(
     answers=st.lists(
         st.none()
@@ -261,7 +260,7 @@ def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
     )
 )
 def test_acks(answers: list[object]) -> None:
-    """An ack is confirmed by SUCCESS alone, and what becomes of one is not what becomes of all."""
+    """Only SUCCESS confirms an ack, and the outcome of one does not affect the others."""
     left = iter(answers)
 
     async def call(_request: bytes, **_options: object) -> object:
@@ -293,10 +292,10 @@ def _confirms(answer: object) -> bool:
     return bool(response.ack_status.status_code == AckStatus.STATUS_CODE_SUCCESS)
 
 
-@_MANY
+@_SEARCH
 @given(event=_JSON | st.dictionaries(st.sampled_from([*_KEYS, *_EVENT_KEYS]), _JSON, max_size=4))
 def test_invocation(event: object) -> None:
-    """Both functions can be invoked with any JSON: it is what they take, or a named error."""
+    """Both functions accept any JSON as their event, or raise a configuration error."""
     with suppress(ConfigurationError):
         assert Start.of(event).puller >= 1
     environment = {
@@ -311,7 +310,7 @@ def test_invocation(event: object) -> None:
 
 @pytest.mark.parametrize("payload", [[1], None, "handset_change", 7, True])
 def test_invocation_that_is_no_object(payload: Any) -> None:
-    """The error says what it should be."""
+    """The error of an event that is no object says that it must be one."""
     with pytest.raises(ConfigurationError, match="a JSON object"):
         Start.of(payload)
     with pytest.raises(ConfigurationError, match="a JSON object"):

@@ -1,11 +1,10 @@
-"""The contract of ``replay_ports.ArchiveReader``, and what is replayed through real adapters."""
+"""The contract of ``ports.ArchiveReader``, and replays through real adapters."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -49,7 +48,7 @@ BATCHES: Final = (
 
 
 class Home:
-    """An archive that was written, and its reader."""
+    """An archive and its reader."""
 
     def __init__(self, aws: Aws, kind: str, *, is_denied: bool = False) -> None:
         self._aws = aws
@@ -107,8 +106,8 @@ every_archive: Final = pytest.mark.parametrize("kind", ["fake", "s3"])
 
 
 @every_archive
-def test_days(aws: Aws, kind: str) -> None:
-    """A stream's days are told in order, those of no other, and none where there is nothing."""
+def test_days_and_objects(aws: Aws, kind: str) -> None:
+    """The stream's days and a folder's objects are listed in order, from a key on."""
     home = Home(aws, kind)
     assert home.ask(lambda archive: archive.days(STREAM)) == []
     for batch in BATCHES:
@@ -117,27 +116,18 @@ def test_days(aws: Aws, kind: str) -> None:
     assert home.ask(lambda archive: archive.days(STREAM)) == ["2026-03-01", "2026-03-02"]
     assert home.ask(lambda archive: archive.days("country_change")) == []
 
-
-@every_archive
-def test_objects(aws: Aws, kind: str) -> None:
-    """A folder's objects are told in the order of their keys, from one on, then no more."""
-    home = Home(aws, kind)
-    for batch in BATCHES:
-        home.write(batch)
-
-    objects = home.ask(lambda archive: archive.objects(FOLDER, after=""))
-
     keys = [home.layout.key(batch) for batch in ([BATCHES[0], BATCHES[2], BATCHES[1][:1]])]
-    assert [stored.key for stored in objects] == keys
-    after = home.ask(lambda archive: archive.objects(FOLDER, after=keys[1]))
-    assert [stored.key for stored in after] == keys[2:]
-    assert home.ask(lambda archive: archive.objects(FOLDER, after=keys[2])) == []
+
+    def keys_after(after: str) -> list[str]:
+        return [each.key for each in home.ask(lambda reader: reader.objects(FOLDER, after=after))]
+
+    assert [keys_after(""), keys_after(keys[1]), keys_after(keys[2])] == [keys, keys[2:], []]
     assert home.ask(lambda archive: archive.objects(Folder("2026-03-05", STREAM), after="")) == []
 
 
 @every_archive
 def test_read(aws: Aws, kind: str) -> None:
-    """An object is given as it is stored, with the size that the listing tells; else None."""
+    """Reading returns an object as it is stored, of the listed size; None if it is gone."""
     home = Home(aws, kind)
     home.write(BATCHES[0])
     ((key, size),) = home.ask(lambda archive: archive.objects(FOLDER, after=""))
@@ -161,46 +151,30 @@ def test_read(aws: Aws, kind: str) -> None:
     ids=["days", "objects", "read"],
 )
 def test_denied(aws: Aws, kind: str, question: Callable[[ArchiveReader], Awaitable[T]]) -> None:
-    """Who may not is told so, and that trying again won't help."""
+    """Without permission the error is fatal, and names the place, S3's code and the hint."""
     home = Home(aws, kind, is_denied=True)
     with pytest.raises(ArchiveRefused) as raised:
         home.ask(question)
     assert raised.value.failure.kind is FailureKind.FATAL
+    if kind == "s3":
+        assert raised.match(rf"s3://{home.bucket}/.*AccessDenied.*{HINT}")
 
 
-def test_failure_names_the_place_and_the_cure(aws: Aws) -> None:
-    """What S3 refuses is told with its code, the bucket and what to do."""
-    home = Home(aws, "s3", is_denied=True)
-    with pytest.raises(ArchiveRefused, match=rf"s3://{home.bucket}/.*AccessDenied.*{HINT}"):
-        home.ask(lambda archive: archive.days(STREAM))
-
-
-def test_what_are_no_lines_is_not_told(aws: Aws) -> None:
-    """Other objects and folders of the bucket are passed over."""
+def test_other_objects_are_passed_over(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other objects and folders are not listed, even where a page holds nothing else."""
     home = Home(aws, "s3")
     home.write(BATCHES[0])
     prefix = f"{home.layout.prefix}/{STREAM}"
-    for name in ("dt=2026-03-01/notes.txt", "dt=2026-03-01/0.json", "dt=today/0.ndjson.gz", "0.gz"):
+    names = ("dt=2026-03-01/0.json", "dt=2026-03-01/0.txt", "dt=2026-03-01/00.txt")
+    for name in (*names, "dt=2026-03-01/notes.txt", "dt=today/0.ndjson.gz", "0.gz"):
         aws.s3.put_object(Bucket=home.bucket, Key=f"{prefix}/{name}", Body=b"made up")
-
-    assert home.ask(lambda archive: archive.days(STREAM)) == ["2026-03-01"]
-    objects = home.ask(lambda archive: archive.objects(FOLDER, after=""))
-    assert [stored.key for stored in objects] == [home.layout.key(BATCHES[0])]
-
-
-def test_page_without_lines_is_not_the_end(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a call lists other objects alone, the lines behind them are found all the same."""
-    home = Home(aws, "s3")
-    home.write(BATCHES[0])
-    folder = f"{home.layout.prefix}/{STREAM}/dt=2026-03-01"
-    for index in range(3):
-        aws.s3.put_object(Bucket=home.bucket, Key=f"{folder}/0-{index}.txt", Body=b"made up")
     whole = aws.allowed.s3.list_objects_v2
 
     def two_at_a_time(**call: Any) -> Any:
         return whole(**call, MaxKeys=2)
 
     monkeypatch.setattr(aws.allowed.s3, "list_objects_v2", two_at_a_time)
+    assert home.ask(lambda archive: archive.days(STREAM)) == ["2026-03-01"]
     objects = home.ask(lambda archive: archive.objects(FOLDER, after=""))
     assert [stored.key for stored in objects] == [home.layout.key(BATCHES[0])]
 
@@ -209,7 +183,7 @@ def test_page_without_lines_is_not_the_end(aws: Aws, monkeypatch: pytest.MonkeyP
 
 
 def job_of(home: Home, queue_url: str) -> ReplayJob:
-    """Make the job that replays an archive."""
+    """Return the job that replays an archive."""
     return ReplayJob(
         selection=Selection((STREAM,)),
         bucket=home.bucket,
@@ -231,12 +205,12 @@ def run(job: ReplayJob) -> ReplayReport:
 
 @pytest.fixture
 def queue_url(aws: Aws) -> str:
-    """Make a queue."""
+    """Create a queue, and return its URL."""
     return aws.sqs.create_queue(QueueName=f"contract-{secrets.token_hex(6)}")["QueueUrl"]
 
 
 def test_messages_are_the_drains_to_the_letter(aws: Aws, queue_url: str) -> None:
-    """Lines and pointers come again as the drain sent them, with one attribute more."""
+    """A replay sends lines and pointers as the drain did, with one more attribute."""
     home = Home(aws, "s3")
     huge = reader().read(oversize_message(3), RECEIVED_AT)
     batch = [delivery_of(1), huge, quarantined_of(4), delivery_of(DAY)]
@@ -266,23 +240,8 @@ def test_messages_are_the_drains_to_the_letter(aws: Aws, queue_url: str) -> None
         assert message["MessageAttributes"] == first[event_id]["MessageAttributes"] | mark
 
 
-def test_dry_run_tells_what_sending_does(aws: Aws, queue_url: str) -> None:
-    """A dry run sends nothing, and its counts of events and messages are those of sending."""
-    home = Home(aws, "s3")
-    for batch in BATCHES:
-        home.write(batch)
-    job = job_of(home, queue_url)
-
-    counted = run(replace(job, is_dry_run=True))
-    assert take_messages(aws.sqs, queue_url) == []
-    sent = run(job)
-
-    assert counted.messages == len(take_messages(aws.sqs, queue_url)) == 5
-    assert (counted.events, counted.duplicates) == (sent.events, sent.duplicates) == (5, 1)
-
-
 def test_connections_with_new_credentials(aws: Aws) -> None:
-    """After some minutes the credentials are asked for again, and calls go on meanwhile."""
+    """After some minutes the credentials are read again, and calls continue meanwhile."""
     home = Home(aws, "s3")
     home.write(BATCHES[0])
     asked: list[AwsEndpoint] = []
