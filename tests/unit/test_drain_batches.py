@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from base64 import b64encode
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import pytest
 from eventdrain.drain import EndReason, LeftReason
 from eventdrain.events import PointerReason
 from tests.deliveries import (
+    RECEIVED_AT,
     message,
     poison_message,
     quarantined_of,
@@ -17,6 +19,7 @@ from tests.deliveries import (
 from tests.fakes import (
     SLOW_DOWN,
     Arrival,
+    FakeConnection,
     FakeEventSource,
     FakeSink,
     Script,
@@ -30,9 +33,12 @@ from tests.unit.drain_bench import (
     burst,
     hanging,
 )
-from tests.virtual_time import now
+from tests.virtual_time import now, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from eventdrain.events import Delivery
     from tests.fakes import Answer
 
@@ -180,6 +186,33 @@ def test_heartbeats_are_no_events_and_keep_no_run_open() -> None:
     assert (report.received, report.quarantined, report.acked) == (1, 0, 1)
     assert report.heartbeats >= 5
     assert len(bench.archive.held) == 1
+
+
+def test_flood_of_heartbeats_lets_others_take_turns() -> None:
+    """However many heartbeats there are to read, the event loop turns between them."""
+    turns: list[int] = []
+    seen: list[int] = []
+
+    class Flooded(FakeConnection):
+        flood = 100
+
+        @property
+        def unread(self) -> int:
+            return self.flood
+
+        def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+            assert most > 0
+            seen.append(len(turns))
+            asyncio.get_running_loop().call_soon(turns.append, self.flood)
+            self.flood -= 1
+            return [(b"", RECEIVED_AT)]
+
+    bench = DrainBench(FakeEventSource(Script(), connection_class=Flooded))
+
+    report = run(bench.run())
+
+    assert (report.heartbeats, report.end_reason) == (100, EndReason.IDLE)
+    assert seen == list(range(100))
 
 
 def test_log_has_no_content(caplog: pytest.LogCaptureFixture) -> None:

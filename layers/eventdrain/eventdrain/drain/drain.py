@@ -159,6 +159,7 @@ class Drain:
             await self._wait_for_change()
 
     async def _wait_for_change(self) -> None:
+        await asyncio.sleep(0)
         due_at = self._batch.due_at
         until = self._pace.ends_at if due_at is None else min(due_at, self._pace.ends_at)
         try:
@@ -182,7 +183,9 @@ class Drain:
                 heartbeats=len(read) - len(deliveries),
             )
             if not deliveries:
-                continue
+                # Heartbeats take no room: however many there are, others get their turn.
+                self._changed.set()
+                return
             now = self._clock()
             self._pace.took(len(deliveries), now)
             for delivery in deliveries:
