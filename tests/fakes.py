@@ -433,12 +433,14 @@ class FakeTokenEndpoint:
     """A ``ports.TokenEndpoint``: its tokens are ``minted-1``, ``minted-2`` and so on.
 
     Attributes:
-        lifetime: How long a token lives from :data:`NOW`; None if it does not say.
+        now: When tokens are minted.
+        lifetime: How long a token lives; None if the endpoint does not say.
         error: What minting raises instead.
         asked: The client and the scope of each call.
     """
 
     url: str = "https://id.made-up.example/oauth2/token"
+    now: datetime = NOW
     lifetime: timedelta | None = timedelta(hours=1)
     error: TokenError | None = None
     asked: list[tuple[ClientCredentials, str]] = field(default_factory=list)
@@ -453,5 +455,7 @@ class FakeTokenEndpoint:
             raise self.error
         return AccessToken(
             value=f"minted-{len(self.asked)}",
-            expires_at=None if self.lifetime is None else NOW + self.lifetime,
+            scopes=tuple(scope.split()),
+            minted_at=self.now,
+            expires_at=None if self.lifetime is None else self.now + self.lifetime,
         )

@@ -14,43 +14,33 @@ if TYPE_CHECKING:
 
 @dataclass
 class GrantingEndpoint(FakeTokenEndpoint):
-    """A ``token_ports.TokenEndpoint`` whose client may have some scopes.
+    """A ``ports.TokenEndpoint`` whose client has some scopes.
 
     Attributes:
-        may_have: Those scopes.
-        narrows: Whether a client that asks for too much gets less, instead of nothing.
-        refuses_none: Whether it mints no token without a scope.
-        only_alone: Whether it refuses several scopes at once, whichever they are.
-        answers: How many more calls it answers before it is asked too often; None for all.
+        granted: Those scopes.
+        narrows: Whether it grants what it can, instead of rejecting the whole request.
+        most: How many scopes it grants at once.
+        answers: How many requests it answers before the rate limit; None for all.
     """
 
-    may_have: frozenset[str] = frozenset()
+    granted: frozenset[str] = frozenset()
     narrows: bool = True
-    refuses_none: bool = False
-    only_alone: bool = False
+    most: int = 5
     answers: int | None = None
 
     @property
-    def scopes_asked(self) -> list[str]:
-        """The scope of each call."""
+    def requested(self) -> list[str]:
+        """The scopes of each request."""
         return [scope for _, scope in self.asked]
 
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``token_ports.TokenEndpoint``."""
+        """See ``ports.TokenEndpoint``."""
         token = super().mint(credentials, scope, timeout_seconds=timeout_seconds)
-        if self.answers is not None:
-            if not self.answers:
-                raise TokenUnavailable(f"{self.url} answers 429")
-            self.answers -= 1
-        asked = scope.split()
-        granted = tuple(each for each in asked if each in self.may_have)
-        is_refused = (
-            (self.refuses_none and not asked)
-            or (self.only_alone and len(asked) > 1)
-            or (len(granted) < len(asked) and not self.narrows)
-        )
-        if is_refused:
+        if self.answers is not None and len(self.asked) > self.answers:
+            raise TokenUnavailable(f"{self.url} answers 429")
+        granted = tuple(each for each in token.scopes if each in self.granted)
+        if (granted != token.scopes and not self.narrows) or len(granted) > self.most:
             raise ScopeRefused(f"{self.url} refuses {scope}")
         return replace(token, scopes=granted)

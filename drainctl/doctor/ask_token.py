@@ -7,7 +7,6 @@ and is thrown away. The endpoint is rate limited, so nothing is asked twice.
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ from drainctl.doctor.facts_of_access import Origin, StackCredentials, Token
 from drainctl.doctor.facts_of_stack import scope_of
 from eventdrain.adapters.aws import code_of
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
-from eventdrain.auth import CachedToken, mint, parse_credentials
+from eventdrain.auth import from_json, mint, minted_for, parse_credentials
 from eventdrain.errors import CredentialsError, TokenError, TokenUnavailable
 from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from drainctl.doctor.facts_of_stack import Stack
+    from eventdrain.ports import AccessToken
 
 _CREDENTIALS: Final = "CredentialsSecretArn"
 _TOKEN: Final = "TokenSecretArn"  # noqa: S105 - an output's name
@@ -92,25 +92,15 @@ def find_token(
     if credentials is None:
         return Token(Origin.NONE)
     if not isinstance(credentials.content, ClientCredentials):
-        return Token(Origin.GIVEN, credentials.content.access_token)
+        return Token(Origin.GIVEN, credentials.content.value)
     found = _secret(client, output(stack, _TOKEN), "the secret that keeps the token")
-    kept = None if found is None else CachedToken.parse(found.get("SecretString", ""))
     endpoint = Endpoint.parse(stack.parameters["TokenEndpoint"])
     scopes = tuple(sorted({scope_of(name) for name in stack.event_types} - {""}))
-    why = why_not_kept(
-        kept,
-        credentials,
-        {
-            "client_id": credentials.content.client_id,
-            "scope": " ".join(scopes),
-            "token_endpoint": endpoint.url,
-        },
-        now=now,
-    )
+    purpose = minted_for(credentials.content, endpoint.url, scopes)
+    kept = None if found is None else from_json(found.get("SecretString", ""), purpose)
+    why = why_not_kept(kept, credentials, now=now)
     if kept is not None and not why:
-        return Token(
-            Origin.KEPT, kept.value, "", kept.scopes, kept.undecided, expires=kept.expires_at
-        )
+        return Token(Origin.KEPT, kept.value, scopes=kept.scopes, expires=kept.expires_at)
     if not may_mint:
         raise Unanswered(
             f"there is no token to look at: {why}", "let it mint one: without --skip-stream"
@@ -118,38 +108,23 @@ def find_token(
     return _minted(credentials.content, endpoint, scopes, why)
 
 
-def why_not_kept(
-    kept: CachedToken | None,
-    credentials: StackCredentials,
-    minted_for: dict[str, str],
-    *,
-    now: datetime,
-) -> str:
-    """Say why the cached token does not prove that a run gets one; empty if it does."""
+def why_not_kept(kept: AccessToken | None, credentials: StackCredentials, *, now: datetime) -> str:
+    """Return why the cached token does not prove that a run gets one; empty if it does."""
     if kept is None:
-        return "none is kept"
+        return "none is cached for this client, token endpoint and set of streams"
     if not kept.lasts(_NEEDED_FOR, now=now):
-        return "the kept one has ended"
-    if kept.minted_for != minted_for:
-        return "the kept one is for another client, endpoint or set of streams"
+        return "the cached one has expired"
     if credentials.changed is not None and credentials.changed > kept.minted_at:
-        return "the kept one is from before the credentials were changed"
+        return "the cached one is from before the credentials were changed"
     return ""
 
 
 def _minted(
     credentials: ClientCredentials, endpoint: Endpoint, scopes: tuple[str, ...], why: str
 ) -> Token:
-    end = time.monotonic() + _MINTING_SECONDS
     try:
-        minted = mint(
-            OAuthTokenEndpoint(endpoint),
-            credentials,
-            scopes,
-            needed="",
-            for_others=True,  # which of the scopes are granted is what is asked for
-            seconds_left=lambda: end - time.monotonic(),
-            sleep=time.sleep,
+        token, is_complete = mint(
+            OAuthTokenEndpoint(endpoint), credentials, scopes, needed="", seconds=_MINTING_SECONDS
         )
     except TokenUnavailable as error:
         # A run looks from elsewhere: what it is to check, the doctor knows better.
@@ -157,9 +132,8 @@ def _minted(
         raise Unanswered(error.reason, hint or _FROM_HERE) from None
     except TokenError as error:
         raise Unanswered(error.reason, error.hint) from None
-    token = minted.token
     return Token(
-        Origin.MINTED, token.value, why, token.scopes, minted.undecided, expires=token.expires_at
+        Origin.MINTED, token.value, why, token.scopes, is_complete, expires=token.expires_at
     )
 
 

@@ -39,7 +39,7 @@ class Token:
         value: The token itself; None for none.
         why_minted: Why the kept one would not do.
         scopes: Those that it is granted; None where that is not known.
-        undecided: Those that each run asks for by itself.
+        is_complete: Whether the scopes that it lacks were refused.
         expires: When it ends, where that is known.
     """
 
@@ -47,7 +47,7 @@ class Token:
     value: str | None = field(default=None, repr=False)
     why_minted: str = ""
     scopes: tuple[str, ...] | None = None
-    undecided: tuple[str, ...] = ()
+    is_complete: bool = True
     expires: datetime | None = None
 
 

@@ -73,11 +73,12 @@ def _scope(event_type: str, scope: str, token: Token) -> Finding:
         return good(check, f"whether the token has {scope}, the stream tells", event_type)
     if scope in token.scopes:
         return good(check, f"{scope} is granted", event_type)
-    if scope in token.undecided:
+    if not token.is_complete:
         return look(
             check,
-            f"{scope} is not in the shared token: each run mints one of its own for it",
-            "ask the vendor whether one client may have all scopes in one token",
+            f"the token endpoint did not answer whether {scope} is granted",
+            "run the doctor again in some minutes; if it lasts, ask the vendor whether one client"
+            " may have all scopes in one token",
             event_type,
         )
     return bad(

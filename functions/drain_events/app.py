@@ -57,7 +57,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(event_type=settings.event_type, window=_window(settings, start))
     # Not a default dimension: the next run in this environment may be over another stream.
     metrics.add_dimension(name="event_type", value=settings.event_type)
-    is_leader = start.is_first and settings.event_type == settings.event_types[0]
     # A Lambda that does not answer must not hold up the drain: others start beside it.
     with ThreadPoolExecutor(thread_name_prefix="start") as threads:
         starting: list[tuple[Start, Future[None]]] = []
@@ -71,7 +70,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         report = run_drain(
             settings,
             remaining=timedelta(milliseconds=context.get_remaining_time_in_millis()),
-            renews_early=is_leader,
             # Not before: they'd all mint one, or all fail for the same reason.
             on_token=lambda: start_others(start.others(settings.concurrent_runs)),
         )

@@ -1,136 +1,92 @@
-"""The contract of ``ports.Authorization``: the keeper of tokens, no authorization, and the fake."""
+"""The contract of ``ports.Authorization``: the token cache, a static token, and the fake."""
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from threading import Barrier
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from eventdrain.auth import NoAuthorization, TokenCache
+from eventdrain.auth import StaticToken
 from eventdrain.errors import TokenUnavailable
-from tests.fakes import NOW, FakeAuthorization, FakeSecretStore, FakeTokenEndpoint
+from tests.fakes import FakeAuthorization, FakeTokenEndpoint
+from tests.unit.token_caching import cache, store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eventdrain.ports import Authorization
 
-CALLERS: Final = 8
-_CLIENT: Final = json.dumps({"client_id": "made-up-id", "client_secret": "made-up-secret"})
-_BARE: Final = json.dumps({"access_token": "made-up-token"})
+_CALLERS: Final = 8
 
 
-def _keeper(content: str, endpoint: FakeTokenEndpoint) -> TokenCache:
-    return TokenCache(
-        secrets=FakeSecretStore({"arn:credentials": content}),
-        endpoint=endpoint,
-        credentials_arn="arn:credentials",
-        token_arn="arn:token",
-        scopes=["made.up:read"],
-        scope="made.up:read",
-        renews_early=False,
-        needed_for=timedelta(minutes=4),
-        now=lambda: NOW,
-        seconds_left=lambda: 30.0,
-    )
-
-
-def renewable(kind: str) -> Authorization:
-    """Make one whose token can be renewed."""
-    return FakeAuthorization() if kind == "fake" else _keeper(_CLIENT, FakeTokenEndpoint())
-
-
-def fixed(kind: str) -> Authorization:
-    """Make one that has nothing but what it was given."""
-    match kind:
-        case "fake":
-            return FakeAuthorization(renewed=None)
-        case "keeper":
-            return _keeper(_BARE, FakeTokenEndpoint())
-        case _:
-            return NoAuthorization()
-
-
-def failing(kind: str) -> Authorization:
-    """Make one that has a token, and whose endpoint gives no other."""
-    error = TokenUnavailable("made up")
-    if kind == "fake":
-        return FakeAuthorization(error=error)
+def _failing_cache() -> Authorization:
+    """Return a token cache that has a token, and whose endpoint mints no other."""
     endpoint = FakeTokenEndpoint()
-    keeper = _keeper(_CLIENT, endpoint)
-    keeper.token()
-    endpoint.error = error
-    return keeper
+    run = cache(store(), endpoint)
+    run.token()
+    endpoint.error = TokenUnavailable("made up")
+    return run
 
 
-renewing: Final = pytest.mark.parametrize("kind", ["fake", "keeper"])
+renewable: Final = pytest.mark.parametrize(
+    "authorization",
+    [
+        pytest.param(FakeAuthorization, id="fake"),
+        pytest.param(lambda: cache(store(), FakeTokenEndpoint()), id="cache"),
+    ],
+)
 
 
-@renewing
-def test_token_stays_the_same(kind: str) -> None:
-    """Every call gets the same token, until it is renewed."""
-    authorization = renewable(kind)
-    assert authorization.token()
-    assert len({authorization.token() for _ in range(3)}) == 1
-
-
-@renewing
-def test_rejected_token_is_replaced_once(kind: str) -> None:
-    """There is one other token to try; when that is rejected too, there is none."""
-    authorization = renewable(kind)
-    first = authorization.token()
-    assert authorization.renew(first)
-    second = authorization.token()
+@renewable
+def test_rejected_token_is_replaced_once(authorization: Callable[[], Authorization]) -> None:
+    """There is one other token. A caller whose first token is rejected late gets that one."""
+    run = authorization()
+    first = run.token()
+    assert first == run.token()
+    assert run.renew(first)
+    second = run.token()
     assert second not in {None, first}
-    assert not authorization.renew(second)
-    assert authorization.token() == second
+    assert run.renew(first)
+    assert not run.renew(second)
+    assert run.token() == second
 
 
-@renewing
-def test_token_that_was_replaced_already(kind: str) -> None:
-    """Who comes late with the old token is told that there is another, and it stays."""
-    authorization = renewable(kind)
-    first = authorization.token()
-    authorization.renew(first)
-    second = authorization.token()
-    assert authorization.renew(first)
-    assert authorization.token() == second
+@renewable
+def test_callers_that_are_rejected_at_once(authorization: Callable[[], Authorization]) -> None:
+    """All threads get the one new token."""
+    run = authorization()
+    first = run.token()
+    together = Barrier(_CALLERS)
 
-
-@renewing
-def test_callers_that_are_rejected_at_once(kind: str) -> None:
-    """All of them get the one new token, from whichever threads they come."""
-    authorization = renewable(kind)
-    first = authorization.token()
-    together = Barrier(CALLERS)
-
-    def renew() -> tuple[bool, str | None]:
+    def renew(_: int) -> tuple[bool, str | None]:
         together.wait(10)
-        return authorization.renew(first), authorization.token()
+        return run.renew(first), run.token()
 
-    with ThreadPoolExecutor(CALLERS) as threads:
-        answers = [call.result() for call in [threads.submit(renew) for _ in range(CALLERS)]]
-    assert set(answers) == {(True, authorization.token())}
-    assert authorization.token() != first
-
-
-@pytest.mark.parametrize("kind", ["fake", "keeper", "none"])
-def test_nothing_to_renew_with(kind: str) -> None:
-    """What was given and can't be replaced stays, and there is no other to try."""
-    authorization = fixed(kind)
-    given = authorization.token()
-    assert not authorization.renew(given)
-    assert authorization.token() == given
+    with ThreadPoolExecutor(_CALLERS) as threads:
+        answers = {*threads.map(renew, range(_CALLERS))}
+    assert answers == {(True, run.token())}
+    assert run.token() != first
 
 
-@renewing
-def test_endpoint_that_gives_no_other(kind: str) -> None:
-    """It is told by the endpoint's error, once: there is no second renewal in a run."""
-    authorization = failing(kind)
-    first = authorization.token()
+@pytest.mark.parametrize(
+    "run", [FakeAuthorization(renewed=None), StaticToken("made-up"), StaticToken()]
+)
+def test_nothing_to_renew_with(run: Authorization) -> None:
+    """A token that can't be replaced stays."""
+    given = run.token()
+    assert not run.renew(given)
+    assert run.token() == given
+
+
+@pytest.mark.parametrize(
+    "run", [FakeAuthorization(error=TokenUnavailable("made up")), _failing_cache()]
+)
+def test_endpoint_that_mints_no_other(run: Authorization) -> None:
+    """The endpoint's error is raised, once: there is no second renewal in a run."""
+    first = run.token()
     with pytest.raises(TokenUnavailable):
-        authorization.renew(first)
-    assert not authorization.renew(first)
-    assert authorization.token() == first
+        run.renew(first)
+    assert not run.renew(first)
+    assert run.token() == first

@@ -1,4 +1,4 @@
-"""The contract of ``token_ports.TokenEndpoint``: OAuth over HTTP, and the fake."""
+"""The contract of ``ports.TokenEndpoint``: OAuth over HTTP, and the fakes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import gc
 import json
 import socket
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -19,504 +17,132 @@ from eventdrain.errors import ScopeRefused, TokenError, TokenRefused, TokenUnava
 from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
 from simulator.token_server import TokenFault, TokenServer
-from tests.fakes import NOW, FakeTokenEndpoint
 from tests.granting_endpoint import GrantingEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
-    from eventdrain.ports import TokenEndpoint
+    from eventdrain.ports import AccessToken, TokenEndpoint
 
 SCOPE: Final = "made.up:read"
+OTHER: Final = "made.up:write"
+MISSING: Final = "made.up:missing"
 SECRET: Final = "made-up-secret-of-a-client"
 VALUE: Final = "made-up-value-of-a-token"
+ECHO: Final = f"the secret {SECRET} is wrong"
 CLIENT: Final = ClientCredentials("made-up-id", SECRET)
 LIFETIME: Final = timedelta(hours=1)
-A_WHILE: Final = timedelta(minutes=1)
 SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True)
-class Served:
-    """A token endpoint, and the time by which its tokens live."""
-
-    endpoint: TokenEndpoint
-    now: Callable[[], datetime]
-
-
-@contextmanager
-def fake_endpoint(fault: TokenFault | None, error: type[TokenError] | None) -> Iterator[Served]:
-    """Give the fake."""
-    endpoint = FakeTokenEndpoint(lifetime=LIFETIME, error=None if error is None else error("no"))
-    if fault is not None and "expires_in" in fault.omitted:
-        endpoint.lifetime = None
-    yield Served(endpoint, lambda: NOW)
-
-
-@contextmanager
-def oauth_endpoint(fault: TokenFault | None, _error: type[TokenError] | None) -> Iterator[Served]:
-    """Give the adapter, before a token server that a fault befalls."""
+@pytest.fixture
+def server() -> Iterator[TokenServer]:
+    """Serve a token endpoint whose client has two scopes."""
     with TokenServer(lifetime=LIFETIME) as server:
-        server.register(CLIENT.client_id, SECRET, [SCOPE])
-        if fault is not None:
-            server.faults.inject(fault)
-        yield Served(adapter(server.endpoint), lambda: datetime.now(UTC))
+        server.register(CLIENT.client_id, SECRET, [SCOPE, OTHER])
+        yield server
+
+
+@pytest.fixture(params=["fake", "oauth"])
+def endpoint(request: pytest.FixtureRequest, server: TokenServer) -> TokenEndpoint:
+    """Return each kind of endpoint, with the same client."""
+    if request.param == "oauth":
+        return adapter(server.endpoint)
+    return GrantingEndpoint(granted=frozenset({SCOPE, OTHER}))
 
 
 def adapter(url: str) -> OAuthTokenEndpoint:
-    """Make the adapter."""
+    """Return the adapter for a URL."""
     return OAuthTokenEndpoint(Endpoint.parse(url))
 
 
-Serve: TypeAlias = (
-    "Callable[[TokenFault | None, type[TokenError] | None], AbstractContextManager[Served]]"
-)
-every_endpoint: Final = pytest.mark.parametrize(
-    "serve", [pytest.param(fake_endpoint, id="fake"), pytest.param(oauth_endpoint, id="oauth")]
-)
+def mint(
+    server: TokenServer, fault: TokenFault | None = None, *, seconds: float = SECONDS
+) -> AccessToken:
+    """Mint a token by the adapter while a fault lasts."""
+    if fault is not None:
+        server.faults.inject(fault)
+    return adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=seconds)
+
+
+def error_of(
+    server: TokenServer, fault: TokenFault | None = None, *, seconds: float = SECONDS
+) -> TokenError:
+    """Return the error while a fault lasts: it names the endpoint, and holds no secret."""
+    with pytest.raises(TokenError) as caught:
+        mint(server, fault, seconds=seconds)
+    text = str(caught.value)
+    assert server.endpoint in text
+    assert SECRET not in text
+    assert VALUE not in text
+    return caught.value
+
+
+def body(text: str | bytes, status: int = 200) -> TokenFault:
+    """Answer with this body."""
+    content = text if isinstance(text, bytes) else text.encode()
+    return TokenFault(status=status, body=content)
+
+
+def answer(**changes: Any) -> TokenFault:
+    """Answer with a good token, but for these fields."""
+    fields = {"access_token": VALUE, "token_type": "bearer", "expires_in": 3599}
+    return body(json.dumps(fields | changes))
 
 
 # --- What every token endpoint promises ---
 
 
-@every_endpoint
-def test_token_and_its_expiry(serve: Serve) -> None:
-    """A token comes with the moment, in UTC, until which it can be used."""
-    with serve(None, None) as served:
-        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-        now = served.now()
-    assert token.value
-    assert token.value not in repr(token)
-    assert token.expires_at is not None
-    assert token.expires_at.utcoffset() == timedelta(0)
-    assert LIFETIME - A_WHILE < token.expires_at - now <= LIFETIME
-
-
-@every_endpoint
-def test_every_call_mints(serve: Serve) -> None:
-    """To keep a token is its caller's business."""
-    with serve(None, None) as served:
-        tokens = {
-            served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value for _ in range(3)
-        }
-    assert len(tokens) == 3
-
-
-@every_endpoint
-def test_expiry_that_is_not_told(serve: Serve) -> None:
-    """A token whose lifetime is not told has no expiry."""
-    with serve(TokenFault(omitted=frozenset({"expires_in"})), None) as served:
-        assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).expires_at is None
-
-
-@every_endpoint
 @pytest.mark.parametrize(
-    ("fault", "error"),
+    ("requested", "granted"),
     [
-        (TokenFault(status=401, body=b'{"error": "invalid_client"}'), TokenRefused),
-        (TokenFault(status=400, body=b'{"error": "invalid_scope"}'), ScopeRefused),
-        (TokenFault(status=400, body=b'{"error": "unauthorized_client"}'), TokenRefused),
-        (TokenFault(status=500), TokenUnavailable),
-        (TokenFault(status=429), TokenUnavailable),
+        (SCOPE, (SCOPE,)),
+        (f"{OTHER} {SCOPE}", (OTHER, SCOPE)),
+        ("", ()),
+        (f"{MISSING} {SCOPE}", (SCOPE,)),
     ],
-    ids=["invalid-client", "invalid-scope", "unauthorized-client", "500", "429"],
 )
-def test_no_token(serve: Serve, fault: TokenFault, error: type[TokenError]) -> None:
-    """What an operator must mend is told from what may pass."""
-    with serve(fault, error) as served, pytest.raises(TokenError) as caught:
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert type(caught.value) is error
-    assert SECRET not in str(caught.value)
+def test_minted_token(endpoint: TokenEndpoint, requested: str, granted: tuple[str, ...]) -> None:
+    """Each call mints one, which has its granted scopes and times in UTC, and hides its value."""
+    tokens = [endpoint.mint(CLIENT, requested, timeout_seconds=SECONDS) for _ in range(2)]
+    assert tokens[0].value != tokens[1].value
+    for token in tokens:
+        assert token.value not in repr(token)
+        assert token.scopes == granted
+        assert token.lifetime == LIFETIME
+        assert token.minted_at.tzinfo is UTC
 
 
-# --- What every endpoint does with several scopes, after either manner ---
-
-
-@contextmanager
-def granting_endpoint(*, narrows: bool) -> Iterator[TokenEndpoint]:
-    """Give the fake."""
-    yield GrantingEndpoint(may_have=frozenset({SCOPE, "made.up:write"}), narrows=narrows)
-
-
-@contextmanager
-def granting_server(*, narrows: bool) -> Iterator[TokenEndpoint]:
-    """Give the adapter, before a token server."""
-    with TokenServer(narrows=narrows) as server:
-        server.register(CLIENT.client_id, SECRET, [SCOPE, "made.up:write"])
-        yield adapter(server.endpoint)
-
-
-every_granting_endpoint: Final = pytest.mark.parametrize(
-    "grant",
-    [pytest.param(granting_endpoint, id="fake"), pytest.param(granting_server, id="oauth")],
-)
-both_manners: Final = pytest.mark.parametrize(
-    "narrows", [pytest.param(True, id="grants fewer"), pytest.param(False, id="refuses the whole")]
-)
-Grant: TypeAlias = "Callable[..., AbstractContextManager[TokenEndpoint]]"
-
-
-@every_granting_endpoint
-@both_manners
-@pytest.mark.parametrize("scope", [SCOPE, f"made.up:write {SCOPE}", ""])
-def test_granted_scopes(grant: Grant, scope: str, *, narrows: bool) -> None:
-    """A client that may have what it asks for gets it, and is told so; also if that is nothing."""
-    with grant(narrows=narrows) as endpoint:
-        token = endpoint.mint(CLIENT, scope, timeout_seconds=SECONDS)
-    assert token.scopes == tuple(scope.split())
-
-
-@every_granting_endpoint
-def test_fewer_scopes_than_asked_for(grant: Grant) -> None:
-    """A token for some of them is a token; it tells which, and that is no error."""
-    with grant(narrows=True) as endpoint:
-        token = endpoint.mint(CLIENT, f"made.up:other {SCOPE}", timeout_seconds=SECONDS)
-    assert token.scopes == (SCOPE,)
-
-
-@every_granting_endpoint
-def test_scopes_that_are_refused_together(grant: Grant) -> None:
-    """That the whole is refused for one scope is told from every other failure."""
-    with grant(narrows=False) as endpoint, pytest.raises(ScopeRefused) as caught:
-        endpoint.mint(CLIENT, f"made.up:other {SCOPE}", timeout_seconds=SECONDS)
+def test_scopes_that_are_rejected_together(endpoint: TokenEndpoint, server: TokenServer) -> None:
+    """If the whole request is rejected for one scope, the error says so."""
+    server.narrows = False
+    if isinstance(endpoint, GrantingEndpoint):
+        endpoint.narrows = False
+    with pytest.raises(ScopeRefused, match=MISSING) as caught:
+        endpoint.mint(CLIENT, f"{MISSING} {SCOPE}", timeout_seconds=SECONDS)
     assert endpoint.url in str(caught.value)
-    assert "made.up:other" in str(caught.value)
-    assert SECRET not in str(caught.value)
 
 
-# --- What is true of the adapter alone ---
-
-
-@pytest.mark.parametrize(
-    ("credentials", "scope", "code"),
-    [
-        (ClientCredentials("made-up-id", "made-up-other"), SCOPE, "invalid_client"),
-        (ClientCredentials("made-up-nobody", SECRET), SCOPE, "invalid_client"),
-        (CLIENT, "made.up:other", "invalid_scope"),
-    ],
-    ids=["wrong-secret", "unknown-client", "scope-it-may-not-have"],
-)
-def test_failure_of_a_real_server(credentials: ClientCredentials, scope: str, code: str) -> None:
-    """A failure is told with the endpoint, its code, and what to look at; never with the secret."""
-    with oauth_endpoint(None, None) as served, pytest.raises(TokenRefused) as caught:
-        served.endpoint.mint(credentials, scope, timeout_seconds=SECONDS)
-    error = str(caught.value)
-    assert served.endpoint.url in error
-    assert code in error
-    assert scope in error
-    assert credentials.client_secret not in error
+# --- What the adapter sends ---
 
 
 @pytest.mark.parametrize(
     ("client_id", "secret"),
     [("made up:id/é", "made+up %secret: ü"), ("a" * 500, "b" * 500), ("%41", "+")],
 )
-def test_any_id_and_secret_reach_the_server(client_id: str, secret: str) -> None:
-    """Letters that mean something in HTTP Basic or in forms are nothing special."""
-    with TokenServer() as server:
-        server.register(client_id, secret, [SCOPE])
-        token = adapter(server.endpoint).mint(
-            ClientCredentials(client_id, secret), SCOPE, timeout_seconds=SECONDS
-        )
-        assert server.tokens.check(token.value)
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        (("Retry-After", "2"),),
-        # On the endpoint's clock, which need not be ours.
-        (
-            ("Date", "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ("Retry-After", "Sun, 06 Nov 1994 08:49:39 GMT"),
-        ),
-    ],
-    ids=["seconds", "date"],
-)
-def test_retry_after_is_waited_for(headers: tuple[tuple[str, str], ...]) -> None:
-    """An endpoint that is busy is asked again, not before it said, and the token is had."""
-    with TokenServer() as server:
-        server.register(CLIENT.client_id, SECRET, [SCOPE])
-        server.faults.inject(TokenFault(status=429, headers=headers), times=1)
-        began = time.monotonic()
-        token = adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-        waited = time.monotonic() - began
-        assert server.requests() == {"injected": 1, "minted": 1}
-        assert server.tokens.check(token.value)
-    assert waited >= 2
-
-
-def test_retry_after_on_our_clock() -> None:
-    """Where the endpoint's answer has no date, a date to wait for is compared with our clock."""
-    until = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    with TokenServer() as server:
-        server.faults.inject(TokenFault(status=503, headers=(("Retry-After", until),)))
-        with pytest.raises(TokenUnavailable, match=r"asks to wait 3[56][0-9][0-9] s"):
-            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-
-
-@pytest.mark.parametrize(
-    ("asked", "seconds"),
-    [("11", SECONDS), ("5", 4.0), ("9" * 400, SECONDS)],
-    ids=["longer than a run waits", "longer than there is time", "for ever"],
-)
-def test_retry_after_that_is_too_long(asked: str, seconds: float) -> None:
-    """An endpoint that asks for a longer wait is left alone: the error names its status, not us."""
-    with TokenServer() as server:
-        server.faults.inject(TokenFault(status=429, headers=(("Retry-After", asked),)))
-        with pytest.raises(TokenUnavailable, match="answers 429 and asks to wait"):
-            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=seconds)
-        assert server.requests() == {"injected": 1}
-
-
-@pytest.mark.parametrize(
-    "asked", ["", "soon", "-5", "1.5", "Sun, 06 Nov 1994", "Sun Nov  6 08:49:37 1994", "\xb2"]
-)
-def test_retry_after_that_can_not_be_read(asked: str) -> None:
-    """It is as if the endpoint had not said for how long."""
-    with TokenServer() as server:
-        server.register(CLIENT.client_id, SECRET, [SCOPE])
-        server.faults.inject(TokenFault(status=500, headers=(("Retry-After", asked),)), times=1)
-        adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-        assert server.requests() == {"injected": 1, "minted": 1}
-
-
-@pytest.mark.parametrize("status", [408, 429, 500, 501, 502, 504, 520, 522, 527, 530, 599])
-@pytest.mark.parametrize("content", ["", '{"error": "invalid_client"}', "<html></html>"])
-def test_trouble_of_the_endpoint_is_not_the_clients(status: int, content: str) -> None:
-    """A busy or broken endpoint is named as such, with what to do; the client is not suspected."""
-    _assert_busy(TokenFault(status=status, body=content.encode()), str(status))
-
-
-@pytest.mark.parametrize("status", [200, 400, 401, 503])
-@pytest.mark.parametrize("code", ["temporarily_unavailable", "server_error"])
-@pytest.mark.parametrize("beside", [{}, {"access_token": VALUE, "token_type": "bearer"}])
-def test_trouble_that_is_told_by_oauth(code: str, status: int, beside: dict[str, str]) -> None:
-    """OAuth's two errors that pass mean the same, whatever status they come with."""
-    content = json.dumps({"error": code, "error_description": ECHO, **beside})
-    _assert_busy(body(content, status), f"{status} {code}")
-
-
-def _assert_busy(fault: TokenFault, told: str) -> None:
-    with TokenServer() as server:
-        server.register(CLIENT.client_id, SECRET, [SCOPE])
-        asked = TokenFault(status=fault.status, body=fault.body, headers=(("Retry-After", "3600"),))
-        server.faults.inject(asked)
-        with pytest.raises(TokenUnavailable, match=f"answers {told} ") as caught:
-            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert "wait, as each run asks again" in caught.value.hint
-    for word in ("client_id", "client_secret", "scope", "TOKEN_ENDPOINT", SECRET, VALUE):
-        assert word not in str(caught.value)
-
-
-def test_endpoint_that_stays_down_is_asked_a_few_times() -> None:
-    """It is asked again, but not for ever; the error names it and its status."""
-    with TokenServer() as server:
-        server.faults.inject(TokenFault(status=500, body=SECRET.encode()))
-        with pytest.raises(TokenUnavailable, match="500") as caught:
-            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-        assert 1 < server.requests()["injected"] <= 4
-    assert server.endpoint in str(caught.value)
-    assert SECRET not in str(caught.value)
-
-
-def test_failure_is_not_tried_again() -> None:
-    """A client that is refused asks once: more would look like an attack."""
-    with TokenServer() as server:
-        with pytest.raises(TokenRefused):
-            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-        assert server.requests() == {"invalid_client": 1}
-
-
-def test_endpoint_that_is_not_there() -> None:
-    """That nobody listens may pass; the error names the endpoint and its setting."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/oauth2/token"
-        with pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT") as caught:
-            adapter(url).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert url in str(caught.value)
-    assert SECRET not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [TokenFault(is_unanswered=True), TokenFault(drip=timedelta(seconds=0.05)), TokenFault()],
-    ids=["silent", "dripping", "good, but without any time"],
-)
-def test_no_longer_than_the_time_given(fault: TokenFault) -> None:
-    """What has not answered by then is unavailable; nothing is waited for beyond it."""
-    seconds = 0.0 if fault == TokenFault() else 0.3
-    with oauth_endpoint(fault, None) as served, pytest.raises(TokenUnavailable) as caught:
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=seconds)
-    assert served.endpoint.url in str(caught.value)
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_is_not_followed(status: int) -> None:
-    """The secret goes to the endpoint that was set and to no other."""
-    with TokenServer() as elsewhere, TokenServer() as server:
-        elsewhere.register(CLIENT.client_id, SECRET, [SCOPE])
-        server.faults.inject(TokenFault(status=status, headers=(("Location", elsewhere.endpoint),)))
-        with pytest.raises(TokenError, match=str(status)):
-            adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-        assert elsewhere.requests() == {}
-        assert server.requests() == {"injected": 1}
-
-
-def answer(**changes: Any) -> TokenFault:
-    """Answer with a good token, but for these fields."""
-    content = {"access_token": VALUE, "token_type": "bearer", "expires_in": 3599, **changes}
-    return body(json.dumps(content))
-
-
-def body(text: str | bytes, status: int = 200) -> TokenFault:
-    """Answer with this."""
-    content = text if isinstance(text, bytes) else text.encode()
-    return TokenFault(status=status, body=content)
-
-
-ECHO: Final = f"the secret {SECRET} is wrong"
-UNUSABLE: Final = {
-    "html": body("<html>Sign in</html>"),
-    "empty": body(""),
-    "list": body("[]"),
-    "null": body("null"),
-    "number": body("17"),
-    "text": body('"made up"'),
-    "not-utf8": body(b"\xff\xfe\x00"),
-    "deeply-nested": body("[" * 100_000),
-    "form": body(f"access_token={VALUE}&token_type=bearer"),
-    "error-with-200": body('{"error": "invalid_client"}'),
-    "error-is-a-list": body('{"error": ["invalid_client"]}', 400),
-    "error-is-an-object": body('{"error": {"code": 1}}', 400),
-    "error-list-body": body("[]", 400),
-    "error-html": body("<html>Forbidden</html>", 403),
-    "error-of-a-framework": body('{"status": 404, "error": "Not Found"}', 404),
-    "created": body(json.dumps({"access_token": VALUE, "token_type": "bearer"}), 201),
-    "no-token": body('{"token_type": "bearer", "expires_in": 3599}'),
-    "token-null": answer(access_token=None),
-    "token-empty": answer(access_token=""),
-    "token-number": answer(access_token=17),
-    "token-list": answer(access_token=[VALUE]),
-    "token-with-newline": answer(access_token=f"{VALUE}\r\nX-Header: x"),
-    "token-ends-with-newline": answer(access_token=f"{VALUE}\n"),
-    "token-with-space": answer(access_token=f"{VALUE} {VALUE}"),
-    "token-not-ascii": answer(access_token=f"{VALUE}é"),
-    "token-of-9-kilobytes": answer(access_token=VALUE + "x" * 9000),
-    "type-mac": answer(token_type="mac"),
-    "type-null": answer(token_type=None),
-    "type-list": answer(token_type=["bearer"]),
-    "lifetime-text": answer(expires_in="soon"),
-    "lifetime-list": answer(expires_in=[3599]),
-    "lifetime-object": answer(expires_in={}),
-    "lifetime-nan": answer(expires_in=float("nan")),
-}
-
-
-@pytest.mark.parametrize("fault", UNUSABLE.values(), ids=UNUSABLE)
-def test_answer_without_a_usable_token(fault: TokenFault) -> None:
-    """It is an error of ours that names the endpoint, and holds neither token nor secret."""
-    with oauth_endpoint(fault, None) as served, pytest.raises(TokenError) as caught:
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert served.endpoint.url in str(caught.value)
-    assert VALUE not in str(caught.value)
-    assert SECRET not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "content",
-    ['{"error": null}', '{"error": "invalid_client", "expires_in": "soon"}'],
-    ids=["error-is-null", "error-with-bad-lifetime"],
-)
-def test_failure_that_is_malformed(content: str) -> None:
-    """A failure with odd fields is an error of ours as well."""
-    with oauth_endpoint(body(content, 400), None) as served, pytest.raises(TokenError):
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-
-
-@pytest.mark.parametrize(
-    "name", ["html", "empty", "list", "created", "token-empty", "form", "error-of-a-framework"]
-)
-def test_answer_that_is_none_tells_to_check_the_endpoint(name: str) -> None:
-    """Something that is no token endpoint is not taken for a failure of the client."""
-    with (
-        oauth_endpoint(UNUSABLE[name], None) as served,
-        pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT"),
-    ):
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-
-
-@pytest.mark.parametrize("name", ["error_description", "error_uri"])
-@pytest.mark.parametrize("status", [200, 400, 401])
-def test_secret_that_the_endpoint_echoes_is_not_told(name: str, status: int) -> None:
-    """What an endpoint says in its own words may hold the secret, so it is not repeated."""
-    _assert_echo_is_not_told({"error": "invalid_client", name: ECHO}, status)
-
-
-@pytest.mark.parametrize("status", [400, 401])
-def test_secret_that_is_echoed_as_the_code_is_not_told(status: int) -> None:
-    """Neither is a code that is none of those that RFC 6749 names."""
-    _assert_echo_is_not_told({"error": ECHO}, status)
-
-
-def _assert_echo_is_not_told(content: dict[str, str], status: int) -> None:
-    with (
-        oauth_endpoint(body(json.dumps(content), status), None) as served,
-        pytest.raises(TokenError) as caught,
-    ):
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert SECRET not in str(caught.value)
-
-
-@pytest.mark.parametrize("lifetime", ["3600", 3600.5, 3600])
-def test_lifetime_in_other_forms(lifetime: object) -> None:
-    """Seconds that come as text or with a fraction are seconds all the same."""
-    with oauth_endpoint(answer(expires_in=lifetime), None) as served:
-        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert token.value == VALUE
-    assert token.expires_at is not None
-    assert abs(token.expires_at - datetime.now(UTC) - LIFETIME) < A_WHILE
-
-
-@pytest.mark.parametrize("lifetime", [0, "0", -1, -(10**18), float("-inf")])
-def test_lifetime_that_is_over_at_once(lifetime: object) -> None:
-    """The token may be good all the same; whoever keeps tokens learns not to keep this one."""
-    began = datetime.now(UTC)
-    with oauth_endpoint(answer(expires_in=lifetime), None) as served:
-        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert token.value == VALUE
-    assert token.expires_at is not None
-    assert began <= token.expires_at <= datetime.now(UTC)
-
-
-def test_lifetime_counts_from_the_asking() -> None:
-    """The endpoint counts from a moment in between, which nobody knows: sooner is safe."""
-    delay = timedelta(seconds=1)
-    fault = TokenFault(delay=delay, fields=(("expires_in", 3600),))
-    with oauth_endpoint(fault, None) as served:
-        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-        answered = datetime.now(UTC)
-    assert token.expires_at is not None
-    assert token.expires_at - timedelta(seconds=3600) <= answered - delay
-
-
-@pytest.mark.parametrize("status", [200, 400])
-def test_token_beside_an_error(status: int) -> None:
-    """An answer with an error is none with a token, whatever else is in it."""
-    content = {"access_token": VALUE, "token_type": "bearer", "error": "invalid_client"}
-    with (
-        oauth_endpoint(body(json.dumps(content), status), None) as served,
-        pytest.raises(TokenRefused, match="invalid_client") as caught,
-    ):
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert VALUE not in str(caught.value)
+def test_any_id_and_secret_reach_the_server(
+    server: TokenServer, client_id: str, secret: str
+) -> None:
+    """Characters that have a meaning in HTTP Basic or in forms are encoded."""
+    server.register(client_id, secret, [SCOPE])
+    credentials = ClientCredentials(client_id, secret)
+    token = adapter(server.endpoint).mint(credentials, SCOPE, timeout_seconds=SECONDS)
+    assert server.tokens.check(token.value)
 
 
 @pytest.mark.parametrize("target", ["/oauth2/token?tenant=a%20b&x=1", "/?x", "?x=1"])
-def test_query_of_the_endpoint_is_kept(target: str) -> None:
-    """Endpoints tell tenants, versions and the like by a query: it is sent as it was set."""
+def test_query_of_the_endpoint_is_sent(target: str) -> None:
+    """Some endpoints take a tenant or a version in the query."""
     seen: list[str] = []
 
     class Noting(TokenServer):
@@ -526,86 +152,272 @@ def test_query_of_the_endpoint_is_kept(target: str) -> None:
 
     with Noting() as server:
         server.faults.inject(answer())
-        address = f"http://127.0.0.1:{server.port}{target}"
-        assert adapter(address).mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
+        url = f"http://127.0.0.1:{server.port}{target}"
+        assert adapter(url).mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
     assert seen == [target if target.startswith("/") else f"/{target}"]
 
 
-def test_answer_with_a_byte_order_mark() -> None:
-    """Some servers write one before their JSON."""
-    content = json.dumps({"access_token": VALUE, "token_type": "bearer"})
-    with oauth_endpoint(body(content.encode("utf-8-sig")), None) as served:
-        assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect_is_not_followed(server: TokenServer, status: int) -> None:
+    """The secret is sent to the configured endpoint only."""
+    with TokenServer() as elsewhere:
+        error = error_of(
+            server, TokenFault(status=status, headers=(("Location", elsewhere.endpoint),))
+        )
+        assert elsewhere.requests() == {}
+    assert str(status) in error.reason
+    assert server.requests() == {"injected": 1}
 
 
-@pytest.mark.parametrize("lifetime", [10**9, 10**18, 1e300, float("inf")])
-def test_absurd_lifetime(lifetime: float) -> None:
-    """A token that lives for ever is taken for one that can be reckoned with."""
-    with oauth_endpoint(answer(expires_in=lifetime), None) as served:
-        expires_at = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).expires_at
-    assert expires_at is not None
-    assert expires_at > datetime.now(UTC)
-
-
-def test_minting_logs_nothing_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is left behind that the event loop complains about later."""
-    with oauth_endpoint(None, None) as served:
-        for _ in range(20):
-            served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    gc.collect()
-    assert caplog.records == []
-
-
-@pytest.mark.parametrize(
-    "changes", [{"scope": 17}, {"scope": ["a"]}, {"expires_at": [1]}, {"x": 1}]
-)
-def test_fields_that_nobody_asked_for(changes: dict[str, Any]) -> None:
-    """A good token is taken, whatever odd things stand beside it."""
-    with oauth_endpoint(answer(**changes), None) as served:
-        assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
-
-
-@pytest.mark.parametrize(
-    ("changes", "scopes"),
-    [
-        ({}, None),
-        ({"scope": None}, None),
-        ({"scope": 17}, None),
-        ({"scope": [17]}, None),
-        ({"scope": [SCOPE, "made.up:write"]}, (SCOPE, "made.up:write")),
-        ({"scope": []}, ()),
-        ({"scope": ""}, ()),
-        ({"scope": "  "}, ()),
-        ({"scope": f" {SCOPE}  made.up:write "}, (SCOPE, "made.up:write")),
-        ({"scope": f"{SCOPE},made.up:write"}, (SCOPE, "made.up:write")),
-        ({"scope": f"{SCOPE}, made.up:write,"}, (SCOPE, "made.up:write")),
-        ({"scope": ","}, ()),
-    ],
-    ids=str,
-)
-def test_scopes_as_they_are_told(changes: dict[str, Any], scopes: tuple[str, ...] | None) -> None:
-    """Scopes are told as a text or a list; none told is not the same as none granted."""
-    with oauth_endpoint(answer(**changes), None) as served:
-        token = served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    assert token.scopes == scopes
+# --- Rejections ---
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_refused_scope_is_told_with_its_cure(status: int) -> None:
-    """The error names endpoint, status, scope and hint, whatever the endpoint says beside it."""
-    content = json.dumps({"error": "invalid_scope", "error_description": ECHO})
-    with (
-        oauth_endpoint(body(content, status), None) as served,
-        pytest.raises(ScopeRefused) as caught,
-    ):
-        served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
-    for told in (served.endpoint.url, str(status), "invalid_scope", SCOPE, "portal"):
-        assert told in str(caught.value)
-    assert SECRET not in str(caught.value)
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("invalid_client", TokenRefused),
+        ("unauthorized_client", TokenRefused),
+        ("invalid_scope", ScopeRefused),
+    ],
+)
+def test_rejection(server: TokenServer, code: str, status: int, kind: type[TokenError]) -> None:
+    """It is not repeated. The error has status, code, scope and remedy, but not their free text."""
+    content = {"error": code, "error_description": ECHO, "error_uri": ECHO, "expires_in": "soon"}
+    error = error_of(server, body(json.dumps(content), status))
+    assert type(error) is kind
+    for part in (str(status), code, SCOPE, "client_secret", "portal"):
+        assert part in str(error)
+    assert server.requests() == {"injected": 1}
 
 
-@pytest.mark.parametrize("kind", ["bearer", "Bearer", "BEARER"])
-def test_token_type_in_any_letter_case(kind: str) -> None:
-    """The type's case says nothing."""
-    with oauth_endpoint(answer(token_type=kind), None) as served:
-        assert served.endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
+@pytest.mark.parametrize("status", [200, 400])
+def test_token_beside_an_error(server: TokenServer, status: int) -> None:
+    """An answer with an error is a rejection, even if it has a token."""
+    content = {"access_token": VALUE, "token_type": "bearer", "error": "invalid_client"}
+    assert type(error_of(server, body(json.dumps(content), status))) is TokenRefused
+
+
+def test_pause_after_a_rejection(server: TokenServer) -> None:
+    """The next request of the run waits for a second; it fails if there is no time for that."""
+    endpoint = adapter(server.endpoint)
+    with pytest.raises(ScopeRefused):
+        endpoint.mint(CLIENT, MISSING, timeout_seconds=SECONDS)
+    with pytest.raises(TokenUnavailable):
+        endpoint.mint(CLIENT, SCOPE, timeout_seconds=0.5)
+    began = time.monotonic()
+    endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    paused = time.monotonic()
+    endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert paused - began >= 1 > time.monotonic() - paused
+    assert server.requests() == {"invalid_scope": 1, "minted": 2}
+
+
+# --- What may pass ---
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "named"),
+    [
+        *((status, "", "") for status in (408, 500, 501, 502, 504, 520, 527, 599)),
+        *((status, '{"error": "invalid_client"}', "") for status in (429, 500)),
+        (503, "<html></html>", ""),
+        *(
+            (status, json.dumps({"error": code, "error_description": ECHO} | beside), f" {code}")
+            for status in (200, 400, 401, 503)
+            for code in ("temporarily_unavailable", "server_error")
+            for beside in ({}, {"access_token": VALUE, "token_type": "bearer"})
+        ),
+    ],
+)
+def test_trouble_of_the_endpoint(
+    server: TokenServer, status: int, content: str, named: str
+) -> None:
+    """The error has the status and says to wait. It does not blame the client."""
+    hour = (("Retry-After", "3600"),)
+    error = error_of(server, TokenFault(status=status, body=content.encode(), headers=hour))
+    assert type(error) is TokenUnavailable
+    assert f"answers {status}{named} and asks to wait 3600 s" in error.reason
+    assert ("asked too often" in error.reason) is (status == 429)
+    assert error.hint.startswith("wait, as each run tries again")
+    for word in ("client_id", "client_secret", "scope", "TOKEN_ENDPOINT"):
+        assert word not in str(error)
+
+
+def test_endpoint_that_stays_down(server: TokenServer) -> None:
+    """It is asked three times."""
+    assert "500" in error_of(server, body(SECRET, 500)).reason
+    assert server.requests() == {"injected": 3}
+
+
+@pytest.mark.parametrize(
+    ("headers", "least_seconds"),
+    [
+        ({"Retry-After": "2"}, 2),
+        # Compared with the endpoint's clock, which may differ from ours.
+        (
+            {
+                "Date": "Sun, 06 Nov 1994 08:49:37 GMT",
+                "Retry-After": "Sun, 06 Nov 1994 08:49:39 GMT",
+            },
+            2,
+        ),
+        *(
+            ({"Retry-After": asked}, 0)
+            for asked in ("", "soon", "-5", "1.5", "Sun, 06 Nov 1994", "\xb2")
+        ),
+    ],
+)
+def test_retry_after(server: TokenServer, headers: dict[str, str], least_seconds: int) -> None:
+    """An endpoint that is busy is asked again, not before it asks for; malformed values count 0."""
+    server.faults.inject(TokenFault(status=429, headers=tuple(headers.items())), times=1)
+    began = time.monotonic()
+    mint(server)
+    assert least_seconds <= time.monotonic() - began < least_seconds + 10
+    assert server.requests() == {"injected": 1, "minted": 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        pytest.param("11", SECONDS, id="longer than a run waits"),
+        pytest.param("5", 4.0, id="longer than the time left"),
+        pytest.param("9" * 400, SECONDS, id="for ever"),
+        pytest.param(
+            format_datetime(datetime.now(UTC) + LIFETIME, usegmt=True), SECONDS, id="on our clock"
+        ),
+    ],
+)
+def test_retry_after_that_is_too_long(server: TokenServer, asked: str, seconds: float) -> None:
+    """The endpoint is not asked again in this run."""
+    fault = TokenFault(status=429, headers=(("Retry-After", asked),))
+    assert "asks to wait" in error_of(server, fault, seconds=seconds).reason
+    assert server.requests() == {"injected": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        (TokenFault(is_unanswered=True), 0.3),
+        (TokenFault(drip=timedelta(seconds=0.05)), 0.3),
+        (None, 0.0),
+    ],
+    ids=["silent", "dripping", "no time at all"],
+)
+def test_no_longer_than_the_time_given(
+    server: TokenServer, fault: TokenFault | None, seconds: float
+) -> None:
+    """An endpoint that has not answered by then is unavailable."""
+    assert type(error_of(server, fault, seconds=seconds)) is TokenUnavailable
+
+
+def test_endpoint_that_is_not_there() -> None:
+    """The error names the endpoint and its setting."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/oauth2/token"
+        with pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT") as caught:
+            adapter(url).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    assert url in str(caught.value)
+
+
+# --- Answers ---
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        body("<html>Sign in</html>"),
+        body(""),
+        body("[]"),
+        body("null"),
+        body("17"),
+        body('"made up"'),
+        body(b"\xff\xfe\x00"),
+        body("[" * 100_000),
+        body(f"access_token={VALUE}&token_type=bearer"),
+        body('{"token_type": "bearer", "expires_in": 3599}'),
+        body(json.dumps({"access_token": VALUE, "token_type": "bearer"}), 201),
+        body("<html>Forbidden</html>", 403),
+        body("[]", 400),
+        body('{"error": null}', 400),
+        body('{"error": ["invalid_client"]}', 400),
+        body('{"error": {"code": 1}}', 400),
+        body('{"status": 404, "error": "Not Found"}', 404),
+        *(body(json.dumps({"error": ECHO}), status) for status in (400, 401)),
+        *(answer(access_token=value) for value in (None, "", 17, [VALUE], VALUE + "x" * 9000)),
+        *(answer(access_token=VALUE + more) for more in ("\r\nX: x", "\n", f" {VALUE}", "é")),
+        *(answer(token_type=kind) for kind in ("mac", None, ["bearer"])),
+        *(answer(expires_in=value) for value in ("soon", [3599], float("nan"))),
+    ],
+    ids=lambda fault: repr(fault.body[:40]),
+)
+def test_answer_without_a_usable_token(server: TokenServer, fault: TokenFault) -> None:
+    """The error says to check the endpoint, and repeats nothing of the answer."""
+    error = error_of(server, fault)
+    assert type(error) is TokenUnavailable
+    assert error.setting == "TOKEN_ENDPOINT"
+    assert str(fault.status) in error.reason
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(answer(token_type=kind) for kind in ("bearer", "Bearer", "BEARER")),
+        answer(expires_at=[1], x=1),
+        body(json.dumps({"access_token": VALUE, "token_type": "bearer"}).encode("utf-8-sig")),
+    ],
+)
+def test_usable_answers(server: TokenServer, fault: TokenFault) -> None:
+    """The type may be in any letter case; a byte order mark and other fields are ignored."""
+    assert mint(server, fault).value == VALUE
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "seconds"),
+    [
+        (3600, 3600),
+        ("3600", 3600),
+        (3600.5, 3600.5),
+        *((none, 0) for none in (0, "0", -1, -(10**18), float("-inf"), None)),
+        *((absurd, 86400) for absurd in (10**9, 10**18, 1e300, float("inf"))),
+    ],
+)
+def test_lifetime(server: TokenServer, expires_in: object, seconds: float) -> None:
+    """It is between zero and a day, in any form of a number; it may be missing."""
+    token = mint(server, answer(expires_in=expires_in))
+    assert token.lifetime == timedelta(seconds=seconds)
+    assert (token.expires_at is None) is (expires_in is None)
+
+
+def test_lifetime_counts_from_the_request(server: TokenServer) -> None:
+    """The endpoint counts from a later moment, which is not known."""
+    delay = timedelta(seconds=1)
+    token = mint(server, TokenFault(delay=delay, fields=(("expires_in", 3600),)))
+    assert token.expires_at is not None
+    assert token.expires_at - timedelta(seconds=3600) <= datetime.now(UTC) - delay
+
+
+@pytest.mark.parametrize(
+    ("scope", "granted"),
+    [
+        ([], []),
+        *((unknown, [SCOPE]) for unknown in (None, 17, [17])),
+        *((nothing, []) for nothing in ("", "  ", ",")),
+        *(
+            (both, [SCOPE, OTHER])
+            for both in ([SCOPE, OTHER], f" {SCOPE}  {OTHER} ", f"{SCOPE},{OTHER},")
+        ),
+    ],
+)
+def test_granted_scopes(server: TokenServer, scope: object, granted: list[str]) -> None:
+    """If the answer does not name any, all requested ones are granted (RFC 6749, section 5.1)."""
+    assert mint(server, answer(scope=scope)).scopes == tuple(granted)
+
+
+def test_minting_logs_nothing(server: TokenServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor is anything left behind that the event loop would complain about."""
+    for _ in range(20):
+        mint(server)
+    gc.collect()
+    assert caplog.records == []

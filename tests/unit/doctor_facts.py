@@ -65,7 +65,7 @@ WELL: Final = Facts(
     schedules=(Schedule("made-up-schedule", STREAM, "rate(5 minutes)", is_enabled=True),),
     key=Key("arn:key", "Enabled", is_rotated=True),
     credentials=StackCredentials(ClientCredentials("made-up", "made-up-secret"), NOW),
-    token=Token(Origin.KEPT, "made-up-token", "", (SCOPE,), (), NOW + timedelta(minutes=30)),
+    token=Token(Origin.KEPT, "made-up-token", "", (SCOPE,), expires=NOW + timedelta(minutes=30)),
     reached=Reached("https://api.wgtwo.com:443", is_secure=True),
     streams={STREAM: None},
     runs={STREAM: (RUN,)},

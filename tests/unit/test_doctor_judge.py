@@ -164,8 +164,8 @@ def test_bare_token_is_looked_at() -> None:
     [
         (Token(Origin.GIVEN, "made-up"), GOOD, "the stream tells"),
         (Token(Origin.KEPT, "made-up", "", (SCOPE,)), GOOD, "is granted"),
-        (Token(Origin.KEPT, "made-up", "", (), (SCOPE,)), LOOK, "mints one of its own"),
-        (Token(Origin.KEPT, "made-up", "", (), (), NOW), BAD, "is not granted"),
+        (Token(Origin.MINTED, "made-up", "", (), is_complete=False), LOOK, "did not answer"),
+        (Token(Origin.KEPT, "made-up", "", (), expires=NOW), BAD, "is not granted"),
         (NoAnswer("made up"), Status.SKIPPED, "there is no token"),
     ],
 )
@@ -178,7 +178,7 @@ def test_scope(token: Token | NoAnswer, status: Status, told: str) -> None:
 
 def test_refused_scope_tells_when_it_takes_effect() -> None:
     """Once granted, a scope takes effect with the token after the one that is kept."""
-    token = Token(Origin.KEPT, "made-up", "", (), (), NOW + timedelta(minutes=7))
+    token = Token(Origin.KEPT, "made-up", "", (), expires=NOW + timedelta(minutes=7))
     (finding,) = found("scope", token=token)
     assert finding.hint.endswith("by 12:07 UTC")
 

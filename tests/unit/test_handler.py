@@ -103,7 +103,7 @@ class Function:
         monkeypatch.setattr(self.module, "start_run", self._start_run)
         self._capsys = capsys
         self._started: list[dict[str, Any]] = []
-        self.asked: list[tuple[Settings, timedelta, bool]] = []
+        self.asked: list[tuple[Settings, timedelta]] = []
         self.report = report()
         self.on_drain: Callable[[], None] = lambda: None
         self.start_error: Exception | None = None
@@ -113,10 +113,9 @@ class Function:
         settings: Settings,
         *,
         remaining: timedelta,
-        renews_early: bool,
         on_token: Callable[[], None],
     ) -> Report:
-        self.asked.append((settings, remaining, renews_early))
+        self.asked.append((settings, remaining))
         self.on_drain()
         if self.report.error != NO_TOKEN:
             on_token()
@@ -185,7 +184,7 @@ def test_report_is_returned_and_logged(function: Function) -> None:
     assert (line["level"], line["report"]) == ("INFO", function.report.as_json())
     assert line["function_request_id"] == "made-up-request"
     assert "+999" not in json.dumps(line)
-    ((settings, remaining, _),) = function.asked
+    ((settings, remaining),) = function.asked
     assert (settings.event_type, settings.archive_bucket) == ("country_change", "made-up-bucket")
     assert remaining == timedelta(seconds=90)
 
@@ -420,25 +419,3 @@ def test_start_that_fails_does_not_fail_the_run(
     (emitted,) = run.metrics
     assert emitted["StartsFailed"] == [1, 1]
     assert "Started" not in emitted
-
-
-@pytest.mark.parametrize(
-    ("event", "renews_early"),
-    [
-        ({"event_type": "country_change"}, True),
-        ({"event_type": "country_change", "puller": 2}, False),
-        ({"event_type": "country_change", "backlog_run": 1}, False),
-        ({"event_type": "consent_change"}, False),
-    ],
-)
-def test_one_run_renews_the_token_for_all(
-    function: Function,
-    monkeypatch: pytest.MonkeyPatch,
-    event: dict[str, Any],
-    *,
-    renews_early: bool,
-) -> None:
-    """Of the runs that one tick starts, the first over the stack's first stream renews early."""
-    monkeypatch.setenv("EVENT_TYPES", TWO_STREAMS)
-    function.run(event)
-    assert function.asked[0][2] is renews_early

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from eventdrain.auth import read_pseudonyms
 from eventdrain.errors import CredentialsError
 from eventdrain.events import Kind, Pseudonyms
-from tests.unit.test_credentials import everything_told
+from tests.unit.test_credentials import everything_in
 
 KEY: Final = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
 ARN: Final = "arn:made-up:pseudonym-key"
@@ -110,4 +110,4 @@ def test_no_key(secrets: Secrets, told: str) -> None:
     assert str(caught.value).startswith("PSEUDONYM_KEY_SECRET_ARN: ")
     assert told in str(caught.value)
     assert ARN in str(caught.value)
-    assert KEY[:42] not in everything_told(caught.value)
+    assert KEY[:42] not in everything_in(caught.value)

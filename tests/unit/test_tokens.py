@@ -2,417 +2,382 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from eventdrain.auth import CachedToken, NoAuthorization
+from eventdrain.auth import StaticToken, from_json
 from eventdrain.errors import CredentialsError, TokenRefused, TokenUnavailable
-from eventdrain.ports import ClientCredentials
+from eventdrain.ports import AccessToken
 from tests.fakes import NOW, FakeTokenEndpoint
-from tests.unit.token_keeping import (
-    BARE,
-    CREDENTIALS,
-    KEPT,
+from tests.unit.token_caching import (
+    CACHED,
+    CLIENT,
+    COUNTRY,
+    HANDSET,
+    LIFETIME,
     NEEDED,
-    SCOPE,
-    TOKEN,
-    keeper,
-    kept,
+    NONE,
+    SCOPES,
+    SECRET,
+    cache,
+    cached_in,
+    content,
     store,
 )
 
 if TYPE_CHECKING:
     from eventdrain.errors import TokenError
-    from eventdrain.ports import AccessToken
+    from eventdrain.ports import ClientCredentials
 
-# --- The cached token ---
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
 
 
-def test_kept_token_is_used() -> None:
-    """A token that an earlier run kept is used as it is: nothing is minted, nothing written."""
-    secrets, endpoint = store(token=kept()), FakeTokenEndpoint()
-
-    assert keeper(secrets, endpoint).token() == KEPT
-    assert endpoint.asked == []
-    assert secrets.writes == []
-
-
-@pytest.mark.parametrize(
-    ("left", "expected"),
-    [
-        pytest.param(NEEDED, KEPT, id="just enough"),
-        pytest.param(NEEDED - timedelta(seconds=1), "minted-1", id="a second short"),
-        pytest.param(-timedelta(hours=1), "minted-1", id="expired"),
-    ],
-)
-def test_kept_token_must_outlive_the_window(left: timedelta, expected: str) -> None:
-    """A cached token is used only if the window and two minutes more are left of it."""
-    assert keeper(store(token=kept(expires_at=NOW + left))).token() == expected
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"client_id": "another"},
-        {"scope": "another:read"},
-        {"token_endpoint": "https://another.example/token"},
-    ],
-    ids=lambda other: next(iter(other)),
-)
-def test_token_of_another_is_not_used(other: dict[str, str]) -> None:
-    """A token for another client, scope or endpoint is not ours to use."""
-    assert keeper(store(token=kept(**other))).token() == "minted-1"
-
-
-def test_kept_token_of_another_time_zone() -> None:
-    """The expiry is a moment, however it is written."""
-    expires_at = (NOW + NEEDED).isoformat().replace("+00:00", "Z")
-
-    assert keeper(store(token=kept(expires_at=expires_at))).token() == KEPT
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param("", id="empty"),
-        pytest.param(f"{KEPT}", id="bare text"),
-        pytest.param(json.dumps([KEPT]), id="a list"),
-        pytest.param(json.dumps(KEPT), id="a string"),
-        pytest.param("null", id="null"),
-        pytest.param("[" * 100_000, id="nested too deeply"),
-        pytest.param(json.dumps({"access_token": KEPT}), id="keys missing"),
-        pytest.param(kept(expires_at="soon"), id="no time"),
-        pytest.param(kept(expires_at="2026-03-01T13:00:00"), id="no time zone"),
-        pytest.param(kept(expires_at="9999-12-31T23:59:59-12:00"), id="beyond all time"),
-        pytest.param(kept(minted_at="2026-03-01T12:00:00"), id="minted in no time zone"),
-        pytest.param(kept(without="minted_at"), id="minted nobody knows when"),
-        pytest.param(kept(without="scopes"), id="an older version's"),
-        pytest.param(kept(without="undecided"), id="of a version that decided always"),
-        pytest.param(kept(undecided=SCOPE), id="undecided scopes are a text"),
-        pytest.param(kept(undecided=[17]), id="an undecided scope is a number"),
-        pytest.param(kept(scopes=None), id="scopes are null"),
-        pytest.param(kept(scopes=SCOPE), id="scopes are a text"),
-        pytest.param(kept(scopes={SCOPE: 1}), id="scopes are an object"),
-        pytest.param(kept(scopes=[SCOPE, 17]), id="a scope is a number"),
-        pytest.param(kept(scopes=[[SCOPE]]), id="a scope is a list"),
-        pytest.param(kept().replace('"2026', '2026, "x": "'), id="a number for a time"),
-    ],
-)
-def test_malformed_kept_token_is_replaced(content: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A cached token that can't be read is minted anew, and told without what is in it."""
-    secrets = store(token=content)
-
-    assert keeper(secrets).token() == "minted-1"
-    assert json.loads(secrets.contents[TOKEN])["access_token"] == "minted-1"
-    warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    assert len(warnings) == 1
-    assert TOKEN in warnings[0].getMessage()
-    assert KEPT not in caplog.text
-
-
-@pytest.mark.parametrize("value", ["", None, 17, [KEPT]])
-def test_kept_value_that_is_no_token_is_replaced(value: object) -> None:
-    """A cached token that is empty or no text is minted anew."""
-    assert keeper(store(token=kept(value=value))).token() == "minted-1"
-
-
-# --- Minting ---
-
-
-def test_minted_token_is_kept() -> None:
-    """A minted token is written for the runs to come, which use it."""
-    secrets = store()
-    endpoint = FakeTokenEndpoint()
-
-    assert keeper(secrets, endpoint).token() == "minted-1"
-    assert secrets.writes == [TOKEN]
-    assert keeper(secrets, endpoint).token() == "minted-1"
-    assert len(endpoint.asked) == 1
-
-
-def test_asks_for_the_stream(caplog: pytest.LogCaptureFixture) -> None:
-    """The endpoint is asked by the secret's client for the stream's scope; no log tells either."""
-    endpoint = FakeTokenEndpoint()
-    caplog.set_level(logging.DEBUG)
-
-    keeper(store(), endpoint, scope="").token()
-
-    assert endpoint.asked == [(ClientCredentials("made-up-id", "made-up-secret"), "")]
-    assert "made-up-secret" not in caplog.text
-    assert "minted-1" not in caplog.text
-
-
-def test_kept_token_holds_no_credentials() -> None:
-    """Who may read the cached token may not mint others by it."""
-    secrets = store()
-
-    keeper(secrets).token()
-
-    assert "made-up-secret" not in secrets.contents[TOKEN]
-
-
-def test_asked_once_in_a_run() -> None:
-    """A run reads its secrets once and mints once, however often it needs the token."""
-    secrets, endpoint = store(), FakeTokenEndpoint()
-    keeping = keeper(secrets, endpoint)
-
-    assert {keeping.token() for _ in range(5)} == {"minted-1"}
-    assert secrets.reads == [CREDENTIALS, TOKEN]
-    assert len(endpoint.asked) == 1
-
-
-@pytest.mark.parametrize(
-    ("lifetime", "told"),
-    [
-        pytest.param(None, "for an unknown time", id="not told"),
-        pytest.param(timedelta(0), "for 0 s", id="none"),
-        pytest.param(timedelta(minutes=3), "for 180 s", id="shorter than the window"),
-        pytest.param(NEEDED - timedelta(seconds=1), "for 359 s", id="just too short"),
-    ],
-)
-def test_token_that_lives_too_short_for_other_runs(
-    lifetime: timedelta | None, told: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is good for this run only; a warning says for how long it lives, and it is counted."""
-    secrets, endpoint = store(), FakeTokenEndpoint(lifetime=lifetime)
-    short: list[None] = []
-
-    keeping = keeper(secrets, endpoint, on_short_token=lambda: short.append(None))
-    assert keeping.token() == "minted-1"
-    assert secrets.writes == []
-    assert len(short) == 1
-    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    for part in (endpoint.url, told, "360 s", "WindowSeconds"):
-        assert part in warning.getMessage()
-    assert "minted-1" not in caplog.text
-
-
-def test_token_that_lives_long_enough_is_not_called_short() -> None:
-    """What other runs can use is no reason to warn, be it that nobody has time to keep it."""
-    short: list[None] = []
-
-    for seconds_left in (12.0, 30.0):
-        keeper(
-            store(),
-            FakeTokenEndpoint(lifetime=NEEDED),
-            seconds_left=seconds_left,
-            on_short_token=lambda: short.append(None),
-        ).token()
-
-    assert short == []
-
-
-def test_token_is_not_kept_when_time_is_short() -> None:
-    """The last seconds of a run are its own: keeping a token may take as many."""
-    secrets = store()
-
-    assert keeper(secrets, seconds_left=12.0).token() == "minted-1"
-    assert secrets.writes == []
-
-
-def test_token_that_can_not_be_kept_is_used(caplog: pytest.LogCaptureFixture) -> None:
-    """That a token can't be kept is told, without the token, and stops nothing."""
-    secrets = store()
-    secrets.unwritable = frozenset({TOKEN})
-    failed: list[None] = []
-
-    assert keeper(secrets, on_renewal_failed=lambda: failed.append(None)).token() == "minted-1"
-    assert len(failed) == 1
-    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    assert TOKEN in warning.getMessage()
-    assert "minted-1" not in caplog.text
-
-
-@pytest.mark.parametrize("error", [TokenRefused("made up"), TokenUnavailable("made up")])
-def test_no_token(error: TokenError) -> None:
-    """That the endpoint gives no token is told as it is, and nothing is kept."""
-    secrets = store()
-
-    with pytest.raises(type(error)):
-        keeper(secrets, FakeTokenEndpoint(error=error)).token()
-
-    assert secrets.writes == []
-
-
-# --- The credentials ---
-
-
-@pytest.mark.parametrize("content", [None, "", "made up"])
-def test_credentials_that_are_not_there(content: str | None) -> None:
-    """A credentials secret that is empty or malformed is named before anything else is tried."""
-    with pytest.raises(CredentialsError, match=CREDENTIALS):
-        keeper(store(credentials=content))
-
-
-@pytest.mark.parametrize("arn", [CREDENTIALS, TOKEN])
-def test_unreadable_secret_is_told(arn: str) -> None:
-    """A secret that can't be read is an error that names it."""
-    secrets = store()
-    secrets.unreadable = frozenset({arn})
-
-    with pytest.raises(CredentialsError, match=arn):
-        keeper(secrets).token()
-
-
-def test_bare_token_is_used() -> None:
-    """A token that was given to us is used as it is: nothing is minted, read or kept."""
-    secrets, endpoint = store(credentials=BARE, token=kept()), FakeTokenEndpoint()
-
-    assert keeper(secrets, endpoint).token() == "bare-token"
-    assert endpoint.asked == []
-    assert secrets.reads == [CREDENTIALS]
-    assert secrets.writes == []
-
-
-# --- Renewing ---
-
-
-def test_renewed_once() -> None:
-    """A rejected token is replaced once in a run; when the new one is rejected too, that's it."""
-    secrets, endpoint = store(token=kept()), FakeTokenEndpoint()
-    keeping = keeper(secrets, endpoint)
-
-    assert keeping.renew(keeping.token())
-    assert keeping.token() == "minted-1"
-    assert not keeping.renew("minted-1")
-    assert keeping.token() == "minted-1"
-    assert len(endpoint.asked) == 1
-
-
-def test_renewed_token_is_kept() -> None:
-    """The runs to come get the new token, not the rejected one, although it would live on."""
-    secrets = store(token=kept())
-    keeping = keeper(secrets)
-
-    keeping.renew(keeping.token())
-
-    assert keeper(secrets).token() == "minted-1"
-
-
-def test_late_rejection_of_the_old_token() -> None:
-    """Who hears late of the old token's rejection is given the new one; nothing is minted."""
-    endpoint = FakeTokenEndpoint()
-    keeping = keeper(store(token=kept()), endpoint)
-    old = keeping.token()
-    keeping.renew(old)
-
-    assert keeping.renew(old)
-    assert keeping.renew(None)
-    assert keeping.token() == "minted-1"
-    assert len(endpoint.asked) == 1
-
-
-def test_late_rejection_where_the_new_token_can_not_be_kept() -> None:
-    """Then the secret still holds the old one: who hears late goes on with the new one."""
-    secrets = store(token=kept())
-    secrets.unwritable = frozenset({TOKEN})
-    keeping = keeper(secrets)
-    old = keeping.token()
-    keeping.renew(old)
-
-    assert keeping.renew(old)
-    assert keeping.token() == "minted-1"
-
-
-def test_no_rejected_token_is_taken_up_again() -> None:
-    """The old one, still in the secret, doesn't follow the new one that is rejected too."""
-    secrets = store(token=kept())
-    secrets.unwritable = frozenset({TOKEN})
-    keeping = keeper(secrets)
-    keeping.renew(keeping.token())
-
-    assert not keeping.renew("minted-1")
-    assert keeping.token() == "minted-1"
-
-
-def test_renewed_once_by_many_threads() -> None:
-    """Threads that are rejected at once mint one token between them, and all go on with it."""
-    count = 8
-    endpoint = SlowEndpoint()
-    keeping = keeper(store(token=kept()), endpoint)
-    rejected = keeping.token()
-    together = Barrier(count)
-
-    def renew() -> tuple[bool, str]:
-        together.wait()
-        return keeping.renew(rejected), keeping.token()
-
-    with ThreadPoolExecutor(count) as pool:
-        results = [pool.submit(renew) for _ in range(count)]
-
-    assert [result.result() for result in results] == [(True, "minted-1")] * count
-    assert len(endpoint.asked) == 1
-
-
-class SlowEndpoint(FakeTokenEndpoint):
-    """Gives other threads every chance to get in between."""
+class TimedEndpoint(FakeTokenEndpoint):
+    """Notes how long it may be waited for, and lets other threads in between."""
 
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """See ``token_ports.TokenEndpoint``."""
+        """See ``ports.TokenEndpoint``."""
+        self.timeout_seconds = timeout_seconds
         with ThreadPoolExecutor(1) as another:
             another.submit(int).result()
         return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
 
 
+# --- The cached token ---
+
+
+@pytest.mark.parametrize(
+    ("cached", "expected"),
+    [
+        pytest.param(content(), CACHED, id="of the whole hour"),
+        pytest.param(content(NEEDED), CACHED, id="lasts just long enough"),
+        pytest.param(content(NEEDED - SECOND), "minted-1", id="a second short"),
+        pytest.param(content(-LIFETIME), "minted-1", id="expired"),
+        pytest.param(
+            content(expires_at=(NOW + NEEDED).isoformat().replace("+00:00", "Z")),
+            CACHED,
+            id="time zone in another form",
+        ),
+        pytest.param(content(minted_at=NOW + MINUTE), CACHED, id="minted in the future"),
+        pytest.param(content(undecided=[]), CACHED, id="of an earlier version"),
+    ],
+)
+def test_cached_token_must_outlive_the_window(cached: str, expected: str) -> None:
+    """A cached token is used, and nothing written, if it outlives the window by two minutes."""
+    secrets, endpoint = store(cached), FakeTokenEndpoint()
+    run = cache(secrets, endpoint, draw=lambda: 1.0)
+
+    assert {run.token() for _ in range(3)} == {expected}
+    assert secrets.reads == [SECRET]
+    assert bool(endpoint.asked) is bool(secrets.writes) is (expected != CACHED)
+
+
+def changed(name: str, value: object) -> str:
+    """Return the content of the token secret with another field."""
+    return json.dumps(json.loads(content()) | {name: value})
+
+
+_FOR = json.loads(content())["minted_for"]
+
+
+@pytest.mark.parametrize(
+    "cached",
+    [
+        "",
+        CACHED,
+        json.dumps([CACHED]),
+        json.dumps(CACHED),
+        "null",
+        "{}",
+        "[" * 100_000,
+        *(changed("access_token", value) for value in ("", None, 17, [CACHED])),
+        *(changed("scopes", value) for value in (None, HANDSET, {HANDSET: 1}, [17], [[HANDSET]])),
+        *(
+            changed(name, value)
+            for name in ("minted_at", "expires_at")
+            for value in ("soon", 17, None, "2099-03-01T13:00:00", "9999-12-31T23:59:59-12:00")
+        ),
+        content(minted_for=None),
+        content(undecided=[COUNTRY]),
+        *(content(minted_for={**_FOR, name: "another"}) for name in _FOR),
+    ],
+)
+def test_unusable_cached_token_is_replaced(cached: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A malformed token, and one of another client, endpoint or set of scopes, is replaced."""
+    secrets = store(cached)
+
+    assert cache(secrets, FakeTokenEndpoint()).token() == "minted-1"
+    assert cached_in(secrets)["access_token"] == "minted-1"
+    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert SECRET in warning.getMessage()
+    assert CACHED not in caplog.text
+
+
+def test_unreadable_secret_is_an_error() -> None:
+    """The error names the secret; minting instead would go on for every run."""
+    secrets = store()
+    secrets.unreadable = frozenset({SECRET})
+
+    with pytest.raises(CredentialsError, match=SECRET):
+        cache(secrets, FakeTokenEndpoint()).token()
+
+
+# --- Minting ---
+
+
+def test_minted_token_is_cached(caplog: pytest.LogCaptureFixture) -> None:
+    """The next run uses it. Neither logs nor the secret hold credentials; logs hold no token."""
+    caplog.set_level(logging.DEBUG)
+    secrets, endpoint = store(), FakeTokenEndpoint()
+
+    assert [cache(secrets, endpoint).token() for _ in range(2)] == ["minted-1"] * 2
+    assert endpoint.asked == [(CLIENT, HANDSET)]
+    assert "made-up-secret" not in caplog.text + secrets.contents[SECRET]
+    assert "minted-1" not in caplog.text
+
+
+@pytest.mark.parametrize("lifetime", [None, timedelta(0), NEEDED - SECOND])
+def test_token_that_expires_too_soon_for_other_runs(
+    lifetime: timedelta | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It serves its run and is not cached; a warning gives its lifetime, and it is counted."""
+    secrets, endpoint = store(content(NEEDED)), FakeTokenEndpoint(lifetime=lifetime)
+    run = cache(secrets, endpoint)
+
+    assert run.token() == "minted-1"
+    assert (secrets.writes, run.tokens_too_short, run.renewals_failed) == ([], 1, 0)
+    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    seconds = (lifetime or timedelta(0)).total_seconds()
+    for part in (endpoint.url, f"after {seconds:.0f} s", "for 360 s", "lower WindowSeconds"):
+        assert part in warning.getMessage()
+
+
+@pytest.mark.parametrize(("seconds_left", "writes"), [(12.0, []), (12.1, [SECRET])])
+def test_token_is_cached_only_if_there_is_time(seconds_left: float, writes: list[str]) -> None:
+    """Caching may take seconds, and the run takes priority."""
+    secrets = store()
+    run = cache(secrets, FakeTokenEndpoint(lifetime=NEEDED), seconds_left=seconds_left)
+
+    assert run.token() == "minted-1"
+    assert (secrets.writes, run.tokens_too_short) == (writes, 0)
+
+
+def test_token_that_can_not_be_cached_is_used(caplog: pytest.LogCaptureFixture) -> None:
+    """Failing to cache a token is logged and counted, and does not stop the run."""
+    secrets = store()
+    secrets.unwritable = frozenset({SECRET})
+    run = cache(secrets, FakeTokenEndpoint())
+
+    assert run.token() == "minted-1"
+    assert run.renewals_failed == 1
+    assert SECRET in caplog.text
+    assert "minted-1" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [TokenRefused("made up"), TokenUnavailable("made up")])
+def test_endpoint_that_mints_no_token(error: TokenError) -> None:
+    """Its error ends the run, and nothing is cached."""
+    secrets = store()
+
+    with pytest.raises(type(error)):
+        cache(secrets, FakeTokenEndpoint(error=error)).token()
+
+    assert secrets.writes == []
+
+
 @pytest.mark.parametrize(("left", "expected"), [(12.5, 12.5), (0.0, 0.0), (-1.0, 0.0)])
 def test_endpoint_is_waited_for_no_longer_than_the_window(left: float, expected: float) -> None:
-    """The endpoint gets the time that is left at that moment, and none once it is over."""
-    given: list[float] = []
+    """The endpoint gets the time that is left, and none once it is over."""
+    endpoint = TimedEndpoint()
+    cache(store(), endpoint, seconds_left=left).token()
 
-    class TimedEndpoint(FakeTokenEndpoint):
-        def mint(
-            self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
-        ) -> AccessToken:
-            given.append(timeout_seconds)
-            return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
-
-    keeper(store(), TimedEndpoint(), seconds_left=left).token()
-
-    assert given == [expected]
+    assert endpoint.timeout_seconds == pytest.approx(expected, abs=0.1)
 
 
-def test_failed_renewal_is_not_repeated() -> None:
-    """The endpoint is asked for one new token in a run, also where it gave none."""
-    endpoint = FakeTokenEndpoint(error=TokenUnavailable("made up"))
-    keeping = keeper(store(token=kept()), endpoint)
-    old = keeping.token()
+# --- A rejected token ---
 
-    with pytest.raises(TokenUnavailable):
-        keeping.renew(old)
 
-    assert not keeping.renew(old)
-    assert keeping.token() == old
+def test_renewed_once() -> None:
+    """A rejected token is replaced once in a run, for the runs to come too."""
+    secrets, endpoint = store(content()), FakeTokenEndpoint()
+    run = cache(secrets, endpoint)
+
+    assert run.renew(run.token())
+    assert run.token() == cache(secrets, endpoint).token() == "minted-1"
+    assert run.renew(CACHED), "a caller that was rejected before gets the new token"
+    assert not run.renew("minted-1")
+    assert run.token() == "minted-1"
     assert len(endpoint.asked) == 1
 
 
-def test_bare_token_is_not_renewed() -> None:
-    """There is no other to be had for a token that was given to us."""
-    endpoint = FakeTokenEndpoint()
-    keeping = keeper(store(credentials=BARE), endpoint)
+def test_rejected_token_is_not_used_again() -> None:
+    """It may still be in the secret, if the new one can't be cached."""
+    secrets = store(content())
+    secrets.unwritable = frozenset({SECRET})
+    run = cache(secrets, FakeTokenEndpoint())
 
-    assert not keeping.renew(keeping.token())
-    assert endpoint.asked == []
+    assert run.renew(run.token())
+    assert run.renew(CACHED)
+    assert not run.renew("minted-1")
+    assert run.token() == "minted-1"
 
 
-def test_no_authorization() -> None:
-    """Without credentials calls carry no token, and there is none to renew."""
-    authorization: NoAuthorization = NoAuthorization()
+def test_newer_token_of_another_run_is_taken() -> None:
+    """A run mints only if the newer token is rejected too."""
+    secrets, endpoint = store(content()), FakeTokenEndpoint()
+    run = cache(secrets, endpoint)
+    run.token()
+    secrets.contents[SECRET] = content(access_token="another")
 
-    assert authorization.token() is None  # type: ignore[func-returns-value] # the port's answer
-    assert not authorization.renew(None)
+    assert run.renew(CACHED)
+    assert (run.token(), endpoint.asked) == ("another", [])
+    assert run.renew("another")
+    assert run.token() == "minted-1"
+    secrets.contents[SECRET] = content()
+    assert not run.renew("minted-1")
+    assert len(endpoint.asked) == 1
+
+
+def test_renewed_though_the_secret_cannot_be_read() -> None:
+    """The run has begun: it goes on with a new token."""
+    secrets = store(content())
+    run = cache(secrets, FakeTokenEndpoint())
+    run.token()
+    secrets.unreadable = frozenset({SECRET})
+
+    assert run.renew(CACHED)
+    assert run.token() == "minted-1"
+
+
+def test_renewed_once_by_many_threads() -> None:
+    """Threads whose token is rejected at once mint one token, and all go on with it."""
+    endpoint = TimedEndpoint()
+    run = cache(store(content()), endpoint)
+    rejected, together = run.token(), Barrier(8)
+
+    def renew(_: int) -> tuple[bool, str]:
+        together.wait()
+        return run.renew(rejected), run.token()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {*pool.map(renew, range(8))} == {(True, "minted-1")}
+    assert len(endpoint.asked) == 1
+
+
+def test_failed_renewal_is_not_repeated() -> None:
+    """The endpoint is asked for one new token in a run, whether it mints one or not."""
+    endpoint = FakeTokenEndpoint(error=TokenUnavailable("made up"))
+    run = cache(store(content()), endpoint)
+    run.token()
+
+    with pytest.raises(TokenUnavailable):
+        run.renew(CACHED)
+
+    assert not run.renew(CACHED)
+    assert run.token() == CACHED
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.parametrize("value", ["made-up-token", None])
+def test_static_token_is_not_renewed(value: str | None) -> None:
+    """There is no other token for one that the operator gave, or for none."""
+    static = StaticToken(value)
+
+    assert static.token() == value
+    assert not static.renew(value)
 
 
 def test_repr_holds_no_token() -> None:
-    """A token that is logged by mistake doesn't give itself away."""
-    token = FakeTokenEndpoint().mint(
-        ClientCredentials("made-up-id", "made-up-secret"), "", timeout_seconds=1.0
-    )
+    """A token that is logged by mistake does not show its value."""
+    token = from_json(content(), _FOR)
 
-    assert "minted" not in repr(token)
-    assert KEPT not in repr(CachedToken.parse(kept()))
+    assert isinstance(token, AccessToken)
+    assert CACHED not in repr(token) + repr(StaticToken(CACHED))
+
+
+# --- Renewal before the token must be replaced ---
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "lead"),
+    [
+        (LIFETIME, 10 * MINUTE),
+        (timedelta(days=1), 10 * MINUTE),
+        (NEEDED + 4 * MINUTE, MINUTE),
+        (NEEDED, timedelta(0)),
+    ],
+)
+def test_token_is_renewed_early(lifetime: timedelta, lead: timedelta) -> None:
+    """It is renewed in the last quarter of the time in which runs can start, at most 10 minutes."""
+    for left, expected in ((NEEDED + lead, CACHED), (NEEDED + lead - SECOND / 2, "minted-1")):
+        cached = content(left, lifetime=lifetime)
+        assert cache(store(cached), FakeTokenEndpoint()).token() == expected
+
+
+@pytest.mark.parametrize(("drawn", "renews"), [(0.049, True), (0.05, False)])
+def test_one_run_in_all_renews_early(drawn: float, *, renews: bool) -> None:
+    """Each of 5 streams' 4 concurrent runs renews with a probability of one to twenty."""
+    every = (*SCOPES, NONE)
+    secrets = store(content(NEEDED, requested=SCOPES))
+    run = cache(secrets, FakeTokenEndpoint(), scopes=every, concurrent_runs=4, draw=lambda: drawn)
+
+    assert (run.token() == "minted-1") is bool(secrets.writes) is renews
+
+
+def test_cached_token_serves_on_if_it_can_not_be_renewed(caplog: pytest.LogCaptureFixture) -> None:
+    """The failure is logged and counted; the endpoint had half of the time that was left."""
+    secrets, endpoint = store(content(NEEDED)), TimedEndpoint(error=TokenUnavailable("made up"))
+    run = cache(secrets, endpoint, seconds_left=100.0)
+
+    assert run.token() == CACHED
+    assert (run.renewals_failed, secrets.writes) == (1, [])
+    assert endpoint.timeout_seconds == pytest.approx(50.0, abs=0.1)
+    assert "made up" in caplog.text
+    assert CACHED not in caplog.text
+
+
+def test_no_early_renewal_without_time_to_cache() -> None:
+    """A token that other runs would not get is not minted for them."""
+    endpoint = FakeTokenEndpoint()
+
+    assert cache(store(content(NEEDED)), endpoint, seconds_left=12.0).token() == CACHED
+    assert endpoint.asked == []
+
+
+@pytest.mark.parametrize("every", [MINUTE, 5 * MINUTE, 10 * MINUTE])
+@pytest.mark.parametrize("concurrent_runs", [1, 8])
+@pytest.mark.parametrize("scopes", [(HANDSET,), (*SCOPES, NONE)], ids=["1 stream", "5 streams"])
+def test_versions_of_the_secret(
+    every: timedelta, concurrent_runs: int, scopes: tuple[str, ...]
+) -> None:
+    """Fewer than 100 a day, which Secrets Manager keeps, although runs read the secret at once."""
+    days, draw = 5, random.Random(1).random  # noqa: S311
+    secrets, endpoint = store(), FakeTokenEndpoint()
+
+    def run_at_once(scopes: tuple[str, ...]) -> None:
+        before = dict(secrets.contents)
+        written = before
+        for scope in scopes:
+            secrets.contents = dict(before)
+            settings: dict[str, Any] = {"scopes": every_scope, "concurrent_runs": concurrent_runs}
+            cache(secrets, endpoint, scope, draw=draw, **settings).token()
+            written = written if secrets.contents == before else secrets.contents
+        secrets.contents = written
+
+    every_scope = scopes
+    while endpoint.now < NOW + timedelta(days=days):
+        run_at_once(scopes)
+        # Each run that the schedules start starts the others once it has its token.
+        run_at_once(scopes * (concurrent_runs - 1))
+        minted_at = datetime.fromisoformat(cached_in(secrets)["minted_at"])
+        until_due = minted_at + LIFETIME - NEEDED - 10 * MINUTE - endpoint.now
+        endpoint.now += every * max(1, until_due // every)
+    assert 24 * days <= len(secrets.writes) < 100 * days

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from eventdrain.errors import Failure
     from eventdrain.events import Delivery
@@ -115,10 +115,10 @@ class EventSource(Protocol):
 
 
 class Authorization(Protocol):
-    """Gives the access token that every call carries."""
+    """The access token that every call carries."""
 
     def token(self) -> str | None:
-        """Give the token; None where the server is to be called without.
+        """Return the token; None to call without.
 
         Raises:
             TokenError: There is none.
@@ -126,18 +126,18 @@ class Authorization(Protocol):
         ...
 
     def renew(self, rejected: str | None) -> bool:
-        """Replace a token that the server does not accept: once in a run, if at all.
+        """Replace a token that the server rejected, at most once in a run.
 
-        Safe to call from several threads, and by several callers that were rejected at once.
+        May be called from several threads, and by several callers whose token was rejected.
 
         Args:
-            rejected: The token that was not accepted.
+            rejected: The rejected token.
 
         Returns:
             Whether there is another token to try.
 
         Raises:
-            TokenError: The token endpoint gave none.
+            TokenError: The token endpoint minted none.
         """
         ...
 
@@ -152,25 +152,35 @@ class ClientCredentials:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A minted token.
+    """An access token that the token endpoint minted.
 
     Attributes:
         value: The token itself.
-        expires_at: UTC; None where the endpoint did not say, so that it is good for this run only.
-        scopes: Those that were granted; None where the endpoint did not say, which means all that
-            were asked for (RFC 6749, section 5.1).
+        scopes: The granted scopes.
+        minted_at: When it was requested, UTC.
+        expires_at: UTC; None if the endpoint did not say.
     """
 
     value: str = field(repr=False)
+    scopes: tuple[str, ...]
+    minted_at: datetime
     expires_at: datetime | None
-    scopes: tuple[str, ...] | None = None
+
+    @property
+    def lifetime(self) -> timedelta:
+        """From when it was requested; zero if the endpoint did not say."""
+        return (self.expires_at or self.minted_at) - self.minted_at
+
+    def lasts(self, needed_for: timedelta, *, now: datetime) -> bool:
+        """Return whether it can be used for so long from now."""
+        return self.expires_at is not None and self.expires_at - now >= needed_for
 
 
 class SecretStore(Protocol):
-    """Keeps secrets by their ARN."""
+    """Stores secrets by their ARN."""
 
     def get(self, arn: str) -> str | None:
-        """Read a secret; None if nothing was ever put into it.
+        """Return the content of a secret; None if nothing was ever put into it.
 
         Raises:
             CredentialsError: It can't be read; names the secret and the cause.
@@ -187,30 +197,30 @@ class SecretStore(Protocol):
 
 
 class TokenEndpoint(Protocol):
-    """Mints tokens by the client-credentials grant."""
+    """Mints access tokens by the client-credentials grant."""
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Its URL."""
         ...
 
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
-        """Mint a token, in no more than the time given.
+        """Mint a token.
 
         Args:
-            credentials: Who asks.
-            scope: What for: scopes with a space between them, or empty.
-            timeout_seconds: How long to wait.
+            credentials: The client.
+            scope: The requested scopes, separated by spaces; may be empty.
+            timeout_seconds: How long to wait at most.
 
         Returns:
-            The token. It may have fewer scopes than were asked for.
+            The token. It may lack requested scopes.
 
         Raises:
-            ScopeRefused: The endpoint mints no token, for the client may not have a scope.
-            TokenRefused: The endpoint refuses the client.
-            TokenUnavailable: It can't be reached, or answers in a way that may pass.
+            ScopeRefused: The endpoint mints no token, as the client does not have a scope.
+            TokenRefused: The endpoint rejects the client.
+            TokenUnavailable: The endpoint can't be reached, or may mint a token later.
         """
         ...
 

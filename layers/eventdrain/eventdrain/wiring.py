@@ -24,7 +24,8 @@ from eventdrain.adapters.aws import (
     lambda_client,
 )
 from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
-from eventdrain.auth import NoAuthorization, TokenCache, read_pseudonyms
+from eventdrain.adapters.oauth import OAuthTokenEndpoint
+from eventdrain.auth import StaticToken, TokenCache, parse_credentials, read_pseudonyms
 from eventdrain.drain import Batch, Commit, Drain, Pace, Report, Window, stream_request
 from eventdrain.errors import ConfigurationError, DrainError, StartFailed, note_unexpected
 from eventdrain.events import ArchiveLayout, DeliveryReader
@@ -130,7 +131,6 @@ def run_drain(
     settings: Settings,
     *,
     remaining: timedelta,
-    renews_early: bool = False,
     on_token: Callable[[], None] = _nothing,
     sinks: Sequence[SinkRow] = SINKS,
 ) -> Report:
@@ -139,7 +139,6 @@ def run_drain(
     Args:
         settings: What to drain, and to where.
         remaining: How long the process may still live.
-        renews_early: Whether this run renews the token that others share; see ``TokenCache``.
         on_token: Called once, when there is a token and before the stream is opened.
         sinks: Where every event is written to.
 
@@ -155,15 +154,21 @@ def run_drain(
     try:
         clients = aws_clients()
         pseudonyms = _pseudonyms(settings.pseudonym_key_secret_arn)
-        authorization = _authorization(settings, clients, window, report, renews_early=renews_early)
-        # A missing token must not look like a stream that cannot be opened.
-        authorization.token()
-        layout = ArchiveLayout(
-            settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
-        )
-        connecting = {row.name: row.connect(settings, clients, layout) for row in sinks}
-        on_token()
-        asyncio.run(_drain(settings, window, connecting, authorization, pseudonyms, report))
+        authorization = _authorization(settings, clients, window)
+        try:
+            # A missing token must not look like a stream that cannot be opened.
+            authorization.token()
+            layout = ArchiveLayout(
+                settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
+            )
+            connecting = {row.name: row.connect(settings, clients, layout) for row in sinks}
+            on_token()
+            asyncio.run(_drain(settings, window, connecting, authorization, pseudonyms, report))
+        finally:
+            report.add_tokens(
+                renewals_failed=authorization.renewals_failed,
+                too_short=authorization.tokens_too_short,
+            )
     except DrainError as error:
         report.fail(error)
     except Exception as error:  # noqa: BLE001 - the report of what was done is worth more
@@ -244,34 +249,19 @@ def _pseudonyms(secret_arn: str) -> Pseudonyms | None:
 
 
 def _authorization(
-    settings: Settings,
-    clients: AwsClients,
-    window: Window,
-    report: Report,
-    *,
-    renews_early: bool,
-) -> Authorization:
-    if not settings.credentials_secret_arn:
-        return NoAuthorization()
-    # Most runs find a token that lives on, and need not know how to mint one.
-    from eventdrain.adapters.oauth import OAuthTokenEndpoint  # noqa: PLC0415
-
-    def note_renewal_failed() -> None:
-        report.token_renewals_failed += 1
-
-    def note_short_token() -> None:
-        report.tokens_too_short += 1
-
+    settings: Settings, clients: AwsClients, window: Window
+) -> TokenCache | StaticToken:
+    arn = settings.credentials_secret_arn
+    if not arn:
+        return StaticToken()
+    secrets = SecretsManager(clients.secrets)
+    credentials = parse_credentials(secrets.get(arn) or "", name=f"the credentials secret {arn}")
+    if isinstance(credentials, StaticToken):
+        return credentials
     return TokenCache(
-        secrets=SecretsManager(clients.secrets),
-        endpoint=OAuthTokenEndpoint(settings.token_endpoint),
-        credentials_arn=settings.credentials_secret_arn,
-        token_arn=settings.token_secret_arn,
-        scopes=settings.scopes,
-        scope=settings.stream.scope,
-        renews_early=renews_early,
-        needed_for=settings.window,
-        seconds_left=lambda: window.commit_until - time.monotonic(),
-        on_renewal_failed=note_renewal_failed,
-        on_short_token=note_short_token,
+        settings,
+        credentials,
+        secrets,
+        OAuthTokenEndpoint(settings.token_endpoint),
+        lambda: window.commit_until - time.monotonic(),
     )

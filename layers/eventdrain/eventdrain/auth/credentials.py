@@ -1,13 +1,13 @@
-"""What an operator puts into the credentials secret: a client's id and secret, or a bare token."""
+"""What an operator puts into the credentials secret: a client's id and secret, or a token."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from eventdrain.errors import CredentialsError
+from eventdrain.json_shape import json_object
 from eventdrain.ports import ClientCredentials
 
 _HINT: Final = (
@@ -15,21 +15,28 @@ _HINT: Final = (
     ' or {"access_token": "..."}'
 )
 _CLIENT: Final = frozenset({"client_id", "client_secret"})
-_TOKEN: Final = "access_token"  # noqa: S105 - a key
+_TOKEN: Final = frozenset({"access_token"})
 _BESIDE_TOKEN: Final = frozenset({"expires_in", "scope", "token_type"})
-"""What a token endpoint's answer has beside the token. Nobody knows when it was given, so that its
-lifetime says nothing."""
+"""Ignored beside a token, so that the whole answer of a token endpoint can be put in."""
 _HARMLESS_KEY: Final = re.compile(r"[a-z]{1,13}(_[a-z]{1,13}){0,2}", re.ASCII)
-"""Words. Any other key may be a secret that was pasted where a key belongs."""
-_BYTE_ORDER_MARKS: Final = ("\ufeff", "\xef\xbb\xbf")
-"""As it is, and as a program reads it that takes UTF-8 for Windows-1252."""
+"""Words. Any other key may be a secret that was pasted in the place of a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticToken:
-    """A token that was given to us and that we can't renew."""
+    """A token that can't be renewed, as a ``ports.Authorization``; None calls without a token."""
 
-    access_token: str = field(repr=False)
+    value: str | None = field(default=None, repr=False)
+    renewals_failed: ClassVar[int] = 0
+    tokens_too_short: ClassVar[int] = 0
+
+    def token(self) -> str | None:
+        """Return the token."""
+        return self.value
+
+    def renew(self, rejected: str | None) -> bool:  # noqa: ARG002 - the port's
+        """Return False: there is no other token."""
+        return False
 
 
 Credentials: TypeAlias = ClientCredentials | StaticToken
@@ -38,73 +45,52 @@ Credentials: TypeAlias = ClientCredentials | StaticToken
 def secret_text(content: str) -> str:
     """Return a secret's text without white space around it and without a byte order mark.
 
-    Windows PowerShell writes the mark into every file that it saves as UTF-8.
+    Windows PowerShell writes the mark into UTF-8 files; read as Windows-1252 it is three letters.
     """
-    text = content.strip()
-    for mark in _BYTE_ORDER_MARKS:
-        text = text.removeprefix(mark)
-    return text.strip()
+    return content.strip().removeprefix("\ufeff").removeprefix("\xef\xbb\xbf").strip()
 
 
 def parse_credentials(secret: str, *, name: str) -> Credentials:
-    """Parse the credentials secret.
-
-    A whole answer of a token endpoint is a token, too.
-
-    Args:
-        secret: Its content.
-        name: What to call the secret in errors.
+    """Parse the content of the credentials secret, which errors call by a name.
 
     Raises:
-        CredentialsError: It has not the shape that it should have. Names the wrong keys, never
-            what is in them.
+        CredentialsError: It is malformed. The error names the wrong keys, and no value.
     """
-    content = _json(secret_text(secret))
-    if not isinstance(content, dict):
-        raise CredentialsError(f"{name} is not a JSON object", hint=_HINT, setting=name)
-    if content.keys() == _CLIENT:
-        return ClientCredentials(**{key: _text(content[key], key, name) for key in _CLIENT})
-    if _TOKEN in content and content.keys() - _BESIDE_TOKEN == {_TOKEN}:
-        token_type = content.get("token_type", "bearer")
-        if str(token_type).lower() != "bearer":
-            reason = f'"token_type" in {name} is not "bearer"'
-            raise CredentialsError(reason, hint=_HINT, setting=name)
-        return StaticToken(_text(content[_TOKEN], _TOKEN, name))
-    raise CredentialsError(f"{name} {_wrong_keys(content)}", hint=_HINT, setting=name)
+    content = json_object(secret_text(secret))
+    if content is None:
+        problem = f"{name} is not a JSON object"
+    elif content.keys() == _CLIENT:
+        return ClientCredentials(**{key: _text(content, key, name) for key in _CLIENT})
+    elif content.keys() - _BESIDE_TOKEN != _TOKEN:
+        problem = f"{name} has {_wrong_keys(content)}"
+    elif str(content.get("token_type", "bearer")).lower() != "bearer":
+        problem = f'"token_type" in {name} is not "bearer"'
+    else:
+        return StaticToken(_text(content, "access_token", name))
+    raise CredentialsError(problem, hint=_HINT, setting=name)
 
 
-def _wrong_keys(content: dict[str, object]) -> str:
-    expected = _CLIENT if _CLIENT & content.keys() or _TOKEN not in content else {_TOKEN}
+def _wrong_keys(content: dict[str, Any]) -> str:
+    expected = _CLIENT if _CLIENT & content.keys() or not _TOKEN & content.keys() else _TOKEN
+    missing = [f'"{key}"' for key in sorted(expected - content.keys())]
     surplus = sorted(content.keys() - expected)
     named = [f'"{key}"' for key in surplus if _HARMLESS_KEY.fullmatch(key)]
     if hidden := len(surplus) - len(named):
         named.append(f"{hidden} that may be a secret and so is not shown")
-    lists = {
-        "missing": ", ".join(f'"{key}"' for key in sorted(expected - content.keys())),
-        "unexpected": ", ".join(named),
-    }
+    lists = {"missing": ", ".join(missing), "unexpected": ", ".join(named)}
     keys = "; ".join(f"{kind} {names}" for kind, names in lists.items() if names)
-    return f"has unexpected or missing keys: {keys}"
+    return f"unexpected or missing keys: {keys}"
 
 
-def _json(text: str) -> object:
-    """Parse JSON; None if it is none, for the parser's own error holds the whole text."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _text(value: object, key: str, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise CredentialsError(
-            f'"{key}" in {name} is empty or not a string', hint=_HINT, setting=name
-        )
-    if not (value.isascii() and value.isprintable() and " " not in value.strip()):
-        # It goes into a header of every call.
-        raise CredentialsError(
-            f'"{key}" in {name} has a space, a control character or a letter outside of ASCII',
-            hint="put it in again, as it was given",
-            setting=name,
-        )
-    return value.strip()
+def _text(content: dict[str, Any], key: str, name: str) -> str:
+    """Return a value that can be sent in a header."""
+    value = content[key]
+    text = value.strip() if isinstance(value, str) else ""
+    if not text:
+        problem, hint = "is empty or not a string", _HINT
+    elif not (text.isascii() and text.isprintable()) or " " in text:
+        problem = "has a space, a control character or a character outside of ASCII"
+        hint = "put it in again, exactly as the vendor gave it"
+    else:
+        return text
+    raise CredentialsError(f'"{key}" in {name} {problem}', hint=hint, setting=name)

@@ -1,302 +1,200 @@
-"""Access tokens: where a run gets its token, and when it mints another.
+"""The access token of a run: cached in a secret, shared by all runs of the stack, and renewed.
 
-A minted token is shared: it is kept in a secret of its own, so that every run of every stream, in
-whichever environment, uses it until too little of its life is left. The vendor asks for that; a
-client that mints for every run is rate limited. It is minted for the scopes of all streams; a run
-whose own scope was not granted fails, the others go on. Where no one token can be had for all that
-is granted, a run whose scope the kept one lacks mints a token for that alone, which is not kept.
+The vendor asks clients to reuse a token until it expires, and limits the rate of those that don't.
 """
 
 from __future__ import annotations
 
 import logging
-import time
+import random
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.auth.cached_token import CachedToken, TokenSecret
-from eventdrain.auth.credentials import parse_credentials
+from eventdrain.auth.cached_token import from_json, minted_for, to_json
 from eventdrain.auth.minting import mint
 from eventdrain.errors import CredentialsError, ScopeRefused, TokenError
-from eventdrain.ports import ClientCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from eventdrain.auth.minting import Minted
-    from eventdrain.ports import AccessToken, SecretStore, TokenEndpoint
+    from eventdrain.ports import AccessToken, ClientCredentials, SecretStore, TokenEndpoint
+    from eventdrain.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-_KEEPING_SECONDS: Final = 12.0
-SPARE: Final = timedelta(minutes=2)
-"""A token must outlive the window by this much: the vendor's own client renews that early."""
-
-
-class NoAuthorization:
-    """Calls without a token: the vendor's sandbox takes them."""
-
-    def token(self) -> None:
-        """Give none."""
-
-    def renew(self, rejected: str | None) -> bool:  # noqa: ARG002 - the port's
-        """Tell that there is none to be had."""
-        return False
+_SPARE: Final = timedelta(minutes=2)
+"""How long a token must outlive the window. The vendor's own client renews this early."""
+_LONGEST_LEAD: Final = timedelta(minutes=10)
+_CACHING_SECONDS: Final = 12.0
+"""Caching a token may take this long if Secrets Manager is slow."""
 
 
 class TokenCache:
     """The token of one run, as a ``ports.Authorization``.
 
-    All runs of a stack start by the same clock. If each renewed the cached token when it nears its
-    end, each would mint and keep one in the same second, hour after hour; but Secrets Manager holds
-    about a hundred versions of a secret, and drops none that is younger than a day. So one run
-    *leads*: it renews while the cached token still does for the others, who then find a fresh one.
-    Where nobody leads, or too late, each run still mints for itself. And where the endpoint refuses
-    the scopes together, only the leader asks which of them are granted, and keeps the answer.
+    A token is minted for the scopes of all streams and cached for all runs. In the last quarter of
+    the time in which runs can start with it, at most 10 minutes, each run renews it with a
+    probability of one to the number of runs. If all renewed it at once, the secret would have more
+    versions than Secrets Manager keeps; see ``docs/decisions.md``.
 
     Args:
-        secrets: Where both secrets are.
+        settings: Of the run.
+        credentials: The client.
+        secrets: Where the token is cached.
         endpoint: Mints tokens.
-        credentials_arn: The secret that the operator fills.
-        token_arn: The secret that keeps the minted token.
-        scopes: What tokens are asked to allow: the scopes of all streams that share the token, in
-            any order; an empty one counts for nothing.
-        scope: The one of them that this run's stream needs; empty for none.
-        renews_early: Whether this run leads.
-        needed_for: How long the token is needed from now.
-        seconds_left: Tells how long may be waited for the endpoint.
-        on_renewal_failed: Called when the cached token can't be renewed and is used on, or when a
-            new one can't be cached.
-        on_short_token: Called when a new token lives too short for other runs.
-        now: Gives the time, UTC.
-        sleep: Waits for so many seconds, between calls to the endpoint.
+        seconds_left: Returns how long the endpoint may be waited for.
+        now: Returns the time, UTC.
+        draw: Returns random numbers in [0, 1).
 
-    Raises:
-        CredentialsError: The credentials secret can't be read, is empty or malformed.
+    Attributes:
+        renewals_failed: How often the token could not be renewed early, or not be cached.
+        tokens_too_short: How many new tokens expire too soon for other runs.
     """
 
     def __init__(
         self,
-        *,
+        settings: Settings,
+        credentials: ClientCredentials,
         secrets: SecretStore,
         endpoint: TokenEndpoint,
-        credentials_arn: str,
-        token_arn: str,
-        scopes: Sequence[str],
-        scope: str,
-        renews_early: bool,
-        needed_for: timedelta,
         seconds_left: Callable[[], float],
-        on_renewal_failed: Callable[[], None] = lambda: None,
-        on_short_token: Callable[[], None] = lambda: None,
+        *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        draw: Callable[[], float] = random.random,
     ) -> None:
+        self.renewals_failed = 0
+        self.tokens_too_short = 0
+        self._scopes = tuple(sorted(settings.scopes))
+        self._scope = settings.stream.scope
+        self._secret_arn = settings.token_secret_arn
+        self._purpose = minted_for(credentials, endpoint.url, self._scopes)
+        self._needed_for = settings.window + _SPARE
+        self._runs = len(settings.event_types) * settings.concurrent_runs
+        self._credentials = credentials
         self._secrets = secrets
         self._endpoint = endpoint
-        self._credentials_arn = credentials_arn
-        self._token_secret = TokenSecret(secrets, token_arn)
-        self._scopes = tuple(sorted({each for each in scopes if each}))
-        self._scope = scope
-        self._renews_early = renews_early
-        self._needed_for = needed_for + SPARE
         self._seconds_left = seconds_left
-        self._on_renewal_failed = on_renewal_failed
-        self._on_short_token = on_short_token
         self._now = now
-        self._sleep = sleep
-        content = secrets.get(credentials_arn)
-        self._credentials = parse_credentials(
-            content or "", name=f"the credentials secret {credentials_arn}"
-        )
+        self._draw = draw
         self._token: str | None = None
         self._rejected: set[str | None] = set()
-        self._may_renew = True
-        self._renewing = Lock()
+        self._may_mint_again = True
+        self._lock = Lock()
 
     def token(self) -> str:
-        """Give the run's token: the kept one if it lives long enough, else a new one.
+        """Return the run's token: the cached one if it lasts for the window, else a new one.
 
         Raises:
-            ScopeRefused: It does not allow what this run's stream needs.
-            TokenError: A new one was needed, and the endpoint gave none.
-            CredentialsError: The secret that keeps the token can't be read.
+            ScopeRefused: The client does not have the scope that this run's stream needs.
+            TokenError: A new token is needed, and the endpoint mints none.
+            CredentialsError: The token secret can't be read.
         """
         if self._token is None:
-            if isinstance(self._credentials, ClientCredentials):
-                self._token = self._allowed(self._kept_or_minted(self._credentials))
-            else:
-                self._token = self._credentials.access_token
+            cached = self._cached()
+            self._token = self._checked(cached or self._mint())
+            if cached and self._is_due(cached) and self._draw() * self._runs < 1:
+                self._token = self._checked(self._renew_early(cached))
         return self._token
 
     def renew(self, rejected: str | None) -> bool:
-        """See ``ports.Authorization``. A bare token that was given to us can't be renewed.
-
-        What another run has renewed meanwhile is taken before another is minted.
-        """
-        with self._renewing:
+        """See ``ports.Authorization``. Takes what another run has cached before it mints."""
+        with self._lock:
             if self._token != rejected:
                 return True
-            if not isinstance(self._credentials, ClientCredentials):
-                return False
             self._rejected.add(rejected)
-            kept = self._kept_by_another(self._credentials)
-            if kept is not None and self._scope not in kept.undecided:
-                token = kept.as_access_token()
-            elif not self._may_renew:
-                return False
-            else:
-                self._may_renew = False
-                token = self._minted(self._credentials, besides=kept)
-            self._token = self._allowed(token)
-            return True
+            try:
+                token = self._cached()
+            except CredentialsError as error:
+                _logger.warning("a new token is minted: %s", error)
+                token = None
+            if token is None and self._may_mint_again:
+                self._may_mint_again = False
+                token = self._mint()
+            if token is not None:
+                self._token = self._checked(token)
+            return token is not None
 
-    def _kept_or_minted(self, credentials: ClientCredentials) -> AccessToken:
-        kept = self._kept(credentials)
-        if kept is None or self._scope in kept.undecided:
-            return self._minted(credentials, besides=kept)
-        if self._may_lead and kept.nears_its_end(self._needed_for, now=self._now()):
-            return self._renewed_early(credentials, kept)
-        return kept.as_access_token()
+    def _cached(self) -> AccessToken | None:
+        """Return the cached token if it is for this stack, lasts, and was not rejected."""
+        content = self._secrets.get(self._secret_arn)
+        if content is None:
+            return None
+        token = from_json(content, self._purpose)
+        if token is None:
+            _logger.warning(
+                "a new token is minted: the cached one in %s is malformed, or for another client,"
+                " token endpoint or set of streams",
+                self._secret_arn,
+            )
+            return None
+        is_usable = token.lasts(self._needed_for, now=self._now())
+        return token if is_usable and token.value not in self._rejected else None
 
-    def _renewed_early(self, credentials: ClientCredentials, kept: CachedToken) -> AccessToken:
-        """Mint another token for all runs; give the kept one where that serves them better."""
-        # It is for others that it is renewed: half of the run's own time stays the run's.
-        held_back = self._seconds_left() / 2
+    def _is_due(self, cached: AccessToken) -> bool:
+        """Return whether to renew a token with which a run can still start."""
+        lead = min(_LONGEST_LEAD, (cached.lifetime - self._needed_for) / 4)
+        is_ending = not cached.lasts(self._needed_for + lead, now=self._now())
+        return is_ending and self._has_time_to_cache()
+
+    def _renew_early(self, cached: AccessToken) -> AccessToken:
+        """Mint a token in half of the time left. Return the cached one if that fails."""
         try:
-            minted = self._mint(credentials, self._scopes, lambda: self._seconds_left() - held_back)
+            return self._mint(share=0.5)
         except TokenError as error:
-            _logger.warning("the cached token is used on, as it can't be renewed yet: %s", error)
-            self._on_renewal_failed()
-            return kept.as_access_token()
-        if minted.undecided and not kept.undecided:
-            _logger.warning("the cached token is used on, as the new one serves fewer streams")
-            return kept.as_access_token()
-        self._keep(credentials, minted)
-        return minted.token
+            self.renewals_failed += 1
+            _logger.warning("could not renew the cached token, which is still used: %s", error)
+            return cached
 
-    @property
-    def _may_lead(self) -> bool:
-        """Whether a token that is minted for others would reach them."""
-        return self._renews_early and self._has_time_to_keep
-
-    @property
-    def _has_time_to_keep(self) -> bool:
-        # To keep a token takes seconds, if Secrets Manager is slow: the run goes before.
-        return self._seconds_left() > _KEEPING_SECONDS
-
-    def _kept_by_another(self, credentials: ClientCredentials) -> CachedToken | None:
-        try:
-            kept = self._kept(credentials)
-        except CredentialsError as error:
-            _logger.warning("a new token is minted: %s", error)
-            return None
-        return None if kept is None or kept.value in self._rejected else kept
-
-    def _kept(self, credentials: ClientCredentials) -> CachedToken | None:
-        """Give the cached token if it is ours and lives long enough."""
-        kept = self._token_secret.read()
-        if kept is None or kept.minted_for != self._minted_for(credentials):
-            return None
-        return kept if kept.lasts(self._needed_for, now=self._now()) else None
-
-    def _minted(
-        self, credentials: ClientCredentials, *, besides: CachedToken | None
-    ) -> AccessToken:
-        """Mint a token for all runs and keep it; for this run only, besides a kept one."""
-        if besides is not None:
-            return self._mint(credentials, (self._scope,), self._seconds_left).token
-        minted = self._mint(credentials, self._scopes, self._seconds_left)
-        self._keep(credentials, minted)
-        return minted.token
-
-    def _mint(
-        self,
-        credentials: ClientCredentials,
-        scopes: tuple[str, ...],
-        seconds_left: Callable[[], float],
-    ) -> Minted:
-        minted = mint(
+    def _mint(self, *, share: float = 1.0) -> AccessToken:
+        token, is_complete = mint(
             self._endpoint,
-            credentials,
-            scopes,
+            self._credentials,
+            self._scopes,
             needed=self._scope,
-            for_others=self._may_lead,
-            seconds_left=seconds_left,
-            sleep=self._sleep,
+            seconds=self._seconds_left() * share,
         )
         _logger.info("minted a new access token")
-        had = {*(minted.token.scopes or ()), *minted.undecided}
-        if missing := [scope for scope in scopes if scope not in had]:
+        if is_complete:
+            if missing := " ".join(sorted({*self._scopes} - {*token.scopes})):
+                _logger.warning("the new token lacks scopes that were requested: %s", missing)
+            self._cache(token)
+        return token
+
+    def _cache(self, token: AccessToken) -> None:
+        """Cache a token that other runs can use. Failing to cache it does not stop the run."""
+        if not token.lasts(self._needed_for, now=self._now()):
+            self.tokens_too_short += 1
             _logger.warning(
-                "the new token is not granted all that was asked for: %s is missing",
-                " ".join(missing),
+                "the new token of %s is not cached: it expires after %.0f s, and a run needs one"
+                " for %.0f s (WindowSeconds and two minutes). Each run mints its own, which the"
+                " endpoint may limit. To fix this, have the vendor raise the lifetime of tokens, or"
+                " lower WindowSeconds",
+                self._endpoint.url,
+                token.lifetime.total_seconds(),
+                self._needed_for.total_seconds(),
             )
-        return minted
+        elif self._has_time_to_cache():
+            try:
+                self._secrets.put(self._secret_arn, to_json(token, self._purpose))
+            except CredentialsError as error:
+                self.renewals_failed += 1
+                _logger.warning("could not cache the new token: %s", error)
 
-    def _keep(self, credentials: ClientCredentials, minted: Minted) -> None:
-        """Keep a token for the runs to come, if it is good for them.
+    def _has_time_to_cache(self) -> bool:
+        return self._seconds_left() > _CACHING_SECONDS
 
-        One that leaves scopes undecided is the leader's to keep: another run, which has not asked
-        for the others' scopes, might replace one that tells more.
-        """
-        expires_at, now = minted.token.expires_at, self._now()
-        if expires_at is None or expires_at - now < self._needed_for:
-            self._warn_of_short_token(None if expires_at is None else expires_at - now)
-            return
-        if (minted.undecided and not self._renews_early) or not self._has_time_to_keep:
-            return
-        allowed = minted.token.scopes or ()
-        kept = CachedToken(
-            value=minted.token.value,
-            scopes=tuple(scope for scope in self._scopes if scope in allowed),
-            undecided=minted.undecided,
-            minted_at=now,
-            expires_at=expires_at,
-            minted_for=self._minted_for(credentials),
-        )
-        if not self._token_secret.write(kept):
-            self._on_renewal_failed()
-        if kept.undecided:
-            _logger.warning(
-                "each run that needs %s mints a token of its own while this one is kept",
-                " or ".join(kept.undecided),
-            )
-
-    def _warn_of_short_token(self, lifetime: timedelta | None) -> None:
-        self._on_short_token()
-        lives = "an unknown time" if lifetime is None else f"{lifetime.total_seconds():.0f} s"
-        _logger.warning(
-            "the new token of %s lives for %s, and is not kept, as a run needs one for %.0f s"
-            " (WindowSeconds and two minutes): each run mints its own, which the endpoint may"
-            " limit. To fix this, have the vendor raise the tokens' lifetime, or lower"
-            " WindowSeconds",
-            self._endpoint.url,
-            lives,
-            self._needed_for.total_seconds(),
-        )
-
-    def _allowed(self, token: AccessToken) -> str:
-        """Give a token's value.
+    def _checked(self, token: AccessToken) -> str:
+        """Return the value of a token that has the scope that this run needs.
 
         Raises:
-            ScopeRefused: It does not allow what this run's stream needs.
+            ScopeRefused: It does not have it.
         """
-        if not self._scope or self._scope in (token.scopes or ()):
+        if not self._scope or self._scope in token.scopes:
             return token.value
         by = f", by {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
         raise ScopeRefused(
             f"the token endpoint {self._endpoint.url} does not grant the scope {self._scope}, which"
-            f" this run's stream needs, to the client of the credentials secret"
-            f" {self._credentials_arn}",
-            hint=f"ask for it at the vendor's portal; it takes effect with the next token{by}",
+            " this run's stream needs, to the client of the credentials secret",
+            hint=f"request it at the vendor's portal; it takes effect with the next token{by}",
         )
-
-    def _minted_for(self, credentials: ClientCredentials) -> dict[str, str]:
-        """Tell what a token is good for, so that other credentials or scopes don't get it."""
-        return {
-            "client_id": credentials.client_id,
-            "scope": " ".join(self._scopes),
-            "token_endpoint": self._endpoint.url,
-        }

@@ -16,7 +16,7 @@ _FAILURES = (BotoCoreError, ClientError, *UNUSABLE)
 
 
 class SecretsManager:
-    """Reads and writes secrets; see ``token_ports.SecretStore``.
+    """Reads and writes secrets; see ``ports.SecretStore``.
 
     Args:
         client: Its calls must be bounded in time.
@@ -26,41 +26,38 @@ class SecretsManager:
         self._client = client
 
     def get(self, arn: str) -> str | None:
-        """See ``token_ports.SecretStore``."""
+        """See ``ports.SecretStore``."""
         try:
             answer = self._client.get_secret_value(SecretId=arn)
         except _FAILURES as error:
-            # A secret that is there and was never filled has no current version, and the answer
-            # is the same as for one that is not there (API reference, GetSecretValue).
+            # The answer for a secret without a version, too (API reference, GetSecretValue).
             if code_of(error) == "ResourceNotFoundException":
                 return None
-            raise CredentialsError(
-                f"secretsmanager:GetSecretValue of {arn} failed with {describe(error)}",
-                hint=hint_for(
-                    error,
-                    "check that the secret exists in this region and is not scheduled for"
-                    " deletion, the function's role, and the key that encrypts it",
-                ),
-                setting=arn,
-            ) from None
+            hint = (
+                "check that the secret exists in this region and is not scheduled for deletion, the"
+                " function's role, and the key that encrypts it"
+            )
+            raise _failed("GetSecretValue", arn, error, hint) from None
         content: object = answer.get("SecretString")
         if content is None or isinstance(content, str):
             return content
         raise CredentialsError(
-            f"secretsmanager:GetSecretValue of {arn} failed: the answer's SecretString is not a"
-            " string",
-            hint="check what AWS_ENDPOINT_URL_SECRETS_MANAGER names, if it is set",
+            f"secretsmanager:GetSecretValue of {arn} failed: SecretString is not a string",
+            hint="check AWS_ENDPOINT_URL_SECRETS_MANAGER, if it is set",
         )
 
     def put(self, arn: str, content: str) -> None:
-        """See ``token_ports.SecretStore``."""
+        """See ``ports.SecretStore``."""
         try:
             self._client.put_secret_value(SecretId=arn, SecretString=content)
         except _FAILURES as error:
-            raise CredentialsError(
-                f"secretsmanager:PutSecretValue of {arn} failed with {describe(error)}",
-                hint=hint_for(
-                    error, "check the function's role, and the key that encrypts the secret"
-                ),
-                setting=arn,
-            ) from None
+            hint = "check the function's role, and the key that encrypts the secret"
+            raise _failed("PutSecretValue", arn, error, hint) from None
+
+
+def _failed(action: str, arn: str, error: Exception, hint: str) -> CredentialsError:
+    return CredentialsError(
+        f"secretsmanager:{action} of {arn} failed with {describe(error)}",
+        hint=hint_for(error, hint),
+        setting=arn,
+    )
