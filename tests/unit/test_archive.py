@@ -46,47 +46,28 @@ def stamp(*event_times: str | None) -> str:
 
 def test_key_of_an_event() -> None:
     """The key of an object, to the letter; the digest is that of its events' ids."""
-    key = LAYOUT.key([line_delivery("ab" * 16), line_delivery("cd" * 16)])
-
-    assert key == (
-        "events/handset_change/dt=2026-03-01/"
-        "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"
-    )
-
-
-@pytest.mark.parametrize(
-    ("prefix", "start"), [("a/b", "a/b/handset_change/"), ("events", "events/handset_change/")]
-)
-def test_prefix(prefix: str, start: str) -> None:
-    """Keys begin with the prefix, whatever depth it has."""
-    assert (
-        ArchiveLayout("made-up-bucket", prefix, "quarantine")
-        .key([line_delivery()])
-        .startswith(f"{start}dt=2026-03-01/")
-    )
-
-
-def test_stamp_is_the_first_events() -> None:
-    """The time in the key is the earliest event's, with all its digits."""
-    assert stamp("2026-03-01T12:00:02Z", "2026-03-01T12:00:01.468Z") == "20260301T120001.468Z"
+    for prefix in ("events", "a/b"):
+        layout = ArchiveLayout("made-up-bucket", prefix, "quarantine")
+        assert layout.key([line_delivery("ab" * 16), line_delivery("cd" * 16)]) == (
+            f"{prefix}/handset_change/dt=2026-03-01/"
+            "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"
+        )
 
 
 @pytest.mark.parametrize(
-    "event_times",
+    ("event_times", "expected"),
     [
-        ("2026-03-01T12:00:55Z", "2026-03-01T12:00:55.468Z"),
-        ("2026-03-01T12:00:55.468Z", "2026-03-01T12:00:55.468123Z"),
+        (["2026-03-01T12:00:02Z", "2026-03-01T12:00:01.468Z"], "20260301T120001.468Z"),
+        # In one second, of different precision.
+        (["2026-03-01T12:00:55.468Z", "2026-03-01T12:00:55Z"], "20260301T120055Z"),
+        (["2026-03-01T12:00:55.468123Z", "2026-03-01T12:00:55.468Z"], "20260301T120055.468Z"),
+        ([None, None], "undated"),
+        ([None, "2026-03-01T12:00:01Z"], "20260301T120001Z"),
     ],
 )
-def test_stamp_is_the_first_events_of_a_second(event_times: tuple[str, ...]) -> None:
-    """The earliest event is found among times of different precision."""
-    assert stamp(*event_times) == stamp(event_times[0])
-
-
-def test_stamp_of_events_without_time() -> None:
-    """Events without a time are named so, unless one of the object has one."""
-    assert stamp(None, None) == "undated"
-    assert stamp(None, "2026-03-01T12:00:01Z") == "20260301T120001Z"
+def test_stamp_is_the_first_events(event_times: list[str | None], expected: str) -> None:
+    """The time in the key is the earliest event's, with all its digits."""
+    assert stamp(*event_times) == expected
 
 
 @given(one_day, st.randoms(use_true_random=False))
@@ -110,18 +91,11 @@ def test_other_events_other_key(one: list[Delivery], other: list[Delivery]) -> N
 
 @given(st.lists(st.text('abc é{}"', max_size=10), min_size=1, max_size=10))
 def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
-    """The object unpacks to the lines in their order, each with its newline."""
+    """The object unpacks to the lines in order, each with its newline; no time of writing."""
     body = object_body([line_delivery(line=line) for line in lines])
 
     assert gzip.decompress(body).decode() == "".join(f"{line}\n" for line in lines)
-
-
-def test_body_is_the_same_each_time() -> None:
-    """The same lines make the same bytes: no time of writing is in them."""
-    deliveries = [delivery_of(1), delivery_of(2)]
-
-    assert object_body(deliveries) == object_body(list(deliveries))
-    assert object_body(deliveries)[4:8] == b"\x00\x00\x00\x00"
+    assert body[4:8] == b"\x00\x00\x00\x00"
 
 
 @given(st.lists(st.sampled_from(["2026-02-28T23:59:59.9Z", "2026-03-01T00:00:00Z", None])))
@@ -152,19 +126,9 @@ mixed: Final = st.lists(
 )
 
 
-def test_pointed_to_events_are_alone() -> None:
-    """An event in quarantine or too large for a message shares its object with no other."""
-    lines = [delivery_of(0), delivery_of(1)]
-    alone = [quarantined_of(2), oversize_of(3), quarantined_of(4), oversize_of(5)]
-
-    groups = by_object([alone[0], lines[0], alone[1], alone[2], lines[1], alone[3]])
-
-    assert sorted(groups) == sorted([lines, *([each] for each in alone)])
-
-
 @given(mixed)
 def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
-    """Whatever comes together, each event is in one object, and no two objects share a key."""
+    """Each event is in one object, alone where it is pointed to; no two objects share a key."""
     groups = by_object(deliveries)
 
     assert sorted(each.event_id for group in groups for each in group) == sorted(
@@ -172,11 +136,14 @@ def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
     )
     keys = [LAYOUT.key(group) for group in groups]
     assert len(set(keys)) == len(keys)
+    assert all(len(group) == 1 for group in groups if any(each.pointer for each in group))
 
 
-def test_key_of_an_event_in_quarantine() -> None:
-    """The key of an event in quarantine, to the letter: its prefix, its type and its id."""
+def test_object_of_an_event_in_quarantine() -> None:
+    """Its key is prefix, type and id; it holds the record plainly, for people to look at."""
     delivery = quarantined_of(1)
+
+    assert object_body([delivery]).decode() == f"{delivery.line}\n"
 
     assert LAYOUT.key([delivery]) == f"quarantine/handset_change/{delivery.event_id}.json"
     nested = ArchiveLayout("made-up-bucket", "a", "b/c")
@@ -190,13 +157,6 @@ def test_key_does_not_depend_on_the_delivery() -> None:
         later = again._replace(received_at=again.received_at + timedelta(days=1))
 
         assert LAYOUT.key([later]) == LAYOUT.key([build(1)])
-
-
-def test_body_of_an_event_in_quarantine() -> None:
-    """The object of an event in quarantine holds its record plainly, for people to look at."""
-    delivery = quarantined_of(1)
-
-    assert object_body([delivery]).decode() == f"{delivery.line}\n"
 
 
 def test_what_is_withheld_is_apart() -> None:

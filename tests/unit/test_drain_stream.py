@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -31,7 +32,22 @@ from tests.unit.drain_bench import (
 
 if TYPE_CHECKING:
     from eventdrain.drain import Report
-    from eventdrain.errors import StreamError
+
+AWAY: Final = Script(refused_with=StreamEnded("away"))
+CUT: Final = Script([burst(3)], ends_at=0.0)
+NEXT: Final = Script([burst(3, first=3)])
+LONG: Final = 2 * READ_UNTIL
+
+
+def heard(seconds: float) -> Script:
+    """Let a stream be open, without an event, for so long."""
+    return Script(ends_at=seconds)
+
+
+def silent(seconds: float) -> Script:
+    """Let a stream be open for so long, without an answer to probes."""
+    return Script(ends_at=seconds, proven_at=FOR_EVER)
+
 
 # --- The stream breaks ---
 
@@ -53,7 +69,7 @@ def test_stream_is_opened_again() -> None:
 
 def test_waits_between_openings_grow() -> None:
     """A server that is away is asked less and less often, up to every half minute or so."""
-    source = FakeEventSource(*[Script(refused_with=StreamEnded("away"))] * 100)
+    source = FakeEventSource(*[AWAY] * 100)
     bench = DrainBench(source, read_until=600.0, commit_until=615.0)
 
     report = bench.drain()
@@ -69,7 +85,7 @@ def test_waits_between_openings_grow() -> None:
 def test_waits_start_over_after_a_success() -> None:
     """After a delivery the next break is a new one: the wait is about a second again."""
     source = FakeEventSource(
-        *[Script(refused_with=StreamEnded("away"))] * 4,
+        *[AWAY] * 4,
         Script([burst(1)], ends_at=1.0),
         Script(),
     )
@@ -103,26 +119,55 @@ def test_waits_start_over_after_a_stream_that_was_proven_and_lived() -> None:
     assert max(waits) <= 1.5 + TURNS
 
 
-@pytest.mark.parametrize("error", [StreamEnded("away"), REJECTED], ids=["ended", "rejected"])
-def test_closed_stream_is_not_idle(error: StreamError) -> None:
-    """A stream that breaks right after a burst is opened again: its quiet means nothing."""
-    source = FakeEventSource(
-        Script([burst(3)], ends_at=0.0, error=error), Script([burst(3, first=3)])
-    )
-    bench = DrainBench(source, idle=0.1)  # less than any wait before an opening
+@pytest.mark.parametrize(
+    ("scripts", "idle", "end_reason", "acked"),
+    [
+        pytest.param([Script(opening_seconds=20.0)], LONG, EndReason.WINDOW, 0, id="quiet"),
+        pytest.param([CUT, *[AWAY] * 100], IDLE, EndReason.WINDOW, 3, id="away after events"),
+        pytest.param([CUT, NEXT], 0.1, EndReason.IDLE, 6, id="closed right after events"),
+        pytest.param(
+            [replace(CUT, error=REJECTED), NEXT], 0.1, EndReason.IDLE, 6, id="rejected after events"
+        ),
+        pytest.param([replace(CUT, error=REFUSED)], IDLE, EndReason.FAILED, 3, id="then refused"),
+        # A quiet window of which the API was away for the most part fails, however it ends.
+        pytest.param([silent(40.0)], LONG, EndReason.FAILED, 0, id="silent at first, long"),
+        pytest.param([silent(20.0)], LONG, EndReason.WINDOW, 0, id="silent at first"),
+        pytest.param(
+            [heard(20.0), silent(40.0)], LONG, EndReason.FAILED, 0, id="silent then, long"
+        ),
+        pytest.param([heard(40.0), silent(20.0)], LONG, EndReason.WINDOW, 0, id="silent then"),
+    ],
+)
+def test_end_of_a_drain(
+    scripts: list[Script], idle: float, end_reason: EndReason, acked: int
+) -> None:
+    """A closed or silent stream is not idle, and a quiet one that is open is no failure."""
+    report = DrainBench(FakeEventSource(*scripts), idle=idle).drain()
+
+    assert report.end_reason is end_reason
+    assert report.acked == acked
+
+
+@pytest.mark.parametrize(
+    ("script", "seconds_in_thread", "cause"),
+    [
+        (Script(opening_seconds=FOR_EVER), 0.0, "no HTTP/2 connection was made"),
+        # A gateway opens streams although the API behind it is down.
+        (silent(2.0 * IDLE), 0.0, "made up; made up: no answer to a probe"),
+        # A token endpoint is slow.
+        (Script(refused_with=REJECTED), 10 * COMMIT_UNTIL, "made up: not this token"),
+    ],
+)
+def test_window_in_which_nothing_was_heard(
+    script: Script, seconds_in_thread: float, cause: str
+) -> None:
+    """A server that is never heard fails the run, when the window ends and no later."""
+    source = FakeEventSource(*[script] * 20)
+    bench = DrainBench(source, seconds_in_thread=seconds_in_thread)
 
     report = bench.drain()
 
-    assert report.acked == 6
-
-
-def test_server_that_is_never_reached() -> None:
-    """A server that neither takes nor refuses the stream is waited for until the window ends."""
-    bench = DrainBench(FakeEventSource(Script(opening_seconds=FOR_EVER)))
-
-    report = bench.drain()
-
-    assert_unreachable(report, "no HTTP/2 connection was made")
+    assert_unreachable(report, cause)
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
 
@@ -147,27 +192,6 @@ def assert_unreachable(report: Report, last_end: str) -> None:
     )
 
 
-def test_quiet_stream_is_not_unreachable() -> None:
-    """A stream that is open when the window ends, with nothing in it, is no failure."""
-    bench = DrainBench(FakeEventSource(Script(opening_seconds=20.0)), idle=2 * READ_UNTIL)
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.WINDOW
-    assert report.received == 0
-
-
-def test_open_stream_without_an_answer_is_no_quiet_stream() -> None:
-    """A gateway that opens streams although the API behind it is down fails the run."""
-    held = Script(ends_at=2.0 * IDLE, error=StreamEnded("cut"), proven_at=FOR_EVER)
-    bench = DrainBench(FakeEventSource(*[held] * 20))
-
-    report = bench.drain()
-
-    assert_unreachable(report, "cut; made up: no answer to a probe")
-    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
-
-
 @pytest.mark.parametrize("lives", [1.0, IDLE - 0.1])
 def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
     """A healthy quiet stream that is closed oftener than a run is idle ends the run as idle."""
@@ -178,36 +202,6 @@ def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
     assert report.end_reason is EndReason.IDLE
     # At the latest in the first stream that is open when so much quiet has gone by, by its probe.
     assert IDLE <= bench.took <= IDLE + 1.5 + 0.25 + TURNS
-
-
-@pytest.mark.parametrize(
-    ("away", "is_failed"), [(2 * READ_UNTIL / 3, True), (READ_UNTIL / 3, False)]
-)
-@pytest.mark.parametrize("is_away_first", [True, False])
-def test_the_whole_window_decides_not_its_last_instant(
-    *, away: float, is_failed: bool, is_away_first: bool
-) -> None:
-    """A quiet window of which the API was away for the most part fails, however it ends."""
-    silent = Script(ends_at=away, proven_at=FOR_EVER)
-    scripts = [silent] if is_away_first else [Script(ends_at=READ_UNTIL - away), silent]
-    bench = DrainBench(FakeEventSource(*scripts), idle=2 * READ_UNTIL)
-
-    report = bench.drain()
-
-    assert report.end_reason is (EndReason.FAILED if is_failed else EndReason.WINDOW)
-
-
-def test_server_that_goes_away_is_not_unreachable() -> None:
-    """A server that brought events and then went away for the rest of the window is no failure."""
-    source = FakeEventSource(
-        Script([burst(3)], ends_at=1.0), *[Script(refused_with=StreamEnded("away"))] * 100
-    )
-    bench = DrainBench(source)
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.WINDOW
-    assert report.acked == 3
 
 
 def test_refused_stream_ends_the_drain() -> None:
@@ -221,16 +215,6 @@ def test_refused_stream_ends_the_drain() -> None:
     assert not report.is_access_refused
     assert report.connections == 1
     assert bench.took < TURNS
-
-
-def test_refused_stream_after_some_events() -> None:
-    """What was taken before the failure is committed, also what waits for its linger."""
-    bench = DrainBench(FakeEventSource(Script([burst(13)], ends_at=0.1, error=REFUSED)))
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.FAILED
-    assert report.acked == 13
 
 
 # --- The token is not accepted ---
@@ -263,18 +247,6 @@ def test_second_rejection_ends_the_drain() -> None:
     assert report.is_access_refused
     assert source.tokens == ["token-1", "token-2"]
     assert bench.authorization.renewals == 1
-
-
-def test_slow_renewal_does_not_outlast_the_window() -> None:
-    """A token endpoint that is slow holds no drain beyond its window."""
-    bench = DrainBench(
-        FakeEventSource(Script(refused_with=REJECTED)), seconds_in_thread=10 * COMMIT_UNTIL
-    )
-
-    report = bench.drain()
-
-    assert_unreachable(report, "made up: not this token")
-    assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
 
 def test_no_token_to_begin_with() -> None:

@@ -21,13 +21,10 @@ from eventdrain.events import (
 )
 from tests.deliveries import (
     LAYOUT,
-    RECEIVED_AT,
     delivery_of,
     line_delivery,
-    oversize_message,
     oversize_of,
     quarantined_of,
-    reader,
 )
 
 if TYPE_CHECKING:
@@ -84,14 +81,6 @@ def test_line_of_one_byte_too_many_needs_a_pointer(
 ) -> None:
     """The length of a line alone decides."""
     assert pointer_reason("x" * length) is reason
-
-
-def test_oversize_message_of_a_stream() -> None:
-    """A large message that is read from the wire is too large for SQS."""
-    delivery = reader().read(oversize_message(1), RECEIVED_AT)
-
-    assert delivery.pointer is PointerReason.OVERSIZE
-    assert delivery.ack_info == "ack-1-0"
 
 
 @pytest.mark.parametrize("event_type", STREAMS)

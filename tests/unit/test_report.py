@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from eventdrain.drain import EndReason, LeftReason, Outcome, Report
-from tests.deliveries import RECEIVED_AT, delivery_of, line_delivery, oversize_of, quarantined_of
+from tests.deliveries import RECEIVED_AT, line_delivery, oversize_of, quarantined_of
 
 OUTCOME = Outcome(
     written=5,
@@ -98,7 +98,7 @@ def test_has_failed(reason: EndReason, *, has_failed: bool) -> None:
 
 
 def test_notes_age_and_redeliveries() -> None:
-    """The oldest event's age is kept, whatever comes after it; events ahead of us have none."""
+    """The oldest event's age is kept; redelivered, quarantined and oversize ones are counted."""
     report = Report("handset_change")
     for hours in (1, 3, 2, -5):
         time = (RECEIVED_AT - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -108,6 +108,9 @@ def test_notes_age_and_redeliveries() -> None:
 
     assert report.oldest_event_age_seconds == pytest.approx(3 * 3600, abs=1)
     assert (report.redelivered, report.heartbeats, report.bytes_received) == (2, 2, 50)
+    odd = (quarantined_of(1, redelivered=True), quarantined_of(2), oversize_of(3))
+    report.add_messages(100, odd, heartbeats=0)
+    assert (report.quarantined, report.oversize, report.redelivered) == (2, 1, 3)
 
 
 @pytest.mark.parametrize(
@@ -132,17 +135,3 @@ def test_is_behind(reason: EndReason, age_seconds: float, acked: int, *, is_behi
     )
 
     assert report.is_behind is is_behind
-
-
-def test_notes_quarantined_and_oversize() -> None:
-    """What can't become a line and what is too large are counted apart, redeliveries with both."""
-    report = Report("handset_change")
-    deliveries = (
-        delivery_of(0),
-        quarantined_of(1, redelivered=True),
-        quarantined_of(2),
-        oversize_of(3, redelivered=True),
-    )
-    report.add_messages(100, deliveries, heartbeats=0)
-
-    assert (report.quarantined, report.oversize, report.redelivered) == (2, 1, 2)
