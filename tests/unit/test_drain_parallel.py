@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.drain import EndReason, LeftReason
-from tests.fakes import FakeAuthorization, FakeEventSource, FakeSink, Script
-from tests.unit.drain_bench import IDLE, REFUSED, REJECTED, TURNS, DrainBench, burst
+from tests.fakes import FakeEventSource, FakeSink, Script
+from tests.unit.drain_bench import IDLE, REFUSED, REJECTED, TURNS, DrainBench, burst, trickle
+
+REFUSING: Final = Script(refused_with=REFUSED)
+REJECTING: Final = Script(refused_with=REJECTED)
+FIVE: Final = (Script([burst(5)]), Script([burst(5, first=5)]))
 
 
-def test_connections_are_open_at_once() -> None:
-    """They are opened together, not one after the other."""
-    source = FakeEventSource(*[Script(opening_seconds=3.0)] * 3, parallel=3)
+@pytest.mark.parametrize(
+    ("scripts", "end_reason", "acked", "least_seconds", "most_seconds"),
+    [
+        # Opened together, not one after the other.
+        ([Script(opening_seconds=3.0)] * 2, "idle", 0, 3.0 + IDLE, 3.0 + IDLE),
+        # The quiet of one is no reason to end while another is lively.
+        ([trickle(10, every=4.0), Script()], "idle", 10, 36.0 + IDLE, 37.0 + IDLE),
+        ([Script(), *[Script(ends_at=0.1)] * 60], "idle", 0, IDLE, IDLE + 1.0),
+        # The other is drained to its end before the run fails.
+        ([REFUSING, trickle(5, every=1.0)], "failed", 5, 4.0 + IDLE, 60.0),
+        ([REFUSING, REFUSING], "failed", 0, 0.0, 0.0),
+        ([REJECTING, REJECTING, *FIVE], "idle", 10, 0.0, 60.0),
+    ],
+    ids=["opened together", "one lively", "one breaks", "one refused", "refused", "rejected"],
+)
+def test_two_connections(
+    scripts: list[Script],
+    end_reason: str,
+    acked: int,
+    least_seconds: float,
+    most_seconds: float,
+) -> None:
+    """Two connections end as one drain, when neither has anything to wait for."""
+    bench = DrainBench(FakeEventSource(*scripts, parallel=2), parallel_streams=2)
 
-    DrainBench(source, parallel_streams=3).drain()
+    report = bench.drain()
 
-    assert max(source.connected_at) <= TURNS
-    assert min(source.left_at) >= 3.0 + IDLE
+    assert (report.end_reason, report.acked) == (EndReason(end_reason), acked)
+    assert report.error == (str(REFUSED) if end_reason == "failed" else None)
+    assert least_seconds - TURNS <= bench.took <= most_seconds + TURNS
+    assert bench.authorization.renewals == scripts.count(REJECTING) // 2, "one for both"
+
+
+def test_limit_is_that_of_all_connections() -> None:
+    """Not one event more is committed, whichever connection it comes by."""
+    source = FakeEventSource(*[Script([burst(50)]), Script([burst(50, first=50)])], parallel=2)
+
+    report = DrainBench(source, parallel_streams=2, limit=30).drain()
+
+    assert (report.end_reason, report.committed, report.acked) == (EndReason.LIMIT, 30, 30)
+    assert report.left[LeftReason.NOT_TAKEN] == report.received - 30
 
 
 def test_more_is_in_flight_the_more_connections_there_are() -> None:
@@ -34,83 +74,6 @@ def test_more_is_in_flight_the_more_connections_there_are() -> None:
     assert report.acked == 600
     # Batches of ten, as with one connection: six of them are under way at once, not two.
     assert slow.most_under_way == 6
-
-
-def test_limit_is_that_of_all_connections() -> None:
-    """Not one event more is committed, whichever connection it comes by."""
-    source = FakeEventSource(
-        *[Script([burst(50, first=50 * number)]) for number in range(2)], parallel=2
-    )
-
-    report = DrainBench(source, parallel_streams=2, limit=30).drain()
-
-    assert (report.end_reason, report.committed, report.acked) == (EndReason.LIMIT, 30, 30)
-    assert report.left[LeftReason.NOT_TAKEN] == report.received - 30
-
-
-def test_not_idle_while_one_connection_brings_events() -> None:
-    """The quiet of one connection is no reason to end while another is lively."""
-    lively = Script([burst(1, at=second * 4.0, first=second) for second in range(10)])
-    source = FakeEventSource(lively, Script(), parallel=2)
-    bench = DrainBench(source, parallel_streams=2)
-
-    report = bench.drain()
-
-    assert (report.end_reason, report.acked) == (EndReason.IDLE, 10)
-    assert bench.took >= 36.0 + IDLE
-
-
-def test_idle_though_one_connection_keeps_breaking() -> None:
-    """A connection that is opened again and again does not keep a run from ending."""
-    breaking = [Script(ends_at=0.1)] * 60
-    source = FakeEventSource(Script(), *breaking, parallel=2)
-    bench = DrainBench(source, parallel_streams=2)
-
-    report = bench.drain()
-
-    assert report.end_reason is EndReason.IDLE
-    assert bench.took <= IDLE + 1.0
-
-
-def test_refused_connection_fails_the_run_after_the_others_are_through() -> None:
-    """What the other connection brings is drained to its end; then the run fails, and says why."""
-    source = FakeEventSource(
-        Script(refused_with=REFUSED),
-        Script([burst(5, at=2.0), burst(5, at=4.0, first=5)]),
-        parallel=2,
-    )
-    bench = DrainBench(source, parallel_streams=2)
-
-    report = bench.drain()
-
-    assert (report.end_reason, report.error) == (EndReason.FAILED, str(REFUSED))
-    assert report.acked == 10
-    assert bench.took >= 4.0 + IDLE
-
-
-def test_all_connections_refused_end_the_run_at_once() -> None:
-    """Where none is let in there is nothing to wait for."""
-    source = FakeEventSource(*[Script(refused_with=REFUSED)] * 2, parallel=2)
-    bench = DrainBench(source, parallel_streams=2)
-
-    assert bench.drain().error == str(REFUSED)
-    assert bench.took <= TURNS
-
-
-def test_token_is_renewed_once_for_all_connections() -> None:
-    """Several connections that are rejected at once share one renewal."""
-    source = FakeEventSource(
-        *[Script(refused_with=REJECTED)] * 2,
-        *[Script([burst(5, first=5 * number)]) for number in range(2)],
-        parallel=2,
-    )
-    authorization = FakeAuthorization()
-    bench = DrainBench(source, authorization=authorization, parallel_streams=2)
-
-    report = bench.drain()
-
-    assert (report.end_reason, report.acked) == (EndReason.IDLE, 10)
-    assert authorization.renewals == 1
 
 
 @given(st.data())
