@@ -8,10 +8,8 @@ from eventdrain.drain import TICK_SECONDS, AckPace
 def test_everything_is_granted_until_the_server_asks_to_slow_down() -> None:
     """Most servers never do, and nothing waits for a tick then."""
     pace = AckPace()
-
     assert pace.grant(100, 0.0) == 100
     pace.answered(confirmed=100, throttled=0, now=0.1)
-
     assert pace.grant(1000, 0.1) == 1000
 
 
@@ -33,7 +31,6 @@ def test_a_server_that_takes_nothing_is_asked_for_one() -> None:
     pace = AckPace()
     pace.grant(100, 0.0)
     pace.answered(confirmed=0, throttled=100, now=0.0)
-
     assert pace.grant(100, 10.0) == 1
 
 

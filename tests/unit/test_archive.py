@@ -75,7 +75,6 @@ def test_key_does_not_depend_on_order(deliveries: list[Delivery], random: Random
     """The same events make the same key, in whatever order they came."""
     key = LAYOUT.key(deliveries)
     random.shuffle(deliveries)
-
     assert LAYOUT.key(deliveries) == key
     assert NAME.fullmatch(key)
 
@@ -93,7 +92,6 @@ def test_other_events_other_key(one: list[Delivery], other: list[Delivery]) -> N
 def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
     """The object unpacks to the lines in order, each with its newline; no time of writing."""
     body = object_body([line_delivery(line=line) for line in lines])
-
     assert gzip.decompress(body).decode() == "".join(f"{line}\n" for line in lines)
     assert body[4:8] == b"\x00\x00\x00\x00"
 
@@ -102,9 +100,7 @@ def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
 def test_object_for_each_day(event_times: list[str | None]) -> None:
     """Each day has one object, which holds that day's events in their order and no others."""
     deliveries = [line_delivery(str(i), event_time=time) for i, time in enumerate(event_times)]
-
     groups = by_object(deliveries)
-
     days = [{delivery.day for delivery in group} for group in groups]
     assert all(len(each) == 1 for each in days)
     assert len({day for each in days for day in each}) == len(groups)
@@ -130,7 +126,6 @@ mixed: Final = st.lists(
 def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
     """Each event is in one object, alone where it is pointed to; no two objects share a key."""
     groups = by_object(deliveries)
-
     assert sorted(each.event_id for group in groups for each in group) == sorted(
         each.event_id for each in deliveries
     )
@@ -142,9 +137,7 @@ def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
 def test_object_of_an_event_in_quarantine() -> None:
     """Its key is prefix, type and id; it holds the record plainly, for people to look at."""
     delivery = quarantined_of(1)
-
     assert object_body([delivery]).decode() == f"{delivery.line}\n"
-
     assert LAYOUT.key([delivery]) == f"quarantine/handset_change/{delivery.event_id}.json"
     nested = ArchiveLayout("made-up-bucket", "a", "b/c")
     assert nested.key([delivery]) == f"b/c/handset_change/{delivery.event_id}.json"
@@ -162,7 +155,6 @@ def test_key_does_not_depend_on_the_delivery() -> None:
 def test_what_is_withheld_is_apart() -> None:
     """What lines have withheld goes to an object of its own, named by its events, in quarantine."""
     withheld = [line_delivery(each * 16)._replace(original=f'"{each}"') for each in ("ab", "cd")]
-
     assert LAYOUT.original_key(withheld) == (
         "quarantine/handset_change/withheld/"
         "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"

@@ -34,7 +34,6 @@ def test_bucket_has_its_own_host_in_every_partition(partition: str) -> None:
     """China, the European Sovereign Cloud and those to come, whatever their hosts end with."""
     region = botocore.session.get_session().get_available_regions("s3", partition)[0]
     url = url_of(region)
-
     assert url.startswith(f"https://{BUCKET}.s3.{region}.")
 
 
@@ -57,14 +56,12 @@ def test_european_sovereign_cloud() -> None:
 def test_endpoint_of_one_s_own(monkeypatch: pytest.MonkeyPatch, endpoint: str, url: str) -> None:
     """Only hosts of AWS, those of a VPC endpoint among them, are known to serve a bucket's host."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-
     assert url_of("eu-north-1") == url
 
 
 def test_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that is no URL is an error of the configuration, for every client."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "made up")
-
     for make in (aws_clients.__wrapped__, lambda_client.__wrapped__):
         with pytest.raises(ConfigurationError, match="made up"):
             make()
@@ -73,5 +70,4 @@ def test_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_run_is_asked_for_once() -> None:
     """A call of Lambda whose answer is late is not made again: it may have started a run."""
     config: Any = lambda_client.__wrapped__().meta.config
-
     assert config.retries["total_max_attempts"] == 1

@@ -74,9 +74,7 @@ def test_missing_right_is_named(denied: str) -> None:
         },
         "PutObject",
     )
-
     refused = failure(error, action=ACTION, hint=HINT)
-
     assert refused.code == "AccessDenied", "what is counted by code stays few"
     assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed)"
 
@@ -99,9 +97,7 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
     """A signature that is out of its time is no matter of buckets, roles and keys."""
     error = answer(code, 403)
     error.response["Error"]["Message"] = text
-
     refused = failure(error, action=ACTION, hint=HINT)
-
     assert refused.kind is FailureKind.FATAL
     assert refused.message == f"{ACTION} failed with {code} (this machine's {cause})"
     assert "clock" in refused.hint
@@ -133,7 +129,6 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
 def test_call_without_an_answer(error: Exception, kind: str) -> None:
     """A service that can't be reached is tried again; what is wrong on our side is not."""
     refused = failure(error, action=ACTION, hint=HINT)
-
     assert refused.kind is FailureKind[kind]
     assert SENT not in repr(refused)
     assert refused.code == type(error).__name__

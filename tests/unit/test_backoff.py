@@ -16,9 +16,7 @@ LONGEST = timedelta(seconds=30)
 def test_grows_to_the_longest(draw: float, factor: float) -> None:
     """Waits double until the longest, each between once and one and a half of that."""
     backoff = Backoff(first=FIRST, longest=LONGEST, draw=lambda: draw)
-
     waits = [backoff.wait_seconds() for _ in range(8)]
-
     assert waits == pytest.approx([factor * least for least in (1, 2, 4, 8, 16, 30, 30, 30)])
 
 
@@ -27,9 +25,7 @@ def test_reset_starts_over() -> None:
     backoff = Backoff(first=FIRST, longest=LONGEST, draw=lambda: 0.5)
     for _ in range(5):
         backoff.wait_seconds()
-
     backoff.reset()
-
     assert [backoff.wait_seconds() for _ in range(2)] == pytest.approx([1.25, 2.5])
 
 
@@ -37,5 +33,4 @@ def test_is_jittered_by_default() -> None:
     """Two series don't wait in lock-step."""
     series = [Backoff(first=FIRST, longest=LONGEST) for _ in range(2)]
     first, second = ([backoff.wait_seconds() for _ in range(10)] for backoff in series)
-
     assert first != second

@@ -29,7 +29,6 @@ def test_due_at_half_of_what_may_be_in_flight(max_in_flight: int, full_at: int) 
         assert not gathering.is_full
         assert not gathering.is_due(10.0 if count else 1e9), f"due with {count}"
         gathering.add(line_delivery(), 10.0)
-
     assert gathering.is_full
     assert gathering.is_due(10.0)
 
@@ -39,7 +38,6 @@ def test_due_after_the_linger_from_the_first() -> None:
     gathering = batch()
     gathering.add(line_delivery(), 10.0)
     gathering.add(line_delivery(), 10.2)
-
     assert gathering.due_at == pytest.approx(10.25)
     assert not gathering.is_due(10.249)
     assert gathering.is_due(10.25)
@@ -78,6 +76,5 @@ def test_batches(max_in_flight: int, waits: list[float]) -> None:
             assert gathering.is_due(now)
             taken.append([delivery.event_id for delivery in gathering.take()])
     taken.append([delivery.event_id for delivery in gathering.take()])
-
     assert max(map(len, taken)) <= max(1, max_in_flight // 2)
     assert [event_id for ids in taken for event_id in ids] == [str(i) for i in range(len(waits))]

@@ -199,9 +199,7 @@ def test_columns_stay_where_they_are() -> None:
     stream = stream_of("a string", "b string")
     natural = [column.name for column in table_columns(stream)]
     released = {stream.event_type: ("b", "event_id")}
-
     kept = [column.name for column in table_columns(stream, released)]
-
     assert kept[:2] == ["b", "event_id"]
     assert kept[2:] == [name for name in natural if name not in {"b", "event_id"}]
 

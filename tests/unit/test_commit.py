@@ -137,9 +137,7 @@ class Bench:
 def test_written_then_acked() -> None:
     """A batch is written once to each sink and then acked, in its order."""
     bench = Bench()
-
     outcome = bench.commit(EVENTS)
-
     ids = [event.event_id for event in EVENTS]
     assert outcome == Outcome(written=4, acked=4)
     assert bench.archive.calls == bench.queue.calls == [ids]
@@ -154,9 +152,7 @@ def test_sinks_are_written_side_by_side() -> None:
         queue=FakeSink(seconds=lambda _: 2.0),
         ack_seconds=lambda _: 1.0,
     )
-
     bench.commit(EVENTS)
-
     assert bench.took == pytest.approx(4.0, abs=TURNS)
 
 
@@ -177,9 +173,7 @@ def test_duplicates_are_written_once_and_all_acked() -> None:
 def test_no_handle() -> None:
     """An event without a handle is written, and left, for there is nothing to ack it by."""
     bench = Bench()
-
     outcome = bench.commit([delivery_of(7, ack_info=""), EVENTS[0]])
-
     assert (outcome.written, outcome.acked) == (2, 1)
     assert outcome.left == {LeftReason.ACK: 1}
     assert outcome.failures == {"ack:NoAckInfo": 1}
@@ -223,9 +217,7 @@ def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused
     """Nothing is sent of an event whose object is not known to be there; it is left."""
     archive = FakeSink(script(e1=[answer], e2=[answer]), keeps_refused=keeps_refused)
     bench = Bench(archive=archive)
-
     outcome = bench.commit(MIXED)
-
     assert bench.queue.calls == [ids_of(MIXED[0], MIXED[3])]
     assert bench.acker.calls == [[MIXED[0].ack_info, MIXED[3].ack_info]]
     assert outcome.left == {"archive": 2}
@@ -289,9 +281,7 @@ def test_failures(
 def test_waits_grow() -> None:
     """A sink that stays down is tried in growing steps, and left before the window is over."""
     bench = Bench(archive=FakeSink(lambda _event, _attempt: TRY_AGAIN))
-
     outcome = bench.commit(EVENTS)
-
     assert outcome.left == {"archive": 4}
     assert outcome.failures == {"archive:MadeUpThrottle": 4}
     assert outcome.fatal is None
@@ -305,9 +295,7 @@ def test_sink_that_hangs_is_left_in_time(sink: str) -> None:
     """A sink that never answers holds nobody beyond the window, and nothing of it is acked."""
     hanging = FakeSink(seconds=lambda _: FOR_EVER)
     bench = Bench(**{sink: hanging})  # type: ignore[arg-type] # by name
-
     outcome = bench.commit(EVENTS)
-
     assert outcome.left == {sink: 4}
     assert outcome.failures == {f"{sink}:OutOfTime": 4}
     assert bench.acker.calls == []
@@ -321,18 +309,14 @@ def test_worst_result_wins(archive_answer: Answer) -> None:
         archive=FakeSink(lambda _event, _attempt: archive_answer),
         queue=FakeSink(lambda _event, _attempt: END_RUN),
     )
-
     outcome = bench.commit(EVENTS)
-
     assert outcome.fatal is END_RUN
 
 
 def test_acker_that_hangs_is_left_in_time() -> None:
     """A server that never answers acks holds nobody beyond the window."""
     bench = Bench(ack_seconds=lambda _: FOR_EVER)
-
     outcome = bench.commit(EVENTS)
-
     assert outcome.left == {LeftReason.ACK: 4}
     assert bench.took == pytest.approx(UNTIL, abs=TURNS)
 
@@ -342,9 +326,7 @@ def test_there_is_time_for_the_last_acks() -> None:
     bench = Bench(
         archive=FakeSink(seconds=lambda _: WRITTEN_BY - TURNS), ack_seconds=lambda _call: 1.5
     )
-
     outcome = bench.commit(EVENTS)
-
     assert outcome == Outcome(written=4, acked=4)
 
 
@@ -356,9 +338,7 @@ def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
     bench = Bench(
         acks=lambda _delivery, _attempt, _token: SLOW_DOWN, ack_timeout=timedelta(seconds=10)
     )
-
     outcome = bench.commit(EVENTS)
-
     assert outcome.failures == {"ack:RESOURCE_EXHAUSTED": 4}
     assert bench.took == pytest.approx(10.0, abs=1.0)
 
@@ -369,9 +349,7 @@ def test_acks_that_were_never_sent_are_not_confirmed() -> None:
         acks=lambda _delivery, attempt, _token: SLOW_DOWN if attempt == 0 else None,
         ack_timeout=timedelta(seconds=0.5),
     )
-
     outcome = bench.commit([delivery_of(index) for index in range(40)])
-
     assert 0 < outcome.acked < 40
 
 
@@ -387,9 +365,7 @@ def test_rejected_token_is_renewed_once() -> None:
     """Acks that are rejected for the token are sent again with the new one."""
     authorization = FakeAuthorization()
     bench = Bench(acks=only_with("token-2"), authorization=authorization)
-
     outcome = bench.commit(EVENTS)
-
     assert outcome == Outcome(written=4, acked=4)
     assert bench.acker.tokens == ["token-1", "token-2"]
     assert authorization.rejections == ["token-1"]
@@ -425,9 +401,7 @@ def test_rejection_by_a_gateway_is_named_as_that() -> None:
     """What a gateway answers need not be about the token: it is not blamed for it."""
     rejected = Failure("UNAUTHENTICATED", "by a gateway", FailureKind.TOKEN_REJECTED, hint="ask it")
     bench = Bench(acks=lambda *_: rejected, authorization=FakeAuthorization(renewed=None))
-
     outcome = bench.commit(EVENTS)
-
     assert outcome.fatal == Failure("UNAUTHENTICATED", "by a gateway", END_RUN.kind, hint="ask it")
 
 
@@ -448,7 +422,6 @@ def test_commits_at_once_renew_once() -> None:
         return await asyncio.gather(*(commit([event], until=UNTIL) for event in EVENTS))
 
     outcomes = run(commit_all(), seconds_in_thread=2.0)
-
     assert outcomes == [Outcome(written=1, acked=1)] * 4
     assert authorization.renewals == 1
 
@@ -456,9 +429,7 @@ def test_commits_at_once_renew_once() -> None:
 def test_slow_renewal_is_left_in_time() -> None:
     """A token endpoint that is slow holds nobody beyond the window."""
     bench = Bench(acks=only_with("token-2"))
-
     bench.commit(EVENTS, until=5.0, seconds_in_thread=30.0)
-
     assert bench.took <= 5.0 + TURNS
 
 
@@ -470,7 +441,6 @@ def test_no_token_is_an_outcome() -> None:
             raise TokenUnavailable("made up")
 
     outcome = Bench(authorization=NoToken()).commit(EVENTS)
-
     assert outcome.left == {LeftReason.ACK: 4}
 
 
@@ -576,5 +546,4 @@ def test_what_passes_passes(archive: list[Answer], queue: list[Answer], acks: li
         queue=FakeSink(script(e0=queue, e1=queue)),
         acks=ack_script(e0=acks),
     )
-
     assert bench.commit(MIXED) == Outcome(written=4, acked=4)

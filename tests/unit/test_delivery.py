@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eventdrain.events import STREAMS, DeliveryReader, PointerReason, rfc3339
@@ -80,7 +80,6 @@ def handset_line(message: bytes) -> dict[str, Any]:
 def test_line_of_an_event() -> None:
     """The line of an event, to the letter."""
     delivery = reader().read(message(1, delivery=7, redelivered=True), RECEIVED_AT)
-
     assert delivery.line == (
         f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
         '"event_time":"2026-03-01T12:00:01Z","subscription_id":"madeup:eu:1",'
@@ -140,9 +139,7 @@ def test_subscription_id(identifiers: dict[str, str], expected: str | None) -> N
 def test_arrival_has_milliseconds(microsecond: int, expected: str) -> None:
     """The time of arrival has three digits, cut and never rounded into the future."""
     received_at = RECEIVED_AT.replace(microsecond=microsecond)
-
     line = json.loads(reader().read(message(), received_at).line)
-
     assert line["received_at"] == f"2026-03-01T{expected}"
 
 
@@ -150,7 +147,6 @@ def test_no_metadata() -> None:
     """An event that says nothing of itself has no time, subscription or handle, and a line."""
     delivery = read(STREAMS["handset_change"], b"\x12\x00")
     line = json.loads(delivery.line)
-
     assert list(line) == KEYS
     assert (line["event_time"], line["subscription_id"], line["redelivered"]) == (None, None, False)
     assert line["event"] == {}
@@ -168,9 +164,7 @@ def test_no_metadata() -> None:
 def test_time_out_of_range_is_kept_raw(seconds: int, nanos: int) -> None:
     """A time that RFC 3339 can't write is null, and the message is kept as it came."""
     message = handset_change(seconds, nanos)
-
     line = handset_line(message)
-
     assert list(line) == [*KEYS, "raw"]
     assert line["event_time"] is None
     assert b64decode(line["raw"], validate=True) == message
@@ -185,9 +179,7 @@ def test_unknown_fields_are_kept_raw(
     holder = data.draw(st.sampled_from(list(set_messages(response))), label="holder")
     holder.MergeFromString(extra)
     message = response.SerializeToString()
-
     line = json.loads(read(stream, message).line)
-
     assert list(line) == [*KEYS, "raw"]
     assert b64decode(line["raw"], validate=True) == message
 
@@ -216,7 +208,6 @@ def test_unknown_fields_are_kept_raw(
 def test_unreadable(message: bytes, reason: str) -> None:
     """What does not parse or holds no event goes to quarantine, for a constant reason."""
     delivery = read(STREAMS["handset_change"], message)
-
     assert delivery.pointer is PointerReason.QUARANTINE
     assert json.loads(delivery.line)["reason"] == reason
 
@@ -244,7 +235,6 @@ def test_delivery_that_trips_a_bug_goes_to_quarantine(
 
     monkeypatch.setattr("eventdrain.events.reader.rfc3339", buggy)
     delivery = reader().read(message(1), RECEIVED_AT)
-
     assert delivery.pointer is PointerReason.QUARANTINE
     assert (delivery.ack_info, json.loads(delivery.line)["reason"]) == ("ack-1-0", "trips a bug")
     assert "ZeroDivisionError" in caplog.text
@@ -255,32 +245,22 @@ def test_delivery_that_trips_a_bug_goes_to_quarantine(
 
 
 @given(timestamps_in_range)
+@example((FIRST, 0))
+@example((LAST, 999_999_999))
+@example((-1, 1))
+@example((0, 1_500))
 def test_rfc3339_equals_protobufs_own(timestamp: tuple[int, int]) -> None:
     """Times are written as protobuf's JSON mapping writes them."""
     seconds, nanos = timestamp
-
     assert rfc3339(seconds, nanos) == Timestamp(seconds=seconds, nanos=nanos).ToJsonString()
 
 
 @pytest.mark.parametrize(
-    ("seconds", "nanos", "expected"),
-    [
-        (FIRST, 0, "0001-01-01T00:00:00Z"),
-        (LAST, 999_999_999, "9999-12-31T23:59:59.999999999Z"),
-        (0, 0, "1970-01-01T00:00:00Z"),
-        (-1, 1, "1969-12-31T23:59:59.000000001Z"),
-        (0, 100_000_000, "1970-01-01T00:00:00.100Z"),
-        (0, 1_000, "1970-01-01T00:00:00.000001Z"),
-        (0, 1_500, "1970-01-01T00:00:00.000001500Z"),
-        (FIRST - 1, 999_999_999, None),
-        (LAST + 1, 0, None),
-        (0, -1, None),
-        (0, 1_000_000_000, None),
-    ],
+    ("seconds", "nanos"), [(FIRST - 1, 999_999_999), (LAST + 1, 0), (0, -1), (0, 1_000_000_000)]
 )
-def test_rfc3339(seconds: int, nanos: int, expected: str | None) -> None:
-    """As many digits as the value needs, in threes; nothing for what is out of range."""
-    assert rfc3339(seconds, nanos) == expected
+def test_no_rfc3339(seconds: int, nanos: int) -> None:
+    """A time that is out of protobuf's range has no form."""
+    assert rfc3339(seconds, nanos) is None
 
 
 @pytest.mark.parametrize(
@@ -301,6 +281,5 @@ def test_rfc3339(seconds: int, nanos: int, expected: str | None) -> None:
 def test_day_and_age(event_time: str | None, received_at: datetime, day: str, age: float) -> None:
     """An event's day is that of its time; its age is counted to the second, on arrival."""
     delivery = line_delivery(event_time=event_time, received_at=received_at)
-
     assert delivery.day == day
     assert delivery.age_seconds == pytest.approx(age)

@@ -51,9 +51,7 @@ def test_batches_of_a_fast_stream() -> None:
         FakeEventSource(Script([burst(10), burst(35, at=0.5, first=10)])),
         archive=FakeSink(seconds=lambda _call: 1.0),
     )
-
     report = bench.drain()
-
     assert [len(call) for call in bench.archive.calls] == [10, 10, 10, 10, 5]
     assert bench.reader.read_at[10] == pytest.approx(0.5, abs=TURNS)
     assert bench.archive.most_under_way == 2
@@ -64,9 +62,7 @@ def test_batches_of_a_fast_stream() -> None:
 def test_one_in_flight() -> None:
     """With one event in flight each is committed by itself, at once."""
     bench = DrainBench(FakeEventSource(Script([burst(5)])), max_in_flight=1)
-
     report = bench.drain()
-
     assert report.acked == report.batches == 5
     assert bench.archive.most_under_way == 1
     assert bench.took < IDLE + LINGER + 5 * bench.ack_seconds
@@ -185,9 +181,7 @@ def test_flood_of_heartbeats_lets_others_take_turns() -> None:
             return [(b"", RECEIVED_AT)]
 
     bench = DrainBench(FakeEventSource(Script(), connection_class=Flooded))
-
     report = run(bench.run())
-
     assert (report.heartbeats, report.end_reason) == (100, EndReason.IDLE)
     assert seen == list(range(100))
 

@@ -53,9 +53,7 @@ def test_idle() -> None:
 def test_limit(limit: int) -> None:
     """So many events are committed, and not one more; the others are left unwritten."""
     bench = DrainBench(FakeEventSource(Script([burst(40)])), limit=limit)
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.LIMIT
     assert report.committed == report.acked == limit
     assert len(bench.archive.held) == len(bench.queue.held) == limit
@@ -66,9 +64,7 @@ def test_limit(limit: int) -> None:
 def test_window() -> None:
     """The end of the window ends a stream that never pauses; all that was taken is committed."""
     bench = DrainBench(FakeEventSource(trickle(10_000, every=0.1)))
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.WINDOW
     assert report.received == pytest.approx(READ_UNTIL / 0.1, abs=5)
     assert report.left.total() == report.left[LeftReason.NOT_TAKEN] <= bench.source.max_unread
@@ -81,9 +77,7 @@ def test_nothing_is_taken_after_the_window() -> None:
         FakeEventSource(trickle(10_000, every=0.1)),
         archive=FakeSink(seconds=lambda _call: 5.0),
     )
-
     report = bench.drain()
-
     assert max(bench.reader.read_at) < READ_UNTIL
     assert report.left[LeftReason.NOT_TAKEN] > 0
     assert report.acked == len(bench.archive.held)
@@ -96,9 +90,7 @@ def test_no_stream_is_opened_after_the_window() -> None:
         idle=READ_UNTIL + 1.0,
         archive=FakeSink(seconds=lambda _call: 10.0),
     )
-
     report = bench.drain()
-
     assert (report.connections, report.acked) == (1, 1)
 
 
@@ -118,9 +110,7 @@ def test_acks_come_before_the_stream_is_left() -> None:
         archive=FakeSink(seconds=lambda _call: 5.0),
         acks=ack,
     )
-
     bench.drain()
-
     assert READ_UNTIL < max(acked_at) < bench.source.left_at[0]
 
 
@@ -131,9 +121,7 @@ def test_acks_come_before_the_stream_is_left() -> None:
 def test_sink_that_ends_the_run(sink: str) -> None:
     """A sink that refuses for good ends the drain as failed; nothing more is read."""
     bench = DrainBench(FakeEventSource(Script([burst(100)])), **{sink: down(END_RUN)})  # type: ignore[arg-type] # by name
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert report.error == END_RUN.message
     assert report.committed == 0
@@ -148,9 +136,7 @@ def test_ack_that_ends_the_run(*, is_about_access: bool) -> None:
     bench = DrainBench(
         FakeEventSource(Script([burst(100)])), acks=lambda _delivery, _attempt, _token: failure
     )
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert report.is_access_refused is is_about_access
     assert report.committed == report.left[LeftReason.ACK] > 0
@@ -164,9 +150,7 @@ def test_failure_in_the_last_commit() -> None:
             lambda _delivery, _attempt: END_RUN, seconds=lambda _call: READ_UNTIL + 5.0
         ),
     )
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert bench.took > READ_UNTIL
 
@@ -176,9 +160,7 @@ def test_first_error_is_reported() -> None:
     bench = DrainBench(
         FakeEventSource(Script([burst(3)], ends_at=0.1, error=REFUSED)), archive=down(END_RUN)
     )
-
     report = bench.drain()
-
     assert report.error == str(REFUSED)
 
 
@@ -229,9 +211,7 @@ def test_bug_in_a_commit_is_counted() -> None:
             return super().token()
 
     bench = DrainBench(FakeEventSource(Script([burst(3)])), authorization=Buggy())
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert report.failures == {"unexpected:ZeroDivisionError": 3}
 

@@ -41,9 +41,7 @@ def test_two_connections(
 ) -> None:
     """Two connections end as one drain, when neither has anything to wait for."""
     bench = DrainBench(FakeEventSource(*scripts, parallel=2), parallel_streams=2)
-
     report = bench.drain()
-
     assert (report.end_reason, report.acked) == (EndReason(end_reason), acked)
     assert report.error == (str(REFUSED) if end_reason == "failed" else None)
     assert least_seconds - TURNS <= bench.took <= most_seconds + TURNS
@@ -53,9 +51,7 @@ def test_two_connections(
 def test_limit_is_that_of_all_connections() -> None:
     """Not one event more is committed, whichever connection it comes by."""
     source = FakeEventSource(*[Script([burst(50)]), Script([burst(50, first=50)])], parallel=2)
-
     report = DrainBench(source, parallel_streams=2, limit=30).drain()
-
     assert (report.end_reason, report.committed, report.acked) == (EndReason.LIMIT, 30, 30)
     assert report.left[LeftReason.NOT_TAKEN] == report.received - 30
 
@@ -68,9 +64,7 @@ def test_more_is_in_flight_the_more_connections_there_are() -> None:
     )
     slow = FakeSink(seconds=lambda _call: 1.0)
     bench = DrainBench(source, archive=slow, parallel_streams=3, max_in_flight=20)
-
     report = bench.drain()
-
     assert report.acked == 600
     # Batches of ten, as with one connection: six of them are under way at once, not two.
     assert slow.most_under_way == 6

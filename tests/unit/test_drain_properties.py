@@ -150,7 +150,6 @@ def benches(draw: st.DrawFn) -> DrainBench:
 def test_whatever_happens(bench: DrainBench) -> None:
     """Whatever happens, the counts reconcile, the limit holds and nothing is acked too early."""
     report = bench.drain()
-
     event(f"ended by {report.end_reason.value}")
     # The token is renewed once at the most, whoever met the rejection.
     assert bench.authorization.renewals <= 1
@@ -197,7 +196,6 @@ def passing_troubles(draw: st.DrawFn) -> DrainBench:
 def test_troubles_that_pass_lose_nothing(bench: DrainBench) -> None:
     """With breaks and outages that pass, everything that came is in both sinks and acked."""
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     assert not bench.source.unreceived
     assert not report.left.total()

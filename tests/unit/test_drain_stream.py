@@ -58,9 +58,7 @@ def test_stream_is_opened_again() -> None:
         Script([burst(3)], ends_at=1.0), Script([burst(3, first=3)], ends_at=1.0), Script()
     )
     bench = DrainBench(source)
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     assert (report.acked, report.connections) == (6, 3)
     for left, connected in zip(source.left_at, source.connected_at[1:], strict=False):
@@ -90,9 +88,7 @@ def test_waits_start_over_after_a_success() -> None:
         Script(),
     )
     bench = DrainBench(source)
-
     bench.drain()
-
     assert source.connected_at[5] - source.left_at[4] <= 1.5 + TURNS
 
 
@@ -100,18 +96,14 @@ def test_opening_alone_is_no_success() -> None:
     """A server that takes streams and breaks them at once is not asked every second."""
     source = FakeEventSource(*[Script(ends_at=0.0)] * 100)
     bench = DrainBench(source, read_until=600.0, commit_until=615.0)
-
     report = bench.drain()
-
     assert report.connections <= 60
 
 
 def test_waits_start_over_after_a_stream_that_was_proven_and_lived() -> None:
     """A healthy quiet stream that is closed now and then is opened again after a second."""
     bench = DrainBench(FakeEventSource(*[Script(ends_at=2.0)] * 40), idle=600.0, read_until=60.0)
-
     bench.drain()
-
     waits = [
         opened - left
         for left, opened in zip(bench.source.left_at, bench.source.connected_at[1:], strict=False)
@@ -143,7 +135,6 @@ def test_end_of_a_drain(
 ) -> None:
     """A closed or silent stream is not idle, and a quiet one that is open is no failure."""
     report = DrainBench(FakeEventSource(*scripts), idle=idle).drain()
-
     assert report.end_reason is end_reason
     assert report.acked == acked
 
@@ -164,9 +155,7 @@ def test_window_in_which_nothing_was_heard(
     """A server that is never heard fails the run, when the window ends and no later."""
     source = FakeEventSource(*[script] * 20)
     bench = DrainBench(source, seconds_in_thread=seconds_in_thread)
-
     report = bench.drain()
-
     assert_unreachable(report, cause)
     assert bench.took == pytest.approx(READ_UNTIL, abs=TURNS)
 
@@ -175,9 +164,7 @@ def test_last_cause_is_named_with_its_hint() -> None:
     """A server that is never reached: the error has the reasons met, and what the last one asks."""
     ends = [StreamEnded("no name", hint="look it up"), StreamEnded("no way", hint="build one")]
     scripts = [Script(refused_with=ends[0]), *[Script(refused_with=ends[1])] * 30]
-
     report = DrainBench(FakeEventSource(*scripts)).drain()
-
     assert report.error is not None
     assert report.error.endswith("no way. To fix this, build one.")
 
@@ -196,9 +183,7 @@ def assert_unreachable(report: Report, last_end: str) -> None:
 def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
     """A healthy quiet stream that is closed oftener than a run is idle ends the run as idle."""
     bench = DrainBench(FakeEventSource(*[Script(ends_at=lives)] * 20))
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     # At the latest in the first stream that is open when so much quiet has gone by, by its probe.
     assert IDLE <= bench.took <= IDLE + 1.5 + 0.25 + TURNS
@@ -207,9 +192,7 @@ def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
 def test_refused_stream_ends_the_drain() -> None:
     """A stream that the server refuses ends the drain as failed, with the reason."""
     bench = DrainBench(FakeEventSource(Script(refused_with=REFUSED)))
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert report.error == str(REFUSED)
     assert not report.is_access_refused
@@ -226,9 +209,7 @@ def test_rejected_token_is_renewed() -> None:
         Script(refused_with=REJECTED), Script([burst(3)], ends_at=1.0), Script([burst(3, first=3)])
     )
     bench = DrainBench(source)
-
     report = bench.drain()
-
     assert report.acked == 6
     assert source.tokens == ["token-1", "token-2", "token-2"]
     assert bench.authorization.rejections == ["token-1"]
@@ -257,9 +238,7 @@ def test_no_token_to_begin_with() -> None:
             raise TokenUnavailable("away")
 
     bench = DrainBench(FakeEventSource(), authorization=NoToken())
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert (report.error, report.connections) == ("away", 0)
 
@@ -274,9 +253,7 @@ def test_token_that_expires_during_a_stream() -> None:
         acks=lambda _delivery, _attempt, token: None if token == "token-2" else RENEW_TOKEN,
         seconds_in_thread=0.5,
     )
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     assert report.acked == 16
     assert bench.authorization.renewals == 1

@@ -102,7 +102,6 @@ def test_published_vectors(
 ) -> None:
     """The ids that are published stay what they are, by our code and by a plain one."""
     event = (event_type, timestamp, subscription, bytes.fromhex(payload))
-
     assert plain_event_id(*event) == expected
     assert event_id(*event) == expected
 
@@ -147,5 +146,4 @@ def test_same_however_it_is_written(
     payload.MergeFromString(b"".join(extra))
     message = response.SerializeToString()
     other = data.draw(rewritten(message, descriptor_of(response)))
-
     assert id_of(stream, other) == id_of(stream, message)

@@ -27,7 +27,6 @@ MEANINGS: dict[type[StreamError], str] = {
 def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
     """Each status ends the stream for now, for the token, or for good; and is named."""
     error = stream_error(code, scope="made.up:read", details=None, is_connected=True)
-
     meaning = (kind for kind, names in MEANINGS.items() if code.name in names.split())
     assert type(error) is next(meaning, StreamRefused)
     assert code.name in str(error) or isinstance(error, Unauthenticated)
@@ -42,7 +41,6 @@ def test_missing_right_is_named(scope: str, need: str) -> None:
     error = stream_error(
         grpc.StatusCode.PERMISSION_DENIED, scope=scope, details=None, is_connected=True
     )
-
     assert need in str(error)
 
 
@@ -51,7 +49,6 @@ def test_missing_right_is_named(scope: str, need: str) -> None:
 def test_other_words_are_not_repeated(code: grpc.StatusCode, details: str | None) -> None:
     """A text that is not gRPC's own is not told."""
     text = str(stream_error(code, scope="", details=details, is_connected=False))
-
     assert "999" not in text
     assert "None" not in text
 
@@ -78,7 +75,6 @@ def test_metadata() -> None:
 def test_keep_alive_is_what_the_vendor_asks_for() -> None:
     """A ping a minute, ten seconds for its answer, also without calls."""
     options = dict(OPTIONS)
-
     assert options["grpc.keepalive_time_ms"] == 60_000
     assert options["grpc.keepalive_timeout_ms"] == options["grpc.http2.ping_timeout_ms"] == 10_000
     assert options["grpc.keepalive_permit_without_calls"] == 1

@@ -223,7 +223,6 @@ def test_each_sink_has_its_metric(function: Function, monkeypatch: pytest.Monkey
     row = SimpleNamespace(name="ledger", failed_metric="LedgerFailed")
     monkeypatch.setattr(function.module, "SINKS", (*function.module.SINKS, row))
     function.report = report(failed=Counter(ledger=7))
-
     (emitted,) = function.run().metrics
     assert (emitted["LedgerFailed"], emitted["ArchiveFailed"]) == ([7], [0])
 
@@ -277,9 +276,7 @@ def test_token_is_the_stacks(
 def test_failed_drain_is_raised(function: Function) -> None:
     """A drain that failed fails the function, after its metrics and report."""
     function.report = report(EndReason.FAILED, error="made up: do this")
-
     run = function.run(fails=DrainFailed)
-
     (line,) = run.lines
     assert (line["level"], line["report"]) == ("ERROR", function.report.as_json())
     assert line["report"]["error"] == "made up: do this"
@@ -353,9 +350,7 @@ def test_no_line_names_another_runs_stream(
 def test_first_run_starts_the_others(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule's run starts each of the other concurrent runs once; these start none."""
     monkeypatch.setenv("PULLERS", "3")
-
     others = function.run().started
-
     assert {other["puller"] for other in others} == {2, 3}
     assert len(others) == 2
     assert [function.run(other).started for other in others] == [[], []]

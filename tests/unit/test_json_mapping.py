@@ -39,7 +39,6 @@ def payload_type(event_type: str) -> Descriptor:
 def test_equals_protobufs_own_for_each_stream(event_type: str, data: st.DataObject) -> None:
     """No stream has a field that the mapping gets wrong."""
     payload = data.draw(messages(payload_type(event_type)))
-
     assert json.loads(json_mapping(descriptor_of(payload))(payload)) == json_format.MessageToDict(
         payload, preserving_proto_field_name=True
     )
@@ -50,7 +49,6 @@ def test_keys_come_in_the_order_of_the_proto() -> None:
     event = HandsetChangeEvent()
     for name in ("number", "imsi", "current", "previous"):
         getattr(event, name).SetInParent()
-
     assert list(json.loads(json_mapping(HandsetChangeEvent.DESCRIPTOR)(event))) == [
         "previous",
         "current",
@@ -113,9 +111,7 @@ def test_every_kind_of_field_is_mapped(field: FieldDescriptor) -> None:
         value.append(scalar_of(field))
     else:
         setattr(odd, field.name, scalar_of(field))
-
     text = json_mapping(ODD)(made_up)
-
     assert text.isascii()
     assert json.loads(text) == json_format.MessageToDict(made_up, preserving_proto_field_name=True)
 
@@ -130,9 +126,7 @@ def test_every_kind_of_field_is_mapped(field: FieldDescriptor) -> None:
 def test_part_decides_the_form(type_name: str, part: dict[str, str], expected: object) -> None:
     """A wrapped text is a text, and a message may be a part of itself, beside nothing but texts."""
     message_type = odd_type("text string", f"part {type_name}")
-
     text = json_mapping(message_type)(GetMessageClass(message_type)(text="a", part=part))
-
     assert json.loads(text) == {"text": "a", "part": expected}
 
 

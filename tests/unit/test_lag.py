@@ -43,7 +43,6 @@ def test_age_of_a_slow_stream_is_that_of_the_last_seconds() -> None:
         lag.note(delivery, 0.5)
     for number, delivery in enumerate(live):
         lag.note(delivery, 3.0 * number + 3.0)
-
     assert lag.age_seconds(20.0) == pytest.approx(1, abs=1)
 
 

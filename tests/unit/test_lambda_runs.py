@@ -44,9 +44,7 @@ def test_start_is_asynchronous(stubbed: tuple[LambdaRuns, Stubber]) -> None:
             "Payload": json.dumps(event).encode(),
         },
     )
-
     runs.start(START)
-
     assert Start.of(event) == START
 
 
@@ -55,10 +53,8 @@ def test_start_that_lambda_does_not_take(stubbed: tuple[LambdaRuns, Stubber], co
     """The error names the action, the function, the cause and what to look at."""
     runs, stubber = stubbed
     stubber.add_client_error("invoke", code, "made up: who knows what this quotes")
-
     with pytest.raises(StartFailed) as caught:
         runs.start(START)
-
     told = str(caught.value)
     assert all(word in told for word in ("lambda:InvokeFunction", FUNCTION, code, "role"))
     assert "quotes" not in told

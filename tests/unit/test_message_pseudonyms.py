@@ -142,7 +142,6 @@ def test_text_and_part_of_one_message_are_both_changed(monkeypatch: pytest.Monke
 def test_type_that_is_a_part_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fields of such a type are named once; with something personal in it, it is rejected."""
     described = odd_type("iccid string", "part .odd.Odd")
-
     assert unclassified(described) == {"odd.Odd.iccid"}
     monkeypatch.setattr(message_pseudonyms, "PERSONAL", {"odd.Odd.iccid": Kind.IMSI})
     with pytest.raises(ValueError, match=r"odd\.Odd is a part of itself"):
@@ -161,7 +160,6 @@ def test_stream_with_such_a_field_is_rejected(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         message_pseudonyms, "NOT_PERSONAL", NOT_PERSONAL - {"wgtwo.common.v1.Country.code"}
     )
-
     with pytest.raises(ValueError, match=r"wgtwo\.common\.v1\.Country\.code is personal"):
         MessagePseudonyms(STREAMS["country_change"], PSEUDONYMS)
 
@@ -260,9 +258,7 @@ def test_unknown_fields_are_withheld(
 def test_without_pseudonyms_nothing_is_withheld() -> None:
     """Without pseudonyms a line keeps what isn't known, and there is no record beside it."""
     message = b"\x12\x05\xfa\x7c\x02ab"
-
     delivery = read(STREAMS["handset_change"], message, pseudonyms=None)
-
     assert (delivery.original, "raw" in json.loads(delivery.line)) == ("", True)
 
 

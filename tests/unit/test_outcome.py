@@ -22,9 +22,7 @@ def test_left_for_the_first_failure() -> None:
 def test_any_failure_can_end_the_run() -> None:
     """A failure that ends the run does so although another is the reason."""
     outcome = Outcome()
-
     outcome.leave("archive", TRY_AGAIN, END_RUN)
-
     assert outcome.fatal is END_RUN
     assert outcome.failures == {"archive:MadeUpThrottle": 1}
 
@@ -33,8 +31,6 @@ def test_first_ending_is_kept() -> None:
     """Of several failures that end the run the first is told."""
     second = Failure("MadeUpGone", "somebody else must act", FailureKind.FATAL)
     outcome = Outcome()
-
     outcome.leave("queue", END_RUN)
     outcome.leave("queue", second)
-
     assert outcome.fatal is END_RUN

@@ -49,10 +49,8 @@ def test_not_idle_while_closed_though_something_was_taken() -> None:
     pacing = pace()
     pacing.proven(10.0)
     pacing.closed(10.5)
-
     pacing.took(1, 11.0)
     pacing.settled(committed=0, left=1, now=12.0)
-
     assert pacing.end(50.0) is None
 
 
@@ -62,9 +60,7 @@ def test_commit_while_closed_is_no_sign_of_quiet() -> None:
     pacing.proven(10.0)
     pacing.took(1, 11.0)
     pacing.closed(10.5)
-
     pacing.settled(committed=1, left=0, now=12.0)
-
     assert pacing.end(50.0) is None
 
 

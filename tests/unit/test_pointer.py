@@ -87,9 +87,7 @@ def test_line_of_one_byte_too_many_needs_a_pointer(
 def test_longest_line_fits_into_a_message(event_type: str) -> None:
     """The longest line is a message that SQS takes, whatever stream it is of."""
     delivery = of_length(LONGEST_LINE)._replace(event_type=event_type)
-
     written = message(delivery, LAYOUT)
-
     assert written.body == delivery.line
     assert "pointer" not in written.attributes
     assert written.size <= MOST_BYTES
@@ -101,7 +99,6 @@ def test_longest_line_fits_into_a_message(event_type: str) -> None:
 def test_pointer_to_an_oversize_event() -> None:
     """The pointer of an event that is too large, to the letter."""
     delivery = oversize_of(1, redelivered=True)
-
     assert pointer(delivery, bucket="made-up-bucket", key="made/up.gz") == (
         f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
         '"event_time":"2026-03-01T12:00:01Z","subscription_id":"madeup:eu:1",'
@@ -114,7 +111,6 @@ def test_pointer_to_an_event_in_quarantine() -> None:
     """The pointer of an event in quarantine says that its time and subscription are unknown."""
     delivery = quarantined_of(1)
     key = f"quarantine/handset_change/{delivery.event_id}.json"
-
     assert message(delivery, LAYOUT).body == (
         f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
         '"event_time":null,"subscription_id":null,'
@@ -145,9 +141,7 @@ def test_pointer_names_the_object(
     together = [delivery, *company]
     random.shuffle(together)
     (its_object,) = (each for each in by_object(together) if delivery in each)
-
     written = message(delivery, layout)
-
     assert its_object == [delivery]
     assert json.loads(written.body)["s3"] == {
         "bucket": layout.bucket,
@@ -164,8 +158,6 @@ def test_subscription_id_of_a_pointer(length: int, *, is_kept: bool) -> None:
     subscription_id = "\u2713" * length
     delivery = oversize_of(1)._replace(subscription_id=subscription_id)
     layout = ArchiveLayout("b" * LONGEST_BUCKET_NAME, "p" * LONGEST_KEY, "q" * LONGEST_KEY)
-
     written = message(delivery, layout)
-
     assert json.loads(written.body)["subscription_id"] == (subscription_id if is_kept else None)
     assert written.size < MOST_BYTES // 100

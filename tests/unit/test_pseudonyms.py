@@ -106,7 +106,6 @@ def test_no_key(secrets: Secrets, told: str) -> None:
     """A key that isn't there, is too short or can't be read is told by its setting, unquoted."""
     with pytest.raises(CredentialsError) as caught:
         read_pseudonyms(secrets, ARN)
-
     assert str(caught.value).startswith("PSEUDONYM_KEY_SECRET_ARN: ")
     assert told in str(caught.value)
     assert ARN in str(caught.value)

@@ -97,7 +97,6 @@ def plain_id(
 def test_record_of_a_message() -> None:
     """The record of a message, to the letter."""
     delivery = put(METADATA + POISON)
-
     assert delivery.line == (
         f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
         '"reason":"made up reason","received_at":"2026-03-01T12:00:00.123Z",'
@@ -125,7 +124,6 @@ def test_record_holds_the_message(stream: EventStream, message: bytes, reason: s
 def test_delivery_says_no_more_than_it_knows() -> None:
     """An event in quarantine has no time and no subscription; its arrival and flag are kept."""
     delivery = quarantined_of(1, redelivered=True)
-
     assert (delivery.event_time, delivery.subscription_id) == (None, "")
     assert (delivery.received_at, delivery.redelivered) == (RECEIVED_AT, True)
     assert not quarantined_of(1).redelivered
@@ -241,7 +239,6 @@ def test_vectors(message: bytes, undelivered: str | None, whole: str | None, exp
         name: None if part is None else bytes.fromhex(part)
         for name, part in (("undelivered", undelivered), ("whole", whole))
     }
-
     assert plain_id("handset_change", **parts) == expected
     assert put(message).event_id == expected
     # Metadata of which nothing is left is the same as none.
@@ -261,7 +258,6 @@ def test_id_equals_the_plain_one(
     """The id is what its definition says, for whatever bytes the parts are."""
     rest = b"".join(extra)
     message = wire(*parts, ACK_INFO, REDELIVERED) + rest
-
     assert put(message, stream.event_type).event_id == plain_id(
         stream.event_type, undelivered=wire(*parts) + rest
     )
@@ -296,7 +292,6 @@ def test_id_is_never_a_readable_events(drawn: tuple[EventStream, Message], damag
     stream, response = drawn
     readable = response.SerializeToString()
     event_id = EventReader(stream).read(readable, RECEIVED_AT).event_id
-
     assert put(readable, stream.event_type).event_id != event_id
     assert put(readable + damage, stream.event_type).event_id != event_id
 
@@ -310,7 +305,6 @@ def test_id_is_never_a_readable_events(drawn: tuple[EventStream, Message], damag
 def test_any_bytes_become_a_delivery(stream: EventStream, message: bytes) -> None:
     """Whatever comes is a line, in quarantine, or a heartbeat, and nothing else raises."""
     delivery = DeliveryReader(stream).read(message, RECEIVED_AT)
-
     assert delivery is None or json.loads(delivery.line)["event_id"] == delivery.event_id
 
 
@@ -326,9 +320,7 @@ def test_any_damage_becomes_a_delivery(
     sound = response.SerializeToString()
     start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(sound))] * 2), label="cut"))
     damaged = sound[:start] + data.draw(st.binary(max_size=8), label="damage") + sound[end:]
-
     delivery = DeliveryReader(stream).read(damaged, RECEIVED_AT)
-
     assert delivery is None or json.loads(delivery.line)["event_id"] == delivery.event_id
 
 
@@ -368,5 +360,4 @@ def damaged_beside_the_handle(draw: st.DrawFn) -> tuple[EventStream, bytes, str]
 def test_damage_beside_the_handle_leaves_it(drawn: tuple[EventStream, bytes, str]) -> None:
     """Damage that leaves the fields of message and metadata whole leaves the handle."""
     stream, message, handle = drawn
-
     assert read_or_put(stream, message).ack_info == handle

@@ -47,7 +47,6 @@ def group_id(delivery: Delivery) -> str:
 def test_size_is_what_sqs_counts() -> None:
     """The body counts, and of each attribute its name, its type and its value."""
     delivery = delivery_of(1)
-
     written = message(delivery, LAYOUT)
     assert written.body == delivery.line
     assert written.size == len(delivery.line.encode()) + ATTRIBUTES_SIZE
@@ -65,9 +64,7 @@ def test_size_is_what_sqs_counts() -> None:
 def test_attributes(build: Callable[[int], Delivery], reason: dict[str, str]) -> None:
     """A message names its event and type, and says by an attribute if it points elsewhere."""
     delivery = build(1)
-
     written = message(delivery, LAYOUT)
-
     assert written.event_ids == (delivery.event_id,)
     assert written.attributes == {
         "event_id": delivery.event_id,
@@ -83,9 +80,7 @@ def test_attributes(build: Callable[[int], Delivery], reason: dict[str, str]) ->
 def test_batches_are_taken_by_sqs(message_sizes: list[int]) -> None:
     """A batch has ten messages or a mebibyte at most, and is as full as the order allows."""
     messages = [of_size(size) for size in message_sizes]
-
     batches = list(pack(messages))
-
     assert all(1 <= len(batch) <= MOST_MESSAGES for batch in batches)
     assert all(size_of(batch) <= MOST_BYTES for batch in batches)
     assert [each for batch in batches for each in batch] == messages
@@ -96,7 +91,6 @@ def test_batches_are_taken_by_sqs(message_sizes: list[int]) -> None:
 def test_batch_of_exactly_the_limit() -> None:
     """Two messages that fill a batch to the last byte share it; with one more they don't."""
     half = MOST_BYTES // 2
-
     assert [len(batch) for batch in pack([of_size(half), of_size(half)])] == [2]
     assert [len(batch) for batch in pack([of_size(half), of_size(half + 1)])] == [1, 1]
 
@@ -105,7 +99,6 @@ def test_batch_of_exactly_the_limit() -> None:
 def test_group_id_is_legal(subscription_id: str) -> None:
     """Whatever the subscription is called, SQS takes the group's name."""
     group = group_id(line_delivery("f" * 32, subscription_id=subscription_id))
-
     # SQS API reference, MessageGroupId.
     assert re.fullmatch(r"""[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}""", group)
 
@@ -124,5 +117,4 @@ def test_group_id(subscription_id: str, expected: str) -> None:
 def test_group_is_one_subscriptions(one: str, other: str) -> None:
     """Two subscriptions share a group only if they are the same."""
     groups = [group_id(line_delivery(subscription_id=each)) for each in (one, other)]
-
     assert (groups[0] == groups[1]) == (one == other)

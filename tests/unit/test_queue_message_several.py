@@ -78,9 +78,7 @@ def test_documented_snippet_reads_every_body(most_events: int) -> None:
     names: dict[str, Any] = {"json": json}
     exec(snippet, names)  # noqa: S102 - it is ours
     deliveries = [delivery_of(0), delivery_of(1), quarantined_of(2), delivery_of(3)]
-
     read = [names["events_of"](each.body) for each in write(deliveries, most_events)]
-
     assert [event["event_id"] for events in read for event in events] == [
         delivery.event_id for delivery in deliveries
     ]
@@ -93,9 +91,7 @@ def test_documented_snippet_reads_every_body(most_events: int) -> None:
 def test_messages(deliveries: list[Delivery], most_events: int) -> None:
     """Each event is in one message, in order; a message says what is in it, and SQS takes it."""
     lines = {delivery.event_id: delivery.line for delivery in deliveries}
-
     written = write(deliveries, most_events)
-
     assert [event_id for each in written for event_id in each.event_ids] == list(lines)
     singles = (each for each in deliveries if most_events == 1 or each.pointer)
     assert [each for each in written if EVENTS not in each.attributes] == [
@@ -125,7 +121,6 @@ def test_messages_are_few(deliveries: list[Delivery], most_events: int) -> None:
 def test_message_of_exactly_the_limit() -> None:
     """Two lines that fill a message to the last byte share it; with one byte more they don't."""
     half = LONGEST_LINE // 2
-
     assert len(write([of_length(half - 1), of_length(half, 1)], 2)) == 1
     assert len(write([of_length(half), of_length(half, 1)], 2)) == 2
 
@@ -139,9 +134,7 @@ def test_fullest_message_leaves_room_for_its_attributes(event_type: str) -> None
         of_length(length, index)._replace(event_type=event_type)
         for index, length in enumerate(lengths)
     ]
-
     [written] = write(deliveries, 1000)
-
     assert len(written.body) == LONGEST_LINE
     assert written.size <= MOST_BYTES
 

@@ -37,7 +37,6 @@ def project(tmp_path: Path) -> Path:
 def test_archive_has_what_the_commit_deploys(project: Path) -> None:
     """Templates, functions and layers are in it as they were committed, the same each time."""
     version, packed = release_archive(project, "HEAD")
-
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         files = {
             member.name: archive.extractfile(member).read().decode()  # type: ignore[union-attr]

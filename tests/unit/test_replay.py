@@ -49,9 +49,7 @@ def test_everything_is_sent_by_day_and_key() -> None:
     """By default all that the archive has is sent, day after day, each by the order of keys."""
     tomorrow, today, later = events(range(DAY, DAY + 5)), events(range(5)), events(range(10, 15))
     run = Run(filled(tomorrow, later, today))
-
     report = run.run()
-
     assert run.sent == ids([*today, *later, *tomorrow])
     assert (report.end_reason, report.events, report.lines) == (ReplayEnd.DONE, 15, 15)
     assert (report.objects, report.bytes_read) == (
@@ -66,9 +64,7 @@ def test_streams_of_a_day_go_before_the_next_day() -> None:
     archive = filled(*days, *([of_country_change(each) for each in day] for day in days))
     run = Run(archive, selection=Selection(("country_change", STREAM)))
     sinks = {STREAM: FakeSink(), "country_change": FakeSink()}
-
     run.run({**sinks})
-
     for event_type, sink in sinks.items():
         assert [each.event_type for each in sink.held.values()] == [event_type] * 4
     assert archive.listed == [
@@ -87,9 +83,7 @@ def test_undated_event_of_two_days() -> None:
         line = dated.line.replace(f'"{dated.event_time}"', "null")
         batches.append([dated._replace(event_time=None, line=line)])
     run = Run(filled(*batches))
-
     run.run()
-
     assert run.sent == [delivery_of(0).event_id] * 2
 
 
@@ -115,9 +109,7 @@ def test_copies_are_sent_once() -> None:
     batch = events(range(7))
     again = [delivery_of(index, delivery=1, redelivered=True) for index in range(4)]
     run = Run(filled(batch, again))
-
     report = run.run()
-
     assert run.sent == ids(batch)
     assert (report.events, report.duplicates, report.lines) == (7, 4, 11)
 

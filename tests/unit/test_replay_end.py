@@ -46,9 +46,7 @@ def test_bug_ends_in_the_report() -> None:
             return await super().write(deliveries)
 
     run = Run(filled(events(range(25))), Buggy(), rate=SLOW)
-
     report = run.run()
-
     assert report.end_reason is ReplayEnd.FAILED
     assert report.error is not None
     assert "unexpected ZeroDivisionError" in report.error
@@ -142,7 +140,6 @@ def test_object_of_the_checkpoint_is_gone() -> None:
     run = Run(archive, rate=SLOW, stop_at=0.5)
     run.run()
     del archive.objects_by_key[run.checkpoints[-1].key]
-
     after = run.taken_up()
     assert after.run().end_reason is ReplayEnd.DONE
     assert after.sent == ids(events(range(30, 40)))
@@ -214,9 +211,7 @@ def test_what_is_refused_for_now_is_sent_again() -> None:
         )
     )
     run = Run(filled(events(range(30))), sink)
-
     report = run.run()
-
     assert run.sink.calls[1:] == [unlucky] * 3
     assert report.events == 30
     assert run.seconds > 0.2 + 0.4 + 0.8
@@ -303,8 +298,6 @@ class _NoRoom(list[Any]):
 def test_checkpoint_that_can_t_be_kept() -> None:
     """Where no checkpoint can be kept it ends with the reason, rather than go on blindly."""
     run = Run(filled(events(range(30))), rate=SLOW, checkpoints=_NoRoom())
-
     report = run.run()
-
     assert (report.end_reason, report.error) == (ReplayEnd.FAILED, "made up: make room")
     assert run.sent == ids(events(range(10)))

@@ -132,7 +132,6 @@ def test_more_to_be_done(function: Function) -> None:
     before = checkpoint_at(5, function.jobs[0][0].digest).as_json()
     no_further = function.run(dry_run=False, after=before)
     assert (no_further["is_done"], no_further["next"]) == (False, before)
-
     function.checkpoints = [checkpoint_at(5), checkpoint_at(9)]
     assert function.run(dry_run=False)["next"] == checkpoint_at(9).as_json()
 
@@ -141,9 +140,7 @@ def test_failed(function: Function) -> None:
     """A failure is an error in the log and a metric, and the answer still says where to go on."""
     function.checkpoints = [checkpoint_at(5)]
     function.ending = {"end_reason": ReplayEnd.FAILED, "error": "made up: do this"}
-
     answer = function.run(dry_run=False)
-
     assert (answer["error"], answer["next"]) == ("made up: do this", checkpoint_at(5).as_json())
     assert (function.logged["level"], function.emitted["ReplayFailed"]) == ("ERROR", [1])
 

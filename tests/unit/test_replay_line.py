@@ -24,9 +24,7 @@ def test_line_becomes_the_delivery_that_it_was_written_from(drawn: Any) -> None:
     """All of it comes back but the ack handle, and the microseconds that a line leaves out."""
     stream, response = drawn
     written = EventReader(stream).read(response.SerializeToString(), RECEIVED_AT)
-
     read = read_line(written.line)
-
     assert read == written._replace(ack_info="", received_at=read.received_at)
     assert timedelta(0) <= written.received_at - read.received_at < timedelta(milliseconds=1)
 
@@ -35,7 +33,6 @@ def test_line_becomes_the_delivery_that_it_was_written_from(drawn: Any) -> None:
 def test_object_is_read_back(indexes: list[int]) -> None:
     """An object's lines are those that were written, each without its newline."""
     deliveries = [delivery_of(index) for index in indexes]
-
     assert list(lines_of(object_body(deliveries))) == [each.line for each in deliveries]
 
 

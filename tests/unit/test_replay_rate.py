@@ -23,7 +23,6 @@ def test_rate_is_kept(per_second: float, calls: list[tuple[int, float]]) -> None
         now += pause
         now += limit.wait_seconds(count, now)
         starts.append((now, count))
-
     for (start, count), (following, _) in pairwise(starts):
         assert following - start >= count / per_second * (1 - 1e-6)
 

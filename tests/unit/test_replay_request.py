@@ -66,13 +66,11 @@ def test_it_goes_on() -> None:
     """With the checkpoint of the same request it goes on, under the same name."""
     before = request(dry_run=False)
     checkpoint = Checkpoint(before.job.digest, before.name, KEY, 5, "0" * 64)
-
     asked = ReplayRequest.of(
         {"dry_run": False, "after": checkpoint.as_json(), "rate": 1},
         ENVIRONMENT,
         now=NOW + timedelta(hours=1),
     )
-
     assert (asked.after, asked.name) == (checkpoint, before.name)
 
 

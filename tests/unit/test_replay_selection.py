@@ -74,7 +74,6 @@ def test_range(
     delivery = line_delivery(event_time=event_time, received_at=received_at)
     time = received_at if event_time is None else datetime.fromisoformat(event_time)
     selection = replace(ALL, since=first, until=end)
-
     assert selection.has(delivery) == (
         (first is None or first <= time) and (end is None or time < end)
     )

@@ -48,7 +48,6 @@ def test_as_json() -> None:
         run_seconds=5.98765,
     )
     report.add_outcome(OUTCOME)
-
     assert json.loads(json.dumps(report.as_json())) == {
         "event_type": "handset_change",
         "end_reason": "idle",
@@ -133,5 +132,4 @@ def test_is_behind(reason: EndReason, age_seconds: float, acked: int, *, is_behi
         acked=acked,
         last_events_age_seconds=age_seconds,
     )
-
     assert report.is_behind is is_behind

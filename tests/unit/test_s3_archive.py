@@ -39,10 +39,8 @@ def test_lines_wait_for_what_they_have_withheld() -> None:
     bucket = RefusingBucket()
     odd = delivery_of(1)._replace(original="{}")
     other_day = delivery_of(2)._replace(event_time="2026-03-02T12:00:00Z")
-
     archive = S3Archive(cast("SignedHttp", bucket), LAYOUT)
     refused = asyncio.run(archive.write([delivery_of(0), odd, other_day]))
-
     assert refused.keys() == {delivery_of(0).event_id, odd.event_id}
     assert [path.rpartition("/")[0] for path in bucket.taken] == [
         "/events/handset_change/dt%3D2026-03-02"

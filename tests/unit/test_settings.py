@@ -34,6 +34,41 @@ RANGES: Final = {
 }
 
 
+VALUES: Final[tuple[tuple[str, str, str, object], ...]] = (
+    ("EVENT_TYPES", "consent_change", "event_types", ("consent_change",)),
+    (
+        *("API_ENDPOINT", "http://localhost:50051", "api_endpoint"),
+        Endpoint("http://localhost:50051", "localhost", 50051, is_secure=False),
+    ),
+    (
+        *("TOKEN_ENDPOINT", "http://127.0.0.1/token", "token_endpoint"),
+        Endpoint("http://127.0.0.1/token", "127.0.0.1", 80, is_secure=False),
+    ),
+    ("CREDENTIALS_SECRET_ARN", "arn:credentials", "credentials_secret_arn", "arn:credentials"),
+    ("TOKEN_SECRET_ARN", "arn:token", "token_secret_arn", "arn:token"),
+    ("DURABLE_QUEUE_NAME", "mine", "durable_queue_name", "mine"),
+    ("START_POSITION", "new", "start_position", StartPosition.NEW),
+    ("ACK_TIMEOUT_SECONDS", "10", "ack_timeout", timedelta(seconds=10)),
+    ("PARALLEL_STREAMS", "2", "parallel_streams", 2),
+    ("PULLERS", "3", "concurrent_runs", 3),
+    ("BACKLOG_RUNS", "0", "backlog_runs", 0),
+    ("MAX_IN_FLIGHT", "7", "max_in_flight", 7),
+    ("MAX_EVENTS", "8", "max_events", 8),
+    ("WINDOW_SECONDS", "9", "window", timedelta(seconds=9)),
+    ("IDLE_SECONDS", "11", "idle", timedelta(seconds=11)),
+    ("LINGER_MILLISECONDS", "12", "linger", timedelta(milliseconds=12)),
+    ("RESERVE_SECONDS", "13", "reserve", timedelta(seconds=13)),
+    ("ARCHIVE_BUCKET", "b", "archive_bucket", "b"),
+    ("ARCHIVE_PREFIX", "/p/q/", "archive_prefix", "p/q"),
+    ("QUARANTINE_PREFIX", "/r/s/", "quarantine_prefix", "r/s"),
+    ("OBJECT_LOCK_DAYS", "14", "object_lock", timedelta(days=14)),
+    ("QUEUE_URL", "q", "queue_url", "q"),
+    ("EVENTS_PER_MESSAGE", "10", "events_per_message", 10),
+    ("PSEUDONYM_KEY_SECRET_ARN", "arn:key", "pseudonym_key_secret_arn", "arn:key"),
+)
+"""A text for each variable, and what it makes of which setting."""
+
+
 def settings(**variables: str) -> Settings:
     """Read settings from an environment that has what is needed, and these variables."""
     return Settings.from_env(NEEDED | variables)
@@ -51,58 +86,13 @@ def problems(**variables: str) -> str:
 
 def test_every_value_is_read() -> None:
     """Each variable reaches the setting of its name, in its unit."""
-    assert settings(
-        EVENT_TYPES="consent_change",
-        API_ENDPOINT="http://localhost:50051",
-        TOKEN_ENDPOINT="http://127.0.0.1/token",
-        CREDENTIALS_SECRET_ARN="arn:credentials",
-        TOKEN_SECRET_ARN="arn:token",
-        DURABLE_QUEUE_NAME="mine",
-        START_POSITION="new",
-        ACK_TIMEOUT_SECONDS="10",
-        PARALLEL_STREAMS="2",
-        PULLERS="3",
-        BACKLOG_RUNS="0",
-        MAX_IN_FLIGHT="7",
-        MAX_EVENTS="8",
-        WINDOW_SECONDS="9",
-        IDLE_SECONDS="11",
-        LINGER_MILLISECONDS="12",
-        RESERVE_SECONDS="13",
-        ARCHIVE_BUCKET="b",
-        ARCHIVE_PREFIX="/p/q/",
-        QUARANTINE_PREFIX="/r/s/",
-        OBJECT_LOCK_DAYS="14",
-        QUEUE_URL="q",
-        EVENTS_PER_MESSAGE="10",
-        PSEUDONYM_KEY_SECRET_ARN="arn:key",
-    ) == Settings(
-        event_types=("consent_change",),
-        event_type="consent_change",
-        api_endpoint=Endpoint("http://localhost:50051", "localhost", 50051, is_secure=False),
-        token_endpoint=Endpoint("http://127.0.0.1/token", "127.0.0.1", 80, is_secure=False),
-        credentials_secret_arn="arn:credentials",
-        token_secret_arn="arn:token",
-        durable_queue_name="mine",
-        start_position=StartPosition.NEW,
-        ack_timeout=timedelta(seconds=10),
-        parallel_streams=2,
-        concurrent_runs=3,
-        backlog_runs=0,
-        max_in_flight=7,
-        max_events=8,
-        window=timedelta(seconds=9),
-        idle=timedelta(seconds=11),
-        linger=timedelta(milliseconds=12),
-        reserve=timedelta(seconds=13),
-        archive_bucket="b",
-        archive_prefix="p/q",
-        quarantine_prefix="r/s",
-        object_lock=timedelta(days=14),
-        queue_url="q",
-        events_per_message=10,
-        pseudonym_key_secret_arn="arn:key",
-    )
+    read = settings(**{variable: text for variable, text, _, _ in VALUES})
+    assert {name: getattr(read, name) for _, _, name, _ in VALUES} == {
+        name: value for _, _, name, value in VALUES
+    }
+    assert {variable for variable, *_ in VALUES} == {
+        name for name in function_variables() if not name.startswith("POWERTOOLS_")
+    }
 
 
 @pytest.mark.parametrize("blank", ["", " "])
@@ -118,9 +108,7 @@ def test_names_are_the_templates() -> None:
     """The template passes on each variable that is read, and none that is not."""
     theirs = {name for name in function_variables() if not name.startswith("POWERTOOLS_")}
     environment = RecordingEnvironment(NEEDED)
-
     Settings.from_env(environment)
-
     assert environment.read == theirs
     assert len(fields(Settings)) == len(theirs) + len(["event_type"]), "which the start gives"
 
@@ -187,7 +175,6 @@ def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
         },
         event_type="consent_change",
     )
-
     assert read.event_types == ("country_change", "consent_change")
     assert (read.event_type, read.stream.event_type) == ("consent_change", "consent_change")
     assert read.queue_url == "https://sqs.example/outbox-consent_change-made-up"
@@ -200,7 +187,6 @@ def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None
         Settings.from_env(
             NEEDED | {"EVENT_TYPES": "country_change,consent_change"}, event_type=event_type
         )
-
     assert str(caught.value) == (
         f"the run's event_type is {event_type!r}, which is none of the stack's. To fix this, use"
         ' one of country_change, consent_change, as in {"event_type": "country_change"}.'
@@ -257,7 +243,6 @@ def test_template_and_settings_allow_the_same(
 ) -> None:
     """An endpoint passes the template's pattern and the function, or neither."""
     pattern = (parameter_of(name) or {})["AllowedPattern"]
-
     assert bool(re.search(pattern, server + path)) == is_allowed
     if is_allowed:
         settings(**{name: server + path})
@@ -303,10 +288,8 @@ def test_all_problems_are_reported_at_once() -> None:
         "QUEUE_URL": "",
         "QUARANTINE_PREFIX": "events",
     } | dict.fromkeys(RANGES, "x")
-
     with pytest.raises(ConfigurationError) as caught:
         settings(**wrong)
-
     wrong["TOKEN_SECRET_ARN"] = wrong.pop("CREDENTIALS_SECRET_ARN")
     assert set(caught.value.setting.split(", ")) == wrong.keys()
     assert all(name in caught.value.reason for name in wrong)

@@ -25,7 +25,6 @@ def asked(**variables: str) -> StreamConfiguration:
 def test_by_default() -> None:
     """A durable queue without a name, explicit acks within a minute, as far back as it goes."""
     configuration = asked()
-
     assert configuration.WhichOneof("stream_type") == "durable_queue"
     assert configuration.durable_queue.custom_name == ""
     assert configuration.WhichOneof("acknowledge_option") == "custom_ack_timeout"
@@ -42,7 +41,6 @@ def test_each_setting_is_asked_for() -> None:
         MAX_IN_FLIGHT="1",
         START_POSITION="new",
     )
-
     assert configuration.durable_queue.custom_name == "mine"
     assert configuration.custom_ack_timeout.ToTimedelta().total_seconds() == 600
     assert configuration.max_in_flight == 1

@@ -23,7 +23,6 @@ CONSENT = "wgtwo.consents.v1.ConsentEventService"
 def test_stream(event_type: str, service: str, name: str, scope: str) -> None:
     """Each stream has the paths, the scope and the payload that the vendor documents for it."""
     stream = STREAMS[event_type]
-
     assert stream.event_type == event_type
     assert stream.stream_path == f"/{service}/Stream{name}Events"
     assert stream.ack_path == f"/{service}/Ack{name}Event"
@@ -41,6 +40,5 @@ def test_table_is_complete() -> None:
     used = {
         name for stream in STREAMS.values() for name in (stream.stream_method, stream.ack_method)
     }
-
     assert used == methods
     assert DEFAULT_EVENT_TYPE == "handset_change"

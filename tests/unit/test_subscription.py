@@ -88,9 +88,7 @@ def words(noted: list[tuple[str, float]]) -> list[str]:
 def test_messages_are_taken_oldest_first() -> None:
     """What arrives is announced, and taken in its order, no more than asked for."""
     bench = Bench(FakeEventSource(Script([burst(2), burst(1, at=1.0, first=2)])))
-
     subscription = bench.subscribe(10.0)
-
     assert (subscription.unread, subscription.connections) == (3, 1)
     assert bench.changes >= 2
     taken = [*subscription.take(2), *subscription.take(5), *subscription.take(5)]
@@ -100,9 +98,7 @@ def test_messages_are_taken_oldest_first() -> None:
 def test_stream_is_proven_by_a_probe() -> None:
     """A quiet stream is proven once the API answers a probe, since it was opened."""
     bench = Bench(FakeEventSource(Script(opening_seconds=3.0)))
-
     bench.subscribe(10.0)
-
     assert words(bench.noted) == ["proven", "closed"]
     assert [at for _, at in bench.noted] == pytest.approx([3.0, 10.0], abs=TURNS)
     assert bench.source.left_at == pytest.approx([10.0], abs=TURNS)
@@ -111,9 +107,7 @@ def test_stream_is_proven_by_a_probe() -> None:
 def test_stream_is_proven_by_an_event() -> None:
     """What arrives proves as much as a probe; that the stream broke is noted before the wait."""
     bench = Bench(FakeEventSource(Script([burst(1)], ends_at=2.0), Script()))
-
     bench.subscribe(20.0, meanwhile=lambda subscription: subscription.take(1))
-
     assert words(bench.noted) == ["proven", "closed", "proven", "closed"]
     assert bench.noted[1][1] == pytest.approx(2.0, abs=TURNS)
     assert bench.noted[2][1] >= 10.0, "no other stream is opened before the event is taken"
@@ -122,9 +116,7 @@ def test_stream_is_proven_by_an_event() -> None:
 def test_probes_go_on_until_the_api_answers() -> None:
     """An open stream is no proof; an API that answers late proves it since it was opened."""
     bench = Bench(FakeEventSource(Script(proven_at=7.0)))
-
     bench.subscribe(20.0)
-
     assert words(bench.noted) == ["proven", "closed"]
     assert bench.noted[0][1] == pytest.approx(0.0, abs=TURNS)
 
@@ -135,9 +127,7 @@ def test_attempt_without_an_answer_is_noted() -> None:
     bench = Bench(
         FakeEventSource(Script(ends_at=2.0, proven_at=FOR_EVER), Script(refused_with=away))
     )
-
     bench.subscribe(6.0)
-
     assert words(bench.noted)[:2] == ["unproven", "unproven"]
 
 
@@ -149,7 +139,6 @@ def test_bug_in_a_probe_is_raised() -> None:
             raise KeyError("bug")
 
     bench = Bench(FakeEventSource(Script(ends_at=2.0), connection_class=Broken))
-
     with pytest.raises(KeyError, match="bug"):
         bench.subscribe(10.0)
 
@@ -177,9 +166,7 @@ def test_ends_where_it_is_refused(
     bench = Bench(
         FakeEventSource(*[Script(**script)] * 2), authorization=FakeAuthorization(**authorization)
     )
-
     subscription = bench.subscribe(60.0)
-
     assert str(bench.result) == reason
     assert subscription.connections == 1
     assert words(bench.noted) == ["unproven"]
@@ -201,18 +188,14 @@ def test_no_stream_is_opened_while_messages_are_left() -> None:
 def test_taken_message_is_proof_before_its_arrival_is_announced() -> None:
     """A message that is taken proves the stream at once, and what breaks later is noted after."""
     bench = Bench(FakeEventSource(Script([burst(1)], ends_at=0.0), Script(opening_seconds=100.0)))
-
     bench.subscribe(10.0)
-
     assert words(bench.noted) == ["proven", "closed"]
 
 
 def test_stream_is_not_opened_again_once_stopped() -> None:
     """A stream that breaks while the last commits are under way stays closed."""
     bench = Bench(FakeEventSource(Script(ends_at=60.0), Script()))
-
     bench.subscribe(100.0, meanwhile=Subscription.stop)
-
     assert words(bench.noted) == ["proven", "closed"]
     assert len(bench.source.connected_at) == 1
 
@@ -220,8 +203,6 @@ def test_stream_is_not_opened_again_once_stopped() -> None:
 def test_open_stream_stays_open_once_stopped() -> None:
     """The stream stays open for the last acks, and what it brings can still be taken."""
     bench = Bench(FakeEventSource(Script([burst(1), burst(1, at=8.0, first=1)])))
-
     subscription = bench.subscribe(10.0, meanwhile=Subscription.stop)
-
     assert bench.source.left_at == pytest.approx([10.0], abs=TURNS)
     assert subscription.unread == 2

@@ -25,7 +25,6 @@ def test_waits_and_threads_take_virtual_time() -> None:
         return result, now()
 
     result, took = run(use_threads(), seconds_in_thread=10.0)
-
     assert result == 7
     assert took == pytest.approx(HOUR + 20.0, abs=0.01)
 

@@ -41,7 +41,6 @@ def test_opening(
         timedelta(seconds=remaining),
         timedelta(seconds=reserve),
     )
-
     assert window.read_until == pytest.approx(1000 + read_for)
     assert window.commit_until == pytest.approx(1000 + commit_for)
 
@@ -55,7 +54,6 @@ def test_window(now: float, length: timedelta, remaining: timedelta, reserve: ti
         (remaining - reserve).total_seconds(),
         remaining.total_seconds() - REPORTING_SECONDS,
     )
-
     assert now <= window.read_until <= window.commit_until
     assert window.read_until == pytest.approx(now + max(0.0, min(limits)), abs=ROUNDING)
     assert window.commit_until <= window.read_until + reserve.total_seconds() + ROUNDING

@@ -70,9 +70,7 @@ def test_what_ends_a_run_before_its_drain_is_reported(
 ) -> None:
     """An error before the stream is opened, a bug too, ends in a report of a failed run."""
     monkeypatch.setattr(wiring, "aws_clients", Mock(side_effect=error))
-
     report = wiring.run_drain(settings(), remaining=REMAINING)
-
     assert report.end_reason is EndReason.FAILED
     assert reported in str(report.error)
     assert "+999" not in str(report.error)
