@@ -43,7 +43,7 @@ AWS_ENVIRONMENT: Final = PROJECT_FOLDER / ".venv-aws"
 """Where ministack is installed. Its functions run on this environment's Python, so it holds nothing
 that the layers bring: what a deployed function imports comes from its layers or not at all."""
 
-_PROGRAM: Final = Path(__file__).parent / "ministack_server.py"
+_PROGRAM: Final = PROJECT_FOLDER / "simulator" / "ministack" / "server.py"
 _START_LIMIT: Final = timedelta(seconds=60)
 
 

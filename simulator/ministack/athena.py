@@ -1,8 +1,6 @@
-"""Teaches ministack's Athena our SQL, and Step Functions to run it.
+"""Answers ministack's Athena queries on DuckDB, over its own Glue and S3.
 
-Its own Athena knows neither views, nor types of JSON columns, nor projection, UNLOAD or parameters;
-so queries are answered by `athena_on_duckdb`, over ministack's own Glue and S3. Runs in ministack's
-own environment.
+Its own Athena knows neither views, nor types of JSON columns, nor projection, UNLOAD or parameters.
 """
 
 import asyncio
@@ -15,17 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ministack.services import athena, glue, s3, stepfunctions
+from ministack.services import athena, glue, s3
 
 from simulator.athena.on_duckdb import AthenaOnDuckDB, Result
 from simulator.athena.tables import Partition
 
-_POLL_SECONDS: Final = 0.05
-_ENDED: Final = {"SUCCEEDED", "FAILED", "CANCELLED"}
 _API_TYPES: Final = {"real": "float"}
 
 _execute_ddl = athena._execute_query
@@ -152,7 +147,7 @@ def _csv(result: Result) -> bytes:
 
 
 def _api_type(kind: str) -> str:
-    """Give a type's name as the API has it: without what is in brackets."""
+    """Return a type's name as the API has it: without what is in brackets."""
     name, _, rest = kind.partition("(")
     return _API_TYPES.get(name, name) + rest.partition(")")[2] * name.startswith("timestamp")
 
@@ -196,44 +191,7 @@ def _double(value: float) -> str:
     return f"{digits}E{int(exponent)}"
 
 
-def _call(action: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    service = stepfunctions._AWS_SDK_SERVICE_MAP["athena"]
-    answer: dict[str, Any] = stepfunctions._dispatch_aws_sdk_json(
-        service, "athena", action, arguments
-    )
-    return answer
-
-
-def _start_query_execution(resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Start a query as Step Functions does; with ``.sync``, wait for its end."""
-    started = _call("startQueryExecution", arguments)
-    if not resource.endswith(".sync"):
-        return started
-    while True:
-        described = _call("getQueryExecution", started)
-        state = described["QueryExecution"]["Status"]["State"]
-        if state in _ENDED:
-            break
-        time.sleep(_POLL_SECONDS)
-    if state != "SUCCEEDED":
-        raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described))
-    return described
-
-
-def _called(action: str, _resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Call an action, as a resource of Step Functions does."""
-    return _call(action, arguments)
-
-
-def _teach_step_functions() -> None:
-    dispatch = stepfunctions._SERVICE_DISPATCH
-    dispatch["arn:aws:states:::athena:startQueryExecution"] = _start_query_execution
-    for action in ("getQueryExecution", "getQueryResults", "stopQueryExecution"):
-        dispatch[f"arn:aws:states:::athena:{action}"] = partial(_called, action)
-
-
 def teach() -> None:
-    """Replace how queries are answered, and add the integrations of Step Functions."""
+    """Replace how queries are answered."""
     objects = _S3Objects()
     _teach_athena(AthenaOnDuckDB(_GlueCatalogue(), objects), objects)
-    _teach_step_functions()

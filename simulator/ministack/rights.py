@@ -1,15 +1,14 @@
-"""Teaches ministack to check rights as AWS does, where it checks others or none.
+"""Checks rights as AWS does, where ministack checks others or none.
 
 - SQS has no actions of its own for batches: `SendMessageBatch` is allowed by `sqs:SendMessage`, and
   so on (Service Authorization Reference, Amazon SQS).
 - Who writes an object with a retention needs `s3:PutObjectRetention` too (S3 User Guide, "Locking
   objects with Object Lock").
-- EventBridge Scheduler starts a target as the schedule's role. What the role may not start is told
-  in the schedule's dead-letter queue, if the role may send to that (EventBridge Scheduler User
-  Guide, "Configuring a schedule's dead-letter queue"). Nothing is tried again here.
+- EventBridge Scheduler starts a target as the schedule's role. What the role may not start is
+  reported in the schedule's dead-letter queue, if the role may send to that (EventBridge Scheduler
+  User Guide, "Configuring a schedule's dead-letter queue"). Nothing is retried here.
 
-It also looks for due schedules four times a second, not every ten seconds. Runs in ministack's own
-environment.
+Due schedules are also looked for four times a second, not every ten seconds.
 """
 
 from typing import Any, Final
@@ -62,7 +61,7 @@ def _call_target_as_role(
 
 
 def _denied(role: str, action: str, resource: str) -> str:
-    """Give AWS's text of why a role may not call an action on a resource; empty where it may."""
+    """Return AWS's text of why a role may not call an action on a resource; empty where it may."""
     of_role, of_resource = arns.parse_arn(role), arns.parse_arn(resource)
     name = role.rpartition("/")[2]
     caller = f"arn:aws:sts::{of_role.account_id}:assumed-role/{name}/scheduler"
