@@ -23,15 +23,14 @@ from devtools.catalogue.tables import Places, table_inputs
 from drainctl.catalogue.saved_queries import saved_queries
 from drainctl.catalogue.statements import compacted_table, statement
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
-from simulator.athena.folder import FolderObjects, MemoryCatalogue
-from simulator.athena.on_duckdb import AthenaOnDuckDB
+from simulator.athena import AthenaOnDuckDB, FolderObjects, MemoryCatalogue
 from tests.archive import ArchivePlan, expected, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from drainctl.catalogue.saved_queries import SavedQuery
-    from simulator.athena.on_duckdb import Result
+    from simulator.athena import Result
     from tests.archive import MadeUpLine
 
 _TODAY: Final = date(2026, 11, 24)

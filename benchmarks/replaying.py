@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import runs
 from benchmarks.processes import BenchError, run
 from benchmarks.results import Measure
-from simulator.aws.embedded_aws import EmbeddedAws
+from simulator.aws import EmbeddedAws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from benchmarks import http2
-from simulator.event_server.made_up import made_up_events
+from simulator.event_server import made_up_events
 from wgtwo.events.v1.events_pb2 import AckInfo
 from wgtwo.subscription.v1.subscription_events_pb2 import AckHandsetChangeEventRequest
 

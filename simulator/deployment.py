@@ -13,11 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from eventdrain.events import STREAMS
-from simulator.aws import sam
-from simulator.aws.embedded_aws import PROJECT_FOLDER, EmbeddedAws
+from simulator.aws import PROJECT_FOLDER, EmbeddedAws, SamStack, sam_build
 from simulator.event_server import AuthMode, EventServer, TokenLedger
 from simulator.reconciliation import archive_keys, archive_lines, take_messages
-from simulator.stack import SamStack
 from simulator.token_server import TokenServer
 
 if TYPE_CHECKING:
@@ -96,7 +94,7 @@ class LocalDeployment:
             StackError: It failed.
         """
         self._built = self.aws.folder / "build"
-        sam.build(self._built, architecture=self.stack.architecture, project=project)
+        sam_build(self._built, architecture=self.stack.architecture, project=project)
 
     def deploy(self, **parameters: str) -> None:
         """Deploy what was built, against the servers here.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-    from simulator.event_server.ledger import LedgerSnapshot
+    from simulator.event_server import LedgerSnapshot
 
 _RECEIVERS: Final = 8
 _NO_DELIVERY: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -21,8 +21,7 @@ from drainctl.make_command import MakeCommand
 from drainctl.verify.athena import QueryFailed
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS, ArchiveKey
 from simulator.answers import show_answers
-from simulator.aws.embedded_aws import EmbeddedAwsError
-from simulator.aws.sam import StackError
+from simulator.aws import EmbeddedAwsError, StackError
 from simulator.deployment import LocalDeployment
 from simulator.reconciliation import reconcile
 
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    from simulator.aws import Run
     from simulator.reconciliation import Reconciliation
-    from simulator.stack import Run
 
 _MOST_KEYS: Final = 6
 _INTERRUPTED: Final = 130

@@ -23,7 +23,7 @@ from eventdrain.events import (
     pointer_reason,
     quarantined,
 )
-from simulator.event_server.event import length_delimited, varint
+from simulator.event_server import length_delimited, varint
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
 if TYPE_CHECKING:

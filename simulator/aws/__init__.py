@@ -1,1 +1,17 @@
 """The embedded AWS: ministack, what it lacks added, and a stack deployed into it."""
+
+from simulator.aws.embedded_aws import PROJECT_FOLDER, EmbeddedAws, EmbeddedAwsError
+from simulator.aws.sam import SAM, StackError, sam_build
+from simulator.aws.stack import Invocation, Run, SamStack
+
+__all__ = [
+    "PROJECT_FOLDER",
+    "SAM",
+    "EmbeddedAws",
+    "EmbeddedAwsError",
+    "Invocation",
+    "Run",
+    "SamStack",
+    "StackError",
+    "sam_build",
+]

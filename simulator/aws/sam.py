@@ -26,7 +26,7 @@ class StackError(Exception):
     """The stack couldn't be built, deployed or watched. The message holds what the tool printed."""
 
 
-def build(
+def sam_build(
     build_folder: Path, *, architecture: str = "arm64", project: Path = PROJECT_FOLDER
 ) -> None:
     """Build functions and layers with `sam build`.

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from google.protobuf.message import DecodeError
 
-from simulator.event_server.authorization import Refused
-from simulator.event_server.calls import wait_for_end
+from simulator.event_server.calls import Refused, wait_for_end
 from simulator.event_server.delivery_queue import AckOutcome
 from simulator.event_server.faults import AckFault
 from simulator.event_server.ledger import AckRecord

@@ -1,21 +1,124 @@
-"""What the stream and the ack calls have in common: the server's state, and who calls."""
+"""What the stream and the ack calls have in common: who may call, what is shared, who is woken."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import grpc
+import grpc
 
-    from simulator.event_server.authorization import Authorization, Refused
+if TYPE_CHECKING:
+    from simulator.event_server.delivery_queue import DeliveryQueue, Queues
     from simulator.event_server.ledger import Ledger
-    from simulator.event_server.queues import Queues
     from simulator.event_server.rules import ServerRules
-    from simulator.event_server.wakeups import Wakeups
     from simulator.injection import Faults
+    from simulator.token_ledger import TokenLedger
+
+
+class AuthMode(Enum):
+    """Which endpoint of the vendor's the server behaves like."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+
+class Refused(Exception):
+    """A call that is ended before it does anything; carries the gRPC status to answer with."""
+
+    def __init__(self, code: grpc.StatusCode, reason: str) -> None:
+        super().__init__(f"{code.name}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """Checks calls against the tokens that were issued.
+
+    Attributes:
+        mode: Production needs a token on every call, the sandbox takes calls without one.
+        tokens: The book to look them up in.
+    """
+
+    mode: AuthMode
+    tokens: TokenLedger
+
+    def client_of(self, header: str | None, scope: str) -> str:
+        """Give the id of the client that calls; empty for an anonymous one.
+
+        Args:
+            header: The call's ``authorization`` metadata.
+            scope: What the token must allow; empty if any will do.
+
+        Raises:
+            Refused: ``UNAUTHENTICATED`` without a valid token, ``PERMISSION_DENIED`` without the
+                scope. The reason names no token.
+        """
+        if header is None:
+            if self.mode is AuthMode.SANDBOX:
+                return ""
+            raise Refused(grpc.StatusCode.UNAUTHENTICATED, "no authorization metadata")
+        kind, _, token = header.partition(" ")
+        if kind.lower() != "bearer":
+            raise Refused(grpc.StatusCode.UNAUTHENTICATED, "authorization is not of type Bearer")
+        grant = self.tokens.check(token)
+        if grant is None:
+            raise Refused(grpc.StatusCode.UNAUTHENTICATED, "the token is not valid")
+        if scope and scope not in grant.scopes:
+            raise Refused(grpc.StatusCode.PERMISSION_DENIED, f"the token lacks the scope {scope}")
+        return grant.client_id
+
+
+class OpenStream:
+    """What the loop of one stream waits for, and how it is told to end."""
+
+    def __init__(self) -> None:
+        self.abort: tuple[grpc.StatusCode, str] | None = None
+        self._news = threading.Event()
+
+    def wake(self) -> None:
+        """Let the stream look again whether there is something to send."""
+        self._news.set()
+
+    def wait(self, timeout_seconds: float | None) -> None:
+        """Wait until somebody wakes this stream, or the time is over."""
+        self._news.wait(timeout_seconds)
+        self._news.clear()
+
+
+class Wakeups:
+    """The streams that are open. To be used under the server's lock."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, OpenStream] = {}
+
+    def enter(self, stream_id: int) -> OpenStream:
+        """Let a stream be woken from now on."""
+        stream = self._open[stream_id] = OpenStream()
+        return stream
+
+    def leave(self, stream_id: int) -> None:
+        """Let a stream be woken no more."""
+        del self._open[stream_id]
+
+    def wake(self, queue: DeliveryQueue) -> None:
+        """Wake the streams of a queue: there is room, or an event has come back."""
+        for stream_id in queue.streams:
+            self._open[stream_id].wake()
+
+    def wake_all(self) -> None:
+        """Wake all streams: there are new events."""
+        for stream in self._open.values():
+            stream.wake()
+
+    def abort_all(self, code: grpc.StatusCode, details: str) -> None:
+        """End all open streams with a status."""
+        for stream in self._open.values():
+            stream.abort = (code, details)
+            stream.wake()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from google.protobuf import json_format
 
 from simulator.event_server.event_types import EVENT_TYPES
-
-if TYPE_CHECKING:
-    from simulator.event_server.event_types import StreamResponse
 
 _METADATA_NUMBER: Final = 1
 _PAYLOAD_NUMBER: Final = 2
@@ -60,7 +57,7 @@ class Event:
     frame: bytes | None = None
 
     @classmethod
-    def of(cls, event_type: str, message: StreamResponse) -> Event:
+    def of(cls, event_type: str, message: Any) -> Event:
         """Take an event from a response message; its delivery's fields are left out."""
         metadata = type(message.metadata)()
         metadata.CopyFrom(message.metadata)

@@ -7,32 +7,10 @@ path or scope there is found by the first test that streams.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Any, Final
 
 from wgtwo.consents.v1 import consent_events_pb2 as consents
 from wgtwo.subscription.v1 import subscription_events_pb2 as subscription
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-StreamRequest: TypeAlias = (
-    subscription.StreamHandsetChangeEventsRequest
-    | subscription.StreamCountryChangeEventsRequest
-    | subscription.StreamFirstAttachmentEventsRequest
-    | subscription.StreamPeriodicCountryEventsRequest
-    | consents.StreamConsentChangeEventsRequest
-)
-StreamResponse: TypeAlias = (
-    subscription.StreamHandsetChangeEventsResponse
-    | subscription.StreamCountryChangeEventsResponse
-    | subscription.StreamFirstAttachmentEventsResponse
-    | subscription.StreamPeriodicCountryEventsResponse
-    | consents.StreamConsentChangeEventsResponse
-)
-
-_SUBSCRIPTIONS: Final = "wgtwo.subscription.v1.SubscriptionEventService"
-_CONSENTS: Final = "wgtwo.consents.v1.ConsentEventService"
 
 
 @dataclass(frozen=True)
@@ -54,8 +32,22 @@ class EventType:
     stream_method: str
     ack_method: str
     scope: str
-    request: type[StreamRequest]
-    response: type[StreamResponse]
+    request: Any
+    response: Any
+
+    @classmethod
+    def of(cls, name: str, messages: Any, service: str, scope: str) -> EventType:
+        """Name methods and messages after the event, as the vendor does."""
+        event = f"{name.title().replace('_', '')}Event"
+        return cls(
+            name,
+            service,
+            f"Stream{event}s",
+            f"Ack{event}",
+            scope,
+            getattr(messages, f"Stream{event}sRequest"),
+            getattr(messages, f"Stream{event}sResponse"),
+        )
 
     @property
     def payload_field(self) -> str:
@@ -63,55 +55,19 @@ class EventType:
         return f"{self.name}_event"
 
 
-EVENT_TYPES: Final[Mapping[str, EventType]] = MappingProxyType(
-    {
-        "handset_change": EventType(
-            "handset_change",
-            _SUBSCRIPTIONS,
-            "StreamHandsetChangeEvents",
-            "AckHandsetChangeEvent",
-            "subscription.handset_details:read",
-            subscription.StreamHandsetChangeEventsRequest,
-            subscription.StreamHandsetChangeEventsResponse,
-        ),
-        "country_change": EventType(
-            "country_change",
-            _SUBSCRIPTIONS,
-            "StreamCountryChangeEvents",
-            "AckCountryChangeEvent",
-            "subscription.country_change:read",
-            subscription.StreamCountryChangeEventsRequest,
-            subscription.StreamCountryChangeEventsResponse,
-        ),
-        "first_attachment": EventType(
-            "first_attachment",
-            _SUBSCRIPTIONS,
-            "StreamFirstAttachmentEvents",
-            "AckFirstAttachmentEvent",
-            "subscription.first_attachment:read",
-            subscription.StreamFirstAttachmentEventsRequest,
-            subscription.StreamFirstAttachmentEventsResponse,
-        ),
-        "periodic_country": EventType(
-            "periodic_country",
-            _SUBSCRIPTIONS,
-            "StreamPeriodicCountryEvents",
-            "AckPeriodicCountryEvent",
-            "subscription.periodic_country:read",
-            subscription.StreamPeriodicCountryEventsRequest,
-            subscription.StreamPeriodicCountryEventsResponse,
-        ),
-        "consent_change": EventType(
-            "consent_change",
-            _CONSENTS,
-            "StreamConsentChangeEvents",
-            "AckConsentChangeEvent",
-            "",
-            consents.StreamConsentChangeEventsRequest,
-            consents.StreamConsentChangeEventsResponse,
-        ),
-    }
-)
+_SUBSCRIPTIONS: Final = (subscription, "wgtwo.subscription.v1.SubscriptionEventService")
+_CONSENTS: Final = (consents, "wgtwo.consents.v1.ConsentEventService")
+
+EVENT_TYPES: Final = {
+    name: EventType.of(name, *service, scope)
+    for name, service, scope in (
+        ("handset_change", _SUBSCRIPTIONS, "subscription.handset_details:read"),
+        ("country_change", _SUBSCRIPTIONS, "subscription.country_change:read"),
+        ("first_attachment", _SUBSCRIPTIONS, "subscription.first_attachment:read"),
+        ("periodic_country", _SUBSCRIPTIONS, "subscription.periodic_country:read"),
+        ("consent_change", _CONSENTS, ""),
+    )
+}
 """Every stream by its name."""
 
 ALL_SCOPES: Final = frozenset(kind.scope for kind in EVENT_TYPES.values() if kind.scope)

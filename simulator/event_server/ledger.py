@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.event_server.delivery_queue import AckOutcome, Delivery
+    from simulator.event_server.delivery_queue import AckOutcome, Delivery, QueueKey
     from simulator.event_server.event import Event
-    from simulator.event_server.queues import QueueKey
     from wgtwo.events.v1.events_pb2 import StreamConfiguration
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -40,7 +40,6 @@ from wgtwo.subscription.v1.subscription_events_pb2 import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from simulator.event_server.event_types import StreamResponse
 
 _Value = TypeVar("_Value", Handset, Country)
 _TEST_TYPE_ALLOCATION_CODE: Final = "00100100"
@@ -192,7 +191,7 @@ def _consent_change(someone: _Someone) -> StreamConsentChangeEventsResponse:
     return StreamConsentChangeEventsResponse(consent_change_event=event)
 
 
-_RESPONSES: Final[Mapping[str, Callable[[_Someone], StreamResponse]]] = {
+_RESPONSES: Final[Mapping[str, Callable[[_Someone], Any]]] = {
     "handset_change": _handset_change,
     "country_change": _country_change,
     "first_attachment": _first_attachment,

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 from google.protobuf.message import DecodeError
 
-from simulator.event_server.authorization import Refused
-from simulator.event_server.calls import presentable_metadata, wait_for_end
+from simulator.event_server.calls import Refused, presentable_metadata, wait_for_end
 from simulator.event_server.faults import DeliveryFault, StreamFault
 from simulator.event_server.ledger import StreamRecord
 from simulator.event_server.rules import InvalidTerms, StreamTerms
@@ -19,11 +18,9 @@ from simulator.event_server.rules import InvalidTerms, StreamTerms
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from simulator.event_server.calls import ServerState
-    from simulator.event_server.delivery_queue import Delivery, DeliveryQueue
+    from simulator.event_server.calls import OpenStream, ServerState
+    from simulator.event_server.delivery_queue import Delivery, DeliveryQueue, QueueKey
     from simulator.event_server.event_types import EventType
-    from simulator.event_server.queues import QueueKey
-    from simulator.event_server.wakeups import OpenStream
     from wgtwo.events.v1.events_pb2 import StreamConfiguration
 
 

@@ -18,8 +18,7 @@ from typing import Any, Final
 
 from ministack.services import athena, glue, s3
 
-from simulator.athena.on_duckdb import AthenaOnDuckDB, Result
-from simulator.athena.tables import Partition
+from simulator.athena import AthenaOnDuckDB, Partition, Result
 
 _API_TYPES: Final = {"real": "float"}
 

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from simulator.event_server import AckFault, StreamFault
-from simulator.event_server.faults import ACK_FAILURE
-from simulator.event_server.odd_events import not_protobuf, with_timestamp, without_payload
+from simulator.event_server import (
+    ACK_FAILURE,
+    AckFault,
+    StreamFault,
+    not_protobuf,
+    with_timestamp,
+    without_payload,
+)
 from simulator.token_server import TokenFault
 from tests.alarms.recording import record, record_stopped
 from tests.faults.http_proxy import PutObjectFault, PutSecretFault, SendBatchFault

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
-from simulator.event_server.odd_events import without_payload
+from simulator.aws import PROJECT_FOLDER
+from simulator.event_server import without_payload
 from tests.alarms.alarm import Alarm, State
 from tests.alarms.dashboard import dashboard_widgets, lines
 from tests.alarms.outages import client_refused

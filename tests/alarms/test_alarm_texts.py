@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.alarms.rows import ROWS, STREAM
 from tests.alarms.stack_alarms import alarm_definitions
 from tests.alarms.timeline import INTERVAL, MINUTE

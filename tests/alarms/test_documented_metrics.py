@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.alarms import outages
 from tests.alarms.metrics import Metrics
 from tests.alarms.rows import ROWS

@@ -15,8 +15,16 @@ from eventdrain.adapters.grpc import GrpcAcker
 from eventdrain.errors import Failure, FailureKind
 from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
-from simulator.event_server import AckFault, AuthMode, Event, EventServer, Faults
-from simulator.event_server.faults import ACK_FAILURE, ACK_UNANSWERED, ACK_UNSPECIFIED
+from simulator.event_server import (
+    ACK_FAILURE,
+    ACK_UNANSWERED,
+    ACK_UNSPECIFIED,
+    AckFault,
+    AuthMode,
+    Event,
+    EventServer,
+    Faults,
+)
 from tests.contract.odd_servers import FORWARDED, answering, calls, http_status, reset, serving
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from eventdrain.adapters.aws import aws_clients
-from simulator.aws.embedded_aws import EmbeddedAws
+from simulator.aws import EmbeddedAws
 from tests.faults.http_proxy import HttpProxy
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any, Final
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 _CONTEXT: Final = SimpleNamespace(
     function_name="made-up-function",

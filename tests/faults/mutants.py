@@ -21,7 +21,7 @@ import yaml
 from rich.console import Console
 
 from drainctl.make_command import MakeCommand
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import run_child
 
 if TYPE_CHECKING:

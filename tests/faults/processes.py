@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.drain import EndReason, Report
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import ChildProcess
 from tests.faults.invariants import RunRecord
 

@@ -21,22 +21,18 @@ import grpc
 from eventdrain.drain import subscription
 from eventdrain.events import STREAMS
 from simulator.event_server import (
+    ACK_FAILURE,
+    ACK_FORGOTTEN,
+    ACK_UNSPECIFIED,
+    DELIVERED_TWICE,
     AckFault,
     Answer,
     DeliveryFault,
     Requeue,
     ServerRules,
     StreamFault,
-    made_up_events,
-)
-from simulator.event_server.faults import (
-    ACK_FAILURE,
-    ACK_FORGOTTEN,
-    ACK_UNSPECIFIED,
-    DELIVERED_TWICE,
-)
-from simulator.event_server.odd_events import (
     cut_short,
+    made_up_events,
     of_size,
     with_bad_payload,
     with_bad_utf8,

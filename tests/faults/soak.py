@@ -20,7 +20,7 @@ import click
 from rich.console import Console
 
 from drainctl.make_command import MakeCommand
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import ChildProcess
 from tests.faults.processes import PATH
 from tests.faults.schedules import ScheduleResult

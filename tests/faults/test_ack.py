@@ -9,12 +9,14 @@ import grpc
 import pytest
 
 from eventdrain.adapters.grpc import acker
-from simulator.event_server import AckFault, Answer, ServerRules
-from simulator.event_server.faults import (
+from simulator.event_server import (
     ACK_FAILURE,
     ACK_FORGOTTEN,
     ACK_UNANSWERED,
     ACK_UNSPECIFIED,
+    AckFault,
+    Answer,
+    ServerRules,
 )
 from tests.faults.scene import Scene
 from tests.faults.tcp_proxy import ConnectionFault

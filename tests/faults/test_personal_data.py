@@ -13,10 +13,12 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from eventdrain.events import STREAMS
-from simulator.event_server import StreamFault, made_up_events
-from simulator.event_server.faults import ACK_FAILURE, NOT_PROTOBUF
-from simulator.event_server.odd_events import (
+from simulator.event_server import (
+    ACK_FAILURE,
+    NOT_PROTOBUF,
+    StreamFault,
     cut_short,
+    made_up_events,
     of_size,
     with_bad_payload,
     with_bad_utf8,

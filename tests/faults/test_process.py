@@ -13,8 +13,7 @@ import pytest
 
 from eventdrain.auth import tokens
 from eventdrain.drain import subscription as reading
-from simulator.event_server import Answer, ServerRules, StreamFault
-from simulator.event_server.faults import ACK_FAILURE, ACK_UNANSWERED
+from simulator.event_server import ACK_FAILURE, ACK_UNANSWERED, Answer, ServerRules, StreamFault
 from tests.faults.http_proxy import PutObjectFault, SendBatchFault
 from tests.faults.processes import DrainProcess, drain_process, invoke, let_go, report_of
 from tests.faults.scene import Scene

@@ -11,10 +11,13 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from eventdrain.settings import Endpoint
-from simulator.event_server import DeliveryFault, ServerRules, StreamFault, made_up_events
-from simulator.event_server.faults import DELIVERED_TWICE
-from simulator.event_server.odd_events import (
+from simulator.event_server import (
+    DELIVERED_TWICE,
+    DeliveryFault,
+    ServerRules,
+    StreamFault,
     cut_short,
+    made_up_events,
     not_protobuf,
     of_size,
     with_bad_payload,

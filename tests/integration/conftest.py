@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.aws import sam
+from simulator.aws import sam_build
 from tests.integration.compaction_stack import events, lines, table
 from tests.integration.quick_build import quicken
 
@@ -21,7 +21,7 @@ __all__ = ["events", "lines", "table"]
 @pytest.fixture(scope="session")
 def plainly_built(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """Give what `sam build` made of this version."""
-    return made_once("plainly-built", sam.build)
+    return made_once("plainly-built", sam_build)
 
 
 @pytest.fixture(scope="session")

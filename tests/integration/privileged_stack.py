@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from simulator.aws import Run
     from simulator.event_server import Event
-    from simulator.stack import Run
 
 STREAM: Final = "handset_change"
 MOST_EVENTS: Final = 2

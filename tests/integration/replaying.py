@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import ChildProcess
 from simulator.reconciliation import archive_lines, take_messages
 from tests.faults.processes import PATH

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from simulator.aws.embedded_aws import EmbeddedAws
+    from simulator.aws import EmbeddedAws
 
 _NAMED: Final = {
     "AWS::Lambda::Function",

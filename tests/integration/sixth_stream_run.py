@@ -14,7 +14,6 @@ import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 from unittest.mock import patch
 
@@ -23,15 +22,14 @@ from google.protobuf import json_format
 from eventdrain.settings import Settings
 from eventdrain.wiring import run_drain
 from simulator.event_server import (
+    ALL_SCOPES,
+    EVENT_TYPES,
     AuthMode,
     Event,
     EventServer,
+    EventType,
     TokenLedger,
-    event,
-    grpc_serving,
-    queues,
 )
-from simulator.event_server.event_types import ALL_SCOPES, EVENT_TYPES, EventType
 from simulator.reconciliation import event_ids
 from simulator.token_server import TokenServer
 
@@ -71,9 +69,8 @@ def main() -> None:
     tokens = TokenLedger()
     messages: Any = import_module(_MESSAGES)  # there is none in this tree
     with ExitStack() as running:
-        kinds = MappingProxyType({**EVENT_TYPES, NAME: _kind(messages)})
-        for module in (event, grpc_serving, queues):
-            running.enter_context(patch.object(module, "EVENT_TYPES", kinds))
+        kind = EventType.of(NAME, messages, "wgtwo.made_up.v1.SimSwapEventService", SCOPE)
+        running.enter_context(patch.dict(EVENT_TYPES, {NAME: kind}))
         token_server = running.enter_context(TokenServer(tokens))
         token_server.register(told["client_id"], told["client_secret"], ALL_SCOPES | {SCOPE})
         server = running.enter_context(EventServer(auth=AuthMode.PRODUCTION, tokens=tokens))
@@ -96,18 +93,6 @@ def main() -> None:
         "failures": [failure.status for failure in ledger.failures],
     }
     sys.stdout.write(json.dumps(result))
-
-
-def _kind(messages: Any) -> EventType:
-    return EventType(
-        NAME,
-        "wgtwo.made_up.v1.SimSwapEventService",
-        "StreamSimSwapEvents",
-        "AckSimSwapEvent",
-        SCOPE,
-        messages.StreamSimSwapEventsRequest,
-        messages.StreamSimSwapEventsResponse,
-    )
 
 
 def _events(messages: Any, payloads: Sequence[dict[str, Any]]) -> Iterator[Event]:

@@ -24,8 +24,8 @@ from eventdrain.events import (
     json_mapping,
     object_body,
 )
-from simulator.aws.embedded_aws import PROJECT_FOLDER
-from simulator.event_server.event import length_delimited
+from simulator.aws import PROJECT_FOLDER
+from simulator.event_server import length_delimited
 from tests.deliveries import EventReader, line_delivery
 from tests.made_up_stream import stream_of
 from tests.payload_shapes import shapes

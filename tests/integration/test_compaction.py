@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from drainctl.catalogue.saved_queries import saved_queries
 from drainctl.catalogue.statements import ALL_OPEN, statement
 from eventdrain.events import STREAMS
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.archive import expected
 from tests.integration.compaction_stack import CLOSED, PLAN, QUIET, STREAM, Table, day_before
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from simulator.stack import Invocation, Run
+    from simulator.aws import Invocation, Run
 
 MISSING: Final = "first_attachment"
 EVENTS: Final = 200

@@ -22,21 +22,20 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from simulator.child_process import ChildProcess
 from simulator.event_server import (
+    ACK_FAILURE,
+    ACK_FORGOTTEN,
+    ACK_UNANSWERED,
+    ACK_UNSPECIFIED,
+    ALL_SCOPES,
+    DELIVERED_TWICE,
+    EVENT_TYPES,
+    NOT_PROTOBUF,
     AckFault,
     AuthMode,
     DeliveryFault,
     EventServer,
     ServerRules,
     StreamFault,
-)
-from simulator.event_server.event_types import ALL_SCOPES, EVENT_TYPES
-from simulator.event_server.faults import (
-    ACK_FAILURE,
-    ACK_FORGOTTEN,
-    ACK_UNANSWERED,
-    ACK_UNSPECIFIED,
-    DELIVERED_TWICE,
-    NOT_PROTOBUF,
 )
 from wgtwo.consents.v1.consent_events_pb2_grpc import ConsentEventServiceStub
 from wgtwo.events.v1.events_pb2 import (

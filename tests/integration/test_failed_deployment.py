@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.aws.sam import StackError
+from simulator.aws import StackError
 from simulator.deployment import LocalDeployment
 
 if TYPE_CHECKING:

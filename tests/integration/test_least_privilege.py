@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from simulator.event_server.event_types import EVENT_TYPES
-from simulator.event_server.odd_events import with_bad_utf8
+from simulator.event_server import EVENT_TYPES, with_bad_utf8
 from tests.integration.privileged_stack import MOST_EVENTS, PrivilegedStack
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from simulator.aws.sam import StackError
+from simulator.aws import SamStack, StackError
 from simulator.deployment import LocalDeployment
-from simulator.stack import SamStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

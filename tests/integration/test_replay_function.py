@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.faults.http_proxy import SendBatchFault
 from tests.integration.replaying import attributes, lines_by_id, messages
 

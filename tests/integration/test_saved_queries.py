@@ -17,8 +17,7 @@ from devtools.catalogue.tables import Places, table_inputs
 from drainctl.catalogue.saved_queries import saved_queries
 from drainctl.catalogue.statements import compacted_table, statement
 from eventdrain.events import STREAMS
-from simulator.athena.folder import FolderObjects, MemoryCatalogue
-from simulator.athena.on_duckdb import AthenaOnDuckDB
+from simulator.athena import AthenaOnDuckDB, FolderObjects, MemoryCatalogue
 from tests.archive import ArchivePlan, expected, write_archive
 
 if TYPE_CHECKING:

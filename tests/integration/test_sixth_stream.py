@@ -20,7 +20,7 @@ import pytest
 
 from devtools.stream_blocks import with_blocks
 from eventdrain.events import STREAMS
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from simulator.reconciliation import Reconciliation, archive_keys, archive_lines, take_messages
 from tests.integration.sixth_stream_run import NAME, SCOPE
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from simulator.deployment import LocalDeployment
 from simulator.reconciliation import reconcile
 from tests.packaging.releases import KEPT, OLDEST_RELEASE, unpack_release

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.events import STREAMS
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

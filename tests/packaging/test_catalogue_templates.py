@@ -11,7 +11,7 @@ import pytest
 from devtools.catalogue.template import catalogue, compaction
 from drainctl.catalogue.statements import CANDIDATES
 from eventdrain.events import STREAMS
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
 from tests.packaging.policy_documents import as_list
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import yaml
 
 from drainctl.catalogue.statements import NAMES
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate
 
 if TYPE_CHECKING:

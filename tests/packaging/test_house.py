@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,3 +74,22 @@ def test_arrows_go_down_only() -> None:
         if (other := module.split(".")[0]) != room and floor_of[other] >= floor_of[room]
     ]
     assert not upward
+
+
+def test_simulator_is_imported_by_its_packages() -> None:
+    """Nobody imports past a package of the simulator, which itself imports nothing of the tests."""
+    wrong = []
+    for folder in FOLDERS:
+        for path in (PROJECT_FOLDER / folder).rglob("*.py"):
+            parts = path.relative_to(PROJECT_FOLDER).parts
+            for node in ast.walk(ast.parse(path.read_text())):
+                module = (isinstance(node, ast.ImportFrom) and node.module) or ""
+                match module.split("."):
+                    case ["simulator", "event_server" | "aws" | "athena" as package, _]:
+                        is_wrong = parts[:2] != ("simulator", package)
+                    case ["tests", *_]:
+                        is_wrong = folder == "simulator"
+                    case _:
+                        is_wrong = False
+                wrong += [f"{'/'.join(parts)} imports {module}"] if is_wrong else []
+    assert not wrong

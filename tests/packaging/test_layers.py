@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from packaging.requirements import Requirement
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

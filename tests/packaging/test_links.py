@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from packaging.requirements import Requirement
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 LOCKS: Final = sorted(
     path.relative_to(PROJECT_FOLDER).as_posix()

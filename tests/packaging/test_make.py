@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 _MAKE_3_81: Final = ".FEATURES=order-only else-if archives jobserver"
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import all_templates, written_template
 from tests.packaging.policy_documents import Statement, as_list, statements
 

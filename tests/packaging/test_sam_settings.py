@@ -7,8 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
-from simulator.aws.sam import SAM
+from simulator.aws import PROJECT_FOLDER, SAM
 
 if TYPE_CHECKING:
     from pathlib import Path

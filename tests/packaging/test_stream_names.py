@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from devtools.stream_blocks import TEMPLATE, with_blocks
 from eventdrain.events import STREAMS
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from devtools import stream_blocks
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Settings
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
 
 KEY: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"

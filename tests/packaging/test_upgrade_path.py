@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from eventdrain.events import STREAMS
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
 from tests.packaging.identities import identities
 from tests.packaging.releases import KEPT, OLDEST_RELEASE, unpack_release

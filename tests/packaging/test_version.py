@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate
 
 

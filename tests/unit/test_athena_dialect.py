@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from simulator.athena.folder import FolderObjects, MemoryCatalogue
-from simulator.athena.on_duckdb import AthenaOnDuckDB
-from simulator.athena.tables import AthenaError
+from simulator.athena import AthenaError, AthenaOnDuckDB, FolderObjects, MemoryCatalogue
 
 if TYPE_CHECKING:
     from pathlib import Path

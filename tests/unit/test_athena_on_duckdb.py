@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from simulator.athena.folder import FolderObjects, MemoryCatalogue
-from simulator.athena.on_duckdb import AthenaOnDuckDB
-from simulator.athena.tables import AthenaError
+from simulator.athena import AthenaError, AthenaOnDuckDB, FolderObjects, MemoryCatalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eventdrain.events import STREAMS, DeliveryReader, PointerReason, rfc3339
-from simulator.event_server.event import length_delimited
+from simulator.event_server import length_delimited
 from tests.deliveries import (
     FIRST_SECOND,
     RECEIVED_AT,

@@ -17,12 +17,20 @@ from hypothesis.stateful import (
     rule,
 )
 
-from simulator.event_server import Answer, Event, Requeue, ServerRules
-from simulator.event_server.delivery_queue import AckOutcome, DeliveryQueue, EventLog
-from simulator.event_server.rules import StartPosition, StreamTerms
+from simulator.event_server import (
+    AckOutcome,
+    Answer,
+    DeliveryQueue,
+    Event,
+    EventLog,
+    Requeue,
+    ServerRules,
+    StartPosition,
+    StreamTerms,
+)
 
 if TYPE_CHECKING:
-    from simulator.event_server.delivery_queue import Delivery
+    from simulator.event_server import Delivery
 
 _EVENT: Final = Event("handset_change", b"", b"")
 _ACK_TIMEOUT: Final = 30.0

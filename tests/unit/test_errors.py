@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import eventdrain
 from eventdrain import errors
 from eventdrain.errors import DrainError
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.aws.embedded_aws import PROJECT_FOLDER
+from simulator.aws import PROJECT_FOLDER
 from tests.faults.mutants import ENGINE, MUTANTS, Mutant
 
 
