@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve plan verify doctor replay forget test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
+.PHONY: help run serve doctor plan verify replay erase test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -22,22 +22,24 @@ run: setup ## Deploy the stack into an embedded AWS here, and watch it drain 5,0
 serve: .venv/.made ## Run the event server by itself: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
 	@$(WITH_LAYERS) $(BIN)/python -m simulator.event_server $(ARGS)
 
+# Short forms of `python -m drainctl`, which scripts should call: make turns every failure into exit status 2.
+DRAINCTL := DRAINCTL_NAME=make $(BIN)/python -m drainctl
+doctor: .venv/.made ## Check a deployed stack from here, changing nothing: make doctor STACK=event-drain, ARGS=--help for more
+	@$(DRAINCTL) doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+
 plan: .venv/.made ## Turn a rate into parameters, lag and dollars: make plan EVENTS_PER_DAY=100000 PEAK_PER_SECOND=20
-	@$(BIN)/python -m drainctl.plan $(if $(EVENTS_PER_DAY),--events-per-day $(EVENTS_PER_DAY)) \
+	@$(DRAINCTL) plan $(if $(EVENTS_PER_DAY),--events-per-day $(EVENTS_PER_DAY)) \
 	  $(if $(PEAK_PER_SECOND),--peak-per-second $(PEAK_PER_SECOND)) $(ARGS)
 
 verify: .venv/.made ## Check a deployed stack's catalogue: make verify STACK=event-drain, ARGS=--help for more
-	@$(WITH_LAYERS) $(BIN)/python -m drainctl.verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
-
-doctor: .venv/.made ## Check a deployed stack from here, changing nothing: make doctor STACK=event-drain, ARGS=--help for more
-	@$(WITH_LAYERS) $(BIN)/python -m drainctl.doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+	@$(DRAINCTL) verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 replay: .venv/.made ## Send archived events to the queue again: make replay STACK=event-drain ARGS="--from ... --dry-run"
-	@$(WITH_LAYERS) $(BIN)/python -m drainctl.replay $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+	@$(DRAINCTL) replay $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
-forget: .venv/.made ## Count what there is of a subscriber, and with DELETE=1 delete it: make forget STACK=event-drain SUBSCRIPTION=...
+erase: .venv/.made ## Count the events of a subscriber, and with DELETE=1 delete them: make erase STACK=event-drain SUBSCRIPTION=...
 	@$(if $(filter-out 0 1,$(DELETE)),$(error DELETE is '$(DELETE)': set it to 1 to delete, or leave it out to count))
-	@$(WITH_LAYERS) $(BIN)/python -m drainctl.erase $(if $(STACK),--stack-name $(STACK)) \
+	@$(DRAINCTL) erase $(if $(STACK),--stack-name $(STACK)) \
 	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
 	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
 

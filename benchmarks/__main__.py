@@ -14,7 +14,7 @@ from benchmarks.charts import draw_archive, draw_scale, draw_speed
 from benchmarks.measures import Bench
 from benchmarks.output import as_json, tables
 from benchmarks.processes import PROJECT_FOLDER, BenchError
-from drainctl.make_command import MakeCommand
+from drainctl import MakeCommand
 
 _PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "replay", "archive")
 

@@ -1,51 +1,68 @@
-"""Commands that people start through make: their usage and errors name what can be typed."""
+"""Commands that people start through make: their usage lines and errors show what to type."""
 
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+_MAKE: Final = "make"
 
 
 class MakeCommand(click.Command):
-    """A command that a target of the Makefile starts and hands ``ARGS`` to.
+    """A command that a target of the Makefile of the same name starts, and passes ``ARGS`` to.
 
-    It is shown under the target's name, which is the command's ``name``. ``make NAME --help`` is
-    make's own help, so no error points there.
+    If it was started through make, its usage line is ``make NAME ARGS="..."``, and errors of usage
+    name ``make NAME ARGS=--help``, as ``make NAME --help`` would be make's own help. A command on
+    its own is always started through make; one of a group if the group's name is ``make``.
+
+    Numbers must be finite: ``nan`` and ``inf`` are errors of usage.
     """
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """See ``click.Command``."""
-        return super().main(*args, **{**extra, "prog_name": f"make {self.name}"})
+        return super().main(*args, **{**extra, "prog_name": f"{_MAKE} {self.name}"})
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """See ``click.Command``."""
-        return [f'ARGS="{" ".join(super().collect_usage_pieces(ctx))}"']
+        pieces = super().collect_usage_pieces(ctx)
+        return [f'ARGS="{" ".join(pieces)}"'] if _is_by_make(ctx.command_path) else pieces
 
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
         """See ``click.Command``."""
-        with self._hint():
-            context = super().make_context(*args, **extra)
+        path = info_name if parent is None else parent.command_path
+        try:
+            context = super().make_context(info_name, args, parent, **extra)
             for name, value in context.params.items():
                 if isinstance(value, float) and not math.isfinite(value):
                     option = f"--{name.replace('_', '-')}"
-                    raise click.BadParameter("it is no finite number", param_hint=option)
-            return context
+                    raise click.BadParameter("must be a finite number", context, param_hint=option)
+        except click.UsageError as error:
+            raise self._with_hint(error, path or "") from None
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """See ``click.Command``."""
-        with self._hint():
-            return super().invoke(ctx)
-
-    @contextmanager
-    def _hint(self) -> Iterator[None]:
         try:
-            yield
+            return super().invoke(ctx)
         except click.UsageError as error:
-            hint = f"To see the options, run: make {self.name} ARGS=--help"
-            raise click.UsageError(f"{error.format_message()}\n{hint}") from None
+            error.ctx = error.ctx or ctx
+            raise self._with_hint(error, ctx.command_path) from None
+
+    def _with_hint(self, error: click.UsageError, command_path: str) -> click.UsageError:
+        """Return the error with the command that shows the options; click's own names `--help`."""
+        if not _is_by_make(command_path):
+            return error
+        hint = f"To see the options, run: {_MAKE} {self.name} ARGS=--help"
+        return click.UsageError(f"{error.format_message()}\n{hint}")
+
+
+def _is_by_make(command_path: str) -> bool:
+    return command_path.partition(" ")[0] == _MAKE

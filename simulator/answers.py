@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from drainctl.catalogue.saved_queries import SavedQuery
-    from drainctl.verify.athena import Answer
+    from drainctl.verify import Answer
     from simulator.deployment import LocalDeployment
 
 _MOST_ROWS: Final = 8
@@ -28,7 +28,7 @@ def show_answers(deployment: LocalDeployment, event_types: Sequence[str], consol
     """Ask two of the saved queries, and show what the catalogue answers.
 
     Raises:
-        QueryFailed: One has no answer.
+        QueryError: One has no answer.
     """
     catalogue = LocalCatalogue(deployment)
     for query in _chosen(event_types):

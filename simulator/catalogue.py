@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from drainctl.verify.athena import Athena
+from drainctl.verify import Athena
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ class LocalCatalogue:
             parameters: For each ``?`` a literal.
 
         Raises:
-            QueryFailed: It has no answer.
+            QueryError: It has no answer.
         """
         return self.athena.ask(sql, parameters, keep_rows=_ALL_ROWS).rows
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from drainctl.make_command import MakeCommand
-from drainctl.verify.athena import QueryFailed
+from drainctl import MakeCommand
+from drainctl.verify import QueryError
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS, ArchiveKey
 from simulator.answers import show_answers
 from simulator.aws import EmbeddedAwsError, StackError
@@ -66,7 +66,7 @@ def main(events: int, event_types: Sequence[str]) -> None:
     except KeyboardInterrupt:
         console.print("\nInterrupted: everything that ran is stopped.")
         sys.exit(_INTERRUPTED)
-    except (EmbeddedAwsError, StackError, QueryFailed) as error:
+    except (EmbeddedAwsError, StackError, QueryError) as error:
         console.print(f"[red]{error}", soft_wrap=True)
         sys.exit(1)
     sys.exit(not is_balanced)

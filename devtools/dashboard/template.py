@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from devtools.blocks import with_block
 from devtools.dashboard.widgets import widgets
-from drainctl.plan.prices import LAMBDA_GB_SECOND
+from drainctl.plan import prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,4 +61,6 @@ def operations(template: str, event_types: Sequence[str]) -> str:
     text = re.sub(r'"@(\$\{\w+\})"', r"\1", text)
     body = "\n".join(f"          {line}" for line in text.splitlines())
     template = with_block(template, "the alarms of each stream", parameters)
-    return with_block(template, "the dashboard", _RESOURCE.format(body=body, **LAMBDA_GB_SECOND))
+    return with_block(
+        template, "the dashboard", _RESOURCE.format(body=body, **prices.LAMBDA_GB_SECOND)
+    )

@@ -1,7 +1,7 @@
 """What the function's log says: the last runs of each stream, and why the last one failed.
 
-A run's metrics are read, and not its report, for they are there at every log level. What a run that
-failed says of the cause comes from its report, which every level has too.
+Runs are read from their metrics, which are logged at every log level. The error of a failed run is
+read from its report, which is also logged at every level if the run failed.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from drainctl.doctor.answers import calling
-from drainctl.doctor.ask_stack import output
-from drainctl.doctor.facts_of_running import RUN_SPANS, Run
+from drainctl.doctor.facts import RUN_SPANS, Run
+from drainctl.doctor.questions import calling
 from eventdrain.json_shape import json_object
 
 if TYPE_CHECKING:
@@ -20,24 +19,20 @@ if TYPE_CHECKING:
 
     from mypy_boto3_logs import CloudWatchLogsClient
 
-    from drainctl.doctor.facts_of_stack import Stack
+    from drainctl.stack import Stack
 
 _PATTERN: Final = '{ ($.event_type = "*") || ($.level = "ERROR") }'
 """Lines with metrics, and errors ("Filter pattern syntax", JSON log events)."""
 _ENDED_BY: Final = "EndedBy"
-_REFUSED: Final = {"ArchiveFailed": "S3", "OutboxFailed": "SQS", "AckFailed": "the server's acks"}
-"""Who did not take events, by the metric that counts them."""
+_FAILED: Final = {"ArchiveFailed": "S3", "OutboxFailed": "SQS", "AckFailed": "acknowledgement"}
+"""What failed for events, by the metric that counts them."""
 
 
 def find_runs(
     client: CloudWatchLogsClient, stack: Stack, now: datetime
 ) -> Mapping[str, tuple[Run, ...]]:
-    """Give the last runs of each stream that the stack drains, oldest first.
-
-    Raises:
-        Unanswered: The log can't be read.
-    """
-    group = output(stack, "DrainEventsLogGroupName")
+    """Return the last runs of each stream that the stack drains, oldest first."""
+    group = stack.output("DrainEventsLogGroupName")
     runs: Mapping[str, tuple[Run, ...]] = {}
     for span in RUN_SPANS:
         with calling("logs:FilterLogEvents", f"the log group {group}"):
@@ -54,7 +49,7 @@ def find_runs(
 
 
 def read_runs(lines: list[str]) -> Mapping[str, tuple[Run, ...]]:
-    """Give the runs that these lines of the log tell of, oldest first, by event type."""
+    """Return the runs in these lines of the log, oldest first, by event type."""
     runs: defaultdict[str, list[Run]] = defaultdict(list)
     errors: dict[str, str] = {}
     for record in _records(lines):
@@ -74,7 +69,7 @@ def read_runs(lines: list[str]) -> Mapping[str, tuple[Run, ...]]:
 def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         record = json_object(line)
-        if record is not None:  # otherwise it is cut off, or somebody else's
+        if record is not None:  # otherwise truncated, or written by something else
             yield record
 
 
@@ -84,25 +79,21 @@ def _end_reason(record: Mapping[str, Any]) -> str:
 
 
 def _run(record: Mapping[str, Any], reason: str, error: str) -> Run:
-    age = _number(record, "OldestEventAge")
+    failed = ((what, int(_number(record, name) or 0)) for name, what in _FAILED.items())
     return Run(
         ended=datetime.fromtimestamp(record["_aws"]["Timestamp"] / 1000, UTC),
         end_reason=reason,
         received=int(_number(record, "Received") or 0),
         acked=int(_number(record, "Acked") or 0),
-        oldest_age_seconds=age,
+        oldest_age_seconds=_number(record, "OldestEventAge"),
         error=error,
         has_backlog=bool(_number(record, "Backlog")),
-        refused=tuple(
-            (who, int(count))
-            for name, who in _REFUSED.items()
-            if (count := _number(record, name) or 0)
-        ),
+        failed=tuple((what, count) for what, count in failed if count),
     )
 
 
 def _number(record: Mapping[str, Any], name: str) -> float | None:
-    """Give a metric's value, which is written as a list of one, or as itself."""
+    """Return a metric's value, which is logged as a number or as a list of one."""
     value = record.get(name)
     if isinstance(value, list):
         value = max(value, default=None)

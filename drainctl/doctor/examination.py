@@ -1,4 +1,4 @@
-"""Asks all that is asked of a stack, side by side, within a time."""
+"""Asks everything about a stack at the same time, within a time limit."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from drainctl.doctor import ask_api, ask_functions, ask_runs, ask_services, ask_stack, ask_token
-from drainctl.doctor.answers import NoAnswer, Unanswered
+from drainctl.doctor import ask_api, ask_aws, ask_runs, ask_token
 from drainctl.doctor.facts import Facts
-from drainctl.doctor.questions import Question
+from drainctl.doctor.questions import NoAnswer, Question
+from drainctl.stack import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import boto3
     from botocore.config import Config
 
-    from drainctl.doctor.answers import Answer
-    from drainctl.doctor.facts_of_access import Reached
-    from drainctl.doctor.facts_of_stack import Stack
+    from drainctl.stack import Stack
 
 LIMIT_SECONDS: Final = 15.0
+_OURS: Final = ("EventTypes", "ApiEndpoint", "TokenEndpoint")
+"""Parameters that every stack of template.yaml has, and that this needs."""
+_SERVICES: Final = (
+    *("cloudformation", "cloudwatch", "kms", "lambda", "logs", "s3", "scheduler"),
+    *("secretsmanager", "sns", "sqs", "stepfunctions"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What is asked with, and what not to ask.
+    """How to ask, and what not to ask.
 
     Attributes:
-        session: Of the operator.
-        config: Of its clients, whose calls must be bounded in time.
-        version: That of this checkout.
-        skips_api: Whether neither the event API nor the token endpoint is called.
+        session: The operator's.
+        config: For its clients, whose calls must be bounded in time.
+        version: The version of this checkout.
+        skips_api: Whether to call neither the event API nor the token endpoint.
     """
 
     session: boto3.Session
@@ -41,54 +43,52 @@ class Examination:
     version: str
     skips_api: bool
 
-    def examine(self, stack_name: str) -> Facts:
-        """Ask.
+    def examine(self, stack: Stack) -> Facts:
+        """Ask everything and return the facts.
 
         Raises:
-            StackUnusable: There is no such stack, or AWS can't be asked.
+            StackError: It is another kind of stack.
         """
-        end = time.monotonic() + LIMIT_SECONDS
-        stack = ask_stack.find_stack(self.session, stack_name, self.config)
-        now = datetime.now(UTC)
+        if missing := [each for each in _OURS if each not in stack.parameters]:
+            raise StackError(
+                f"the stack {stack.name} is not an event drain: it has no parameter {missing[0]}",
+                "give the name of the stack itself, not of one nested in it",
+            )
+        end, now = time.monotonic() + LIMIT_SECONDS, datetime.now(UTC)
         asked = self._ask(stack, now)
         found: dict[str, Any] = {name: question.answer(end) for name, question in asked.items()}
-        found["streams"] = _by_stream(stack, found["streams"])
+        if isinstance(found["streams"], NoAnswer):
+            found["streams"] = dict.fromkeys(stack.event_types, found["streams"])
         return Facts(now=now, version=self.version, stack=stack, **found)
 
     def _ask(self, stack: Stack, now: datetime) -> dict[str, Question[Any]]:
-        """Begin to ask; gives the questions by the names of their facts."""
-        # All of them before the first thread: a session makes clients in one thread only.
-        cloudformation, scheduler, functions, secrets, alarms, logs, queues, bucket, states = (
-            self._client(name)
-            for name in (
-                "cloudformation",
-                "scheduler",
-                "lambda",
-                "secretsmanager",
-                "cloudwatch",
-                "logs",
-                "sqs",
-                "s3",
-                "stepfunctions",
-            )
-        )
-        topics, keys = self._client("sns"), self._client("kms")
+        """Start to ask; return the questions by the names of their facts."""
+        # All of them before the first thread starts: a session may make clients in one thread only.
+        clients = {name: self._client(name) for name in _SERVICES}
+        secrets = clients["secretsmanager"]
         resources = Question(
-            lambda: ask_stack.find_resources(cloudformation, stack),
-            lacking="what the stack is made of is not known",
+            lambda: ask_aws.find_resources(clients["cloudformation"], stack),
+            missing="the stack's resources are unknown",
         )
         credentials = Question(
             lambda: ask_token.find_credentials(secrets, stack),
-            lacking="the credentials secret is of no use",
+            missing="the credentials secret can't be used",
         )
         token = Question(
             lambda known: ask_token.find_token(
                 secrets, stack, known, now=now, may_mint=not self.skips_api
             ),
             credentials,
-            lacking="there is no token",
+            missing="there is no token",
         )
-        reached = Question(lambda: self._reach(stack), lacking="the event API is not reached")
+        reached: Question[Any] = Question(
+            lambda: (
+                NoAnswer("--skip-stream was given", is_skipped=True)
+                if self.skips_api
+                else ask_api.find_endpoint(stack)
+            ),
+            missing="the event API can't be reached",
+        )
         return {
             "credentials": credentials,
             "token": token,
@@ -97,30 +97,21 @@ class Examination:
                 lambda known, _: ask_api.open_streams(stack, known), token, reached
             ),
             "schedules": Question(
-                lambda known: ask_functions.find_schedules(scheduler, stack, known), resources
+                lambda known: ask_aws.find_schedules(clients["scheduler"], stack, known), resources
             ),
-            "alarms": Question(lambda known: ask_services.find_alarms(alarms, known), resources),
-            "functions": Question(lambda: ask_functions.find_functions(functions, stack)),
-            "key": Question(lambda: ask_services.find_key(keys, stack)),
-            "topic": Question(lambda: ask_services.find_topic(topics, stack)),
-            "runs": Question(lambda: ask_runs.find_runs(logs, stack, now)),
-            "dead_letters": Question(lambda: ask_services.find_dead_letters(queues, stack)),
-            "quarantine": Question(lambda: ask_services.find_quarantine(bucket, stack, now)),
-            "executions": Question(lambda: ask_services.find_executions(states, stack)),
+            "alarms": Question(
+                lambda known: ask_aws.find_alarms(clients["cloudwatch"], known), resources
+            ),
+            "functions": Question(lambda: ask_aws.find_functions(clients["lambda"], stack)),
+            "key": Question(lambda: ask_aws.find_key(clients["kms"], stack)),
+            "topic": Question(lambda: ask_aws.find_topic(clients["sns"], stack)),
+            "runs": Question(lambda: ask_runs.find_runs(clients["logs"], stack, now)),
+            "dead_letters": Question(lambda: ask_aws.find_dead_letters(clients["sqs"], stack)),
+            "quarantine": Question(lambda: ask_aws.find_quarantine(clients["s3"], stack, now)),
+            "executions": Question(
+                lambda: ask_aws.find_executions(clients["stepfunctions"], stack)
+            ),
         }
-
-    def _reach(self, stack: Stack) -> Reached:
-        if self.skips_api:
-            raise Unanswered("not called, by --skip-stream", is_skipped=True)
-        return ask_api.find_endpoint(stack)
 
     def _client(self, service: Any) -> Any:
         return self.session.client(service, config=self.config)
-
-
-def _by_stream(
-    stack: Stack, answer: Answer[Mapping[str, Answer[None]]]
-) -> Mapping[str, Answer[None]]:
-    if isinstance(answer, NoAnswer):
-        return dict.fromkeys(stack.event_types, answer)
-    return answer

@@ -1,72 +1,63 @@
-"""What the operator sees: a line for each check, and below it the hint; or JSON for scripts."""
+"""What the operator sees: a line for each check, and below it what to do; or JSON for scripts."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
-from drainctl.doctor.finding import Status
+from drainctl.doctor.findings import Status, is_well
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from drainctl.doctor.finding import Finding
+    from drainctl.doctor.findings import Finding
 
 _MARKS: Final = {
-    Status.GOOD: ("✓", "green"),
-    Status.LOOK: ("⚠", "yellow"),
-    Status.BAD: ("✗", "red"),
+    Status.OK: ("✓", "green"),
+    Status.WARNING: ("⚠", "yellow"),
+    Status.PROBLEM: ("✗", "red"),
     Status.SKIPPED: ("·", "dim"),
-}
-_WORDS: Final = {
-    Status.LOOK: "to look at",
-    Status.BAD: "wrong",
-    Status.SKIPPED: "skipped",
 }
 
 
 def lines(findings: Sequence[Finding]) -> Iterator[Text]:
-    """Show the findings, each in a line, and its hint in the next.
-
-    They are printed without breaks, so that a command can be copied.
-    """
+    """Yield the lines to print, without wrapping them, so that a command can be copied."""
     width = max((len(each.title) for each in findings), default=0)
     for each in findings:
-        says = f"skipped: {each.says}" if each.status is Status.SKIPPED else each.says
-        yield Text.assemble(_MARKS[each.status], f" {each.title:<{width}}  {says}")
+        skipped = "Skipped: " if each.status is Status.SKIPPED else ""
+        yield Text.assemble(_MARKS[each.status], f" {each.title:<{width}}  {skipped}{each.message}")
         if each.hint:
             yield Text.assemble(f"  {'':<{width}}  ", (f"→ {each.hint}", "bold"))
 
 
 def summary(findings: Sequence[Finding]) -> Text:
-    """Say how many findings there are of which kind."""
-    counts = {status: sum(each.status is status for each in findings) for status in Status}
-    told = [
-        f"{counts[Status.GOOD]} well",
-        *(f"{counts[v]} {word}" for v, word in _WORDS.items() if counts[v]),
+    """Return how many findings there are of each status."""
+    counts = Counter(each.status for each in findings)
+    plurals = {Status.WARNING: "warnings", Status.PROBLEM: "problems"}
+    shown = [
+        f"{count} {status.value if count == 1 else plurals.get(status, status.value)}"
+        for status in Status
+        if (count := counts[status])
     ]
-    style = "red" if counts[Status.BAD] else "yellow" if counts[Status.LOOK] else "green"
-    return Text(", ".join(told), style)
+    worst = next((s for s in (Status.PROBLEM, Status.WARNING) if counts[s]), Status.OK)
+    return Text(", ".join(shown), _MARKS[worst][1])
 
 
-def as_json(stack_name: str, findings: Sequence[Finding]) -> str:
-    """Give the findings to scripts."""
-    return json.dumps(
-        {
-            "stack": stack_name,
-            "is_well": not any(each.status is Status.BAD for each in findings),
-            "checks": [
-                {
-                    "check": each.check,
-                    "event_type": each.event_type or None,
-                    "status": each.status.value,
-                    "says": each.says,
-                    "hint": each.hint or None,
-                }
-                for each in findings
-            ],
-        },
-        indent=2,
-    )
+def as_json(stack_name: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return the JSON document."""
+    return {
+        "stack": stack_name,
+        "is_well": is_well(findings),
+        "checks": [
+            {
+                "check": each.check,
+                "event_type": each.event_type or None,
+                "status": each.status.value,
+                "message": each.message,
+                "hint": each.hint or None,
+            }
+            for each in findings
+        ],
+    }

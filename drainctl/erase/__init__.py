@@ -1,13 +1,16 @@
-"""Deletes what a stack keeps of a subscriber, on request; see docs/personal-data.md.
+"""Erase what a stack stores about a subscriber; see docs/personal-data.md.
 
-============== =====================================================================================
-``subject``    who it is: in lines, in raw messages, in the table, on the receipt
-``store``      the bucket, version by version
-``objects``    the pass over lines and quarantine
-``table``      the pass over the compacted table
-``days``       where each day of the table is, as Glue has it
-``findings``   what was found and deleted, counted
-``receipt``    the file that says so
-``places``     where a deployed stack has all this
-============== =====================================================================================
+====================== =============================================================================
+``command``            the options
+``locations``          where a stack stores events, from its outputs and parameters
+``subject``            the subscriber: how to recognise them in lines, messages and tables
+``erasure``            one run: the passes in their order, and the receipt
+``objects``            the pass over lines and quarantine
+``table``              the pass over the compacted tables
+``unregistered_files`` files of the tables that no registered day reads
+``registered_days``    the days of a table, as registered in Glue
+``bucket``             the bucket, version by version
+``findings``           what was found and deleted, as counts
+``receipt``            the file that records an erasure
+====================== =============================================================================
 """

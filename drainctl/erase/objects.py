@@ -1,9 +1,10 @@
 """The pass over objects: lines of the archive, and records in quarantine.
 
-Of an object that also has others' lines a new one is written with these alone, and read back,
-before any version of the old one is deleted. Its key is made of the old one's and of the ids of
-what is left, so that a run that was cut off in between finds it there. Until the old one is gone
-both hold the others' lines, as copies, which everything that reads the archive stands.
+An object that also holds other people's lines is first rewritten: a new object is written with
+their lines and read back, and only then is any version of the old one deleted. The new key is made
+of the old key and the ids of the lines that stay, so that a run after an interrupted one finds it.
+Until the old object is deleted both hold the others' lines. Everything that reads the archive
+ignores such copies.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import gzip
 import zlib
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from drainctl.erase.store import ErasureFailed
-from drainctl.erase.subject import Unreadable, event_id_of
+from drainctl.erase.findings import ErasureError
+from drainctl.erase.subject import UnreadableError, event_id_of
 from eventdrain.events import ArchiveKey, compressed
 
 if TYPE_CHECKING:
@@ -22,146 +24,186 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from datetime import datetime
 
-    from drainctl.erase.findings import Findings
-    from drainctl.erase.kinds import Kind
-    from drainctl.erase.store import Store
-    from drainctl.erase.versions import Version
+    from drainctl.erase.bucket import Version
+    from drainctl.erase.findings import Run
+    from drainctl.erase.subject import Subject
 
 _AT_ONCE: Final = 16
 _AHEAD: Final = 64
 _RECORD: Final = ".json"
+_NOT_OURS: Final = "the drain did not write it"
 _NO_KEY: Final = (
-    "there are pseudonyms, and the stack has no key of any: give --pseudonym-key, the secret that"
-    " it was in"
+    "it has pseudonyms, and the stack has no key for them: give the secret that held the key with"
+    " --pseudonym-key"
 )
 
 
-class ObjectsPass:
-    """Goes over all objects of a kind.
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A prefix with objects of one kind.
 
-    Args:
-        store: The bucket.
-        findings: Is added to.
-        is_dry_run: Whether to count only.
-        on_progress: Is called with the bytes of each object that is through.
-        is_stopped: Tells whether to begin nothing more.
+    Attributes:
+        prefix: What their keys begin with, with a slash at the end.
+        counted_as: The name under which a line, or a record, of the subscriber is counted.
+        is_theirs: Returns whether a line, or a record, is the subscriber's.
+        may_be_theirs: Returns whether it may be, but can't be decided without a key.
+        excluded: Prefixes below this one that hold something else.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        findings: Findings,
-        *,
-        is_dry_run: bool,
-        on_progress: Callable[[int], None],
-        is_stopped: Callable[[], bool],
-    ) -> None:
-        self._store = store
-        self._findings = findings
-        self._is_dry_run = is_dry_run
-        self._on_progress = on_progress
-        self._is_stopped = is_stopped
+    prefix: str
+    counted_as: str
+    is_theirs: Callable[[bytes], bool]
+    may_be_theirs: Callable[[bytes], bool]
+    excluded: tuple[str, ...]
 
-    def go(self, kind: Kind, *, since: datetime | None = None) -> None:
-        """Find what is theirs, and unless it is a dry run delete it.
+
+def folders(
+    subject: Subject,
+    *,
+    archive_prefixes: Sequence[str],
+    quarantine_prefixes: Sequence[str],
+    tables_prefix: str,
+) -> Sequence[Folder]:
+    """Return the folders to look through; prefixes are given without a slash at the end.
+
+    Args:
+        subject: The subscriber.
+        archive_prefixes: The prefixes of lines.
+        quarantine_prefixes: The prefixes of records in quarantine, which never have pseudonyms.
+        tables_prefix: The prefix of the compacted tables' files, which this pass excludes.
+    """
+    known = [f"{each}/" for each in (*archive_prefixes, *quarantine_prefixes, tables_prefix)]
+
+    def below(name: str) -> tuple[str, tuple[str, ...]]:
+        prefix = f"{name}/"
+        return prefix, tuple(each for each in known if each != prefix and each.startswith(prefix))
+
+    lines = [
+        Folder(prefix, "lines", subject.has_line, subject.has_unknown_pseudonym, excluded)
+        for prefix, excluded in map(below, archive_prefixes)
+    ]
+    records = [
+        Folder(prefix, "records", subject.has_record, lambda _: False, excluded)
+        for prefix, excluded in map(below, quarantine_prefixes)
+    ]
+    return (*lines, *records)
+
+
+class ObjectsPass:
+    """Goes through all objects of a folder.
+
+    Args:
+        run: The run.
+        on_progress: Called with the size of each object that is done.
+    """
+
+    def __init__(self, run: Run, on_progress: Callable[[int], None] = lambda _: None) -> None:
+        self._run = run
+        self._findings = run.findings
+        self._on_progress = on_progress
+
+    def erase(self, folder: Folder, *, since: datetime | None = None) -> None:
+        """Find the subscriber's lines and, unless it is a dry run, delete them.
 
         Args:
-            kind: Where to look.
-            since: Only objects of which a version was written since then.
+            folder: Where to look.
+            since: Only objects that have a version written since then.
 
         Raises:
-            ErasureFailed: Something can't be done. What is under way is finished first.
+            ErasureError: Something failed. Objects already begun are finished first.
         """
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="forget") as threads:
-            under_way: set[Future[None]] = set()
-            for versions in self._store.objects(kind.prefix):
-                if self._is_stopped():
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="erase") as threads:
+            running: set[Future[None]] = set()
+            for versions in self._run.bucket.objects(folder.prefix):
+                if self._run.is_stopped():
                     break
-                if versions[0].key.startswith(kind.others):
+                if versions[0].key.startswith(folder.excluded):
                     continue
                 if since is not None and versions[0].written < since:
                     continue
-                under_way.add(threads.submit(self._look_at, kind, versions))
-                if len(under_way) >= _AHEAD:
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                running.add(threads.submit(self._erase_from, folder, versions))
+                if len(running) >= _AHEAD:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
                     _raise(done)
-            _raise(wait(under_way).done)
+            _raise(wait(running).done)
 
-    def _look_at(self, kind: Kind, versions: Sequence[Version]) -> None:
-        theirs = [version for version in versions if self._has_theirs(kind, version)]
-        if theirs and not self._is_dry_run:
-            self._store.delete(theirs, is_last=len(theirs) == len(versions))
+    def _erase_from(self, folder: Folder, versions: Sequence[Version]) -> None:
+        theirs = [version for version in versions if self._is_to_delete(folder, version)]
+        if theirs and not self._run.is_dry_run:
+            self._run.bucket.delete(theirs, is_last=len(theirs) == len(versions))
         self._on_progress(sum(version.size for version in versions))
 
-    def _has_theirs(self, kind: Kind, version: Version) -> bool:
-        """Look at a version, and see that what others have in it is somewhere else."""
+    def _is_to_delete(self, folder: Folder, version: Version) -> bool:
+        """Return whether a version has lines of the subscriber; others' lines are then copied."""
         try:
-            body = self._store.read(version)
+            body = self._run.bucket.read(version)
             if body is None:
                 return False
             self._findings.add(objects_read=1)
             lines = _lines_of(version.key, body)
-            if any(map(kind.may_be_theirs, lines)):
-                self._findings.leave_unchecked(kind.prefix, _NO_KEY)
-            is_theirs = [kind.is_theirs(line) for line in lines]
+            if any(map(folder.may_be_theirs, lines)):
+                self._findings.note_unchecked(folder.prefix, _NO_KEY)
+            is_theirs = [folder.is_theirs(line) for line in lines]
             if not any(is_theirs):
                 return False
-            left = [line for line, theirs in zip(lines, is_theirs, strict=True) if not theirs]
-            ids = [event_id_of(line) for line in left]
-        except Unreadable as error:
-            self._findings.leave_unchecked(version.key, str(error) or "it can't be read")
+            others = [line for line, theirs in zip(lines, is_theirs, strict=True) if not theirs]
+            ids = [event_id_of(line) for line in others]
+        except UnreadableError as error:
+            self._findings.note_unchecked(version.key, str(error))
             return False
-        self._findings.add(**{kind.counted_as: sum(is_theirs)})
+        self._findings.add(**{folder.counted_as: sum(is_theirs)})
         self._note_day(version.key)
         if not version.is_current:
-            self._findings.add(old_versions=1, others_in_old_versions=len(left))
-        elif not left:
+            self._findings.add(old_versions=1, others_in_old_versions=len(others))
+        elif not others:
             self._findings.add(objects_deleted=1)
         else:
             self._findings.add(objects_rewritten=1)
-            if not self._is_dry_run:
-                self._keep(version, left, ids)
+            if not self._run.is_dry_run:
+                self._copy(version, others, ids)
         return True
 
-    def _keep(self, version: Version, lines: Sequence[bytes], ids: Sequence[str]) -> None:
-        """See that lines are in an object of their own.
+    def _copy(self, version: Version, lines: Sequence[bytes], ids: Sequence[str]) -> None:
+        """Write lines of a version into an object of their own.
 
         Raises:
-            ErasureFailed: They aren't.
+            ErasureError: The object does not hold exactly these lines.
         """
         parsed = ArchiveKey.parse(version.key)
         if parsed is None:  # its lines were read, so it is one
-            raise Unreadable("it is no object of the drain's")
+            raise UnreadableError(_NOT_OURS)
         key = parsed.of_events(ids).format()
         body = compressed(b"".join(line + b"\n" for line in lines))
-        written = self._store.write_in_place_of(version, key, body)
+        written = self._run.bucket.replace(version, key, body)
         if sorted(ids) != sorted(map(event_id_of, _lines_of(key, written))):
-            raise ErasureFailed(
-                f"{key} is there already and holds something else: nothing was deleted of"
-                f" {version.key}. Look at both; delete the first if it is of no use, and run again."
+            raise ErasureError(
+                f"{key} already exists and holds something else, so nothing of {version.key} was"
+                " deleted",
+                "compare the two objects, delete the first if it is of no use, and run this again",
             )
 
     def _note_day(self, key: str) -> None:
-        parsed = ArchiveKey.parse(key)
-        if parsed is not None and parsed.day is not None:
-            self._findings.note_day(parsed.event_type, parsed.day)
+        parts = key.split("/")
+        days = [part.removeprefix("dt=") for part in parts if part.startswith("dt=")]
+        if days:
+            self._findings.note_day(parts[parts.index(f"dt={days[0]}") - 1], days[0])
 
 
 def _lines_of(key: str, body: bytes) -> Sequence[bytes]:
-    """Give the lines of an object.
+    """Return the lines of an object; a record in quarantine counts as one line.
 
     Raises:
-        Unreadable: It is none of the archive's or the quarantine's, or not whole.
+        UnreadableError: It is not an object of archive or quarantine, or is incomplete.
     """
     if key.endswith(_RECORD):
         return [body.removesuffix(b"\n")]
     parsed = ArchiveKey.parse(key)
     if parsed is None or not parsed.holds_lines:
-        raise Unreadable("it is no object of the drain's")
+        raise UnreadableError(_NOT_OURS)
     try:
         text = gzip.decompress(body)
     except (OSError, EOFError, zlib.error):
-        raise Unreadable("it is no gzip, or not whole") from None
+        raise UnreadableError("it is not a gzip file, or is incomplete") from None
     return text.removesuffix(b"\n").split(b"\n") if text else []
 
 

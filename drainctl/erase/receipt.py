@@ -1,4 +1,4 @@
-"""The receipt: a file that says what was deleted, when and where, and of whom only a digest."""
+"""The receipt: a file that records what was deleted, when and where; of whom, only a digest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from drainctl.erase.store import ErasureFailed
+from drainctl.erase.findings import ErasureError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from drainctl.erase.subject import Subject
 
 _VERSION: Final = 1
+_ELSEWHERE: Final = "give --receipt another path"
 
 
 class Receipt:
-    """Writes one receipt. At every moment the file is whole, or not there.
+    """Writes one receipt. At every moment the file is complete, or missing.
 
     Args:
-        path: Where. There must be no file yet.
+        path: The file, which must not exist.
         stack_name: The stack.
-        subject: Who is forgotten.
-        started: When, UTC.
+        subject: The subscriber.
+        started: When the run started, UTC.
     """
 
     def __init__(self, path: Path, *, stack_name: str, subject: Subject, started: datetime) -> None:
@@ -38,43 +39,44 @@ class Receipt:
         }
 
     def check(self) -> None:
-        """Check that it can be written, before anything is deleted.
+        """Check that the file can be written, before anything is deleted.
 
         Raises:
-            ErasureFailed: It can't.
+            ErasureError: It can't.
         """
         if self._path.exists():
-            raise ErasureFailed(f"{self._path} is there already: give --receipt another path")
+            raise ErasureError(f"the receipt {self._path} already exists", _ELSEWHERE)
         if not os.access(self._path.parent, os.W_OK):
-            raise ErasureFailed(
-                f"nothing can be written to the folder {self._path.parent}: give --receipt another"
-                " path"
-            )
+            raise ErasureError(f"the folder {self._path.parent} is not writable", _ELSEWHERE)
 
-    def write(self, findings: Findings, *, ended: datetime, error: str | None) -> None:
-        """Write it.
+    def content(self, findings: Findings, *, ended: datetime, error: str | None) -> dict[str, Any]:
+        """Return what the receipt says.
 
         Args:
             findings: What was done.
-            ended: When, UTC.
-            error: Why it was not done to its end; None if it was.
-
-        Raises:
-            ErasureFailed: It can't be written.
+            ended: When the run ended, UTC.
+            error: Why it did not complete; None if it did.
         """
-        content = {
+        return {
             **self._head,
             "ended": ended.isoformat(timespec="seconds"),
             "is_complete": error is None and not findings.unchecked,
             "error": error,
             **findings.as_json(),
         }
+
+    def write(self, content: dict[str, Any]) -> None:
+        """Write the file.
+
+        Raises:
+            ErasureError: It can't be written.
+        """
         new = self._path.with_name(f"{self._path.name}.new")
         try:
             new.write_text(json.dumps(content, indent=1) + "\n")
             new.replace(self._path)
         except OSError as cause:
-            raise ErasureFailed(
-                f"the receipt can't be written to {self._path} ({cause.strerror}): make room, or"
-                " give --receipt another path, and run again for one"
+            raise ErasureError(
+                f"the receipt can't be written to {self._path} ({cause.strerror})",
+                f"free some space, or {_ELSEWHERE}, and run this again to get one",
             ) from cause

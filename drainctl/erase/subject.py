@@ -1,4 +1,4 @@
-"""Who shall be forgotten, and how to tell what is theirs."""
+"""The subscriber to erase, and how to recognise their events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from typing import TYPE_CHECKING, Any, Final
 
-from drainctl.pseudonym_key import names_of
+from drainctl.pseudonyms import names_of
 from eventdrain.json_shape import json_object
 
 if TYPE_CHECKING:
@@ -19,38 +19,41 @@ if TYPE_CHECKING:
     from eventdrain.events import Pseudonyms
 
 _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1}
-"""Some 50 ms a guess. Subscription ids are few enough to be tried one after another."""
+"""About 50 ms a guess: there are few enough subscription ids to try them all."""
 _SALT_BYTES: Final = 16
 _LOW_BITS: Final = 0x7F
 _PSEUDONYM: Final = re.compile(rb'"subscription_id":"p[0-9a-f]{32}"')
-"""As ``pseudonyms`` and ``delivery`` write it."""
+"""A line's subscription id that is a pseudonym, as ``eventdrain.events`` writes it."""
 
 
-class Unreadable(Exception):
-    """A line or a record that names the subscriber, as it seems, and can't be read."""
+class UnreadableError(Exception):
+    """A line or record that may be the subscriber's can't be read; its text is the reason."""
+
+    def __init__(self, reason: str = "it can't be read") -> None:
+        super().__init__(reason)
 
 
 class Subject:
-    """One subscriber, by one or more subscription ids.
+    """One subscriber, with one or more subscription ids.
 
     Args:
         ids: The ids, as the operator knows them.
-        pseudonyms: Those of the archive, by each key that there was; none if it has none. What was
-            archived before there were any has the ids themselves, so all are looked for.
+        pseudonyms: The archive's pseudonyms, for each key that there was; empty if it has none.
+            Lines from before it had pseudonyms hold the ids, so both are looked for.
     """
 
     def __init__(self, ids: Sequence[str], pseudonyms: Sequence[Pseudonyms]) -> None:
         self._ids = tuple(ids)
-        self._names = names_of(ids, None).union(*(names_of(ids, each) for each in pseudonyms))
+        self._names = names_of(ids, *pseudonyms)
         self._has_key = bool(pseudonyms)
         self._in_json = [json.dumps(name)[1:-1].encode() for name in self._names]
         self._on_the_wire = [_length(len(name)) + name for name in (id_.encode() for id_ in ids)]
 
     def has_line(self, line: bytes) -> bool:
-        """Tell whether a line of the archive is an event of theirs.
+        """Return whether a line of the archive is an event of the subscriber.
 
         Raises:
-            Unreadable: It can't be read, and their id stands in it.
+            UnreadableError: It contains their id and can't be read.
         """
         if not any(name in line for name in self._in_json):
             return False
@@ -58,28 +61,28 @@ class Subject:
         return isinstance(subscription_id, str) and subscription_id in self._names
 
     def has_unknown_pseudonym(self, line: bytes) -> bool:
-        """Tell whether a line may be an event of theirs: it has a pseudonym, of no known key."""
+        """Return whether a line has a pseudonym and no key is known: it may be theirs."""
         return not self._has_key and _PSEUDONYM.search(line) is not None
 
     def has_record(self, record: bytes) -> bool:
-        """Tell whether a record in quarantine is of a message that has their id in it.
+        """Return whether a record in quarantine is of a message that contains their id.
 
-        The message may be damaged, so the id is looked for as the wire has it: after its length.
+        The message may be damaged, so this looks for the id as protobuf has it: after its length.
 
         Raises:
-            Unreadable: The record itself can't be read.
+            UnreadableError: The record can't be read.
         """
         try:
             message = b64decode(str(_read(record).get("raw", "")), validate=True)
         except NotBase64 as error:
-            raise Unreadable from error
+            raise UnreadableError from error
         return any(text in message for text in self._on_the_wire)
 
     def condition(self) -> str:
-        """Give what is true in SQL of a row of theirs, without naming them.
+        """Return SQL that is true of the subscriber's rows and does not name them.
 
-        Athena keeps the text of each query for 45 days ("View recent queries"), so it has salted
-        digests in it.
+        Athena keeps the text of each query for 45 days ("View recent queries"), so the condition
+        has salted digests.
         """
         salt = secrets.token_hex(_SALT_BYTES)
         digests = sorted(
@@ -90,7 +93,7 @@ class Subject:
         return f"to_hex(sha256(to_utf8({text}))) IN ({listed})"
 
     def digests(self) -> list[dict[str, Any]]:
-        """Give what a receipt says of the ids: whoever has one can check it, and nobody read it."""
+        """Return salted digests of the ids: whoever has an id can check it, nobody can read it."""
         found = []
         for each in self._ids:
             salt = secrets.token_bytes(_SALT_BYTES)
@@ -100,26 +103,26 @@ class Subject:
 
 
 def event_id_of(line: bytes) -> str:
-    """Give the event id of a line or a record.
+    """Return the event id of a line or record.
 
     Raises:
-        Unreadable: It has none.
+        UnreadableError: It has none.
     """
     event_id = _read(line).get("event_id")
     if not isinstance(event_id, str):
-        raise Unreadable("a line without an event id lies beside theirs")
+        raise UnreadableError("beside the subscriber's events there is a line without an event id")
     return event_id
 
 
 def _read(line: bytes) -> dict[str, Any]:
     content = json_object(line)
     if content is None:
-        raise Unreadable
+        raise UnreadableError
     return content
 
 
 def _length(length: int) -> bytes:
-    """Write a length as protobuf does."""
+    """Return a length as protobuf writes it."""
     written = bytearray()
     while length > _LOW_BITS:
         written.append(length & _LOW_BITS | 0x80)

@@ -1,1 +1,46 @@
-"""A calculator: an event rate in, the stack's parameters, its lag and its monthly cost out."""
+"""Turn an event rate into the stack's parameters, with their lag and cost; see docs/scale.md.
+
+============== =====================================================================================
+``command``    the options
+``output``     tables, and the JSON document
+``demand``     the event rate and its conditions
+``choose``     the cheapest parameters for a demand
+``parameters`` the template's parameters that depend on the rate
+``cycle``      the runs of one stream at one rate; from ``flow``, ``pauses`` and ``throughput``
+``lag``        the median and the worst lag
+``bill``       dollars a month; from ``usage`` and ``prices``
+``always_on``  what a process that always runs would cost
+``measured``   measurements that all this is computed from
+``rules``      bounds of the template, the engine and AWS
+============== =====================================================================================
+
+tests/simulation checks the formulas against the engine's own rules in simulated time.
+"""
+
+from __future__ import annotations
+
+from drainctl.plan import prices
+from drainctl.plan.always_on import EC2, FARGATE, Host, always_on
+from drainctl.plan.choose import Plan, choose
+from drainctl.plan.demand import DAY, PEAK_FACTOR, Demand, DemandError
+from drainctl.plan.lag import median_lag, worst_lag
+from drainctl.plan.parameters import Parameters
+from drainctl.plan.rules import TIMEOUT_MARGIN_SECONDS
+
+__all__ = [
+    "DAY",
+    "EC2",
+    "FARGATE",
+    "PEAK_FACTOR",
+    "TIMEOUT_MARGIN_SECONDS",
+    "Demand",
+    "DemandError",
+    "Host",
+    "Parameters",
+    "Plan",
+    "always_on",
+    "choose",
+    "median_lag",
+    "prices",
+    "worst_lag",
+]

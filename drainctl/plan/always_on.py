@@ -1,7 +1,7 @@
-"""What the same engine costs in a process that never stops: a container, or a small machine.
+"""What the same engine costs in a process that always runs: in a container, or on a small machine.
 
-It reads all the time, so it writes what comes live: no gap, no runs, no schedule. It needs a public
-address and no load balancer; what it writes, its secrets and its metrics are billed alike.
+It reads all the time, so there are no gaps, runs and schedules. It needs a public address but no
+load balancer. What it writes, its secrets and its metrics cost the same.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 _LINGER: Final = 5.0
 _DISK_GB: Final = 8
 _CREDITS_CORES: Final = 0.1
-"""What a t4g.nano may use on average: a twentieth of each of its two processors. It may use a whole
-one for an hour, from what it has saved."""
+"""What a t4g.nano may use on average: 5 % of each of its two processors. From its saved credits it
+may use a whole one for an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Something to run it on.
+    """A container or machine for one process.
 
     Attributes:
-        name: What it is.
+        name: Its name.
         month: Dollars a month, with an address and a disk.
-        cores: That one process has at the peak.
-        mean_cores: That it has all day.
+        cores: The cores that the process can use at the peak.
+        mean_cores: The cores that it can use all day.
     """
 
     name: str
@@ -62,12 +62,12 @@ EC2: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AlwaysOn:
-    """A process that never stops, for a demand.
+    """Processes that always run, for a demand.
 
     Attributes:
-        host: What it runs on.
-        count: How many of these.
-        dollars: A month, with all that it writes.
+        host: What one runs on.
+        count: How many there are.
+        dollars: Dollars a month, with everything that they write.
     """
 
     host: Host
@@ -76,7 +76,7 @@ class AlwaysOn:
 
 
 def always_on(demand: Demand, hosts: tuple[Host, ...]) -> AlwaysOn:
-    """Find the cheapest of some hosts that drains a demand, with a plan's headroom."""
+    """Return the cheapest of some hosts for a demand, with the headroom of a plan."""
     counted = [(host, _count(demand, host)) for host in hosts]
     host, count = min(counted, key=lambda each: each[0].month * each[1])
     written = month(

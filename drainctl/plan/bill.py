@@ -1,4 +1,4 @@
-"""Dollars a month, a line for each thing that is billed."""
+"""Dollars a month, with a line for each thing that AWS bills."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Line:
     """One line of the bill.
 
     Attributes:
-        service: Whose.
-        what: For what, with the quantity.
-        dollars: A month.
+        service: The service.
+        what: What is billed, with the quantity.
+        dollars: Dollars a month.
     """
 
     service: str
@@ -29,12 +29,12 @@ class Line:
 
 
 def bill(demand: Demand, month: Usage, memory_mb: int) -> list[Line]:
-    """Write the bill of a month of the stack.
+    """Return the stack's bill of a month.
 
     Args:
-        demand: For what does not depend on the runs.
+        demand: What does not depend on the runs.
         month: What the runs of a month use.
-        memory_mb: Of the function.
+        memory_mb: The function's memory.
     """
     gb_seconds = month.run_seconds * memory_mb / 1024
     return [
@@ -60,7 +60,7 @@ def bill(demand: Demand, month: Usage, memory_mb: int) -> list[Line]:
 
 
 def sinks(demand: Demand, month: Usage) -> list[Line]:
-    """Write what S3 and SQS cost: the same for every way to run the engine."""
+    """Return what S3 and SQS cost, the same for runs and for a process that always runs."""
     stored = archived_bytes(month) / 1e9
     price = prices.SQS_FIFO_REQUEST if demand.is_fifo else prices.SQS_REQUEST
     return [
@@ -75,7 +75,7 @@ def sinks(demand: Demand, month: Usage) -> list[Line]:
 
 
 def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
-    """Write what secrets, metrics, alarms and a key cost."""
+    """Return what secrets, metrics, alarms and a key cost."""
     reads = runs * measured.SECRET_READS_PER_RUN
     calls = reads + measured.TOKENS_PER_DAY * prices.DAYS_A_MONTH
     events_an_hour = demand.mean / demand.streams * 3_600
@@ -92,10 +92,10 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
             rules.SECRETS * prices.SECRET_MONTH + calls * prices.SECRET_CALL,
         ),
         Line("CloudWatch", f"{metrics:,.0f} metrics", metrics * prices.METRIC_MONTH),
-        Line("CloudWatch", f"{alarms} metrics that alarms look at", alarms * prices.ALARM_MONTH),
+        Line("CloudWatch", f"{alarms} metrics watched by alarms", alarms * prices.ALARM_MONTH),
     ]
     if demand.has_kms_key:
-        # One for each read of a secret; SQS keeps a data key for five minutes, a bucket key longer.
+        # One call per read of a secret; SQS reuses a data key for 5 minutes, a bucket key longer.
         uses = reads + 3 * 12 * 24 * prices.DAYS_A_MONTH
         lines.append(
             Line("KMS", f"1 key, {uses:,.0f} calls", prices.KMS_KEY_MONTH + uses * prices.KMS_CALL)
@@ -104,7 +104,7 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
 
 
 def consumers(demand: Demand, month: Usage) -> Line:
-    """Write what a consumer that receives and deletes ten messages at a time adds, at the least."""
+    """Return what a consumer adds at least: it receives and deletes ten messages at a time."""
     messages = month.events / demand.events_per_message
     receives = max(messages / rules.MESSAGES_PER_SQS_CALL, _kilobyte_requests(demand, month))
     deletes = messages / rules.MESSAGES_PER_SQS_CALL
@@ -114,12 +114,12 @@ def consumers(demand: Demand, month: Usage) -> Line:
 
 
 def archived_bytes(month: Usage) -> float:
-    """Give what the archive grows by."""
+    """Return by how many bytes the archive grows."""
     return month.objects * measured.OBJECT_BYTES + month.events * measured.ARCHIVED_BYTES_PER_EVENT
 
 
 def total(lines: list[Line]) -> float:
-    """Add lines up."""
+    """Return the sum of lines."""
     return sum(line.dollars for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""The plan: the cheapest parameters that keep the wanted lag, with what they bring."""
+"""The plan: the cheapest parameters that keep the maximum lag, and what they result in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from drainctl.plan import rules, throughput
 from drainctl.plan.bill import Line, bill, total
 from drainctl.plan.cycle import Cycle
-from drainctl.plan.demand import Demand, ImpossibleDemand
+from drainctl.plan.demand import Demand, DemandError
 from drainctl.plan.lag import worst_lag
 from drainctl.plan.parameters import Parameters
 from drainctl.plan.usage import Usage, month, usage_of_interval
@@ -31,12 +31,12 @@ class Plan:
     """A plan for a demand.
 
     Attributes:
-        demand: What was asked.
+        demand: What is required.
         parameters: What to set.
-        quiet: The runs for most of the day.
+        quiet: The runs outside of the peak.
         busy: The runs at the peak.
         month: What a month uses.
-        bill: Dollars a month.
+        bill: What a month costs.
     """
 
     demand: Demand
@@ -48,7 +48,7 @@ class Plan:
 
     @classmethod
     def of(cls, demand: Demand, parameters: Parameters) -> Plan:
-        """Work out what some parameters bring."""
+        """Return the plan with these parameters."""
         quiet = Cycle.at(demand.quiet.per_second, parameters, demand.latencies)
         busy = Cycle.at(demand.busy.per_second, parameters, demand.latencies)
         used = month(
@@ -68,7 +68,7 @@ class Plan:
         )
 
     def with_ack_timeout(self, seconds: int) -> Plan:
-        """Give the plan with another ack time-out, by which nothing changes but the worst lag."""
+        """Return the plan with another ack time-out, which changes nothing but the worst lag."""
         parameters = replace(self.parameters, ack_timeout=seconds)
         quiet, busy = (
             replace(cycle, flow=replace(cycle.flow, parameters=parameters))
@@ -78,62 +78,63 @@ class Plan:
 
     @property
     def dollars(self) -> float:
-        """A month."""
+        """Dollars a month."""
         return total(self.bill)
 
     @property
     def worst_lag(self) -> float:
-        """In seconds, at any time of a day without failures."""
+        """The longest lag of a day without failures, in seconds."""
         return max(worst_lag(self.quiet), worst_lag(self.busy))
 
     @property
     def runs_at_once(self) -> int:
-        """Runs of all streams at the same time, at the peak."""
+        """Concurrent runs of all streams at the peak."""
         parameters = self.parameters
         overlap = math.ceil(self.busy.flow.readers / parameters.pullers)
         return self.demand.streams * parameters.pullers * overlap
 
     @property
     def most_runs_at_once(self) -> int:
-        """The bound on them, with every backlog run that there can be."""
+        """The most concurrent runs of all streams, with all backlog runs."""
         return self.demand.streams * self.parameters.most_runs_at_once
 
 
 def choose(demand: Demand) -> Plan:
-    """Choose the parameters.
+    """Return the best plan.
 
-    Of those that keep up with the peak, with headroom, and keep the wanted lag, it is the cheapest;
-    of those that are as cheap within a hundredth, the one with the fewest connections, and of these
-    the one with the least lag.
+    It is the cheapest of those that keep up with the peak, with headroom, and keep the maximum lag.
+    Of several whose cost differs by at most 1 % it is the one with the fewest connections, and of
+    these the one with the smallest lag.
 
     Raises:
-        ImpossibleDemand: None keeps the wanted lag.
+        DemandError: No parameters keep the maximum lag.
     """
     able = _able(replace(demand, max_lag=math.inf))
     if not able:
-        raise ImpossibleDemand(
-            f"no parameters drain {demand.busy.per_second:,.0f} events a second of one stream:"
-            " see docs/scale.md, Where the design ends"
+        raise DemandError(
+            f"no parameters drain {demand.busy.per_second:,.0f} events a second of one stream",
+            "see docs/scale.md, Where the design ends",
         )
     plans = [_within_lag(replace(plan, demand=demand)) for plan in able]
     fitting = [plan for plan in plans if plan.worst_lag <= demand.max_lag]
     if not fitting:
         least = min(plan.worst_lag for plan in plans)
-        raise ImpossibleDemand(
-            f"no parameters keep the lag below {demand.max_lag:g} s: the least is {least:.0f} s"
+        raise DemandError(
+            f"no parameters keep the lag below {demand.max_lag:g} s: the smallest is {least:.0f} s",
+            "give a larger --max-lag",
         )
     return _best(fitting)
 
 
 @lru_cache(maxsize=4)
 def _able(demand: Demand) -> list[Plan]:
-    """Give the plans that keep up, whatever their lag. Most of the work: kept for other lags."""
+    """Return the plans that keep up, whatever their lag. Cached for other lags, as it is slow."""
     able = _that_keep_up(demand, may_overlap=False) or _that_keep_up(demand, may_overlap=True)
     return [Plan.of(demand, parameters) for parameters in able]
 
 
 def _within_lag(plan: Plan) -> Plan:
-    """Give the plan the longest ack time-out that keeps the wanted lag, or the shortest."""
+    """Return the plan with the longest ack time-out that keeps the maximum lag, or the shortest."""
     for seconds in rules.ACK_TIMEOUTS_SECONDS:
         timed = plan.with_ack_timeout(seconds)
         if timed.worst_lag <= plan.demand.max_lag:
@@ -148,7 +149,7 @@ def _best(plans: list[Plan]) -> Plan:
 
 
 def _that_keep_up(demand: Demand, *, may_overlap: bool) -> list[Parameters]:
-    """Give what drains the peak. Windows that overlap cost more: where pullers don't suffice."""
+    """Return the parameters that drain the peak. Overlapping windows cost more than pullers."""
     found = []
     memories = _MEMORY if demand.memory_mb is None else (demand.memory_mb,)
     for interval, window, parallel, memory in product(
@@ -172,7 +173,7 @@ def _that_keep_up(demand: Demand, *, may_overlap: bool) -> list[Parameters]:
 
 
 def _with_enough_pullers(base: Parameters, demand: Demand) -> Parameters | None:
-    """Give the fewest pullers, and backlog runs, that drain the peak, with headroom."""
+    """Return the fewest pullers, and backlog runs, that drain the peak with headroom."""
     rate = demand.busy.per_second
     one = throughput.per_second(base, demand.latencies) * max(1.0, base.window / base.interval)
     least = max(1, math.ceil(rate / rules.HEADROOM / one))
@@ -202,7 +203,7 @@ def _complexity(plan: Plan) -> tuple[float, ...]:
 
 
 def _max_events(plan: Plan) -> int:
-    """Give a limit that no run meets in its window: who ends by it asks for another run."""
+    """Return a limit that no run reaches in its window: a run that does starts another."""
     one = plan.busy.flow.capacity / plan.busy.flow.readers
     most = one * plan.parameters.window * 1.5
     digits: int = 10 ** math.floor(math.log10(max(most, _LEAST_MAX_EVENTS)))

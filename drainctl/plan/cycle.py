@@ -1,4 +1,4 @@
-"""What the runs of one stream bring at one rate: their number, their seconds, their batches."""
+"""The runs of one stream at one rate: how many, for how long, with which batches."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NEARLY: Final = 0.99
 
 @dataclass(frozen=True, kw_only=True)
 class Cycle:
-    """The intervals at one rate.
+    """The intervals of a schedule at one rate.
 
     Attributes:
         flow: Events and runs.
-        turns: What the flow settles in.
+        turns: The intervals that repeat.
     """
 
     flow: Flow
@@ -31,7 +31,7 @@ class Cycle:
 
     @classmethod
     def at(cls, per_second: float, parameters: Parameters, latencies: Latencies) -> Cycle:
-        """Find the cycle at a rate, of one stream."""
+        """Return the cycle of one stream at a rate."""
 
         def of(overlap: float) -> Cycle:
             flow = Flow(
@@ -49,13 +49,13 @@ class Cycle:
 
     @classmethod
     def without_gap(cls, per_second: float, parameters: Parameters, latencies: Latencies) -> Cycle:
-        """Give what it is if somebody always reads."""
+        """Return the cycle of a process that always reads."""
         flow = Flow(parameters=parameters, latencies=latencies, per_second=per_second, readers=1.0)
         return cls(flow=flow, turns=(Turn(0.0, 0.0, 0.0, parameters.interval, 1),))
 
     @property
     def keeps_up(self) -> bool:
-        """Whether what comes in some intervals is drained in as many, by one chain at a time."""
+        """Whether the events of some intervals are drained in as many, by one chain at a time."""
         flow = self.flow
         longest = max(turn.links for turn in self.turns)
         if flow.spare <= 0 or longest == 1:
@@ -65,12 +65,12 @@ class Cycle:
 
     @cached_property
     def gap(self) -> float:
-        """How long nobody reads in an interval, on average."""
+        """The mean time of an interval in which nothing is read, in seconds."""
         return sum(turn.gap for turn in self.turns) / len(self.turns)
 
     @property
     def longest_gap(self) -> float:
-        """The longest gap of a day: after the run that ended soonest."""
+        """The longest gap of a day, which follows the run that ended soonest."""
         interval = self.flow.parameters.interval
         if not self.gap:
             return 0.0
@@ -82,12 +82,12 @@ class Cycle:
 
     @property
     def behind(self) -> float:
-        """How old the oldest event that waits is when the runs of an interval end, at the most."""
+        """The greatest age of the oldest waiting event when the runs of an interval end."""
         return max(turn.behind_after for turn in self.turns)
 
     @property
     def may_reach_window(self) -> bool:
-        """Whether some runs of a day end by their window."""
+        """Whether some runs of a day end because their window ends."""
         if len(self.turns) > 1:
             return True
         pauses = self.flow.pauses_after(self.turns[0].catching_up)
@@ -95,13 +95,13 @@ class Cycle:
 
     @property
     def runs(self) -> float:
-        """Runs in an interval."""
+        """Runs per interval."""
         links = sum(turn.links for turn in self.turns) / len(self.turns)
         return self.flow.parameters.pullers * links
 
     @property
     def run_seconds(self) -> float:
-        """Seconds that all runs of an interval are billed for."""
+        """Billed seconds of all runs of an interval."""
         flow = self.flow
         reading = sum(turn.reading for turn in self.turns) / len(self.turns)
         around = flow.start
@@ -111,12 +111,12 @@ class Cycle:
 
     @property
     def events(self) -> float:
-        """Events in an interval."""
+        """Events per interval."""
         return self.flow.per_second * self.flow.parameters.interval
 
     @property
     def batches(self) -> list[tuple[float, float]]:
-        """Batches in an interval, and events in each: full, not full, and live ones."""
+        """Numbers of batches per interval, each with its events per batch."""
         flow, batch = self.flow, self.flow.parameters.batch
         catching_up = sum(turn.catching_up for turn in self.turns) / len(self.turns)
         backlog = min(self.events, flow.per_second * (self.gap + catching_up))

@@ -1,8 +1,8 @@
-"""How one stream's runs keep pace with its events: capacity, gaps, catching up, at one rate.
+"""How one stream's runs keep pace with its events at one rate: capacity, gaps, catching up.
 
-An interval has a gap, in which nobody reads; then the runs read: they catch up with what came in
-the gap, and go on with what comes live, until nothing comes for the idle limit or the window ends.
-A run that is behind when its window ends is followed by the next at once.
+An interval begins with a gap, in which nothing is read. Then the runs read: they catch up with the
+events of the gap, and go on with live events, until none arrives for the idle limit or the window
+ends. A run that is behind when its window ends is followed at once by the next.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drainctl.plan.parameters import Parameters
 
 HANDOVER_SECONDS: Final = 0.1
-"""From the end of a run to the start of the next one that it asked for: assumed."""
+"""From the end of a run to the start of the run that it requested: assumed."""
 
 _ROUNDS: Final = 14
 _TURNS: Final = 12
@@ -28,15 +28,15 @@ _TURNS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One interval.
+    """One interval; all times in seconds.
 
     Attributes:
-        gap: How long nobody reads, in seconds.
-        behind: How old the oldest waiting event is at the beginning of the gap.
+        gap: How long nothing is read.
+        behind: The age of the oldest waiting event when the gap begins.
         catching_up: How long the runs then take to catch up, as far as they do.
-        reading: How long is read.
-        links: Runs after one another that it takes, of each puller.
-        behind_after: How old the oldest waiting event is when they end.
+        reading: How long they read.
+        links: How many successive runs of each puller it takes.
+        behind_after: The age of the oldest waiting event when they end.
     """
 
     gap: float
@@ -52,10 +52,10 @@ class Flow:
     """Events and runs of one stream.
 
     Attributes:
-        parameters: Of the stack.
-        latencies: Of the services.
+        parameters: The stack's.
+        latencies: The services'.
         per_second: Events per second.
-        readers: Runs that read at the same time: of all pullers, and of as many starts as overlap.
+        readers: Concurrent runs: of all pullers, and of all starts that overlap.
     """
 
     parameters: Parameters
@@ -65,22 +65,22 @@ class Flow:
 
     @cached_property
     def capacity(self) -> float:
-        """Events per second that the readers drain, all together."""
+        """Events per second that all readers together can drain."""
         return throughput.per_second(self.parameters, self.latencies) * self.readers
 
     @cached_property
     def start(self) -> float:
-        """From the start of a warm run to its open stream, in seconds."""
+        """Seconds from the start of a warm run to its open stream."""
         return throughput.setup_seconds(self.parameters)
 
     @cached_property
     def window(self) -> float:
-        """How long a run reads at the most: its window is counted from its start."""
+        """The most seconds that a run reads; its window counts from its start."""
         return self.parameters.window - self.start
 
     @cached_property
     def commit_seconds(self) -> float:
-        """How long the last commits of a run take, of all that may be in flight."""
+        """Seconds for the last commits of a run, of all events that may be in flight."""
         parameters = self.parameters
         cpu = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
         events = parameters.max_in_flight * parameters.parallel_streams
@@ -89,18 +89,18 @@ class Flow:
 
     @cached_property
     def lost(self) -> float:
-        """How long nobody reads between a run and the one that follows it."""
+        """Seconds without reading between a run and the one that follows it."""
         return self.commit_seconds + HANDOVER_SECONDS + self.start
 
     @cached_property
     def spare(self) -> float:
-        """Events per second that can be drained beside those that come meanwhile."""
+        """Events per second that can be drained beside those that arrive meanwhile."""
         return self.capacity - self.per_second * (1 + self.lost / self.window)
 
     def pauses_after(self, catching_up: float) -> Pauses:
-        """Give the pauses that a run sees that has caught up after so long.
+        """Return the pauses that a run sees after it has taken so long to catch up.
 
-        The idle limit is counted from the end of the last commit, which waits for the linger.
+        The idle limit counts from the end of the last commit, which waits for the linger.
         """
         write = throughput.write_seconds(self.latencies)
         quiet = self.parameters.idle + self.parameters.linger + write + self.latencies.ack
@@ -108,18 +108,18 @@ class Flow:
         return Pauses(self.per_second / self.readers, quiet, left)
 
     def turns(self) -> tuple[Turn, ...]:
-        """Give the intervals that it settles in: one if all are alike, else some in a row."""
+        """Return the intervals that repeat: one if all are equal, otherwise several in a row."""
         turn = self._settled()
         if not turn.behind_after and turn.links == 1:
             return (turn,)
-        # A long chain of runs leaves a short gap, and that a short chain.
+        # A long chain of runs leaves a short gap, and a short gap leads to a short chain.
         turns = [turn]
         for _ in range(_TURNS):
             turns.append(self._after(turns[-1]))
         return tuple(turns[_TURNS // 2 :])
 
     def _settled(self) -> Turn:
-        """Find the interval of one run: the gap depends on the reading, and that on the gap."""
+        """Return the interval of one run, whose gap and reading depend on each other."""
         reading = self.window
         turn = Turn(0.0, 0.0, 0.0, reading, 1)
         for _ in range(_ROUNDS):
@@ -128,19 +128,19 @@ class Flow:
                 return turn
             pauses = self.pauses_after(turn.catching_up)
             live = pauses.mean
-            if turn.gap:  # with nothing to catch up with, there is no commit to count from
+            if turn.gap:  # without anything to catch up with, there is no commit to count from
                 empty = math.exp(-pauses.per_second * (turn.gap + self.start))
                 live -= empty * max(0.0, min(live, pauses.quiet - self.parameters.idle))
             reading = (reading + turn.catching_up + live) / 2
         return replace(turn, reading=reading)
 
     def _after(self, turn: Turn) -> Turn:
-        """Give the interval after one: its gap is what that one's runs left."""
+        """Return the interval after one; its gap is what that one's runs leave."""
         read_until = turn.links * (self.window + self.lost) - self.lost
         return self._turn(max(0.0, self.parameters.interval - read_until), turn.behind_after)
 
     def _turn(self, gap: float, behind: float) -> Turn:
-        """Give an interval in which runs read to the end of their windows."""
+        """Return an interval in which runs read to the end of their windows."""
         if not (gap or behind):
             return Turn(gap, behind, 0.0, self.window, 1)
         if self.spare <= 0:

@@ -1,4 +1,4 @@
-"""How long after an event its line is in the archive: the median, and the worst of a day."""
+"""The lag from an event to its line in the archive: the median, and the worst of a day."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _STEPS: Final = 50
 
 
 def median_lag(cycle: Cycle) -> float:
-    """Give the seconds from an event to its line in the archive that half of the events need."""
+    """Return the median lag in seconds."""
     pieces = [piece for turn in cycle.turns for piece in _pieces(cycle, turn)]
     return _quantile(pieces, 0.5)
 
 
 def worst_lag(cycle: Cycle) -> float:
-    """Give those that no event exceeds on a day on which nothing fails; a cold start may be."""
+    """Return the lag that no event exceeds on a day without failures; cold starts are included."""
     if not cycle.gap:
         worst = max(piece.high for piece in _pieces(cycle, cycle.turns[-1]))
     else:
@@ -35,12 +35,12 @@ def worst_lag(cycle: Cycle) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some of the events, spread evenly between two lags.
+    """Some of the events, with lags evenly distributed between two.
 
     Attributes:
-        weight: How many; weights are relative.
-        low: The least lag.
-        high: The greatest.
+        weight: How many, relative to other pieces.
+        low: The smallest lag.
+        high: The greatest lag.
     """
 
     weight: float
@@ -48,7 +48,7 @@ class _Piece:
     high: float
 
     def below(self, lag: float) -> float:
-        """Give the weight of what has at most this lag."""
+        """Return the weight of the events with at most this lag."""
         if lag >= self.high:
             return self.weight
         if lag <= self.low:
@@ -57,7 +57,7 @@ class _Piece:
 
 
 def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
-    """Give the events of an interval: those that are caught up with, and those that come live."""
+    """Return the events of an interval: those of the backlog, and live ones."""
     parameters = cycle.flow.parameters
     rate = cycle.flow.per_second
     write = throughput.write_seconds(cycle.flow.latencies)
@@ -82,7 +82,7 @@ def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
 
 
 def _written(cycle: Cycle, waited: float) -> float:
-    """Give how long an event of a backlog takes from its delivery to the archive."""
+    """Return the seconds that an event of a backlog takes from its delivery to the archive."""
     parameters = cycle.flow.parameters
     is_filled = cycle.flow.per_second * waited >= parameters.batch * parameters.pullers
     computed = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
@@ -92,10 +92,10 @@ def _written(cycle: Cycle, waited: float) -> float:
 
 
 def _of_unread(cycle: Cycle) -> float:
-    """Give the lag of what a run leaves unread at its window's end: up to what may be in flight.
+    """Return the lag of events that a run leaves unread when its window ends.
 
-    It is sent again after the ack time-out. Where nobody may read then, for the next run ended
-    early, it waits for the next start; and where that run was behind, it was old already.
+    They are sent again after the ack time-out. If nothing reads then, because the next run has
+    ended early, they wait for the next start. If that run was behind, they were already old.
     """
     parameters = cycle.flow.parameters
     written = cycle.flow.commit_seconds + parameters.linger
@@ -107,7 +107,7 @@ def _of_unread(cycle: Cycle) -> float:
     waited = cycle.behind + cycle.longest_gap + cycle.flow.start
     age = waited - first_end * (cycle.flow.capacity / cycle.flow.per_second - 1)
     again = first_end + parameters.ack_timeout
-    if again % interval > read_for:  # perhaps nobody reads: it waits for the next start
+    if again % interval > read_for:  # perhaps nothing reads: they wait for the next start
         again = interval * math.ceil(again / interval)
     elif again < interval:
         again = interval

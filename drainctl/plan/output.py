@@ -1,8 +1,7 @@
-"""How a plan is shown: as tables, or as JSON."""
+"""A plan as tables, or as JSON."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tables(plan: Plan) -> Iterator[Table]:
-    """Give the tables to print."""
+    """Yield the tables to print."""
     parameters = _table("Parameters of the stack", "parameter", "value")
     for name, value in plan.parameters.as_template().items():
         parameters.add_row(name, value)
@@ -34,49 +33,49 @@ def tables(plan: Plan) -> Iterator[Table]:
     for line in plan.bill:
         costs.add_row(line.service, line.what, f"{line.dollars:,.2f}")
     costs.add_section()
-    costs.add_row("Together", "", f"{plan.dollars:,.2f}")
+    costs.add_row("Total", "", f"{plan.dollars:,.2f}")
     yield costs
 
 
 def remarks(plan: Plan) -> Iterator[str]:
-    """Say what the tables can't."""
+    """Yield remarks that do not fit into the tables."""
     parameters = plan.parameters
     demand = plan.demand
     consumer = bill.consumers(demand, plan.month)
-    yield f"A consumer of the queue adds ${consumer.dollars:,.2f}: {consumer.what}, at the least."
+    yield f"A consumer of the queue adds at least ${consumer.dollars:,.2f}: {consumer.what}."
     if demand.events_per_message == 1 and not demand.is_fifo:
         line = next(line for line in plan.bill if line.service == "SQS")
         if line.dollars > 1:
-            yield "ARGS='--events-per-message 10' would make a tenth of the requests to SQS."
+            yield "--events-per-message 10 would make a tenth of the requests to SQS."
     for hosts in (FARGATE, EC2):
         other = always_on(demand, hosts)
         yield (
-            f"Always on, {other.count} x {other.host.name}: ${other.dollars:,.2f}, with a lag of"
-            " some seconds."
+            f"Always on, {other.count} x {other.host.name}: ${other.dollars:,.2f}, with a lag of a"
+            " few seconds."
         )
     yield (
-        f"ReservedConcurrency: none, or {plan.most_runs_at_once:,} and more: so many runs go on at"
-        f" once at the worst; {plan.runs_at_once:,} are usual at the peak."
+        f"ReservedConcurrency: none, or at least {plan.most_runs_at_once:,}, the most concurrent"
+        f" runs of a backlog; {plan.runs_at_once:,} are usual at the peak."
     )
     if plan.most_runs_at_once > rules.LAMBDA_CONCURRENCY:
         yield (
-            f"That is more than an account's {rules.LAMBDA_CONCURRENCY:,} runs at once:"
-            " ask for a higher quota, or set BacklogRuns to 0."
+            f"That is above an account's default concurrency of {rules.LAMBDA_CONCURRENCY:,}:"
+            " request a higher quota, or set BacklogRuns to 0."
         )
     yield (
-        "A start by the schedule may come up to a minute late, that is not counted in the lag."
-        f" No more than {rules.HEADROOM:.0%} of what the runs can do is used."
+        "A scheduled start may be up to a minute late, which the lag does not include."
+        f" The plan uses at most {rules.HEADROOM:.0%} of the runs' capacity."
     )
     if parameters.ack_timeout < rules.ACK_TIMEOUTS_SECONDS[0]:
         yield (
-            "AckTimeoutSeconds is short for the lag's sake: when a sink is slow for longer, events"
-            " come twice."
+            "AckTimeoutSeconds is short to keep the lag small: if S3 or SQS is slow for longer,"
+            " events arrive twice."
         )
 
 
-def as_json(plan: Plan) -> str:
-    """Give all of it as JSON."""
-    found: dict[str, Any] = {
+def as_json(plan: Plan) -> dict[str, Any]:
+    """Return the JSON document."""
+    return {
         "demand": {
             "events_per_day": plan.demand.events_per_day,
             "peak_per_second": plan.demand.peak,
@@ -101,16 +100,15 @@ def as_json(plan: Plan) -> str:
         ],
         "prices": {"region": prices.REGION, "as_of": prices.AS_OF},
     }
-    return json.dumps(found, indent=2)
 
 
 def seconds(value: float) -> str:
-    """Write a time for people."""
+    """Return seconds as text."""
     return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"  # noqa: PLR2004 - two digits
 
 
 def _behaviour(plan: Plan) -> Table:
-    table = _table("What that brings", "", "steady", "peak")
+    table = _table("The result", "", "steady", "peak")
     pairs = (plan.quiet, plan.busy)
     table.add_row(
         "events a second, all streams",
@@ -118,8 +116,8 @@ def _behaviour(plan: Plan) -> Table:
     )
     table.add_row("lag, median", *(seconds(median_lag(cycle)) for cycle in pairs))
     table.add_row("lag, worst", *(seconds(worst_lag(cycle)) for cycle in pairs))
-    table.add_row("runs for one start", *(f"{cycle.runs:,.3g}" for cycle in pairs))
-    table.add_row("a run's seconds", *(f"{c.run_seconds / c.runs:,.1f}" for c in pairs))
+    table.add_row("runs per start", *(f"{cycle.runs:,.3g}" for cycle in pairs))
+    table.add_row("seconds per run", *(f"{c.run_seconds / c.runs:,.1f}" for c in pairs))
     table.add_section()
     for name, value in _per_day(plan):
         table.add_row(f"{name.replace('_', ' ')} a day", f"{value:,.0f}", "")

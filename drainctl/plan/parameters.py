@@ -1,16 +1,16 @@
-"""The stack's parameters, by the names that the template gives them."""
+"""The stack's parameters that depend on the rate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drainctl.deploy_command import deploy_command
 from drainctl.plan import rules
+from drainctl.shell import deploy_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """Those of the template that depend on the rate; the attributes are the template's names.
+    """Values of the template's parameters that depend on the rate; the others are not set.
 
     Attributes:
         interval_minutes: ``ScheduleExpression``, rate(... minutes).
@@ -52,22 +52,22 @@ class Parameters:
 
     @property
     def share(self) -> float:
-        """Of a core."""
+        """The part of a core that a run has."""
         return rules.processor_share(self.memory_mb)
 
     @property
     def most_runs_at_once(self) -> int:
-        """The bound on runs of one stream at the same time, whatever happens.
+        """The most concurrent runs of one stream, whatever happens.
 
-        A start by the schedule makes ``pullers`` chains of at most ``backlog_runs`` + 1 runs, one
-        after the other, none of which outlives its function's time-out. So a chain lives at most
-        so many time-outs, and no more chains are alive than were started meanwhile.
+        A scheduled start begins ``pullers`` chains of at most ``backlog_runs`` + 1 successive runs,
+        none of which outlives the function's time-out. So a chain lives for at most that many
+        time-outs, and the chains that are alive were all started in that time.
         """
         life = (self.backlog_runs + 1) * (self.window + rules.TIMEOUT_MARGIN_SECONDS)
         return self.pullers * -(-life // (self.interval_minutes * 60))
 
     def as_template(self) -> dict[str, str]:
-        """Give the values by the names of the template's parameters."""
+        """Return the values by the names of the template's parameters."""
         unit = "minute" if self.interval_minutes == 1 else "minutes"
         return {
             "ScheduleExpression": f"rate({self.interval_minutes} {unit})",
@@ -85,5 +85,5 @@ class Parameters:
         }
 
     def as_command(self) -> str:
-        """Give the command for a shell that deploys these values."""
+        """Return the command that deploys these values."""
         return deploy_command(self.as_template())

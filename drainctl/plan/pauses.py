@@ -1,8 +1,8 @@
-"""When a run that has caught up ends as idle: the first long enough pause of a Poisson process.
+"""When a run that has caught up ends as idle: at the first long enough pause of a Poisson process.
 
-The first pause of ``quiet`` seconds is over after (e^(rate * quiet) - 1) / rate seconds on average.
-With a chance of e^(-rate * quiet) it is the first that there is; otherwise the time beyond
-``quiet`` is close to an exponential one.
+The first pause of ``quiet`` seconds has passed after (e^(rate * quiet) - 1) / rate seconds on
+average. With the probability e^(-rate * quiet) it is the first pause of all; otherwise the time
+beyond ``quiet`` is about exponentially distributed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _NEVER: Final = 50.0
-"""Events within the pause from which on it never comes: e^50 seconds are for ever."""
+"""Expected events in a pause above which the pause never comes: e^50 seconds are forever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Pauses:
 
     Attributes:
         per_second: Events per second.
-        quiet: How long a pause ends the run.
-        most: How long the run may wait for it.
+        quiet: How long a pause must be to end the run, in seconds.
+        most: How long the run can wait for it, in seconds.
     """
 
     per_second: float
@@ -31,20 +31,20 @@ class Pauses:
 
     @property
     def mean(self) -> float:
-        """How long the run goes on, on average."""
+        """The mean time until the run ends."""
         if self.most <= self.quiet or math.isinf(beyond := self._mean_beyond):
             return max(0.0, self.most)
         cut_off = -math.expm1(-(self.most - self.quiet) / beyond)
         return self.quiet + self._chance_beyond * beyond * cut_off
 
     def soonest(self, runs: float) -> float:
-        """Tell how soon the first of so many runs ends."""
+        """Return when the first of so many runs ends."""
         if self.most <= self.quiet:
             return max(0.0, self.most)
         return min(self.most, self.quiet + self._mean_beyond / runs)
 
     def may_never_come(self, runs: float) -> bool:
-        """Tell whether one of so many runs goes on for as long as it may."""
+        """Return whether one of so many runs lasts as long as it can."""
         if self.most <= self.quiet:
             return True
         beyond = (self.most - self.quiet) / self._mean_beyond

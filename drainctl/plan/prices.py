@@ -1,7 +1,7 @@
 """AWS's list prices in us-east-1 as of November 2026, in dollars, without free tiers.
 
-Each names the page that has it. They change: look there before you rely on a sum. A month is
-30 days in here, as in docs/speed.md.
+The comments name the pages. Prices change: look there before you rely on a sum. A month has
+30 days.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LAMBDA_REQUEST: Final = 0.20 / 1e6
 S3_PUT: Final = 0.005 / 1e3
 S3_GB_MONTH: Final = 0.023
 
-# aws.amazon.com/sqs/pricing; each 64 KB of a call count as a request
+# aws.amazon.com/sqs/pricing; each 64 KB of a call counts as a request
 SQS_REQUEST: Final = 0.40 / 1e6
 SQS_FIFO_REQUEST: Final = 0.50 / 1e6
 

@@ -1,4 +1,4 @@
-"""What a month uses of each service: the quantities that are billed."""
+"""The billed quantities: what a month uses of each service."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What runs make; of a second, a day or a month.
+    """What runs use in a second, an interval, a day or a month.
 
     Attributes:
-        events: Drained.
-        ticks: Starts by the schedule.
-        runs: Of the function.
-        run_seconds: Billed.
-        objects: Written to S3.
+        events: Events drained.
+        ticks: Scheduled starts.
+        runs: Runs of the function.
+        run_seconds: Their billed seconds.
+        objects: Objects written to S3.
         sqs_requests: Requests that SendMessageBatch calls are billed as.
     """
 
@@ -36,7 +36,7 @@ class Usage:
     sqs_requests: float = 0.0
 
     def times(self, factor: float) -> Usage:
-        """Multiply all of it."""
+        """Return it multiplied."""
         return Usage(**{each.name: getattr(self, each.name) * factor for each in fields(self)})
 
     def __add__(self, other: Usage) -> Usage:
@@ -49,7 +49,7 @@ class Usage:
 
 
 def usage_of_interval(cycle: Cycle) -> Usage:
-    """Give what an interval of one stream uses."""
+    """Return what an interval of one stream uses."""
     packed = cycle.flow.parameters.events_per_message
     objects = requests = 0.0
     for count, events in cycle.batches:
@@ -67,24 +67,24 @@ def usage_of_interval(cycle: Cycle) -> Usage:
 
 
 def _sqs_calls(events: float, events_per_message: int) -> float:
-    """Give how many SendMessageBatch calls a batch of so many events on average makes."""
+    """Return how many SendMessageBatch calls a batch of so many events makes on average."""
     calls = max(1.0, events / events_per_message) / rules.MESSAGES_PER_SQS_CALL
     return calls if calls == int(calls) else max(1.0, calls + 0.45)
 
 
 def sqs_requests(events: float, events_per_message: int, calls: float) -> float:
-    """Give what the calls of a batch are billed as: one for each 64 KB that a call has begun."""
+    """Return the billed requests of a batch's calls: one for each started 64 KB of a call."""
     attributes = measured.MESSAGE_ATTRIBUTE_BYTES / events_per_message
     size = events * (measured.LINE_BYTES + attributes) / calls
     return calls * math.ceil(size / rules.SQS_REQUEST_BYTES)
 
 
 def month(demand: Demand, of_phases: Iterable[tuple[Usage, float]]) -> Usage:
-    """Add up a month.
+    """Return what a month uses.
 
     Args:
-        demand: How many streams there are.
-        of_phases: What each phase of the day uses in a second, and its seconds.
+        demand: The demand, for its number of streams.
+        of_phases: What each phase of the day uses in a second, and how many seconds it lasts.
     """
     day = Usage()
     for usage, seconds in of_phases:

@@ -1,1 +1,12 @@
-"""Sends archived events to a queue again, from an operator's machine; see docs/replay.md."""
+"""Send archived events to a queue again, from an operator's machine; see docs/replay.md.
+
+=================== ================================================================================
+``command``         the options
+``options``         checks of single options
+``job``             what to replay, from the options and the stack
+``session``         counts, asks, sends, and returns the exit status
+``passes``          one pass over the archive, with a progress bar
+``output``          tables
+``checkpoint_file`` the file that stores the progress
+=================== ================================================================================
+"""

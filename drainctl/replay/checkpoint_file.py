@@ -1,4 +1,4 @@
-"""The file that a replay's checkpoint is kept in."""
+"""The file that stores a replay's progress."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ELSEWHERE: Final = "give --checkpoint another path"
 
 
 class CheckpointFile:
-    """Keeps the newest checkpoint. At every moment the file is whole, or not there.
+    """Stores the newest checkpoint. At every moment the file is complete, or missing.
 
     Args:
-        path: Where.
+        path: The file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,53 +28,45 @@ class CheckpointFile:
         self._new = path.with_name(f"{path.name}.new")
 
     def check(self) -> None:
-        """Check that it can be written, before anything is sent.
+        """Check that the file can be written, before anything is sent.
 
         Raises:
             ConfigurationError: It can't.
         """
         if not os.access(self._path.parent, os.W_OK):
-            raise ConfigurationError(
-                f"nothing can be written to the folder {self._path.parent}",
-                hint=_ELSEWHERE,
-                setting="--checkpoint",
-            )
+            raise self._error(f"the folder {self._path.parent} is not writable", _ELSEWHERE)
 
     @property
     def is_there(self) -> bool:
-        """Whether there is something to go on with."""
+        """Whether there is progress to continue from."""
         return self._path.exists()
 
     def load(self, *, selection: str) -> Checkpoint | None:
-        """Give the checkpoint; None if there is no file.
+        """Return the checkpoint; None if there is no file.
 
         Args:
-            selection: The digest of what shall be replayed.
+            selection: The digest of what is to be replayed.
 
         Raises:
-            ConfigurationError: The file is none, or belongs to another selection.
+            ConfigurationError: The file is not a checkpoint, or belongs to another selection.
         """
         try:
             content = json_object(self._path.read_text())
         except FileNotFoundError:
             return None
         except (OSError, UnicodeError) as error:
-            raise ConfigurationError(
+            raise self._error(
                 f"{self._path} can't be read as a checkpoint ({type(error).__name__})",
-                hint=f"{_ELSEWHERE}, or remove the file to begin anew",
-                setting="--checkpoint",
+                f"{_ELSEWHERE}, or remove the file to start from the beginning",
             ) from error
         try:
             return Checkpoint.of(content, selection=selection)
         except ConfigurationError as error:
-            raise ConfigurationError(
-                f"{self._path}: {error.reason}",
-                hint=f"{error.hint}: remove the file, or {_ELSEWHERE}",
-                setting="--checkpoint",
-            ) from None
+            hint = f"{error.hint}: remove the file, or {_ELSEWHERE}"
+            raise self._error(f"{self._path}: {error.reason}", hint) from None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Put a checkpoint in place of the one before.
+        """Replace the stored checkpoint.
 
         Raises:
             ConfigurationError: It can't be written.
@@ -83,12 +75,15 @@ class CheckpointFile:
             self._new.write_text(json.dumps(checkpoint.as_json(), indent=1) + "\n")
             self._new.replace(self._path)
         except OSError as error:
-            raise ConfigurationError(
+            raise self._error(
                 f"the checkpoint can't be written to {self._path} ({error.strerror})",
-                hint=f"make room, or {_ELSEWHERE}",
-                setting="--checkpoint",
+                f"free some space, or {_ELSEWHERE}",
             ) from error
 
     def remove(self) -> None:
-        """Remove it: there is nothing to go on with."""
+        """Remove the file: there is nothing to continue."""
         self._path.unlink(missing_ok=True)
+
+    @staticmethod
+    def _error(reason: str, hint: str) -> ConfigurationError:
+        return ConfigurationError(reason, hint=hint, setting="--checkpoint")

@@ -1,4 +1,4 @@
-"""What the options of the command may be: read, or refused with what they may be."""
+"""Checks of the command's options: each is read, or rejected with what it may be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Moment(click.ParamType[datetime]):
     """A bound of the range.
 
     Args:
-        read: Reads it, see ``replay_selection``.
+        read: Parses it; raises ``ConfigurationError``.
     """
 
     name = "time"
@@ -41,31 +41,31 @@ class Moment(click.ParamType[datetime]):
 
 def _split(values: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",")))
-    _refuse_empty(names)
+    _reject_empty(names)
     return names
 
 
-def _refuse_empty(values: tuple[str, ...]) -> None:
-    """Refuse an empty text: it is a variable that isn't set, and would select what nobody meant."""
+def _reject_empty(values: tuple[str, ...]) -> None:
+    """Reject an empty text, as of a variable that is not set: it would select the wrong events."""
     if "" in values:
         raise click.BadParameter("it is empty; leave the option out for all")
 
 
 def checked_rate(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    """Refuse a rate that is none; click takes infinity and what is no number for one."""
+    """Reject a rate out of range, infinity or what is not a number, which click accepts."""
     if not 0 <= value <= MOST_RATE:
-        raise click.BadParameter(f"it may be up to {MOST_RATE:,} events per second, 0 for no limit")
+        raise click.BadParameter(f"it must be 0 to {MOST_RATE:,} events per second; 0 is no limit")
     return value
 
 
 def event_types(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Read the names of streams, with commas between them or not."""
+    """Return names of streams; several in one value are separated by commas."""
     names = _split(values)
     if unknown := [name for name in names if name not in STREAMS]:
         raise click.BadParameter(
-            f"there is no stream {', '.join(unknown)}; there are {', '.join(STREAMS)}"
+            f"there is no stream {', '.join(unknown)}; the streams are {', '.join(STREAMS)}"
         )
     return names
 
@@ -73,23 +73,23 @@ def event_types(
 def event_ids(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> frozenset[str]:
-    """Read ids of events likewise."""
+    """Return ids of events; several in one value are separated by commas."""
     ids = _split(values)
     if any(EVENT_ID.fullmatch(each) is None for each in ids):
-        raise click.BadParameter("an event id has 32 hexadecimal digits, a to f small")
+        raise click.BadParameter("an event id has 32 hexadecimal digits, in lower case")
     return frozenset(ids)
 
 
 def subscriptions(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> frozenset[str]:
-    """Read ids of subscriptions, in which a comma may be."""
-    _refuse_empty(values)
+    """Return ids of subscriptions, which may contain commas."""
+    _reject_empty(values)
     return frozenset(values)
 
 
 def check_job(job: ReplayJob, name: str | None) -> None:
-    """Refuse options that can't go together, as click refuses one that can't be."""
+    """Reject options that exclude each other, as an error of usage."""
     try:
         job.check()
         if name is not None:

@@ -1,12 +1,20 @@
-"""The passes of the command over the archive: each with a bar, and ended by Ctrl-C or SIGTERM."""
+"""One pass over the archive, with a progress bar; Ctrl-C and SIGTERM end it early."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from drainctl.replay.output import Bar
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
 from eventdrain.errors import ConfigurationError, with_hint
 from eventdrain.replay_wiring import opened_replay
 
@@ -19,6 +27,51 @@ if TYPE_CHECKING:
     from eventdrain.replay import Checkpoint, ReplayJob, ReplayReport
 
 
+class _Bar:
+    """The progress bar of one pass; use it as a context."""
+
+    def __init__(self, console: Console, what: str, report: ReplayReport) -> None:
+        self._report = report
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[done]}"),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task(what, total=None, done="listing")
+        self._objects = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def expect(self, objects: int, size: int) -> None:
+        """Set how much there is to read."""
+        self._objects = objects
+        self._progress.reset(self._task, total=size, done="")
+
+    def update(self) -> None:
+        """Show the report's current counts."""
+        report = self._report
+        seconds = self._progress.tasks[self._task].elapsed or 0.0
+        per_second = report.events / seconds if seconds else 0.0
+        self._progress.update(
+            self._task,
+            completed=report.bytes_read,
+            done=(
+                f"{report.objects:,}/{self._objects:,} objects, {report.events:,} events,"
+                f" {per_second:,.0f}/s"
+            ),
+        )
+
+
 def run_pass(
     job: ReplayJob,
     report: ReplayReport,
@@ -28,18 +81,17 @@ def run_pass(
     on_checkpoint: Callable[[Checkpoint], None],
     console: Console,
 ) -> None:
-    """Run a replay, and fill its report, whatever it ends by.
+    """Run a replay and fill in its report, however it ends.
 
     Args:
         job: What to do.
         report: Empty.
-        aws: As whom, and in which region.
+        aws: The session to call AWS with.
         after: Where an earlier run of the replay ended.
-        on_checkpoint: Is given each new checkpoint.
+        on_checkpoint: Called with each new checkpoint.
         console: Shows the progress.
     """
-    what = "counting" if job.is_dry_run else "sending"
-    with Bar(console, what, report) as bar:
+    with _Bar(console, "counting" if job.is_dry_run else "sending", report) as bar:
         try:
             asyncio.run(_run(job, report, aws, after, on_checkpoint, bar))
         except ConfigurationError as error:
@@ -53,7 +105,7 @@ async def _run(
     aws: AwsSession,
     after: Checkpoint | None,
     on_checkpoint: Callable[[Checkpoint], None],
-    bar: Bar,
+    bar: _Bar,
 ) -> None:
     async with opened_replay(
         job,

@@ -1,4 +1,4 @@
-"""One session of an operator: count, show, ask, send; and how it ended, as an exit status."""
+"""One session of an operator: count, show, ask, send; and the exit status."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from drainctl.replay.output import count_table, end_line, plan_table
+from drainctl.replay.output import count_table, end_line, job_table
 from drainctl.replay.passes import run_pass
 from eventdrain.replay import ReplayEnd, ReplayReport, replay_name
 
@@ -27,17 +27,20 @@ _INTERRUPTED: Final = 130
 
 
 class Session:
-    """Replays one job, with somebody watching.
+    """Replays one job while an operator watches.
 
     Args:
-        aws: As whom, and in which region.
-        job: What to send; it can work.
-        name: The replay's name; None for its start.
-        checkpoint: Where an earlier run of it may have left how far it came.
+        aws: The session to call AWS with.
+        job: What to send; already checked.
+        name: The replay's name; None for its start time.
+        checkpoint: Where an earlier run of the replay may have stored its progress.
         console: Shows everything.
 
+    Attributes:
+        report: The report of the last pass.
+
     Raises:
-        ConfigurationError: The name can't be, or the checkpoint belongs to another job.
+        ConfigurationError: The name is invalid, or the checkpoint belongs to another job.
     """
 
     def __init__(
@@ -54,85 +57,79 @@ class Session:
         self._console = console
         self._after = checkpoint.load(selection=job.digest)
         self._name = replay_name(name, self._after, datetime.now(UTC))
+        self.report = ReplayReport(self._name, is_dry_run=True)
 
     def run(self, *, is_dry_run: bool, is_sure: bool) -> int:
-        """Run it.
+        """Run the session and return the exit status.
 
         Args:
             is_dry_run: Whether to count only.
             is_sure: Whether to send without counting and asking.
 
-        Returns:
-            The exit status.
-
         Raises:
-            ConfigurationError: There is nowhere to keep a checkpoint.
+            ConfigurationError: The checkpoint can't be stored.
         """
-        self._console.print(plan_table(self._job))
+        self._console.print(job_table(self._job))
         if self._after is not None:
             self._console.print(
-                f"Going on with the replay {self._after.replay} after {self._after.key}, line"
-                f" {self._after.lines:,}.",
-                highlight=False,
+                f"Continuing the replay {self._after.replay} after line {self._after.lines:,} of"
+                f" {self._after.key}.",
                 markup=False,
             )
         if is_dry_run:
-            return self._status(self._count())
+            return self._count()
         self._file.check()
         if not is_sure:
-            counted = self._count()
-            if not counted.is_done:
-                return self._status(counted)
-            if not counted.events:  # what comes now nobody was asked about
+            status = self._count()
+            if status != _DONE:
+                return status
+            if not self.report.events:  # events that arrive now were not part of the question
                 self._file.remove()
                 return _DONE
-            if not click.confirm(f"Send these {counted.events:,} events?"):
+            question = f"Send these {self.report.events:,} events?"
+            if not click.confirm(question, err=self._console.stderr):
                 return _FAILED
         return self._send()
 
-    def _count(self) -> ReplayReport:
-        report = ReplayReport(self._name, is_dry_run=True)
-        self._pass(replace(self._job, is_dry_run=True), report)
-        self._console.print(count_table(report, self._job.rate))
-        if report.is_done and not report.events:
-            self._console.print(f"Nothing to send: {self._why_nothing(report)}.", soft_wrap=True)
-        return report
+    def _count(self) -> int:
+        self._pass(replace(self._job, is_dry_run=True))
+        self._console.print(count_table(self.report, self._job.rate))
+        if self.report.is_done and not self.report.events:
+            self._console.print(f"Nothing to send: {self._why_nothing()}.", soft_wrap=True)
+        return self._status()
 
-    def _why_nothing(self, counted: ReplayReport) -> str:
+    def _why_nothing(self) -> str:
         if self._after is not None:
-            return "all that matches was sent before"
-        if not counted.objects:
-            return "no objects are there; check --bucket, --prefix, --stream, --from and --to"
-        return "no line that can be read matches; check --from, --to, --event-id and --subscription"
+            return "everything that matches was already sent"
+        if not self.report.objects:
+            return "there are no objects; check --bucket, --prefix, --stream, --from and --to"
+        return "no readable line matches; check --from, --to, --event-id and --subscription"
 
     def _send(self) -> int:
-        report = ReplayReport(self._name, is_dry_run=False)
-        self._pass(self._job, report, self._file.save)
-        self._console.print(end_line(report), highlight=False, markup=False)
-        if report.is_done:
+        self._pass(self._job, self._file.save)
+        self._console.print(end_line(self.report), markup=False)
+        if self.report.is_done:
             self._file.remove()
         elif self._file.is_there:
-            self._console.print("The same command goes on from there.")
-        return self._status(report)
+            self._console.print("Run the same command again to continue.")
+        return self._status()
 
     def _pass(
-        self,
-        job: ReplayJob,
-        report: ReplayReport,
-        on_checkpoint: Callable[[Checkpoint], None] = lambda _: None,
+        self, job: ReplayJob, on_checkpoint: Callable[[Checkpoint], None] = lambda _: None
     ) -> None:
+        self.report = ReplayReport(self._name, is_dry_run=job.is_dry_run)
         run_pass(
             job,
-            report,
+            self.report,
             aws=self._aws,
             after=self._after,
             on_checkpoint=on_checkpoint,
             console=self._console,
         )
 
-    def _status(self, report: ReplayReport) -> int:
-        if report.end_reason is ReplayEnd.STOPPED:
+    def _status(self) -> int:
+        if self.report.end_reason is ReplayEnd.STOPPED:
             return _INTERRUPTED
-        if report.error is not None:
-            self._console.print(f"Error: {report.error}", soft_wrap=True, markup=False)
-        return _DONE if report.is_done else _FAILED
+        if self.report.error is not None:
+            self._console.print(f"Error: {self.report.error}", soft_wrap=True, markup=False)
+        return _DONE if self.report.is_done else _FAILED

@@ -1,12 +1,16 @@
-"""The check of a deployed catalogue: asks it every saved query, through Athena itself.
+"""Check a deployed catalogue: run every saved query on Athena, and check that the views are whole.
 
-============ =======================================================================================
-``stack``    what the deployed stack says of itself
-``athena``   runs one query, and stops it when it is told to
-``checks``   which queries with which parameters, and whether they were answered
-``seam``     what the answer of a seam check means
-``output``   what the operator sees
-============ =======================================================================================
-
-``python -m drainctl.verify --help`` says how to use it.
+=============== ====================================================================================
+``command``     the options, and what the operator sees
+``checks``      which queries run with which parameters, and whether they succeeded
+``consistency`` what the answer of a consistency check means
+``athena``      runs one query and waits for its answer
+``output``      tables, and the JSON document
+=============== ====================================================================================
 """
+
+from __future__ import annotations
+
+from drainctl.verify.athena import Answer, Athena, QueryError, QueryStoppedError
+
+__all__ = ["Answer", "Athena", "QueryError", "QueryStoppedError"]

@@ -28,24 +28,24 @@ _LIMIT: Final = 30 * 60.0
 """Seconds. Athena's own limit for a query is by default the same ("Service Quotas")."""
 
 
-class QueryFailed(Exception):
-    """A query has no answer; says why, in Athena's words if it was Athena."""
+class QueryError(Exception):
+    """A query failed; its text is the reason, in Athena's words if they are known."""
 
 
-class QueryStopped(Exception):
-    """A query was stopped, or not started, because nobody wants its answer any more."""
+class QueryStoppedError(Exception):
+    """A query was stopped, or not started, because ``Athena.stop`` was called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Athena answered.
+    """The answer to a query.
 
     Attributes:
         columns: The names of the columns.
         rows: The first rows, as texts; None is null.
         row_count: How many rows there are.
-        scanned_bytes: What Athena read, and bills.
-        seconds: How long it took, waiting in its queue included.
+        scanned_bytes: What Athena read and bills.
+        seconds: How long it took, including the time in Athena's queue.
     """
 
     columns: tuple[str, ...]
@@ -56,14 +56,14 @@ class Answer:
 
 
 class Athena:
-    """Runs queries in one database; several threads may do so at once.
+    """Runs queries in one database. Several threads may use it at once.
 
     Args:
-        client: Of Athena; it retries calls that are throttled.
+        client: Athena's; it must retry throttled calls.
         database: Where unqualified names are looked up.
-        work_group: Whose limits and whose place for results apply.
-        wait: Waits for seconds or until ``stop``, and tells whether the latter.
-        clock: Seconds.
+        work_group: The workgroup, with its limits and its place for results.
+        wait: Waits for some seconds or until ``stop`` is called; returns whether it was.
+        clock: Returns seconds.
     """
 
     def __init__(
@@ -83,33 +83,33 @@ class Athena:
         self._clock = clock
 
     def stop(self) -> None:
-        """Stop the queries that are under way, each by its own thread, and start no more."""
+        """Stop the running queries, each in its own thread, and start no more."""
         self._is_stopped.set()
 
     def ask(self, sql: str, parameters: Sequence[str] = (), *, keep_rows: int) -> Answer:
-        """Run a query and read all of its answer.
+        """Run a query and return its answer.
 
         Args:
             sql: One statement.
-            parameters: For each ``?`` a literal, such as ``3`` or ``'text'``.
-            keep_rows: How many rows the answer shall have; the others are only counted.
+            parameters: A literal for each ``?``, such as ``3`` or ``'text'``.
+            keep_rows: How many rows the answer has at most; the others are only counted.
 
         Raises:
-            QueryFailed: It has no answer.
-            QueryStopped: ``stop`` was called.
+            QueryError: The query failed.
+            QueryStoppedError: ``stop`` was called.
         """
         try:
             execution = self._run(sql, parameters)
             return self._read(execution, keep_rows)
         except ClientError as error:
             what = error.response["Error"]
-            raise QueryFailed(f"{what['Code']}: {what['Message']}") from error
+            raise QueryError(f"{what['Code']}: {what['Message']}") from error
         except BotoCoreError as error:
-            raise QueryFailed(str(error)) from error
+            raise QueryError(str(error)) from error
 
     def _run(self, sql: str, parameters: Sequence[str]) -> QueryExecutionTypeDef:
         if self._is_stopped.is_set():
-            raise QueryStopped
+            raise QueryStoppedError
         request: StartQueryExecutionInputTypeDef = {
             "QueryString": sql,
             "QueryExecutionContext": {"Database": self._database},
@@ -121,18 +121,18 @@ class Athena:
         try:
             execution = self._finished(execution_id)
         except BaseException:
-            # Nobody waits for it any more, and what it reads is billed.
+            # Nobody waits for its answer, and what it scans is billed.
             with suppress(ClientError, BotoCoreError):
                 self._client.stop_query_execution(QueryExecutionId=execution_id)
             raise
         status = execution["Status"]
         if status["State"] != "SUCCEEDED":
             reason = status.get("StateChangeReason", "without a reason")
-            raise QueryFailed(f"{status['State'].lower()}: {reason}")
+            raise QueryError(f"{status['State'].lower()}: {reason}")
         return execution
 
     def _finished(self, execution_id: str) -> QueryExecutionTypeDef:
-        """Wait for a query's end, whatever it is."""
+        """Return the execution of a query once it has ended, with or without success."""
         deadline = self._clock() + _LIMIT
         wait = _FIRST_WAIT
         while True:
@@ -141,9 +141,9 @@ class Athena:
             if execution["Status"]["State"] in _ENDS:
                 return execution
             if self._clock() > deadline:
-                raise QueryFailed(f"not done after {_LIMIT / 60:.0f} minutes: stopped")
+                raise QueryError(f"stopped: it took longer than {_LIMIT / 60:.0f} minutes")
             if self._wait(wait):
-                raise QueryStopped
+                raise QueryStoppedError
             wait = min(_LONGEST_WAIT, wait * _GROWTH)
 
     def _read(self, execution: QueryExecutionTypeDef, keep_rows: int) -> Answer:
@@ -152,7 +152,7 @@ class Athena:
         )
         columns: tuple[str, ...] = ()
         rows: list[tuple[str | None, ...]] = []
-        count = -1  # the first row has the names of the columns
+        count = -1  # the first row holds the names of the columns
         for page in pages:
             for row in page["ResultSet"]["Rows"]:
                 if count < 0:

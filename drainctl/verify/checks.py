@@ -1,4 +1,4 @@
-"""What is asked, with which parameters, and what the answers mean."""
+"""Which queries run, with which parameters, and whether they succeeded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from drainctl.verify.athena import QueryFailed
-from drainctl.verify.seam import differences, lasting
+from drainctl.verify.athena import QueryError
+from drainctl.verify.consistency import differences, lasting
 from eventdrain.events import DEFAULT_EVENT_TYPE
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from drainctl.catalogue.saved_queries import SavedQuery
     from drainctl.verify.athena import Answer, Athena
-    from drainctl.verify.seam import Difference
+    from drainctl.verify.consistency import Difference
 
 SOME_SUBSCRIPTION: Final = f"""\
 SELECT subscription_id
@@ -28,8 +28,9 @@ ORDER BY dt DESC, event_id
 LIMIT 1"""  # noqa: S608 - the name is of the table of streams
 """The query for a subscription that has an event on the newest of some days."""
 
-_SEAM_CHECK: Final = "seam_check"
+_CONSISTENCY_CHECK: Final = "seam_check"
 _AT_ONCE: Final = 5
+"""Other users of the account's Athena must be able to run queries meanwhile."""
 _ALL: Final = sys.maxsize
 _LAST: Final = timedelta(days=30)
 _LATEST: Final = "9999-12-31"
@@ -41,9 +42,9 @@ class Choices:
     """What the user wants to know.
 
     Attributes:
-        subscription: Whose history is asked for; None for anybody's.
-        more_than: How many moves of a SIM on one day are not yet many.
-        day: The only day whose seam matters, and whose subscriptions may be taken, as
+        subscription: Whose history to query; None for anybody's.
+        more_than: How many moves of a SIM on one day are still normal.
+        day: The only day whose consistency matters and whose subscriptions may be taken, as
             ``YYYY-MM-DD``; None for all days, and for the newest of the last 30.
         keep_rows: How many rows of each answer are wanted.
     """
@@ -56,13 +57,13 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a query.
+    """The outcome of a query.
 
     Attributes:
-        query: Which was asked.
-        answer: Its answer; None if it has none. Of a seam check it has no rows.
-        reason: Why it has none; empty if it has.
-        differences: What a seam check found.
+        query: The query.
+        answer: Its answer; None if it failed. A consistency check's has no rows.
+        reason: Why it failed; empty if it did not.
+        differences: What a consistency check found.
     """
 
     query: SavedQuery
@@ -72,22 +73,22 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether it was answered, and well."""
+        """Whether it was answered and found nothing wrong."""
         return self.answer is not None and not self.differences
 
 
 def base_name(query: SavedQuery) -> str:
-    """Give a query's name without its stream."""
+    """Return a query's name without its stream."""
     return query.name.partition(".")[0]
 
 
 def chosen(queries: Sequence[SavedQuery], names: Sequence[str]) -> list[SavedQuery]:
-    """Pick queries by their names; all if no names are given.
+    """Return the queries with these names; all if there are no names.
 
-    A name without a stream stands for that query of every stream.
+    A name without a stream means that query of every stream.
 
     Raises:
-        LookupError: A name is no query's; says which.
+        LookupError: There is no query of a name; its text is the name.
     """
     known = {name for query in queries for name in (query.name, base_name(query))}
     for name in names:
@@ -97,28 +98,26 @@ def chosen(queries: Sequence[SavedQuery], names: Sequence[str]) -> list[SavedQue
     return [query for query in queries if not wanted or wanted & {query.name, base_name(query)}]
 
 
-def ask_all(
+def run_all(
     queries: Sequence[SavedQuery],
     athena: Athena,
     choices: Choices,
     on_outcome: Callable[[Outcome], None],
 ) -> list[Outcome]:
-    """Ask all queries, some at once.
-
-    Whatever ends it early, such as the user, also stops the queries that are under way.
+    """Run queries, several at once. Whatever ends it early also stops the running queries.
 
     Args:
-        queries: What to ask.
-        athena: Whom.
+        queries: What to run.
+        athena: Where.
         choices: What the user wants to know.
-        on_outcome: Is told each outcome as soon as it is there.
+        on_outcome: Called with each outcome as soon as it is known.
 
     Returns:
         The outcomes, in the order of the queries.
     """
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        futures = [pool.submit(_ask, query, athena, choices) for query in queries]
+        futures = [pool.submit(_run, query, athena, choices) for query in queries]
         for future in as_completed(futures):
             on_outcome(future.result())
     except BaseException:
@@ -129,22 +128,22 @@ def ask_all(
     return [future.result() for future in futures]
 
 
-def _ask(query: SavedQuery, athena: Athena, choices: Choices) -> Outcome:
-    is_cutover_day = base_name(query) == _SEAM_CHECK
+def _run(query: SavedQuery, athena: Athena, choices: Choices) -> Outcome:
+    is_check = base_name(query) == _CONSISTENCY_CHECK
     try:
         parameters = [_literal(name, athena, choices) for name in query.parameters]
         answer = athena.ask(
-            query.sql, parameters, keep_rows=_ALL if is_cutover_day else choices.keep_rows
+            query.sql, parameters, keep_rows=_ALL if is_check else choices.keep_rows
         )
-        if not is_cutover_day:
+        if not is_check:
             return Outcome(query, answer)
         found = differences(query, answer, choices.day)
         if found:
-            # Lines may have come, or a day may have been registered, while it read: ask again.
+            # Lines may have arrived, or a day may have been registered, meanwhile: ask again.
             answer = athena.ask(query.sql, keep_rows=_ALL)
             found = lasting(found, differences(query, answer, choices.day))
         return Outcome(query, replace(answer, rows=()), "", tuple(found))
-    except QueryFailed as error:
+    except QueryError as error:
         return Outcome(query, None, str(error))
 
 
@@ -155,11 +154,11 @@ def _literal(parameter: str, athena: Athena, choices: Choices) -> str:
         case "subscription_id":
             return _text(choices.subscription or _some_subscription(athena, choices.day))
         case _:
-            raise QueryFailed(f"nothing is known of its parameter {parameter}")
+            raise QueryError(f"this command does not know its parameter {parameter}")
 
 
 def _some_subscription(athena: Athena, day: str | None) -> str:
-    """Find somebody; nobody's history is empty, and a query all the same."""
+    """Return somebody's subscription; if there is none, one whose history is empty."""
     first_day = day or (datetime.now(UTC) - _LAST).date().isoformat()
     days = (_text(first_day), _text(day or _LATEST))
     answer = athena.ask(SOME_SUBSCRIPTION, days, keep_rows=1)

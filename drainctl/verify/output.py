@@ -1,88 +1,136 @@
-"""What the operator sees: a table of all queries, what is wrong, and what helps."""
+"""What the operator sees: each query's outcome, the days that differ, and what to do about them."""
 
 from __future__ import annotations
 
 import json
-import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from drainctl.output import table
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from drainctl.stack import Stack
     from drainctl.verify.athena import Answer
     from drainctl.verify.checks import Outcome
-    from drainctl.verify.seam import Difference
+    from drainctl.verify.consistency import Difference
 
 
-def outcomes_table(outcomes: Sequence[Outcome]) -> Table:
-    """Show for each query whether it was answered, with how many rows and at what cost.
+def print_text(
+    console: Console, stack: Stack, outcomes: Sequence[Outcome], compaction_arn: str
+) -> None:
+    """Print the outcomes. Rows, which hold personal data, are printed only if they were kept."""
+    for outcome in outcomes:
+        if outcome.answer is not None and outcome.answer.rows:
+            shown, count = len(outcome.answer.rows), outcome.answer.row_count
+            console.print(f"{outcome.query.name}: {shown:,} of {count:,} rows", soft_wrap=True)
+            console.print(_rows_table(outcome.answer))
+    console.print(_outcomes_table(outcomes))
+    for outcome in outcomes:
+        if outcome.answer is None:
+            console.print(
+                f"[red]✗[/] {outcome.query.name}: {escape(outcome.reason)}", soft_wrap=True
+            )
+    if differences := _differences(outcomes):
+        console.print(_differences_table(differences))
+        console.print("To fix this, compact these days again; then run verify again:")
+        for command in _compactions(differences, stack, compaction_arn):
+            console.print(command, soft_wrap=True, markup=False)
+    elif all(outcome.is_good for outcome in outcomes):
+        console.print(f"[green]All {len(outcomes)} queries answered. No day differs.")
 
-    It has counts alone: what rows hold is personal.
-    """
-    table = Table("", "query")
+
+def as_json(stack: Stack, outcomes: Sequence[Outcome], compaction_arn: str) -> dict[str, Any]:
+    """Return the JSON document; ``first_rows`` is there only if rows were asked for."""
+    differences = _differences(outcomes)
+    return {
+        "stack": stack.name,
+        "is_well": all(outcome.is_good for outcome in outcomes),
+        "queries": [_query_as_json(outcome) for outcome in outcomes],
+        "differences": [
+            {
+                "event_type": each.stream,
+                "day": each.day,
+                "events_archived": each.expected,
+                "view_rows": each.rows,
+                "view_events": each.ids,
+            }
+            for each in differences
+        ],
+        "to_fix": _compactions(differences, stack, compaction_arn),
+    }
+
+
+def _query_as_json(outcome: Outcome) -> dict[str, Any]:
+    answer = outcome.answer
+    if answer is None:
+        return {"name": outcome.query.name, "is_answered": False, "error": outcome.reason}
+    found = {
+        "name": outcome.query.name,
+        "is_answered": True,
+        "rows": answer.row_count,
+        "scanned_bytes": answer.scanned_bytes,
+        "seconds": answer.seconds,
+    }
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return {**found, "first_rows": rows} if rows else found
+
+
+def _outcomes_table(outcomes: Sequence[Outcome]) -> Table:
+    shown = Table("", "query")
     for heading in ("rows", "scanned", "seconds"):
-        table.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right")
     for outcome in outcomes:
         mark = Text("✓", "green") if outcome.is_good else Text("✗", "red")
         answer = outcome.answer
-        if answer is None:
-            table.add_row(mark, outcome.query.name, "", "", "")
-        else:
-            table.add_row(
-                mark,
-                outcome.query.name,
-                f"{answer.row_count:,}",
-                decimal(answer.scanned_bytes),
-                f"{answer.seconds:.1f}",
-            )
-    return table
+        cells = (
+            ("", "", "")
+            if answer is None
+            else (f"{answer.row_count:,}", decimal(answer.scanned_bytes), f"{answer.seconds:.1f}")
+        )
+        shown.add_row(mark, outcome.query.name, *cells)
+    return shown
 
 
-def failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Say of each query that has no answer why."""
-    for outcome in outcomes:
-        if outcome.answer is None:
-            yield f"{outcome.query.name}: {escape(outcome.reason)}"
+def _differences(outcomes: Sequence[Outcome]) -> list[Difference]:
+    return [each for outcome in outcomes for each in outcome.differences]
 
 
-def differences_table(differences: Sequence[Difference]) -> Table:
-    """Show the days on which the view has not each event exactly once."""
-    table = Table("stream", "day", title="The seam is not whole", title_justify="left")
-    for heading in ("events archived", "rows of the view", "events of the view"):
-        table.add_column(heading, justify="right")
+def _differences_table(differences: Sequence[Difference]) -> Table:
+    shown = table(
+        "On these days a view does not have every archived event exactly once",
+        *("stream", "day", "events archived", "rows of the view", "events of the view"),
+    )
     for each in differences:
         counts = (each.expected, each.rows, each.ids)
-        table.add_row(each.stream, each.day, *(f"{count:,}" for count in counts))
-    return table
+        shown.add_row(each.stream, each.day, *(f"{count:,}" for count in counts))
+    return shown
 
 
-def hints(
-    differences: Sequence[Difference], compaction_arn: str, options: Sequence[str]
-) -> Iterator[str]:
-    """Give the commands that compact the days that differ: one for each stream.
-
-    Args:
-        differences: The days.
-        compaction_arn: The state machine.
-        options: Options of the AWS CLI that name region and profile.
-    """
+def _compactions(differences: Sequence[Difference], stack: Stack, arn: str) -> list[str]:
+    """Return the commands that compact the days that differ, one for each stream."""
     first_days: dict[str, str] = {}
     for each in differences:
         first_days[each.stream] = min(each.day, first_days.get(each.stream, each.day))
-    for stream, day in first_days.items():
-        execution = json.dumps({"event_type": stream, "since": day})
-        command = ["aws", "stepfunctions", "start-execution", "--state-machine-arn", compaction_arn]
-        yield shlex.join([*command, "--input", execution, *options])
+    return [
+        stack.aws(
+            "stepfunctions start-execution",
+            *("--state-machine-arn", arn),
+            *("--input", json.dumps({"event_type": stream, "since": day})),
+        )
+        for stream, day in first_days.items()
+    ]
 
 
-def rows_table(answer: Answer) -> Table:
-    """Show the rows of an answer that were kept."""
-    table = Table(*answer.columns)
+def _rows_table(answer: Answer) -> Table:
+    shown = Table(*answer.columns)
     for row in answer.rows:
-        table.add_row(*("" if value is None else Text(value) for value in row))
-    return table
+        shown.add_row(*("" if value is None else Text(value) for value in row))
+    return shown

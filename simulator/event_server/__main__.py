@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import grpc
 
-from drainctl.make_command import MakeCommand
+from drainctl import MakeCommand
 from simulator.event_server import (
     AuthMode,
     EventServer,

@@ -20,7 +20,7 @@ import click
 import yaml
 from rich.console import Console
 
-from drainctl.make_command import MakeCommand
+from drainctl import MakeCommand
 from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import run_child
 

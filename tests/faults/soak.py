@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.console import Console
 
-from drainctl.make_command import MakeCommand
+from drainctl import MakeCommand
 from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import ChildProcess
 from tests.faults.processes import PATH

@@ -28,7 +28,7 @@ def arguments(scene: Scene, folder: Path, *more: str) -> list[str]:
         places = []
     checkpoint = ["--checkpoint", str(folder / "checkpoint.json")]
     # The last of several values is the one that counts.
-    return [sys.executable, "-m", "drainctl.replay", *places, *checkpoint, *more]
+    return [sys.executable, "-m", "drainctl", "replay", *places, *checkpoint, *more]
 
 
 def replay(

@@ -180,7 +180,7 @@ def verify(table: Table, *options: str) -> subprocess.CompletedProcess[str]:
     )
     return subprocess.run(
         [
-            *(sys.executable, "-m", "drainctl.verify"),
+            *(sys.executable, "-m", "drainctl", "verify"),
             *("--stack-name", table.deployment.stack.name),
             *options,
         ],

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from click.testing import CliRunner
 
-from drainctl import aws_account
-from drainctl.doctor.__main__ import main
+from drainctl import target
+from drainctl.group import drainctl
 from eventdrain.adapters.aws import AwsSession
 from eventdrain.events import STREAMS
 from simulator.deployment import LocalDeployment
@@ -91,7 +91,7 @@ def called(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> list
         )
         return session
 
-    monkeypatch.setattr(aws_account, "AwsSession", recorded)
+    monkeypatch.setattr(target, "AwsSession", recorded)
     return operations
 
 
@@ -125,8 +125,8 @@ def test_empty_secret(deployment: LocalDeployment, called: list[str]) -> None:
     )
     skipped = {"token", f"scope {STREAM}", f"stream {STREAM}", f"stream {OTHER}"}
     assert titles(checks, "skipped") == skipped
-    assert checks["token"]["says"] == "the credentials secret is of no use"
-    assert checks[f"last run {STREAM}"]["says"] == "none was due yet"
+    assert checks["token"]["message"] == "the credentials secret can't be used"
+    assert checks[f"last run {STREAM}"]["message"] == "no run was due yet"
 
 
 def test_all_is_well(healthy: LocalDeployment, called: list[str]) -> None:
@@ -134,8 +134,10 @@ def test_all_is_well(healthy: LocalDeployment, called: list[str]) -> None:
     minted = healthy.token_server.minted
     result, checks = doctor(healthy)
     assert result.exit_code == 0, result.output
-    assert titles(checks, "good") == checks.keys(), result.output
-    assert checks[f"last run {STREAM}"]["says"].endswith(f"{EVENTS} of {EVENTS} acked")
+    assert titles(checks, "ok") == checks.keys(), result.output
+    assert checks[f"last run {STREAM}"]["message"].endswith(
+        f"{EVENTS} of {EVENTS} events acknowledged"
+    )
     assert healthy.token_server.minted == minted
     assert set(called) <= ACTIONS.keys()
 
@@ -148,7 +150,7 @@ def test_operator_reads_lines_without_anything_secret(healthy: LocalDeployment) 
     result = run(healthy)
     assert result.exit_code == 0, result.output
     assert f"✓ last run {STREAM}" in result.stdout
-    assert re.search(r"\d+ well", result.stdout.splitlines()[-1])
+    assert re.search(r"\d+ ok", result.stdout.splitlines()[-1])
     assert [each for each in healthy.credentials.values() if each in result.output] == []
     assert [g for g in healthy.token_server.tokens.issued() if g.token in result.output] == []
     assert SUBSCRIBER not in result.output
@@ -185,7 +187,7 @@ def test_documented_rights_are_enough(healthy: LocalDeployment) -> None:
     assert named == {*ACTIONS.values(), "kms:Decrypt"}
     with operator(healthy, POLICY) as environment:
         result, checks = doctor(healthy, "--skip-stream", environment=environment)
-    assert titles(checks, "bad") == set(), result.output
+    assert titles(checks, "problem") == set(), result.output
     assert result.exit_code == 0
 
 
@@ -211,7 +213,7 @@ def test_missing_right_is_named(
         result, checks = doctor(healthy, "--skip-stream", environment=environment)
     assert result.exit_code == 1
     assert wrong(checks) == {check}
-    assert action in checks[check]["says"]
+    assert action in checks[check]["message"]
     assert action in checks[check]["hint"]
     assert titles(checks, "skipped") >= hanging
 
@@ -226,10 +228,10 @@ def test_messages_in_dead_letters(healthy: LocalDeployment) -> None:
     for url in urls:
         sqs.purge_queue(QueueUrl=url)
     assert result.exit_code == 1
-    told = [each for each in json.loads(result.stdout)["checks"] if each["status"] == "bad"]
+    told = [each for each in json.loads(result.stdout)["checks"] if each["status"] == "problem"]
     assert [each["check"] for each in told] == ["dead letters", "dead letters"]
     for url, each in zip(urls, told, strict=True):
-        assert each["says"].endswith(": 1")
+        assert each["message"].endswith(": 1")
         assert url.rpartition("/")[2] in each["hint"]
 
 
@@ -250,7 +252,7 @@ def test_schedule_is_disabled_by_hand(healthy: LocalDeployment) -> None:
     scheduler.update_schedule(**same, State="ENABLED")
     assert result.exit_code == 1
     assert wrong(checks) == {f"schedule {STREAM}"}
-    assert "by hand" in checks[f"schedule {STREAM}"]["says"]
+    assert "somebody has disabled" in checks[f"schedule {STREAM}"]["message"]
     assert name in checks[f"schedule {STREAM}"]["hint"]
 
 
@@ -267,7 +269,7 @@ def test_alarm_rings(healthy: LocalDeployment) -> None:
     _, checks = doctor(healthy, "--skip-stream")
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="made up")
     assert wrong(checks) == {"alarms"}
-    assert name in checks["alarms"]["says"]
+    assert name in checks["alarms"]["message"]
     assert checks["alarms"]["hint"] == alarm["AlarmDescription"]
 
 
@@ -278,9 +280,9 @@ def test_wrong_client_secret(healthy: LocalDeployment) -> None:
     healthy.stack.put_credentials(healthy.credentials)
     assert result.exit_code == 1
     assert wrong(checks) == {"token"}
-    assert "invalid_client" in checks["token"]["says"]
+    assert "invalid_client" in checks["token"]["message"]
     assert "client_secret in the credentials secret" in checks["token"]["hint"]
-    assert checks[f"stream {STREAM}"]["says"] == "there is no token"
+    assert checks[f"stream {STREAM}"]["message"] == "there is no token"
     assert "made-up-and-wrong" not in result.output
 
 
@@ -288,12 +290,12 @@ def test_token_is_minted_only_if_needed(healthy: LocalDeployment) -> None:
     """After a change of the credentials one is minted, and thrown away; without the API, none."""
     minted, kept = healthy.token_server.minted, versions(healthy)
     _, checks = doctor(healthy)
-    assert "before the credentials were changed" in checks["token"]["says"]
+    assert "older than the credentials" in checks["token"]["message"]
     assert (healthy.token_server.minted, versions(healthy)) == (minted + 1, kept)
     result, checks = doctor(healthy, "--skip-stream")
     assert healthy.token_server.minted == minted + 1
-    assert "--skip-stream" in checks["endpoint"]["says"]
-    assert checks["token"]["status"] == "bad", result.output
+    assert "--skip-stream" in checks["endpoint"]["message"]
+    assert checks["token"]["status"] == "problem", result.output
 
 
 def test_scope_is_not_granted(healthy: LocalDeployment) -> None:
@@ -303,18 +305,18 @@ def test_scope_is_not_granted(healthy: LocalDeployment) -> None:
     healthy.allow_scopes(SCOPE)
     assert result.exit_code == 1
     assert wrong(checks) == {f"scope {STREAM}"}
-    assert SCOPE in checks[f"scope {STREAM}"]["says"]
+    assert SCOPE in checks[f"scope {STREAM}"]["message"]
     assert "vendor's portal" in checks[f"scope {STREAM}"]["hint"]
     assert checks[f"stream {STREAM}"]["status"] == "skipped"
-    assert checks[f"stream {OTHER}"]["status"] == "good"
+    assert checks[f"stream {OTHER}"]["status"] == "ok"
 
 
 def test_no_such_stack(healthy: LocalDeployment) -> None:
-    """Where there is nothing to look at it ends with 2, and says what to check."""
+    """If the stack can't be checked it ends with 1, and says which options to check."""
     assert healthy.stack.name
-    result = CliRunner().invoke(main, ["--stack-name", "made-up-stack"])
-    assert result.exit_code == 2
-    assert "There is no stack made-up-stack in" in result.output
+    result = CliRunner().invoke(drainctl, ["doctor", "--stack-name", "made-up-stack"])
+    assert result.exit_code == 1
+    assert "there is no stack made-up-stack in" in result.output
 
 
 def test_endpoint_is_down(healthy: LocalDeployment) -> None:
@@ -324,7 +326,7 @@ def test_endpoint_is_down(healthy: LocalDeployment) -> None:
     assert result.exit_code == 1
     assert wrong(checks) == {"endpoint"}
     assert "ApiEndpoint" in checks["endpoint"]["hint"]
-    assert checks[f"stream {STREAM}"]["says"] == "the event API is not reached"
+    assert checks[f"stream {STREAM}"]["message"] == "the event API can't be reached"
 
 
 def test_run_failed(healthy: LocalDeployment) -> None:
@@ -334,10 +336,10 @@ def test_run_failed(healthy: LocalDeployment) -> None:
     result, checks = doctor(healthy, "--skip-stream")
     healthy.stack.put_credentials(healthy.credentials)
     told = checks[f"last run {OTHER}"]
-    assert (told["status"], checks[f"last run {STREAM}"]["status"]) == ("bad", "good")
-    assert "ended as failed" in told["says"]
-    assert "has unexpected or missing keys" in told["says"]
-    assert "has unexpected or missing keys" in checks["credentials"]["says"]
+    assert (told["status"], checks[f"last run {STREAM}"]["status"]) == ("problem", "ok")
+    assert "as failed" in told["message"]
+    assert "has unexpected or missing keys" in told["message"]
+    assert "has unexpected or missing keys" in checks["credentials"]["message"]
     assert "made-up-word" not in result.output
 
 
@@ -346,8 +348,8 @@ def run(
 ) -> Result:
     """Run the command."""
     return CliRunner().invoke(
-        main,
-        ["--stack-name", deployment.stack.name, *options],
+        drainctl,
+        ["doctor", "--stack-name", deployment.stack.name, *options],
         env={"COLUMNS": "200", **(environment or {})},
         catch_exceptions=False,
     )
@@ -369,7 +371,7 @@ def titles(checks: Mapping[str, Mapping[str, Any]], status: str) -> set[str]:
 
 def wrong(checks: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Give the checks that are wrong."""
-    return titles(checks, "bad")
+    return titles(checks, "problem")
 
 
 def versions(deployment: LocalDeployment) -> Sequence[str]:

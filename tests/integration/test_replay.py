@@ -88,7 +88,7 @@ def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
         process.wait(SECONDS)
     told = replay(scene, tmp_path, "--yes", "--rate", "0").stdout
 
-    assert f"Going on with the replay {checkpoint['replay']}" in told
+    assert f"Continuing the replay {checkpoint['replay']}" in told
     taken = messages(scene)
     found = ids(taken)
     assert found.keys() == lines_by_id(scene).keys()

@@ -34,7 +34,7 @@ def test_old_make_runs_the_tests() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "serve", "plan", "verify", "doctor", "replay", "forget", "bench", "soak", "mutants"],
+    ["run", "serve", "doctor", "plan", "verify", "replay", "erase", "bench", "soak", "mutants"],
 )
 def test_arguments_reach_the_command(command: str) -> None:
     """What is given in ARGS is on the command line of each command that documents options."""
@@ -44,11 +44,11 @@ def test_arguments_reach_the_command(command: str) -> None:
 def test_only_1_deletes() -> None:
     """Another value of DELETE is an error: it is not taken for a mere count."""
     for value in ("yes", "true", "1 1x"):
-        refused = make("--dry-run", "forget", f"DELETE={value}")
+        refused = make("--dry-run", "erase", f"DELETE={value}")
         assert refused.returncode != 0
         assert f"DELETE is '{value}': set it to 1" in refused.stderr
-    assert "--delete" in make("--dry-run", "forget", "DELETE=1").stdout
-    assert "--delete" not in make("--dry-run", "forget").stdout
+    assert "--delete" in make("--dry-run", "erase", "DELETE=1").stdout
+    assert "--delete" not in make("--dry-run", "erase").stdout
 
 
 def test_python_that_cannot_be_used_is_named() -> None:

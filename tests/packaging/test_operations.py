@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from devtools.dashboard.template import OPERATIONS, operations
-from drainctl.plan.prices import LAMBDA_GB_SECOND
+from drainctl.plan import prices
 from eventdrain.events import STREAMS
 from tests.alarms.stack_alarms import named
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
@@ -224,7 +224,7 @@ def test_dashboard_knows_the_price(architecture: str) -> None:
     template = ExpandedTemplate(Architecture=architecture)
     text = json.dumps(dashboard_body(template))
 
-    assert f"{LAMBDA_GB_SECOND[architecture]:.10f}" in text
+    assert f"{prices.LAMBDA_GB_SECOND[architecture]:.10f}" in text
 
 
 def test_dashboard_can_be_left_out() -> None:

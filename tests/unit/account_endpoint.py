@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from drainctl.pseudonym_key import KEY_OUTPUT
+from drainctl.pseudonyms import KEY_OUTPUT
 from tests.deliveries import LAYOUT, delivery_of
 from tests.replay_archive import FakeArchive
 from tests.unit.http_aws import STACK, HttpAws, describe_stacks, failure

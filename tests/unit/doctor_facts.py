@@ -6,23 +6,29 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from drainctl.doctor.facts import Facts
-from drainctl.doctor.facts_of_access import Origin, Reached, StackCredentials, Token
-from drainctl.doctor.facts_of_running import (
+from drainctl.doctor import assess_access, assess_running, assess_stack
+from drainctl.doctor.facts import (
     Alarm,
     DeadLetters,
     Execution,
+    Facts,
+    Function,
+    Key,
+    Origin,
     Quarantine,
+    Reached,
     Run,
     Schedule,
+    StackCredentials,
+    Token,
+    Topic,
 )
-from drainctl.doctor.facts_of_stack import Function, Key, Stack, Topic
-from drainctl.doctor.judge import judge
+from drainctl.stack import Stack
 from eventdrain.events import STREAMS
 from eventdrain.ports import ClientCredentials
 
 if TYPE_CHECKING:
-    from drainctl.doctor.finding import Finding
+    from drainctl.doctor.findings import Finding
 
 STREAM: Final = "handset_change"
 SCOPE: Final = STREAMS[STREAM].scope
@@ -52,6 +58,7 @@ STACK: Final = Stack(
     since=NOW - timedelta(days=30),
     parameters=PARAMETERS,
     outputs={"Version": VERSION, "DrainEventsLogGroupName": "made-up-log"},
+    region="eu-west-1",
 )
 DRAIN: Final = Function("drain", "made-up-drain", "Active", "Successful", "", 3, 300, None, 1000)
 RUN: Final = Run(NOW - timedelta(minutes=2), "idle", 10, 10, 30.0)
@@ -65,12 +72,12 @@ WELL: Final = Facts(
     schedules=(Schedule("made-up-schedule", STREAM, "rate(5 minutes)", is_enabled=True),),
     key=Key("arn:key", "Enabled", is_rotated=True),
     credentials=StackCredentials(ClientCredentials("made-up", "made-up-secret"), NOW),
-    token=Token(Origin.KEPT, "made-up-token", "", (SCOPE,), expires=NOW + timedelta(minutes=30)),
+    token=Token(Origin.CACHED, "made-up-token", "", (SCOPE,), expires=NOW + timedelta(minutes=30)),
     reached=Reached("https://api.wgtwo.com:443", is_secure=True),
     streams={STREAM: None},
     runs={STREAM: (RUN,)},
     dead_letters=(QUEUE, STARTS),
-    quarantine=Quarantine("s3://made-up/quarantine/", 0, None, is_all=True),
+    quarantine=Quarantine("s3://made-up/quarantine/", 0, None, is_complete=True),
     alarms=(Alarm("made-up-alarm", "OK", "Look at the log."),),
     topic=Topic("arn:topic", 1, 0),
     executions=(Execution("arn:execution", "SUCCEEDED", NOW - timedelta(hours=10)),),
@@ -82,6 +89,15 @@ def with_parameters(**parameters: str) -> Facts:
     return replace(WELL, stack=replace(STACK, parameters={**PARAMETERS, **parameters}))
 
 
+def assess(facts: Facts) -> list[Finding]:
+    """Return all findings, in the order in which they are shown."""
+    return [
+        *assess_stack.findings(facts),
+        *assess_access.findings(facts),
+        *assess_running.findings(facts),
+    ]
+
+
 def found(check: str, facts: Facts | None = None, **changed: Any) -> list[Finding]:
-    """Give the findings of one check over the facts, some of them changed."""
-    return [each for each in judge(replace(facts or WELL, **changed)) if each.check == check]
+    """Return the findings of one check about the facts, some of them changed."""
+    return [each for each in assess(replace(facts or WELL, **changed)) if each.check == check]

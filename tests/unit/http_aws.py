@@ -76,7 +76,9 @@ def describe_stacks(
         return failure("ValidationError", f"Stack with id {stack_name} does not exist")
     return 200, (
         "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
-        f"<StackName>{STACK}</StackName><Outputs>{_members('Output', outputs)}</Outputs>"
+        f"<StackName>{STACK}</StackName><StackStatus>CREATE_COMPLETE</StackStatus>"
+        "<CreationTime>2026-03-01T00:00:00Z</CreationTime>"
+        f"<Outputs>{_members('Output', outputs)}</Outputs>"
         f"<Parameters>{_members('Parameter', parameters)}</Parameters>"
         "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
     ).encode()

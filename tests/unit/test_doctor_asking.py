@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any, Final
@@ -12,17 +13,16 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
-from botocore.stub import Stubber
 
-from drainctl.described_stack import StackUnusable
-from drainctl.doctor.answers import NoAnswer, Unanswered, calling
 from drainctl.doctor.ask_runs import read_runs
-from drainctl.doctor.ask_stack import find_stack
-from drainctl.doctor.ask_token import why_not_kept
-from drainctl.doctor.facts_of_access import StackCredentials
-from drainctl.doctor.questions import Question
-from drainctl.doctor.schedule_rule import longest_gap
+from drainctl.doctor.ask_token import why_not_cached
+from drainctl.doctor.examination import Examination
+from drainctl.doctor.facts import StackCredentials
+from drainctl.doctor.questions import NoAnswer, Question, UnansweredError, calling
+from drainctl.doctor.schedule_gap import longest_gap
+from drainctl.stack import StackError
 from eventdrain.ports import AccessToken, ClientCredentials
+from tests.unit.doctor_facts import STACK
 
 NOW: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -89,25 +89,15 @@ def test_what_a_run_did_not_get_through() -> None:
         metrics(1, "Limit", ArchiveFailed=[0.0], OutboxFailed=[0.0], Backlog=[1.0]),
     ]
     first, second = read_runs(lines)["handset_change"]
-    assert (first.refused, first.has_backlog) == ((("SQS", 2), ("the server's acks", 1)), False)
-    assert (second.refused, second.has_backlog) == ((), True)
+    assert (first.failed, first.has_backlog) == ((("SQS", 2), ("acknowledgement", 1)), False)
+    assert (second.failed, second.has_backlog) == ((), True)
 
 
-def test_another_kind_of_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack that is none of ours, or one nested in ours, is told, and what to give instead."""
-    session = boto3.Session("made-up", "made-up", region_name="eu-west-1")
-    client = session.client("cloudformation")
-    monkeypatch.setattr(session, "client", lambda *_, **__: client)
-    stack = {
-        "StackName": "made-up",
-        "CreationTime": NOW,
-        "StackStatus": "CREATE_COMPLETE",
-        "Parameters": [{"ParameterKey": "EventType", "ParameterValue": "handset_change"}],
-    }
-    with Stubber(client) as stubber:
-        stubber.add_response("describe_stacks", {"Stacks": [stack]})
-        with pytest.raises(StackUnusable, match="made-up is no event drain"):
-            find_stack(session, "made-up", Config())
+def test_another_kind_of_stack() -> None:
+    """A stack that is not ours, or is nested in ours, is rejected with what to give instead."""
+    examination = Examination(boto3.Session(), Config(), "1.0.0", skips_api=False)
+    with pytest.raises(StackError, match=r"made-up-stack is not an event drain.*not of one nested"):
+        examination.examine(replace(STACK, parameters={"EventType": "handset_change"}))
 
 
 def test_error_of_a_run() -> None:
@@ -117,7 +107,7 @@ def test_error_of_a_run() -> None:
     assert [each.error for each in read_runs(lines)["handset_change"]] == ["do this", ""]
 
 
-def kept(minutes_left: float = 30) -> AccessToken:
+def cached(minutes_left: float = 30) -> AccessToken:
     """Return a cached token that lives for an hour."""
     expires_at = NOW + timedelta(minutes=minutes_left)
     return AccessToken("made-up-token", ("a", "b"), expires_at - timedelta(hours=1), expires_at)
@@ -126,19 +116,19 @@ def kept(minutes_left: float = 30) -> AccessToken:
 @pytest.mark.parametrize(
     ("token", "changed", "reason"),
     [
-        (kept(), NOW - timedelta(hours=1), ""),
-        (kept(), None, ""),
-        (None, None, "none is cached"),
-        (kept(minutes_left=0.5), None, "has expired"),
-        (kept(), NOW - timedelta(minutes=1), "before the credentials were changed"),
+        (cached(), NOW - timedelta(hours=1), ""),
+        (cached(), None, ""),
+        (None, None, "no token is cached"),
+        (cached(minutes_left=0.5), None, "has expired"),
+        (cached(), NOW - timedelta(minutes=1), "older than the credentials"),
     ],
 )
-def test_kept_token_proves_something(
+def test_cached_token_proves_something(
     token: AccessToken | None, changed: datetime | None, reason: str
 ) -> None:
     """A token is minted only if the cached one does not show that these credentials get one."""
     credentials = StackCredentials(ClientCredentials("made-up", "made-up"), changed)
-    why = why_not_kept(token, credentials, now=NOW)
+    why = why_not_cached(token, credentials, now=NOW)
     assert reason in why
     assert bool(why) is bool(reason)
 
@@ -150,14 +140,14 @@ def soon() -> float:
 
 def refuse() -> int:
     """Have no answer."""
-    raise Unanswered("made up", "the hint")
+    raise UnansweredError("made up", "the hint")
 
 
 def test_questions_hang_on_others() -> None:
     """An answer reaches who needs it; without one, who needs it is skipped and says why."""
     one = Question(lambda: 1)
     assert Question(lambda known: known + 1, one).answer(soon()) == 2
-    none = Question(refuse, lacking="there is none")
+    none = Question(refuse, missing="there is none")
     assert none.answer(soon()) == NoAnswer("made up", "the hint")
     skipped = Question(lambda known: known, none)
     assert skipped.answer(soon()) == NoAnswer("there is none", is_skipped=True)
@@ -169,7 +159,7 @@ def test_question_that_hangs() -> None:
     answer = Question(release.wait).answer(time.monotonic())
     release.set()
     assert isinstance(answer, NoAnswer)
-    assert "too long" in answer.says
+    assert "too long" in answer.message
 
 
 def test_bug_is_raised() -> None:
@@ -181,9 +171,9 @@ def test_bug_is_raised() -> None:
 @pytest.mark.parametrize(
     ("code", "says", "hint"),
     [
-        ("AccessDeniedException", "s3:Look of it is refused", "allow s3:Look"),
-        ("AccessDenied", "s3:Look of it is refused", "allow s3:Look"),
-        ("NoSuchBucket", "it is not there", "deleted"),
+        ("AccessDeniedException", "s3:Look of it is denied", "allow s3:Look"),
+        ("AccessDenied", "s3:Look of it is denied", "allow s3:Look"),
+        ("NoSuchBucket", "it does not exist", "deleted"),
         ("Throttling", "s3:Look of it failed with Throttling", "try again"),
         ("RequestTimeTooSkewed", "this machine's clock is wrong", "set the clock"),
     ],
@@ -191,14 +181,14 @@ def test_bug_is_raised() -> None:
 def test_refused_call(code: str, says: str, hint: str) -> None:
     """A refused call names its action; what the service says besides is not repeated."""
     error = ClientError({"Error": {"Code": code, "Message": "made-up-account"}}, "Look")
-    with pytest.raises(Unanswered) as raised, calling("s3:Look", "it"):
+    with pytest.raises(UnansweredError) as raised, calling("s3:Look", "it"):
         raise error
-    answer = raised.value.no_answer
-    assert (says in answer.says, hint in answer.hint) == (True, True)
+    answer = raised.value
+    assert (says in answer.reason, hint in answer.hint) == (True, True)
     assert "made-up-account" not in repr(answer)
 
 
 def test_no_network() -> None:
     """An AWS that can't be reached is told as that."""
-    with pytest.raises(Unanswered, match="EndpointConnectionError"), calling("s3:Look", "it"):
+    with pytest.raises(UnansweredError, match="EndpointConnectionError"), calling("s3:Look", "it"):
         raise EndpointConnectionError(endpoint_url="https://made.up")

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from drainctl.make_command import MakeCommand
+from drainctl import MakeCommand
 from tests.faults import mutants, soak
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from drainctl.plan.always_on import EC2, FARGATE, always_on
 from drainctl.plan.choose import choose
-from drainctl.plan.demand import DAY, Demand, ImpossibleDemand
+from drainctl.plan.demand import DAY, Demand, DemandError
 
 
 def test_a_wider_lag_is_never_dearer() -> None:
@@ -38,7 +38,7 @@ def test_a_lag_below_a_minute_needs_windows_without_gaps() -> None:
 
 def test_an_impossible_lag_is_refused() -> None:
     """A lag that no parameters keep is refused, with the least that there is."""
-    with pytest.raises(ImpossibleDemand, match="the least is"):
+    with pytest.raises(DemandError, match="the smallest is"):
         choose(Demand(events_per_day=100_000, max_lag=1))
 
 

@@ -8,19 +8,21 @@ import shlex
 import pytest
 from click.testing import CliRunner
 
-from drainctl.plan.__main__ import main
+from drainctl.group import drainctl
 
 
 def test_it_prints_parameters_lag_and_dollars() -> None:
     """Its tables name the template's parameters, the lags and each service."""
-    result = CliRunner().invoke(main, ["--events-per-day", "100000", "--peak-per-second", "20"])
+    result = CliRunner().invoke(
+        drainctl, ["plan", "--events-per-day", "100000", "--peak-per-second", "20"]
+    )
     assert result.exit_code == 0
     for word in (
         "ScheduleExpression",
         "WindowSeconds",
         "lag, worst",
         "Secrets Manager",
-        "Together",
+        "Total",
     ):
         assert word in result.output
 
@@ -28,8 +30,8 @@ def test_it_prints_parameters_lag_and_dollars() -> None:
 def test_it_ends_with_a_command_that_deploys_it() -> None:
     """The last line gives every parameter to `sam deploy`, quoted for a shell."""
     arguments = ["--events-per-day", "1,000,000", "--peak-per-second", "50"]
-    output = CliRunner().invoke(main, arguments).output
-    plan = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).output)
+    output = CliRunner().invoke(drainctl, ["plan", *arguments], prog_name="make").output
+    plan = json.loads(CliRunner().invoke(drainctl, ["plan", *arguments, "--json"]).output)
     command = shlex.split(output.splitlines()[-1])
 
     assert command[:3] == ["sam", "deploy", "--parameter-overrides"]
@@ -40,7 +42,9 @@ def test_it_ends_with_a_command_that_deploys_it() -> None:
 
 def test_json_adds_up() -> None:
     """As JSON it has the same, and the lines of the bill make the sum."""
-    result = CliRunner().invoke(main, ["--events-per-day", "1e6", "--streams", "2", "--json"])
+    result = CliRunner().invoke(
+        drainctl, ["plan", "--events-per-day", "1e6", "--streams", "2", "--json"]
+    )
     plan = json.loads(result.output)
     lines = sum(line["dollars"] for line in plan["dollars_per_month"])
     assert lines == pytest.approx(plan["dollars_per_month_together"])
@@ -51,7 +55,7 @@ def test_json_adds_up() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--events-per-day", "0"], "EVENTS_PER_DAY must be a number above 0"),
+        (["--events-per-day", "0"], "--events-per-day must be a number above 0"),
         (["--events-per-day", "1e12"], "the design ends at 100,000"),
         (["--events-per-day", "many"], "not a valid float"),
         (["--events-per-day", "1,5"], "not a valid float"),
@@ -63,7 +67,7 @@ def test_json_adds_up() -> None:
 )
 def test_nonsense_is_told_in_one_line(arguments: list[str], told: str) -> None:
     """What can't be is an error that names it, without a traceback."""
-    result = CliRunner().invoke(main, arguments)
+    result = CliRunner().invoke(drainctl, ["plan", *arguments], prog_name="make")
     assert result.exit_code != 0
     assert told in result.output
     assert "Traceback" not in result.output

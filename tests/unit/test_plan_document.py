@@ -6,15 +6,13 @@ import re
 
 import pytest
 
-from drainctl.plan.always_on import EC2, FARGATE, Host
-from drainctl.plan.crossover import is_dearer
-from drainctl.plan.demand import DAY
-from drainctl.plan.document import CHART, DOCUMENT, TABLES, part
+from devtools.scale_page import CHART, DOCUMENT, TABLES, is_dearer, part
+from drainctl.plan import DAY, EC2, FARGATE, Host
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_the_calculators(name: str) -> None:
-    """Each table is what ``python -m drainctl.plan.document`` would write."""
+    """Each table is what ``python -m devtools.scale_page`` would write."""
     assert part(DOCUMENT.read_text(), name) == TABLES[name]()
 
 

@@ -1,4 +1,4 @@
-"""The command ``python -m drainctl.replay``: what it refuses before it asks anybody."""
+"""The command ``drainctl replay``: its options, its checkpoint file, and the stack's places."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
-from drainctl.replay import __main__ as command
-from drainctl.replay.__main__ import main
+from drainctl.group import drainctl
+from drainctl.replay import command
 from drainctl.replay.checkpoint_file import CheckpointFile
-from drainctl.replay.stack import Stack
+from drainctl.stack import Stack, StackError
+from drainctl.target import Target
 from eventdrain.errors import ConfigurationError
 from eventdrain.events import Kind, Pseudonyms
 from eventdrain.replay import Checkpoint
@@ -55,7 +56,7 @@ HINT: Final = "check --profile, --region, and --bucket"
 )
 def test_nonsense_is_told(arguments: list[str], told: str) -> None:
     """What can't be is an error that names the option, and nothing is asked of AWS."""
-    result = CliRunner().invoke(main, arguments)
+    result = CliRunner().invoke(drainctl, ["replay", *arguments])
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
     assert "Traceback" not in result.output
@@ -97,7 +98,16 @@ def test_machine_that_is_not_set_up(
         monkeypatch.setenv(name, value)
     checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
     result = CliRunner().invoke(
-        main, ["--bucket", "made up", "--queue-url", "https://sqs.example/q", "--yes", *checkpoint]
+        drainctl,
+        [
+            "replay",
+            "--bucket",
+            "made up",
+            "--queue-url",
+            "https://sqs.example/q",
+            "--yes",
+            *checkpoint,
+        ],
     )
     assert result.exit_code == 1, result.output
     assert told in " ".join(result.output.split())
@@ -118,11 +128,11 @@ def test_credentials_that_can_t_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
-    result = CliRunner().invoke(main, [*PLACES, "--yes", *checkpoint])
+    result = CliRunner().invoke(drainctl, ["replay", *PLACES, "--yes", *checkpoint])
     assert result.exit_code == 1, result.output
     assert "credentials can't be had" in " ".join(result.output.split())
     assert HINT in " ".join(result.output.split())
-    assert "goes on from there" not in result.output, "nothing was begun"
+    assert "to continue" not in result.output, "nothing was begun"
 
 
 def test_subscription_is_looked_for_by_its_pseudonym_too(
@@ -130,9 +140,9 @@ def test_subscription_is_looked_for_by_its_pseudonym_too(
 ) -> None:
     """Where the stack has pseudonyms, lines of before and after them are both selected."""
     stack = Stack(
-        "made-up",
-        {"ArchiveBucketName": "made-up", "OutboxQueueUrl": "https://sqs.example/made-up"},
-        {"ArchivePrefix": "events", "EventTypes": "handset_change", "EventsPerMessage": "1"},
+        name="made-up",
+        outputs={"ArchiveBucketName": "made-up", "OutboxQueueUrl": "https://sqs.example/made-up"},
+        parameters={"ArchivePrefix": "a", "EventTypes": "handset_change", "EventsPerMessage": "1"},
     )
     pseudonyms = Pseudonyms(b"made-up-key-of-letters-and-digits-0123456789ABCDEF")
     jobs: list[ReplayJob] = []
@@ -145,29 +155,19 @@ def test_subscription_is_looked_for_by_its_pseudonym_too(
             return 0
 
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
-    monkeypatch.setattr(Stack, "named", lambda _session, _name: stack)
+    monkeypatch.setattr(Target, "stack", lambda _target, _session: stack)
     monkeypatch.setattr(command, "pseudonyms_of", lambda _stack, _secrets: pseudonyms)
     monkeypatch.setattr(command, "Session", NoSession)
     checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
     selected = ["--stack-name", "made-up", "--subscription", "madeup:eu:1"]
 
-    result = CliRunner().invoke(main, [*selected, *checkpoint])
+    result = CliRunner().invoke(drainctl, ["replay", *selected, *checkpoint])
 
     assert result.exit_code == 0, result.output
     assert jobs[0].selection.subscriptions == {
         "madeup:eu:1",
         pseudonyms.of(Kind.SUBSCRIPTION, "madeup:eu:1"),
     }
-
-
-def test_help_tells_every_option() -> None:
-    """The help names each option with what it does, and the exit statuses."""
-    result = CliRunner().invoke(main, ["--help"])
-    assert result.exit_code == 0
-    for option in main.params:
-        assert option.opts[0] in result.output
-        assert getattr(option, "help", None)
-    assert "130 interrupted" in " ".join(result.output.split())
 
 
 def test_checkpoint_is_kept_and_removed(tmp_path: Path) -> None:
@@ -205,19 +205,21 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["ArchiveBucketName", "OutboxQueueUrl"])
 def test_stack_without_an_output(missing: str) -> None:
-    """An output that the stack hasn't is told with the option that stands in for it."""
+    """An output that the stack lacks is named, with the option that replaces it."""
     outputs = {"ArchiveBucketName": "made-up", "OutboxQueueUrl": "made-up"}
     del outputs[missing]
-    stack = Stack("made-up-stack", outputs, {})
-    with pytest.raises(ConfigurationError, match=rf"made-up-stack.*{missing}.*give --"):
+    stack = Stack(name="made-up-stack", outputs=outputs, parameters={})
+    with pytest.raises(StackError, match=rf"made-up-stack.*{missing}.*give --"):
         _ = stack.bucket, stack.queue_urls(["handset_change"])
 
 
 def test_queues_of_the_streams() -> None:
-    """Where each stream has a queue each goes to its own; one that has none is told."""
-    outputs = {"OutboxQueueUrl": "shared", "HandsetChangeQueueUrl": "own"}
-    parameters = {"QueuePerStream": "true", "EventTypes": "handset_change"}
-    stack = Stack("made-up-stack", outputs, parameters)
+    """If each stream has a queue, each goes to its own; a stream without one is named."""
+    stack = Stack(
+        name="made-up-stack",
+        outputs={"OutboxQueueUrl": "shared", "HandsetChangeQueueUrl": "own"},
+        parameters={"QueuePerStream": "true", "EventTypes": "handset_change"},
+    )
     assert stack.queue_urls(["handset_change"]) == {"handset_change": "own"}
-    with pytest.raises(ConfigurationError, match=r"drains \(handset_change\), or give --queue-url"):
+    with pytest.raises(StackError, match=r"drains \(handset_change\), or give --queue-url"):
         stack.queue_urls(["handset_change", "country_change"])

@@ -109,7 +109,8 @@ def hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Outco
         passes = Passes({True: counting, False: sending})
         questions: list[str] = []
 
-        def confirm(question: str) -> bool:
+        def confirm(question: str, *, err: bool) -> bool:
+            assert not err
             questions.append(question)
             return answer
 
@@ -158,7 +159,7 @@ def test_nothing_to_send(hold: Callable[..., Outcome]) -> None:
     """Where there is nothing, nobody is asked, nothing is sent, and it says where to look."""
     found = hold(counting=DONE | {"events": 0})
     assert (found.status, found.passes, found.questions) == (0, [(True, None)], [])
-    assert "Nothing to send: no objects are there; check --bucket" in found.told
+    assert "Nothing to send: there are no objects; check --bucket" in found.told
     assert not found.has_checkpoint
 
 
@@ -167,14 +168,14 @@ def test_nothing_matches(hold: Callable[..., Outcome], *, is_dry_run: bool) -> N
     """Where objects are there it says that none of their lines matches."""
     found = hold(counting=DONE | {"events": 0, "objects": 3}, is_dry_run=is_dry_run)
     assert (found.status, found.passes) == (0, [(True, None)])
-    assert "no line that can be read matches; check --from" in found.told
+    assert "no readable line matches; check --from" in found.told
 
 
 def test_nothing_is_left(hold: Callable[..., Outcome]) -> None:
     """One that was interrupted at its very end is done, and its checkpoint is gone."""
     found = hold(counting=DONE | {"events": 0}, after=CHECKPOINT)
     assert (found.status, found.passes) == (0, [(True, CHECKPOINT)])
-    assert "all that matches was sent before" in found.told
+    assert "everything that matches was already sent" in found.told
     assert not found.has_checkpoint
 
 
@@ -196,14 +197,14 @@ def test_sending_that_does_not_end(
     """One that was interrupted or failed leaves its checkpoint, and says how to go on."""
     found = hold(sending=end)
     assert (found.status, found.has_checkpoint) == (status, True)
-    assert "The same command goes on from there." in found.told
+    assert "Run the same command again to continue." in found.told
 
 
 def test_going_on(hold: Callable[..., Outcome]) -> None:
     """With a checkpoint both passes go on from it, and it says so; then it is gone."""
     found = hold(after=CHECKPOINT)
     assert found.passes == [(True, CHECKPOINT), (False, CHECKPOINT)]
-    assert "Going on with the replay made-up" in found.told
+    assert "Continuing the replay made-up" in found.told
     assert not found.has_checkpoint
 
 

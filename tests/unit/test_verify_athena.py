@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from drainctl.verify.athena import Athena, QueryFailed, QueryStopped
+from drainctl.verify import Athena, QueryError, QueryStoppedError
 from tests.unit.verify_endpoint import Scripted, Started, VerifyEndpoint
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_waits_until_the_end(endpoint: VerifyEndpoint, client: AthenaClient) -> 
 def test_query_without_success(endpoint: VerifyEndpoint, client: AthenaClient, state: str) -> None:
     """The error has Athena's reason."""
     endpoint.script = lambda _: Scripted(states=(state,), reason="HIVE_BAD_DATA: made up")
-    with pytest.raises(QueryFailed, match=rf"{state.lower()}: HIVE_BAD_DATA: made up"):
+    with pytest.raises(QueryError, match=rf"{state.lower()}: HIVE_BAD_DATA: made up"):
         _athena(client).ask("SELECT 1", keep_rows=0)
 
 
@@ -102,7 +102,7 @@ def test_query_that_does_not_end(endpoint: VerifyEndpoint, client: AthenaClient)
         return False
 
     athena = Athena(client, "events", "group", wait=wait, clock=lambda: now[0])
-    with pytest.raises(QueryFailed, match="not done after 30 minutes"):
+    with pytest.raises(QueryError, match="longer than 30 minutes"):
         athena.ask("SELECT 1", keep_rows=0)
     assert endpoint.stopped == endpoint.started
     assert now[0] > 30 * 60
@@ -117,10 +117,10 @@ def test_stop(endpoint: VerifyEndpoint, client: AthenaClient) -> None:
         return Scripted(states=("RUNNING",))
 
     endpoint.script = stop_at_the_first_look
-    with pytest.raises(QueryStopped):
+    with pytest.raises(QueryStoppedError):
         athena.ask("SELECT 1", keep_rows=0)
     assert len(endpoint.stopped) == 1
-    with pytest.raises(QueryStopped):
+    with pytest.raises(QueryStoppedError):
         athena.ask("SELECT 2", keep_rows=0)
     assert len(endpoint.started) == 1
 
@@ -135,11 +135,11 @@ def test_throttled_calls_are_made_again(endpoint: VerifyEndpoint, client: Athena
 def test_refused_call(endpoint: VerifyEndpoint, client: AthenaClient) -> None:
     """What AWS refuses is told with its code and message."""
     endpoint.throttled = 100
-    with pytest.raises(QueryFailed, match="ThrottlingException: Rate exceeded"):
+    with pytest.raises(QueryError, match="ThrottlingException: Rate exceeded"):
         _athena(client).ask("SELECT 1", keep_rows=0)
 
 
 def test_nobody_answers() -> None:
     """An endpoint that isn't there fails the query, not the program."""
-    with pytest.raises(QueryFailed, match="Could not connect"):
+    with pytest.raises(QueryError, match="Could not connect"):
         _athena(_client("http://127.0.0.1:1")).ask("SELECT 1", keep_rows=0)

@@ -1,0 +1,223 @@
+"""The bucket, version by version: listed, read, rewritten, deleted for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drainctl.erase.findings import ErasureError, call_error
+from drainctl.erase.subject import UnreadableError
+from eventdrain.adapters.aws import code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_s3 import S3Client
+
+_EXISTS: Final = "PreconditionFailed"
+_DENIED: Final = frozenset({"AccessDenied", "ObjectLocked"})
+_LIST: Final = "s3:ListBucketVersions"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of an object.
+
+    Attributes:
+        key: The object's key.
+        version_id: Its id; ``null`` if it was written before the bucket had versions.
+        size: In bytes.
+        is_current: Whether a request without a version gets it.
+        written: When it was written.
+        storage_class: S3's name of its storage class.
+    """
+
+    key: str
+    version_id: str
+    size: int
+    is_current: bool
+    written: datetime
+    storage_class: str
+
+
+class Bucket:
+    """One bucket. Several threads may use it at once.
+
+    Args:
+        s3: The client; it must retry.
+        name: The bucket's name.
+        bypasses_lock: Whether to delete objects under object lock, where that is allowed.
+    """
+
+    def __init__(self, s3: S3Client, name: str, *, bypasses_lock: bool) -> None:
+        self._s3 = s3
+        self._name = name
+        self._bypass: Any = {"BypassGovernanceRetention": True} if bypasses_lock else {}
+
+    def objects(self, prefix: str) -> Iterator[Sequence[Version]]:
+        """Yield the versions of each key below a prefix, the newest first.
+
+        Raises:
+            ErasureError: They can't be listed.
+        """
+        found = (
+            Version(
+                each["Key"],
+                each["VersionId"],
+                each["Size"],
+                each["IsLatest"],
+                each["LastModified"],
+                each.get("StorageClass", "STANDARD"),
+            )
+            for page in self._pages(Prefix=prefix)
+            for each in page.get("Versions", ())
+        )
+        for _, versions in groupby(found, lambda version: version.key):
+            yield list(versions)
+
+    def outside(self, known: Sequence[str]) -> Iterator[str]:
+        """Yield folders and keys that lie below none of some prefixes, as far up as possible.
+
+        Args:
+            known: The prefixes, without a slash at the end.
+
+        Raises:
+            ErasureError: They can't be listed.
+        """
+        yield from self._outside("", tuple(f"{prefix}/" for prefix in known))
+
+    def _outside(self, folder: str, known: tuple[str, ...]) -> Iterator[str]:
+        found = dict.fromkeys(
+            place
+            for page in self._pages(Prefix=folder, Delimiter="/")
+            for place in (
+                *(each["Prefix"] for each in page.get("CommonPrefixes", ())),
+                *(each["Key"] for each in page.get("Versions", ())),
+            )
+        )
+        for place in found:
+            if place.startswith(known):
+                continue
+            if place.endswith("/") and any(prefix.startswith(place) for prefix in known):
+                yield from self._outside(place, known)
+            else:
+                yield place
+
+    def read(self, version: Version) -> bytes | None:
+        """Return the content of a version; None if it was deleted meanwhile.
+
+        Raises:
+            UnreadableError: It is in a storage class from which it must be restored first.
+            ErasureError: It can't be read.
+        """
+        try:
+            answer = self._s3.get_object(
+                Bucket=self._name, Key=version.key, VersionId=version.version_id
+            )
+            return answer["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            if code_of(error) in {"NoSuchKey", "NoSuchVersion"}:
+                return None
+            if code_of(error) == "InvalidObjectState":
+                raise UnreadableError(
+                    "it is in an archive storage class of S3: restore it first"
+                ) from error
+            raise self._failed(error, "s3:GetObjectVersion", version.key) from error
+
+    def replace(self, version: Version, key: str, body: bytes) -> bytes:
+        """Write an object that replaces another, and read it back.
+
+        It gets the same content type and, if the other is locked, the same lock. If the key exists
+        already, it is not overwritten: an earlier run may have written it.
+
+        Returns:
+            What the key now holds.
+
+        Raises:
+            ErasureError: It can't be written or read.
+        """
+        action = "s3:PutObject"
+        try:
+            head = self._s3.head_object(
+                Bucket=self._name, Key=version.key, VersionId=version.version_id
+            )
+            request: Any = {"ContentType": head["ContentType"]}
+            if "ObjectLockMode" in head:
+                request["ObjectLockMode"] = head["ObjectLockMode"]
+                request["ObjectLockRetainUntilDate"] = head["ObjectLockRetainUntilDate"]
+            self._create(key, body, request)
+            action = "s3:GetObject"
+            return self._s3.get_object(Bucket=self._name, Key=key)["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            raise self._failed(error, action, key) from error
+
+    def delete(self, versions: Sequence[Version], *, is_last: bool = True) -> None:
+        """Delete versions of one key for good.
+
+        Args:
+            versions: The versions, the newest first.
+            is_last: Whether no other version stays. If one stays and the current one is deleted,
+                the key is marked as deleted first, so that the other does not become current.
+
+        Raises:
+            ErasureError: A version can't be deleted.
+        """
+        try:
+            if not is_last and any(version.is_current for version in versions):
+                self._s3.delete_object(Bucket=self._name, Key=versions[0].key)
+            # The newest last: if this is interrupted, no older version becomes current.
+            for version in reversed(versions):
+                self._s3.delete_object(
+                    Bucket=self._name,
+                    Key=version.key,
+                    VersionId=version.version_id,
+                    **self._bypass,
+                )
+        except (BotoCoreError, ClientError) as error:
+            key = versions[0].key
+            until = self._locked_until(versions) if code_of(error) in _DENIED else None
+            if until is None:
+                raise self._failed(error, "s3:DeleteObjectVersion", key) from error
+            raise ErasureError(
+                f"{key} is under object lock until {until}; what was deleted before stays deleted",
+                "run this again then, or now with --bypass-lock and the right"
+                " s3:BypassGovernanceRetention",
+            ) from error
+
+    def _pages(self, **request: Any) -> Iterator[Mapping[str, Any]]:
+        pages = self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=self._name, **request
+        )
+        try:
+            yield from pages
+        except (BotoCoreError, ClientError) as error:
+            raise self._failed(error, _LIST, request["Prefix"]) from error
+
+    def _create(self, key: str, body: bytes, request: Any) -> None:
+        try:
+            self._s3.put_object(Bucket=self._name, Key=key, Body=body, IfNoneMatch="*", **request)
+        except ClientError as error:
+            if code_of(error) != _EXISTS:
+                raise
+
+    def _locked_until(self, versions: Sequence[Version]) -> str | None:
+        """Return until when versions are locked; None if they are not."""
+        ends = []
+        for version in versions:
+            try:
+                answer = self._s3.get_object_retention(
+                    Bucket=self._name, Key=version.key, VersionId=version.version_id
+                )
+            except (BotoCoreError, ClientError):
+                continue
+            ends.append(answer["Retention"]["RetainUntilDate"])
+        locked = [end for end in ends if end > datetime.now(UTC)]
+        return max(locked).isoformat() if locked else None
+
+    def _failed(self, error: Exception, action: str, key: str) -> Exception:
+        hint = "check that you may do that, and use the key that encrypts it"
+        return call_error(error, f"{action} of s3://{self._name}/{key}", hint)

@@ -1,0 +1,108 @@
+"""Where a deployed stack stores what it has of a subscriber."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.config import Config
+
+from drainctl.erase.registered_days import RegisteredDays
+from drainctl.erase.table import Tables
+from drainctl.pseudonyms import pseudonyms_of, pseudonyms_with
+from drainctl.verify import Athena
+from eventdrain.adapters.aws import SecretsManager
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from boto3.session import Session
+
+    from drainctl.stack import Stack
+    from eventdrain.events import Pseudonyms
+
+PATIENT: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """Where to look. Prefixes have no slash at the end.
+
+    Attributes:
+        bucket: The archive's bucket.
+        archive_prefixes: The prefixes of lines: the current one and earlier ones.
+        quarantine_prefixes: Likewise of quarantine.
+        tables_prefix: The prefix of the compacted tables' files.
+        tables: The compacted tables; None if the stack has no catalogue.
+        pseudonyms: The archive's pseudonyms, for each of their keys.
+    """
+
+    bucket: str
+    archive_prefixes: Sequence[str]
+    quarantine_prefixes: Sequence[str]
+    tables_prefix: str
+    tables: Tables | None
+    pseudonyms: Sequence[Pseudonyms]
+
+    @property
+    def known_prefixes(self) -> Sequence[str]:
+        """The prefixes that are looked through."""
+        tables = () if self.tables is None else (self.tables_prefix,)
+        return (*self.archive_prefixes, *self.quarantine_prefixes, *tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a stack had earlier, which CloudFormation no longer knows.
+
+    Attributes:
+        archive_prefixes: Earlier values of the parameter.
+        quarantine_prefixes: Likewise.
+        pseudonym_keys: ARNs of secrets with earlier keys of pseudonyms.
+    """
+
+    archive_prefixes: Sequence[str] = ()
+    quarantine_prefixes: Sequence[str] = ()
+    pseudonym_keys: Sequence[str] = ()
+
+
+def locations_of(session: Session, stack: Stack, earlier: Earlier) -> Locations:
+    """Return the locations, from a stack's outputs and parameters.
+
+    Raises:
+        StackError: The stack lacks something.
+        CredentialsError: A key of the pseudonyms can't be read.
+    """
+    tables_prefix = stack.parameter("TablesPrefix")
+    tables = None
+    if "WorkGroupName" in stack.outputs:
+        database = stack.output("DatabaseName")
+        athena = session.client("athena", config=PATIENT)
+        tables = Tables(
+            athena=Athena(athena, database, stack.output("WorkGroupName")),
+            days=RegisteredDays(session.client("glue", config=PATIENT), database),
+            steps=session.client("stepfunctions", config=PATIENT),
+            compaction_arn=stack.output("CompactionStateMachineArn"),
+            folder=f"s3://{stack.bucket}/{tables_prefix}/",
+        )
+    secrets = SecretsManager(session.client("secretsmanager", config=PATIENT))
+    current = pseudonyms_of(stack, secrets)
+    return Locations(
+        bucket=stack.bucket,
+        archive_prefixes=_distinct(stack.prefix, *earlier.archive_prefixes),
+        quarantine_prefixes=_distinct(
+            stack.parameter("QuarantinePrefix"), *earlier.quarantine_prefixes
+        ),
+        tables_prefix=tables_prefix,
+        tables=tables,
+        pseudonyms=[
+            *([] if current is None else [current]),
+            *(pseudonyms_with(secrets, arn, "--pseudonym-key") for arn in earlier.pseudonym_keys),
+        ],
+    )
+
+
+def _distinct(*prefixes: str) -> Sequence[str]:
+    return tuple(dict.fromkeys(prefix.strip("/") for prefix in prefixes))

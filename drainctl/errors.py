@@ -1,0 +1,21 @@
+"""What ends a command with exit status 1."""
+
+from __future__ import annotations
+
+import click
+
+from eventdrain.errors import with_hint
+
+
+class CommandError(click.ClickException):
+    """A command can't do its work. It is shown as one line and ends with exit status 1.
+
+    Args:
+        reason: What failed, and why.
+        hint: What to do, as a clause that follows "To fix this,"; empty if there is nothing to do.
+    """
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(with_hint(reason, hint))
+        self.reason = reason
+        self.hint = hint

@@ -1,0 +1,72 @@
+"""What to replay, from where to where: by the options, and for the rest by the stack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from eventdrain.events import STREAMS
+from eventdrain.replay import ReplayJob
+
+if TYPE_CHECKING:
+    from drainctl.stack import Stack
+    from eventdrain.replay import Selection
+
+_DEFAULT_PREFIX: Final = "events"
+
+
+def job_of(
+    selection: Selection,
+    *,
+    stack: Stack | None,
+    bucket: str | None,
+    prefix: str | None,
+    queue_url: str | None,
+    events_per_message: int | None,
+    needs_queue: bool,
+    rate: float,
+) -> ReplayJob:
+    """Return the job that sends the selected events.
+
+    Args:
+        selection: The events. Without event types, those of the stack or all that there are.
+        stack: The stack; None for none.
+        bucket: Instead of the stack's.
+        prefix: Instead of the stack's.
+        queue_url: Instead of the stack's, for all streams.
+        events_per_message: Instead of the stack's.
+        needs_queue: Whether anything will be sent.
+        rate: Events per second; 0 for no limit.
+
+    Raises:
+        click.UsageError: Neither options nor stack name a bucket or a queue.
+        StackError: The stack lacks something.
+    """
+    prefix = None if prefix is None else prefix.strip("/")
+    if stack is None:
+        if bucket is None or (queue_url is None and needs_queue):
+            raise click.UsageError("give --stack-name, or both --bucket and --queue-url")
+        queue_urls = dict.fromkeys(selection.event_types or STREAMS, queue_url or "")
+        prefix = prefix or _DEFAULT_PREFIX
+    else:
+        names = selection.event_types or stack.event_types
+        queue_urls = dict.fromkeys(names, queue_url) if queue_url else stack.queue_urls(names)
+        bucket, prefix = bucket or stack.bucket, prefix or stack.prefix
+        if events_per_message is None:
+            hint = "give --events-per-message"
+            events_per_message = int(stack.parameter("EventsPerMessage", hint))
+    return ReplayJob(
+        selection=replace(selection, event_types=tuple(queue_urls)),
+        rate=rate,
+        is_dry_run=False,
+        archive_hint="check --stack-name, --bucket and --prefix, --profile and --region, and that"
+        " you may s3:ListBucket and s3:GetObject there",
+        queue_hint="check --queue-url or --stack-name, --profile and --region, and that you may"
+        " sqs:SendMessage to it and use the key that encrypts it",
+        bucket=bucket,
+        prefix=prefix,
+        queue_urls=queue_urls,
+        events_per_message=events_per_message or 1,
+    )

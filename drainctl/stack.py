@@ -1,0 +1,167 @@
+"""A deployed stack, as CloudFormation describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drainctl.errors import CommandError
+from drainctl.shell import aws_command
+from eventdrain.adapters.aws import describe, hint_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from boto3.session import Session
+    from botocore.config import Config
+
+_HINT: Final = "check --profile and --region, that you are still logged in, and that you may do it"
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_DEPLOY: Final = "deploy it completely, from this version: sam build && sam deploy"
+
+
+class StackError(CommandError):
+    """There is no such stack, or it lacks something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A stack with its parameters and outputs, each by name.
+
+    Attributes:
+        name: Its name.
+        parameters: Its parameters.
+        outputs: Its outputs.
+        arn: Its ARN.
+        status: CloudFormation's status, such as ``UPDATE_COMPLETE``.
+        reason: CloudFormation's reason for the status, if any.
+        since: When it was last changed, or created.
+        region: Where it is.
+        profile: The profile that it was described with, if one was named.
+    """
+
+    name: str
+    parameters: Mapping[str, str]
+    outputs: Mapping[str, str]
+    arn: str = ""
+    status: str = ""
+    reason: str = ""
+    since: datetime = _LONG_AGO
+    region: str | None = None
+    profile: str | None = None
+
+    @classmethod
+    def described(
+        cls, session: Session, name: str, config: Config | None = None, profile: str | None = None
+    ) -> Stack:
+        """Return a stack. The service's own text is not repeated: it may quote who called.
+
+        Args:
+            session: The command's.
+            name: The stack's name.
+            config: For the client; None for boto3's default.
+            profile: The profile of the session, for the commands that are printed.
+
+        Raises:
+            StackError: There is no such stack, or CloudFormation can't be called.
+        """
+        try:
+            client = session.client("cloudformation", config=config)
+            (found,) = client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"].get("Message", ""):
+                raise StackError(
+                    f"there is no stack {name} in {session.region_name}",
+                    "give its name with --stack-name, its region with --region and its account with"
+                    " --profile",
+                ) from None
+            raise StackError(
+                f"cloudformation:DescribeStacks of {name} failed with {describe(error)}",
+                hint_for(error, _HINT),
+            ) from None
+        except (BotoCoreError, ValueError) as error:
+            raise StackError(
+                f"AWS can't be called about {name} ({error})",
+                "check --profile, --region, that you are logged in, and the network",
+            ) from None
+        return cls(
+            name=name,
+            parameters={
+                each["ParameterKey"]: each.get("ParameterValue", "")
+                for each in found.get("Parameters", ())
+            },
+            outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
+            arn=found.get("StackId", ""),
+            status=found["StackStatus"],
+            reason=found.get("StackStatusReason", ""),
+            since=found.get("LastUpdatedTime") or found["CreationTime"],
+            region=session.region_name,
+            profile=profile,
+        )
+
+    def output(self, name: str, hint: str = _DEPLOY) -> str:
+        """Return an output.
+
+        Raises:
+            StackError: The stack has no such output.
+        """
+        return self._known(self.outputs, "output", name, hint)
+
+    def parameter(self, name: str, hint: str = _DEPLOY) -> str:
+        """Return a parameter's value.
+
+        Raises:
+            StackError: The stack has no such parameter, or it is empty.
+        """
+        return self._known(self.parameters, "parameter", name, hint)
+
+    def number(self, parameter: str) -> int:
+        """Return a parameter that is a number; 0 if it is missing or not a number."""
+        value = self.parameters.get(parameter, "")
+        return int(value) if value.isdecimal() else 0
+
+    def aws(self, call: str, *options: str) -> str:
+        """Return a command of the AWS CLI for the stack's region and profile, to be pasted."""
+        return aws_command(call, *options, region=self.region, profile=self.profile)
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The streams that it drains."""
+        names = self.parameter("EventTypes", "give --stream").split(",")
+        return tuple(dict.fromkeys(filter(None, names)))
+
+    @property
+    def bucket(self) -> str:
+        """The archive's bucket."""
+        return self.output("ArchiveBucketName", "give --bucket")
+
+    @property
+    def prefix(self) -> str:
+        """What the archive's keys begin with."""
+        return self.parameter("ArchivePrefix", "give --prefix")
+
+    def queue_urls(self, event_types: Iterable[str]) -> dict[str, str]:
+        """Return the URL of each stream's queue.
+
+        Raises:
+            StackError: A stream has no queue.
+        """
+        if self.parameters.get("QueuePerStream") != "true":
+            url = self.output("OutboxQueueUrl", "give --queue-url")
+            return dict.fromkeys(event_types, url)
+        return {
+            name: self.output(
+                f"{name.title().replace('_', '')}QueueUrl",
+                f"choose among the streams that it drains ({', '.join(self.event_types)}), or give"
+                " --queue-url for others",
+            )
+            for name in event_types
+        }
+
+    def _known(self, values: Mapping[str, str], kind: str, name: str, hint: str) -> str:
+        if value := values.get(name, ""):
+            return value
+        raise StackError(f"the stack {self.name} has no {kind} {name}", hint)

@@ -1,0 +1,99 @@
+"""The options that name a stack, an AWS region and a profile: the same for all commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+from botocore.exceptions import BotoCoreError
+
+from drainctl.errors import CommandError
+from drainctl.output import json_option
+from drainctl.stack import Stack
+from eventdrain.adapters.aws import AwsSession
+from eventdrain.errors import DrainError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The stack to work on, and the region and profile to call AWS with; None for not given."""
+
+    stack_name: str | None
+    region: str | None
+    profile: str | None
+
+    def session(self) -> AwsSession:
+        """Return the one AWS session of a command.
+
+        Raises:
+            CommandError: There is no such profile.
+        """
+        try:
+            return AwsSession(region=self.region, profile=self.profile)
+        except BotoCoreError as error:
+            raise CommandError(
+                f"AWS can't be called ({error})",
+                "check --profile and the configuration files of the AWS CLI",
+            ) from None
+
+    def stack(self, session: AwsSession, config: Config | None = None) -> Stack:
+        """Return the stack; see ``Stack.described``."""
+        return Stack.described(session, str(self.stack_name), config, profile=self.profile)
+
+
+def not_empty(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Reject an empty value, as of a variable that is not set: it would mean the default."""
+    if value is not None and not value.strip("/"):
+        raise click.BadParameter("it is empty; leave the option out for its default")
+    return value
+
+
+def asks_aws(*, needs_stack: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator for commands that call AWS.
+
+    It adds ``--stack-name``, ``--region``, ``--profile`` and ``--json``, and passes what they say
+    as the arguments ``target`` and ``is_json``. Errors of the engine and of botocore end the
+    command with one line and exit status 1.
+
+    Args:
+        needs_stack: Whether ``--stack-name`` is required.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @click.option(
+            "--stack-name", required=needs_stack, callback=not_empty, help="The deployed stack."
+        )
+        @click.option(
+            "--region",
+            callback=not_empty,
+            help="The stack's AWS region.  [default: from the environment, else from the profile]",
+        )
+        @click.option(
+            "--profile",
+            callback=not_empty,
+            help="A profile of the AWS CLI.  [default: as for the AWS CLI]",
+        )
+        @json_option
+        @wraps(command)
+        def with_target(
+            *,
+            stack_name: str | None,
+            region: str | None,
+            profile: str | None,
+            **others: Any,
+        ) -> None:
+            try:
+                command(target=Target(stack_name, region, profile), **others)
+            except (BotoCoreError, DrainError) as error:
+                raise click.ClickException(str(error)) from None
+
+        return with_target
+
+    return decorate

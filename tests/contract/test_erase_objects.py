@@ -1,0 +1,316 @@
+"""Objects without a subscriber's lines: rewritten, locked as before, and never lost on the way."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import secrets
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from drainctl.erase.bucket import Bucket
+from drainctl.erase.findings import ErasureError, Findings, Run
+from drainctl.erase.objects import ObjectsPass, folders
+from drainctl.erase.subject import Subject
+from eventdrain.events import ArchiveKey, Kind, Pseudonyms
+from tests.deliveries import delivery_of, message, poison_message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.contract.conftest import Aws
+
+KEY: Final = "events/handset_change/dt=2026-03-01/20260301T120000Z-0.ndjson.gz"
+LATER: Final = datetime(2099, 1, 1, tzinfo=UTC)
+PSEUDONYMS: Final = Pseudonyms(b"made-up-key-of-letters-and-digits-0123456789ABCDEF")
+
+
+class MadeUpBucket:
+    """A bucket of its own, with versions, and with locks if so told."""
+
+    def __init__(self, aws: Aws, *, has_lock: bool = False) -> None:
+        self.s3 = aws.s3
+        self.name = f"erase-{secrets.token_hex(6)}"
+        self.s3.create_bucket(
+            Bucket=self.name,
+            CreateBucketConfiguration={"LocationConstraint": "eu-north-1"},
+            ObjectLockEnabledForBucket=has_lock,
+        )
+        self.s3.put_bucket_versioning(
+            Bucket=self.name, VersioningConfiguration={"Status": "Enabled"}
+        )
+
+    def put(self, key: str, lines: Sequence[str], **more: Any) -> None:
+        """Write an object of lines."""
+        body = "".join(f"{line}\n" for line in lines).encode()
+        if key.endswith(".gz"):
+            body = gzip.compress(body)
+        self.s3.put_object(Bucket=self.name, Key=key, Body=body, ContentType="made/up", **more)
+
+    def erase(
+        self,
+        subject: Subject,
+        *,
+        is_dry_run: bool = False,
+        bypasses_lock: bool = False,
+        since: datetime | None = None,
+    ) -> Findings:
+        """Go over all objects."""
+        bucket = Bucket(self.s3, self.name, bypasses_lock=bypasses_lock)
+        run = Run(bucket, Findings(), is_dry_run, datetime.now(UTC))
+        for folder in folders(
+            subject,
+            archive_prefixes=["events", "earlier"],
+            quarantine_prefixes=["quarantine"],
+            tables_prefix="events/tables",
+        ):
+            ObjectsPass(run).erase(folder, since=since)
+        return run.findings
+
+    def current(self) -> dict[str, list[str]]:
+        """Give the lines of each object that there is."""
+        keys = [
+            each["Key"] for each in self.s3.list_objects_v2(Bucket=self.name).get("Contents", ())
+        ]
+        bodies = {key: self.s3.get_object(Bucket=self.name, Key=key)["Body"].read() for key in keys}
+        return {
+            key: (gzip.decompress(body) if key.endswith(".gz") else body).decode().splitlines()
+            for key, body in bodies.items()
+        }
+
+    def versions(self) -> list[str]:
+        """Give the key of each version."""
+        listed = self.s3.list_object_versions(Bucket=self.name)
+        return [each["Key"] for each in listed.get("Versions", ())]
+
+
+def subject(index: int, *pseudonyms: Pseudonyms) -> Subject:
+    """Make the subject of an event of ``delivery_of``."""
+    return Subject([f"madeup:eu:{index}"], pseudonyms)
+
+
+def lines(*indexes: int) -> list[str]:
+    """Give the lines of events."""
+    return [delivery_of(index).line for index in indexes]
+
+
+def left_key(*indexes: int) -> str:
+    """Give the key of the object that holds these events of ``KEY``."""
+    return part_key(KEY, [delivery_of(index).event_id for index in indexes])
+
+
+def part_key(key: str, ids: Sequence[str]) -> str:
+    """Return the key of the object that keeps a part of another's events."""
+    parsed = ArchiveKey.parse(key)
+    assert parsed is not None
+    return parsed.of_events(ids).format()
+
+
+def test_others_lines_are_kept(aws: Aws) -> None:
+    """Of an object the subject's line goes; the others stay as they were, in a new object."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 11, 2))
+    findings = bucket.erase(subject(1))
+    assert bucket.current() == {left_key(11, 2): lines(11, 2)}
+    assert bucket.versions() == [left_key(11, 2)]
+    told = bucket.s3.head_object(Bucket=bucket.name, Key=left_key(11, 2))
+    assert told["ContentType"] == "made/up"
+    assert (findings.counts["lines"], findings.counts["objects_rewritten"]) == (1, 1)
+    assert findings.days == {"handset_change": {"2026-03-01"}}
+
+
+def test_object_of_theirs_alone_goes(aws: Aws) -> None:
+    """An object that holds nothing else is deleted, and nothing is written for it."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1))
+    assert bucket.erase(subject(1)).counts["objects_deleted"] == 1
+    assert bucket.versions() == []
+
+
+def test_pseudonyms_and_clear_ids_are_found(aws: Aws) -> None:
+    """With pseudonyms both are found: what was archived before them, and what was after."""
+    bucket = MadeUpBucket(aws)
+    known = delivery_of(1)
+    name = PSEUDONYMS.of(Kind.SUBSCRIPTION, "madeup:eu:1")
+    after = known.line.replace("madeup:eu:1", name).replace(known.event_id, "a" * 32)
+    bucket.put(KEY, [known.line, after, *lines(2)])
+    assert bucket.erase(subject(1, PSEUDONYMS)).counts["lines"] == 2
+    assert bucket.current() == {left_key(2): lines(2)}
+
+
+def test_what_an_earlier_run_has_written_is_taken(aws: Aws) -> None:
+    """Cut off before it deleted, the next run finds the new object and deletes the old one."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 2))
+    bucket.put(left_key(2), lines(2))
+    bucket.erase(subject(1))
+    assert bucket.current() == {left_key(2): lines(2)}
+
+
+def test_another_object_in_its_place_stops_it(aws: Aws) -> None:
+    """If the new key holds something else, nothing is deleted, and it says so."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 2))
+    bucket.put(left_key(2), lines(3))
+    with pytest.raises(ErasureError, match="holds something else, so nothing of"):
+        bucket.erase(subject(1))
+    assert bucket.current()[KEY] == lines(1, 2)
+
+
+def test_old_versions_go_and_don_t_come_back(aws: Aws) -> None:
+    """Every version that holds them goes; an older one that doesn't is not current by that."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 3))
+    bucket.put(KEY, lines(4))
+    bucket.put(KEY, lines(1, 2))
+    findings = bucket.erase(subject(1))
+    assert bucket.current() == {left_key(2): lines(2)}
+    assert sorted(bucket.versions()) == sorted([KEY, left_key(2)])
+    assert findings.counts["old_versions"] == findings.counts["others_in_old_versions"] == 1
+
+
+def test_object_that_was_put_right_by_hand_stays(aws: Aws) -> None:
+    """Where only an older version holds them, what everybody reads is left as it is."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 2))
+    bucket.put(KEY, lines(2))
+    bucket.erase(subject(1))
+    assert bucket.current() == {KEY: lines(2)}
+    assert bucket.versions() == [KEY]
+
+
+def test_cut_off_between_versions_nothing_comes_back(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If all versions hold them, the one that is read goes last: no older one takes its place."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 3))
+    bucket.put(KEY, lines(1, 2))
+    is_read = bucket.s3.head_object(Bucket=bucket.name, Key=KEY)["VersionId"]
+    deleted = []
+    delete = bucket.s3.delete_object
+
+    def note(**request: Any) -> Any:
+        deleted.append(request.get("VersionId"))
+        return delete(**request)
+
+    monkeypatch.setattr(bucket.s3, "delete_object", note)
+    bucket.erase(subject(1))
+    assert len(deleted) == 2
+    assert deleted[-1] == is_read
+    assert bucket.current() == {left_key(2): lines(2)}
+
+
+def test_quarantine(aws: Aws) -> None:
+    """A record goes if its message has the id in it, whole; one of a longer id stays."""
+    bucket = MadeUpBucket(aws)
+    records = {
+        index: json.dumps({"event_id": f"{index:032d}", "raw": b64encode(body).decode()})
+        for index, body in enumerate([poison_message(1), poison_message(11), message(1), b"\xff"])
+    }
+    withheld = "quarantine/handset_change/withheld/20260301T120000Z-0.ndjson.gz"
+    for index in (0, 1):
+        bucket.put(f"quarantine/handset_change/{index}.json", [records[index]])
+    bucket.put(withheld, [records[2], records[3]])
+    assert bucket.erase(subject(1)).counts["records"] == 2
+    assert bucket.current() == {
+        "quarantine/handset_change/1.json": [records[1]],
+        part_key(withheld, [f"{3:032d}"]): [records[3]],
+    }
+
+
+def test_locked_object_is_told(aws: Aws) -> None:
+    """What is under object lock stays, and so do the others' lines; it says until when."""
+    bucket = MadeUpBucket(aws, has_lock=True)
+    locked: Any = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": LATER}
+    bucket.put(KEY, lines(1, 2), **locked)
+    with pytest.raises(ErasureError, match=r"object lock until 2099-01-01.*--bypass-lock"):
+        bucket.erase(subject(1))
+    assert bucket.current()[KEY] == lines(1, 2)
+
+    bucket.erase(subject(1), bypasses_lock=True)
+    assert bucket.current() == {left_key(2): lines(2)}
+    told = bucket.s3.head_object(Bucket=bucket.name, Key=left_key(2))
+    assert told["ObjectLockMode"] == "GOVERNANCE"
+    assert abs(told["ObjectLockRetainUntilDate"] - LATER) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"no gzip", "it is not a gzip file, or is incomplete"),
+        (
+            gzip.compress(b'{"subscription_id":"madeup:eu:1"')[:-4],
+            "it is not a gzip file, or is incomplete",
+        ),
+        (gzip.compress(b'{"subscription_id":"madeup:eu:1"'), "it can't be read"),
+        (
+            gzip.compress(b'{"subscription_id":"madeup:eu:1"}\n{}\n'),
+            "beside the subscriber's events there is a line without an event id",
+        ),
+    ],
+    ids=["no gzip", "cut short", "no JSON", "no event id"],
+)
+def test_what_can_t_be_read_is_left_and_told(aws: Aws, body: bytes, reason: str) -> None:
+    """An object that can't be read stays as it is and is named; others are gone through."""
+    bucket = MadeUpBucket(aws)
+    bucket.s3.put_object(Bucket=bucket.name, Key=KEY, Body=body)
+    other = KEY.replace("12000", "12001")
+    bucket.put(other, lines(1))
+    findings = bucket.erase(subject(1))
+    assert findings.unchecked == {KEY: reason}
+    assert bucket.versions() == [KEY]
+
+
+def test_prefixes_of_before_are_looked_through(aws: Aws) -> None:
+    """Lines below a prefix of before are found; files of the table below it are no lines."""
+    bucket = MadeUpBucket(aws)
+    before = KEY.replace("events/", "earlier/")
+    file = "events/tables/handset_change/dt=2026-03-01/run/part-0"
+    bucket.put(before, lines(1))
+    bucket.put(file, ["made up"])
+    findings = bucket.erase(subject(1))
+    assert bucket.versions() == [file]
+    assert findings.unchecked == {}
+
+
+def test_what_lies_elsewhere_is_named(aws: Aws) -> None:
+    """What is below no known prefix is named, deleted or not, and what is known is not."""
+    bucket = MadeUpBucket(aws)
+    for key in ("a/b/1", "a/c/2", "a/c/3", "a/b2/4", "other/5", "6", "known/7"):
+        bucket.put(key, [])
+        bucket.s3.delete_object(Bucket=bucket.name, Key=key)
+    outside = Bucket(bucket.s3, bucket.name, bypasses_lock=False).outside(["a/b", "known"])
+    assert sorted(outside) == ["6", "a/b2/", "a/c/", "other/"]
+
+
+def test_pseudonyms_without_a_key_are_told(aws: Aws) -> None:
+    """Where lines have pseudonyms and no key is known, it says that they could not be looked at."""
+    bucket = MadeUpBucket(aws)
+    name = PSEUDONYMS.of(Kind.SUBSCRIPTION, "madeup:eu:1")
+    bucket.put(KEY, [delivery_of(1).line.replace("madeup:eu:1", name), *lines(2)])
+    assert "with --pseudonym-key" in bucket.erase(subject(1)).unchecked["events/"]
+    others = Pseudonyms(b"another-key-of-letters-and-digits-0123456789ABCDEF")
+    assert bucket.erase(subject(1, others, PSEUDONYMS)).unchecked == {}
+    assert bucket.current() == {left_key(2): lines(2)}
+
+
+def test_what_has_come_since_is_looked_at_alone(aws: Aws) -> None:
+    """A second look takes what was written since a time, such as the first one's beginning."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 2))
+    assert bucket.erase(subject(1), since=LATER).counts["objects_read"] == 0
+    bucket.erase(subject(1), since=datetime(2020, 1, 1, tzinfo=UTC))
+    assert bucket.current() == {left_key(2): lines(2)}
+
+
+def test_dry_run_changes_nothing(aws: Aws) -> None:
+    """A dry run counts what it would do, and does none of it."""
+    bucket = MadeUpBucket(aws)
+    bucket.put(KEY, lines(1, 2))
+    findings = bucket.erase(subject(1), is_dry_run=True)
+    assert bucket.current() == {KEY: lines(1, 2)}
+    assert (findings.counts["lines"], findings.counts["objects_rewritten"]) == (1, 1)

@@ -1,0 +1,48 @@
+"""The key of a stack's pseudonyms, read by the operator's commands."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from drainctl.pseudonyms import KEY_OUTPUT, names_of, pseudonyms_of
+from drainctl.stack import Stack
+from eventdrain.adapters.aws import SecretsManager
+from eventdrain.errors import CredentialsError
+from eventdrain.events import Kind
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import Aws
+
+KEY: Final = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
+
+
+def stack_with(arn: str | None) -> Stack:
+    """Make what CloudFormation says of a stack."""
+    outputs = {} if arn is None else {KEY_OUTPUT: arn}
+    return Stack(name="made-up", outputs=outputs, parameters={})
+
+
+def test_names_are_id_and_pseudonym(aws: Aws) -> None:
+    """With a key a subscription has two names; without one it has its own."""
+    name = f"key-{secrets.token_hex(6)}"
+    arn = aws.secrets.create_secret(Name=name, SecretString=KEY)["ARN"]
+    store = SecretsManager(aws.allowed.secrets)
+    pseudonyms = pseudonyms_of(stack_with(arn), store)
+    assert pseudonyms is not None
+    assert names_of(["a", "b"], pseudonyms) == {
+        *("a", "b"),
+        *(pseudonyms.of(Kind.SUBSCRIPTION, each) for each in ("a", "b")),
+    }
+    assert pseudonyms_of(stack_with(None), store) is None
+    assert names_of(["a"]) == {"a"}
+
+
+def test_key_that_can_t_be_read_is_told(aws: Aws) -> None:
+    """A key that isn't there is an error that names the stack and the secret."""
+    arn = aws.secrets.create_secret(Name=f"key-{secrets.token_hex(6)}")["ARN"]
+    with pytest.raises(CredentialsError, match="stack made-up has pseudonyms") as caught:
+        pseudonyms_of(stack_with(arn), SecretsManager(aws.allowed.secrets))
+    assert arn in str(caught.value)

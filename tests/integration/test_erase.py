@@ -1,0 +1,456 @@
+"""A subscriber is forgotten: the command over a deployed stack, its archive and its tables.
+
+One deployment serves all tests of this module, in their order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from base64 import b64encode
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import pytest
+from click.testing import CliRunner
+
+from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.erase import table, unregistered_files
+from drainctl.erase.bucket import Bucket
+from drainctl.erase.registered_days import RegisteredDays
+from drainctl.group import drainctl
+from drainctl.pseudonyms import KEY_OUTPUT
+from eventdrain.events import Kind, Pseudonyms
+from simulator.catalogue import LocalCatalogue
+from simulator.deployment import LocalDeployment
+from simulator.event_server import Event
+from tests.archive import ArchivePlan, made_up_objects
+from tests.deliveries import RECEIVED_AT, message, poison_message
+from tests.faults.personal_values import found
+from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+
+    from drainctl.erase.bucket import Version
+
+STREAM: Final = "handset_change"
+PLAN: Final = ArchivePlan(
+    last_day=datetime.now(UTC).date(), events=900, days=5, streams=(STREAM,), slice_minutes=1440
+)
+STRANGER: Final = "madeup:eu:nobody"
+NUMBER: Final = "+9990000000000"
+
+
+class CutOffError(Exception):
+    """Stands for a process that dies."""
+
+
+@dataclass
+class Stack:
+    """The deployed stack, and what is in it.
+
+    Attributes:
+        subject: Who shall be forgotten.
+        pseudonym: What the archive calls them since it has pseudonyms.
+        others: The events of all others by day and id.
+        theirs: Likewise of the subject.
+    """
+
+    deployment: LocalDeployment
+    subject: str = ""
+    pseudonym: str = ""
+    others: Counter[tuple[str, str]] = field(default_factory=Counter)
+    theirs: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.catalogue = LocalCatalogue(self.deployment)
+        self.s3: S3Client = self.deployment.aws.client("s3")
+        self.bucket = self.deployment.stack.outputs["ArchiveBucketName"]
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object."""
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def drain(self, *subscriptions: str) -> None:
+        """Let the function drain an event of each, with pseudonyms: the first is the subject's."""
+        responses = [StreamHandsetChangeEventsResponse() for _ in subscriptions]
+        for response, subscription in zip(responses, subscriptions, strict=True):
+            response.metadata.timestamp.GetCurrentTime()
+            response.metadata.identifier.subscription_identifier.wg2rn = subscription
+            response.handset_change_event.number.e164 = NUMBER
+        before = self.line_ids()
+        self.deployment.event_server.publish(Event.of(STREAM, each) for each in responses)
+        invocation = self.deployment.stack.invoke()
+        assert invocation.payload.get("acked") == len(subscriptions), invocation.payload
+        arn = self.deployment.stack.outputs[KEY_OUTPUT]
+        key = self.deployment.aws.client("secretsmanager").get_secret_value(SecretId=arn)
+        pseudonyms = Pseudonyms(key["SecretString"].encode())
+        self.pseudonym = pseudonyms.of(Kind.SUBSCRIPTION, subscriptions[0])
+        written = [body for body in self.versions().values() if self.pseudonym.encode() in body]
+        [line] = [line for line in written[0].splitlines() if self.pseudonym.encode() in line]
+        theirs = json.loads(line)["event_id"]
+        for day, event_id in self.line_ids() - before:
+            (self.theirs if event_id == theirs else self.others)[day, event_id] = 1
+
+    def versions(self) -> dict[tuple[str, str], bytes]:
+        """Give what each version of each object holds, uncompressed."""
+        held = {}
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
+            for each in page.get("Versions", ()):
+                name = (each["Key"], each["VersionId"])
+                body = self.s3.get_object(Bucket=self.bucket, Key=name[0], VersionId=name[1])
+                held[name] = body["Body"].read()
+                if name[0].endswith(".gz"):
+                    held[name] = gzip.decompress(held[name])
+        return held
+
+    def view(self) -> Counter[tuple[str, str]]:
+        """Count the rows of the view by day and event id."""
+        rows = self.catalogue.rows(f"SELECT dt, event_id FROM {STREAM}")
+        return Counter((str(day), str(event_id)) for day, event_id in rows)
+
+    def line_ids(self) -> set[tuple[str, str]]:
+        """Give the lines of the archive by day and event id."""
+        return {
+            (name[0].split("/")[2].removeprefix("dt="), json.loads(line)["event_id"])
+            for name, body in self.versions().items()
+            if name[0].startswith("events/")
+            for line in body.splitlines()
+        }
+
+    def erase(self, folder: Path, *options: str, subject: str = "", status: int = 0) -> str:
+        """Run the command; give what it says."""
+        arguments = [
+            *("erase", "--stack-name", self.deployment.stack.name),
+            *("--subscription", subject or self.subject),
+            *("--receipt", str(folder / "receipt.json")),
+            *options,
+        ]
+        environment = {**self.deployment.aws.environment(), "COLUMNS": "200"}
+        with patch.dict(os.environ, environment):
+            done = CliRunner().invoke(drainctl, arguments)
+        if isinstance(done.exception, CutOffError):
+            return done.output
+        assert done.exit_code == status, (done.output, done.exception)
+        return done.output
+
+
+def record(event_id: str, raw: bytes) -> bytes:
+    """Write a record of the quarantine."""
+    content = {"event_id": event_id, "raw": b64encode(raw).decode(), "reason": "made up"}
+    return json.dumps(content).encode() + b"\n"
+
+
+@pytest.fixture(scope="module")
+def stack(built: Path) -> Iterator[Stack]:
+    """Give a stack with an archive of some days, of which the closed ones are compacted."""
+    with LocalDeployment(built=built) as local:
+        local.deploy(
+            EventTypes=STREAM,
+            ScheduleState="DISABLED",
+            CompactionState="DISABLED",
+            Pseudonymise="true",
+        )
+        local.stack.put_credentials(local.credentials)
+        stack = Stack(local)
+        lines = []
+        for made_up in made_up_objects(PLAN):
+            stack.put(made_up.key, made_up.body())
+            lines += [(line.dt, json.loads(text)) for line, text in texts(made_up)]
+        days = Counter(content["subscription_id"] for _, content in lines)
+        days.pop(None, None)
+        stack.subject = days.most_common(1)[0][0]
+        for day, content in lines:
+            is_theirs = content["subscription_id"] == stack.subject
+            (stack.theirs if is_theirs else stack.others)[day, content["event_id"]] = 1
+        stack.drain(stack.subject, STRANGER)
+        stack.put("quarantine/handset_change/theirs.json", record("1" * 32, theirs(stack.subject)))
+        stack.put("quarantine/handset_change/others.json", record("2" * 32, poison_message(1)))
+        stack.put(
+            "quarantine/handset_change/withheld/20260301T120000Z-0.ndjson.gz",
+            gzip.compress(record("3" * 32, theirs(stack.subject)) + record("4" * 32, message(2))),
+        )
+        assert stack.catalogue.compact(STREAM)["status"] == "SUCCEEDED"
+        # What a compaction that failed has left, and what somebody has deleted.
+        (folder, *_) = sorted(stack.catalogue.closed_days(STREAM).values())
+        left = folder.removeprefix(f"s3://{stack.bucket}/").rsplit("/", 2)[0]
+        stack.put(f"{left}/failed-1/part-0", stack.subject.encode())
+        old = "events/handset_change/dt=2026-01-01/20260101T000000Z-0.ndjson.gz"
+        stack.put(old, gzip.compress(line_of(stack.subject) + line_of(STRANGER)))
+        stack.s3.delete_object(Bucket=stack.bucket, Key=old)
+        yield stack
+
+
+def texts(made_up: Any) -> list[tuple[Any, str]]:
+    """Give the lines of an object, each with its facts."""
+    written = gzip.decompress(made_up.body()).decode().splitlines()
+    return list(zip(made_up.lines, written, strict=True))
+
+
+def theirs(subject: str) -> bytes:
+    """Build a message of the subject's that does not parse."""
+    return poison_message(1).replace(b"\x12\x0bmadeup:eu:1", _field(subject)) + _field(subject)
+
+
+def _field(subject: str) -> bytes:
+    return b"\x12" + bytes([len(subject)]) + subject.encode()
+
+
+def line_of(subscription_id: str) -> bytes:
+    """Write a line that was deleted long ago."""
+    return (
+        json.dumps(
+            {
+                "event_id": "5" * 32,
+                "event_type": STREAM,
+                "event_time": "2026-01-01T00:00:00Z",
+                "subscription_id": subscription_id,
+                "redelivered": False,
+                "received_at": RECEIVED_AT.isoformat(),
+                "event": {},
+            },
+            separators=(",", ":"),
+        ).encode()
+        + b"\n"
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take what was written a moment ago for older than the run."""
+    monkeypatch.setattr(unregistered_files, "_CLOCK_SKEW", -timedelta(hours=1))
+    monkeypatch.setattr(unregistered_files, "_LONGEST_REWRITE", timedelta())
+
+
+def test_drained_events_have_pseudonyms(stack: Stack) -> None:
+    """The deployed function, with its role's rights, writes and sends no number of anybody."""
+    bodies = [body for body in stack.versions().values() if stack.pseudonym.encode() in body]
+    assert len(bodies) == 1
+    assert found([NUMBER, stack.subject, STRANGER], bodies[0].decode()) == []
+    sent = json.dumps(stack.deployment.take_messages(), default=str)
+    assert stack.pseudonym in sent
+    assert found([NUMBER, stack.subject, STRANGER], sent) == []
+
+
+def test_dry_run_counts_and_changes_nothing(stack: Stack, tmp_path: Path) -> None:
+    """Without --delete it tells what there is, names nobody, and leaves all as it is."""
+    before = stack.versions()
+    told = stack.erase(tmp_path)
+    rows = {line.strip("│ \n").split("│")[0].strip(): line for line in told.splitlines()}
+    assert stack.versions() == before
+    assert list(tmp_path.iterdir()) == []
+    assert found([stack.subject, stack.pseudonym], told) == []
+    closed = stack.catalogue.closed_days(STREAM)
+    count = sum(day in closed for day, _ in stack.theirs)
+    assert f" {count} " in rows["rows of the subscriber in the tables"]
+    assert " 2 " in rows["records of the subscriber in quarantine"]
+    assert " 1 " in rows["old versions that held the subscriber's events"]
+
+
+def test_nobody_s_data_are_nothing(stack: Stack, tmp_path: Path) -> None:
+    """A subscription that nothing is known of deletes nothing of anybody, and has its receipt."""
+    before = {name for name in stack.versions() if "failed-1" not in name[0]}
+    stack.erase(tmp_path, "--delete", "--yes", subject="madeup:eu:000")
+    assert {name for name in stack.versions() if "failed-1" not in name[0]} == before
+    receipt = json.loads((tmp_path / "receipt.json").read_text())
+    assert receipt["is_complete"]
+    assert receipt["counts"]["lines"] == receipt["counts"]["rows"] == 0
+    assert receipt["counts"]["table_files"] == 1, "what a compaction that failed has left"
+
+
+@pytest.mark.parametrize("deletions", [0, 1, 2])
+def test_cut_off_it_loses_nothing(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int
+) -> None:
+    """Cut off before any deletion, others' events are all there, and each once in the view."""
+    delete, left = Bucket.delete, [None] * deletions
+
+    def die(bucket: Bucket, versions: Sequence[Version], **options: bool) -> None:
+        if not left:
+            raise CutOffError
+        left.pop()
+        delete(bucket, versions, **options)
+
+    with monkeypatch.context() as patching:
+        patching.setattr(Bucket, "delete", die)
+        stack.erase(tmp_path, "--delete", "--yes")
+
+    assert stack.view() & stack.others == stack.others
+    assert max(stack.view().values()) == 1
+    assert stack.line_ids() >= set(stack.others)
+
+
+def test_compaction_under_way_is_told(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a compaction runs nothing is deleted, and it says so."""
+    before = stack.versions()
+    monkeypatch.setattr(table.TablePass, "_running", lambda _self: "made-up")
+    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
+    assert "the compaction made-up is running" in " ".join(told.split())
+    assert stack.versions() == before
+
+
+def test_day_whose_counts_differ_stays(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where what was written isn't what was counted it fails, and the table is as it was."""
+    before = stack.catalogue.closed_days(STREAM)
+    monkeypatch.setattr(table, "statement", lambda *_: "SELECT 0 AS a, 0 AS b")
+    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
+    assert "but 0 rows of 0 events were written: the day was not changed" in " ".join(told.split())
+    assert stack.catalogue.closed_days(STREAM) == before
+    assert stack.view() & stack.others == stack.others
+    assert not json.loads((tmp_path / "receipt.json").read_text())["is_complete"]
+
+
+def test_day_that_another_run_has_registered_stays(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a compaction has registered the day meanwhile, its folder stays, and it says so."""
+    before = stack.catalogue.closed_days(STREAM)
+    (location, *_) = before.values()
+    locations = iter((location, "s3://made-up/2/"))
+    monkeypatch.setattr(RegisteredDays, "location", lambda *_: next(locations))
+    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
+    assert "another run has registered" in " ".join(told.split())
+    assert stack.catalogue.closed_days(STREAM) == before
+
+
+def test_what_comes_back_is_told(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the table has rows of theirs at the end, as by a compaction in between, it says so."""
+    monkeypatch.setattr(table.TablePass, "_rewrite", lambda *_: None)
+    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
+    assert "has rows of the subscriber again" in " ".join(told.split())
+
+
+def test_what_is_written_meanwhile_is_left(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that a compaction may be about to register is not deleted, and is named."""
+    monkeypatch.setattr(unregistered_files, "_CLOCK_SKEW", timedelta(minutes=1))
+    (day, *_) = stack.catalogue.closed_days(STREAM)
+    key = f"tables/{STREAM}/dt={day}/about-to-be-registered/part-0"
+    stack.put(key, b"made up")
+    told = stack.erase(tmp_path, "--delete", "--yes", subject="madeup:eu:000", status=1)
+    assert f"not checked: {key}: it was written a moment ago: run this again" in " ".join(
+        told.split()
+    )
+    assert key in {name for name, _ in stack.versions()}
+
+
+def test_day_that_is_registered_nowhere_is_left(stack: Stack, tmp_path: Path) -> None:
+    """Files of a day that the catalogue has lost may be all there is of it: they stay, named."""
+    closed = stack.catalogue.closed_days(STREAM)
+    before = stack.view()
+    (day, folder) = next(iter(closed.items()))
+    glue = stack.deployment.aws.client("glue")
+    named: Any = {
+        "DatabaseName": stack.deployment.stack.outputs["DatabaseName"],
+        "TableName": f"{STREAM}_compacted",
+    }
+    lost = glue.get_partition(**named, PartitionValues=[day])["Partition"]["StorageDescriptor"]
+    glue.delete_partition(**named, PartitionValues=[day])
+
+    told = stack.erase(tmp_path, "--delete", "--yes", subject="madeup:eu:000", status=1)
+
+    glue.create_partition(**named, PartitionInput={"Values": [day], "StorageDescriptor": lost})
+    assert f"not checked: {folder.removeprefix(f's3://{stack.bucket}/')}" in told
+    assert "its day is not registered" in told
+    assert stack.view() == before
+
+
+def test_what_comes_meanwhile_is_deleted(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of theirs that are written after the archive was gone through go in the same run."""
+    place = "events/handset_change/dt=2026-01-01/20260101T000000Z-1.ndjson.gz"
+    erase = table.TablePass.erase
+
+    def put_and_erase(tables: table.TablePass, stream: Any) -> None:
+        stack.put(place, gzip.compress(line_of("madeup:eu:000")))
+        erase(tables, stream)
+
+    monkeypatch.setattr(table.TablePass, "erase", put_and_erase)
+    stack.erase(tmp_path, "--delete", "--yes", subject="madeup:eu:000")
+    assert place not in {name for name, _ in stack.versions()}
+
+
+def test_what_a_stack_had_before_is_told_by_options(stack: Stack, tmp_path: Path) -> None:
+    """Below a prefix of before, under a key of before, it deletes once it is told of both."""
+    secrets = stack.deployment.aws.client("secretsmanager")
+    key = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
+    arn = secrets.create_secret(Name="key-of-before", SecretString=key)["ARN"]
+    pseudonym = Pseudonyms(key.encode()).of(Kind.SUBSCRIPTION, "madeup:eu:000")
+    place = "before/handset_change/dt=2026-01-01/20260101T000000Z-0.ndjson.gz"
+    stack.put(place, gzip.compress(line_of(pseudonym)))
+    told = stack.erase(tmp_path, subject="madeup:eu:000", status=1)
+    assert "not checked: before/: it is below no prefix of the stack" in told
+
+    more = ("--archive-prefix", "before", "--pseudonym-key")
+    told = stack.erase(tmp_path, *more, f"{arn}0", subject="madeup:eu:000", status=1)
+    assert "--pseudonym-key can't be read" in told
+    stack.erase(tmp_path, *more, arn, "--delete", "--yes", subject="madeup:eu:000")
+    assert place not in {name for name, _ in stack.versions()}
+
+
+def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
+    """No version of anything holds them, every event of others is there once; a receipt says so."""
+    told = stack.erase(tmp_path, "--delete", "--yes")
+
+    for name in (stack.subject, stack.pseudonym):
+        assert [key for key, body in stack.versions().items() if name.encode() in body] == []
+    rows = stack.catalogue.rows(
+        f"SELECT count(*) FROM {STREAM} WHERE subscription_id = '{stack.subject}'"
+    )
+    assert rows == (("0",),)
+    folders = tuple(stack.catalogue.closed_days(STREAM).values())
+    for key, _ in stack.versions():
+        assert not key.startswith("tables/") or f"s3://{stack.bucket}/{key}".startswith(folders)
+    assert stack.view() == stack.others
+    assert stack.line_ids() >= set(stack.others)
+    (check,) = [each for each in saved_queries() if each.name == f"seam_check.{STREAM}"]
+    assert stack.catalogue.rows(check.sql) == ()
+    assert found([stack.subject], told) == []
+    text = (tmp_path / "receipt.json").read_text()
+    receipt = json.loads(text)
+    assert found([stack.subject], text) == []
+    assert receipt["is_complete"]
+    closed = stack.catalogue.closed_days(STREAM)
+    assert {day for day, _ in stack.theirs if day in closed} <= set(receipt["days"][STREAM])
+    assert receipt["counts"]["rows"] > 0
+
+
+def test_records_of_others_are_kept(stack: Stack) -> None:
+    """What others have in quarantine is there, in an object without the subject's."""
+    kept = {
+        json.loads(line)["event_id"]
+        for name, body in stack.versions().items()
+        if name[0].startswith("quarantine/")
+        for line in body.splitlines()
+    }
+    assert kept == {"2" * 32, "4" * 32}
+
+
+def test_again_there_is_nothing(stack: Stack, tmp_path: Path) -> None:
+    """The same command again finds nothing and changes nothing."""
+    before = stack.versions()
+    told = stack.erase(tmp_path, "--delete", "--yes")
+    assert stack.versions() == before
+    assert json.loads((tmp_path / "receipt.json").read_text())["days"] == {}, told
+
+
+def test_compaction_brings_nothing_back(stack: Stack) -> None:
+    """A compaction that looks at all days again has the events of others, each once."""
+    assert stack.catalogue.compact(STREAM, since="2025-01-01")["status"] == "SUCCEEDED"
+    assert stack.view() == stack.others

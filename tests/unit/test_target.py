@@ -1,0 +1,209 @@
+"""The options that name stack, region and profile, of all commands that call AWS."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from click.testing import CliRunner
+
+from drainctl.group import drainctl
+from tests.unit.account_endpoint import SUBSCRIPTION, AccountEndpoint, Asked
+from tests.unit.http_aws import STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from click.testing import Result
+
+_CONFIG: Final = """
+[profile made-up]
+region = eu-central-1
+aws_access_key_id = OF-THE-PROFILE
+aws_secret_access_key = made-up
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that asks about a stack.
+
+    Attributes:
+        arguments: The command line, without options of the stack.
+        services: What it calls for the stack of these tests.
+        status: Its exit status then: not all commands can work with that stack.
+    """
+
+    arguments: Sequence[str]
+    services: frozenset[str] = frozenset({"cloudformation"})
+    status: int = 1
+
+    def run(self, *options: str) -> Result:
+        """Run it."""
+        return CliRunner().invoke(drainctl, [*self.arguments, "--stack-name", STACK, *options])
+
+
+COMMANDS: Final = {
+    "verify": Command(("verify",)),
+    "doctor": Command(("doctor",)),
+    "replay": Command(
+        ("replay", "--subscription", SUBSCRIPTION, "--yes"),
+        frozenset({"cloudformation", "secretsmanager", "s3", "sqs"}),
+        status=0,
+    ),
+    "erase": Command(
+        ("erase", "--subscription", SUBSCRIPTION),
+        frozenset({"cloudformation", "secretsmanager", "s3"}),
+        status=0,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why AWS can't be called about the stack.
+
+    Attributes:
+        message: What the error must say.
+        options: That cause it.
+        environment: Likewise; None for a variable that is not set.
+        failure: CloudFormation's code.
+    """
+
+    message: Sequence[str]
+    options: Sequence[str] = ()
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    failure: str = ""
+
+
+TROUBLES: Final = {
+    "no such stack": Trouble(
+        ("no stack other in eu-west-1", "--stack-name", "--region", "--profile"),
+        ("--stack-name", "other"),
+    ),
+    "not allowed": Trouble(
+        ("cloudformation:DescribeStacks of made-up-stack", "AccessDenied", "--region", "--profile"),
+        failure="AccessDenied",
+    ),
+    "no such profile": Trouble(("profile (nobodys)", "--profile"), ("--profile", "nobodys")),
+    "no such profile in the environment": Trouble(
+        ("profile (nobodys)", "--profile"), environment={"AWS_PROFILE": "nobodys"}
+    ),
+    "no region": Trouble(
+        ("specify a region", "--region", "--profile"), environment={"AWS_DEFAULT_REGION": None}
+    ),
+    "no such endpoint": Trouble(
+        ("Invalid endpoint", "--region", "--profile"), environment={"AWS_ENDPOINT_URL": "made up"}
+    ),
+    "no credentials": Trouble(
+        ("Unable to locate credentials", "--profile", "logged in"),
+        environment={"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+    ),
+}
+
+every_command: Final = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AccountEndpoint]:
+    """What the commands find in place of AWS; the environment has keys and a region of its own."""
+    monkeypatch.chdir(tmp_path)  # where a replay leaves its checkpoint
+    (tmp_path / "config").write_text(_CONFIG)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with AccountEndpoint() as started:
+        for name, value in {
+            "AWS_ENDPOINT_URL": started.url,
+            "AWS_ACCESS_KEY_ID": "OF-THE-ENVIRONMENT",
+            "AWS_SECRET_ACCESS_KEY": "made-up",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": str(tmp_path / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield started
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("options", "region", "access_key"),
+    [
+        ((), "eu-west-1", "OF-THE-ENVIRONMENT"),
+        (("--region", "eu-north-1"), "eu-north-1", "OF-THE-ENVIRONMENT"),
+        (("--profile", "made-up"), "eu-west-1", "OF-THE-PROFILE"),
+        (("--profile", "made-up", "--region", "eu-north-1"), "eu-north-1", "OF-THE-PROFILE"),
+    ],
+    ids=["none", "region", "profile", "both"],
+)
+@every_command
+def test_every_service_is_called_as_the_options_say(
+    endpoint: AccountEndpoint,
+    command: Command,
+    options: Sequence[str],
+    region: str,
+    access_key: str,
+) -> None:
+    """Nothing is called in another region or as somebody else, as far as this stack goes.
+
+    A profile that is given is who calls, even if the environment has keys.
+    """
+    result = command.run(*options)
+    assert result.exit_code == command.status, result.output
+    assert endpoint.asked == {Asked(each, region, access_key) for each in command.services}
+
+
+def test_region_is_that_of_the_profile(
+    endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If neither option nor environment names a region, the profile does."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert COMMANDS["erase"].run("--profile", "made-up").exit_code == 0
+    assert {each.region for each in endpoint.asked} == {"eu-central-1"}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+@every_command
+def test_stack_that_can_t_be_described(
+    endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch, command: Command, trouble: Trouble
+) -> None:
+    """One line says what is wrong and which options to check, and nothing of who called."""
+    endpoint.failure = trouble.failure
+    for name, value in trouble.environment.items():
+        if value is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value)
+    result = command.run("--json", *trouble.options)
+    assert (result.exit_code, result.stdout) == (1, ""), result.output
+    [line] = result.stderr.splitlines()
+    for each in trouble.message:
+        assert each in line
+    assert "somebody" not in line
+
+
+@every_command
+@pytest.mark.parametrize("option", ["--region", "--profile", "--stack-name"])
+def test_empty_value_is_rejected(option: str, command: Command) -> None:
+    """A script's variable that is not set calls nobody: not another account than was meant."""
+    result = command.run(option, "")
+    assert result.exit_code == 2
+    assert "it is empty" in result.output
+
+
+def test_missing_certificates_are_named(
+    endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle that can't be read ends a command with its name and the setting, not a traceback."""
+    assert endpoint.url.startswith("http://"), "so that only the engine reads the bundle"
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/made-up.pem")
+    result = CliRunner().invoke(drainctl, ["replay", "--bucket", "made-up", "--dry-run"])
+    assert result.exit_code == 1
+    assert "/made-up.pem" in result.output
+    assert "AWS_CA_BUNDLE" in result.output
