@@ -86,24 +86,6 @@ def test_names_that_are_taken_are_refused(name: str) -> None:
         table_columns(stream_of(f"{name} string", "b string"))
 
 
-@pytest.mark.parametrize("event_type", STREAMS)
-def test_all_fields_of_an_event_are_in_the_lines(event_type: str) -> None:
-    """The struct has the members of the message, at every depth, by the names that the JSON has."""
-    (struct,) = [kind for name, kind in line_columns(STREAMS[event_type]) if name == "event"]
-    message = STREAMS[event_type].payload_field.message_type
-    assert message is not None
-    names = [field.name for field in message.fields]
-    assert re.findall(r"(?:^struct<|,)(\w+):", flat(struct)) == names
-
-
-def flat(struct: str) -> str:
-    """Take out of a struct's type what is within its members."""
-    outer = struct.removeprefix("struct<").removesuffix(">")
-    while (shorter := re.sub(r"\w+<[^<>]*>", "x", outer)) != outer:
-        outer = shorter
-    return f"struct<{outer}>"
-
-
 # --- As Glue and Athena take them ---
 
 _SIMPLE: Final = {"string", "boolean", "bigint", "int", "timestamp", "double"}
@@ -163,12 +145,7 @@ def test_view_says_what_its_query_gives(event_type: str) -> None:
     assert result_columns(definition["originalSql"], schema) == declared
     assert declared == schema[event_type]
     assert [column["Name"] for column in view["StorageDescriptor"]["Columns"]] == list(declared)
-
-
-@pytest.mark.parametrize("event_type", STREAMS)
-def test_a_view_is_one_for_trino_too(event_type: str) -> None:
-    """Trino knows a view by its comment, and takes a Glue table's description for its comment."""
-    view = TABLES[event_type]
+    # Trino knows a view by its comment, and takes a Glue table's description for its comment.
     assert view["TableType"] == "VIRTUAL_VIEW"
     assert view["Parameters"] == {"presto_view": "true", "comment": "Presto View"}
     assert "Description" not in view

@@ -145,15 +145,31 @@ def test_written_then_acked() -> None:
     assert bench.acker.tokens == ["token-1"]
 
 
-def test_sinks_are_written_side_by_side() -> None:
-    """Archive and queue are written at the same time, and acks wait for the slower one."""
+@pytest.mark.parametrize(
+    ("archive", "queue", "ack", "failures", "took"),
+    [
+        # The sinks are written side by side, and acks wait for the slower one.
+        (3.0, 2.0, 1.0, {}, 4.0),
+        (FOR_EVER, 0.0, 0.0, {"archive:OutOfTime": 4}, WRITTEN_BY),
+        (0.0, FOR_EVER, 0.0, {"queue:OutOfTime": 4}, WRITTEN_BY),
+        (0.0, 0.0, FOR_EVER, {"ack:DEADLINE_EXCEEDED": 4}, UNTIL),
+        # What a sink took in the last moment is acked, and its answer waited for.
+        (WRITTEN_BY - TURNS, 0.0, 1.5, {}, WRITTEN_BY + 1.5),
+    ],
+)
+def test_time(
+    archive: float, queue: float, ack: float, failures: dict[str, int], took: float
+) -> None:
+    """A sink or a server that hangs holds nobody beyond the window, and what it lacks is left."""
     bench = Bench(
-        archive=FakeSink(seconds=lambda _: 3.0),
-        queue=FakeSink(seconds=lambda _: 2.0),
-        ack_seconds=lambda _: 1.0,
+        archive=FakeSink(seconds=lambda _: archive),
+        queue=FakeSink(seconds=lambda _: queue),
+        ack_seconds=lambda _: ack,
     )
-    bench.commit(EVENTS)
-    assert bench.took == pytest.approx(4.0, abs=TURNS)
+    outcome = bench.commit(EVENTS)
+    assert outcome.failures == failures
+    assert outcome.acked == (0 if failures else 4)
+    assert bench.took == pytest.approx(took, abs=2 * TURNS)
 
 
 def test_duplicates_are_written_once_and_all_acked() -> None:
@@ -290,18 +306,6 @@ def test_waits_grow() -> None:
     assert 12 <= len(bench.archive.calls) <= 25
 
 
-@pytest.mark.parametrize("sink", SINKS)
-def test_sink_that_hangs_is_left_in_time(sink: str) -> None:
-    """A sink that never answers holds nobody beyond the window, and nothing of it is acked."""
-    hanging = FakeSink(seconds=lambda _: FOR_EVER)
-    bench = Bench(**{sink: hanging})  # type: ignore[arg-type] # by name
-    outcome = bench.commit(EVENTS)
-    assert outcome.left == {sink: 4}
-    assert outcome.failures == {f"{sink}:OutOfTime": 4}
-    assert bench.acker.calls == []
-    assert bench.took == pytest.approx(WRITTEN_BY, abs=TURNS)
-
-
 @pytest.mark.parametrize("archive_answer", [LEAVE_EVENT, TRY_AGAIN], ids=["leave", "try again"])
 def test_worst_result_wins(archive_answer: Answer) -> None:
     """A failure that ends the run does so though the other sink refuses the event for less."""
@@ -311,23 +315,6 @@ def test_worst_result_wins(archive_answer: Answer) -> None:
     )
     outcome = bench.commit(EVENTS)
     assert outcome.fatal is END_RUN
-
-
-def test_acker_that_hangs_is_left_in_time() -> None:
-    """A server that never answers acks holds nobody beyond the window."""
-    bench = Bench(ack_seconds=lambda _: FOR_EVER)
-    outcome = bench.commit(EVENTS)
-    assert outcome.left == {LeftReason.ACK: 4}
-    assert bench.took == pytest.approx(UNTIL, abs=TURNS)
-
-
-def test_there_is_time_for_the_last_acks() -> None:
-    """What the sinks took in the last moment that they have is acked, and its answer waited for."""
-    bench = Bench(
-        archive=FakeSink(seconds=lambda _: WRITTEN_BY - TURNS), ack_seconds=lambda _call: 1.5
-    )
-    outcome = bench.commit(EVENTS)
-    assert outcome == Outcome(written=4, acked=4)
 
 
 # --- When acks are too many at a time ---

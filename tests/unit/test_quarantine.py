@@ -94,16 +94,6 @@ def plain_id(
 # --- The record ---
 
 
-def test_record_of_a_message() -> None:
-    """The record of a message, to the letter."""
-    delivery = put(METADATA + POISON)
-    assert delivery.line == (
-        f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
-        '"reason":"made up reason","received_at":"2026-03-01T12:00:00.123Z",'
-        '"raw":"ChIaEAoObWFkZS11cC1oYW5kbGUSBiIECgLDKA=="}'  # pragma: allowlist secret
-    )
-
-
 @given(streams, st.binary(max_size=200), st.text(max_size=20))
 def test_record_holds_the_message(stream: EventStream, message: bytes, reason: str) -> None:
     """A record is one line of ASCII, its keys in their order, and decodes to what came."""

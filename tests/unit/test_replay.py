@@ -131,7 +131,7 @@ def test_lines_are_sent_as_they_are() -> None:
     )
 
 
-def test_what_can_t_be_read_is_left_out_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_can_t_be_read_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     """A line or an object that is none is counted and named by its key; all else is sent."""
     archive = filled(events(range(3)))
     (key,) = archive.objects_by_key
@@ -232,7 +232,7 @@ async def _write(sink: Sink, deliveries: Sequence[Delivery]) -> None:
     assert await sink.write(deliveries) == {}
 
 
-def test_survey_tells_what_is_left() -> None:
+def test_survey_counts_what_is_left() -> None:
     """It lists the objects to go through, without reading any, from where it goes on."""
     archive = filled(*([delivery_of(index)] for index in range(30)), page=7)
     run = Run(archive, rate=SLOW, stop_at=0.5)
