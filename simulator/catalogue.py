@@ -41,7 +41,7 @@ class LocalCatalogue:
         return Athena(client, outputs["DatabaseName"], outputs["WorkGroupName"])
 
     def rows(self, sql: str, *parameters: str) -> Sequence[tuple[str | None, ...]]:
-        """Ask, and give all rows.
+        """Ask, and return all rows.
 
         Args:
             sql: One statement.
@@ -57,7 +57,7 @@ class LocalCatalogue:
         return self.ended(self.start(event_type, **more))
 
     def start(self, event_type: str, **more: str) -> str:
-        """Start the compaction of a stream, and give the ARN of the execution.
+        """Start the compaction of a stream, and return the ARN of the execution.
 
         Args:
             event_type: The stream.
@@ -89,7 +89,7 @@ class LocalCatalogue:
         return {**description, "output": json.loads(description.get("output", "{}"))}
 
     def closed_days(self, event_type: str) -> dict[str, str]:
-        """Give where each registered day of a stream has its folder."""
+        """Return where each registered day of a stream has its folder."""
         partitions = self._deployment.aws.client("glue").get_partitions(
             DatabaseName=self._deployment.stack.outputs["DatabaseName"],
             TableName=f"{event_type}_compacted",

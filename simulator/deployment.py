@@ -135,11 +135,11 @@ class LocalDeployment:
         ]
 
     def take_messages_by_queue(self) -> dict[str, list[dict[str, Any]]]:
-        """Likewise, by the name of the output that tells the queue's URL."""
+        """Do the same, by the name of the queue's output."""
         sqs = self.aws.client("sqs")
         return {name: take_messages(sqs, url) for name, url in self.stack.queue_urls.items()}
 
-    def forget_token(self) -> None:
+    def delete_cached_token(self) -> None:
         """Take away the token that the function keeps, so that the next run mints another."""
         self.aws.client("secretsmanager").put_secret_value(
             SecretId=self.stack.outputs["TokenSecretArn"], SecretString="{}"
@@ -150,7 +150,7 @@ class LocalDeployment:
         self.token_server.register(CLIENT_ID, self._client_secret, scopes)
 
     def token_expiry(self) -> str | None:
-        """Give the expiry of the token that the function keeps in its secret; None before that."""
+        """Return the expiry of the function's cached token; None before there is one."""
         client = self.aws.client("secretsmanager")
         try:
             content = client.get_secret_value(SecretId=self.stack.outputs["TokenSecretArn"])

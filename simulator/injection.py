@@ -64,7 +64,7 @@ class Faults:
             self._injections.clear()
 
     def draw(self, kind: type[FaultT], event_type: str | None = None) -> tuple[FaultT, ...]:
-        """Give the faults of a kind that strike on this occasion, and count them as struck."""
+        """Return the faults of a kind that strike on this occasion, and count them as struck."""
         if not self._injections:  # the fast path: called once for each delivery and ack
             return ()
         with self._lock:
@@ -76,7 +76,7 @@ class Faults:
             return tuple(drawn)
 
     def struck(self, fault: object) -> int:
-        """Give how often a fault has struck."""
+        """Return how often a fault has struck."""
         with self._lock:
             return self._struck[fault]
 

@@ -1,7 +1,7 @@
-"""The books of a run: what the event server saw acked, what S3 holds and what SQS got.
+"""Reconciles a run: what the event server saw acked, what S3 holds and what SQS got.
 
-They balance if the same events are in all three. An event is known by its event id, which is worked
-out here from the server's own record of it, so that nothing rests on what the puller says.
+The same events must be in all three. An event is identified by its event id, which is computed here
+from the server's own record of it, and not taken from what the function reports.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def archive_lines(s3: S3Client, bucket: str) -> Iterator[dict[str, Any]]:
 
 
 def take_messages(sqs: SQSClient, queue_url: str) -> list[dict[str, Any]]:
-    """Receive every message of a queue, and delete it; give the messages as SQS does."""
+    """Receive every message of a queue, and delete it; return the messages as SQS does."""
 
     def take() -> list[Any]:
         taken: list[Any] = []
@@ -121,7 +121,7 @@ def message_lines(body: str) -> list[dict[str, Any]]:
 def reconcile(
     ledger: LedgerSnapshot, lines: Iterable[dict[str, Any]], messages: Iterable[dict[str, Any]]
 ) -> Reconciliation:
-    """Enter what the three places hold."""
+    """Compare what the three places hold."""
     return Reconciliation(
         published=event_ids(ledger, ledger.events),
         acked=event_ids(ledger, ledger.acked),

@@ -23,7 +23,7 @@ class Grant:
     Attributes:
         client_id: Whose token it is.
         scopes: What it allows.
-        expires_at: In seconds of the book's clock.
+        expires_at: In seconds of the ledger's clock.
         token: The token itself.
     """
 
@@ -64,7 +64,7 @@ class TokenLedger:
         return grant
 
     def check(self, token: str) -> Grant | None:
-        """Give what a token allows; None if it is unknown, expired or revoked."""
+        """Return what a token allows; None if it is unknown, expired or revoked."""
         with self._lock:
             grant = self._grants.get(token)
             if grant is None or token in self._revoked or self._clock() >= grant.expires_at:
@@ -82,6 +82,6 @@ class TokenLedger:
             self._revoked.update(self._grants)
 
     def issued(self) -> tuple[Grant, ...]:
-        """Give all grants, in the order of their issue."""
+        """Return all grants, in the order of their issue."""
         with self._lock:
             return tuple(self._grants.values())

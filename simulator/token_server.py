@@ -47,7 +47,7 @@ class TokenFault:
         content_type: Of that answer.
         headers: Of that answer, such as ``("Retry-After", "1")``.
         drip: Real time between two bytes of the answer, whichever it is.
-        fields: JSON values to set in a good answer; the token in the book stays as it was minted.
+        fields: JSON values to set in a good answer; the ledger keeps the token as it was minted.
         omitted: Fields to leave out of a good answer.
     """
 
@@ -142,7 +142,7 @@ class TokenServer:
         return self.requests().get("minted", 0)
 
     def requests(self) -> dict[str, int]:
-        """Give how many requests had which outcome.
+        """Return how many requests had which outcome.
 
         ``minted``; the error codes of RFC 6749; ``injected`` and ``unanswered`` for those that a
         fault kept from being looked at; ``not_found`` and ``method_not_allowed``.

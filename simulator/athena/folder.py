@@ -27,11 +27,11 @@ class MemoryCatalogue:
         self._partitions: dict[str, dict[tuple[str, ...], Partition]] = {}
 
     def table(self, database: str, name: str) -> Mapping[str, Any] | None:
-        """Give a table; None if there is none."""
+        """Return a table; None if there is none."""
         return self._tables.get(name) if database == self._database else None
 
     def partitions(self, _database: str, name: str) -> Iterable[Partition]:
-        """Give the registered partitions of a table."""
+        """Return the registered partitions of a table."""
         return self._partitions.get(name, {}).values()
 
     def put_view(self, _database: str, table_input: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ class FolderObjects:
         self._root = root
 
     def objects(self, location: str) -> Mapping[str, Path]:
-        """Give the objects whose URL begins with a location."""
+        """Return the objects whose URL begins with a location."""
         start = location.removeprefix("s3://")
         folder = self._root / start.rpartition("/")[0]
         found = (file for file in sorted(folder.rglob("*")) if file.is_file())

@@ -1,10 +1,9 @@
 """Answers SQL in Athena's dialect with DuckDB, over the files of tables in Glue.
 
 What is asked is parsed as Athena's dialect and nothing else. Each table that it names becomes a
-view in DuckDB over the files that Athena would see (`athena_tables`), with the columns and types
-that Glue has; the query is bent where the dialects differ (`athena_dialect`); a session of its own
-holds all this (`athena_session`). The bytes that Athena would scan are told from the plan
-(`athena_scan`).
+view in DuckDB over the files that Athena would see (`tables`), with the columns and types that Glue
+has; the query is rewritten where the dialects differ (`dialect`); a session of its own holds all
+this (`session`). The bytes that Athena would scan are computed from the plan (`scan`).
 
 Beside SELECT there are UNLOAD to Parquet and CREATE VIEW. Everything else is refused.
 """
@@ -56,7 +55,7 @@ class Result:
         columns: The columns' names; none for UNLOAD and CREATE VIEW.
         types: Their types, as Athena names them in queries, such as ``timestamp(3)``.
         rows: The rows, as Python values.
-        scanned_bytes: How many bytes Athena would have scanned; see ``athena_scan``.
+        scanned_bytes: How many bytes Athena would have scanned; see ``scan``.
     """
 
     columns: tuple[str, ...]
@@ -80,7 +79,7 @@ class AthenaOnDuckDB:
         Args:
             catalogue: The tables.
             objects: The files.
-            now: Tells the moment in UTC, for ``current_date`` and the ranges of projections.
+            now: Returns the time in UTC, for ``current_date`` and the ranges of projections.
         """
         self._catalogue = catalogue
         self._objects = objects

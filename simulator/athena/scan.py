@@ -1,4 +1,4 @@
-"""How many bytes Athena would scan for a query: told from DuckDB's plan of it.
+"""Computes how many bytes Athena would scan for a query, from DuckDB's plan of it.
 
 DuckDB prunes partitions and columns as Athena does, through views, unions and windows. Its plan
 says for each scan which columns and which files are left. Athena is billed for the objects of JSON
@@ -64,7 +64,7 @@ class Relation(NamedTuple):
 def scanned_bytes(
     connection: duckdb.DuckDBPyConnection, sql: str, relations: Mapping[int, Relation]
 ) -> int:
-    """Tell how many bytes a query would scan.
+    """Return how many bytes a query would scan.
 
     Args:
         connection: DuckDB, with the relations' views.
@@ -99,7 +99,7 @@ def _scans(plan: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _texts(scan: Mapping[str, Any], name: str) -> Sequence[str]:
-    """Give what a plan says of a scan, which is a text or, if there is more than one, a list."""
+    """Return what a plan says of a scan, which is a text or, if there is more than one, a list."""
     said = scan.get(name, [])
     return [said] if isinstance(said, str) else said
 
@@ -118,7 +118,7 @@ def _conditions(text: str) -> list[str]:
 def _left(
     connection: duckdb.DuckDBPyConnection, seen: Sequence[SeenFile], reference: str, filters: str
 ) -> list[SeenFile]:
-    """Give the files that a scan's conditions on their partitions leave."""
+    """Return the files that a scan's conditions on their partitions leave."""
     if not seen:
         return []
     names = list(seen[0].values)
@@ -173,7 +173,7 @@ def _parquet_bytes(
 
 
 def _bounds(text: str) -> Iterator[tuple[str, str]]:
-    """Give what a condition between a column and a text says of the column's bounds."""
+    """Return what a condition between a column and a text says of the column's bounds."""
     try:
         condition = sqlglot.parse_one(text, read="duckdb").unnest()
     except sqlglot.errors.ParseError:

@@ -50,17 +50,17 @@ class Session:
         return self.connection.execute(sql)
 
     def scanned_bytes(self, sql: str) -> int:
-        """Tell how many bytes a query in DuckDB's dialect would scan."""
+        """Return how many bytes a query in DuckDB's dialect would scan."""
         return scanned_bytes(self.connection, sql, self._relations)
 
     def columns(self, sql: str) -> tuple[list[tuple[str, Any]], tuple[str, ...]]:
-        """Give the columns that a query in DuckDB's dialect has, and their types in Athena."""
+        """Return the columns that a query in DuckDB's dialect has, and their types in Athena."""
         described = self.connection.sql(sql).description
         columns = [(name, kind) for name, kind, *_ in described]
         return columns, tuple(athena_dialect.athena_type(kind) for _, kind in columns)
 
     def translated(self, sql: str, database: str, parameters: Sequence[str] = ()) -> str:
-        """Give a query in DuckDB's dialect, with the views that it needs made."""
+        """Return a query in DuckDB's dialect, with the views that it needs made."""
         text = filled_in(sql, parameters)
         try:
             query = sqlglot.parse_one(text, read=ATHENA)
@@ -147,7 +147,7 @@ class Session:
     def _files(
         self, number: int, database: str, table: Mapping[str, Any], where: exp.Expr | None
     ) -> str:
-        """Give the query that reads a table's files.
+        """Return the query that reads a table's files.
 
         Each file is linked from a folder that says its partition, in the form that DuckDB knows.
         Beside them there is an empty one with all the columns, in a partition of its own that is

@@ -39,10 +39,10 @@ class Catalogue(Protocol):
     """Glue's tables. Names are in lower case."""
 
     def table(self, database: str, name: str) -> Mapping[str, Any] | None:
-        """Give a table as Glue's ``TableInput`` or ``Table`` has it; None if there is none."""
+        """Return a table as Glue's ``TableInput`` or ``Table`` has it; None if there is none."""
 
     def partitions(self, database: str, name: str) -> Iterable[Partition]:
-        """Give the registered partitions of a table."""
+        """Return the registered partitions of a table."""
 
     def put_view(self, database: str, table_input: Mapping[str, Any]) -> None:
         """Create or replace a view."""
@@ -52,7 +52,7 @@ class Objects(Protocol):
     """Objects in S3, as files of this machine."""
 
     def objects(self, location: str) -> Mapping[str, Path]:
-        """Give the objects whose ``s3://bucket/key`` begins with a location, by that."""
+        """Return the objects whose ``s3://bucket/key`` begins with a location, by that."""
 
     def put(self, url: str, file: Path) -> None:
         """Write an object, ``s3://bucket/key``, with a file's content."""
@@ -83,17 +83,17 @@ _NOW: Final = re.compile(r"NOW(?:\s*([+-])\s*(\d+)\s*(DAY|WEEK)S?)?", re.IGNOREC
 
 
 def key_names(table: Mapping[str, Any]) -> list[str]:
-    """Give the names of a table's partition keys."""
+    """Return the names of a table's partition keys."""
     return [key["Name"] for key in table.get("PartitionKeys") or ()]
 
 
 def columns(table: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give the columns of a table without its partition keys, each with its Hive type."""
+    """Return the columns of a table without its partition keys, each with its Hive type."""
     return [(column["Name"], column["Type"]) for column in table["StorageDescriptor"]["Columns"]]
 
 
 def is_view(table: Mapping[str, Any]) -> bool:
-    """Tell whether a table is a view."""
+    """Return whether a table is a view."""
     return bool(table.get("TableType") == "VIRTUAL_VIEW")
 
 
@@ -104,7 +104,7 @@ def files(
     where: exp.Expr | None,
     now: datetime,
 ) -> list[DataFile]:
-    """Give the files that a query sees of a table.
+    """Return the files that a query sees of a table.
 
     Args:
         table: The table.
@@ -145,7 +145,7 @@ def _is_hidden(key: str) -> bool:
 def _projected(
     table: Mapping[str, Any], objects: Objects, where: exp.Expr | None, now: datetime
 ) -> Iterator[DataFile]:
-    """Give the files of the folders that the projection makes."""
+    """Return the files of the folders that the projection makes."""
     names = key_names(table)
     parameters = table["Parameters"]
     location = table["StorageDescriptor"]["Location"].rstrip("/")
@@ -186,7 +186,7 @@ def _projected(
 
 
 def _may_be(name: str, value: str, where: exp.Expr | None) -> bool:
-    """Tell whether a condition leaves a value, as far as it compares the column with literals."""
+    """Return whether a condition leaves a value, as far as it compares the column with literals."""
     for part in where.flatten() if isinstance(where, exp.And) else (where,):
         is_left = _COMPARISONS.get(type(part)) if part is not None else None
         if is_left is None or not isinstance(part, exp.Binary):
@@ -225,7 +225,7 @@ def _day(text: str, now: datetime) -> date:
 
 
 def _literals(name: str, where: exp.Expr | None) -> Sequence[str]:
-    """Give the values that a condition leaves a column: of ``name = 'literal'`` or ``name IN``."""
+    """Return the values that a condition allows: of ``name = 'literal'`` or ``name IN``."""
     for part in where.flatten() if isinstance(where, exp.And) else (where,):
         if isinstance(part, exp.EQ):
             sides = (part.this, part.expression)

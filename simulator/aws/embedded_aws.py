@@ -157,7 +157,7 @@ class EmbeddedAws:
             self._folder = None
 
     def environment(self) -> dict[str, str]:
-        """Make the whole environment of a process that shall use this AWS and no other.
+        """Return the whole environment of a process that uses this AWS and no other.
 
         It has root's keys of the embedded account, its endpoint and certificate, and neither
         credentials, profiles nor settings of the person who runs it.

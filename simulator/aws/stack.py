@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the function, as its log tells it; the log has it once the run has ended.
+    """One run of the function, read from its log, which has it once the run has ended.
 
     Attributes:
         request_id: Lambda's id of the run.
@@ -41,7 +41,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What an invocation by hand gave back.
+    """The result of an invocation by hand.
 
     Attributes:
         payload: What the function returned, or Lambda's description of its error.
@@ -122,7 +122,7 @@ class SamStack:
 
     @property
     def queue_urls(self) -> Mapping[str, str]:
-        """The URL of every queue that events go to, by the name of the output that tells it."""
+        """The URL of every queue that gets events, by the name of its output."""
         return {
             name: url
             for name, url in self.outputs.items()
@@ -144,7 +144,7 @@ class SamStack:
         return Invocation(json.loads(answer["Payload"].read()), answer.get("FunctionError"))
 
     def runs(self) -> list[Run]:
-        """Give the runs that have ended, by whatever they were started, oldest first."""
+        """Return the runs that have ended, by whatever they were started, oldest first."""
         pages = self._aws.client("logs").get_paginator("filter_log_events")
         messages = [
             event["message"]

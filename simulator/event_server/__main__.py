@@ -81,7 +81,7 @@ _PUBLISH_INTERVAL_SECONDS: Final = 0.1
     "--refuse-acks",
     type=click.FloatRange(0, 1),
     metavar="PROBABILITY",
-    help="Refuse acks with STATUS_CODE_FAILURE, 0 to 1 of them.",
+    help="Answer acks with STATUS_CODE_FAILURE with this probability, 0 to 1.",
 )
 @click.option(
     "--break-streams-after",

@@ -40,14 +40,14 @@ class Authorization:
 
     Attributes:
         mode: Production needs a token on every call, the sandbox takes calls without one.
-        tokens: The book to look them up in.
+        tokens: The ledger to look them up in.
     """
 
     mode: AuthMode
     tokens: TokenLedger
 
     def client_of(self, header: str | None, scope: str) -> str:
-        """Give the id of the client that calls; empty for an anonymous one.
+        """Return the id of the client that calls; empty for an anonymous one.
 
         Args:
             header: The call's ``authorization`` metadata.
@@ -73,7 +73,7 @@ class Authorization:
 
 
 class OpenStream:
-    """What the loop of one stream waits for, and how it is told to end."""
+    """What the loop of one stream waits for, and what ends it."""
 
     def __init__(self) -> None:
         self.abort: tuple[grpc.StatusCode, str] | None = None
@@ -144,7 +144,7 @@ class ServerState:
     ledger: Ledger
 
     def client_of(self, scope: str, context: grpc.ServicerContext) -> str:
-        """Give the id of the client that calls.
+        """Return the id of the client that calls.
 
         Raises:
             Refused: The call's ``authorization`` metadata does not allow it.
@@ -169,7 +169,7 @@ def wait_for_end(context: grpc.ServicerContext, timeout_seconds: float | None = 
 
 
 def presentable_metadata(context: grpc.ServicerContext) -> tuple[tuple[str, str], ...]:
-    """Give a call's metadata with a SHA-256 in place of its authorization."""
+    """Return a call's metadata with a SHA-256 in place of its authorization."""
     return tuple(
         (key, hashlib.sha256(str(value).encode()).hexdigest())
         if key == "authorization"

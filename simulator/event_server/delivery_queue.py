@@ -52,7 +52,7 @@ class EventLog:
         self._events.append(Published(number, event, self._clock()))
 
     def start(self, position: StartPosition) -> int:
-        """Give the index of the first event that a new reader gets.
+        """Return the index of the first event that a new reader gets.
 
         An id is the event's number, a timestamp the time of its publication: the documentation
         names neither, and a message log knows no other.
@@ -71,14 +71,14 @@ class EventLog:
                 return end
 
     def oldest(self) -> int:
-        """Give the index of the oldest event that can still be delivered."""
+        """Return the index of the oldest event that can still be delivered."""
         horizon = self._clock() - self._history
         while self._oldest < len(self._events) and self._events[self._oldest].at < horizon:
             self._oldest += 1
         return self._oldest
 
     def has_expired(self, published: Published) -> bool:
-        """Say whether an event is older than the history."""
+        """Return whether an event is older than the history."""
         return published.at < self._clock() - self._history
 
     def __getitem__(self, index: int) -> Published:
@@ -99,7 +99,7 @@ class AckOutcome(Enum):
 
     @property
     def is_success(self) -> bool:
-        """Whether the client is told ``STATUS_CODE_SUCCESS``."""
+        """Whether the client gets ``STATUS_CODE_SUCCESS``."""
         return self in (AckOutcome.SETTLED, AckOutcome.REPEATED)
 
 
@@ -166,7 +166,7 @@ class DeliveryQueue:
         return tuple(self._streams)
 
     def in_flight(self, stream_id: int) -> int:
-        """Give how many deliveries of a stream are out unacknowledged."""
+        """Return how many deliveries of a stream are out unacknowledged."""
         return len(self._out.get(stream_id, ()))
 
     def join(self, stream_id: int, terms: StreamTerms) -> None:
@@ -183,7 +183,7 @@ class DeliveryQueue:
             self._put_back(self._out.pop(stream_id).values())
 
     def take(self, stream_id: int, *, in_flight_factor: int = 1) -> Delivery | None:
-        """Give a stream its next delivery; None if there is no event or no room.
+        """Return a stream its next delivery; None if there is no event or no room.
 
         Args:
             stream_id: A stream that has joined.
@@ -242,7 +242,7 @@ class DeliveryQueue:
             self._put_back([self._deliveries[ack_info]])
 
     def until_deadline(self) -> float | None:
-        """Give how many seconds until the next ack time-out strikes; None while nothing is out."""
+        """Return the seconds until the next ack time-out strikes; None while nothing is out."""
         while self._deadlines and not self._deliveries[self._deadlines[0][1]].is_out:
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] - self._clock() if self._deadlines else None
@@ -335,7 +335,7 @@ class Queues:
     def find(
         self, client_id: str, event_type: str, ack_info: str
     ) -> tuple[QueueKey, DeliveryQueue, Delivery] | None:
-        """Give what a handle stands for; None unless it is this client's and of this type."""
+        """Return what a handle stands for; None unless it is this client's and of this type."""
         found = self._handles.get(ack_info)
         if found is None or found[0][:2] != (client_id, event_type):
             return None

@@ -87,7 +87,7 @@ class Event:
         return length_delimited(_METADATA_NUMBER, self.metadata) + self._tail
 
     def delivery(self, ack_info: str | None, *, is_redelivered: bool) -> bytes:
-        """Give the message as one delivery carries it."""
+        """Return the message as one delivery carries it."""
         if self.frame is not None:
             return self.frame
         metadata = self.metadata

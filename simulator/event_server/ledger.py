@@ -151,7 +151,7 @@ class LedgerSnapshot:
         return self.events.keys() - self.acked
 
     def counts(self) -> dict[str, int]:
-        """Give the totals, for people and for JSON."""
+        """Return the totals, for people and for JSON."""
         return {
             "published": self.published,
             "delivered": len(self.delivered),

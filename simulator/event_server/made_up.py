@@ -126,7 +126,7 @@ class _Someone:
 
 
 def luhn_digit(digits: str) -> str:
-    """Give the check digit that makes an IMEI of its first 14 digits."""
+    """Return the check digit that makes an IMEI of its first 14 digits."""
     doubled = (
         int(digit) * (2 if index % 2 == 0 else 1) for index, digit in enumerate(reversed(digits))
     )

@@ -129,7 +129,7 @@ class EventServer:
         self.stop()
 
     def publish(self, events: Iterable[Event]) -> list[int]:
-        """Publish events, in this order, and give their numbers."""
+        """Publish events, in this order, and return their numbers."""
         numbers = []
         events = list(events)
         with self._changed:
@@ -151,14 +151,14 @@ class EventServer:
             return self._ledger.snapshot()
 
     def counts(self) -> dict[str, int]:
-        """Give the ledger's totals; cheaper than a copy of it."""
+        """Return the ledger's totals; cheaper than a copy of it."""
         with self._changed:
             return self._ledger.counts()
 
     def wait_until(
         self, predicate: Callable[[LedgerSnapshot], object], timeout_seconds: float = 30
     ) -> LedgerSnapshot:
-        """Wait until the ledger is as expected, and give a copy of it.
+        """Wait until the ledger is as expected, and return a copy of it.
 
         Args:
             predicate: Looks at the live ledger, after every change of it.

@@ -35,14 +35,14 @@ class _Stream:
     faults: tuple[StreamFault, ...]
 
     def status_after(self, sent: int) -> tuple[grpc.StatusCode, str] | None:
-        """Give what the stream is to be ended with, once so many deliveries were sent."""
+        """Return what the stream is to be ended with, once so many deliveries were sent."""
         for fault in self.faults:
             if fault.code is not None and sent >= fault.after:
                 return fault.code, fault.details
         return self.open.abort
 
     def is_silent_after(self, sent: int) -> bool:
-        """Say whether nothing more may be sent."""
+        """Return whether nothing more may be sent."""
         return any(fault.is_silent and sent >= fault.after for fault in self.faults)
 
     @property

@@ -54,9 +54,9 @@ def _call_target_as_role(
         _call_target(target, event, *more)
     elif queue and not _denied(target["RoleArn"], "sqs:SendMessage", queue):
         _call_target({"Arn": queue, "Input": target.get("Input", "{}")}, event, *more)
-        told = {"ERROR_CODE": "AccessDeniedException", "ERROR_MESSAGE": denied}
+        reason = {"ERROR_CODE": "AccessDeniedException", "ERROR_MESSAGE": denied}
         sqs._queue_by_arn(queue)["messages"][-1]["message_attributes"] = {
-            name: {"DataType": "String", "StringValue": text} for name, text in told.items()
+            name: {"DataType": "String", "StringValue": text} for name, text in reason.items()
         }
 
 

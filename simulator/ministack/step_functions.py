@@ -90,7 +90,7 @@ def _evaluated(value: Any, given: Any, context: dict[str, Any]) -> Any:
 
 
 def _items(state: dict[str, Any], given: Any, context: dict[str, Any]) -> list[Any]:
-    """Give what the children get: the items, selected and batched."""
+    """Return what the children get: the items, selected and batched."""
     reader = state.get("ItemReader")
     if reader is None:
         items = _evaluated(state.get("Items", given), given, context)

@@ -133,13 +133,7 @@ class Alarm:
             if "MetricStat" in each
         }
         (returned,) = (each for each in self.definition["Metrics"] if each.get("ReturnData", True))
-        result = evaluate(returned["Expression"], known, _no_search)
-        assert isinstance(result, list)
-        return result  # type: ignore[return-value] # a search alone gives several
-
-
-def _no_search(_text: str, _statistic: str) -> list[Series]:
-    raise NotImplementedError("an alarm can't search")
+        return evaluate(returned["Expression"], known)
 
 
 def _metric(definition: Mapping[str, Any]) -> Metric:

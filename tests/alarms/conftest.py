@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def once(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Recording:
-    """Give what records runs under a name, once for all processes of a test run."""
+    """Return what records runs under a name, once for all processes of a test run."""
 
     def recorded_once(name: str, record: Callable[[], Sequence[RealRun]]) -> list[RealRun]:
         def write(path: Path) -> None:
@@ -38,13 +38,13 @@ def once(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Recordin
 
 @pytest.fixture(scope="session")
 def healthy(once: Recording, cloud: Cloud) -> list[RealRun]:
-    """Give runs of a stack that is well."""
+    """Return runs of a stack that is well."""
     return once("healthy", lambda: healthy_runs(cloud))
 
 
 @pytest.fixture(scope="session")
 def recorded(once: Recording, cloud: Cloud) -> Callable[[Outage], Sequence[RealRun]]:
-    """Give the runs of an outage, each recorded once, in a scene of its own."""
+    """Return the runs of an outage, each recorded once, in a scene of its own."""
 
     def runs_of(outage: Outage) -> Sequence[RealRun]:
         def record() -> Sequence[RealRun]:

@@ -76,7 +76,7 @@ class Metrics:
                 self.add(metric, at, *values)
 
     def known(self) -> list[Metric]:
-        """Give every metric that has a data point."""
+        """Return every metric that has a data point."""
         return list(self._points)
 
     def statistic(

@@ -157,6 +157,6 @@ def stopped_in_its_midst(scene: Scene) -> list[RealRun]:
 
 
 def others_can_not_be_started(scene: Scene) -> list[RealRun]:
-    """The run drains, but Lambda starts no other puller beside it."""
+    """The run drains, but Lambda starts no concurrent run."""
     scene.publish(5)
     return [record(scene, PULLERS="2")]

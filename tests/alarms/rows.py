@@ -91,13 +91,13 @@ ROWS: Final = [
 
 
 def name_of(row: Row) -> str:
-    """Give what a row's test is called."""
+    """Return what a row's test is called."""
     fault = row.outage.__name__ if row.outage else "services"
     return f"{row.alarm.partition('.')[2]}-{fault}"
 
 
 def a_day(healthy: Sequence[RealRun], until: float = DAY) -> Timeline:
-    """Give a day of a stack that is well: a run every five minutes, many of a quiet night."""
+    """Return a day of a stack that is well: a run every five minutes, many of a quiet night."""
     timeline = Timeline()
     quiet = healthy[2]
     for tick in range(int(until // INTERVAL)):
@@ -113,7 +113,7 @@ def a_day(healthy: Sequence[RealRun], until: float = DAY) -> Timeline:
 def firings(
     definition: dict[str, Any], timeline: Timeline, *, since: float, until: float
 ) -> Iterator[float]:
-    """Give the minutes after ``since`` at whose end an alarm is in the state ALARM."""
+    """Return the minutes after ``since`` at whose end an alarm is in the state ALARM."""
     alarm = Alarm(definition)
     for minute in range(int(since) // MINUTE, int(until) // MINUTE + 1):
         if alarm.evaluate(timeline.metrics, minute * MINUTE) is State.ALARM:
@@ -121,7 +121,7 @@ def firings(
 
 
 def with_fault(row: Row, recorded: Recorded, healthy: Sequence[RealRun]) -> Timeline:
-    """Give an hour of a stack that is well, and one with the fault."""
+    """Return an hour of a stack that is well, and one with the fault."""
     runs = recorded(row.outage) if row.outage else []
     timeline = a_day(healthy, HOUR)
     for number, at in enumerate(range(HOUR, 2 * HOUR, INTERVAL)):

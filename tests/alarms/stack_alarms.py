@@ -34,7 +34,7 @@ _NAMES: Final[dict[str, str]] = {
 
 
 def alarm_definitions(**parameters: str) -> dict[str, dict[str, Any]]:
-    """Give the alarms' properties by ``<logical id of the nested stack>.<logical id>``.
+    """Return the alarms' properties by ``<logical id of the nested stack>.<logical id>``.
 
     Args:
         parameters: The stack's that differ from their defaults.

@@ -28,7 +28,7 @@ _NOT_RECORDED: Final = "Started"
 
 
 def documented() -> set[tuple[str, frozenset[str]]]:
-    """Give the names in the table, each with the names of its dimensions."""
+    """Return the names in the table, each with the names of its dimensions."""
     table = (
         (PROJECT_FOLDER / "docs/formats.md").read_text().partition(_HEAD)[2].partition("\n\n")[0]
     )

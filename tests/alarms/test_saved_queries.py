@@ -35,7 +35,7 @@ _QUERIES: Final = {
 
 @pytest.fixture
 def records(healthy: list[RealRun], recorded: Recorded) -> list[dict[str, Any]]:
-    """Give every line of the log of some real runs, good ones and others."""
+    """Return every line of the log of some real runs, good ones and others."""
     runs = [
         *healthy,
         *recorded(outages.archive_denied),
@@ -49,7 +49,7 @@ def records(healthy: list[RealRun], recorded: Recorded) -> list[dict[str, Any]]:
 
 
 def paths(record: dict[str, Any], before: str = "") -> Iterator[str]:
-    """Give the fields of a line as Logs Insights finds them: those inside of others with dots."""
+    """Return the fields of a line as Logs Insights finds them: those inside of others with dots."""
     for name, value in record.items():
         if isinstance(value, dict):
             yield from paths(value, f"{before}{name}.")
@@ -58,7 +58,7 @@ def paths(record: dict[str, Any], before: str = "") -> Iterator[str]:
 
 
 def asked_for(query: str) -> set[str]:
-    """Give the fields that a query names: all its words but commands, functions and its own."""
+    """Return the fields that a query names: all its words but commands, functions and its own."""
     text = re.sub(r"(?m)^\s*#.*$|'[^']*'|/[^/\n]+/", " ", query.replace('"', "'"))
     own = set(re.findall(r"\bas (\w+)", text))
     return set(re.findall(r"@?[a-zA-Z_][\w.]*", text)) - _COMMANDS - _FUNCTIONS - own

@@ -292,7 +292,7 @@ def _arrivals(plan: ArchivePlan, event_type: str) -> Iterator[tuple[MadeUpLine, 
 def _event(
     other: Event, time: int | None, subscription_id: str | None, change: HandsetChange | None
 ) -> tuple[Event, MadeUpEvent]:
-    """Give an event its time and subscription."""
+    """Return an event its time and subscription."""
     metadata = Metadata()
     if time is not None:
         metadata.timestamp.CopyFrom(Timestamp(seconds=time // 10**9, nanos=time % 10**9))

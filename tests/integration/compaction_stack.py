@@ -60,11 +60,11 @@ class Table:
         return self.rows(check.sql)
 
     def compact(self, event_type: str = STREAM, **more: str) -> dict[str, Any]:
-        """Run the compaction, and give how it ended: its status, output or error and cause."""
+        """Run the compaction, and return how it ended: its status, output or error and cause."""
         return self.catalogue.compact(event_type, **more)
 
     def closed_days(self) -> dict[str, str]:
-        """Give where each registered day has its folder."""
+        """Return where each registered day has its folder."""
         return self.catalogue.closed_days(STREAM)
 
     def files(self) -> list[str]:
@@ -118,7 +118,7 @@ class Table:
 
 @pytest.fixture(scope="module")
 def table(built: Path) -> Iterator[Table]:
-    """Give a stack with an archive of some days, and nothing compacted."""
+    """Return a stack with an archive of some days, and nothing compacted."""
     with LocalDeployment(built=built) as local:
         local.deploy(
             EventTypes=f"{STREAM},{QUIET}",
@@ -138,22 +138,22 @@ def table(built: Path) -> Iterator[Table]:
 
 @pytest.fixture(scope="module")
 def lines() -> list[MadeUpLine]:
-    """Give the facts of the archive's lines."""
+    """Return the facts of the archive's lines."""
     return [line for made_up in made_up_objects(PLAN) for line in made_up.lines]
 
 
 @pytest.fixture(scope="module")
 def events(lines: list[MadeUpLine]) -> Counter[tuple[str, str]]:
-    """Give the events that the view shall have, by day and id, each once."""
+    """Return the events that the view shall have, by day and id, each once."""
     return Counter({(line.dt, line.event.event_id) for line in lines})
 
 
 def day_before(day: date, days: int) -> str:
-    """Give an earlier day as the tables have it."""
+    """Return an earlier day as the tables have it."""
     return (day - timedelta(days=days)).isoformat()
 
 
 def of_a_day(definition: dict[str, Any]) -> dict[str, Any]:
-    """Give the states that compact a day."""
+    """Return the states that compact a day."""
     states: dict[str, Any] = definition["States"]["CompactDays"]["ItemProcessor"]["States"]
     return states

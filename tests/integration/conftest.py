@@ -20,13 +20,13 @@ __all__ = ["events", "lines", "table"]
 
 @pytest.fixture(scope="session")
 def plainly_built(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """Give what `sam build` made of this version."""
+    """Return what `sam build` made of this version."""
     return made_once("plainly-built", sam_build)
 
 
 @pytest.fixture(scope="session")
 def built(made_once: Callable[[str, Callable[[Path], object]], Path], plainly_built: Path) -> Path:
-    """Give the same, quick to deploy."""
+    """Return the same, quick to deploy."""
 
     def make(folder: Path) -> None:
         shutil.copytree(plainly_built, folder, dirs_exist_ok=True)

@@ -132,7 +132,7 @@ class PrivilegedStack:
         return report
 
     def compact(self) -> dict[str, Any]:
-        """Run the compaction, and give how it ended."""
+        """Run the compaction, and return how it ended."""
         return LocalCatalogue(self.deployment).compact(STREAM)
 
     def fire(self, schedule: str) -> None:
@@ -160,7 +160,7 @@ class PrivilegedStack:
         ]
 
     def books(self) -> Reconciliation:
-        """Keep the books of everything so far, what is in quarantine among it."""
+        """Reconcile everything so far, what is in quarantine among it."""
         self._enter_messages()
         s3 = self.deployment.aws.client("s3")
         bucket = self.deployment.stack.outputs["ArchiveBucketName"]
@@ -186,7 +186,7 @@ class PrivilegedStack:
         return EventReader(STREAMS[STREAM], read_pseudonyms(secrets, arn))
 
     def _ids(self, event: Event, archived: Sequence[dict[str, Any]]) -> set[str]:
-        """Give the id of an event; of one that can't be read, those that it has in quarantine."""
+        """Return the id of an event; of one that can't be read, those that it has in quarantine."""
         delivery = self._reader.read(event.undelivered, datetime.now(UTC))
         if delivery.pointer is not PointerReason.QUARANTINE:
             return {delivery.event_id}
@@ -210,7 +210,7 @@ def _started_by(runs: list[Run]) -> int:
 
 
 def _complaint(run: Run) -> str:
-    """Give what a run's log tells of calls that failed, be it the run's end or not.
+    """Return what a run's log tells of calls that failed, be it the run's end or not.
 
     Lines that aren't records are Lambda's: that it could not start a run, or ended it.
     """

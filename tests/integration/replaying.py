@@ -22,7 +22,7 @@ SECONDS: Final = 60
 
 
 def arguments(scene: Scene, folder: Path, *more: str) -> list[str]:
-    """Give the command line that replays a scene's archive into its queue, or as it is told."""
+    """Return the command line that replays a scene's archive into its queue, or as it is told."""
     places = ["--bucket", scene.places.bucket, "--queue-url", scene.places.queue_url]
     if "--stack-name" in more:
         places = []
@@ -78,12 +78,12 @@ def replaying(scene: Scene, folder: Path, *more: str) -> Iterator[subprocess.Pop
 
 
 def environment(scene: Scene) -> dict[str, str]:
-    """Give the command's environment: an account, a wide terminal, and no more."""
+    """Return the command's environment: an account, a wide terminal, and no more."""
     return {**scene.environment(), "PYTHONPATH": PATH, "COLUMNS": "200"}
 
 
 def lines_by_id(scene: Scene) -> dict[str, list[dict[str, Any]]]:
-    """Give the archive's lines by event id."""
+    """Return the archive's lines by event id."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in archive_lines(scene.cloud.s3, scene.places.bucket):
         found.setdefault(line["event_id"], []).append(line)
@@ -96,7 +96,7 @@ def messages(scene: Scene, queue_url: str | None = None) -> list[dict[str, Any]]
 
 
 def attributes(message: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Give a message's attributes: type and value by name."""
+    """Return a message's attributes: type and value by name."""
     return {
         name: (value["DataType"], value["StringValue"])
         for name, value in message["MessageAttributes"].items()

@@ -69,7 +69,7 @@ class Rights:
         self._stack = stack
 
     def named(self, kind: str) -> Mapping[str, str]:
-        """Give the ids of a type's resources, by the names that they have in the template."""
+        """Return the ids of a type's resources, by the names that they have in the template."""
         return {name: physical for name, each, physical in self._resources if each == kind}
 
     @cached_property
@@ -89,7 +89,7 @@ class Rights:
         ]
 
     def managed(self) -> Mapping[str, Sequence[str]]:
-        """Give the ARNs of the managed policies that roles have: rights that are not in `all`."""
+        """Return the ARNs of the managed policies that roles have: rights that are not in `all`."""
         attached = {
             role: self._iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
             for role, name in self.roles.items()

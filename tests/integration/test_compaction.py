@@ -152,7 +152,7 @@ def test_unknown_stream_is_named(table: Table) -> None:
 
 
 def test_verify_tells_that_all_is_well(table: Table) -> None:
-    """The operator's command runs every saved query and the seam check, and ends with 0."""
+    """The operator's command runs every saved query and the consistency check, and ends with 0."""
     completed = verify(table)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     for query in saved_queries():

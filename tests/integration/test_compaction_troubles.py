@@ -236,6 +236,6 @@ def delete_all(definition: dict[str, Any]) -> None:
 
 
 def line_days(table: Table) -> set[str]:
-    """Give the days that have lines."""
+    """Return the days that have lines."""
     keys = [key for key, _ in table.deployment.archive_keys() if key.startswith("events/")]
     return {key.split("/")[2].removeprefix("dt=") for key in keys}

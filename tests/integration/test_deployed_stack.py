@@ -92,7 +92,7 @@ def test_missing_scope_fails_its_stream_alone(
     ]
     deployment.allow_scopes(*granted)
     deployment.token_server.narrows = narrows
-    deployment.forget_token()
+    deployment.delete_cached_token()
     for event_type in STREAMS:
         deployment.event_server.publish_made_up(event_type, 20, seed=2 + narrows)
 
@@ -109,7 +109,7 @@ def test_missing_scope_fails_its_stream_alone(
 def test_granted_again_catches_up(deployment: LocalDeployment) -> None:
     """Once the scope is granted and the old token gone, the stream has lost nothing."""
     deployment.allow_scopes(*(stream.scope for stream in STREAMS.values() if stream.scope))
-    deployment.forget_token()
+    deployment.delete_cached_token()
     invocation = invoke(deployment, MISSING)
     assert (invocation.error, invocation.payload["acked"]) == (None, 40)
     deployment.take_messages()

@@ -22,20 +22,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from simulator.child_process import ChildProcess
 from simulator.event_server import (
-    ACK_FAILURE,
-    ACK_FORGOTTEN,
-    ACK_UNANSWERED,
-    ACK_UNSPECIFIED,
     ALL_SCOPES,
-    DELIVERED_TWICE,
     EVENT_TYPES,
-    NOT_PROTOBUF,
     AckFault,
     AuthMode,
-    DeliveryFault,
     EventServer,
     ServerRules,
-    StreamFault,
 )
 from wgtwo.consents.v1.consent_events_pb2_grpc import ConsentEventServiceStub
 from wgtwo.events.v1.events_pb2 import (
@@ -87,7 +79,7 @@ class _Client:
         return self._streams[-1]
 
     def ack(self, ack_info: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> int:
-        """Ack by a handle, and give the status code of the answer."""
+        """Ack by a handle, and return the status code of the answer."""
         request = AckHandsetChangeEventRequest(ack_info=AckInfo(value=ack_info))
         answer = self._stub.AckHandsetChangeEvent(
             request, metadata=self._metadata, timeout=timeout_seconds
@@ -95,7 +87,7 @@ class _Client:
         return answer.ack_status.status_code
 
     def ack_all(self, responses: list[StreamHandsetChangeEventsResponse]) -> set[int]:
-        """Ack deliveries, and give the status codes of the answers."""
+        """Ack deliveries, and return the status codes of the answers."""
         return {self.ack(response.metadata.ack_info.value) for response in responses}
 
 
@@ -240,18 +232,6 @@ def test_overdue_event_is_redelivered_with_the_flag_and_another_handle() -> None
         assert first.metadata.timestamp == second.metadata.timestamp
 
 
-def test_waiting_stream_gets_what_another_leaves() -> None:
-    """A stream that had nothing to do gets the unacked events of one that ends, without delay."""
-    with EventServer() as server, _client(server) as client:
-        server.publish_made_up("handset_change", 2)
-        first = client.stream(**_oldest())
-        first.take(2)
-        waiting = client.stream()
-        server.wait_until(_is_joined(2))
-        first.cancel(server)
-        assert sorted(_numbers(server, waiting.take(2))) == [1, 2]
-
-
 def test_regular_streams_see_every_event_and_keep_no_position() -> None:
     """Every connection gets all that happens while it is there."""
     with EventServer() as server, _client(server) as client:
@@ -359,94 +339,7 @@ def test_token_rules(auth: AuthMode, kind: str) -> None:
             assert token is None or token not in repr(server.ledger())
 
 
-# --- Faults: each strikes, and is counted as having struck. ---
-
-
-@pytest.mark.parametrize(
-    ("fault", "taken", "status"),
-    [
-        (StreamFault(code=grpc.StatusCode.RESOURCE_EXHAUSTED), 0, "RESOURCE_EXHAUSTED"),
-        (StreamFault(code=grpc.StatusCode.RESOURCE_EXHAUSTED, after=2), 2, "RESOURCE_EXHAUSTED"),
-        (StreamFault(code=grpc.StatusCode.OK, after=1), 1, "OK"),
-        (StreamFault(is_silent=True, after=1), 1, ""),
-        (StreamFault(in_flight_factor=3), 6, ""),
-        (StreamFault(drip=timedelta(milliseconds=40)), 2, ""),
-        (DELIVERED_TWICE, 2, ""),
-        (NOT_PROTOBUF, 1, ""),
-        (DeliveryFault(omits_ack_info=True), 1, ""),
-    ],
-    ids=str,
-)
-def test_stream_that_is_disturbed(fault: Any, taken: int, status: str) -> None:
-    """A fault strikes once, after as many deliveries as it says; the next stream is sound."""
-    with EventServer() as server, _client(server) as client:
-        server.publish_made_up("handset_change", 10)
-        server.faults.inject(fault, times=1)
-        stream = client.stream(**_oldest(max_in_flight=2))
-        if fault is NOT_PROTOBUF:
-            assert stream.ending() is grpc.StatusCode.INTERNAL
-        elif taken:
-            responses = stream.take(taken)
-            has_handle = responses[0].metadata.HasField("ack_info")
-            assert has_handle is (fault != DeliveryFault(omits_ack_info=True))
-        if status:
-            assert stream.ending().name == status
-        assert server.faults.struck(fault) == 1
-        records = [each for event in server.ledger().events.values() for each in event.deliveries]
-        if isinstance(fault, StreamFault):
-            assert len(records) >= taken
-        if isinstance(fault, StreamFault) and fault.drip:
-            assert records[1].at - records[0].at >= 0.039
-        server.faults.clear()
-        client.stream(**_oldest(durable_queue=DurableQueue(custom_name="another"))).take(10)
-
-
-@pytest.mark.parametrize(
-    ("fault", "answer", "is_settled"),
-    [
-        (ACK_FAILURE, AckStatus.STATUS_CODE_FAILURE, False),
-        (ACK_UNSPECIFIED, AckStatus.STATUS_CODE_UNSPECIFIED, False),
-        (ACK_FORGOTTEN, _SUCCESS, True),
-        (ACK_UNANSWERED, grpc.StatusCode.DEADLINE_EXCEEDED, False),
-        (AckFault(code=grpc.StatusCode.UNAVAILABLE), grpc.StatusCode.UNAVAILABLE, True),
-        (
-            AckFault(code=grpc.StatusCode.UNAVAILABLE, is_taken=False),
-            grpc.StatusCode.UNAVAILABLE,
-            False,
-        ),
-    ],
-    ids=str,
-)
-def test_ack_that_is_disturbed(fault: AckFault, answer: object, *, is_settled: bool) -> None:
-    """An ack is answered as the fault says, and settles the event or not; the next one is sound."""
-    with EventServer() as server, _client(server) as client:
-        server.publish_made_up("handset_change", 1)
-        server.faults.inject(fault, times=1)
-        stream = client.stream(**_oldest())
-        (taken,) = stream.take(1)
-        try:
-            answered: object = client.ack(taken.metadata.ack_info.value, timeout_seconds=1)
-        except grpc.RpcError as error:
-            answered = error.code()
-        assert answered == answer
-        assert server.faults.struck(fault) == 1
-        assert server.ledger().acked == ({1} if is_settled else set())
-        if fault is ACK_FORGOTTEN:
-            (taken,) = stream.take(1)
-            assert taken.metadata.is_redelivered
-        assert client.ack_all([taken]) == {_SUCCESS}
-
-
-def test_ack_that_is_late() -> None:
-    """A delayed ack is looked at after its time-out, when the event is on its way again."""
-    fault = AckFault(delay=timedelta(milliseconds=300))
-    with EventServer(_FAST) as server, _client(server) as client:
-        server.publish_made_up("handset_change", 1)
-        server.faults.inject(fault, times=1)
-        stream = client.stream(**_oldest(custom_ack_timeout=Duration(seconds=10)))
-        assert client.ack_all(stream.take(1)) == {_SUCCESS}
-        (again,) = stream.take(1)
-        assert again.metadata.is_redelivered
+# --- Faults: tests/faults has a test of each. ---
 
 
 def test_streams_can_be_aborted_now() -> None:
@@ -512,7 +405,7 @@ def _process(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def _printed(process: subprocess.Popen[str], pattern: str) -> str:
-    """Read what the process prints until a line matches, and give the match's only group."""
+    """Read what the process prints until a line matches, and return the match's only group."""
     assert process.stdout is not None
     for line in process.stdout:
         if match := re.search(pattern, line):

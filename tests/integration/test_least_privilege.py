@@ -30,7 +30,7 @@ TOO_LARGE: Final = 1_100_000
 
 @pytest.fixture(scope="module")
 def stack(built: Path) -> Iterator[PrivilegedStack]:
-    """Give a stack that nobody starts but the test."""
+    """Return a stack that nobody starts but the test."""
     with PrivilegedStack.deployed(built) as deployed:
         yield deployed
 
@@ -64,7 +64,7 @@ def drain_cold(stack: PrivilegedStack) -> str:
 
 def drain_and_mint(stack: PrivilegedStack) -> str:
     """Drain an event with a token that isn't kept yet."""
-    stack.deployment.forget_token()
+    stack.deployment.delete_cached_token()
     return drain(stack)
 
 
@@ -142,7 +142,7 @@ UNENFORCED: Final[Mapping[str, str]] = {
 
 
 def reason(right: Right) -> str | None:
-    """Give why the embedded AWS doesn't enforce a right; None where it does."""
+    """Return why the embedded AWS doesn't enforce a right; None where it does."""
     return next((why for what, why in UNENFORCED.items() if re.fullmatch(what, str(right))), None)
 
 
@@ -169,7 +169,7 @@ def test_every_right_has_a_job(stack: PrivilegedStack) -> None:
 
 
 def test_rights_suffice(stack: PrivilegedStack) -> None:
-    """With just these rights every job is done, and the books balance."""
+    """With just these rights every job is done, and everything reconciles."""
     stack.publish(1)
     stack.publish(1, make=with_bad_utf8)
     stack.publish(1, make=too_large)

@@ -28,7 +28,7 @@ EVENTS: Final = 20
 
 @pytest.fixture(scope="module")
 def deployment(built: Path) -> Iterator[LocalDeployment]:
-    """Give a stack with every parameter that an organisation may ask for."""
+    """Return a stack with every parameter that an organisation may ask for."""
     with LocalDeployment(built=built) as local:
         local.stack = SamStack(local.aws, name=LONGEST_NAME)
         local.stack.deploy(

@@ -39,7 +39,7 @@ def ids(taken: list[dict[str, Any]]) -> Counter[str]:
 
 
 def bodies(taken: list[dict[str, Any]]) -> list[str]:
-    """Give the bodies of messages in an order of their own."""
+    """Return the bodies of messages in an order of their own."""
     return sorted(each["Body"] for each in taken)
 
 

@@ -92,7 +92,7 @@ class Asked:
             shutil.rmtree(stream_folder / f"dt={day}", ignore_errors=True)
 
     def days(self, event_type: str) -> list[str]:
-        """Give the days that a stream has lines of."""
+        """Return the days that a stream has lines of."""
         return sorted({line.dt for line in self.lines if line.event.event_type == event_type})
 
 

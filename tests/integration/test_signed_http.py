@@ -70,7 +70,7 @@ def reply(request: BaseHTTPRequestHandler, status: int, body: bytes) -> None:
 
 
 def endpoint(url: str) -> AwsEndpoint:
-    """Give an endpoint with made-up credentials."""
+    """Return an endpoint with made-up credentials."""
     return AwsEndpoint(
         url=url,
         service="sqs",

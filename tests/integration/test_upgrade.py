@@ -76,7 +76,7 @@ class Moment:
         )
 
     def of_types(self, types: Collection[str]) -> dict[tuple[str, str], str]:
-        """Give the resources of some types."""
+        """Return the resources of some types."""
         return {key: value for key, value in self.resources.items() if key[0] in types}
 
 
@@ -226,7 +226,7 @@ def _publish(deployment: LocalDeployment, seed: int) -> None:
 
 
 def _drain(deployment: LocalDeployment) -> list[dict[str, Any]]:
-    """Run the function over each stream, and give the reports."""
+    """Run the function over each stream, and return the reports."""
     reports = []
     for stream in STREAMS:
         invocation = deployment.stack.invoke({"event_type": stream})

@@ -41,7 +41,7 @@ class Identity(NamedTuple):
 def identities(
     template: ExpandedTemplate, types: Collection[str] = KEPT
 ) -> Iterator[tuple[str, Identity]]:
-    """Give what holds something, by its names from the outermost stack on."""
+    """Return what holds something, by its names from the outermost stack on."""
     yield from _of_one("", template, types)
     for name, nested in template.nested.items():
         yield from _of_one(f"{name}/", nested, types)
@@ -67,7 +67,7 @@ def _identity(resource: dict[str, Any]) -> Identity:
 
 @cache
 def _replacing(kind: str) -> frozenset[str]:
-    """Give the JSON pointers of the properties whose change replaces a resource."""
+    """Return the JSON pointers of the properties whose change replaces a resource."""
     replacing = resource_schema(kind).get("createOnlyProperties", ())
     return frozenset(replacing) | _NAMES.get(kind, set())
 

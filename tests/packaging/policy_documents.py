@@ -67,7 +67,7 @@ class Statement:
         return {key: value for operator in operators for key, value in operator.items()}
 
     def texts(self, element: str) -> list[str]:
-        """Give all texts within an element, such as `Resource`: of lists, branches, functions."""
+        """Return all texts within an element, such as `Resource`: of lists, branches, functions."""
         return list(_texts(self.body.get(element, [])))
 
     def texts_of_condition(self, key: str) -> list[str]:
@@ -79,7 +79,7 @@ class Statement:
 
 
 def statements() -> list[Statement]:
-    """Give all statements of all templates."""
+    """Return all statements of all templates."""
     return [
         Statement(file, name, resource["Type"], body)
         for file, template in all_templates().items()
@@ -89,7 +89,7 @@ def statements() -> list[Statement]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Give a policy's actions or resources, which may be written as one."""
+    """Return a policy's actions or resources, which may be written as one."""
     return value if isinstance(value, list) else [value]
 
 

@@ -14,14 +14,14 @@ LOGS_OF: Final = {"ArchiveBucket": "archive/", "QueryResultsBucket": "query-resu
 
 
 def bucket(name: str, **parameters: str) -> dict[str, Any]:
-    """Give a bucket as it is deployed, the whole resource."""
+    """Return a bucket as it is deployed, the whole resource."""
     template = ExpandedTemplate(**{"AccessLogs": "true", **parameters})
     place = template.nested["Catalogue"] if name == "QueryResultsBucket" else template
     return place.resources[name]
 
 
 def rules(name: str, **parameters: str) -> list[dict[str, Any]]:
-    """Give its lifecycle's rules."""
+    """Return its lifecycle's rules."""
     found: list[dict[str, Any]] = bucket(name, **parameters)["Properties"][
         "LifecycleConfiguration"
     ]["Rules"]

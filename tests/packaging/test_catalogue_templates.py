@@ -23,7 +23,7 @@ GLUE: Final = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:"
 
 
 def nested(name: str, **parameters: str) -> ResolvedTemplate:
-    """Give a nested template of the stack with some parameters."""
+    """Return a nested template of the stack with some parameters."""
     return ExpandedTemplate(**parameters).nested[name]
 
 

@@ -59,7 +59,7 @@ def definition() -> dict[str, Any]:
 
 
 def scopes(states: Mapping[str, Any], outer: tuple[Mapping[str, Any], ...] = ()) -> Iterator[Scope]:
-    """Give the scopes: of the machine, and of each Map; a distributed one sees no outer one."""
+    """Return the scopes: of the machine, and of each Map; a distributed one sees no outer one."""
     yield Scope(states, outer)
     for state in states.values():
         if "ItemProcessor" in state:
@@ -69,7 +69,7 @@ def scopes(states: Mapping[str, Any], outer: tuple[Mapping[str, Any], ...] = ())
 
 
 def all_scopes() -> list[Scope]:
-    """Give all scopes of the machine."""
+    """Return all scopes of the machine."""
     return list(scopes(definition()["States"]))
 
 
@@ -84,7 +84,7 @@ def assigned(states: Mapping[str, Any]) -> set[str]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Give all texts within a state but for the states within it."""
+    """Return all texts within a state but for the states within it."""
     if isinstance(value, dict):
         for name, each in value.items():
             if name != "ItemProcessor":
@@ -97,7 +97,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def substitutions() -> dict[str, Any]:
-    """Give what CloudFormation puts in place of the placeholders."""
+    """Return what CloudFormation puts in place of the placeholders."""
     properties = ExpandedTemplate().nested["Compaction"].properties("Compaction")
     assert properties["DefinitionS3Location"] == DEFINITION.name
     values: dict[str, Any] = properties["DefinitionSubstitutions"]

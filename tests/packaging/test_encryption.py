@@ -41,7 +41,7 @@ ROLES: Final = {role for each in statements() for role in each.roles}
 
 
 def encryption_of(resource: dict[str, Any]) -> Any:
-    """Give the key of a resource that can have one; None for AWS's own."""
+    """Return the key of a resource that can have one; None for AWS's own."""
     properties: dict[str, Any] = resource.get("Properties", {})
     match resource["Type"]:
         case "AWS::S3::Bucket":
@@ -70,7 +70,7 @@ def encryption_of(resource: dict[str, Any]) -> Any:
 
 
 def keys_of(template: ExpandedTemplate) -> dict[str, Any]:
-    """Give the key of every resource of a stack that holds data, by nested stack and name."""
+    """Return the key of every resource of a stack that holds data, by nested stack and name."""
     holding_data = {
         "AWS::S3::Bucket",
         "AWS::SQS::Queue",

@@ -56,7 +56,7 @@ def test_policies_fit_into_their_roles() -> None:
 
 
 def documents(part: ResolvedTemplate) -> Iterator[tuple[str, Any]]:
-    """Give each policy of each role of a template, those apart from the roles among them."""
+    """Return each policy of each role of a template, those apart from the roles among them."""
     for role, properties in part.of_type("AWS::IAM::Role").items():
         for policy in properties["Policies"]:
             yield role, policy["PolicyDocument"]
@@ -85,6 +85,6 @@ def written_out(value: Any, part: ResolvedTemplate) -> Any:
 
 
 def longest(name: str, known: dict[str, Any]) -> str:
-    """Give what a text refers to: a parameter's value, or as much as there may be."""
+    """Return what a text refers to: a parameter's value, or as much as there may be."""
     given = known.get(name)
     return given if isinstance(given, str) else LONGEST.get(name, ARN_OF_LONGEST_NAME)

@@ -23,7 +23,7 @@ BEFORE_THE_NAME: Final = re.compile(r"^arn:\$\{AWS::Partition\}:(\w+:\$\{[^:]+::
 
 
 def rows(title: str) -> list[list[str]]:
-    """Give the cells of the table below a heading of docs/security.md."""
+    """Return the cells of the table below a heading of docs/security.md."""
     _, _, section = SECURITY.partition(f" {title}\n")
     section, _, _ = section.partition("\n#")
     lines = [line for line in section.splitlines() if line.startswith("|")]
@@ -31,12 +31,12 @@ def rows(title: str) -> list[list[str]]:
 
 
 def quoted(cell: str) -> list[str]:
-    """Give what a cell has between backticks."""
+    """Return what a cell has between backticks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
 def asterisks(statement: Statement) -> list[str]:
-    """Give everything with an asterisk that a statement names, without account and region."""
+    """Return everything with an asterisk that a statement names, without account and region."""
     return [
         BEFORE_THE_NAME.sub("", text)
         for element in (

@@ -1,4 +1,4 @@
-"""Several pullers on one durable queue: they share it, none starves, and any may go at any time."""
+"""Runs at once on one durable queue share it; none starves, and any may end at any time."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.release
 
-PULLERS: Final = 4
+RUNS: Final = 4
 BACKLOG: Final = 600
 IN_FLIGHT: Final = 40
 SLOW: Final = SendBatchFault(delay=timedelta(milliseconds=100))
-"""So that pullers wait rather than compute: how busy the machine is then decides nothing."""
+"""So that runs wait rather than compute: then a busy machine changes nothing."""
 IDLE_SECONDS: Final = 5.0
 """Longer than runs that begin together need for their streams, and than an ack time-out of the
 server of these tests."""
@@ -37,47 +37,47 @@ WINDOW_SECONDS: Final = 4.0
 
 @pytest.fixture
 def scene(scene: Scene) -> Scene:
-    """Give a scene whose queue takes its time."""
+    """Return a scene whose queue takes its time."""
     scene.faults.inject(SLOW)
     return scene
 
 
-def test_pullers_share_a_backlog(scene: Scene) -> None:
+def test_runs_share_a_backlog(scene: Scene) -> None:
     """Runs in processes of their own drain one queue: each event once, a fair part for each."""
     with ExitStack() as running:
-        pullers = [running.enter_context(puller(scene)) for _ in range(PULLERS)]
-        let_go(scene, pullers)
+        runs = [running.enter_context(start_run(scene)) for _ in range(RUNS)]
+        let_go(scene, runs)
         scene.publish(BACKLOG)
-        reports = [ended(each) for each in pullers]
+        reports = [ended(each) for each in runs]
     assert sum(report.acked for report in reports) == BACKLOG
-    assert min(report.acked for report in reports) >= BACKLOG / PULLERS / 4
+    assert min(report.acked for report in reports) >= BACKLOG / RUNS / 4
     check_shared(scene)
 
 
 def test_parallel_streams_share_a_backlog(scene: Scene) -> None:
     """The connections of one run do so too."""
-    with scene.when(lambda ledger: ledger.open_streams == PULLERS, lambda: scene.publish(BACKLOG)):
+    with scene.when(lambda ledger: ledger.open_streams == RUNS, lambda: scene.publish(BACKLOG)):
         report = scene.drain(
-            parallel_streams=PULLERS,
+            parallel_streams=RUNS,
             max_in_flight=IN_FLIGHT,
             idle=timedelta(seconds=1),
         )
-    assert (report.connections, report.acked) == (PULLERS, BACKLOG)
+    assert (report.connections, report.acked) == (RUNS, BACKLOG)
     check_shared(scene)
 
 
-def test_puller_whose_window_ends(scene: Scene) -> None:
+def test_run_whose_window_ends(scene: Scene) -> None:
     """It commits and acks what it has taken, and the others get the rest: nothing comes twice."""
     seeds = itertools.count()
     published = 0
     with ExitStack() as running:
-        others = [running.enter_context(puller(scene)) for _ in range(PULLERS - 1)]
-        leaving = running.enter_context(puller(scene, window=WINDOW_SECONDS))
+        others = [running.enter_context(start_run(scene)) for _ in range(RUNS - 1)]
+        leaving = running.enter_context(start_run(scene, window=WINDOW_SECONDS))
         let_go(scene, [*others, leaving])
         while leaving.process.poll() is None:  # there is a backlog for as long as it is there
-            scene.publish(IN_FLIGHT * PULLERS, seed=next(seeds))
-            published += IN_FLIGHT * PULLERS
-            scene.event_server.wait_until(lambda ledger: len(ledger.unacked) <= IN_FLIGHT * PULLERS)
+            scene.publish(IN_FLIGHT * RUNS, seed=next(seeds))
+            published += IN_FLIGHT * RUNS
+            scene.event_server.wait_until(lambda ledger: len(ledger.unacked) <= IN_FLIGHT * RUNS)
         left = ended(leaving)
         reports = [ended(each) for each in others]
     assert left.end_reason == "window"
@@ -88,15 +88,15 @@ def test_puller_whose_window_ends(scene: Scene) -> None:
     assert evidence.ledger.redeliveries <= IN_FLIGHT
 
 
-def test_puller_that_dies(cloud: Cloud) -> None:
+def test_run_that_dies(cloud: Cloud) -> None:
     """What it had not acked comes to the others when its ack time-out strikes; nothing is lost."""
     rules = ServerRules(requeue=Requeue.AFTER_ACK_TIMEOUT, clock_speed=10)
     with Scene(cloud, rules=rules) as scene, ExitStack() as running:
         scene.faults.inject(SLOW)
         others = [
-            running.enter_context(puller(scene, ack_timeout=10.0)) for _ in range(PULLERS - 1)
+            running.enter_context(start_run(scene, ack_timeout=10.0)) for _ in range(RUNS - 1)
         ]
-        dying = running.enter_context(puller(scene, ack_timeout=10.0))
+        dying = running.enter_context(start_run(scene, ack_timeout=10.0))
         let_go(scene, [*others, dying])
         scene.publish(BACKLOG)
         scene.event_server.wait_until(lambda ledger: len(ledger.acked) >= IN_FLIGHT)
@@ -108,7 +108,7 @@ def test_puller_that_dies(cloud: Cloud) -> None:
     assert evidence.copies <= 2 * evidence.ledger.redeliveries
 
 
-def puller(
+def start_run(
     scene: Scene,
     **changes: Any,
 ) -> AbstractContextManager[DrainProcess]:
@@ -119,7 +119,7 @@ def puller(
 
 
 def ended(running: DrainProcess) -> Report:
-    """Wait for the end of a puller that is not killed."""
+    """Wait for the end of a run that is not killed."""
     report = running.wait()
     assert report is not None
     return report
@@ -130,5 +130,5 @@ def check_shared(scene: Scene) -> None:
     evidence = scene.check()
     assert evidence.copies == evidence.ledger.redeliveries == 0
     sent = [stream.sent for stream in evidence.ledger.streams.values()]
-    assert len(sent) == PULLERS
-    assert min(sent) >= BACKLOG / PULLERS / 4
+    assert len(sent) == RUNS
+    assert min(sent) >= BACKLOG / RUNS / 4
