@@ -14,7 +14,7 @@ from eventdrain.events import (
     STREAMS,
     ArchiveLayout,
     DeliveryReader,
-    by_object,
+    group_by_object,
     object_body,
 )
 from simulator.event_server import made_up_events
@@ -38,7 +38,7 @@ def main(bucket: str, events: int) -> None:
     s3 = boto3.session.Session().client("s3")
     objects = 0
     for first in range(0, events, _BATCH):
-        for together in by_object(deliveries[first : first + _BATCH]):
+        for together in group_by_object(deliveries[first : first + _BATCH]):
             s3.put_object(Bucket=bucket, Key=layout.key(together), Body=object_body(together))
             objects += 1
     click.echo(json.dumps({"objects": objects}))

@@ -13,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
 
 from eventdrain.events import (
-    LONGEST_LINE,
+    MAX_LINE_BYTES,
     STREAMS,
     ArchiveLayout,
     Delivery,
@@ -76,7 +76,7 @@ def poison_message(
 def oversize_message(index: int = 0) -> bytes:
     """Build what :func:`message` builds, with a number that makes its line too large for SQS."""
     response = StreamHandsetChangeEventsResponse.FromString(message(index))
-    response.handset_change_event.number.e164 += "9" * LONGEST_LINE
+    response.handset_change_event.number.e164 += "9" * MAX_LINE_BYTES
     return response.SerializeToString(deterministic=True)
 
 
@@ -95,11 +95,11 @@ def quarantined_of(
     """Put what :func:`poison_message` builds into quarantine."""
     poison = poison_message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
     return quarantined(
-        poison, RECEIVED_AT, event_type="handset_change", reason="made up: does not parse"
+        poison, RECEIVED_AT, event_type="handset_change", reason="made up: cannot be parsed"
     )
 
 
-_TOO_LONG_LINE: Final = "x" * (LONGEST_LINE + 1)
+_TOO_LONG_LINE: Final = "x" * (MAX_LINE_BYTES + 1)
 
 
 def oversize_of(

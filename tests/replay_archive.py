@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.errors import ArchiveRefused, Failure, FailureKind
-from eventdrain.events import by_object, object_body
+from eventdrain.events import group_by_object, object_body
 from eventdrain.ports import Folder, StoredObject
 from tests.deliveries import LAYOUT
 
@@ -61,7 +61,7 @@ class FakeArchive:
     def put(self, deliveries: Iterable[Delivery]) -> list[str]:
         """Archive a batch as the drain does; give the keys that it wrote, new or not."""
         keys = []
-        for together in by_object(deliveries):
+        for together in group_by_object(deliveries):
             keys.append(self._layout.key(together))
             self.objects_by_key.setdefault(keys[-1], object_body(together))
         return keys

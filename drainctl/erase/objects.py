@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from drainctl.erase.findings import ErasureError
 from drainctl.erase.subject import UnreadableError, event_id_of
-from eventdrain.events import ArchiveKey, compressed
+from eventdrain.events import ArchiveKey, compress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -172,8 +172,8 @@ class ObjectsPass:
         parsed = ArchiveKey.parse(version.key)
         if parsed is None:  # its lines were read, so it is one
             raise UnreadableError(_NOT_OURS)
-        key = parsed.of_events(ids).format()
-        body = compressed(b"".join(line + b"\n" for line in lines))
+        key = parsed.for_events(ids).format()
+        body = compress(b"".join(line + b"\n" for line in lines))
         written = self._run.bucket.replace(version, key, body)
         if sorted(ids) != sorted(map(event_id_of, _lines_of(key, written))):
             raise ErasureError(

@@ -1,6 +1,6 @@
-"""The function that the schedules fire: settings, one drain, its report as log, metrics, answer.
+"""The drain function, invoked by the schedules: runs one drain and logs and returns its report.
 
-It also starts what runs beside it and after it: the other pullers, and the next run of a backlog.
+It also starts the other concurrent runs and, if there is a backlog, the next run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
-logging.getLogger("eventdrain")  # the engine's: it logs as the function does
+logging.getLogger("eventdrain")  # must exist: the next line gives it the function's format
 copy_config_to_registered_loggers(source_logger=logger, include={"eventdrain"})
 
 
@@ -40,24 +40,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run one drain.
 
     Args:
-        event: Names the stream, as ``{"event_type": "handset_change"}``; see ``drain.Start``.
-            All else, and to where to drain, is in the environment.
-        context: Tells how much time is left, and which function this is.
+        event: The stream, such as ``{"event_type": "handset_change"}``; see ``drain.Start``. All
+            other settings are environment variables.
+        context: The Lambda context.
 
     Returns:
         The report; see ``eventdrain.drain.Report``.
 
     Raises:
-        ConfigurationError: A setting is missing or can't work, or the stream isn't the stack's.
-        DrainFailed: The drain ended as failed, after committing what it had.
+        ConfigurationError: A setting is missing or invalid, or the stack does not drain the stream.
+        DrainFailed: The drain failed, after committing what it could.
     """
     logger.append_keys(run_id=context.aws_request_id)
-    start = Start.of(event)
+    start = Start.from_event(event)
     settings = Settings.from_env(os.environ, event_type=start.event_type)
     logger.append_keys(event_type=settings.event_type, window=_window(settings, start))
-    # Not a default dimension: the next run in this environment may be over another stream.
+    # Not a default dimension: the next run in this environment may drain another stream.
     metrics.add_dimension(name="event_type", value=settings.event_type)
-    # A Lambda that does not answer must not hold up the drain: others start beside it.
+    # Start other runs in threads, so that a slow response from Lambda does not delay the drain.
     with ThreadPoolExecutor(thread_name_prefix="start") as threads:
         starting: list[tuple[Start, Future[None]]] = []
 
@@ -70,43 +70,43 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         report = run_drain(
             settings,
             remaining=timedelta(milliseconds=context.get_remaining_time_in_millis()),
-            # Not before: they'd all mint one, or all fail for the same reason.
+            # Only once there is a token: otherwise each run would mint its own, or fail to.
             on_token=lambda: start_others(start.others(settings.concurrent_runs)),
         )
         _measure(report)
         start_others(start.next(report, backlog_runs=settings.backlog_runs))
-    told = report.as_json()
+    result = report.as_json()
     if report.has_failed:
-        logger.error("drain failed", report=told)
+        logger.error("drain failed", report=result)
     else:
-        logger.info("drained", report=told)
+        logger.info("drained", report=result)
     for other, started in starting:
-        _tell(other, started)
+        _log_start(other, started)
     if report.has_failed:
         raise DrainFailed(report.error or "the drain failed")
-    return told
+    return result
 
 
 def _window(settings: Settings, start: Start) -> dict[str, Any]:
-    """Tell which window this is: every line of the log has it."""
+    """Return the log key ``window``, which every log line of the run has."""
     return {
         "opened_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "seconds": settings.window.total_seconds(),
-        "puller": start.puller,
+        "puller": start.run_number,
         "backlog_run": start.backlog_run,
     }
 
 
-def _tell(other: Start, started: Future[None]) -> None:
-    """Tell whether another run was started. That it wasn't is no reason to fail this one."""
+def _log_start(other: Start, started: Future[None]) -> None:
+    """Log whether another run was started. Failing to start it does not fail this run."""
     try:
         started.result()
-    except Exception as error:  # noqa: BLE001 - not even a bug
+    except Exception as error:  # noqa: BLE001 - not even a bug fails this run
         known = error if isinstance(error, StartFailed) else note_unexpected(error, "a start")
-        logger.error("another run can't be started", reason=str(known))  # noqa: TRY400 - no traceback
+        logger.error("cannot start another run", reason=str(known))  # noqa: TRY400 - no traceback
         metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
     else:
-        logger.info("another run is started", start=other.as_event())
+        logger.info("started another run", start=other.to_event())
         metrics.add_metric("Started", MetricUnit.Count, 1)
 
 
@@ -124,7 +124,7 @@ def _measure(report: Report) -> None:
         "Completed": int(not report.has_failed),
         f"EndedBy{report.end_reason.value.title()}": 1,
     }
-    # Only where it is so: a metric is paid for by the hours in which it has values.
+    # Emitted only if nonzero: a metric is billed for each hour in which it has values.
     if report.batches:
         counts["Batches"] = report.batches
     if report.heartbeats:
@@ -138,7 +138,7 @@ def _measure(report: Report) -> None:
         metrics.add_metric(
             "OldestEventAge", MetricUnit.Seconds, max(0.0, report.oldest_event_age_seconds)
         )
-    # The token is the whole stack's: these three are not a stream's.
+    # All streams share the token, so these metrics have no dimension for the stream.
     if report.is_access_refused:
         _count_for_the_stack("AuthenticationFailed", 1)
     if report.token_renewals_failed:
@@ -148,6 +148,6 @@ def _measure(report: Report) -> None:
 
 
 def _count_for_the_stack(name: str, count: int) -> None:
-    """Emit a metric whose only dimension is the stack, in a line of its own."""
+    """Emit a metric whose only dimension is the stack, in a log line of its own."""
     with single_metric(name, MetricUnit.Count, count):
         pass

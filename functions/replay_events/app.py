@@ -1,6 +1,6 @@
-"""The function that an operator invokes to send archived events to the queue again.
+"""The replay function, invoked by an operator: sends archived events to the queue again.
 
-One run does as much as its time allows, and answers with what to send next.
+One run does as much as its time allows and returns what to invoke the function with next.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 metrics = Metrics()
-logging.getLogger("eventdrain")  # the engine's: it logs as the function does
+logging.getLogger("eventdrain")  # must exist: the next line gives it the function's format
 copy_config_to_registered_loggers(source_logger=logger, include={"eventdrain"})
 
 
@@ -34,16 +34,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run a replay, or the next part of one.
 
     Args:
-        event: What to replay; see ``replay.ReplayRequest``. Nothing of it is logged.
-        context: Tells how much time is left.
+        event: What to replay; see ``replay.ReplayRequest``. It is not logged.
+        context: The Lambda context.
 
     Returns:
-        The report, see ``replay.ReplayReport``, with ``is_done``; ``next``, which is to be the
-        key ``after`` of the same event where more is to be done; and ``seconds_at_rate``, how long
-        its events take at the rate. A replay that failed returns too: its caller needs ``next``.
+        The report (see ``replay.ReplayReport``) and three more keys: ``is_done``; ``next``, the
+        checkpoint to pass as ``after`` with the same event to continue; and ``seconds_at_rate``,
+        the time that the events take at the rate. A failed replay returns as well, because the
+        caller needs ``next``.
 
     Raises:
-        ConfigurationError: The event or a setting can't work; nothing was sent.
+        ConfigurationError: The event or a setting is invalid. Nothing was sent.
     """
     logger.append_keys(run_id=context.aws_request_id)
     request = ReplayRequest.of(event, os.environ, now=datetime.now(UTC))

@@ -19,8 +19,8 @@ from eventdrain.events import (
     ArchiveLayout,
     Delivery,
     DeliveryReader,
-    by_object,
     event_id,
+    group_by_object,
     object_body,
 )
 from simulator.event_server import Event, luhn_digit, made_up_events
@@ -225,7 +225,7 @@ def made_up_objects(plan: ArchivePlan) -> Iterator[ArchiveObject]:
                 )
                 for line, message in batch
             )
-            for deliveries in by_object(each for each in arrived if each is not None):
+            for deliveries in group_by_object(each for each in arrived if each is not None):
                 key = _LAYOUT.key(deliveries)
                 if key not in keys:
                     keys.add(key)

@@ -106,7 +106,7 @@ def part_key(key: str, ids: Sequence[str]) -> str:
     """Return the key of the object that keeps a part of another's events."""
     parsed = ArchiveKey.parse(key)
     assert parsed is not None
-    return parsed.of_events(ids).format()
+    return parsed.for_events(ids).format()
 
 
 def test_others_lines_are_kept(aws: Aws) -> None:

@@ -297,7 +297,7 @@ def _confirms(answer: object) -> bool:
 def test_invocation(event: object) -> None:
     """Both functions accept any JSON as their event, or raise a configuration error."""
     with suppress(ConfigurationError):
-        assert Start.of(event).puller >= 1
+        assert Start.from_event(event).run_number >= 1
     environment = {
         "EVENT_TYPES": "handset_change",
         "ARCHIVE_BUCKET": "made-up-bucket",
@@ -312,6 +312,6 @@ def test_invocation(event: object) -> None:
 def test_invocation_that_is_no_object(payload: Any) -> None:
     """The error of an event that is no object says that it must be one."""
     with pytest.raises(ConfigurationError, match="a JSON object"):
-        Start.of(payload)
+        Start.from_event(payload)
     with pytest.raises(ConfigurationError, match="a JSON object"):
         ReplayRequest.of(payload, {}, now=datetime(2026, 3, 1, tzinfo=UTC))

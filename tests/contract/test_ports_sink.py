@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from eventdrain.adapters.aws import S3Archive, SignedHttp, SqsPublisher
 from eventdrain.errors import FailureKind
-from eventdrain.events import LONGEST_LINE, ArchiveLayout
+from eventdrain.events import MAX_LINE_BYTES, ArchiveLayout
 from simulator.reconciliation import archive_keys, archive_lines, message_lines, take_messages
 from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink, always_well
@@ -379,7 +379,9 @@ def test_long_messages_are_packed(aws: Aws, kind: str) -> None:
     home = make_home(kind, aws)
     deliveries = [
         line_delivery(f"{index:032}", line=f'"{"x" * (size - 2)}"')
-        for index, size in enumerate([LONGEST_LINE, LONGEST_LINE, 400_000, 400_000, 400_000, 10])
+        for index, size in enumerate(
+            [MAX_LINE_BYTES, MAX_LINE_BYTES, 400_000, 400_000, 400_000, 10]
+        )
     ]
     assert home.write(deliveries) == {}
     assert home.held() == lines(deliveries)
@@ -478,7 +480,7 @@ def test_events_of_all_sizes_share_messages(aws: Aws) -> None:
     """Short and long lines, and pointers between them, are all sent, in few messages."""
     home = SqsHome(aws, None, is_fifo=False, events_per_message=EVENTS_PER_MESSAGE)
     # Some are too long together, two fill a message each, and most are ended by their number.
-    sizes = [*[400_000] * 2, 200_000, LONGEST_LINE, LONGEST_LINE, *[100_000] * 14, *[300] * 25]
+    sizes = [*[400_000] * 2, 200_000, MAX_LINE_BYTES, MAX_LINE_BYTES, *[100_000] * 14, *[300] * 25]
     fitting = [sized(index, size) for index, size in enumerate(sizes)]
     deliveries = [*fitting[:4], quarantined_of(1), *fitting[4:30], oversize_of(2), *fitting[30:]]
     assert home.write(deliveries) == {}
@@ -490,7 +492,7 @@ def test_events_of_all_sizes_share_messages(aws: Aws) -> None:
     )
     assert sum(number for number, _ in numbers) == len(fitting)
     assert max(number for number, _ in numbers) == EVENTS_PER_MESSAGE
-    assert max(length for _, length in numbers) == LONGEST_LINE
+    assert max(length for _, length in numbers) == MAX_LINE_BYTES
     held = {
         line["event_id"]: line for message in messages for line in message_lines(message["Body"])
     }

@@ -97,7 +97,7 @@ def test_outage_behind_a_gateway_is_no_silence(scene: Scene) -> None:
             api_endpoint=Endpoint.parse(f"http://127.0.0.1:{port}"), window=timedelta(seconds=1)
         )
     assert (report.end_reason, report.received) == ("failed", 0)
-    error = "the event API sent nothing and answered no probe in the whole window"
+    error = "the event API sent no event and answered no probe during the whole window"
     assert error in (report.error or "")
 
 

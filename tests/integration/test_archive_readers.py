@@ -19,7 +19,7 @@ from eventdrain.events import (
     Delivery,
     EventStream,
     Pseudonyms,
-    by_object,
+    group_by_object,
     object_body,
 )
 from simulator.aws import PROJECT_FOLDER
@@ -114,7 +114,7 @@ def lines_of(stream: EventStream) -> Iterator[Delivery]:
 def write(deliveries: Iterable[Delivery], bucket: Path) -> None:
     """Write deliveries as the archive has them."""
     layout = ArchiveLayout("", "events", "quarantine")
-    for each in by_object(deliveries):
+    for each in group_by_object(deliveries):
         path = bucket / layout.key(each)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(object_body(each))

@@ -94,7 +94,7 @@ class Stack:
                 yield self._env.timeout(interval)
 
     def _run(self, phase: str, start: Start) -> simpy.events.ProcessGenerator:
-        """Run, and start what the engine says: the other pullers, and the run that follows."""
+        """Run, and start the runs that the engine asks for: the concurrent and the next one."""
         is_warm = self._quotas.start()
         if is_warm is None:
             return

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.events import ArchiveLayout, by_object, object_body, original_body
+from eventdrain.events import ArchiveLayout, group_by_object, object_body, original_body
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
 def test_object_for_each_day(event_times: list[str | None]) -> None:
     """Each day has one object, which holds that day's events in their order and no others."""
     deliveries = [line_delivery(str(i), event_time=time) for i, time in enumerate(event_times)]
-    groups = by_object(deliveries)
+    groups = group_by_object(deliveries)
     days = [{delivery.day for delivery in group} for group in groups]
     assert all(len(each) == 1 for each in days)
     assert len({day for each in days for day in each}) == len(groups)
@@ -125,7 +125,7 @@ mixed: Final = st.lists(
 @given(mixed)
 def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
     """Each event is in one object, alone where it is pointed to; no two objects share a key."""
-    groups = by_object(deliveries)
+    groups = group_by_object(deliveries)
     assert sorted(each.event_id for group in groups for each in group) == sorted(
         each.event_id for each in deliveries
     )

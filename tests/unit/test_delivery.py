@@ -190,11 +190,11 @@ def test_unknown_fields_are_kept_raw(
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        pytest.param(b"\xff\xfe<html>", "does not parse", id="no protobuf"),
-        pytest.param(b"\x12\x05\x0a", "does not parse", id="cut short"),
+        pytest.param(b"\xff\xfe<html>", "cannot be parsed", id="no protobuf"),
+        pytest.param(b"\x12\x05\x0a", "cannot be parsed", id="cut short"),
         pytest.param(
             length_delimited(2, length_delimited(4, length_delimited(1, b"\xc3\x28"))),
-            "does not parse",
+            "cannot be parsed",
             id="no UTF-8",
         ),
         pytest.param(
@@ -206,7 +206,7 @@ def test_unknown_fields_are_kept_raw(
     ],
 )
 def test_unreadable(message: bytes, reason: str) -> None:
-    """What does not parse or holds no event goes to quarantine, for a constant reason."""
+    """A message that cannot be parsed or holds no event is quarantined, for a constant reason."""
     delivery = read(STREAMS["handset_change"], message)
     assert delivery.pointer is PointerReason.QUARANTINE
     assert json.loads(delivery.line)["reason"] == reason
@@ -236,7 +236,10 @@ def test_delivery_that_trips_a_bug_goes_to_quarantine(
     monkeypatch.setattr("eventdrain.events.reader.rfc3339", buggy)
     delivery = reader().read(message(1), RECEIVED_AT)
     assert delivery.pointer is PointerReason.QUARANTINE
-    assert (delivery.ack_info, json.loads(delivery.line)["reason"]) == ("ack-1-0", "trips a bug")
+    assert (delivery.ack_info, json.loads(delivery.line)["reason"]) == (
+        "ack-1-0",
+        "causes an unexpected error",
+    )
     assert "ZeroDivisionError" in caplog.text
     assert f"{FIRST_SECOND + 1}000" not in caplog.text
 

@@ -142,7 +142,7 @@ def test_end_of_a_drain(
 @pytest.mark.parametrize(
     ("script", "seconds_in_thread", "cause"),
     [
-        (Script(opening_seconds=FOR_EVER), 0.0, "no HTTP/2 connection was made"),
+        (Script(opening_seconds=FOR_EVER), 0.0, "no HTTP/2 connection was established"),
         # A gateway opens streams although the API behind it is down.
         (silent(2.0 * IDLE), 0.0, "made up; made up: no answer to a probe"),
         # A token endpoint is slow.
@@ -174,7 +174,7 @@ def assert_unreachable(report: Report, last_end: str) -> None:
     assert report.end_reason is EndReason.FAILED, "a stream that is away is not idle"
     assert report.error is not None
     assert report.error.startswith(
-        "the event API sent nothing and answered no probe in the whole window:"
+        "the event API sent no event and answered no probe during the whole window:"
         f" {last_end}. To fix this, check the parameter ApiEndpoint (API_ENDPOINT)"
     )
 

@@ -125,7 +125,7 @@ class Function:
         assert function == "arn:made-up-function"
         if self.start_error is not None:
             raise self.start_error
-        self._started.append(start.as_event())
+        self._started.append(start.to_event())
 
     def run(
         self,
@@ -334,11 +334,11 @@ def test_no_line_names_another_runs_stream(
     """A line that is logged before a run's stream is known has no stream, not the last run's."""
     function.run()
 
-    def of(_event: dict[str, Any]) -> Start:
+    def from_event(_event: dict[str, Any]) -> Start:
         logging.getLogger("eventdrain.drain.start").warning("made up: before the stream is known")
         raise ConfigurationError("made up")
 
-    monkeypatch.setattr(function.module.Start, "of", of)
+    monkeypatch.setattr(function.module.Start, "from_event", from_event)
     line = function.run(run_id="made-up-2", fails=ConfigurationError).lines[-1]
     assert line["run_id"] == "made-up-2"
     assert not {"event_type", "window"} & line.keys()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FUNCTION = "arn:aws:lambda:eu-north-1:000000000000:function:made-up"
-START = Start("country_change", puller=2, backlog_run=1)
+START = Start("country_change", run_number=2, backlog_run=1)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_start_is_asynchronous(stubbed: tuple[LambdaRuns, Stubber]) -> None:
         },
     )
     runs.start(START)
-    assert Start.of(event) == START
+    assert Start.from_event(event) == START
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "TooManyRequestsException"])

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.events import (
-    LONGEST_LINE,
-    MOST_BYTES,
+    MAX_LINE_BYTES,
+    MAX_MESSAGE_BYTES,
     STREAMS,
     ArchiveLayout,
     PointerReason,
-    by_object,
+    group_by_object,
     message,
     pointer,
     pointer_reason,
@@ -74,7 +74,7 @@ def of_length(length: int) -> Delivery:
 
 @pytest.mark.parametrize(
     ("length", "reason"),
-    [(LONGEST_LINE, None), (LONGEST_LINE + 1, PointerReason.OVERSIZE)],
+    [(MAX_LINE_BYTES, None), (MAX_LINE_BYTES + 1, PointerReason.OVERSIZE)],
 )
 def test_line_of_one_byte_too_many_needs_a_pointer(
     length: int, reason: PointerReason | None
@@ -86,11 +86,11 @@ def test_line_of_one_byte_too_many_needs_a_pointer(
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_longest_line_fits_into_a_message(event_type: str) -> None:
     """The longest line is a message that SQS takes, whatever stream it is of."""
-    delivery = of_length(LONGEST_LINE)._replace(event_type=event_type)
+    delivery = of_length(MAX_LINE_BYTES)._replace(event_type=event_type)
     written = message(delivery, LAYOUT)
     assert written.body == delivery.line
     assert "pointer" not in written.attributes
-    assert written.size <= MOST_BYTES
+    assert written.size <= MAX_MESSAGE_BYTES
 
 
 # --- The pointer ---
@@ -140,7 +140,7 @@ def test_pointer_names_the_object(
     """The object that a pointer names is the event's, whatever it comes together with."""
     together = [delivery, *company]
     random.shuffle(together)
-    (its_object,) = (each for each in by_object(together) if delivery in each)
+    (its_object,) = (each for each in group_by_object(together) if delivery in each)
     written = message(delivery, layout)
     assert its_object == [delivery]
     assert json.loads(written.body)["s3"] == {
@@ -151,7 +151,8 @@ def test_pointer_names_the_object(
 
 
 @pytest.mark.parametrize(
-    ("length", "is_kept"), [(0, False), (1, True), (1024, True), (1025, False), (MOST_BYTES, False)]
+    ("length", "is_kept"),
+    [(0, False), (1, True), (1024, True), (1025, False), (MAX_MESSAGE_BYTES, False)],
 )
 def test_subscription_id_of_a_pointer(length: int, *, is_kept: bool) -> None:
     """A pointer repeats the subscription id if it is no longer than a real one, and stays short."""
@@ -160,4 +161,4 @@ def test_subscription_id_of_a_pointer(length: int, *, is_kept: bool) -> None:
     layout = ArchiveLayout("b" * LONGEST_BUCKET_NAME, "p" * LONGEST_KEY, "q" * LONGEST_KEY)
     written = message(delivery, layout)
     assert json.loads(written.body)["subscription_id"] == (subscription_id if is_kept else None)
-    assert written.size < MOST_BYTES // 100
+    assert written.size < MAX_MESSAGE_BYTES // 100

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.events import MOST_BYTES, Message, message, pack
+from eventdrain.events import MAX_MESSAGE_BYTES, Message, message, pack
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ ATTRIBUTES_SIZE: Final = len("event_id" + "String" + "0" * 32) + len(
 
 sizes: Final = st.one_of(
     st.integers(1, 1_000),
-    st.integers(MOST_BYTES // 11, MOST_BYTES // 9),
-    st.integers(MOST_BYTES // 2 - 200, MOST_BYTES // 2),
-    st.just(MOST_BYTES),
+    st.integers(MAX_MESSAGE_BYTES // 11, MAX_MESSAGE_BYTES // 9),
+    st.integers(MAX_MESSAGE_BYTES // 2 - 200, MAX_MESSAGE_BYTES // 2),
+    st.just(MAX_MESSAGE_BYTES),
 )
 
 
@@ -50,7 +50,7 @@ def test_size_is_what_sqs_counts() -> None:
     written = message(delivery, LAYOUT)
     assert written.body == delivery.line
     assert written.size == len(delivery.line.encode()) + ATTRIBUTES_SIZE
-    assert MOST_BYTES == 1_048_576
+    assert MAX_MESSAGE_BYTES == 1_048_576
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_batches_are_taken_by_sqs(message_sizes: list[int]) -> None:
     messages = [of_size(size) for size in message_sizes]
     batches = list(pack(messages))
     assert all(1 <= len(batch) <= MOST_MESSAGES for batch in batches)
-    assert all(size_of(batch) <= MOST_BYTES for batch in batches)
+    assert all(size_of(batch) <= MAX_MESSAGE_BYTES for batch in batches)
     assert [each for batch in batches for each in batch] == messages
     for batch, following in pairwise(batches):
-        assert len(batch) == MOST_MESSAGES or size_of([*batch, following[0]]) > MOST_BYTES
+        assert len(batch) == MOST_MESSAGES or size_of([*batch, following[0]]) > MAX_MESSAGE_BYTES
 
 
 def test_batch_of_exactly_the_limit() -> None:
     """Two messages that fill a batch to the last byte share it; with one more they don't."""
-    half = MOST_BYTES // 2
+    half = MAX_MESSAGE_BYTES // 2
     assert [len(batch) for batch in pack([of_size(half), of_size(half)])] == [2]
     assert [len(batch) for batch in pack([of_size(half), of_size(half + 1)])] == [1, 1]
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from eventdrain.adapters.aws import SqsPublisher
 from eventdrain.events import (
     EVENTS,
-    LONGEST_LINE,
-    MOST_BYTES,
+    MAX_LINE_BYTES,
+    MAX_MESSAGE_BYTES,
     STREAMS,
     Message,
     message,
@@ -37,9 +37,9 @@ numbers: Final = st.one_of(st.integers(2, 12), st.just(1000))
 """How many events a message may have."""
 _lengths: Final = st.one_of(
     st.integers(2, 1_000),
-    st.integers(LONGEST_LINE // 11, LONGEST_LINE // 9),
-    st.integers(LONGEST_LINE // 2 - 2, LONGEST_LINE // 2 + 2),
-    st.just(LONGEST_LINE),
+    st.integers(MAX_LINE_BYTES // 11, MAX_LINE_BYTES // 9),
+    st.integers(MAX_LINE_BYTES // 2 - 2, MAX_LINE_BYTES // 2 + 2),
+    st.just(MAX_LINE_BYTES),
 )
 
 
@@ -105,7 +105,7 @@ def test_messages(deliveries: list[Delivery], most_events: int) -> None:
             assert each.body.split("\n") == [lines[event_id] for event_id in each.event_ids]
     for batch in pack(written):
         assert len(batch) <= MOST_MESSAGES
-        assert sum(each.size for each in batch) <= MOST_BYTES
+        assert sum(each.size for each in batch) <= MAX_MESSAGE_BYTES
 
 
 @given(several_deliveries(), numbers)
@@ -115,12 +115,12 @@ def test_messages_are_few(deliveries: list[Delivery], most_events: int) -> None:
         if "pointer" in one.attributes or "pointer" in other.attributes:
             continue
         length_with_next = len(one.body) + 1 + len(other.body.partition("\n")[0])
-        assert len(one.event_ids) == most_events or length_with_next > LONGEST_LINE
+        assert len(one.event_ids) == most_events or length_with_next > MAX_LINE_BYTES
 
 
 def test_message_of_exactly_the_limit() -> None:
     """Two lines that fill a message to the last byte share it; with one byte more they don't."""
-    half = LONGEST_LINE // 2
+    half = MAX_LINE_BYTES // 2
     assert len(write([of_length(half - 1), of_length(half, 1)], 2)) == 1
     assert len(write([of_length(half), of_length(half, 1)], 2)) == 2
 
@@ -128,15 +128,15 @@ def test_message_of_exactly_the_limit() -> None:
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_fullest_message_leaves_room_for_its_attributes(event_type: str) -> None:
     """A thousand lines as long as a message allows fit with their attributes, of any stream."""
-    lengths = [LONGEST_LINE // 1000 - 1] * 999
-    lengths.append(LONGEST_LINE - sum(lengths) - len(lengths))
+    lengths = [MAX_LINE_BYTES // 1000 - 1] * 999
+    lengths.append(MAX_LINE_BYTES - sum(lengths) - len(lengths))
     deliveries = [
         of_length(length, index)._replace(event_type=event_type)
         for index, length in enumerate(lengths)
     ]
     [written] = write(deliveries, 1000)
-    assert len(written.body) == LONGEST_LINE
-    assert written.size <= MOST_BYTES
+    assert len(written.body) == MAX_LINE_BYTES
+    assert written.size <= MAX_MESSAGE_BYTES
 
 
 def test_fifo_queue_gets_one_event_a_message() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from eventdrain.events import marked, messages, pack
+from eventdrain.events import mark_replayed, messages, pack
 from eventdrain.ports import Folder
 from eventdrain.replay import CountingSink, RateLimit, Replay, ReplayEnd, ReplayReport, Selection
 from tests import virtual_time
@@ -127,7 +127,7 @@ def test_lines_are_sent_as_they_are() -> None:
     assert again[-1].attributes["pointer"] == "oversize"
     assert all(
         each.attributes == {**first.attributes, "replayed": "made-up"}
-        for each, first in zip(marked(again, "made-up"), again, strict=True)
+        for each, first in zip(mark_replayed(again, "made-up"), again, strict=True)
     )
 
 
@@ -219,7 +219,7 @@ def test_dry_run_counts_what_would_be_sent(events_per_message: int) -> None:
 
     virtual_time.run(_write(counting, batch))
 
-    made = marked(messages(batch, LAYOUT, events_per_message=events_per_message), "made-up")
+    made = mark_replayed(messages(batch, LAYOUT, events_per_message=events_per_message), "made-up")
     packed = list(pack(made))
     assert report.messages == sum(map(len, packed))
     assert report.requests == len(packed)

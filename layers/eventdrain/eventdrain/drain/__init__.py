@@ -1,6 +1,6 @@
-"""One run over one stream: subscription, batch, pace, commit, window, outcome, report.
+"""The drain: one run over one stream, from opening the stream to the report.
 
-Read ``drain`` first, then ``commit``: the rest serves these two.
+Start reading with ``drain`` and ``commit``; the other modules serve these two.
 """
 
 from __future__ import annotations

@@ -1,19 +1,20 @@
-"""How many acks may be sent at a time, once the event server has asked to slow down."""
+"""Throttling of acks after the event server has rejected some as too many."""
 
 from __future__ import annotations
 
 from typing import Final
 
 TICK_SECONDS: Final = 0.2
+"""The length of the interval that a budget of acks applies to."""
 
 
 class AckPace:
-    """Paces the acks of one run, over all of its batches.
+    """Limits the rate of acks in one run, across all batches.
 
-    Until the server asks to slow down, everything is granted at once. From then on each tick
-    has a budget. A tick in which acks were throttled shows what the server takes: as many as it
-    confirmed are the next budget. A tick without grows it by an eighth, so that a limit that
-    is gone is left behind within seconds.
+    There is no limit until the server throttles an ack. From then on, each tick has a budget. If
+    acks were throttled in a tick, the next budget is the number of acks that the server confirmed.
+    Otherwise the budget grows by an eighth, so that the pace recovers within seconds after the
+    server lifts its limit.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class AckPace:
         self._throttled = 0
 
     def grant(self, wanted: int, now: float) -> int:
-        """Return how many of so many acks may be sent now; 0 until the next tick."""
+        """Return how many of the ``wanted`` acks may be sent now; 0 if none until the next tick."""
         if self._budget is None:
             return wanted
         if now >= self._tick_ends:
@@ -34,15 +35,15 @@ class AckPace:
         return granted
 
     def wait_seconds(self, now: float) -> float:
-        """Return how long it is until more may be granted."""
+        """Return the time until the next tick, in seconds."""
         return max(0.0, self._tick_ends - now)
 
     def answered(self, *, confirmed: int, throttled: int, now: float) -> None:
-        """Note how many acks were confirmed, and how many the server refused as too many."""
+        """Record how many acks the server confirmed and how many it throttled."""
         if self._budget is None:
             if not throttled:
                 return
-            # Nothing more in this tick; the next one's budget is what it has shown.
+            # Send no more acks in this tick. The next budget is what the server confirmed in it.
             self._budget = self._granted = 1
             self._tick_ends = now + TICK_SECONDS
         self._confirmed += confirmed

@@ -1,4 +1,4 @@
-"""Batches: which deliveries are committed together, and when that is due."""
+"""Batches: which deliveries are committed together, and when."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class Batch:
-    """Gathers deliveries until a commit of them is due.
+    """Collects deliveries until a commit is due.
 
-    A batch is due at half of what may be in flight: while one half is being committed the server
-    fills the other. It is due after the linger too, counted from the first delivery in it, so
-    that a slow stream is not left waiting.
+    A batch is due when it holds half of ``max_in_flight``: while one half is committed, the server
+    sends the other half. It is also due when ``linger`` has passed since its first delivery, so
+    that the events of a slow stream do not wait.
 
     Args:
-        max_in_flight: How many deliveries the server sends without an ack; 1 or more.
-        linger: How long the first delivery of a batch may wait for others.
+        max_in_flight: How many unacked deliveries the server sends at most; 1 or more.
+        linger: How long the first delivery of a batch waits for others.
     """
 
     def __init__(self, *, max_in_flight: int, linger: timedelta) -> None:
@@ -33,30 +33,30 @@ class Batch:
 
     @property
     def due_at(self) -> float | None:
-        """When it will be due at the latest, by the clock of :meth:`add`; None while empty."""
+        """The latest time at which the batch is due, by the clock of :meth:`add`; None if empty."""
         return self._due_at
 
     @property
     def room(self) -> int:
-        """How many deliveries it takes before it is full."""
+        """How many more deliveries fit until the batch is full."""
         return self._full_at - len(self._deliveries)
 
     @property
     def is_full(self) -> bool:
-        """Whether it is due for its size."""
+        """Whether the batch is due because of its size."""
         return len(self._deliveries) >= self._full_at
 
     def is_due(self, now: float) -> bool:
-        """Tell whether the batch should be committed now. An empty one never is."""
+        """Return whether the batch should be committed now. An empty batch is never due."""
         return self._due_at is not None and (self.is_full or now >= self._due_at)
 
     def add(self, delivery: Delivery, now: float) -> None:
-        """Put a delivery into the batch. A full one must be taken first."""
+        """Add a delivery. Take a full batch before adding more."""
         if self._due_at is None:
             self._due_at = now + self._linger
         self._deliveries.append(delivery)
 
     def take(self) -> list[Delivery]:
-        """Give the deliveries in the order in which they came, and start a new batch."""
+        """Return the deliveries in the order of :meth:`add`, and start a new batch."""
         deliveries, self._deliveries, self._due_at = self._deliveries, [], None
         return deliveries

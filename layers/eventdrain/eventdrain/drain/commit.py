@@ -1,8 +1,8 @@
-"""The commit: the only door to durability, and the only place that acks.
+"""The commit: writes a batch to every sink, then acks it. No other code writes or acks.
 
-A batch is written to all sinks side by side; then the deliveries are acked whose event every sink
-has. The worst result of all sinks is the event's result: an event that the queue failed to take is
-not acked although the archive has it, and is delivered again.
+A batch is written to all sinks concurrently. A delivery is acked only if every sink has its event.
+If one sink fails for an event, the event is not acked, even if the other sinks have it. The server
+then delivers it again.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ _FIRST_WAIT: Final = timedelta(milliseconds=200)
 _LONGEST_WAIT: Final = timedelta(seconds=5)
 _ACK_SECONDS: Final = 2.0
 _ACK_ATTEMPTS: Final = 5
-"""Some three seconds in all. A sink is waited for as long as the window allows, for its outage
-would only come again with the next batch; an ack that the server keeps refusing is one event's
-trouble, and that event comes again. Acks that are too many at a time are no failed attempts."""
+"""About three seconds in total. A failed ack concerns one event, which the server delivers again.
+Writes to a sink are retried until the window ends, because an outage would affect the next batch
+too. Throttled acks do not count as attempts."""
 
 _NO_HANDLE: Final = Failure(
     code="NoAckInfo",
-    message="the server gave no ack_info with a delivery, so it can't be acked",
+    message="cannot ack a delivery: the server sent it without ack_info",
     kind=FailureKind.EVENT_REJECTED,
 )
 _OUT_OF_TIME: Final = Failure(
     code="OutOfTime",
-    message="the window ended before there was an answer",
+    message="the window ended before the service responded",
     kind=FailureKind.EVENT_REJECTED,
 )
 
 
 class Commit:
-    """Commits batches; several may be under way at once.
+    """Commits batches. Several commits may run concurrently.
 
     Args:
-        sinks: Where batches are written, by the names that failures and reports have; the first is
-            the archive, which pointers in the other sinks point to.
-        acker: Acknowledges at the event server.
-        authorization: The token for acks; renewed once, if the server does not accept it.
-        ack_timeout: After which the server sends an unacked event again.
-        clock: Seconds; the clock that ``until`` is given by.
+        sinks: The sinks by name, as in failures and reports. The first is the archive, which
+            pointers in the other sinks refer to.
+        acker: Acknowledges deliveries at the event server.
+        authorization: Provides the token for acks. It is renewed once if the server rejects it.
+        ack_timeout: The time after which the server redelivers an unacked event.
+        clock: Returns seconds; the clock of ``until``.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class Commit:
         self._clock = clock
 
     async def __call__(self, deliveries: Sequence[Delivery], *, until: float) -> Outcome:
-        """Write a batch to all sinks and ack what all of them have.
+        """Write a batch to all sinks and ack the deliveries that all sinks have.
 
-        Retryable failures are retried, with growing, jittered waits.
+        Retryable failures are retried with exponential backoff and jitter.
 
         Args:
             deliveries: The batch. Two deliveries of one event are written once and both acked.
-            until: Nothing is waited for from this moment on.
+            until: The deadline for all calls and waits.
 
         Returns:
-            The outcome. Never raises for what a service answers.
+            The outcome. Failures of a service are values in it and are not raised.
         """
         plain = [delivery for delivery in deliveries if delivery.pointer is None]
         pointing = [delivery for delivery in deliveries if delivery.pointer is not None]
@@ -96,17 +96,17 @@ class Commit:
     async def _commit(
         self, deliveries: Sequence[Delivery], until: float, outcome: Outcome, *, is_pointing: bool
     ) -> None:
-        # An ack that comes later is for an event that was sent again.
+        # After the ack timeout the server redelivers the event, so a later ack has no effect.
         ack_until = min(until, self._clock() + self._ack_seconds)
         distinct: dict[str, Delivery] = {}
         for delivery in deliveries:
             distinct.setdefault(delivery.event_id, delivery)
         events = list(distinct.values())
-        # A sink that hangs to the end must leave time to ack what it has.
+        # Reserve time for acks, even if a sink does not respond until the deadline.
         write_until = until - min(_ACK_SECONDS, (until - self._clock()) / 4)
         archive, *others = self._sinks
         if is_pointing:
-            # Only once it is in the archive is there what the messages point to.
+            # Write to the archive first: the other sinks get pointers to its objects.
             failed = await self._write_all((archive,), events, write_until)
             archived = [event for event in events if event.event_id not in failed[archive]]
             failed |= await self._write_all(others, archived, write_until)
@@ -134,7 +134,7 @@ class Commit:
     async def _write_all(
         self, names: Iterable[str], events: Sequence[Delivery], until: float
     ) -> dict[str, Mapping[str, Failure]]:
-        """Write events to some sinks side by side; return each sink's failures by event id."""
+        """Write events to sinks concurrently; return each sink's failures by event id."""
         names = tuple(names)
         failed = await asyncio.gather(
             *(self._write(self._sinks[name], events, until) for name in names)
@@ -157,7 +157,7 @@ class Commit:
                 for event in pending
                 if event.event_id in answer and answer[event.event_id].kind is FailureKind.RETRYABLE
             ]
-            if not (pending and await self._may_try_again(backoff, until)):
+            if not (pending and await self._wait_to_retry(backoff, until)):
                 break
             for event in pending:
                 del failed[event.event_id]
@@ -170,9 +170,9 @@ class Commit:
             async with asyncio.timeout(max(0.0, until - self._clock())):
                 return await sink.write(events)
         except TimeoutError:
-            # Some of them may have been written. None is known to be, so none is acked.
+            # Some events may have been written, but none is confirmed, so none is acked.
             return dict.fromkeys((event.event_id for event in events), _OUT_OF_TIME)
-        except Exception as error:  # noqa: BLE001 - a bug in one write is not the end of others
+        except Exception as error:  # noqa: BLE001 - a bug in one write must not end the others
             bug = unexpected_failure(error, f"a write by {type(sink).__name__}")
             return dict.fromkeys((event.event_id for event in events), bug)
 
@@ -188,7 +188,7 @@ class Commit:
             throttled: list[int] = []
             failed: list[int] = []
             for index, answer in zip(pending, answers, strict=True):
-                # That there was no time to try again is not why the server refused it before.
+                # Keep the server's earlier failure if only the retry ran out of time.
                 if answer is not _OUT_OF_TIME or results[index] is None:
                     results[index] = answer
                 if answer is not None and answer.kind is FailureKind.THROTTLED:
@@ -197,7 +197,7 @@ class Commit:
                     failures[index] += 1
                     if failures[index] < _ACK_ATTEMPTS:
                         failed.append(index)
-            if failed and not await self._may_try_again(backoff, until):
+            if failed and not await self._wait_to_retry(backoff, until):
                 failed.clear()
             pending = sorted(throttled + failed)
         return results
@@ -205,7 +205,7 @@ class Commit:
     async def _ack_paced(
         self, deliveries: Sequence[Delivery], until: float
     ) -> Sequence[Failure | None]:
-        """Ack each delivery once, as many at a time as the server takes."""
+        """Ack each delivery once, at the pace that the server allows."""
         answers: list[Failure | None] = []
         while rest := deliveries[len(answers) :]:
             now = self._clock()
@@ -235,7 +235,7 @@ class Commit:
             answers = await self._acker.ack(
                 deliveries, token=token, timeout_seconds=max(0.0, until - self._clock())
             )
-        except Exception as error:  # noqa: BLE001 - a bug in one ack is not the end of others
+        except Exception as error:  # noqa: BLE001 - a bug in one ack must not end the others
             return [unexpected_failure(error, "an ack")] * len(deliveries)
         rejections = [each for each in answers if each and each.kind is FailureKind.TOKEN_REJECTED]
         if not rejections:
@@ -247,7 +247,7 @@ class Commit:
         ]
 
     async def _renew(self, rejected: str | None, until: float, rejection: Failure) -> Failure:
-        """Renew the token; what became of it is a failure that says whether to try again."""
+        """Renew the token; return the failure of the rejected acks, retryable if it succeeded."""
         try:
             async with asyncio.timeout(max(0.0, until - self._clock())):
                 is_renewed = await asyncio.to_thread(self._authorization.renew, rejected)
@@ -256,13 +256,13 @@ class Commit:
         except DrainError as error:
             return _no_token(error)
         kind = FailureKind.RETRYABLE if is_renewed else FailureKind.FATAL
-        if rejection.hint:  # a gateway's answer; it need not be about the token
+        if rejection.hint:  # a gateway's response, which need not be about the token
             return replace(rejection, kind=kind)
-        told = not_accepted()
-        return Failure("UNAUTHENTICATED", told.reason, kind, is_about_access=True, hint=told.hint)
+        cause = not_accepted()
+        return Failure("UNAUTHENTICATED", cause.reason, kind, is_about_access=True, hint=cause.hint)
 
-    async def _may_try_again(self, backoff: Backoff, until: float) -> bool:
-        """Wait for the next attempt; False, without waiting, if it would come too late."""
+    async def _wait_to_retry(self, backoff: Backoff, until: float) -> bool:
+        """Wait for the next attempt; return False at once if it would miss the deadline."""
         wait = backoff.wait_seconds()
         if self._clock() + wait >= until:
             return False

@@ -1,13 +1,13 @@
-"""The drain: one run over one stream, from opening it to the report.
+"""The drain: one run over one stream, from opening the stream to the report.
 
-Tasks share the work. A *subscription* keeps a stream open; where one is not enough there are
-several, among which the server shares the events. The *drain* itself takes messages from them while
-there is room, gathers their deliveries into batches, and starts a commit for each. ``Pace`` decides
-when to take and when to end, ``Batch`` when to commit, ``Commit`` what may be acked.
+Each *subscription* is a task that keeps one stream open. There may be several; the server then
+distributes the events among them. The *drain* takes messages from the subscriptions while there is
+room, collects the deliveries into batches, and starts a commit for each batch. ``Pace`` decides
+when to take messages and when to end, ``Batch`` when to commit, and ``Commit`` what to ack.
 
-The order at the end matters: stop taking, commit what was taken and ack it while the streams are
-still open, then cancel them. What the server sent meanwhile stays unwritten and unacked, and is
-delivered again.
+The order at the end matters: stop taking messages, then commit and ack what was taken while the
+streams are still open, then cancel the streams. Messages that arrived in the meantime are neither
+written nor acked, and the server delivers them again.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from eventdrain.events import DeliveryReader
     from eventdrain.ports import Authorization, EventSource
 
-_UNNAMED: Final = ApiSilent(
-    "the event API is silent, and nothing says why",
-    hint="check the parameter ApiEndpoint (API_ENDPOINT), the gateways on the way there, and the"
-    " event API itself",
+_UNKNOWN_CAUSE: Final = ApiSilent(
+    "the event API does not respond, and the cause is unknown",
+    hint="check the parameter ApiEndpoint (API_ENDPOINT), the event API, and the gateways in front"
+    " of it",
     setting="API_ENDPOINT",
 )
 
@@ -48,16 +48,16 @@ class Drain:
     """One drain. Run it once.
 
     Args:
-        source: Where events come from.
+        source: Opens streams.
         parallel_streams: How many streams to open.
-        authorization: Renewed once, if the server does not accept the token.
-        reader: Reads the streams' messages.
-        batch: Empty; gathers deliveries.
+        authorization: Provides the token. It is renewed once if the server rejects it.
+        reader: Converts the streams' messages to deliveries.
+        batch: An empty batch that collects deliveries.
         commit: Writes and acks a batch.
         pace: Decides when to take deliveries and when to end.
-        window: The bounded time of the run, by ``clock``.
-        report: Empty; written as the drain goes on.
-        clock: Seconds, monotonic.
+        window: The time limits of the run, by ``clock``.
+        report: An empty report, which the drain fills.
+        clock: Returns seconds, monotonic.
     """
 
     def __init__(
@@ -96,11 +96,11 @@ class Drain:
         self._lag = Lag()
 
     async def run(self) -> Report:
-        """Drain until the window ends, for whatever reason.
+        """Drain until there is a reason to end.
 
         Returns:
-            The report; its end reason is ``failed`` for every error that ended the run. Before
-            that, everything taken was committed or counted as left.
+            The report. Its end reason is ``failed`` if an error ended the run. In every case, each
+            delivery taken was either committed or counted as left.
         """
         started = self._clock()
         subscribing = [asyncio.create_task(each.run()) for each in self._subscriptions]
@@ -110,10 +110,10 @@ class Drain:
         try:
             try:
                 reason = await self._take_until_end(subscribing)
-            except Exception as error:  # noqa: BLE001 - what was taken is committed all the same
+            except Exception as error:  # noqa: BLE001 - deliveries taken before are still committed
                 self._report.fail(note_unexpected(error, "the drain"))
             last_events_age = self._lag.age_seconds(self._clock())
-            self._fail_if_unheard(reason, started)
+            self._fail_if_api_silent(reason, started)
             for subscription in self._subscriptions:
                 subscription.stop()
             self._start_commit()
@@ -153,7 +153,7 @@ class Drain:
             self._take()
             if self._batch.is_due(self._clock()) or self._pace.is_last:
                 self._start_commit()
-            # A failed subscription fails the run, but not before the others are through.
+            # A failed subscription fails the run, but the other subscriptions continue first.
             if all(task.done() for task in subscribing) and not self._unread:
                 return EndReason.FAILED
             await self._wait_for_change()
@@ -170,7 +170,7 @@ class Drain:
         self._changed.clear()
 
     def _take(self) -> None:
-        # A batch at a time: asking before each delivery whether there is room costs too much.
+        # Take up to a batch at once: checking the room for each delivery costs too much CPU time.
         while (room := min(self._pace.room, self._batch.room)) > 0:
             messages = self._next_messages(room)
             if not messages:
@@ -195,7 +195,7 @@ class Drain:
                 self._start_commit()
 
     def _next_messages(self, most: int) -> Sequence[tuple[bytes, datetime]]:
-        """Take messages of one subscription, of another each time."""
+        """Take messages of one subscription, in round-robin order."""
         for _ in range(len(self._subscriptions)):
             self._subscriptions.rotate(-1)
             if messages := self._subscriptions[0].take(most):
@@ -224,32 +224,32 @@ class Drain:
             if outcome.fatal is not None:
                 self._pace.failed()
 
-    def _fail_if_unheard(self, reason: EndReason, started: float) -> None:
-        """Fail if the event API was not heard for most of a window without events.
+    def _fail_if_api_silent(self, reason: EndReason, started: float) -> None:
+        """Fail if the window had no events and the event API did not respond for most of it.
 
-        Events may be waiting there, and expire. The whole window decides: whether a stream happens
-        to be open in its last moment says nothing about the rest.
+        Events may wait at the server until they expire. The check covers the whole window, because
+        the state of the streams at the end says nothing about the time before.
         """
         now = self._clock()
         heard = self._pace.heard_seconds(now)
         is_quiet = reason is EndReason.WINDOW and not self._report.received and not self._unread
         if is_quiet and self._connections and heard * 2 < now - started:
-            self._report.fail(self._unheard(heard, now - started))
+            self._report.fail(self._silence_error(heard, now - started))
 
-    def _unheard(self, heard: float, window: float) -> ApiSilent:
+    def _silence_error(self, heard: float, window: float) -> ApiSilent:
         if heard:
-            what = f"the event API was heard for {heard:.0f} of the window's {window:.0f} s"
+            what = f"the event API responded during only {heard:.0f} s of the {window:.0f} s window"
         else:
-            what = "the event API sent nothing and answered no probe in the whole window"
+            what = "the event API sent no event and answered no probe during the whole window"
         ends = [each.last_end for each in self._subscriptions]
         silences = [each.last_silence for each in self._subscriptions]
-        met = [error for error in (*ends, *silences) if error is not None]
-        reasons = "; ".join(dict.fromkeys(error.reason for error in met))
-        named = next((error for error in reversed(met) if error.hint), _UNNAMED)
+        errors = [error for error in (*ends, *silences) if error is not None]
+        reasons = "; ".join(dict.fromkeys(error.reason for error in errors))
+        cause = next((error for error in reversed(errors) if error.hint), _UNKNOWN_CAUSE)
         return ApiSilent(
-            f"{what}: {reasons or 'no HTTP/2 connection was made'}",
-            hint=named.hint,
-            setting=named.setting,
+            f"{what}: {reasons or 'no HTTP/2 connection was established'}",
+            hint=cause.hint,
+            setting=cause.setting,
         )
 
     def _note_failed_subscription(self, task: asyncio.Task[DrainError]) -> None:

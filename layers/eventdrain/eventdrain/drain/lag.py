@@ -1,4 +1,4 @@
-"""The lag: whether what arrives last has waited at the server, or comes as it happens."""
+"""The lag: how old events are on arrival at the end of a run, to detect a backlog."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 RECENT_SECONDS: Final = 5.0
 LAST_EVENTS: Final = 101
-"""Enough that the odd ones among them don't count."""
+"""Enough events that outliers do not affect the median."""
 
 
 class Lag:
-    """Notes what is taken from a stream."""
+    """Computes the lag of the events that a drain took last."""
 
     def __init__(self) -> None:
         self._last: deque[tuple[float, str, datetime]] = deque(maxlen=LAST_EVENTS)
 
     def note(self, delivery: Delivery, now: float) -> None:
-        """Note a delivery that is taken.
+        """Record a delivery.
 
-        An event without a time tells nothing, and one that the server had sent before is old for
-        another reason: neither counts.
+        Events without a time and redeliveries are ignored: a redelivery is old because it was sent
+        before, not because of a backlog.
         """
         if delivery.event_time is not None and not delivery.redelivered:
             self._last.append((now, delivery.event_time, delivery.received_at))
 
     def age_seconds(self, now: float) -> float:
-        """Tell the median age on arrival of what was taken in the last seconds; 0 if nothing was.
+        """Return the median age on arrival of the last ``RECENT_SECONDS``' events, in seconds.
 
-        Not of more: on a slow stream the last hundred events are minutes old, and among them are
-        those that had waited for the window to open.
+        Older events are ignored: on a slow stream, the last hundred events include those that
+        waited for the window to open. Returns 0 if there were no recent events.
         """
         ages = [
             age_seconds(event_time, received_at)

@@ -1,4 +1,4 @@
-"""The outcome of a batch: counts that add up to its size, and why deliveries are left."""
+"""The outcome of a batch: counts that add up to its size, and why deliveries were left."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 
 class LeftReason(StrEnum):
-    """Why a delivery was received and not acked, so that the server sends its event again.
+    """Why a delivery was received but not acked. The server delivers its event again.
 
-    A sink's name is a reason, too: that sink failed, and perhaps those after it did.
+    A sink's name is a reason too: it is the first sink that failed to write the event.
     """
 
     ACK = "ack"
-    """Written to all sinks, but the server did not confirm its ack."""
+    """All sinks have the event, but the server did not confirm the ack."""
     UNEXPECTED = "unexpected"
-    """A bug ended its commit, or prevented one: it may be written and acked, or not."""
+    """A bug ended or prevented the commit. The event may or may not be written and acked."""
     NOT_TAKEN = "not_taken"
-    """It arrived too late: the limit or the end of the window was reached."""
+    """The message arrived after the limit or the end of the window was reached."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """The outcome of the deliveries of one batch.
+    """The outcome of one batch, in numbers of deliveries.
 
     Attributes:
-        written: How many are durable in all sinks.
-        acked: How many of those the server confirmed.
-        left: The others, by reason; ``acked`` and these add up to the batch.
-        failed: How many each sink failed to write, by the sink's name.
-        failures: How often each code is the cause for what is left, by ``<where>:<code>``.
+        written: Deliveries that all sinks have.
+        acked: Written deliveries whose ack the server confirmed.
+        left: The other deliveries by reason. ``acked`` and ``left`` add up to the batch's size.
+        failed: Deliveries that a sink failed to write, by the sink's name.
+        failures: The causes of ``left``, counted by ``<reason>:<code>``.
         fatal: The failure that ends the run, if there was one.
     """
 
@@ -49,7 +49,7 @@ class Outcome:
 
     @classmethod
     def unexpected(cls, bug: BaseException, size: int) -> Outcome:
-        """Return the outcome of a batch whose commit was ended by a bug."""
+        """Return the outcome of a batch whose commit ended with an unexpected error."""
         failure = unexpected_failure(bug, "a commit")
         outcome = cls()
         for _ in range(size):
@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def size(self) -> int:
-        """How many deliveries the batch had."""
+        """The number of deliveries in the batch."""
         return self.acked + self.left.total()
 
     def leave(self, reason: str, *failures: Failure) -> None:
@@ -66,7 +66,8 @@ class Outcome:
 
         Args:
             reason: A ``LeftReason`` or a sink's name.
-            failures: All of its failures; the first is the cause, and any of them can be fatal.
+            failures: All failures of the delivery. The first is counted as the cause; any of them
+                may be fatal.
         """
         self.left[reason] += 1
         self.failures[f"{reason}:{failures[0].code}"] += 1

@@ -1,4 +1,4 @@
-"""When a drain may take more deliveries and when it ends: counts in, decisions out, no I/O."""
+"""The pace: decides when a drain may take more deliveries and when it ends. Does no I/O."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """Paces one drain.
+    """Decides when to take deliveries and when to end one drain.
+
+    A stream is *proven* once the event API has sent a message over it or answered a probe. Before
+    that, a quiet stream may only mean that a gateway accepted the connection. The event API is
+    *heard* while at least one stream is proven.
 
     Args:
-        window: The bounded time of the run.
-        limit: How many deliveries may be committed: never one more.
-        idle: How long all streams may be quiet, with one proven and nothing uncommitted.
-        max_in_flight: How many deliveries may be held uncommitted, whatever the server sends.
+        window: The time limits of the run.
+        limit: The maximum number of committed deliveries.
+        idle: How long all streams must be quiet to end the run as idle. At least one stream must be
+            proven, and nothing may be uncommitted.
+        max_in_flight: The maximum number of uncommitted deliveries.
     """
 
     def __init__(self, window: Window, *, limit: int, idle: timedelta, max_in_flight: int) -> None:
@@ -40,21 +45,20 @@ class Pace:
     def room(self) -> int:
         """How many deliveries may be taken now.
 
-        What is taken might all be committed, so all of it counts against the limit until it is
-        known to be left.
+        Every delivery taken counts towards the limit until its commit has failed.
         """
         return min(self._max_in_flight, self._limit - self._committed) - self._uncommitted
 
     @property
     def is_last(self) -> bool:
-        """Whether what is taken would reach the limit, if all of it is committed."""
+        """Whether the deliveries already taken reach the limit if all of them are committed."""
         return self._committed + self._uncommitted >= self._limit
 
     def proven(self, opened_at: float) -> None:
-        """Note that the event API has answered over a stream that has been open since then.
+        """Record that a stream, open since ``opened_at``, is proven.
 
-        Quiet counts on from before where no attempt without an answer came in between: what
-        happened while no stream was open would have been sent when the next one opened.
+        The quiet time continues over a reconnection, unless a stream ended unproven in between: the
+        server sends events of the meantime as soon as the next stream opens.
         """
         if self._heard_since is None:
             self._heard_since = opened_at
@@ -62,46 +66,47 @@ class Pace:
         self._proven_streams += 1
 
     def closed(self, now: float) -> None:
-        """Note that a proven stream is closed."""
+        """Record that a proven stream has closed."""
         self._proven_streams -= 1
         self._heard_until = now
 
     def unproven(self) -> None:
-        """Note that a stream ended, or was not opened, without an answer of the event API.
+        """Record that a stream ended, or failed to open, without being proven.
 
-        Unless another stream is proven, quiet means nothing then, and is counted anew.
+        If no other stream is proven, the quiet time starts again with the next proven stream.
         """
         if self._proven_streams == 0 and self._heard_since is not None:
             self._heard_before += self._heard_until - self._heard_since
             self._heard_since = None
 
     def heard_seconds(self, now: float) -> float:
-        """Return for how long the event API was heard: streams were proven, one after another."""
+        """Return for how many seconds the event API was heard."""
         if self._heard_since is None:
             return self._heard_before
         until = now if self._proven_streams else self._heard_until
         return self._heard_before + until - self._heard_since
 
     def took(self, count: int, now: float) -> None:
-        """Note that deliveries were taken."""
+        """Record that deliveries were taken."""
         self._uncommitted += count
         self._quiet_since = now
 
     def settled(self, *, committed: int, left: int, now: float) -> None:
-        """Note what became of deliveries that were taken.
+        """Record the outcome of a commit.
 
-        Quiet is counted anew from here: before, the server may have had no room to send.
+        The quiet time starts again, because before the acks the server may have reached its limit
+        of deliveries in flight.
         """
         self._committed += committed
         self._uncommitted -= committed + left
         self._quiet_since = now
 
     def failed(self) -> None:
-        """Note an error that trying again won't hint."""
+        """Record an error that retrying cannot fix."""
         self.has_failed = True
 
     def end(self, now: float) -> EndReason | None:
-        """Tell why reading should end now; None if it should not."""
+        """Return the reason to end now; None to continue."""
         if self.has_failed:
             return EndReason.FAILED
         if self._committed >= self._limit:
@@ -115,7 +120,7 @@ class Pace:
 
     @property
     def ends_at(self) -> float:
-        """When :meth:`end` will give a reason at the latest, if nothing happens."""
+        """The latest time at which :meth:`end` returns a reason if nothing else happens."""
         idle_at = self._idle_at
         return self._window.read_until if idle_at is None else min(idle_at, self._window.read_until)
 

@@ -1,4 +1,4 @@
-"""The report: what one drain did and why it ended, in counts that reconcile."""
+"""The report of a drain: what it did, in counts that reconcile, and why it ended."""
 
 from __future__ import annotations
 
@@ -18,43 +18,44 @@ if TYPE_CHECKING:
     from eventdrain.errors import DrainError
     from eventdrain.events import Delivery
 
-_WAITED_SECONDS: Final = 60.0
-"""An event that is older on arrival has waited at the server; one that is delivered as it happens
-has not, even if it is somewhat late, or the clocks differ."""
+_BACKLOG_AGE_SECONDS: Final = 60.0
+"""Events older than this on arrival have waited at the server. The value allows for events that
+arrive a little late and for clocks that differ."""
 
 
 @dataclass(slots=True)
 class Report:
-    """The report of one drain. ``received == acked + sum(left.values())`` once it has ended.
+    """The report of one drain. At its end, ``received == acked + sum(left.values())``.
 
-    Only its own methods write it, each for one kind of event in a drain's life. Counts are of
-    deliveries, unless stated otherwise. Nothing in it is personal data.
+    Only the report's own methods change it. Counts are of deliveries, unless stated otherwise. The
+    report holds no personal data.
 
     Attributes:
         event_type: The stream that was drained.
         sinks: The names of the sinks.
         end_reason: Why the drain ended.
-        error: What failed, why and what to do, if it ended as failed.
-        is_access_refused: Whether it failed because it got no token or the server denied access.
-        token_renewals_failed: How often a token that could not be renewed was used on, or a new
-            one could not be cached: later runs mint their own, or have none once the old one ends.
-        tokens_too_short: How many new tokens expire too soon to be shared: each run mints its own.
+        error: What failed, why, and how to fix it, if the drain failed.
+        is_access_refused: Whether the drain failed because it got no token or the server denied
+            access.
+        token_renewals_failed: How often a token could not be renewed, or a new token could not be
+            cached.
+        tokens_too_short: How many new tokens expire too soon to be shared between runs.
         received: Deliveries that arrived.
-        heartbeats: Messages that arrived beside them, with neither an event nor a handle.
-        redelivered: Those of them that the server marked as sent before.
-        quarantined: Those of them that cannot become a line.
-        oversize: Those of them that are too large for a message.
-        committed: Those of them that all sinks have.
-        acked: Those of them whose ack the server confirmed.
-        left: Received and not acked, by reason: the server sends these events again.
-        failed: Not written by a sink, by its name.
-        failures: How often each code is the cause for what is left, by ``<where>:<code>``.
-        batches: How many commits there were.
-        connections: How often the stream was opened.
-        bytes_received: Size of the messages received.
-        oldest_event_age_seconds: The age of the oldest event on arrival.
-        last_events_age_seconds: The age on arrival of what was taken last; see ``lag.Lag``.
-        run_seconds: From the start of the drain to its end.
+        heartbeats: Messages with neither an event nor an ack handle; not part of ``received``.
+        redelivered: Deliveries that the server marked as redeliveries.
+        quarantined: Deliveries that cannot be converted to a line.
+        oversize: Deliveries whose line is too large for a queue message.
+        committed: Deliveries that all sinks have.
+        acked: Deliveries whose ack the server confirmed.
+        left: Deliveries received but not acked, by reason. The server delivers them again.
+        failed: Deliveries that a sink failed to write, by the sink's name.
+        failures: The causes of ``left``, counted by ``<reason>:<code>``.
+        batches: The number of commits.
+        connections: How often a stream was opened.
+        bytes_received: The total size of the messages received.
+        oldest_event_age_seconds: The greatest age of an event on arrival.
+        last_events_age_seconds: The median age on arrival of the last events; see ``lag.Lag``.
+        run_seconds: The duration of the drain.
     """
 
     event_type: str
@@ -83,29 +84,35 @@ class Report:
 
     @property
     def has_failed(self) -> bool:
-        """Whether somebody must act before the next run can do better."""
+        """Whether the drain ended with an error."""
         return self.end_reason is EndReason.FAILED
 
     @property
     def is_behind(self) -> bool:
-        """Whether it committed events and left others waiting, so that another run is needed.
+        """Whether the drain committed events and events still wait at the server.
 
-        A drain that reaches the limit has most likely left some. One that reaches the window's end
-        may only have drained a lively stream with nothing waiting: then its last events were young.
+        Events are assumed to wait if the drain reached its limit. If it reached the window's end,
+        they wait only if the last events were old on arrival: a busy stream alone is no backlog.
         """
         if not self.acked:
             return False
         if self.end_reason is EndReason.WINDOW:
-            return self.last_events_age_seconds > _WAITED_SECONDS
+            return self.last_events_age_seconds > _BACKLOG_AGE_SECONDS
         return self.end_reason is EndReason.LIMIT
 
     @property
     def ack_failed(self) -> int:
-        """Deliveries in all sinks whose ack the server did not confirm."""
+        """Deliveries that all sinks have, but whose ack the server did not confirm."""
         return self.left[LeftReason.ACK]
 
     def add_messages(self, sizes: int, deliveries: Sequence[Delivery], heartbeats: int) -> None:
-        """Count messages that were taken: their size in bytes, and what they were."""
+        """Count messages that were taken.
+
+        Args:
+            sizes: The messages' total size in bytes.
+            deliveries: The deliveries among them.
+            heartbeats: The number of heartbeats among them.
+        """
         self.bytes_received += sizes
         self.heartbeats += heartbeats
         self.received += len(deliveries)
@@ -123,7 +130,7 @@ class Report:
             self.left[LeftReason.NOT_TAKEN] += len(messages)
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Count the outcome of a batch; a fatal failure makes the drain a failed one."""
+        """Count the outcome of a batch. A fatal failure fails the drain."""
         self.batches += 1
         self.committed += outcome.written
         self.acked += outcome.acked
@@ -134,12 +141,12 @@ class Report:
             self.fail(outcome.fatal)
 
     def add_tokens(self, *, renewals_failed: int, too_short: int) -> None:
-        """Count what went wrong with the token that runs share."""
+        """Count problems with the cached token."""
         self.token_renewals_failed += renewals_failed
         self.tokens_too_short += too_short
 
     def fail(self, cause: DrainError | Failure) -> None:
-        """Note what makes the drain a failed one; the first cause is the report's error."""
+        """Mark the drain as failed. The report's error is the first cause."""
         self.end_reason = EndReason.FAILED
         self.error = self.error or str(cause)
         self.is_access_refused |= (
@@ -156,10 +163,10 @@ class Report:
         last_events_age_seconds: float,
         run_seconds: float,
     ) -> None:
-        """Note the end of the drain, after all outcomes.
+        """Record the end of the drain. Call it after all outcomes were added.
 
-        What is neither acked nor left although nothing is under way was lost to a bug and counts
-        as left.
+        Deliveries that are neither acked nor left at this point are the result of a bug and are
+        counted as left.
         """
         self.end_reason = EndReason.FAILED if self.error is not None else reason
         self.connections = connections
@@ -169,7 +176,7 @@ class Report:
             self.left[LeftReason.UNEXPECTED] += missing
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as a JSON object, for the log and for the caller."""
+        """Return the report as a JSON object, for the log and the caller."""
         return {
             "event_type": self.event_type,
             "end_reason": self.end_reason.value,

@@ -1,8 +1,8 @@
-"""Starts: what a run is told when it is started, and which runs it starts in turn.
+"""The start of a run: its invocation event, and which further runs it starts.
 
-The schedule starts one run over each stream. That run starts the other pullers, if there are to be
-several, and whichever run leaves a backlog behind starts the next one at once. Nothing coordinates
-them: the server shares a durable queue among all its connections.
+The schedule starts one run per stream. That run starts the other concurrent runs, if any. A run
+that leaves a backlog starts the next run at once. Runs need no coordination, because the server
+distributes a durable queue's events among all connections.
 """
 
 from __future__ import annotations
@@ -19,33 +19,35 @@ if TYPE_CHECKING:
 
     from eventdrain.drain.report import Report
 
-_HINT: Final = 'invoke with {"event_type": "..."}, one of EVENT_TYPES'
+_HINT: Final = (
+    'invoke the function with {"event_type": "..."}, where the value is one of EVENT_TYPES'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one run is told.
+    """The parameters of one run.
 
     Attributes:
-        event_type: The stream to drain; None for the only one that the stack has.
-        puller: Which of the pullers it is; 1 is the one that the schedule starts.
-        backlog_run: How many runs went before it since the schedule's; 0 for that itself.
+        event_type: The stream to drain; None if the stack drains only one.
+        run_number: The run's number among the concurrent runs. The schedule starts number 1.
+        backlog_run: The run's number in a chain of runs. The schedule starts number 0.
     """
 
     event_type: str | None = None
-    puller: int = 1
+    run_number: int = 1
     backlog_run: int = 0
 
     @classmethod
-    def of(cls, event: object) -> Start:
-        """Read the event that the function is invoked with; what else is in it is not looked at.
+    def from_event(cls, event: object) -> Start:
+        """Parse the function's invocation event; unknown keys are ignored.
 
         Raises:
-            ConfigurationError: A value is of the wrong kind.
+            ConfigurationError: A value has the wrong type or is out of range.
         """
         if not isinstance(event, Mapping):
             raise ConfigurationError(
-                "the invocation's payload must be a JSON object",
+                "the invocation event is not a JSON object",
                 hint=_HINT,
             )
         try:
@@ -56,36 +58,43 @@ class Start:
             )
         except MalformedJson as error:
             raise _malformed(error.setting) from None
-        if start.puller < 1 or start.backlog_run < 0:
-            raise _malformed("puller" if start.puller < 1 else "backlog_run")
+        if start.run_number < 1 or start.backlog_run < 0:
+            raise _malformed("puller" if start.run_number < 1 else "backlog_run")
         return start
 
-    def as_event(self) -> dict[str, Any]:
-        """Give the event that tells it to a function."""
+    def to_event(self) -> dict[str, Any]:
+        """Return the invocation event for this start."""
         return {
             "event_type": self.event_type,
-            "puller": self.puller,
+            "puller": self.run_number,
             "backlog_run": self.backlog_run,
         }
 
     @property
     def is_first(self) -> bool:
-        """Whether the schedule started it, or somebody in its place."""
-        return self.puller == 1 and self.backlog_run == 0
+        """Whether this run was started by the schedule or by hand, not by another run."""
+        return self.run_number == 1 and self.backlog_run == 0
 
-    def others(self, pullers: int) -> Sequence[Start]:
-        """Give the starts of the other pullers, which the first starts."""
+    def others(self, concurrent_runs: int) -> Sequence[Start]:
+        """Return the starts of the other concurrent runs; only the first run starts them.
+
+        Args:
+            concurrent_runs: How many runs should run concurrently.
+        """
         if not self.is_first:
             return ()
-        return [replace(self, puller=number) for number in range(2, pullers + 1)]
+        return [replace(self, run_number=number) for number in range(2, concurrent_runs + 1)]
 
     def next(self, report: Report, *, backlog_runs: int) -> Sequence[Start]:
-        """Give the start of the run that should follow at once, if the schedule's is not enough.
+        """Return the start of the next run in the chain, if the run left a backlog.
 
-        The brake: a chain ends after so many runs, whatever there is still to drain, and a run that
-        got nothing through starts none. So what one start by the schedule leads to is at the most
-        ``pullers * (1 + backlog_runs)`` runs, if Lambda does as it is told once; and it may deliver
-        an asynchronous invocation twice.
+        A chain is limited: it ends after ``backlog_runs`` runs, and a run that acked nothing starts
+        none. One start by the schedule leads to at most ``concurrent_runs * (1 + backlog_runs)``
+        runs, except that Lambda may deliver an asynchronous invocation twice.
+
+        Args:
+            report: The report of this run.
+            backlog_runs: How many runs may follow the first run of a chain.
         """
         if not report.is_behind or self.backlog_run >= backlog_runs:
             return ()
@@ -94,7 +103,7 @@ class Start:
 
 def _malformed(key: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the invocation's {key} has an unusable value",
-        hint=f"{_HINT}; only the function itself sets puller and backlog_run",
+        f"the invocation event's {key} is invalid",
+        hint=f"{_HINT}; leave out puller and backlog_run, which only the function itself sets",
         setting=key,
     )

@@ -1,4 +1,4 @@
-"""The request that opens a stream: what we ask of the event API, and why.
+"""The request that opens a stream.
 
 Source: the vendor's ``wgtwo/events/v1/events.proto`` and its documentation of event streams.
 """
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def stream_request(settings: Settings) -> bytes:
-    """Serialise the request for the stream of these settings.
+    """Return the serialised request that opens the stream of these settings.
 
-    A durable queue with explicit acks, so that an event is the server's until it is ours. Where
-    the server holds no position, it starts as far back as it can by default: a first deployment,
-    and an outage longer than the server's memory, then lose as little as the server allows.
+    The request uses a durable queue with explicit acks, so that the server keeps an event until it
+    is acked. If the server holds no position for the queue, the stream by default starts as far
+    back as possible. This minimises the loss on a first deployment, and after an outage that is
+    longer than the server's history.
     """
     configuration = StreamConfiguration(
         durable_queue=DurableQueue(custom_name=settings.durable_queue_name),

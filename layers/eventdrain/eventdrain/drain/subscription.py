@@ -1,4 +1,4 @@
-"""A subscription: keeps one stream open for as long as the drain goes on."""
+"""A subscription: keeps one stream open while the drain runs."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ _logger = logging.getLogger(__name__)
 _FIRST_REOPEN: Final = timedelta(seconds=1)
 _LONGEST_REOPEN: Final = timedelta(seconds=30)
 _FIRST_PROBE_SECONDS: Final = 0.25
-"""An event that comes at once proves as much as a probe, and most runs have one waiting."""
+"""Most runs receive an event at once, which proves the stream without a probe."""
 _NEXT_PROBE: Final = timedelta(seconds=1)
 _LONGEST_PROBE: Final = timedelta(seconds=5)
 _AFTER_AUTHENTICATION_ERROR: Final = timedelta(seconds=10)
-"""The vendor's sample waits this long; a client that does not is rate limited."""
+"""As in the vendor's sample: the server rate-limits clients that retry earlier."""
 
 
 class Subscription:
-    """One of a drain's subscriptions. Run it once, until it fails or is cancelled.
+    """One subscription of a drain. Run it once, until it fails or is cancelled.
 
-    What has arrived waits in the connection, the one queue between socket and drain. Another stream
-    is opened only once all of it is taken.
+    Messages wait in the connection, the only queue between the socket and the drain. After a stream
+    has ended, the next one is opened once all of its messages are taken.
 
     Args:
-        source: Where events come from.
-        authorization: Renewed once, if the server does not accept the token.
-        pace: Notes which streams are proven: over which the event API has answered.
+        source: Opens streams.
+        authorization: Provides the token. It is renewed once if the server rejects it.
+        pace: Gets notified of proven streams; see ``Pace``.
         on_change: Called whenever messages have arrived or a stream is proven.
-        clock: Seconds; the clock of ``pace``.
+        clock: Returns seconds; the clock of ``pace``.
 
     Attributes:
         connections: How often a stream was opened.
-        last_end: Why the last stream ended, if another may be opened; None if none has ended.
-        last_silence: The error of the last probe without an answer; None if there was none.
+        last_end: Why the last stream ended, if it may be reopened; None if no stream has ended.
+        last_silence: The error of the last unanswered probe; None if there was none.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class Subscription:
 
     @property
     def unread(self) -> int:
-        """How many messages have arrived and were not taken."""
+        """How many messages have arrived but were not taken."""
         return 0 if self._connection is None else self._connection.unread
 
     def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
-        """Take the oldest messages, each with its arrival, UTC; none if there are none."""
+        """Take up to ``most`` of the oldest messages, each with its arrival time, UTC."""
         if self._connection is None or not self._connection.unread:
             return ()
         self._note_answer()
@@ -97,14 +97,15 @@ class Subscription:
         return self._connection.take(most)
 
     def stop(self) -> None:
-        """Open no further stream; the one that is open stays open."""
+        """Open no further streams. The current stream stays open."""
         self._is_stopped = True
 
     async def run(self) -> DrainError:
-        """Keep a stream open, and open another whenever it ends.
+        """Keep a stream open, and open another one whenever it ends.
 
         Returns:
-            Why no other may be opened. What has arrived before can still be taken.
+            The error that prevents another stream. Messages that arrived before it can still be
+            taken.
         """
         while True:
             try:
@@ -117,13 +118,13 @@ class Subscription:
                 await self._taken.wait()
 
     async def _subscribe(self) -> float:
-        """Keep one stream open until its end.
+        """Keep one stream open until it ends.
 
         Returns:
-            How long to wait before the next, in seconds.
+            How long to wait before opening the next stream, in seconds.
 
         Raises:
-            StreamRefused, TokenError, CredentialsError: No other may be opened.
+            StreamRefused, TokenError, CredentialsError: No other stream can be opened.
         """
         token = self._authorization.token()
         try:
@@ -131,16 +132,16 @@ class Subscription:
         except StreamEnded as error:
             self.last_end = error
             wait = self._reopening.wait_seconds()
-            _logger.info("%s; it is opened again in %.1f s", error, wait)
+            _logger.info("%s; reopening the stream in %.1f s", error, wait)
             return wait
         except Unauthenticated as error:
             self.last_end = error
             if not await asyncio.to_thread(self._authorization.renew, token):
-                if error.hint:  # a gateway's answer; it need not be about the token
+                if error.hint:  # a gateway's response, which need not be about the token
                     raise AccessRefused(error.reason, hint=error.hint) from None
                 raise not_accepted() from None
             wait = self._after_rejection.wait_seconds()
-            _logger.warning("%s; a new token is tried in %.1f s", error, wait)
+            _logger.warning("%s; retrying with a new token in %.1f s", error, wait)
             return wait
 
     async def _stay_connected(self, token: str | None) -> NoReturn:
@@ -155,18 +156,18 @@ class Subscription:
                 try:
                     await connection.ended()
                 finally:
-                    # At once: leaving the connection takes a while.
+                    # Record the end before leaving the connection, which takes a while.
                     self._note_ended()
                     probing.cancel()
                     await asyncio.wait([probing])
                     if not probing.cancelled():
-                        probing.result()  # raises what is a bug
+                        probing.result()  # raises unexpected errors
         finally:
             if not self._is_proven:
                 self._pace.unproven()
 
     async def _probe(self, connection: Connection) -> None:
-        """Probe the event API until it has answered, or has sent something."""
+        """Probe the event API until it answers a probe or sends a message."""
         backoff = Backoff(first=_NEXT_PROBE, longest=_LONGEST_PROBE)
         await asyncio.sleep(_FIRST_PROBE_SECONDS)
         while not self._is_proven:
@@ -175,7 +176,7 @@ class Subscription:
             except ApiSilent as error:
                 self.last_silence = error
                 wait = backoff.wait_seconds()
-                _logger.info("%s; the next probe follows in %.1f s", error.reason, wait)
+                _logger.info("%s; probing again in %.1f s", error.reason, wait)
                 await asyncio.sleep(wait)
             else:
                 self._note_answer()
@@ -187,13 +188,13 @@ class Subscription:
         self._on_change()
 
     def _note_opened(self) -> float:
-        """Note when the stream was opened: now, if nothing has arrived before."""
+        """Record when the stream was opened: now, unless a message has arrived before."""
         if self._opened_at is None:
             self._opened_at = self._clock()
         return self._opened_at
 
     def _note_answer(self) -> None:
-        """Note that the event API has answered over this stream: it is proven."""
+        """Record that the event API has responded over this stream, which proves it."""
         if not self._is_proven:
             self._is_proven = True
             self._pace.proven(self._note_opened())

@@ -1,4 +1,4 @@
-"""The window of a run: how long it may read, until when it may commit, and why it ends."""
+"""The window of a run: its deadlines for reading and committing, and why a drain ends."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 REPORTING_SECONDS: Final = 1.0
-"""Kept back from a run's remaining time for what comes after the last commit: log and metrics."""
+"""The part of a run's remaining time that is reserved for writing the log and metrics."""
 
 
 class EndReason(StrEnum):
     """Why a drain ended."""
 
     LIMIT = "limit"
-    """As many events as allowed are committed."""
+    """The maximum number of events was committed."""
     IDLE = "idle"
-    """The event API had answered, nothing came for a while, and nothing was left uncommitted."""
+    """The event API responded, sent nothing for a while, and everything was committed."""
     WINDOW = "window"
     """The time for reading is over."""
     FAILED = "failed"
-    """An error that trying again won't hint."""
+    """An error occurred that retrying cannot fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The bounded time of one run. Times are seconds of the clock that the drain runs by.
+    """The time limits of one run, in seconds of the drain's clock.
 
     Attributes:
-        read_until: No delivery is taken from this moment on.
-        commit_until: Nothing is written or acked from this moment on.
+        read_until: The deadline for taking deliveries.
+        commit_until: The deadline for writes and acks.
     """
 
     read_until: float
@@ -42,18 +42,17 @@ class Window:
     def opening(
         cls, now: float, *, length: timedelta, remaining: timedelta, reserve: timedelta
     ) -> Window:
-        """Open a window.
+        """Return a window that opens now.
 
         Args:
             now: The clock's time.
-            length: How long to read at the most.
-            remaining: How long the process may still live, e.g. what is left of a Lambda
-                invocation.
-            reserve: How much of that to keep for the last commit.
+            length: The maximum time for reading.
+            remaining: How long the process may still run, such as the rest of a Lambda invocation.
+            reserve: The part of ``remaining`` that is kept for the last commit.
 
         Returns:
-            A window that ends reading after ``length``, or earlier where ``remaining`` less
-            ``reserve`` is less; and committing ``reserve`` later, within ``remaining``.
+            A window whose reading ends after ``length``, but no later than ``reserve`` before the
+            end of ``remaining``. Committing ends ``reserve`` later, within ``remaining``.
         """
         spare = max(0.0, (remaining - reserve).total_seconds())
         last_moment = now + max(0.0, remaining.total_seconds() - REPORTING_SECONDS)

@@ -1,32 +1,31 @@
-"""What an event is: its stream, id and line, its place in the archive, and its message.
+"""Events: streams, event ids, lines, archive objects, queue messages, pseudonyms and quarantine.
 
-Pure code without I/O. Also what replaces personal data (pseudonyms), and what keeps a message that
-cannot become a line (quarantine).
+Everything here is pure code without I/O.
 """
 
 from __future__ import annotations
 
 from eventdrain.events.archive import (
     ArchiveLayout,
-    by_object,
-    compressed,
+    compress,
+    group_by_object,
     object_body,
     original_body,
 )
 from eventdrain.events.archive_key import ArchiveKey
 from eventdrain.events.delivery import Delivery, PointerReason
 from eventdrain.events.event_id import event_id
-from eventdrain.events.json_mapping import json_mapping, quoted
+from eventdrain.events.json_mapping import json_mapping, json_string
 from eventdrain.events.message_pseudonyms import MessagePseudonyms, response_of, unclassified
 from eventdrain.events.personal_fields import NOT_PERSONAL, PERSONAL, Kind
-from eventdrain.events.pointer import LONGEST_LINE, pointer, pointer_reason
+from eventdrain.events.pointer import MAX_LINE_BYTES, pointer, pointer_reason
 from eventdrain.events.pseudonyms import Pseudonyms
 from eventdrain.events.quarantine import quarantined
 from eventdrain.events.queue_message import (
     EVENTS,
-    MOST_BYTES,
+    MAX_MESSAGE_BYTES,
     Message,
-    marked,
+    mark_replayed,
     message,
     messages,
     pack,
@@ -38,8 +37,8 @@ from eventdrain.events.times import age_seconds, milliseconds, rfc3339
 __all__ = [
     "DEFAULT_EVENT_TYPE",
     "EVENTS",
-    "LONGEST_LINE",
-    "MOST_BYTES",
+    "MAX_LINE_BYTES",
+    "MAX_MESSAGE_BYTES",
     "NOT_PERSONAL",
     "PERSONAL",
     "STREAMS",
@@ -54,11 +53,12 @@ __all__ = [
     "PointerReason",
     "Pseudonyms",
     "age_seconds",
-    "by_object",
-    "compressed",
+    "compress",
     "event_id",
+    "group_by_object",
     "json_mapping",
-    "marked",
+    "json_string",
+    "mark_replayed",
     "message",
     "messages",
     "milliseconds",
@@ -68,7 +68,6 @@ __all__ = [
     "pointer",
     "pointer_reason",
     "quarantined",
-    "quoted",
     "response_of",
     "rfc3339",
     "unclassified",

@@ -1,4 +1,4 @@
-"""The keys of the archive's objects.
+"""The keys of archive objects.
 
 ::
 
@@ -6,10 +6,10 @@
     <quarantine prefix>/<event type>/withheld/<time>-<digest>.ndjson.gz    original messages
     <quarantine prefix>/<event type>/<event id>.json                       one event in quarantine
 
-``day`` is a UTC day, ``time`` that of the object's first event, ``digest`` one of its event ids. A
-key depends on the events in the object alone, not on their order or on when they arrived: the same
-events have the same key, so that writing them again finds them there. Only the keys of lines and of
-original messages are an ``ArchiveKey``: a single event in quarantine has its id for a name.
+``day`` is a UTC day, ``time`` is the time of the object's first event, and ``digest`` is a digest
+of its event ids. A key depends only on the events in the object, not on their order or arrival
+time. Writing the same events again therefore yields the same key. ``ArchiveKey`` represents the
+first two kinds of keys; the key of a quarantined event is its event id.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _KEY: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ArchiveKey:
-    """The key of an object of lines or of original messages, or of the folder of such objects.
+    """The key of an object of lines or of original messages, or of a folder of such objects.
 
     Attributes:
-        prefix: What the key begins with, without a slash at the end.
+        prefix: The key prefix, without a trailing slash.
         event_type: The stream's event type.
-        day: The UTC day of its events as ``YYYY-MM-DD``; None for original messages.
-        name: The object's name; empty for the folder.
+        day: The UTC day of the events as ``YYYY-MM-DD``; None for original messages.
+        name: The object's name within its folder; empty for a folder.
     """
 
     prefix: str
@@ -50,27 +50,27 @@ class ArchiveKey:
 
     @classmethod
     def parse(cls, key: str) -> ArchiveKey | None:
-        """Parse a key, or a folder with its slash at the end; None if it is neither."""
+        """Parse an object key or a folder (with a trailing slash); return None for other keys."""
         found = _KEY.fullmatch(key)
         return None if found is None else cls(**found.groupdict())
 
     def format(self) -> str:
-        """Return the key as S3 has it; that of a folder ends in a slash."""
+        """Return the key as a string. A folder's key ends with a slash."""
         folder = _ORIGINALS if self.day is None else f"dt={self.day}"
         return f"{self.prefix}/{self.event_type}/{folder}/{self.name}"
 
     @property
     def holds_lines(self) -> bool:
-        """Whether the name is one that the drain gives; other objects may lie in the folder."""
+        """Whether the object's name is one that the drain writes; a folder may hold others."""
         return self.name.endswith(_SUFFIX)
 
-    def of_events(self, event_ids: Iterable[str], *, time: str | None = None) -> ArchiveKey:
+    def for_events(self, event_ids: Iterable[str], *, time: str | None = None) -> ArchiveKey:
         """Return the key of an object in the same folder.
 
         Args:
-            event_ids: The ids of its events.
-            time: That of its first event, as the line has it; by default the time in this name,
-                for an object that keeps a part of the events of this one.
+            event_ids: The ids of the object's events.
+            time: The ``event_time`` of the object's first event. By default the time in this key's
+                name, for an object that keeps some of this object's events.
         """
         stamp = self.name.partition("-")[0]
         if time is not None:

@@ -1,4 +1,4 @@
-"""A delivery: one arrival of an event, ready to be written."""
+"""A delivery: one arrival of an event."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
 
 
 class PointerReason(StrEnum):
-    """Why a message points to the archive: the value of its attribute ``pointer``."""
+    """Why a queue message points to the archive. This is the message attribute ``pointer``."""
 
     QUARANTINE = "quarantine"
-    """The message from the server cannot become a line."""
+    """The server's message cannot be converted to a line."""
     OVERSIZE = "oversize"
-    """The line is larger than SQS allows."""
+    """The line is too large for an SQS message."""
 
 
 class Delivery(NamedTuple):
     """One delivery of an event.
 
     Attributes:
-        event_id: The same for every delivery of the event.
+        event_id: The event's id, the same for every delivery of the event.
         event_type: The stream's event type.
         ack_info: The handle that acknowledges this delivery; empty if the server sent none.
         event_time: As in the line; None where the line has null.
         subscription_id: As in the line; empty where the line has null.
-        redelivered: Whether the server marked it as sent before.
-        received_at: When it arrived, UTC.
-        line: Its line without the newline; the record of its original message if in quarantine.
-        pointer: Why it has an archive object to itself and a message that only points to it; None
-            if the message holds the line.
-        original: The record of its original message, if the line omits fields that cannot be
-            pseudonymised; else empty. See ``original_message``.
+        redelivered: Whether the server marked the delivery as a redelivery.
+        received_at: The arrival time, UTC.
+        line: The line, without a newline. For a quarantined event, the original message's record.
+        pointer: Why the event has an archive object of its own and a queue message that points to
+            it; None if the queue message holds the line.
+        original: The original message's record if the line omits fields that cannot be
+            pseudonymised, otherwise empty. See ``original_message``.
     """
 
     event_id: str
@@ -51,10 +51,10 @@ class Delivery(NamedTuple):
 
     @property
     def day(self) -> str:
-        """The UTC day of the event as ``YYYY-MM-DD``; the day it arrived if it has no time."""
+        """The event's UTC day as ``YYYY-MM-DD``; the day of arrival if the event has no time."""
         return (self.event_time or self.received_at.isoformat())[:10]
 
     @property
     def age_seconds(self) -> float:
-        """The event's age when it arrived; 0 if it has no time."""
+        """The event's age on arrival, in seconds; 0 if the event has no time."""
         return 0.0 if self.event_time is None else age_seconds(self.event_time, self.received_at)

@@ -1,19 +1,20 @@
-"""The id of an event: the same for every delivery of it, different for any other event.
+"""Event ids: the same for every delivery of an event, different for different events.
 
-The event API gives an event no id. Ours is a digest of what the event says, and leaves out what
-belongs to one delivery of it: ``ack_info``, ``is_redelivered``, the time of arrival.
+The event API assigns no event ids, so we compute a digest of the event's content. It excludes what
+differs between deliveries: ``ack_info``, ``is_redelivered`` and the arrival time.
 
-It is defined so that anybody can compute it again. Four parts, in this order:
+Anybody can recompute an id. It covers four parts, in this order:
 
 1. the event type, UTF-8, e.g. ``handset_change``
 2. the event's timestamp, ASCII: seconds since 1970, a full stop, nine digits of nanoseconds
-3. the subscription id (``wg2rn``, else the deprecated ``value``), UTF-8
-4. the payload message in protobuf's deterministic serialisation, unknown fields included
+3. the subscription id (``wg2rn``, or the deprecated ``value`` if that is empty), UTF-8
+4. the payload message in protobuf's deterministic serialisation, including unknown fields
 
-Each part is preceded by its length in bytes as four bytes, big-endian; a part that the event lacks
-is four bytes ``ff``. The id is the first 16 bytes of the SHA-256 over all this, in hexadecimal.
+Each part is preceded by its length in bytes as a four-byte big-endian integer. A missing part is
+replaced by the four bytes ``ff ff ff ff``. The id is the first 16 bytes of the SHA-256 of the
+result, in hexadecimal.
 
-A message that can't be read as an event has an id too, made of other parts: see ``quarantine``.
+The id of a message that cannot be parsed is computed from other parts: see ``quarantine``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Final
 
 _ABSENT: Final = b"\xff\xff\xff\xff"
 _ID_LENGTH: Final = 32
-"""Hexadecimal digits; 128 bits, so that a chance collision needs some 10^19 events."""
+"""In hexadecimal digits. With 128 bits, a collision becomes likely after about 10^19 events."""
 
 
 def event_id(
@@ -32,12 +33,12 @@ def event_id(
     subscription_id: str | None,
     payload: bytes,
 ) -> str:
-    """Give the id of an event.
+    """Return the id of an event.
 
     Args:
         event_type: The stream's event type.
-        timestamp: Seconds since 1970 and nanoseconds, as they came; None where unset.
-        subscription_id: None where unset.
+        timestamp: Seconds since 1970 and nanoseconds, as received; None if unset.
+        subscription_id: The subscription id; None if unset.
         payload: The payload message, serialised deterministically.
 
     Returns:
@@ -49,7 +50,7 @@ def event_id(
 
 
 def digest(*parts: bytes | None) -> str:
-    """Give the id that is made of some parts; None for one that is absent."""
+    """Return the id for the given parts; None stands for a missing part."""
     framed = b"".join(
         [_ABSENT if part is None else len(part).to_bytes(4, "big") + part for part in parts]
     )

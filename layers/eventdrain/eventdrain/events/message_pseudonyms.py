@@ -1,7 +1,7 @@
-"""Pseudonyms within messages: a response is changed in place before anything is made of it.
+"""Pseudonyms in messages: a parsed response is changed in place before anything else uses it.
 
-The walk over the descriptors is done once for a stream and leaves one closure for each message type
-that holds something personal, so that an event costs its digests and little more.
+The descriptors are walked once per stream. This compiles one closure for each message type with
+personal data, so that an event costs little more than its digests.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ if TYPE_CHECKING:
 Change: TypeAlias = "Callable[[Any], None]"
 
 _SPECIAL: Final = "google.protobuf"
-_NOBODYS: Final = frozenset({"Timestamp", "Duration", "Empty", "BoolValue"})
-"""Those of protobuf's own types that can't name anybody. Others can: ``StringValue`` and ``Struct``
-hold texts, ``Any`` holds anything."""
-_HARMLESS: Final = frozenset({FieldDescriptor.CPPTYPE_BOOL, FieldDescriptor.CPPTYPE_ENUM})
+_NOT_PERSONAL_TYPES: Final = frozenset({"Timestamp", "Duration", "Empty", "BoolValue"})
+"""Well-known protobuf types that cannot identify a person. Others can: ``StringValue`` and
+``Struct`` hold strings, ``Any`` holds any message."""
+_NOT_PERSONAL_KINDS: Final = frozenset({FieldDescriptor.CPPTYPE_BOOL, FieldDescriptor.CPPTYPE_ENUM})
 
 
 class MessagePseudonyms:
-    """Puts pseudonyms into the responses of one stream.
+    """Replaces personal data in the responses of one stream with pseudonyms.
 
     Args:
         stream: The stream.
-        pseudonyms: The pseudonyms.
+        pseudonyms: Computes the pseudonyms.
 
     Raises:
-        ValueError: A field of the stream's messages is in no table of ``personal_fields``.
+        ValueError: A field of the stream's messages is missing from the tables in
+            ``personal_fields``.
     """
 
     def __init__(self, stream: EventStream, pseudonyms: Pseudonyms) -> None:
         response = response_of(stream)
         if missing := sorted(unclassified(response)):
             raise ValueError(
-                f"{stream.event_type} can't be pseudonymised: personal_fields doesn't say whether"
-                f" {', '.join(missing)} is personal"
+                f"{stream.event_type} cannot be pseudonymised: personal_fields does not classify"
+                f" {', '.join(missing)}"
             )
         self._pseudonyms = pseudonyms
         self._parse = stream.stream_response.FromString
@@ -55,16 +56,16 @@ class MessagePseudonyms:
         self._change = _compile(response, pseudonyms) or _nothing
 
     def apply(self, response: Any, message: bytes) -> tuple[bytes, bool]:
-        """Change a response in place. Fields that our descriptors don't know are taken out of it.
+        """Replace personal data in a response and remove its unknown fields, in place.
 
         Args:
-            response: The response, parsed.
-            message: What it was parsed from.
+            response: The parsed response.
+            message: The bytes that it was parsed from.
 
         Returns:
-            What the event's id is made of in the place of its payload, and whether there were
-            unknown fields. These may hold anything, so they enter the id by a keyed digest: an id
-            that is made of clear text could be used to try guesses at it.
+            The payload part of the event id, and whether the response had unknown fields. Unknown
+            fields may hold personal data, so a payload with unknown fields enters the id as a
+            keyed digest. A plain digest would allow guesses to be verified.
         """
         has_unknown = discard_unknown_fields(response)
         content = None
@@ -80,15 +81,15 @@ class MessagePseudonyms:
 
 
 def response_of(stream: EventStream) -> Descriptor:
-    """Give the type of a stream's responses."""
+    """Return the message type of a stream's responses."""
     response = stream.payload_field.containing_type
     if response is None:
-        raise TypeError(f"{stream.payload_field.full_name} belongs to no message")
+        raise TypeError(f"{stream.payload_field.full_name} is not a field of a message")
     return response
 
 
 def unclassified(message: Descriptor) -> frozenset[str]:
-    """Name the fields within a message type that ``personal_fields`` doesn't say anything of."""
+    """Return the full names of the fields that ``personal_fields`` does not classify."""
     return frozenset(
         field.full_name
         for field in _fields(message, frozenset())
@@ -97,34 +98,34 @@ def unclassified(message: Descriptor) -> frozenset[str]:
 
 
 def _fields(message: Descriptor, within: frozenset[str]) -> Iterator[FieldDescriptor]:
-    """Give every field of a message type, at every depth, that could hold something personal."""
+    """Yield every field of a message type, at any depth, that could hold personal data."""
     if message.full_name in within:
         return
     for field in message.fields:
         if field.message_type is not None and field.message_type.file.package == _SPECIAL:
-            if field.message_type.name not in _NOBODYS:
+            if field.message_type.name not in _NOT_PERSONAL_TYPES:
                 yield field
         elif field.message_type is not None:
             yield from _fields(field.message_type, within | {message.full_name})
-        elif field.cpp_type not in _HARMLESS:
+        elif field.cpp_type not in _NOT_PERSONAL_KINDS:
             yield field
 
 
 def _compile(
     message: Descriptor, pseudonyms: Pseudonyms, within: frozenset[str] = frozenset()
 ) -> Change | None:
-    """Compile the change of a message type; None if there is nothing personal in it.
+    """Compile the change of a message type; return None if it holds no personal data.
 
     Args:
         message: The message type.
-        pseudonyms: The pseudonyms.
-        within: The names of the types that it is a part of.
+        pseudonyms: Computes the pseudonyms.
+        within: The names of the enclosing message types.
 
     Raises:
-        ValueError: A personal field is no single text, or its type is a part of itself.
+        ValueError: A personal field is not a singular string, or the type is recursive.
     """
     if message.full_name in within:
-        raise ValueError(f"{message.full_name} is a part of itself, and holds personal data")
+        raise ValueError(f"{message.full_name} holds personal data and is recursive")
     texts: list[tuple[str, Kind]] = []
     parts: list[tuple[str, Change]] = []
     for field in message.fields:
@@ -134,7 +135,10 @@ def _compile(
             change = _compile(field.message_type, pseudonyms, within | {message.full_name})
         is_text = field.type == FieldDescriptor.TYPE_STRING
         if (kind and not is_text) or ((kind or change) and field.is_repeated):
-            raise ValueError(f"{field.full_name} is no single text, and only these have pseudonyms")
+            raise ValueError(
+                f"{field.full_name} cannot be pseudonymised: it is repeated, or it is personal but"
+                " not a string"
+            )
         if kind:
             texts.append((field.name, kind))
         if change:
@@ -149,7 +153,7 @@ def _has_personal(message: Descriptor) -> bool:
 
 
 def _of_one_text(name: str, kind: Kind, pseudonyms: Pseudonyms) -> Change:
-    """Compile the change of a message of one such text, as most of them are."""
+    """Compile the change of a message with one personal string, the most common case."""
     of = pseudonyms.of
 
     def change(message: Any) -> None:
@@ -176,4 +180,4 @@ def _of_message(
 
 
 def _nothing(_message: Any) -> None:
-    """Change nothing: there is nothing personal."""
+    """Change nothing: the message type holds no personal data."""

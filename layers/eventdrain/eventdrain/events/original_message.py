@@ -1,7 +1,7 @@
-"""The record of a message that is kept as it came: a JSON object on one line, ASCII only.
+"""Records of original messages: a JSON object on one line, ASCII only.
 
-Its keys, in this order: ``event_id``, ``event_type``, ``reason``, ``received_at`` (RFC 3339, UTC,
-milliseconds), and ``raw``, the message in base64. Nothing in it is pseudonymised.
+The keys, in this order: ``event_id``, ``event_type``, ``reason``, ``received_at`` (RFC 3339, UTC,
+milliseconds) and ``raw``, the message in base64. The message is not pseudonymised.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from base64 import b64encode
 def original_message(
     event_id: str, message: bytes, *, event_type: str, reason: str, received_at: str
 ) -> str:
-    """Write the record.
+    """Return the record of an original message.
 
     Args:
         event_id: The event's id.
-        message: The message as it came.
+        message: The message as received.
         event_type: The stream's event type.
-        reason: Why it is kept so.
-        received_at: When it came, as the record has it.
+        reason: Why the original message is kept.
+        received_at: The arrival time, formatted for the record.
     """
     record = {
         "event_id": event_id,

@@ -1,14 +1,13 @@
-"""Personal data in the messages: for every field that could name a person, whether it does.
+"""Classification of message fields: which fields hold personal data.
 
-The one place that says so. Fields are those of the vendor's interface, by their full names. What
-carries no text and no number of the vendor's own (booleans, enumerations, timestamps, durations)
-needs no entry. A field that is in neither table can't be pseudonymised: a test holds the tables to
-the streams' descriptors, and the engine refuses such a stream while pseudonyms are on.
+Fields are listed by their full names in the vendor's interface. Booleans, enumerations, timestamps
+and durations need no entry. Every other field must be in one of the two tables: a test compares the
+tables with the streams' descriptors, and a stream with an unclassified field cannot be drained with
+pseudonyms.
 
-Personal is what singles out one subscriber or one handset. A subscription id does, although it is
-only the operator's own name for somebody: whoever can ask the operator gets the number for it.
-Where somebody is and what the handset's software is says something about a person, and doesn't say
-who it is.
+A field is personal if it singles out one subscriber or one handset. A subscription id is personal
+because the operator can resolve it to a phone number. A country or a handset's software version
+describes a person but does not identify them.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What identifies: equal texts of two kinds have different pseudonyms."""
+    """The kind of an identifier. Equal texts of different kinds have different pseudonyms."""
 
     IMSI = "imsi"
     IMEI = "imei"
@@ -39,7 +38,7 @@ PERSONAL: Final[Mapping[str, Kind]] = MappingProxyType(
         "wgtwo.common.v1.SubscriptionIdentifier.value": Kind.SUBSCRIPTION,
     }
 )
-"""The fields that identify, and what."""
+"""The fields that hold personal data, and the kind of identifier in each."""
 
 NOT_PERSONAL: Final[frozenset[str]] = frozenset(
     {
@@ -48,10 +47,10 @@ NOT_PERSONAL: Final[frozenset[str]] = frozenset(
         "wgtwo.common.v1.ImeiSv.software_version",
         "wgtwo.consents.v1.ConsentAdded.scopes",
         "wgtwo.consents.v1.ConsentUpdated.scopes",
-        # A company's.
+        # Identifies a company.
         "wgtwo.consents.v1.ConsentChangeEvent.tenant",
-        # One delivery's, made by the server, and sent back to it unchanged. It is not archived.
+        # The server's handle for one delivery. It is sent back unchanged and is not archived.
         "wgtwo.events.v1.AckInfo.value",
     }
 )
-"""The fields that identify nobody."""
+"""The fields that do not hold personal data."""

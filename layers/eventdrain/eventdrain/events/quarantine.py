@@ -1,18 +1,17 @@
-"""Messages that can't become a line: what of them can be told, so that they can be kept and acked.
+"""Quarantine: messages that cannot be converted to a line are kept as received and still acked.
 
-A message that our code can't parse is taken apart no further than needed: its time, its
-subscription and its payload stay the bytes that they are, and only what belongs to the delivery is
-looked for. So neither a text that is no UTF-8 nor a payload that is damaged or cut short is in the
-way of an ack. Only a message whose metadata can't be found has no handle, and comes again whatever
-is done.
+Only the delivery's own fields, ``ack_info`` and ``is_redelivered``, are parsed. Everything else
+stays raw bytes, so that invalid UTF-8 or a damaged payload does not prevent an ack. Only a message
+whose metadata cannot be parsed has no ack handle; the server then delivers it again.
 
-The record is that of ``original_message``. The id is a digest as in ``event_id``, of four parts:
-the event type, the word ``quarantine``, the message without ``ack_info`` and ``is_redelivered``,
-and the whole message where it can't be taken apart; of the latter two one is absent.
+The record is described in ``original_message``. The id is a digest as in ``event_id``, over four
+parts: the event type, the word ``quarantine``, the message without ``ack_info`` and
+``is_redelivered``, and the whole message. The fourth part is missing if the metadata can be parsed,
+otherwise the third.
 
-What can't be read can't be pseudonymised either: the record holds the message in the clear, always.
-But its id goes where nothing clear may be, into keys, logs and messages, so with pseudonyms on the
-message enters it by a keyed digest.
+A message that cannot be parsed cannot be pseudonymised: the record always holds it in clear text.
+Its id, however, appears in keys, logs and queue messages, which must not hold clear text. With
+pseudonyms, the message therefore enters the id as a keyed digest.
 """
 
 from __future__ import annotations
@@ -45,17 +44,17 @@ def quarantined(
     reason: str,
     pseudonyms: Pseudonyms | None = None,
 ) -> Delivery:
-    """Make the delivery of a message that can't become a line.
+    """Return the quarantined delivery of a message that cannot be converted to a line.
 
     Args:
-        message: The message as it came.
-        received_at: When it came, UTC.
+        message: The message as received.
+        received_at: The arrival time, UTC.
         event_type: The stream's event type.
-        reason: Why it can't become a line.
-        pseudonyms: Those that events have; None if they have none.
+        reason: Why the message cannot be converted.
+        pseudonyms: The pseudonyms of the stream's events; None if they are not pseudonymised.
 
     Returns:
-        A delivery whose line is the record; without a handle if there is none to be found.
+        A delivery whose line is the record. Its ``ack_info`` is empty if none can be parsed.
     """
     ack_info, is_redelivered = "", False
     undelivered = None
@@ -92,10 +91,12 @@ def quarantined(
 
 
 def _open(message: bytes) -> tuple[Any, bytes]:
-    """Take a message apart: what can be opened of it, and the rest as it is.
+    """Parse as much of a message's envelope as possible.
 
-    That is all of it, or only its metadata, if these come first, as they do where fields are in
-    the order of their numbers; None, and all as the rest, if not even these are whole.
+    Returns:
+        The envelope and the remaining bytes. The envelope holds the whole message; or only the
+        metadata, if it comes first (the usual order of fields) and the rest is damaged; or it is
+        None if the metadata is damaged too.
     """
     for end in (len(message), _end_of_metadata(message)):
         try:
@@ -106,11 +107,14 @@ def _open(message: bytes) -> tuple[Any, bytes]:
 
 
 def _end_of_metadata(message: bytes) -> int:
-    """Give where the first field ends by its own word; the whole length if it is no metadata."""
+    """Return the end of the leading metadata field by its length prefix, at most the message's end.
+
+    Returns the message's length if the first field is not the metadata.
+    """
     if not message.startswith(_METADATA_TAG):
         return len(message)
     length = 0
-    for index, byte in enumerate(message[1 : 1 + _LONGEST_VARINT]):
+    for index, byte in enumerate(message[1 : 1 + _MAX_VARINT_BYTES]):
         length |= (byte & 0x7F) << 7 * index
         if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint has no high bit
             return min(2 + index + length, len(message))
@@ -121,13 +125,13 @@ def _text(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return ""  # a handle is a text; what is none can't be sent back
+        return ""  # a handle is a string field: other bytes could not be sent back
 
 
 def _envelope() -> type[Message]:
-    """Describe a stream response of which only what belongs to the delivery is known.
+    """Build the message type of a response that knows only the delivery's own fields.
 
-    All else is unknown fields, which are kept as they are.
+    Everything else is an unknown field, which protobuf keeps as raw bytes.
     """
     file = FileDescriptorProto(name="envelope.proto", syntax="proto2")
     for name, fields in (
@@ -150,7 +154,7 @@ def _envelope() -> type[Message]:
 
 
 _METADATA_TAG: Final = b"\x0a"
-"""Field 1, preceded by its length."""
-_LONGEST_VARINT: Final = 10
+"""Field 1, length-delimited."""
+_MAX_VARINT_BYTES: Final = 10
 _TYPES: Final = {"bytes": FieldDescriptorProto.TYPE_BYTES, "bool": FieldDescriptorProto.TYPE_BOOL}
 _ENVELOPE: Final = _envelope()

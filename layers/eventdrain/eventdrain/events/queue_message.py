@@ -1,22 +1,22 @@
-"""The queue's messages: what each says, and which are sent together.
+"""Queue messages: their bodies and attributes, and how they are packed into batches.
 
 =============== ========================================== ========================================
 message         body                                       attributes
 =============== ========================================== ========================================
-one event's     its line                                   ``event_id``, ``event_type``
-several events' their lines, a newline between any two     ``event_type``, ``events``
+one event       its line                                   ``event_id``, ``event_type``
+several events  their lines, separated by newlines         ``event_type``, ``events``
 pointer         see ``pointer``                            ``event_id``, ``event_type``, ``pointer``
 =============== ========================================== ========================================
 
-Messages of several events are sent if more than one is asked for, and then also where there is but
-one: ``events``, their number, tells such a message from the others. It names no event, for its
-lines do. No message ends in a newline, so that one way to read them does for all: split the body at
-newlines, and read each part as JSON.
+If a message may hold several events, every message of lines has the second form, even with a single
+event. The attribute ``events``, the number of events, identifies this form. No message ends with a
+newline, so one way to read them works for all: split the body at newlines and parse each part as
+JSON.
 
-A message that is sent again by a replay has the attribute ``replayed`` too, the replay's name.
+A message sent by a replay also has the attribute ``replayed``, the replay's name.
 
-Source of the limits: the SQS developer guide, message quotas: ten messages and 1 MiB in all for one
-batch, and as much for one message; names, types and values of attributes count.
+Limits (SQS developer guide, message quotas): a batch holds at most ten messages and 1 MiB in total;
+a message holds at most 1 MiB. The names, types and values of attributes count.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from eventdrain.events.pointer import LONGEST_LINE, pointer
+from eventdrain.events.pointer import MAX_LINE_BYTES, pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
     from eventdrain.events.archive import ArchiveLayout
     from eventdrain.events.delivery import Delivery
 
-MOST_BYTES: Final = 1024 * 1024
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
 EVENTS: Final = "events"
-"""The attribute of a message of several events that says how many. A number, the only one."""
+"""The attribute with a message's number of events, the only numeric attribute."""
 REPLAYED: Final = "replayed"
-"""The attribute of a message that was sent again: which replay did it."""
-_MOST_MESSAGES: Final = 10
+"""The attribute with the name of the replay that sent a message."""
+_MAX_BATCH_MESSAGES: Final = 10
 _GROUP_ID: Final = re.compile(r"[!-~]{1,128}")
 """SQS API reference, MessageGroupId: up to 128 ASCII letters, digits and punctuation marks."""
 
 
 class Message(NamedTuple):
-    """One message.
+    """One queue message.
 
     Attributes:
-        event_ids: Whose it is: one event's or, in their order, several events'.
-        body: Their lines, or a pointer to where the event is; ASCII.
-        attributes: Texts by name.
-        group: What it is grouped by in a FIFO queue: the event's subscription, or the event itself
-            if it has none. Empty for several events, which no FIFO queue gets in one message.
+        event_ids: The ids of its events, in the order of the body.
+        body: The events' lines, or a pointer; ASCII.
+        attributes: Attribute values by name.
+        group: What a FIFO queue groups the message by: the event's subscription id, or the event id
+            if there is none. Empty for a message of several events, which FIFO queues do not get.
     """
 
     event_ids: Sequence[str]
@@ -61,26 +61,27 @@ class Message(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Its size in bytes as SQS counts it."""
+        """The message's size in bytes, as SQS counts it."""
         names_and_values = "".join(self.attributes) + "".join(self.attributes.values())
         types = len("String") * len(self.attributes)  # "Number" is as long
         return len(self.body) + len(names_and_values) + types
 
     @property
     def group_id(self) -> str:
-        """Its group in a FIFO queue, as SQS allows it."""
+        """The group as a valid MessageGroupId: hashed if SQS does not allow its characters."""
         return self.group if _GROUP_ID.fullmatch(self.group) else _digest(self.group)
 
 
 def messages(
     deliveries: Iterable[Delivery], layout: ArchiveLayout, *, events_per_message: int
 ) -> Iterator[Message]:
-    """Write the messages of events, in the order of the events, each in one of them.
+    """Build the messages of events, in the order of the events.
 
     Args:
         deliveries: The events, all of one stream.
-        layout: Where the archive has an event whose message must point there.
-        events_per_message: How many events a message has at the most. Pointers stay single.
+        layout: The archive that pointers point to.
+        events_per_message: The maximum number of events in a message. A pointer is always a message
+            of its own.
     """
     if events_per_message == 1:
         return (message(delivery, layout) for delivery in deliveries)
@@ -91,11 +92,11 @@ def _messages_of_several(
     deliveries: Iterable[Delivery], layout: ArchiveLayout, most_events: int
 ) -> Iterator[Message]:
     together: list[Delivery] = []
-    length = 0  # of the lines that are together, with a newline after each
+    length = 0  # of the lines in `together`, each with a newline
     for delivery in deliveries:
         is_line = delivery.pointer is None
-        # What a line leaves of a message for its attributes is enough for those of several.
-        has_room = len(together) < most_events and length + len(delivery.line) <= LONGEST_LINE
+        # The space that the longest line leaves for attributes suffices for those of several.
+        has_room = len(together) < most_events and length + len(delivery.line) <= MAX_LINE_BYTES
         if together and not (is_line and has_room):
             yield _message_of_lines(together)
             together, length = [], 0
@@ -118,11 +119,11 @@ def _message_of_lines(deliveries: Sequence[Delivery]) -> Message:
 
 
 def message(delivery: Delivery, layout: ArchiveLayout) -> Message:
-    """Write the message of one event.
+    """Build the message of one event.
 
     Args:
         delivery: The event.
-        layout: Where the archive has it, if the message must point there.
+        layout: The archive that a pointer points to.
     """
     attributes = {"event_id": delivery.event_id, "event_type": delivery.event_type}
     body = delivery.line
@@ -134,13 +135,13 @@ def message(delivery: Delivery, layout: ArchiveLayout) -> Message:
     )
 
 
-def marked(messages: Iterable[Message], replay: str) -> Iterator[Message]:
-    """Mark messages as sent again; nothing else of them changes.
+def mark_replayed(messages: Iterable[Message], replay: str) -> Iterator[Message]:
+    """Add the attribute ``replayed`` to messages.
 
     Args:
-        messages: What the drain would send.
-        replay: The replay's name, as ``replay_checkpoint.check_name`` allows it: what a line leaves
-            of a message is enough for it.
+        messages: The messages as the drain would send them.
+        replay: The replay's name. ``replay.check_name`` limits its length, so that every message
+            still fits.
     """
     for each in messages:
         yield each._replace(attributes={**each.attributes, REPLAYED: replay})
@@ -151,12 +152,12 @@ def _digest(text: str) -> str:
 
 
 def pack(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:
-    """Pack messages, each within the limit, into as few batches as their order allows."""
+    """Pack messages into as few batches as possible without changing their order."""
     batch: list[Message] = []
     size = 0
     for each in messages:
         added = each.size
-        if batch and (len(batch) == _MOST_MESSAGES or size + added > MOST_BYTES):
+        if batch and (len(batch) == _MAX_BATCH_MESSAGES or size + added > MAX_MESSAGE_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(each)

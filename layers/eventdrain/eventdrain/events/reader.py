@@ -1,25 +1,23 @@
-"""Reads deliveries: a message from the wire becomes a delivery with its line.
+"""Conversion of messages from the wire to deliveries with their lines.
 
-A line is what the archive and the queue hold of an event: JSON on one line, ASCII only (which SQS
-always accepts), with its keys in this order:
+A line is the form of an event in the archive and the queue: JSON on one line, ASCII only (which SQS
+always accepts), with these keys in this order:
 
 =================== ================================================================================
 ``event_id``        see ``event_id``
 ``event_type``      the stream's event type
-``event_time``      RFC 3339, UTC, with all the precision that was sent; null if unset or out of
-                    range
-``subscription_id`` ``wg2rn``, else the deprecated ``value``; null if neither is set
-``redelivered``     whether the server marked this delivery as sent before
-``received_at``     when this delivery arrived, RFC 3339, UTC, milliseconds
-``event``           the payload in protobuf's JSON mapping, proto field names, unset fields absent
-``raw``             base64 of the delivered message; only where the line cannot hold all of it:
-                    fields that our descriptors do not know, or a timestamp out of range
+``event_time``      RFC 3339, UTC, with the precision that was sent; null if unset or out of range
+``subscription_id`` ``wg2rn``, or the deprecated ``value`` if that is empty; null if both are
+``redelivered``     whether the server marked this delivery as a redelivery
+``received_at``     the delivery's arrival time, RFC 3339, UTC, milliseconds
+``event``           the payload in protobuf's JSON mapping, proto field names, unset fields omitted
+``raw``             the message in base64, present only if the other keys cannot represent it: it
+                    has unknown fields, or a timestamp out of range
 =================== ================================================================================
 
-With pseudonyms, all of it is computed from the message after identifying values were replaced, the
-event id too (see ``message_pseudonyms``). Then ``raw`` is the message so changed, without
-``ack_info`` and without fields that our descriptors do not know: a message with such fields is kept
-apart, as it came.
+With pseudonyms, everything, including the event id, is computed after identifiers were replaced
+(see ``message_pseudonyms``). ``raw`` is then the changed message, without ``ack_info`` and unknown
+fields. The original of a message with unknown fields is archived separately.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from google.protobuf.message import DecodeError
 from eventdrain.errors import UnreadableDelivery, note_unexpected
 from eventdrain.events.delivery import Delivery
 from eventdrain.events.event_id import event_id
-from eventdrain.events.json_mapping import json_mapping, quoted
+from eventdrain.events.json_mapping import json_mapping, json_string
 from eventdrain.events.message_pseudonyms import MessagePseudonyms
 from eventdrain.events.original_message import original_message
 from eventdrain.events.pointer import pointer_reason
@@ -50,18 +48,18 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_HAS_UNKNOWN_FIELDS: Final = "has fields that are not known"
+_HAS_UNKNOWN_FIELDS: Final = "has unknown fields"
 
 
 class DeliveryReader:
-    """Reads the deliveries of one stream.
+    """Converts the messages of one stream to deliveries.
 
     Args:
         stream: The stream that the messages come from.
-        pseudonyms: Replace identifying values; None to leave them as they came.
+        pseudonyms: Replaces identifiers; None to keep them.
 
     Raises:
-        ValueError: With pseudonyms, for a stream whose messages they do not fit.
+        ValueError: The stream's messages cannot be pseudonymised.
     """
 
     def __init__(self, stream: EventStream, pseudonyms: Pseudonyms | None = None) -> None:
@@ -78,24 +76,24 @@ class DeliveryReader:
         self._received_text = ""
 
     def read(self, message: bytes, received_at: datetime) -> Delivery | None:
-        """Read one message of the stream. Never raises.
+        """Convert one message of the stream. Never raises.
 
         Args:
-            message: A stream response as it came over the wire.
-            received_at: When it arrived, UTC.
+            message: A serialised stream response.
+            received_at: The arrival time, UTC.
 
         Returns:
-            Its delivery. One that cannot become a line is in quarantine, also if a bug is the
-            reason: one message holds up no other. None for a heartbeat, a message with neither an
-            event nor a handle.
+            The delivery. It is quarantined if the message cannot be converted to a line, even if
+            the cause is a bug, so that one message does not stop the others. None for a heartbeat:
+            a message with neither an event nor an ack handle.
         """
         try:
             return self._read(message, received_at)
         except UnreadableDelivery as error:
             reason = error.reason
-        except Exception as error:  # noqa: BLE001 - one event that trips a bug holds up no other
+        except Exception as error:  # noqa: BLE001 - a bug with one event must not stop the others
             note_unexpected(error, "reading a delivery")
-            reason = "trips a bug"
+            reason = "causes an unexpected error"
         delivery = quarantined(
             message,
             received_at,
@@ -104,7 +102,7 @@ class DeliveryReader:
             pseudonyms=self._pseudonyms,
         )
         _logger.warning(
-            "a delivery cannot become a line and goes to quarantine as event %s: its message %s",
+            "delivery quarantined as event %s: its message %s",
             delivery.event_id,
             reason,
         )
@@ -114,10 +112,10 @@ class DeliveryReader:
         try:
             response: Any = self._parse(message)
         except DecodeError as error:
-            # The error's own text can quote what it could not decode.
-            raise UnreadableDelivery("does not parse") from error
+            # The error's text may quote the message.
+            raise UnreadableDelivery("cannot be parsed") from error
         if not response.HasField(self._payload_name):
-            # A field that our descriptors do not know may be an event of another kind.
+            # An unknown field may be a new kind of event.
             if response.metadata.ack_info.value or discard_unknown_fields(response):
                 raise UnreadableDelivery("holds no event")
             return None
@@ -138,11 +136,11 @@ class DeliveryReader:
         subscription_id = subscription.wg2rn or subscription.value or None
         identity = event_id(self._event_type, timestamp, subscription_id, content)
         event = self._payload_json(payload)
-        if received_at is not self._received_at:  # the same for messages that arrived together
+        if received_at is not self._received_at:  # messages that arrived together share the object
             self._received_at, self._received_text = received_at, milliseconds(received_at)
         raw = ""
         is_out_of_range = timestamp is not None and event_time is None
-        # Nothing reads the response after this; pseudonyms have discarded unknown fields before.
+        # Nothing uses the response after this. With pseudonyms, it has no unknown fields any more.
         if is_out_of_range or (self._in_messages is None and discard_unknown_fields(response)):
             kept = message if self._in_messages is None else _without_handle(response)
             raw = f',"raw":"{b64encode(kept).decode()}"'
@@ -176,11 +174,11 @@ class DeliveryReader:
 
 
 def _json(text: str | None) -> str:
-    return "null" if text is None else quoted(text)
+    return "null" if text is None else json_string(text)
 
 
 def _without_handle(response: Any) -> bytes:
-    """Serialise a response without the server's handle, whose opaque content may identify."""
+    """Serialise a response without its ack handle, which may hold personal data."""
     copy = type(response)()
     copy.CopyFrom(response)
     copy.metadata.ClearField("ack_info")

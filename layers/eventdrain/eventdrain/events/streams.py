@@ -1,7 +1,7 @@
-"""The event streams that exist: the only place that names one.
+"""The table of event streams. No other code names a stream.
 
-Source: the vendor's interface, ``wgtwo.subscription.v1`` and ``wgtwo.consents.v1``, and the scope
-that its documentation gives for each stream.
+Source: the vendor's interface (``wgtwo.subscription.v1`` and ``wgtwo.consents.v1``) and, for the
+scopes, its documentation.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _PAYLOAD_NUMBER: Final = 2
-"""The field of a stream response that holds the event; field 1 holds the metadata, everywhere."""
+"""The number of the field with the event in every stream response. Field 1 is the metadata."""
 
 
 @dataclass(frozen=True)
 class EventStream:
-    """One stream of events and the acknowledgement that belongs to it.
+    """One event stream and its ack method.
 
     Attributes:
-        event_type: Our name of what it carries, as in a line's ``event_type``.
-        service: The gRPC service that offers it.
+        event_type: Our name for the stream's events, as in a line's ``event_type``.
+        service: The gRPC service of the stream.
         stream_method: The server-streaming method.
         ack_method: The unary method that acknowledges one event.
-        scope: The OAuth scope that reading needs; empty where it needs none.
+        scope: The OAuth scope that the stream requires; empty for none.
     """
 
     event_type: str
@@ -50,37 +50,37 @@ class EventStream:
 
     @property
     def stream_path(self) -> str:
-        """The path of the stream method on the wire: ``/package.Service/Method``."""
+        """The full path of the stream method: ``/package.Service/Method``."""
         return f"/{self.service.full_name}/{self.stream_method}"
 
     @property
     def ack_path(self) -> str:
-        """The path of the ack method on the wire."""
+        """The full path of the ack method."""
         return f"/{self.service.full_name}/{self.ack_method}"
 
     @cached_property
     def stream_request(self) -> type[Message]:
-        """The message that opens the stream."""
+        """The message type that opens the stream."""
         return GetMessageClass(self._method(self.stream_method).input_type)
 
     @cached_property
     def stream_response(self) -> type[Message]:
-        """The message that one delivery arrives in."""
+        """The message type of one delivery."""
         return GetMessageClass(self._method(self.stream_method).output_type)
 
     @cached_property
     def ack_request(self) -> type[Message]:
-        """The message that acknowledges one delivery."""
+        """The message type that acknowledges one delivery."""
         return GetMessageClass(self._method(self.ack_method).input_type)
 
     @cached_property
     def ack_response(self) -> type[Message]:
-        """The answer to an acknowledgement."""
+        """The message type of the response to an ack."""
         return GetMessageClass(self._method(self.ack_method).output_type)
 
     @cached_property
     def payload_field(self) -> FieldDescriptor:
-        """The field of :attr:`stream_response` that holds the event itself."""
+        """The field of :attr:`stream_response` that holds the event."""
         return self._method(self.stream_method).output_type.fields_by_number[_PAYLOAD_NUMBER]
 
     def _method(self, name: str) -> MethodDescriptor:
@@ -134,7 +134,7 @@ STREAMS: Final[Mapping[str, EventStream]] = MappingProxyType(
         )
     }
 )
-"""Every stream by its event type."""
+"""All streams by event type."""
 
 DEFAULT_EVENT_TYPE: Final = next(iter(STREAMS))
-"""Handset changes: what most users come for."""
+"""Handset changes, the stream that most users need."""

@@ -1,4 +1,4 @@
-"""Times of events, as lines have them: RFC 3339 in UTC."""
+"""Formatting of event times: RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from functools import lru_cache
 from typing import Final
 
 _FIRST_SECOND: Final = -62135596800
-"""0001-01-01T00:00:00Z: the range of ``google.protobuf.Timestamp``, by its documentation."""
+"""0001-01-01T00:00:00Z, the start of the documented range of ``google.protobuf.Timestamp``."""
 _LAST_SECOND: Final = 253402300799
-"""9999-12-31T23:59:59Z."""
+"""9999-12-31T23:59:59Z, the end of that range."""
 _NANOS: Final = 1_000_000_000
 
 
 def rfc3339(seconds: int, nanos: int) -> str | None:
     """Format a protobuf timestamp as RFC 3339 in UTC.
 
-    As in protobuf's JSON mapping, the second has no, three, six or nine decimals: as many as the
-    value needs.
+    As in protobuf's JSON mapping, the seconds have zero, three, six or nine decimals, as few as the
+    value allows.
 
     Returns:
-        The text; None if the timestamp is out of the range of ``google.protobuf.Timestamp``.
+        The text; None if the timestamp is outside the range of ``google.protobuf.Timestamp``.
     """
     if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < _NANOS):
         return None
@@ -33,7 +33,7 @@ def rfc3339(seconds: int, nanos: int) -> str | None:
     return f"{whole}.{fraction}Z"
 
 
-@lru_cache(maxsize=64)  # events come more or less in the order of their times
+@lru_cache(maxsize=64)  # events arrive roughly in the order of their times
 def _whole_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
@@ -44,6 +44,11 @@ def milliseconds(time: datetime) -> str:
 
 
 def age_seconds(event_time: str, received_at: datetime) -> float:
-    """Compute an event's age on arrival, from its time as the line has it."""
+    """Return an event's age on arrival, in seconds.
+
+    Args:
+        event_time: The event's time as in its line.
+        received_at: The arrival time, UTC.
+    """
     happened = datetime.fromisoformat(event_time[:19]).replace(tzinfo=UTC)
     return (received_at - happened).total_seconds()

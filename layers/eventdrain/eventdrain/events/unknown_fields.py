@@ -1,4 +1,4 @@
-"""Fields of a message that our descriptors don't know."""
+"""Unknown fields: fields of a message that our descriptors do not define."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ if TYPE_CHECKING:
 
 
 def discard_unknown_fields(message: Message) -> bool:
-    """Take them out of a message, at every depth, and tell whether there were any."""
-    # Discarding is one call into C for the whole tree, where asking walks it message by message
-    # in Python.
+    """Remove the unknown fields of a message, at any depth; return whether there were any."""
+    # Discarding handles the whole tree in C; finding unknown fields would walk it in Python.
     size = message.ByteSize()
     message.DiscardUnknownFields()
     return message.ByteSize() != size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.events import marked, messages, pack
+from eventdrain.events import mark_replayed, messages, pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class CountingSink:
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
-        for batch in pack(marked(made, self._report.replay)):
+        for batch in pack(mark_replayed(made, self._report.replay)):
             size = sum(each.size for each in batch)
             self._report.messages += len(batch)
             self._report.message_bytes += size

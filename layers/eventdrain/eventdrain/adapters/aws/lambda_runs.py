@@ -38,7 +38,7 @@ class LambdaRuns:
             self._client.invoke(
                 FunctionName=self._function,
                 InvocationType="Event",
-                Payload=json.dumps(start.as_event()).encode(),
+                Payload=json.dumps(start.to_event()).encode(),
             )
         except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise StartFailed(

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws.errors import code_of, failure
 from eventdrain.errors import unexpected_failure
-from eventdrain.events import by_object, object_body, original_body
+from eventdrain.events import group_by_object, object_body, original_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class S3Archive:
 
         Original messages are written before their lines, so that nothing that a line omits is lost.
         """
-        objects = by_object(deliveries)
+        objects = group_by_object(deliveries)
         results = await asyncio.gather(*(self._put_together(together) for together in objects))
         return {
             delivery.event_id: result

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws.errors import as_code, failure
 from eventdrain.errors import Failure, FailureKind, unexpected_failure
-from eventdrain.events import EVENTS, Message, marked, messages, pack, quoted
+from eventdrain.events import EVENTS, Message, json_string, mark_replayed, messages, pack
 from eventdrain.json_shape import json_object
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SqsPublisher:
         """See ``ports.Sink``."""
         made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
         if self._replay:
-            made = marked(made, self._replay)
+            made = mark_replayed(made, self._replay)
         refused: dict[str, Failure] = {}
         for result in await asyncio.gather(*(self._send(batch) for batch in pack(made))):
             refused |= result
@@ -83,7 +83,7 @@ class SqsPublisher:
     async def _send(self, batch: Sequence[Message]) -> Mapping[str, Failure]:
         try:
             entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
-            body = f'{{"QueueUrl":{quoted(self._queue_url)},"Entries":[{entries}]}}'
+            body = f'{{"QueueUrl":{json_string(self._queue_url)},"Entries":[{entries}]}}'
             text = await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode())
         except (BotoCoreError, ClientError) as error:
             result = failure(
@@ -111,7 +111,7 @@ class SqsPublisher:
         attributes = ",".join(
             [
                 f'"{name}":{{"DataType":"{"Number" if name == EVENTS else "String"}",'
-                f'"StringValue":{quoted(value)}}}'
+                f'"StringValue":{json_string(value)}}}'
                 for name, value in each.attributes.items()
             ]
         )
@@ -119,11 +119,11 @@ class SqsPublisher:
         if self._is_fifo:
             (event_id,) = each.event_ids
             fifo = (
-                f',"MessageGroupId":{quoted(each.group_id)}'
-                f',"MessageDeduplicationId":{quoted(event_id)}'
+                f',"MessageGroupId":{json_string(each.group_id)}'
+                f',"MessageDeduplicationId":{json_string(event_id)}'
             )
         return (
-            f'{{"Id":"{index}","MessageBody":{quoted(each.body)},'
+            f'{{"Id":"{index}","MessageBody":{json_string(each.body)},'
             f'"MessageAttributes":{{{attributes}}}{fifo}}}'
         )
 
