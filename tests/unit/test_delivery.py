@@ -26,8 +26,7 @@ from tests.deliveries import (
     timestamps_in_range,
     unknown_fields,
 )
-from wgtwo.common.v1.types_pb2 import SubscriptionIdentifier
-from wgtwo.events.v1.events_pb2 import Identifier, Metadata
+from wgtwo.events.v1.events_pb2 import Metadata
 from wgtwo.subscription.v1.subscription_events_pb2 import (
     HandsetChangeEvent,
     StreamHandsetChangeEventsResponse,
@@ -55,23 +54,6 @@ def read(stream: EventStream, response: Message | bytes) -> Delivery:
     """Read one delivered message."""
     message = response if isinstance(response, bytes) else response.SerializeToString()
     return EventReader(stream).read(message, RECEIVED_AT)
-
-
-def handset_change(seconds: int = 0, nanos: int = 0, **identifiers: str) -> bytes:
-    """Build a handset change of a time and a subscription."""
-    metadata = Metadata(
-        timestamp=Timestamp(seconds=seconds, nanos=nanos),
-        identifier=Identifier(subscription_identifier=SubscriptionIdentifier(**identifiers)),
-    )
-    return StreamHandsetChangeEventsResponse(
-        metadata=metadata, handset_change_event=HandsetChangeEvent()
-    ).SerializeToString()
-
-
-def handset_line(message: bytes) -> dict[str, Any]:
-    """Read a handset change and parse its line."""
-    line: dict[str, Any] = json.loads(read(STREAMS["handset_change"], message).line)
-    return line
 
 
 # --- The line ---
@@ -111,25 +93,13 @@ def test_line_says_what_came(drawn: tuple[EventStream, Any]) -> None:
     assert line["redelivered"] is delivery.redelivered is metadata.is_redelivered
     assert line["received_at"] == "2026-03-01T12:00:00.123Z"
     assert line["event"] == json_format.MessageToDict(payload, preserving_proto_field_name=True)
-    assert line["event_time"] == delivery.event_time
+    time = metadata.timestamp
+    expected = rfc3339(time.seconds, time.nanos) if metadata.HasField("timestamp") else None
+    assert line["event_time"] == delivery.event_time == expected
     assert delivery.ack_info == metadata.ack_info.value
     assert delivery.received_at == RECEIVED_AT
     # What the line can hold is not kept raw, too.
     assert ("raw" in line) == (metadata.HasField("timestamp") and line["event_time"] is None)
-
-
-@pytest.mark.parametrize(
-    ("identifiers", "expected"),
-    [
-        ({"wg2rn": "madeup:eu:1", "value": "ce78"}, "madeup:eu:1"),
-        ({"value": "ce78"}, "ce78"),
-        ({"wg2rn": "", "value": ""}, None),
-        ({}, None),
-    ],
-)
-def test_subscription_id(identifiers: dict[str, str], expected: str | None) -> None:
-    """The subscription is the one in wg2rn, else the deprecated one, else null."""
-    assert handset_line(handset_change(0, 0, **identifiers))["subscription_id"] == expected
 
 
 @pytest.mark.parametrize(
@@ -143,17 +113,6 @@ def test_arrival_has_milliseconds(microsecond: int, expected: str) -> None:
     assert line["received_at"] == f"2026-03-01T{expected}"
 
 
-def test_no_metadata() -> None:
-    """An event that says nothing of itself has no time, subscription or handle, and a line."""
-    delivery = read(STREAMS["handset_change"], b"\x12\x00")
-    line = json.loads(delivery.line)
-    assert list(line) == KEYS
-    assert (line["event_time"], line["subscription_id"], line["redelivered"]) == (None, None, False)
-    assert line["event"] == {}
-    assert delivery.ack_info == ""
-    assert delivery.event_time is None
-
-
 # --- What the line can't hold ---
 
 
@@ -163,8 +122,11 @@ def test_no_metadata() -> None:
 )
 def test_time_out_of_range_is_kept_raw(seconds: int, nanos: int) -> None:
     """A time that RFC 3339 can't write is null, and the message is kept as it came."""
-    message = handset_change(seconds, nanos)
-    line = handset_line(message)
+    timestamp = Timestamp(seconds=seconds, nanos=nanos)
+    message = StreamHandsetChangeEventsResponse(
+        metadata=Metadata(timestamp=timestamp), handset_change_event=HandsetChangeEvent()
+    ).SerializeToString()
+    line = json.loads(read(STREAMS["handset_change"], message).line)
     assert list(line) == [*KEYS, "raw"]
     assert line["event_time"] is None
     assert b64decode(line["raw"], validate=True) == message
