@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve doctor plan verify replay erase test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench dashboard soak mutants release-archive clean
+.PHONY: help run serve doctor plan verify replay erase test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -139,9 +139,6 @@ template: .venv/.made ## Write the generated parts of the templates: streams, ta
 
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build
-
-dashboard: setup ## Draw docs/dashboard.png anew, of what real runs here emit
-	@$(WITH_LAYERS) $(BIN)/python -m tests.alarms.picture
 
 bench: .venv/.made ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish
 	@$(WITH_LAYERS) $(BIN)/python -m benchmarks $(ARGS)

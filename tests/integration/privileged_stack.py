@@ -120,7 +120,7 @@ class PrivilegedStack:
         return runs
 
     def replay(self, **event: Any) -> dict[str, Any]:
-        """Run the function that replays; its messages are not the drain's, see `books`."""
+        """Run the function that replays; its messages are not the drain's, see `reconciled`."""
         self._enter_messages()
         answer = self.deployment.aws.client("lambda").invoke(
             FunctionName=self.deployment.stack.outputs["ReplayEventsFunctionName"],
@@ -159,7 +159,7 @@ class PrivilegedStack:
             for message in take_messages(self.deployment.aws.client("sqs"), url)
         ]
 
-    def books(self) -> Reconciliation:
+    def reconciled(self) -> Reconciliation:
         """Reconcile everything so far, what is in quarantine among it."""
         self._enter_messages()
         s3 = self.deployment.aws.client("s3")

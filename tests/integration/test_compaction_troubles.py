@@ -127,24 +127,6 @@ def wait_for(is_so: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_two_runs_at_once(table: Table, events: Counter[tuple[str, str]]) -> None:
-    """Two runs that compact the same days anew both succeed, and each event is there once."""
-    glue: Any = table.deployment.aws.client("glue")
-    closed = sorted(table.closed_days())
-    for day in closed:
-        glue.delete_partition(
-            DatabaseName=table.deployment.stack.outputs["DatabaseName"],
-            TableName=f"{STREAM}_compacted",
-            PartitionValues=[day],
-        )
-    for execution in [table.catalogue.start(STREAM) for _ in range(2)]:
-        ended = table.catalogue.ended(execution)
-        assert ended["status"] == "SUCCEEDED", ended
-    assert sorted(table.closed_days()) == closed
-    assert table.ids_by_day() == events
-    assert table.consistency_differences() == ()
-
-
 def test_folder_above_the_new_one_is_not_deleted(
     table: Table, events: Counter[tuple[str, str]]
 ) -> None:
@@ -174,22 +156,6 @@ def test_folder_above_the_new_one_is_not_deleted(
 
     assert table.compacted_ids(day) == {each: 1 for dt, each in events if dt == day}
     assert table.ids_by_day() == events
-
-
-def test_statement_that_fails_is_named_with_its_day(table: Table) -> None:
-    """A day that can't even be counted fails the run, which says which day and what Athena said."""
-    day = day_before(CLOSED, 1)
-    before = table.closed_days()
-
-    def ask_nothing(definition: dict[str, Any]) -> None:
-        of_a_day(definition)["CountBefore"]["Arguments"]["QueryString"] = "SELECT nothing_like_it"
-
-    with table.machine(ask_nothing):
-        ended = table.compact()
-    assert (ended["status"], ended["error"]) == ("FAILED", "DayNotCompacted")
-    assert f"{STREAM} of {day} could not be counted: " in ended["cause"]
-    assert "nothing_like_it" in ended["cause"]
-    assert table.closed_days() == before
 
 
 def test_lines_are_deleted_only_where_they_are_compacted(

@@ -182,10 +182,10 @@ def test_rights_suffice(stack: PrivilegedStack) -> None:
     assert sum(report["oversize"] for report in reports) == 1
     assert stack.deployment.token_server.minted == 1, "each run after the first finds the token"
 
-    books = stack.books()
-    assert books.is_balanced
-    assert books.copies == 0
-    assert stack.replay(dry_run=False, rate=0)["messages"] == len(books.archived) - 1, "lines"
+    found = stack.reconciled()
+    assert found.is_balanced
+    assert found.copies == 0
+    assert stack.replay(dry_run=False, rate=0)["messages"] == len(found.archived) - 1, "lines"
     assert stack.compact()["status"] == "SUCCEEDED"
 
 
@@ -204,11 +204,11 @@ def test_each_right_is_needed(stack: PrivilegedStack, subtests: pytest.Subtests)
             assert right.resource.rpartition(":")[2].partition("/")[0] in told, (
                 "where it is missing"
             )
-            books = stack.books()
-            assert books.acked <= books.archived.keys() & books.queued.keys()
+            found = stack.reconciled()
+            assert found.acked <= found.archived.keys() & found.queued.keys()
 
             assert job(stack) == "", "it still fails, although the right is back"
-            assert stack.books().is_balanced
+            assert stack.reconciled().is_balanced
 
 
 def test_failed_start_is_recorded_by_right(
@@ -235,4 +235,4 @@ def test_what_is_not_enforced_is_not(stack: PrivilegedStack) -> None:
         assert drain_and_mint(stack) == drain_unreadable(stack) == replay(stack) == ""
         assert start_drain(stack) == start_compaction(stack) == ""
         assert stack.compact()["status"] == "SUCCEEDED"
-    assert stack.books().is_balanced
+    assert stack.reconciled().is_balanced

@@ -6,12 +6,11 @@ The embedded AWS's CloudFormation gives roles no boundary and functions no VPC:
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from simulator.aws import SamStack, StackError
+from simulator.aws import SamStack
 from simulator.deployment import LocalDeployment
 
 if TYPE_CHECKING:
@@ -74,18 +73,6 @@ def test_roles(deployment: LocalDeployment) -> None:
         assert {tag["Key"]: tag["Value"] for tag in role["Tags"]}.items() >= TAGS.items()
 
 
-def test_queues(deployment: LocalDeployment) -> None:
-    """The outputs name the stream's own queue, which hides and gives up as asked, and is tagged."""
-    sqs = deployment.aws.client("sqs")
-    url = deployment.stack.outputs["HandsetChangeQueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-
-    assert attributes["QueueArn"] == deployment.stack.outputs["HandsetChangeQueueArn"]
-    assert attributes["VisibilityTimeout"] == "900"
-    assert int(json.loads(attributes["RedrivePolicy"])["maxReceiveCount"]) == 7
-    assert sqs.list_queue_tags(QueueUrl=url)["Tags"].items() >= TAGS.items()
-
-
 def test_nested_stacks_are_tagged(deployment: LocalDeployment) -> None:
     """The stack's tags are those of each nested stack, from which its resources have them."""
     cloudformation = deployment.aws.client("cloudformation")
@@ -95,12 +82,6 @@ def test_nested_stacks_are_tagged(deployment: LocalDeployment) -> None:
     for name in nested:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
         assert {tag["Key"]: tag["Value"] for tag in stack["Tags"]}.items() >= TAGS.items()
-
-
-def test_subnets_without_security_groups(deployment: LocalDeployment, built: Path) -> None:
-    """They belong together: a deployment with one of them alone is refused before it begins."""
-    with pytest.raises(StackError, match="VpcSubnetIds and VpcSecurityGroupIds belong together"):
-        deployment.stack.deploy(built, {"VpcSecurityGroupIds": ""})
 
 
 def resources(local: LocalDeployment, stack: str = LONGEST_NAME) -> Iterator[tuple[str, str]]:

@@ -8,10 +8,8 @@ from typing import Final
 
 import pytest
 
-from devtools.catalogue.template import catalogue, compaction
 from drainctl.catalogue.statements import CANDIDATES
 from eventdrain.events import STREAMS
-from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
 from tests.packaging.policy_documents import as_list
 
@@ -27,36 +25,7 @@ def nested(name: str, **parameters: str) -> ResolvedTemplate:
     return ExpandedTemplate(**parameters).nested[name]
 
 
-# --- Made by a tool ---
-
-
-def test_blocks_follow_the_descriptors() -> None:
-    """The templates are what the tool makes of `protos/`, the tables in code and `stacks/sql/`."""
-    tables = (PROJECT_FOLDER / "stacks/catalog.yaml").read_text()
-    states = (PROJECT_FOLDER / "stacks/compaction.yaml").read_text()
-    assert catalogue(tables) == tables
-    assert compaction(states) == states
-
-
-def test_edited_columns_are_no_truth() -> None:
-    """Two columns that are swapped by hand in a template are written back as they were."""
-    tables = (PROJECT_FOLDER / "stacks/catalog.yaml").read_text()
-    start = tables.index(f"Name: {next(iter(STREAMS))}_compacted")
-    before, table = tables[:start], tables[start:]
-    swapped = before + table.replace("{Name: imsi,", "{Name: other,", 1).replace(
-        "{Name: number,", "{Name: imsi,", 1
-    ).replace("{Name: other,", "{Name: number,", 1)
-    assert swapped != tables
-    assert catalogue(swapped) == tables
-
-
 # --- The catalogue ---
-
-
-def test_answers_are_forgotten_for_good() -> None:
-    """Answers of queries have no versions, so that one that is deleted is gone."""
-    bucket = nested("Catalogue").properties("QueryResultsBucket")
-    assert "VersioningConfiguration" not in bucket
 
 
 @pytest.mark.parametrize(

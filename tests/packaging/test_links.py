@@ -27,6 +27,13 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
+def test_named_targets_exist() -> None:
+    """Every command of make that README names is one."""
+    makefile, readme = ((PROJECT_FOLDER / name).read_text() for name in ("Makefile", "README.md"))
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", readme, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_named_tests_exist(document: Path) -> None:
     """Every test that a page names is there: no promise outlives the test that shows it."""

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 
-from devtools.dashboard.template import OPERATIONS, operations
 from drainctl.plan import prices
 from eventdrain.events import STREAMS
 from tests.alarms.stack_alarms import named
@@ -232,10 +231,3 @@ def test_dashboard_can_be_left_out() -> None:
     part = ExpandedTemplate(Dashboard="false").nested["Operations"]
 
     assert not part.of_type("AWS::CloudWatch::Dashboard")
-
-
-def test_blocks_are_those_of_the_tool() -> None:
-    """`make template` would change nothing in stacks/operations.yaml."""
-    text = OPERATIONS.read_text()
-
-    assert operations(text, tuple(STREAMS)) == text

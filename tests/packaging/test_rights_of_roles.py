@@ -2,100 +2,97 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
+import pytest
+
 from tests.packaging.expanded_template import ExpandedTemplate
 from tests.packaging.policy_documents import as_list
 
+ARCHIVE: Final = {"Fn::Sub": "${ArchiveBucket.Arn}/${ArchivePrefix}/*"}
+QUARANTINE: Final = {"Fn::Sub": "${ArchiveBucket.Arn}/${QuarantinePrefix}/*"}
+READ: Final = "secretsmanager:GetSecretValue"
 
-def test_rights_of_the_function() -> None:
-    """The function may put below two prefixes, send, read secrets, keep its token and log."""
-    statements = ExpandedTemplate(Encryption="aws-managed").statements("DrainEventsRole")
 
-    assert {sid: (as_list(it["Action"]), it["Resource"]) for sid, it in statements.items()} == {
-        "WriteArchive": (
-            ["s3:PutObject"],
-            [
-                {"Fn::Sub": "${ArchiveBucket.Arn}/${ArchivePrefix}/*"},
-                {"Fn::Sub": "${ArchiveBucket.Arn}/${QuarantinePrefix}/*"},
-            ],
-        ),
-        "SendToOutbox": (["sqs:SendMessage"], {"Fn::GetAtt": ["OutboxQueue", "Arn"]}),
-        "WriteLogs": (
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
+def arn(name: str, attribute: str = "Arn") -> dict[str, list[str]]:
+    """Return a reference to a resource."""
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+def logs(group: str) -> tuple[list[str], dict[str, str]]:
+    """Return the right to write to a log group."""
+    place = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
+    place += f":log-group:${{{group}}}:log-stream:*"
+    return ["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::Sub": place}
+
+
+@pytest.mark.parametrize(
+    ("role", "rights"),
+    [
+        (
+            "DrainEventsRole",
             {
-                "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
-                ":log-group:${DrainEventsLogGroup}:log-stream:*"
+                "WriteArchive": (["s3:PutObject"], [ARCHIVE, QUARANTINE]),
+                "SendToOutbox": (["sqs:SendMessage"], arn("OutboxQueue")),
+                "WriteLogs": logs("DrainEventsLogGroup"),
+                "ReadCredentials": ([READ], arn("CredentialsSecret", "Id")),
+                "KeepToken": ([READ, "secretsmanager:PutSecretValue"], arn("TokenSecret", "Id")),
+                "StartRuns": (["lambda:InvokeFunction"], arn("DrainEventsFunction")),
             },
         ),
-        "ReadCredentials": (
-            ["secretsmanager:GetSecretValue"],
-            {"Fn::GetAtt": ["CredentialsSecret", "Id"]},
-        ),
-        "KeepToken": (
-            ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
-            {"Fn::GetAtt": ["TokenSecret", "Id"]},
-        ),
-        "StartRuns": (
-            ["lambda:InvokeFunction"],
-            {"Fn::GetAtt": ["DrainEventsFunction", "Arn"]},
-        ),
-    }
-
-
-def test_rights_of_the_replay() -> None:
-    """The replay may list and read the archive's lines, send, and log; nothing else."""
-    statements = ExpandedTemplate(Encryption="aws-managed").statements("ReplayEventsRole")
-
-    assert {sid: (as_list(it["Action"]), it["Resource"]) for sid, it in statements.items()} == {
-        "ListArchive": (["s3:ListBucket"], {"Fn::GetAtt": ["ArchiveBucket", "Arn"]}),
-        "ReadArchive": (["s3:GetObject"], {"Fn::Sub": "${ArchiveBucket.Arn}/${ArchivePrefix}/*"}),
-        "SendToOutbox": (["sqs:SendMessage"], {"Fn::GetAtt": ["OutboxQueue", "Arn"]}),
-        "WriteLogs": (
-            ["logs:CreateLogStream", "logs:PutLogEvents"],
+        (
+            "ReplayEventsRole",
             {
-                "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
-                ":log-group:${ReplayEventsLogGroup}:log-stream:*"
+                "ListArchive": (["s3:ListBucket"], arn("ArchiveBucket")),
+                "ReadArchive": (["s3:GetObject"], ARCHIVE),
+                "SendToOutbox": (["sqs:SendMessage"], arn("OutboxQueue")),
+                "WriteLogs": logs("ReplayEventsLogGroup"),
             },
         ),
-    }
-    assert statements["ListArchive"]["Condition"] == {
-        "StringLike": {"s3:prefix": {"Fn::Sub": "${ArchivePrefix}/*"}}
-    }
+        (
+            "ScheduleRole",
+            {
+                "StartDrain": (["lambda:InvokeFunction"], arn("DrainEventsFunction")),
+                "RecordFailedStart": (["sqs:SendMessage"], arn("ScheduleDeadLetterQueue")),
+            },
+        ),
+    ],
+)
+def test_rights(role: str, rights: dict[str, Any]) -> None:
+    """A role has these rights, on these resources, and no others."""
+    statements = ExpandedTemplate(Encryption="aws-managed").statements(role)
+
+    assert {
+        sid: (as_list(it["Action"]), it["Resource"]) for sid, it in statements.items()
+    } == rights
+    if "ListArchive" in statements:
+        prefix = {"s3:prefix": {"Fn::Sub": "${ArchivePrefix}/*"}}
+        assert statements["ListArchive"]["Condition"] == {"StringLike": prefix}
 
 
-def test_function_that_starts_no_runs_may_not() -> None:
-    """With one puller and no backlog runs the function has no right to start itself."""
-    template = ExpandedTemplate(BacklogRuns="0")
+@pytest.mark.parametrize(
+    ("parameters", "is_allowed"),
+    [
+        ({"BacklogRuns": "0"}, False),
+        ({"BacklogRuns": "1"}, True),
+        ({"BacklogRuns": "0", "Pullers": "2"}, True),
+    ],
+)
+def test_function_that_starts_no_runs_may_not(
+    parameters: dict[str, str], *, is_allowed: bool
+) -> None:
+    """With one run at a time and no backlog runs, the function has no right to start itself."""
+    statements = ExpandedTemplate(**parameters).statements("DrainEventsRole")
 
-    assert "StartRuns" not in template.statements("DrainEventsRole")
-    for parameters in ({"BacklogRuns": "1"}, {"BacklogRuns": "0", "Pullers": "2"}):
-        assert "StartRuns" in ExpandedTemplate(**parameters).statements("DrainEventsRole")
+    assert ("StartRuns" in statements) is is_allowed
 
 
-def test_queue_that_gets_nothing_is_nobody_s() -> None:
-    """Where each stream has a queue of its own, no function may send to the one for all."""
+def test_unused_queue_can_not_be_sent_to() -> None:
+    """Where each stream has a queue of its own, no function may send to the shared one."""
     template = ExpandedTemplate(QueuePerStream="true")
 
     for role in ("DrainEventsRole", "ReplayEventsRole"):
         assert "SendToOutbox" not in template.statements(role)
-
-
-def test_rights_of_the_schedule() -> None:
-    """The schedule may start the function and record a failed start, for this account only."""
-    template = ExpandedTemplate(Encryption="aws-managed")
-
-    assert {
-        sid: (as_list(it["Action"]), it["Resource"])
-        for sid, it in template.statements("ScheduleRole").items()
-    } == {
-        "StartDrain": (
-            ["lambda:InvokeFunction"],
-            {"Fn::GetAtt": ["DrainEventsFunction", "Arn"]},
-        ),
-        "RecordFailedStart": (
-            ["sqs:SendMessage"],
-            {"Fn::GetAtt": ["ScheduleDeadLetterQueue", "Arn"]},
-        ),
-    }
 
 
 def test_function_locks_what_it_writes_if_asked_to() -> None:

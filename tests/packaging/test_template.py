@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from devtools import stream_blocks
-from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
+from eventdrain.events import STREAMS
 from eventdrain.settings import Settings
 from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, written_template
@@ -53,12 +53,6 @@ def function_environment() -> dict[str, Any]:
     function = written_template()["Resources"]["DrainEventsFunction"]["Properties"]
     environment: dict[str, Any] = function["Environment"]["Variables"]
     return environment
-
-
-def actions(statement: dict[str, Any]) -> list[str]:
-    """A statement's actions, which may be written as one string."""
-    action: str | list[str] = statement["Action"]
-    return [action] if isinstance(action, str) else action
 
 
 # --- Parameters ---
@@ -319,23 +313,6 @@ def test_own_queues(fifo: str) -> None:
     ):
         told = {name.removesuffix(kind) for name in template.outputs if name.endswith(kind)}
         assert told == shared | {event_type.title().replace("_", "") for event_type in STREAMS}
-
-
-def test_shared_queue_is_the_only_one_by_default() -> None:
-    """Unless asked for, no stream has a queue, nor the right to send to one."""
-    template = ExpandedTemplate(EventTypes=",".join(STREAMS))
-
-    for stream in template.streams.values():
-        assert not stream.of_type("AWS::SQS::Queue")
-        assert not stream.of_type("AWS::IAM::Policy")
-        assert "OutboxQueueUrl" not in stream.outputs
-
-
-def test_blocks_are_those_of_the_table() -> None:
-    """`make template` would change nothing: the template names the streams of the table."""
-    text = stream_blocks.TEMPLATE.read_text()
-
-    assert stream_blocks.with_blocks(text, tuple(STREAMS), DEFAULT_EVENT_TYPE) == text
 
 
 def test_blocks_of_names_that_can_t_be_told_apart() -> None:
