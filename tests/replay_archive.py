@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.errors import ArchiveRefused, Failure, FailureKind
+from eventdrain.errors import ArchiveReadError, Failure, FailureKind
 from eventdrain.events import group_by_object, object_body
 from eventdrain.ports import Folder, StoredObject
 from tests.deliveries import LAYOUT
@@ -95,4 +95,4 @@ class FakeArchive:
         failure = self._decide(call, self._attempts[call])
         self._attempts[call] += 1
         if failure is not None:
-            raise ArchiveRefused(failure)
+            raise ArchiveReadError(failure)

@@ -60,7 +60,7 @@ class CheckpointFile:
                 f"{_ELSEWHERE}, or remove the file to start from the beginning",
             ) from error
         try:
-            return Checkpoint.of(content, selection=selection)
+            return Checkpoint.from_json(content, selection=selection)
         except ConfigurationError as error:
             hint = f"{error.hint}: remove the file, or {_ELSEWHERE}"
             raise self._error(f"{self._path}: {error.reason}", hint) from None

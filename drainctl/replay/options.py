@@ -9,7 +9,7 @@ import click
 
 from eventdrain.errors import ConfigurationError
 from eventdrain.events import STREAMS
-from eventdrain.replay import EVENT_ID, MOST_RATE, check_name
+from eventdrain.replay import EVENT_ID, MAX_RATE, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +53,8 @@ def _reject_empty(values: tuple[str, ...]) -> None:
 
 def checked_rate(_context: click.Context, _option: click.Parameter, value: float) -> float:
     """Reject a rate out of range, infinity or what is not a number, which click accepts."""
-    if not 0 <= value <= MOST_RATE:
-        raise click.BadParameter(f"it must be 0 to {MOST_RATE:,} events per second; 0 is no limit")
+    if not 0 <= value <= MAX_RATE:
+        raise click.BadParameter(f"it must be 0 to {MAX_RATE:,} events per second; 0 is no limit")
     return value
 
 

@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         ConfigurationError: The event or a setting is invalid. Nothing was sent.
     """
     logger.append_keys(run_id=context.aws_request_id)
-    request = ReplayRequest.of(event, os.environ, now=datetime.now(UTC))
+    request = ReplayRequest.from_event(event, os.environ, now=datetime.now(UTC))
     remaining = context.get_remaining_time_in_millis() / 1000
     latest: list[Checkpoint | None] = [request.after]
 

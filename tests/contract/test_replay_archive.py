@@ -17,10 +17,10 @@ from eventdrain.adapters.aws import (
     SignedHttp,
     SqsPublisher,
 )
-from eventdrain.errors import ArchiveRefused, FailureKind
+from eventdrain.errors import ArchiveReadError, FailureKind
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import Folder
-from eventdrain.replay import ReplayEnd, ReplayJob, ReplayReport, Selection, lines_of
+from eventdrain.replay import ReplayEnd, ReplayJob, ReplayReport, Selection, read_lines
 from eventdrain.replay_wiring import run_replay
 from simulator.reconciliation import take_messages
 from tests.deliveries import RECEIVED_AT, delivery_of, oversize_message, quarantined_of, reader
@@ -136,7 +136,7 @@ def test_read(aws: Aws, kind: str) -> None:
 
     assert body is not None
     assert len(body) == size
-    assert list(lines_of(body)) == [delivery.line for delivery in BATCHES[0]]
+    assert list(read_lines(body)) == [delivery.line for delivery in BATCHES[0]]
     assert home.ask(lambda archive: archive.read(f"{key}-gone")) is None
 
 
@@ -153,7 +153,7 @@ def test_read(aws: Aws, kind: str) -> None:
 def test_denied(aws: Aws, kind: str, question: Callable[[ArchiveReader], Awaitable[T]]) -> None:
     """Without permission the error is fatal, and names the place, S3's code and the hint."""
     home = Home(aws, kind, is_denied=True)
-    with pytest.raises(ArchiveRefused) as raised:
+    with pytest.raises(ArchiveReadError) as raised:
         home.ask(question)
     assert raised.value.failure.kind is FailureKind.FATAL
     if kind == "s3":

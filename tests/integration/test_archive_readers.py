@@ -73,14 +73,14 @@ _UNKNOWN_FIELD: Final = length_delimited(1000, b"made up")
 def test_a_reader_reads_every_line_of_every_stream(reader: str, tmp_path: Path) -> None:
     """What only late lines have is read as well: ``raw``, parts of an event, and empty ones."""
     for stream in STREAMS.values():
-        write(lines_of(stream), tmp_path)
+        write(read_lines(stream), tmp_path)
     assert_all_is_read(reader, tmp_path)
 
 
 # --- What is archived ---
 
 
-def lines_of(stream: EventStream) -> Iterator[Delivery]:
+def read_lines(stream: EventStream) -> Iterator[Delivery]:
     """Read an event of each shape, one a day from the first of the month on.
 
     The first lines have neither an event nor anything else that could be left out. Every other

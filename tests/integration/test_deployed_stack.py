@@ -46,7 +46,7 @@ def reports_of(runs: list[Run]) -> list[dict[str, Any]]:
     return [record["report"] for run in runs for record in run.records if "report" in record]
 
 
-def lines_of(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def read_lines(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the lines that messages hold."""
     return [line for message in messages for line in message_lines(message["Body"])]
 
@@ -138,9 +138,9 @@ def test_backlog_is_drained_without_the_schedule(deployment: LocalDeployment, bu
     assert [start["backlog_run"] for start in starts] == [1, 2, 3], "and the last started none"
 
     taken = deployment.take_messages()
-    assert (len(taken), len(lines_of(taken))) == (20, 200)
+    assert (len(taken), len(read_lines(taken))) == (20, 200)
     archived = {line["event_id"]: line for line in deployment.archive_lines()}
-    assert all(archived[line["event_id"]] == line for line in lines_of(taken))
+    assert all(archived[line["event_id"]] == line for line in read_lines(taken))
 
 
 def test_concurrent_runs_share_the_stream(deployment: LocalDeployment, built: Path) -> None:
@@ -159,7 +159,7 @@ def test_concurrent_runs_share_the_stream(deployment: LocalDeployment, built: Pa
     assert [report["connections"] for report in reports] == [2, 2, 2]
     assert sum(report["acked"] for report in reports) == 3000
     assert sum(report["redelivered"] for report in reports) == 0
-    ids = [line["event_id"] for line in lines_of(deployment.take_messages())]
+    ids = [line["event_id"] for line in read_lines(deployment.take_messages())]
     assert len(ids) == len(set(ids)) == 3000
 
 
@@ -176,7 +176,7 @@ def test_replay_sends_the_archive_again(deployment: LocalDeployment) -> None:
 
     assert (report["is_done"], report["error"]) == (True, None)
     taken = deployment.take_messages()
-    again = lines_of(taken)
+    again = read_lines(taken)
     assert {line["event_id"]: line for line in again} == lines
     assert len(again) == len(lines)
     names = {message["MessageAttributes"]["replayed"]["StringValue"] for message in taken}

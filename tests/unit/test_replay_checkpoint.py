@@ -19,13 +19,13 @@ NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def test_it_is_read_back() -> None:
     """What was written is read, by whoever replays the same selection."""
     content = json.loads(json.dumps(CHECKPOINT.as_json()))
-    assert Checkpoint.of(content, selection="a" * 64) == CHECKPOINT
+    assert Checkpoint.from_json(content, selection="a" * 64) == CHECKPOINT
 
 
 def test_another_selection_is_refused() -> None:
     """A checkpoint of another selection is refused, and says what to do."""
-    with pytest.raises(ConfigurationError, match=r"another selection.*begin without"):
-        Checkpoint.of(CHECKPOINT.as_json(), selection="c" * 64)
+    with pytest.raises(ConfigurationError, match=r"another selection.*start again without"):
+        Checkpoint.from_json(CHECKPOINT.as_json(), selection="c" * 64)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_another_selection_is_refused() -> None:
 )
 def test_what_is_none(content: Any) -> None:
     """What is no checkpoint, or was changed, is refused: it would skip events, or repeat them."""
-    with pytest.raises(ConfigurationError, match="begin without"):
-        Checkpoint.of(content, selection="a" * 64)
+    with pytest.raises(ConfigurationError, match="start again without"):
+        Checkpoint.from_json(content, selection="a" * 64)
 
 
 def test_folder() -> None:

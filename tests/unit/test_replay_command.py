@@ -37,7 +37,7 @@ HINT: Final = "check --profile, --region, and --bucket"
         (["--bucket", "made-up"], "give --stack-name, or both --bucket and --queue-url"),
         ([*PLACES, "--from", "yesterday"], "Invalid value for '--from': 'yesterday'"),
         ([*PLACES, "--to", "2026-02-30"], "Invalid value for '--to'"),
-        ([*PLACES, "--from", "2026-03-02", "--to", "2026-03-01"], "range is empty"),
+        ([*PLACES, "--from", "2026-03-02", "--to", "2026-03-01"], "time range is empty"),
         ([*PLACES, "--stream", "handset_change,other"], "there is no stream other"),
         ([*PLACES, "--stream", ""], "it is empty"),
         ([*PLACES, "--event-id", ""], "it is empty"),

@@ -134,7 +134,7 @@ def test_object_that_came_since_hides_nothing(caplog: pytest.LogCaptureFixture) 
 
     assert set(ids(events(range(30, 40)))) <= set(after.sent)
     assert not set(after.sent) & {delivery_of(0).event_id}, "it was passed already"
-    assert "other objects than before" in caplog.text
+    assert "have changed since the checkpoint" in caplog.text
 
 
 def test_object_of_the_checkpoint_is_gone() -> None:

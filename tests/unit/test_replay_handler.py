@@ -157,7 +157,7 @@ def test_malformed_request_is_raised(
     function: Function, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What can't be done is an error before anything is read, and nothing of it is printed."""
-    with pytest.raises(ConfigurationError, match=r"subscriptions .* give a list"):
+    with pytest.raises(ConfigurationError, match=r"subscriptions .* use a list"):
         function.run(subscriptions=PERSONAL)
     assert function.jobs == []
     assert PERSONAL not in capsys.readouterr().out

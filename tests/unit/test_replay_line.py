@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eventdrain.errors import UnreadableLine
 from eventdrain.events import object_body
-from eventdrain.replay import lines_of, read_line
+from eventdrain.replay import read_line, read_lines
 from tests.deliveries import RECEIVED_AT, EventReader, delivery_of, stream_responses
 
 LINE = json.loads(delivery_of().line)
@@ -33,7 +33,7 @@ def test_line_becomes_the_delivery_that_it_was_written_from(drawn: Any) -> None:
 def test_object_is_read_back(indexes: list[int]) -> None:
     """An object's lines are those that were written, each without its newline."""
     deliveries = [delivery_of(index) for index in indexes]
-    assert list(lines_of(object_body(deliveries))) == [each.line for each in deliveries]
+    assert list(read_lines(object_body(deliveries))) == [each.line for each in deliveries]
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_object_is_read_back(indexes: list[int]) -> None:
 def test_object_that_is_none(body: bytes) -> None:
     """What is no whole gzip of ASCII is told as such."""
     with pytest.raises(UnreadableLine):
-        lines_of(body)
+        read_lines(body)
 
 
 def test_empty_object_has_no_lines() -> None:
     """A gzip of nothing holds no line, not one that is empty."""
-    assert list(lines_of(gzip.compress(b""))) == []
+    assert list(read_lines(gzip.compress(b""))) == []
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ KEY: Final = "made-up/prefix/handset_change/dt=2026-03-01/0.ndjson.gz"
 
 def request(**event: Any) -> ReplayRequest:
     """Read a request."""
-    return ReplayRequest.of(event, ENVIRONMENT, now=NOW)
+    return ReplayRequest.from_event(event, ENVIRONMENT, now=NOW)
 
 
 def test_nothing_asked_for_counts_everything() -> None:
@@ -66,7 +66,7 @@ def test_it_goes_on() -> None:
     """With the checkpoint of the same request it goes on, under the same name."""
     before = request(dry_run=False)
     checkpoint = Checkpoint(before.job.digest, before.name, KEY, 5, "0" * 64)
-    asked = ReplayRequest.of(
+    asked = ReplayRequest.from_event(
         {"dry_run": False, "after": checkpoint.as_json(), "rate": 1},
         ENVIRONMENT,
         now=NOW + timedelta(hours=1),
@@ -97,29 +97,29 @@ def test_checkpoint_of_another_request(event: dict[str, Any]) -> None:
     [
         ({"dryrun": False}, r"\(dryrun\).*dry_run"),
         ({PERSONAL: 1}, r"\(not shown\).*dry_run"),
-        ({"dry_run": "false"}, "dry_run .* give true or false"),
-        ({"dry_run": None}, "dry_run .* give true or false"),
+        ({"dry_run": "false"}, "dry_run .* use true or false"),
+        ({"dry_run": None}, "dry_run .* use true or false"),
         ({"from": 5}, "from .* such as 2026-03-01"),
         ({"from": "yesterday"}, "from: .*such as 2026-03-01"),
         ({"to": "2026-03-01T12:00:00"}, "to: .*such as 2026-03-01"),
-        ({"from": "2026-03-02", "to": "2026-03-01"}, "range is empty"),
-        ({"streams": "handset_change"}, "streams .* give a list"),
-        ({"streams": []}, "streams .* give a list"),
-        ({"streams": ["consent_change"]}, "streams names 'consent_change'.*handset_change"),
-        ({"event_ids": []}, "event_ids .* give a list"),
-        ({"event_ids": ["5"]}, "event_ids .* ids of 32"),
-        ({"event_ids": [5]}, "event_ids .* give a list"),
-        ({"subscriptions": PERSONAL}, "subscriptions .* give a list"),
-        ({"subscriptions": [PERSONAL, ""]}, "subscriptions .* give a list"),
-        ({"rate": "500"}, "rate .* give a number"),
-        ({"rate": True}, "rate .* give a number"),
-        ({"rate": -1}, "rate .* give a number"),
-        ({"rate": 1_000_001}, "rate .* give a number"),
-        ({"rate": float("nan")}, "rate .* give a number"),
-        ({"rate": 10**400}, "rate .* give a number"),
-        ({"name": 5}, "name .* give a string"),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "time range is empty"),
+        ({"streams": "handset_change"}, "streams .* use a list"),
+        ({"streams": []}, "streams .* use a list"),
+        ({"streams": ["consent_change"]}, "does not drain 'consent_change'.*handset_change"),
+        ({"event_ids": []}, "event_ids .* use a list"),
+        ({"event_ids": ["5"]}, "event_ids .* 32 hexadecimal"),
+        ({"event_ids": [5]}, "event_ids .* use a list"),
+        ({"subscriptions": PERSONAL}, "subscriptions .* use a list"),
+        ({"subscriptions": [PERSONAL, ""]}, "subscriptions .* use a list"),
+        ({"rate": "500"}, "rate .* use a number"),
+        ({"rate": True}, "rate .* use a number"),
+        ({"rate": -1}, "rate .* use a number"),
+        ({"rate": 1_000_001}, "rate .* use a number"),
+        ({"rate": float("nan")}, "rate .* use a number"),
+        ({"rate": 10**400}, "rate .* use a number"),
+        ({"name": 5}, "name .* use a string"),
         ({"name": "two words"}, "name"),
-        ({"after": "made up"}, "no checkpoint"),
+        ({"after": "made up"}, "not a replay checkpoint"),
     ],
 )
 def test_what_can_t_be_is_reported(event: dict[str, Any], reported: str) -> None:
@@ -131,12 +131,12 @@ def test_what_can_t_be_is_reported(event: dict[str, Any], reported: str) -> None
 
 def test_request_and_settings_are_checked() -> None:
     """The reserve outlasts the longest call; what can't work, or is no object, is reported."""
-    asked = ReplayRequest.of({}, ENVIRONMENT | {"RESERVE_SECONDS": "5"}, now=NOW)
+    asked = ReplayRequest.from_event({}, ENVIRONMENT | {"RESERVE_SECONDS": "5"}, now=NOW)
     assert asked.reserve == timedelta(seconds=15)
     fifo = {"QUEUE_URL": "https://sqs.example/q.fifo", "EVENTS_PER_MESSAGE": "2"}
     with pytest.raises(ConfigurationError, match="FIFO"):
-        ReplayRequest.of({}, ENVIRONMENT | fifo, now=NOW)
+        ReplayRequest.from_event({}, ENVIRONMENT | fifo, now=NOW)
     with pytest.raises(ConfigurationError, match=r"JSON object.*dry_run"):
-        ReplayRequest.of([], ENVIRONMENT, now=NOW)  # type: ignore[arg-type] # as Lambda may
+        ReplayRequest.from_event([], ENVIRONMENT, now=NOW)  # type: ignore[arg-type] # as Lambda may
     with pytest.raises(ConfigurationError, match="ARCHIVE_BUCKET"):
-        ReplayRequest.of({}, {"QUEUE_URL": "https://sqs.example/q"}, now=NOW)
+        ReplayRequest.from_event({}, {"QUEUE_URL": "https://sqs.example/q"}, now=NOW)

@@ -50,7 +50,7 @@ def test_what_is_no_time(text: str) -> None:
     for read in (since, until):
         with pytest.raises(ConfigurationError, match="such as 2026-03-01"):
             read(text)
-    with pytest.raises(ConfigurationError, match="leave it out"):
+    with pytest.raises(ConfigurationError, match="leave out the end"):
         until("9999-12-31")
 
 
@@ -74,10 +74,10 @@ def test_range(
     delivery = line_delivery(event_time=event_time, received_at=received_at)
     time = received_at if event_time is None else datetime.fromisoformat(event_time)
     selection = replace(ALL, since=first, until=end)
-    assert selection.has(delivery) == (
+    assert selection.includes(delivery) == (
         (first is None or first <= time) and (end is None or time < end)
     )
-    assert selection.has_day(delivery.day) or not selection.has(delivery)
+    assert selection.may_include_day(delivery.day) or not selection.includes(delivery)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_only_folders_that_can_hold_matches(
 ) -> None:
     """A day that no event of the range can lie on is not looked at."""
     selection = replace(ALL, since=first, until=end)
-    found = [day for day in ("01", "02", "03") if selection.has_day(f"2026-03-{day}")]
+    found = [day for day in ("01", "02", "03") if selection.may_include_day(f"2026-03-{day}")]
     assert found == days.split()
 
 
@@ -116,7 +116,7 @@ def test_only_folders_that_can_hold_matches(
 def test_options_narrow(options: dict[str, Any], *, is_selected: bool) -> None:
     """All that is given must be true of an event."""
     selection = replace(ALL, **options)
-    assert selection.has(line_delivery("a", subscription_id="s")) == is_selected
+    assert selection.includes(line_delivery("a", subscription_id="s")) == is_selected
 
 
 def test_digest_is_slow_to_guess() -> None:

@@ -19,10 +19,10 @@
     ├── StartFailed             another run could not be started; this one goes on
     ├── UnreadableDelivery      one message cannot become a line: it goes to quarantine
     ├── DrainFailed             a run ended as failed; what its function raises
-    ├── ArchiveRefused          the archive could not be read by a replay
+    ├── ArchiveReadError          the archive could not be read by a replay
     ├── UnreadableLine          an object or a line that a replay leaves out
     ├── ReplayFailed            a replay can't go on before somebody acts
-    └── EndedEarly              a replay ends before it is done; another run can go on
+    └── ReplayInterrupted              a replay ends before it is done; another run can go on
 
 That a sink or the server did not take an event is no error but a value: ``Failure``.
 A ``ValueError`` or ``TypeError`` of this package is a bug. An adapter raises its SDK's errors
@@ -177,7 +177,7 @@ class Failure:
         return with_hint(self.message, self.hint)
 
 
-class ArchiveRefused(DrainError):
+class ArchiveReadError(DrainError):
     """The archive did not answer as it should.
 
     Attributes:
@@ -197,7 +197,7 @@ class ReplayFailed(DrainError):
     """The replay can't go on before somebody acts; another run can go on from its checkpoint."""
 
 
-class EndedEarly(DrainError):
+class ReplayInterrupted(DrainError):
     """The replay begins nothing more, although more is to be done.
 
     Attributes:

@@ -256,7 +256,7 @@ class ArchiveReader(Protocol):
         """Give the days that a stream has a folder for, in their order.
 
         Raises:
-            ArchiveRefused: They can't be listed.
+            ArchiveReadError: They can't be listed.
         """
         ...
 
@@ -268,7 +268,7 @@ class ArchiveReader(Protocol):
             after: The key that they come after; empty to begin with the first.
 
         Raises:
-            ArchiveRefused: They can't be listed.
+            ArchiveReadError: They can't be listed.
         """
         ...
 
@@ -276,6 +276,6 @@ class ArchiveReader(Protocol):
         """Give an object as it is stored; None if it is gone.
 
         Raises:
-            ArchiveRefused: It can't be read.
+            ArchiveReadError: It can't be read.
         """
         ...

@@ -1,4 +1,4 @@
-"""The composition root of replays: a job in, a replay with its adapters out."""
+"""The composition root of replays: builds a replay with its adapters and runs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _READS_AT_ONCE: Final = 16
 _SENDS_AT_ONCE: Final = 10
-"""A slice of a hundred events makes ten calls."""
+"""A slice of a hundred events needs ten calls."""
 
 
 def run_replay(
@@ -31,17 +31,17 @@ def run_replay(
     after: Checkpoint | None,
     on_checkpoint: Callable[[Checkpoint], None],
 ) -> ReplayReport:
-    """Run a replay, and nothing beside it.
+    """Run a replay in an event loop of its own.
 
     Args:
-        job: What to do.
-        report: Empty; is filled and given back.
-        seconds: How long it may go on; what is under way then may take some more.
-        after: Where an earlier run of the same job ended.
-        on_checkpoint: Is given each new checkpoint.
+        job: The replay job.
+        report: An empty report, which is filled and returned.
+        seconds: The time limit. Calls in progress at its end are completed.
+        after: The checkpoint of an earlier run of the same job; None for the first run.
+        on_checkpoint: Called with each new checkpoint.
 
     Returns:
-        The report. Every error ends in it, a bug too.
+        The report. All errors, including unexpected ones, are recorded in it.
     """
 
     async def run() -> None:
@@ -55,7 +55,7 @@ def run_replay(
         asyncio.run(run())
     except DrainError as error:
         report.error = str(error)
-    except Exception as error:  # noqa: BLE001 - its caller needs the report and the checkpoint
+    except Exception as error:  # noqa: BLE001 - the caller needs the report and the checkpoint
         report.end_reason = ReplayEnd.FAILED
         report.error = str(note_unexpected(error, "the replay"))
     return report
@@ -72,19 +72,19 @@ async def opened_replay(
     until: float = float("inf"),
     on_progress: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Replay]:
-    """Make a replay and its connections, which are closed with the context.
+    """Build a replay and its connections. Leaving the context closes the connections.
 
     Args:
-        job: What to do.
-        report: Empty; is filled.
-        after: Where an earlier run of the same job ended.
+        job: The replay job.
+        report: An empty report, which the replay fills.
+        after: The checkpoint of an earlier run of the same job; None for the first run.
         on_checkpoint: See ``Replay``.
         session: See ``aws_clients``.
-        until: When to begin nothing more, by ``time.monotonic``.
+        until: The deadline by ``time.monotonic``; see ``Replay``.
         on_progress: See ``Replay``.
 
     Raises:
-        ConfigurationError: The job can't work, or there are no credentials or no region.
+        ConfigurationError: The job is invalid, or there are no AWS credentials or no region.
     """
     job.check()
     clients = aws_clients(session)

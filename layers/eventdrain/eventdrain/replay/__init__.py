@@ -1,21 +1,21 @@
-"""Archived events sent to the queue again: what to send, at what rate, and where it stopped."""
+"""The replay: sends archived events to the queue again, at a limited rate, with checkpoints."""
 
 from __future__ import annotations
 
 from eventdrain.replay.checkpoint import Checkpoint, check_name
 from eventdrain.replay.counting_sink import CountingSink
 from eventdrain.replay.job import ReplayJob, replay_name
-from eventdrain.replay.line import lines_of, read_line
+from eventdrain.replay.line import read_line, read_lines
 from eventdrain.replay.rate import RateLimit
 from eventdrain.replay.replay import Replay
 from eventdrain.replay.report import ReplayEnd, ReplayReport
-from eventdrain.replay.request import DEFAULT_RATE, EVENT_ID, MOST_RATE, ReplayRequest
+from eventdrain.replay.request import DEFAULT_RATE, EVENT_ID, MAX_RATE, ReplayRequest
 from eventdrain.replay.selection import Selection, since, until
 
 __all__ = [
     "DEFAULT_RATE",
     "EVENT_ID",
-    "MOST_RATE",
+    "MAX_RATE",
     "Checkpoint",
     "CountingSink",
     "RateLimit",
@@ -26,8 +26,8 @@ __all__ = [
     "ReplayRequest",
     "Selection",
     "check_name",
-    "lines_of",
     "read_line",
+    "read_lines",
     "replay_name",
     "since",
     "until",

@@ -1,8 +1,8 @@
-"""Checkpoints: how far a replay has come, so that another run can go on from there.
+"""Checkpoints: the position from which another run can continue a replay.
 
-A checkpoint names an object of the archive and how many of its lines are done with. It holds no
-personal data: keys are made of times and digests, and the selection is there as a digest. One that
-was changed, or damaged, would skip events: it is told by its checksum.
+A checkpoint names an archive object and how many of its lines are done. It holds no personal data:
+keys consist of times and digests, and the selection is a digest. A changed or damaged checkpoint
+could skip events; a checksum detects it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _VERSION: Final = 1
-_ANEW: Final = "begin without a checkpoint"
+_START_OVER: Final = "start again without a checkpoint"
 _NAME: Final = re.compile(r"[!-~]{1,80}")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where to go on.
+    """The position of a replay.
 
     Attributes:
-        selection: The digest of what is replayed, from where to where.
-        replay: The replay's name, which its messages carry.
-        key: The object up to which all is done.
-        lines: How many of its lines are done; those of the objects before it are all done.
-        passed: A digest of the keys of its folder up to this one: if it is another when the replay
-            goes on, the folder has other objects than it had.
+        selection: The digest of the selection, the archive and the queues.
+        replay: The replay's name, an attribute of its messages.
+        key: The key of the current object. All objects before it are done.
+        lines: How many lines of the current object are done.
+        passed: A digest of the folder's keys up to this one. If it differs when the replay
+            continues, the folder's objects have changed.
     """
 
     selection: str
@@ -46,59 +46,63 @@ class Checkpoint:
 
     @property
     def folder(self) -> Folder:
-        """The folder that the object lies in."""
+        """The folder of the current object."""
         key = ArchiveKey.parse(self.key)
         if key is None or key.day is None or not key.name:
             raise ConfigurationError(
-                f"the checkpoint's key {self.key!r} is none of the archive's", hint=_ANEW
+                f"the checkpoint's key {self.key!r} is not an archive key", hint=_START_OVER
             )
         return Folder(key.day, key.event_type)
 
     def at(self, lines: int) -> Checkpoint:
-        """Give the checkpoint at another line of the same object."""
+        """Return the checkpoint at another line of the same object."""
         return replace(self, lines=lines)
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as a JSON object."""
+        """Return the checkpoint as a JSON object."""
         content = asdict(self)
         return {"version": _VERSION, **content, "checksum": _checksum(content)}
 
     @classmethod
-    def of(cls, content: object, *, selection: str) -> Checkpoint:
-        """Read a checkpoint.
+    def from_json(cls, content: object, *, selection: str) -> Checkpoint:
+        """Parse and verify a checkpoint.
 
         Args:
-            content: What :meth:`as_json` gave.
-            selection: The digest of what shall be replayed now.
+            content: A JSON object from :meth:`as_json`.
+            selection: The digest of the selection to replay now.
 
         Raises:
-            ConfigurationError: It is none, or another selection's.
+            ConfigurationError: It is not a checkpoint, or it belongs to another selection.
         """
         if not isinstance(content, dict) or content.get("version") != _VERSION:
-            raise ConfigurationError(f"this is no checkpoint of version {_VERSION}", hint=_ANEW)
+            raise ConfigurationError(
+                f"not a replay checkpoint of version {_VERSION}", hint=_START_OVER
+            )
         values: dict[str, Any] = {each.name: content.get(each.name) for each in fields(cls)}
         if content.get("checksum") != _checksum(values):
-            raise ConfigurationError("the checkpoint lacks something, or was changed", hint=_ANEW)
+            raise ConfigurationError(
+                "the checkpoint is incomplete or was modified", hint=_START_OVER
+            )
         read = cls(**values)
         if read.selection != selection:
             raise ConfigurationError(
                 "the checkpoint belongs to another selection",
-                hint="give the same streams, range, ids, archive and queues as before to go on, or"
-                " begin without this checkpoint",
+                hint="use the same streams, range, ids, archive and queues as before, or start"
+                " again without this checkpoint",
             )
         return read
 
 
 def check_name(name: str) -> None:
-    """Check that messages can carry a replay's name.
+    """Check that a replay's name is valid as a message attribute.
 
     Raises:
-        ConfigurationError: They can't.
+        ConfigurationError: The name is invalid.
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"messages can't carry the replay's name {name!r}",
-            hint="use 1 to 80 ASCII letters, digits and punctuation marks without spaces",
+            f"the replay's name {name!r} is invalid",
+            hint="use 1 to 80 ASCII letters, digits and punctuation marks, without spaces",
         )
 
 

@@ -1,4 +1,4 @@
-"""The queue of a dry run: it counts what would be sent."""
+"""The queue sink of a dry run: counts the messages that would be sent."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from eventdrain.replay.report import ReplayReport
 
 _BILLED_BYTES: Final = 64 * 1024
-"""SQS pricing: each 64 KiB of a request is billed as a request."""
+"""SQS pricing: each 64 KiB of a request is billed as one request."""
 
 
 class CountingSink:
-    """A ``ports.Sink`` that sends nothing, and counts the messages that it is not sending.
+    """A ``ports.Sink`` that counts messages instead of sending them.
 
     Args:
-        layout: Where the archive has an event whose message must point there.
-        events_per_message: How many events a message has at the most.
-        report: Is added to.
+        layout: The archive that pointers point to.
+        events_per_message: The maximum number of events in a message.
+        report: The report that the counts are added to.
     """
 
     def __init__(

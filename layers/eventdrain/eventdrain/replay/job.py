@@ -1,4 +1,4 @@
-"""What a replay is told: what to send again, from where to where, and how fast."""
+"""Replay jobs: which events to send again, from which archive to which queues, and how fast."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def replay_name(name: str | None, after: Checkpoint | None, now: datetime) -> str:
-    """Give the name that a replay's messages carry: the same for all of its runs.
+    """Return the name of a replay, which is the same for all of its runs.
 
     Args:
-        name: What it shall be called; None for its start.
-        after: Where an earlier run of it ended.
-        now: The time, UTC.
+        name: The requested name; None for the default, the replay's start time.
+        after: The checkpoint of an earlier run; None for the first run.
+        now: The current time, UTC.
 
     Raises:
-        ConfigurationError: It can't be a name, or the earlier run had another.
+        ConfigurationError: The name is invalid, or it differs from the earlier run's.
     """
     if name is not None:
         check_name(name)
@@ -34,26 +34,26 @@ def replay_name(name: str | None, after: Checkpoint | None, now: datetime) -> st
         return milliseconds(now) if name is None else name
     if name not in {None, after.replay}:
         raise ConfigurationError(
-            f"the replay that the checkpoint belongs to is called {after.replay!r}",
-            hint="leave the name out, or begin without this checkpoint",
+            f"the checkpoint belongs to the replay {after.replay!r}, not {name!r}",
+            hint="leave out the name, or start again without this checkpoint",
         )
     return after.replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayJob:
-    """One replay, however many runs it takes.
+    """One replay, which may take several runs.
 
     Attributes:
-        selection: Which events.
+        selection: The events to replay.
         bucket: The archive's bucket.
-        prefix: What the keys of its lines begin with, without a slash at the end.
-        queue_urls: Where the events of each of the selection's streams go, by event type.
-        events_per_message: How many events a message has at the most.
+        prefix: The key prefix of objects of lines, without a trailing slash.
+        queue_urls: The queue URL for each of the selection's streams, by event type.
+        events_per_message: The maximum number of events in a message.
         rate: Events per second; 0 for no limit.
-        is_dry_run: Whether to count only.
-        archive_hint: What to do if the archive refuses for good.
-        queue_hint: What to do if a queue does.
+        is_dry_run: Whether to count the messages instead of sending them.
+        archive_hint: The hint for permanent failures of the archive.
+        queue_hint: The hint for permanent failures of a queue.
     """
 
     selection: Selection
@@ -67,30 +67,32 @@ class ReplayJob:
     queue_hint: str
 
     def check(self) -> None:
-        """Check what can be checked without asking anybody.
+        """Check the job as far as possible without calling a service.
 
         Raises:
-            ConfigurationError: It can't work.
+            ConfigurationError: The job is invalid.
         """
         selection = self.selection
         if selection.since and selection.until and selection.since >= selection.until:
-            raise ConfigurationError("the range is empty", hint="give an end after its start")
+            raise ConfigurationError(
+                "the time range is empty", hint="choose an end that is after the start"
+            )
         fifo = sorted({url for url in self.queue_urls.values() if url.endswith(".fifo")})
         if fifo and self.events_per_message > 1:
             raise ConfigurationError(
-                f"{fifo[0]} is a FIFO queue, which takes one event in a message",
-                hint="give --events-per-message 1, or the function EVENTS_PER_MESSAGE=1",
+                f"{fifo[0]} is a FIFO queue, which does not support several events per message",
+                hint="set --events-per-message, or the function's EVENTS_PER_MESSAGE, to 1",
                 setting="EVENTS_PER_MESSAGE",
             )
 
     @property
     def layout(self) -> ArchiveLayout:
-        """Where pointers point."""
+        """The archive that pointers point to."""
         return ArchiveLayout(self.bucket, self.prefix)
 
     @property
     def digest(self) -> str:
-        """Tells this replay from others, for checkpoints; a dry run's are not for sending."""
+        """The digest of the job for checkpoints. A dry run's digest differs from a real run's."""
         places = {f"queue of {name}": url for name, url in self.queue_urls.items()}
         return self.selection.digest(
             {

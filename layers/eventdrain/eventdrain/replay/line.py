@@ -1,4 +1,4 @@
-"""Lines of the archive, read back: each becomes the delivery that it was written from."""
+"""Parsing of archived lines back into deliveries."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 _EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-def lines_of(body: bytes) -> Sequence[str]:
-    """Give the lines of an object, without their newlines.
+def read_lines(body: bytes) -> Sequence[str]:
+    """Return the lines of an archive object, without newlines.
 
     Args:
-        body: The object as it is stored: gzip.
+        body: The object's body as stored, gzipped.
 
     Raises:
-        UnreadableLine: It is empty, no gzip, cut short, or no ASCII.
+        UnreadableLine: The body is empty, truncated, not gzip or not ASCII.
     """
-    if not body:  # to gzip, nothing is whole; the drain writes no such object
+    if not body:  # gzip accepts an empty body, but the drain never writes one
         raise UnreadableLine("the object is empty")
     try:
         text = gzip.decompress(body).decode("ascii")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError):
-        raise UnreadableLine("the object is no gzip of ASCII lines, or not whole") from None
+        raise UnreadableLine("the object is truncated or is not gzipped ASCII text") from None
     return text.removesuffix("\n").split("\n") if text else ()
 
 
 def read_line(line: str) -> Delivery:
-    """Give the delivery that a line was written from; without an ack handle, which lines lack.
+    """Return the delivery of a line. Its ``ack_info`` is empty, because lines do not hold it.
 
     Raises:
-        UnreadableLine: It is no line as ``delivery`` describes it.
+        UnreadableLine: The text is not a line as ``events.reader`` describes it.
     """
     content = json_object(line) or {}
     try:
@@ -65,5 +65,5 @@ def read_line(line: str) -> Delivery:
     except (MalformedJson, ValueError):
         is_sound = False
     if not is_sound:
-        raise UnreadableLine("it is no line as the drain writes them")
+        raise UnreadableLine("not in the format that the drain writes")
     return delivery

@@ -1,13 +1,13 @@
-"""The rate of a replay: how long to wait before the next events are sent."""
+"""The rate limit of a replay."""
 
 from __future__ import annotations
 
 
 class RateLimit:
-    """A token bucket that holds what one call takes: no pause is made up for by a burst.
+    """Limits events per second. A pause is not followed by a burst.
 
     Args:
-        per_second: How many events a second; 0 for no limit.
+        per_second: Events per second; 0 for no limit.
     """
 
     def __init__(self, per_second: float) -> None:
@@ -15,11 +15,11 @@ class RateLimit:
         self._free_at = float("-inf")
 
     def wait_seconds(self, count: int, now: float) -> float:
-        """Take the place of some events, and tell how long they must wait for it.
+        """Schedule events; return how many seconds to wait before sending them.
 
         Args:
-            count: How many.
-            now: A clock's time in seconds, the same clock each time.
+            count: The number of events.
+            now: The time in seconds, always of the same clock.
         """
         if not self.per_second:
             return 0.0

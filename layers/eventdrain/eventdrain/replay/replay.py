@@ -1,13 +1,13 @@
-"""The replay: archived events, sent to a queue again, each once.
+"""The replay: sends archived events to a queue again, each event once.
 
-Folder by folder (a day of a stream), in the order of the days, and object by object in the order of
-their keys, lines are read back, selected, freed from copies and sent in *slices*. When the sink has
-all of a slice, the checkpoint says so: whoever goes on from there sends at the most that slice's
-events a second time, and loses none.
+The replay reads folders (a stream and a day) in the order of the days, and each folder's objects in
+the order of their keys. It selects lines, removes duplicates, and sends the events in *slices*.
+After each slice there is a checkpoint. A run that continues from the last checkpoint loses no event
+and sends at most one slice a second time.
 
-Copies of an event lie in one folder, so only the ids of one folder need to be known at a time; to
-go on in the middle of one, what was done of it is read again. Only an event without a time, which
-goes by its arrival, can lie in two.
+All copies of an event are in one folder, so the replay needs to remember the ids of only one folder
+at a time. To continue within a folder, it reads the finished part again. Events without a time are
+an exception: they are filed by arrival, so their copies may be in two folders.
 """
 
 from __future__ import annotations
@@ -18,11 +18,17 @@ from contextlib import aclosing, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from eventdrain.errors import DrainError, EndedEarly, FailureKind, UnreadableLine, note_unexpected
-from eventdrain.replay.archive_reading import ArchiveReading
+from eventdrain.errors import (
+    DrainError,
+    FailureKind,
+    ReplayInterrupted,
+    UnreadableLine,
+    note_unexpected,
+)
+from eventdrain.replay.archive_scan import ArchiveScan
 from eventdrain.replay.checkpoint import Checkpoint
-from eventdrain.replay.ending import Ending, Retries
-from eventdrain.replay.line import lines_of, read_line
+from eventdrain.replay.interruption import Interruption, RetryBudget
+from eventdrain.replay.line import read_line, read_lines
 from eventdrain.replay.report import ReplayEnd
 
 if TYPE_CHECKING:
@@ -38,27 +44,27 @@ _T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
-_MOST_AT_ONCE: Final = 100
-"""Events in a slice: ten full requests to SQS."""
-_LEAST_AT_ONCE: Final = 10
-"""One full request: a slow rate must not cost more requests."""
+_MAX_SLICE: Final = 100
+"""The maximum number of events in a slice: ten full requests to SQS."""
+_MIN_SLICE: Final = 10
+"""The minimum, one full request: a low rate must not increase the number of requests."""
 
 
 class Replay:
     """One run of a replay. Run it once.
 
     Args:
-        archive: Where the events are.
-        publishers: Where those of each stream are sent, by event type.
-        selection: Which of them.
-        rate: How many a second.
-        report: Empty; filled as the replay goes on.
-        digest: Of the selection and the places, for checkpoints.
-        after: Where an earlier run ended; None to begin at the beginning.
-        until: The clock's time from which on nothing more is begun.
-        on_progress: Is called whenever the report has grown.
-        on_checkpoint: Is given each new checkpoint, once all before it is in the queue.
-        clock: Seconds, monotonic.
+        archive: The archive to read.
+        publishers: The sink for each stream, by event type.
+        selection: The events to send.
+        rate: The rate limit.
+        report: An empty report, which the replay fills.
+        digest: The job's digest, for checkpoints.
+        after: The checkpoint to continue from; None to start at the beginning.
+        until: The deadline by ``clock``, after which nothing new is started.
+        on_progress: Called whenever the report has changed.
+        on_checkpoint: Called with each new checkpoint, once everything before it is in the queue.
+        clock: Returns seconds, monotonic.
     """
 
     def __init__(
@@ -76,8 +82,8 @@ class Replay:
         on_checkpoint: Callable[[Checkpoint], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ending = Ending(until, clock)
-        self._reading = ArchiveReading(archive, selection, after, self._ending)
+        self._interruption = Interruption(until, clock)
+        self._scan = ArchiveScan(archive, selection, after, self._interruption)
         self._publishers = publishers
         self._selection = selection
         self._rate = rate
@@ -87,47 +93,47 @@ class Replay:
         self._on_progress = on_progress
         self._on_checkpoint = on_checkpoint
         self._clock = clock
-        self._at_once = _MOST_AT_ONCE
+        self._at_once = _MAX_SLICE
         if rate.per_second:
-            self._at_once = min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, int(rate.per_second)))
+            self._at_once = min(_MAX_SLICE, max(_MIN_SLICE, int(rate.per_second)))
         self._slice: list[Delivery] = []
         self._seen: set[int] = set()
 
     def stop(self) -> None:
-        """Let it end as soon as the slice that is being sent is through."""
-        self._ending.stop()
+        """End the replay after the current slice."""
+        self._interruption.stop()
 
     async def run(self) -> ReplayReport:
-        """Send what is selected, and say how it went: every error ends in the report."""
+        """Send the selected events and return the report. Errors are recorded in the report."""
         started = self._clock()
-        await self._told(self._replay_all())
+        await self._record_errors(self._replay_all())
         self._report.run_seconds = self._clock() - started
         return self._report
 
     async def survey(self) -> tuple[int, int] | None:
-        """Tell how many objects there are to go through, and their bytes, by listing them.
+        """List the objects to read.
 
         Returns:
-            None if the replay ended over it; the report says why.
+            Their number and total size in bytes; None after an error, which is in the report.
         """
-        return await self._told(self._reading.survey())
+        return await self._record_errors(self._scan.survey())
 
-    async def _told(self, work: Awaitable[_T]) -> _T | None:
-        """Let the report say why something ended early."""
+    async def _record_errors(self, work: Awaitable[_T]) -> _T | None:
+        """Await work; record an error, or an early end, in the report and return None."""
         try:
             return await work
-        except EndedEarly as ended:
-            self._report.end_reason = ReplayEnd(ended.end)
+        except ReplayInterrupted as interrupted:
+            self._report.end_reason = ReplayEnd(interrupted.end)
         except DrainError as error:
             self._report.end_reason = ReplayEnd.FAILED
             self._report.error = str(error)
-        except Exception as error:  # noqa: BLE001 - its caller needs the report and the checkpoint
+        except Exception as error:  # noqa: BLE001 - the caller needs the report and the checkpoint
             self._report.end_reason = ReplayEnd.FAILED
             self._report.error = str(note_unexpected(error, "the replay"))
         return None
 
     async def _replay_all(self) -> None:
-        for folder in await self._reading.folders():
+        for folder in await self._scan.folders():
             await self._replay(folder)
         self._report.end_reason = ReplayEnd.DONE
 
@@ -136,31 +142,31 @@ class Replay:
         self._seen.clear()
         passed = sha256()
         end: Checkpoint | None = None
-        async with aclosing(self._reading.bodies(folder)) as bodies:
+        async with aclosing(self._scan.bodies(folder)) as bodies:
             async for stored, body in bodies:
                 passed.update(stored.key.encode())
                 if after is not None and stored.key < after.key:
-                    with suppress(UnreadableLine):  # it was told of
-                        self._recall(lines_of(body or b""))
+                    with suppress(UnreadableLine):  # logged by the earlier run
+                        self._mark_seen(read_lines(body or b""))
                     continue
                 here = Checkpoint(
                     self._digest, self._report.replay, stored.key, 0, passed.hexdigest()
                 )
-                done = self._where_it_ended(after, here)
+                done = self._lines_done(after, here)
                 after = None
                 end = await self._replay_object(stored, self._lines(stored, body), here, done)
         if self._slice and end is not None:
             await self._send(folder, end)
 
-    def _where_it_ended(self, after: Checkpoint | None, here: Checkpoint) -> int:
-        """Tell how many lines of an object an earlier run has done."""
+    def _lines_done(self, after: Checkpoint | None, here: Checkpoint) -> int:
+        """Return how many lines of an object an earlier run has done."""
         if after is None:
             return 0
         if after.passed == here.passed:
             return after.lines
-        # An object that came since may hold a copy of an event that is still to be sent.
+        # A new object may hold a copy of an event that is still to be sent, so forget the seen ids.
         _logger.warning(
-            "the folder of %s has other objects than before: some of its events may be sent twice",
+            "the objects of %s have changed since the checkpoint: some events may be sent twice",
             after.folder.day,
         )
         self._seen.clear()
@@ -169,8 +175,8 @@ class Replay:
     async def _replay_object(
         self, stored: StoredObject, lines: Sequence[str], here: Checkpoint, done: int
     ) -> Checkpoint:
-        """Take an object's lines from the first that is not done; give where it ends."""
-        self._recall(lines[:done])
+        """Replay an object's lines after the first ``done``; return the checkpoint at its end."""
+        self._mark_seen(lines[:done])
         for number, line in enumerate(lines[done:], done + 1):
             self._take(stored, number, line)
             if len(self._slice) == self._at_once:
@@ -186,10 +192,10 @@ class Replay:
     def _lines(self, stored: StoredObject, body: bytes | None) -> Sequence[str]:
         try:
             if body is None:
-                raise UnreadableLine("the object is gone")  # noqa: TRY301 - one way to tell
-            return lines_of(body)
+                raise UnreadableLine("the object no longer exists")  # noqa: TRY301 - one handler
+            return read_lines(body)
         except UnreadableLine as error:
-            self._leave_unread(stored, str(error))
+            self._skip(stored, str(error))
             return ()
 
     def _take(self, stored: StoredObject, number: int, line: str) -> None:
@@ -197,9 +203,9 @@ class Replay:
         try:
             delivery = read_line(line)
         except UnreadableLine as error:
-            self._leave_unread(stored, f"line {number}: {error}")
+            self._skip(stored, f"line {number}: {error}")
             return
-        if not self._selection.has(delivery):
+        if not self._selection.includes(delivery):
             self._report.left_out += 1
             return
         identity = int(delivery.event_id, 16)
@@ -209,28 +215,28 @@ class Replay:
         self._seen.add(identity)
         self._slice.append(delivery)
 
-    def _recall(self, lines: Sequence[str]) -> None:
-        """Learn which events an earlier run has sent."""
+    def _mark_seen(self, lines: Sequence[str]) -> None:
+        """Remember the events that an earlier run has sent."""
         for line in lines:
-            with suppress(UnreadableLine):  # it was told of
+            with suppress(UnreadableLine):  # logged by the earlier run
                 delivery = read_line(line)
-                if self._selection.has(delivery):
+                if self._selection.includes(delivery):
                     self._seen.add(int(delivery.event_id, 16))
 
-    def _leave_unread(self, stored: StoredObject, reason: str) -> None:
+    def _skip(self, stored: StoredObject, reason: str) -> None:
         self._report.unreadable += 1
-        _logger.warning("left out of the replay: %s: %s", stored.key, reason)
+        _logger.warning("skipped in the replay: %s: %s", stored.key, reason)
 
     async def _send(self, folder: Folder, end: Checkpoint) -> None:
-        """Send the slice, for as long as it takes; then all up to ``end`` is done."""
+        """Send the current slice, with retries; then report ``end`` as the new checkpoint."""
         pending: Sequence[Delivery] = self._slice
-        await self._ending.wait(self._rate.wait_seconds(len(pending), self._clock()))
-        retries = Retries(self._ending)
-        while refused := await self._publishers[folder.event_type].write(pending):
-            # One that can't pass decides: to wait for the others would only put it off.
-            failures = sorted(refused.values(), key=lambda each: each.kind is FailureKind.RETRYABLE)
+        await self._interruption.wait(self._rate.wait_seconds(len(pending), self._clock()))
+        retries = RetryBudget(self._interruption)
+        while failed := await self._publishers[folder.event_type].write(pending):
+            # Any permanent failure ends the replay, so do not wait for the retryable ones.
+            failures = sorted(failed.values(), key=lambda each: each.kind is FailureKind.RETRYABLE)
             await retries.wait(failures[0])
-            pending = [delivery for delivery in pending if delivery.event_id in refused]
+            pending = [delivery for delivery in pending if delivery.event_id in failed]
         self._report.events += len(self._slice)
         self._slice.clear()
         self._on_checkpoint(end)

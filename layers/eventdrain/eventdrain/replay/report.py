@@ -1,4 +1,4 @@
-"""The report of a replay: what it read, what it sent or would send, and why it ended."""
+"""The report of a replay: what it read, what it sent, and why it ended."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ class ReplayEnd(StrEnum):
     """Why a replay ended."""
 
     DONE = "done"
-    """Everything that was selected has been sent, or counted."""
+    """All selected events were sent, or counted in a dry run."""
     WINDOW = "window"
-    """The time is over; another run can go on."""
+    """The time is over; another run can continue."""
     STOPPED = "stopped"
-    """Somebody asked for it; another run can go on."""
+    """A stop was requested; another run can continue."""
     FAILED = "failed"
-    """An error that trying again did not hint."""
+    """An error occurred that retrying did not fix."""
 
 
 @dataclass(slots=True)
 class ReplayReport:
-    """What one run of a replay did. Nothing in it is personal data.
+    """The report of one run of a replay. It holds no personal data.
 
-    Once it is done, ``lines == unreadable + left_out + duplicates + events``.
+    At the end of a complete replay, ``lines == unreadable + left_out + duplicates + events``.
 
     Attributes:
         replay: The replay's name.
-        is_dry_run: Whether it only counted.
-        end_reason: Why it ended.
-        error: What is wrong and what to do, where it failed.
-        objects: Objects that were read through.
-        bytes_read: Their size as they are stored.
-        lines: Lines in them. What an earlier run was done with doesn't count.
-        unreadable: Lines, and objects as one each, that can't be read, or are gone.
-        left_out: Lines of events that were not selected.
-        duplicates: Further lines of events that were sent before.
-        events: Events that were sent; in a dry run, that would be.
-        messages: What a dry run counts: their messages,
-        message_bytes: the size of these as SQS counts it,
-        requests: the requests that send them if each is taken at once,
-        billed_requests: and as how many AWS bills these, one for each 64 KiB.
-        run_seconds: From its start to its end.
+        is_dry_run: Whether the run counted events without sending them.
+        end_reason: Why the run ended.
+        error: What failed, why, and how to fix it, if the run failed.
+        objects: Objects read to their end.
+        bytes_read: The objects' total size as stored.
+        lines: Lines read, without those that an earlier run has done.
+        unreadable: Lines and objects that cannot be read or no longer exist. An object counts as 1.
+        left_out: Lines of events that are not selected.
+        duplicates: Further lines of events that were already sent.
+        events: Events sent; in a dry run, events that would be sent.
+        messages: Dry run only: messages that would be sent.
+        message_bytes: Dry run only: the messages' total size, as SQS counts it.
+        requests: Dry run only: requests that would send the messages, without retries.
+        billed_requests: Dry run only: requests that AWS would bill, one per 64 KiB.
+        run_seconds: The duration of the run.
     """
 
     replay: str
@@ -64,11 +64,11 @@ class ReplayReport:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to go on with."""
+        """Whether the replay is complete."""
         return self.end_reason is ReplayEnd.DONE
 
     def as_json(self) -> dict[str, Any]:
-        """Give the report as a JSON object, for the log and for the caller."""
+        """Return the report as a JSON object, for the log and the caller."""
         return {
             **asdict(self),
             "end_reason": self.end_reason.value,

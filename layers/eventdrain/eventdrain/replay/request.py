@@ -1,4 +1,4 @@
-"""What the function that replays is asked for: an event such as this, each key of it optional.
+"""Requests to the replay function. Example of an invocation event; all keys are optional.
 
 ::
 
@@ -26,40 +26,40 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DEFAULT_RATE: Final = 500
-"""Events per second, if nobody says otherwise."""
-MOST_RATE: Final = 1_000_000
-"""Events per second: far beyond what a replay can do."""
+"""The default rate, in events per second."""
+MAX_RATE: Final = 1_000_000
+"""The maximum rate, in events per second: far more than a replay can reach."""
 EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z][a-z_]{0,29}", re.ASCII)
-_LEAST_RESERVE: Final = timedelta(seconds=15)
-"""The longest call, a listing of S3, may take eleven seconds: what outlasts the function's time
-would take with it where to go on."""
+_MIN_RESERVE: Final = timedelta(seconds=15)
+"""The longest call, a listing of S3, may take eleven seconds. If the function timed out during a
+call, the checkpoint would be lost."""
 
-_DAY: Final = "give a string, such as 2026-03-01"
-_LIST: Final = "give a list of one or more strings; leave it out for all"
+_DAY: Final = "use a string such as 2026-03-01"
+_LIST: Final = "use a list of one or more strings, or leave the key out for all"
 _KEYS: Final = {
     "from": _DAY,
     "to": _DAY,
     "streams": _LIST,
-    "event_ids": f"{_LIST}. Give ids of 32 hexadecimal digits, a to f small",
+    "event_ids": f"{_LIST}; an id has 32 hexadecimal digits in lower case",
     "subscriptions": _LIST,
-    "dry_run": "give true or false",
-    "rate": f"give a number of events per second, up to {MOST_RATE:,}; 0 for no limit",
-    "name": "give a string, or leave it out",
-    "after": "give the checkpoint of an earlier run",
+    "dry_run": "use true or false",
+    "rate": f"use a number of events per second up to {MAX_RATE:,}, or 0 for no limit",
+    "name": "use a string, or leave the key out",
+    "after": "use the checkpoint that an earlier run returned as next",
 }
-"""The keys of a request, and what to do if the value of one can't be used."""
+"""The keys of a request, each with the hint for an invalid value."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """What one run is asked for.
+    """A parsed and validated request for one run.
 
     Attributes:
-        job: What to do.
+        job: The replay job.
         name: The replay's name.
-        after: Where an earlier run ended; None to begin at the beginning.
-        reserve: How much of the function's time is kept for what is under way at its end.
+        after: The checkpoint to continue from; None to start at the beginning.
+        reserve: The part of the function's time that is kept for completing calls in progress.
     """
 
     job: ReplayJob
@@ -68,38 +68,39 @@ class ReplayRequest:
     reserve: timedelta
 
     @classmethod
-    def of(
+    def from_event(
         cls, event: Mapping[str, Any], environment: Mapping[str, str], *, now: datetime
     ) -> ReplayRequest:
-        """Read the event that the function is invoked with.
+        """Parse and validate the function's invocation event.
 
         Args:
-            event: See this module.
-            environment: The function's variables; those of ``Settings``.
-            now: The time, UTC.
+            event: The invocation event; see the module's docstring.
+            environment: The environment variables; see ``Settings``.
+            now: The current time, UTC.
 
         Raises:
-            ConfigurationError: Names the key or the variable, and what it may be.
+            ConfigurationError: A key or a variable is invalid. The error names it and the allowed
+                values.
         """
         if not isinstance(event, dict):
             raise ConfigurationError(
                 "the request is not a JSON object",
-                hint=f"invoke with {{}}, or with any of the keys {', '.join(_KEYS)}",
+                hint=f"invoke the function with {{}}, or with any of the keys {', '.join(_KEYS)}",
             )
         if unknown := [key for key in event if key not in _KEYS]:
-            # A key that isn't a name may be anything, a subscription's id among others.
+            # Show only keys that look like names: others could be personal data.
             names = [key for key in sorted(unknown) if _NAME.fullmatch(key)] or ["not shown"]
             raise ConfigurationError(
                 f"the request has unknown keys ({', '.join(names)})",
                 hint=f"use only {', '.join(_KEYS)}",
             )
         try:
-            return cls._of(event, environment, now)
+            return cls._parse(event, environment, now)
         except MalformedJson as error:
             raise _malformed(error.setting) from None
 
     @classmethod
-    def _of(
+    def _parse(
         cls, event: Mapping[str, Any], environment: Mapping[str, str], now: datetime
     ) -> ReplayRequest:
         first = environment.get("EVENT_TYPES", "").partition(",")[0].strip() or None
@@ -107,15 +108,15 @@ class ReplayRequest:
         event_types = _texts(event, "streams") or settings.event_types
         if others := [name for name in event_types if name not in settings.event_types]:
             raise ConfigurationError(
-                f"streams names {', '.join(map(repr, others))}",
-                hint=f"name those that the stack drains, {', '.join(settings.event_types)}",
+                f"streams is invalid: the stack does not drain {', '.join(map(repr, others))}",
+                hint=f"use only {', '.join(settings.event_types)}",
                 setting="streams",
             )
         event_ids = frozenset(_texts(event, "event_ids"))
         if not all(map(EVENT_ID.fullmatch, event_ids)):
             raise _malformed("event_ids")
         rate = optional(event, "rate", float, DEFAULT_RATE)
-        if not 0 <= rate <= MOST_RATE:
+        if not 0 <= rate <= MAX_RATE:
             raise _malformed("rate")
         job = ReplayJob(
             selection=Selection(
@@ -135,13 +136,13 @@ class ReplayRequest:
             rate=float(rate),
             is_dry_run=optional(event, "dry_run", bool, True),  # noqa: FBT003 - the default
             archive_hint="check ARCHIVE_BUCKET, ARCHIVE_PREFIX and the function's role",
-            queue_hint="check QUEUE_URL, the function's role, and the key that encrypts it",
+            queue_hint="check QUEUE_URL, the function's role, and the queue's encryption key",
         )
         job.check()
         after = event.get("after")
-        checkpoint = None if after is None else Checkpoint.of(after, selection=job.digest)
+        checkpoint = None if after is None else Checkpoint.from_json(after, selection=job.digest)
         name = replay_name(optional(event, "name", str, None), checkpoint, now)
-        return cls(job, name, checkpoint, max(settings.reserve, _LEAST_RESERVE))
+        return cls(job, name, checkpoint, max(settings.reserve, _MIN_RESERVE))
 
 
 def _moment(event: Mapping[str, Any], key: str, read: Callable[[str], datetime]) -> datetime | None:
@@ -153,7 +154,7 @@ def _moment(event: Mapping[str, Any], key: str, read: Callable[[str], datetime])
 
 
 def _texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """Return a list of strings; empty only if the key is absent: an empty list is ambiguous."""
+    """Return a list of strings; empty if the key is missing. An empty list is rejected."""
     values = optional(event, key, list[str], None)
     if values == []:
         raise _malformed(key)
@@ -161,5 +162,7 @@ def _texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _malformed(key: str) -> ConfigurationError:
-    """Return an error that does not repeat the value."""
-    return ConfigurationError(f"{key} has an unusable value", hint=_KEYS[key], setting=key)
+    """Return an error that does not repeat the value, which may be personal data."""
+    return ConfigurationError(
+        f"the value of {key} in the request is invalid", hint=_KEYS[key], setting=key
+    )

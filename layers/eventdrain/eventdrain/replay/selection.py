@@ -1,7 +1,7 @@
-"""Which archived events a replay sends, and which folders of the archive can hold them.
+"""Selections: which archived events a replay sends, and which folders may hold them.
 
-An event's time is its ``event_time``; one without goes by its ``received_at``. Either lies on the
-UTC day that the event's folder is named by, so the folders tell where to look.
+The time of an event is its ``event_time``, or ``received_at`` if it has none. Folders are named by
+the UTC day of that time, so a time range limits the folders to read.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
-_DAY_FORM: Final = "a day such as 2026-03-01"
-_INSTANT_FORM: Final = "an instant such as 2026-03-01T12:30:00Z"
+_FORMS: Final = "use a day such as 2026-03-01, or an instant such as 2026-03-01T12:30:00Z"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to send again: the events that all of this is true of.
+    """The events to send again. An event must match all criteria.
 
     Attributes:
-        event_types: Of one of these streams.
-        since: At this time or later; None for no bound.
-        until: Before this time; None for no bound.
-        event_ids: With one of these ids; empty for any.
-        subscriptions: Of one of these subscription ids; empty for any.
+        event_types: The streams to read.
+        since: The start of the time range, inclusive; None for no bound.
+        until: The end of the time range, exclusive; None for no bound.
+        event_ids: The event ids; empty for any.
+        subscriptions: The subscription ids; empty for any.
     """
 
     event_types: tuple[str, ...]
@@ -46,15 +45,15 @@ class Selection:
     event_ids: frozenset[str] = frozenset()
     subscriptions: frozenset[str] = frozenset()
 
-    def has_day(self, day: str) -> bool:
-        """Tell whether the folder of a day, ``YYYY-MM-DD``, can hold any of them."""
-        # As texts: a folder may be called by a day that there never was.
+    def may_include_day(self, day: str) -> bool:
+        """Return whether the folder of a day, ``YYYY-MM-DD``, may hold selected events."""
+        # Compare as strings: a folder's name may not be a valid date.
         is_early = self.since is not None and day < self.since.date().isoformat()
         is_late = self.until is not None and f"{day}T00:00:00+00:00" >= self.until.isoformat()
         return not (is_early or is_late)
 
-    def has(self, delivery: Delivery) -> bool:
-        """Tell whether an event is one of them; the stream is known by where it was found."""
+    def includes(self, delivery: Delivery) -> bool:
+        """Return whether an event of one of the streams is selected."""
         if self.event_ids and delivery.event_id not in self.event_ids:
             return False
         if self.subscriptions and delivery.subscription_id not in self.subscriptions:
@@ -71,44 +70,44 @@ class Selection:
         )
 
     def digest(self, places: Mapping[str, str]) -> str:
-        """Tell one replay's selection and places from another's, without naming any event.
+        """Return a digest that identifies a replay without revealing its selection.
 
         Args:
-            places: Where it reads and sends, and whatever else must not change on the way.
+            places: The archive, the queues, and whatever else must not change during the replay.
         """
-        told = {
+        content = {
             "event_types": list(self.event_types),
             "since": None if self.since is None else self.since.isoformat(),
             "until": None if self.until is None else self.until.isoformat(),
             "event_ids": sorted(self.event_ids),
-            "subscriptions": _obscured(self.subscriptions),
+            "subscriptions": _slow_digest(self.subscriptions),
             "places": dict(places),
         }
-        return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _obscured(subscriptions: Iterable[str]) -> str:
-    """Give a digest that is slow on purpose, for there are few enough ids to try them all."""
+def _slow_digest(subscriptions: Iterable[str]) -> str:
+    """Return a slow digest: with a fast one, all possible ids could be tried."""
     if not subscriptions:
         return ""
-    told = json.dumps(sorted(subscriptions)).encode()
-    return scrypt(told, salt=b"subscriptions of a replay", n=2**14, r=8, p=1).hex()
+    content = json.dumps(sorted(subscriptions)).encode()
+    return scrypt(content, salt=b"subscriptions of a replay", n=2**14, r=8, p=1).hex()
 
 
 def since(text: str) -> datetime:
-    """Read the first moment of a range: an instant, or the start of a day, in UTC.
+    """Parse the start of a time range: an instant, or a day, which means its start in UTC.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: The text is neither.
     """
     return _moment(text)
 
 
 def until(text: str) -> datetime:
-    """Read the end of a range, which is no part of it: an instant, or the end of a day, in UTC.
+    """Parse the exclusive end of a time range: an instant, or a day, which means its end in UTC.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: The text is neither.
     """
     moment = _moment(text)
     if not _DAY.fullmatch(text):
@@ -117,7 +116,7 @@ def until(text: str) -> datetime:
         return moment + timedelta(days=1)
     except OverflowError:
         raise ConfigurationError(
-            f"{text!r} is the last day that there is", hint="leave it out"
+            f"{text!r} is not supported: it is the last possible day", hint="leave out the end"
         ) from None
 
 
@@ -125,13 +124,13 @@ def _moment(text: str) -> datetime:
     if not (_DAY.fullmatch(text) or _INSTANT.fullmatch(text)):
         raise ConfigurationError(
             f"{text!r} is neither a day nor an instant",
-            hint=f"give {_DAY_FORM}, or {_INSTANT_FORM}",
+            hint=_FORMS,
         )
     try:
         read = datetime.fromisoformat(text)
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(
-            f"{text!r} is no date that there is ({error})",
-            hint=f"give {_DAY_FORM}, or {_INSTANT_FORM}",
+            f"{text!r} is not a valid date ({error})",
+            hint=_FORMS,
         ) from None

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eventdrain.adapters.aws.errors import UNUSABLE, code_of, failure
-from eventdrain.errors import ArchiveRefused
+from eventdrain.errors import ArchiveReadError
 from eventdrain.events import ArchiveKey
 from eventdrain.ports import Folder, StoredObject
 
@@ -87,6 +87,6 @@ class S3ArchiveReader:
         except (BotoCoreError, ClientError, *UNUSABLE) as error:
             raise self._refused(error, "s3:ListBucket") from error
 
-    def _refused(self, error: Exception, action: str, key: str | None = None) -> ArchiveRefused:
+    def _refused(self, error: Exception, action: str, key: str | None = None) -> ArchiveReadError:
         place = f"{action} of s3://{self._bucket}/{key or self._prefix}"
-        return ArchiveRefused(failure(error, action=place, hint=self._hint))
+        return ArchiveReadError(failure(error, action=place, hint=self._hint))

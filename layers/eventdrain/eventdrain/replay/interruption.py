@@ -1,4 +1,4 @@
-"""When a replay ends early, and how it waits meanwhile: nothing outlasts a stop or the window."""
+"""Early ends of a replay: a stop request or a deadline, which also cut waits and retries short."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.backoff import Backoff
-from eventdrain.errors import EndedEarly, FailureKind, ReplayFailed
+from eventdrain.errors import FailureKind, ReplayFailed, ReplayInterrupted
 from eventdrain.replay.report import ReplayEnd
 
 if TYPE_CHECKING:
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 _FIRST_WAIT: Final = timedelta(milliseconds=200)
 _LONGEST_WAIT: Final = timedelta(seconds=5)
 _ATTEMPTS: Final = 10
-"""Some thirty seconds of waits in all: what lasts longer is for somebody to look at."""
+"""About thirty seconds of waits in total. A longer outage needs an operator."""
 _EVENT_HINT: Final = (
-    "check that the queue's MaximumMessageSize is 1 MiB, as that of the stack's queues"
+    "check that the queue's MaximumMessageSize is 1 MiB, as for the stack's own queues"
 )
-_LASTING_HINT: Final = "go on from the checkpoint once the service answers again"
+_OUTAGE_HINT: Final = "continue from the checkpoint once the service responds again"
 
 
-class Ending:
-    """Ends a replay before it is done.
+class Interruption:
+    """Ends a replay early, on request or at a deadline.
 
     Args:
-        until: The clock's time from which on nothing is begun.
-        clock: Seconds, monotonic.
+        until: The deadline, after which nothing new is started.
+        clock: Returns seconds, monotonic.
     """
 
     def __init__(self, until: float, clock: Callable[[], float]) -> None:
@@ -39,40 +39,44 @@ class Ending:
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        """End it as soon as what is under way is through."""
+        """Request the end. Calls in progress are completed first."""
         self._stopped.set()
 
     def check(self) -> None:
-        """Raise ``EndedEarly`` if it shall end."""
+        """Raise ``ReplayInterrupted`` if the replay is to end."""
         if self._stopped.is_set():
-            raise EndedEarly(ReplayEnd.STOPPED)
+            raise ReplayInterrupted(ReplayEnd.STOPPED)
         if self._clock() >= self._until:
-            raise EndedEarly(ReplayEnd.WINDOW)
+            raise ReplayInterrupted(ReplayEnd.WINDOW)
 
     async def wait(self, seconds: float) -> None:
-        """Wait; raises ``EndedEarly`` at once if the end comes first, or was there before."""
+        """Wait for some seconds.
+
+        Raises:
+            ReplayInterrupted: A stop was requested, or the wait would pass the deadline.
+        """
         self.check()
         if seconds <= 0:
             return
         if self._clock() + seconds >= self._until:
-            raise EndedEarly(ReplayEnd.WINDOW)
+            raise ReplayInterrupted(ReplayEnd.WINDOW)
         try:
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
         except TimeoutError:
             return
-        raise EndedEarly(ReplayEnd.STOPPED)
+        raise ReplayInterrupted(ReplayEnd.STOPPED)
 
 
-class Retries:
-    """The attempts at one call, with growing, jittered waits between them.
+class RetryBudget:
+    """The retries of one call: a limited number, with exponential backoff and jitter.
 
     Args:
-        ending: Cuts the waits short.
+        interruption: Cuts the waits short.
     """
 
-    def __init__(self, ending: Ending) -> None:
-        self._ending = ending
+    def __init__(self, interruption: Interruption) -> None:
+        self._interruption = interruption
         self._backoff = Backoff(first=_FIRST_WAIT, longest=_LONGEST_WAIT)
         self._left = _ATTEMPTS
 
@@ -80,11 +84,11 @@ class Retries:
         """Wait for the next attempt.
 
         Args:
-            failure: What became of the last one.
+            failure: The failure of the last attempt.
 
         Raises:
-            ReplayFailed: There is none: it would change nothing, or there were enough.
-            EndedEarly: The replay ends.
+            ReplayFailed: The failure is not retryable, or there are no attempts left.
+            ReplayInterrupted: The replay is to end early.
         """
         self._left -= 1
         if failure.kind is FailureKind.EVENT_REJECTED:
@@ -93,6 +97,6 @@ class Retries:
             raise ReplayFailed(failure.message, hint=failure.hint)
         if not self._left:
             raise ReplayFailed(
-                f"given up after {_ATTEMPTS} attempts: {failure.message}", hint=_LASTING_HINT
+                f"gave up after {_ATTEMPTS} attempts: {failure.message}", hint=_OUTAGE_HINT
             )
-        await self._ending.wait(self._backoff.wait_seconds())
+        await self._interruption.wait(self._backoff.wait_seconds())

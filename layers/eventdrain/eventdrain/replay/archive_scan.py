@@ -1,4 +1,4 @@
-"""The reading of a replay: which folders there are, and their objects one after another."""
+"""The scan of the archive for a replay: the folders to read, and their objects in order."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from eventdrain.errors import ArchiveRefused
+from eventdrain.errors import ArchiveReadError
 from eventdrain.ports import Folder, StoredObject
-from eventdrain.replay.ending import Retries
+from eventdrain.replay.interruption import RetryBudget
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from eventdrain.ports import ArchiveReader
     from eventdrain.replay.checkpoint import Checkpoint
-    from eventdrain.replay.ending import Ending
+    from eventdrain.replay.interruption import Interruption
     from eventdrain.replay.selection import Selection
 
 _T = TypeVar("_T")
 
 _READ_AHEAD: Final = 16
-"""Objects that are read while one is being sent: many hold but a few lines."""
+"""How many objects are read ahead while one is being sent: many objects hold only a few lines."""
 
 
-class ArchiveReading:
-    """Reads what can hold a selection's events, and tries again what may pass.
+class ArchiveScan:
+    """Lists and reads the objects that may hold a selection's events. Retries failed calls.
 
-    Every method raises ``ReplayFailed`` where that doesn't help, and ``EndedEarly``.
+    Every method raises ``ReplayFailed`` if a call keeps failing, and ``ReplayInterrupted`` if the
+    replay is to end early.
 
     Args:
-        archive: Where the events are.
-        selection: Which of them are looked for.
-        after: Where an earlier run ended; None to begin at the beginning.
-        ending: Of the replay.
+        archive: The archive.
+        selection: The events to look for.
+        after: The checkpoint to continue from; None to start at the beginning.
+        interruption: Ends the replay early.
     """
 
     def __init__(
@@ -42,21 +43,21 @@ class ArchiveReading:
         archive: ArchiveReader,
         selection: Selection,
         after: Checkpoint | None,
-        ending: Ending,
+        interruption: Interruption,
     ) -> None:
         self._archive = archive
         self._selection = selection
         self._after = after
-        self._ending = ending
+        self._interruption = interruption
 
     async def folders(self) -> Sequence[Folder]:
-        """Give the folders: by day, those of one day in the order of the selection's streams."""
+        """Return the folders by day. Folders of one day are in the order of the streams."""
         event_types = self._selection.event_types
         found = [
             (day, index)
             for index, event_type in enumerate(event_types)
             for day in await self._days(event_type)
-            if self._selection.has_day(day)
+            if self._selection.may_include_day(day)
         ]
         if self._after is not None:
             folder = self._after.folder
@@ -65,7 +66,7 @@ class ArchiveReading:
         return [Folder(day, event_types[index]) for day, index in sorted(found)]
 
     async def survey(self) -> tuple[int, int]:
-        """Tell how many objects are still to be gone through, and their bytes, by listing them."""
+        """List the objects still to be read; return their number and total size in bytes."""
         objects = size = 0
         for folder in await self.folders():
             async with aclosing(self._objects(folder)) as listed:
@@ -78,10 +79,10 @@ class ArchiveReading:
     async def bodies(
         self, folder: Folder
     ) -> AsyncGenerator[tuple[StoredObject, bytes | None], None]:
-        """Read a folder's objects in the order of their keys, some of them ahead.
+        """Read a folder's objects in the order of their keys, with read-ahead.
 
         Yields:
-            Each object and what is stored, None if it is gone meanwhile.
+            Each object with its body as stored; None if the object no longer exists.
         """
         reading: deque[tuple[StoredObject, asyncio.Task[bytes | None]]] = deque()
         try:
@@ -105,10 +106,10 @@ class ArchiveReading:
         return after is not None and folder == after.folder and stored.key < after.key
 
     async def _days(self, event_type: str) -> Sequence[str]:
-        return await self._patiently(lambda: self._archive.days(event_type))
+        return await self._with_retries(lambda: self._archive.days(event_type))
 
     async def _body(self, key: str) -> bytes | None:
-        return await self._patiently(lambda: self._archive.read(key))
+        return await self._with_retries(lambda: self._archive.read(key))
 
     async def _objects(self, folder: Folder) -> AsyncGenerator[StoredObject, None]:
         after = ""
@@ -118,14 +119,14 @@ class ArchiveReading:
             after = objects[-1].key
 
     async def _page(self, folder: Folder, after: str) -> Sequence[StoredObject]:
-        return await self._patiently(lambda: self._archive.objects(folder, after=after))
+        return await self._with_retries(lambda: self._archive.objects(folder, after=after))
 
-    async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        retries = Retries(self._ending)
+    async def _with_retries(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        retries = RetryBudget(self._interruption)
         while True:
-            self._ending.check()
+            self._interruption.check()
             try:
                 return await call()
-            except ArchiveRefused as refused:
-                failure = refused.failure
+            except ArchiveReadError as error:
+                failure = error.failure
             await retries.wait(failure)
