@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.drain import EndReason, Report
+from eventdrain.wiring import SINKS
 from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import ChildProcess
 from tests.faults.invariants import RunRecord
@@ -152,4 +153,7 @@ def report_of(content: dict[str, Any]) -> Report:
         name: Counter(value) if isinstance(value, dict) else value
         for name, value in content.items()
     }
-    return Report(**{**values, "end_reason": EndReason(content["end_reason"])})
+    sinks = tuple(row.name for row in SINKS)
+    failed = Counter({sink: values.pop(f"{sink}_failed") for sink in sinks})
+    values |= {"sinks": sinks, "failed": failed, "end_reason": EndReason(content["end_reason"])}
+    return Report(**values)

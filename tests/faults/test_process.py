@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import pytest
 
+from eventdrain.adapters.grpc import source
 from eventdrain.auth import tokens
-from eventdrain.drain import subscription as reading
 from simulator.event_server import ACK_FAILURE, ACK_UNANSWERED, Answer, ServerRules, StreamFault
 from tests.faults.http_proxy import PutObjectFault, SendBatchFault
 from tests.faults.processes import DrainProcess, drain_process, invoke, let_go, report_of
@@ -131,7 +131,7 @@ def test_drains_at_once(scene: Scene, count: int) -> None:
 def test_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     """If the wall clock jumps by more than a day during a run, only time stamps change."""
     clock = _jumping_clock(timedelta(hours=hours))
-    for module in (reading, tokens):
+    for module in (source, tokens):
         monkeypatch.setattr(module, "datetime", clock)
     scene.drain()
     scene.publish(_EVENTS)
