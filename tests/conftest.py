@@ -50,7 +50,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def made_once(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Give what makes a file or folder of a name, once for all processes of a test run."""
+    """Return what makes a file or folder of a name, once for all processes of a test run."""
     folder = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):  # one of several processes: its folder is in theirs
         folder = folder.parent

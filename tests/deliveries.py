@@ -153,7 +153,7 @@ streams: Final = st.sampled_from(list(STREAMS.values()))
 
 
 def descriptor_of(message: Message | type[Message]) -> Descriptor:
-    """Give the message type, which the stubs know by the name of its implementation."""
+    """Return the message type, which the stubs know by the name of its implementation."""
     return cast("Descriptor", message.DESCRIPTOR)
 
 
@@ -284,7 +284,7 @@ def _read_varint(message: bytes, position: int) -> tuple[int, int]:
 def rewritten(draw: st.DrawFn, message: bytes, descriptor: Descriptor) -> bytes:
     """Draw another serialisation of the same message: fields in any order, messages in parts.
 
-    Fields that our descriptors don't know stay behind the others, in their order: nobody can tell
+    Fields that our descriptors don't know stay behind the others, in their order: nobody knows
     what another order would mean.
     """
     known: list[list[bytes]] = []
@@ -319,7 +319,7 @@ def _split(draw: st.DrawFn, content: bytes) -> list[bytes]:
 
 
 def set_messages(message: Message) -> list[Message]:
-    """Give a message and all messages in it."""
+    """Return a message and all messages in it."""
     found = [message]
     for field, value in message.ListFields():
         if field.message_type is not None and not field.is_repeated:

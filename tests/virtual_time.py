@@ -25,7 +25,7 @@ MOST_CPU_SECONDS: Final = 10.0
 
 
 class NothingLeftToWaitFor(AssertionError):
-    """Everything waits for something that nobody will do: a deadlock, told instead of suffered."""
+    """Everything waits for something that nobody will do: a deadlock."""
 
 
 class Spinning(BaseException):
@@ -67,7 +67,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self.seconds_in_thread = 0.0
 
     def time(self) -> float:
-        """Give the virtual time in seconds."""
+        """Return the virtual time in seconds."""
         return self._jumping.now
 
     def run_in_executor(  # type: ignore[override] # typeshed's has overloads of its own
@@ -132,5 +132,5 @@ def _interrupted_after(cpu_seconds: float) -> Iterator[None]:
 
 
 def now() -> float:
-    """Give the time of the running loop: a clock for what is tested."""
+    """Return the time of the running loop: a clock for what is tested."""
     return asyncio.get_running_loop().time()

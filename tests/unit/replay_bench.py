@@ -70,7 +70,7 @@ class Run:
         return [event_id for call in self.sink.calls for event_id in call]
 
     def taken_up(self, **changes: Any) -> Run:
-        """Give the run that goes on from where this one ended, with another sink."""
+        """Return the run that goes on from where this one ended, with another sink."""
         return replace(
             self,
             **{
@@ -85,7 +85,7 @@ class Run:
 
 
 def filled(*batches: Sequence[Delivery], **options: Any) -> FakeArchive:
-    """Give an archive that some batches were written to."""
+    """Return an archive that some batches were written to."""
     archive = FakeArchive(**options)
     for batch in batches:
         archive.put(batch)
@@ -93,12 +93,12 @@ def filled(*batches: Sequence[Delivery], **options: Any) -> FakeArchive:
 
 
 def events(indexes: range) -> list[Delivery]:
-    """Give events, one a second."""
+    """Return events, one a second."""
     return [delivery_of(index) for index in indexes]
 
 
 def ids(deliveries: Sequence[Delivery]) -> list[str]:
-    """Give their ids."""
+    """Return their ids."""
     return [each.event_id for each in deliveries]
 
 

@@ -37,7 +37,7 @@ one_day: Final = st.lists(
 
 
 def stamp(*event_times: str | None) -> str:
-    """Give the time in the key of events of these times."""
+    """Return the time in the key of events of these times."""
     key = LAYOUT.key(
         [line_delivery(str(index), event_time=time) for index, time in enumerate(event_times)],
     )

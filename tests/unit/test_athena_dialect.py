@@ -106,7 +106,7 @@ def test_null_comes_last_both_ways(athena: AthenaOnDuckDB) -> None:
 
 
 def test_a_time_that_is_not_in_utc_is_refused(athena: AthenaOnDuckDB) -> None:
-    """Athena would give the local time, which can't be told here: no answer is better."""
+    """Athena would give the local time, which can't be known here: no answer is better."""
     with pytest.raises(AthenaError, match="only UTC"):
         athena.run("SELECT from_iso8601_timestamp('2026-03-01T00:00:00+02:00')", "none")
     with pytest.raises(NotImplementedError, match="only UTC"):

@@ -128,11 +128,11 @@ class House:
         self.catalogue.register("kept", [dt], f"s3://house/kept/{run}/")
 
     def ask(self, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
-        """Give the rows of an answer."""
+        """Return the rows of an answer."""
         return self.athena.run(sql, _DATABASE, parameters).rows
 
     def bytes_of(self, sql: str) -> int:
-        """Give how many bytes a query scans."""
+        """Return how many bytes a query scans."""
         return self.athena.run(sql, _DATABASE).scanned_bytes
 
 

@@ -74,7 +74,7 @@ def test_every_kind_of_field_has_a_column(
 
 @pytest.mark.parametrize("kind", [".odd.Odd", ".google.protobuf.Int32Value"])
 def test_what_no_column_can_hold_is_refused(kind: str) -> None:
-    """A message that holds itself, and JSON of no one type, are told when the tables are made."""
+    """A message that holds itself, and JSON of no one type, are errors when tables are made."""
     with pytest.raises(ValueError, match=r"odd\.Odd"):
         table_columns(stream_of("a string", f"b {kind}"))
 

@@ -200,7 +200,7 @@ def test_no_handle() -> None:
 
 
 def ids_of(*deliveries: Delivery) -> list[str]:
-    """Give the ids of events, in their order."""
+    """Return the ids of events, in their order."""
     return [delivery.event_id for delivery in deliveries]
 
 

@@ -93,7 +93,7 @@ class _Queue:
     ],
 )
 def test_start_position(start: StartPosition, expected: list[int]) -> None:
-    """A new queue begins where it is told to, among the events that were there before it."""
+    """A new queue begins at its start position, among the events that were there before it."""
     queue = _Queue()
     for _ in range(3):
         queue.publish()
@@ -175,7 +175,7 @@ def test_position_is_kept_for_a_while_after_the_last_stream() -> None:
 def test_open_questions_have_both_answers(
     rule_name: str, accepted: AckOutcome, refused: AckOutcome, answer: Answer
 ) -> None:
-    """Where the vendor does not say whether an ack counts, the server can be told either."""
+    """Where the vendor does not say whether an ack counts, the server can be set to either."""
     rules = replace(
         ServerRules(requeue=Requeue.AFTER_ACK_TIMEOUT),
         **{rule_name: answer},  # type: ignore[arg-type]

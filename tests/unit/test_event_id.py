@@ -86,7 +86,7 @@ def plain_event_id(
 
 
 def id_of(stream: EventStream, message: bytes) -> str:
-    """Give the id of the event in a delivered message."""
+    """Return the id of the event in a delivered message."""
     return EventReader(stream).read(message, RECEIVED_AT).event_id
 
 

@@ -37,7 +37,7 @@ def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
     [("made.up:read", "the scope made.up:read"), ("", "access to this stream")],
 )
 def test_missing_right_is_named(scope: str, need: str) -> None:
-    """Who is not allowed to read a stream is told what to ask for."""
+    """The error for a missing right names the scope to request."""
     error = stream_error(
         grpc.StatusCode.PERMISSION_DENIED, scope=scope, details=None, is_connected=True
     )
@@ -47,7 +47,7 @@ def test_missing_right_is_named(scope: str, need: str) -> None:
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED])
 @pytest.mark.parametrize("details", [None, "+9990000000 made up"])
 def test_other_words_are_not_repeated(code: grpc.StatusCode, details: str | None) -> None:
-    """A text that is not gRPC's own is not told."""
+    """A text that is not gRPC's own is not repeated."""
     text = str(stream_error(code, scope="", details=details, is_connected=False))
     assert "999" not in text
     assert "None" not in text

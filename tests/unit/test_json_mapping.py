@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def payload_type(event_type: str) -> Descriptor:
-    """Give the message type of a stream's payload."""
+    """Return the message type of a stream's payload."""
     found = STREAMS[event_type].payload_field.message_type
     assert found is not None
     return found
@@ -80,7 +80,7 @@ def odd_type(*fields: str) -> Descriptor:
 
 
 def scalar_of(field: FieldDescriptor) -> object:
-    """Give a value that a field of a scalar kind can have, and that is not its default."""
+    """Return a value that a field of a scalar kind can have, and that is not its default."""
     if field.type == FieldDescriptor.TYPE_BYTES:
         return b"\xff"
     return {

@@ -21,7 +21,7 @@ def aged(seconds: int | None, *, redelivered: bool = False) -> Delivery:
 
 
 def age_after(*deliveries: Delivery, every: float = 0.01, quiet: float = 0.0) -> float:
-    """Tell the age where these were taken one after the other, and then nothing for a while."""
+    """Return the age where these were taken one after the other, and then nothing for a while."""
     lag = Lag()
     now = 0.0
     for delivery in deliveries:
@@ -73,5 +73,5 @@ def test_one_old_event_is_no_backlog() -> None:
 
 @pytest.mark.parametrize("deliveries", [[], [aged(None)] * 3, [aged(90, redelivered=True)] * 3])
 def test_no_age_without_events_that_tell_it(deliveries: list[Delivery]) -> None:
-    """Where no event tells how long it waited, none is taken to have."""
+    """Where no event says how long it waited, none is taken to have."""
     assert age_after(*deliveries) == 0.0

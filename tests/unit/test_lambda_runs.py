@@ -20,7 +20,7 @@ START = Start("country_change", run_number=2, backlog_run=1)
 
 @pytest.fixture
 def stubbed() -> Iterator[tuple[LambdaRuns, Stubber]]:
-    """Give runs whose client answers what the test says."""
+    """Return runs whose client answers what the test says."""
     client = boto3.client(
         "lambda",
         region_name="eu-north-1",
@@ -55,6 +55,6 @@ def test_start_that_lambda_does_not_take(stubbed: tuple[LambdaRuns, Stubber], co
     stubber.add_client_error("invoke", code, "made up: who knows what this quotes")
     with pytest.raises(StartFailed) as caught:
         runs.start(START)
-    told = str(caught.value)
-    assert all(word in told for word in ("lambda:InvokeFunction", FUNCTION, code, "role"))
-    assert "quotes" not in told
+    reported = str(caught.value)
+    assert all(word in reported for word in ("lambda:InvokeFunction", FUNCTION, code, "role"))
+    assert "quotes" not in reported

@@ -55,7 +55,7 @@ def read(
 
 
 def personal_texts(message: Message) -> Iterator[tuple[Kind, str]]:
-    """Give what identifies somebody in a message, by looking at each of its fields."""
+    """Return what identifies somebody in a message, by looking at each of its fields."""
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in value if field.is_repeated else [value]:
@@ -93,7 +93,7 @@ def test_tables_hold_nothing_else() -> None:
 
 
 def fields_of(message: Descriptor) -> Iterator[FieldDescriptor]:
-    """Give every text of a message type."""
+    """Return every text of a message type."""
     for field in message.fields:
         if field.message_type is not None:
             yield from fields_of(field.message_type)
@@ -177,14 +177,14 @@ def test_line_is_that_of_the_changed_message(drawn: tuple[EventStream, Any]) -> 
 
     delivery = read(stream, response)
     expected = read(stream, changed, pseudonyms=None)
-    told, wanted = json.loads(delivery.line), json.loads(expected.line)
+    line_read, wanted = json.loads(delivery.line), json.loads(expected.line)
 
     if "raw" in wanted:
-        raw = b64decode(told.pop("raw"))
+        raw = b64decode(line_read.pop("raw"))
         changed.metadata.ClearField("ack_info")
         assert stream.stream_response.FromString(raw) == changed
         wanted.pop("raw")
-    assert told == wanted
+    assert line_read == wanted
     assert delivery._replace(line="") == expected._replace(line="")
 
 
@@ -248,10 +248,10 @@ def test_unknown_fields_are_withheld(
     delivery = read(stream, message)
     record = json.loads(delivery.original)
 
-    told = json.loads(delivery.line)
-    assert {**told, "event_id": ""} == {**line, "event_id": ""}
+    line_read = json.loads(delivery.line)
+    assert {**line_read, "event_id": ""} == {**line, "event_id": ""}
     assert b64decode(record["raw"], validate=True) == message
-    assert record["event_id"] == delivery.event_id == told["event_id"]
+    assert record["event_id"] == delivery.event_id == line_read["event_id"]
     assert record["reason"] == "has unknown fields"
 
 

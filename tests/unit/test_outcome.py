@@ -28,7 +28,7 @@ def test_any_failure_can_end_the_run() -> None:
 
 
 def test_first_ending_is_kept() -> None:
-    """Of several failures that end the run the first is told."""
+    """Of several failures that end the run the first is reported."""
     second = Failure("MadeUpGone", "somebody else must act", FailureKind.FATAL)
     outcome = Outcome()
     outcome.leave("queue", END_RUN)

@@ -93,7 +93,7 @@ def test_key_is_the_secret_s_text(content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secrets", "told"),
+    ("secrets", "reported"),
     [
         (Secrets(None), "there is no key in"),
         (Secrets(""), "too short"),
@@ -102,11 +102,11 @@ def test_key_is_the_secret_s_text(content: str) -> None:
         (Secrets(None, CredentialsError(f"GetSecretValue of {ARN} failed")), "failed"),
     ],
 )
-def test_no_key(secrets: Secrets, told: str) -> None:
-    """A key that isn't there, is too short or can't be read is told by its setting, unquoted."""
+def test_no_key(secrets: Secrets, reported: str) -> None:
+    """A key that isn't there, is too short or can't be read is an error that names its setting."""
     with pytest.raises(CredentialsError) as caught:
         read_pseudonyms(secrets, ARN)
     assert str(caught.value).startswith("PSEUDONYM_KEY_SECRET_ARN: ")
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert ARN in str(caught.value)
     assert KEY[:42] not in everything_in(caught.value)

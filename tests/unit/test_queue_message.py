@@ -35,12 +35,12 @@ def of_size(size: int) -> Message:
 
 
 def size_of(batch: Sequence[Message]) -> int:
-    """Give the size of a batch."""
+    """Return the size of a batch."""
     return sum(each.size for each in batch)
 
 
 def group_id(delivery: Delivery) -> str:
-    """Give the group of an event's message."""
+    """Return the group of an event's message."""
     return message(delivery, LAYOUT).group_id
 
 

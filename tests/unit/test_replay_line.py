@@ -48,7 +48,7 @@ def test_object_is_read_back(indexes: list[int]) -> None:
     ids=["empty", "plain", "cut", "no ascii", "damaged"],
 )
 def test_object_that_is_none(body: bytes) -> None:
-    """What is no whole gzip of ASCII is told as such."""
+    """What is no whole gzip of ASCII is reported as such."""
     with pytest.raises(UnreadableLine):
         read_lines(body)
 
@@ -85,7 +85,7 @@ def test_empty_object_has_no_lines() -> None:
     ],
 )
 def test_line_that_is_none(line: str) -> None:
-    """What isn't written as the drain writes lines is told as such, and not quoted."""
+    """What isn't written as the drain writes lines is reported as such, and not quoted."""
     with pytest.raises(UnreadableLine) as raised:
         read_line(line)
     assert "made up" not in str(raised.value)

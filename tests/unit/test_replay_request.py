@@ -1,4 +1,4 @@
-"""What the replay function is asked for, and how it tells what it can't do."""
+"""What the replay function is asked for, and how it reports what it can't do."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def settings(**variables: str) -> Settings:
 
 
 def problems(**variables: str) -> str:
-    """Give the text of the error about these variables."""
+    """Return the text of the error about these variables."""
     with pytest.raises(ConfigurationError) as caught:
         settings(**variables)
     return str(caught.value)
@@ -114,14 +114,14 @@ def test_names_are_the_templates() -> None:
 
 
 class RecordingEnvironment(UserDict[str, str]):
-    """An environment that tells which variables were asked for."""
+    """An environment that records which variables were asked for."""
 
     def __init__(self, variables: dict[str, str]) -> None:
         super().__init__(variables)
         self.read: set[str] = set()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Give a variable."""
+        """Return a variable."""
         self.read.add(name)
         return super().get(name, default)
 
@@ -182,7 +182,7 @@ def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
 
 @pytest.mark.parametrize("event_type", [None, "first_attachment", "made-up"])
 def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None:
-    """A start without a stream, or with a stream of another stack's, is told what to say."""
+    """A start without a stream, or or with another stack's, is an error that names the streams."""
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_env(
             NEEDED | {"EVENT_TYPES": "country_change,consent_change"}, event_type=event_type
@@ -263,7 +263,7 @@ def test_no_whole_number(value: str) -> None:
 
 
 def test_secrets_go_together() -> None:
-    """Credentials without a place for the token are told."""
+    """Credentials without a place for the token are rejected."""
     assert problems(CREDENTIALS_SECRET_ARN="arn").startswith("TOKEN_SECRET_ARN is missing")
     assert settings(TOKEN_SECRET_ARN="arn").credentials_secret_arn == ""
 
@@ -301,7 +301,7 @@ def test_all_problems_are_reported_at_once() -> None:
     )
 )
 def test_any_environment_is_settings_or_an_error(environment: dict[str, str]) -> None:
-    """Whatever the environment holds is read, or told as a configuration error."""
+    """Whatever the environment holds is read, or reported as a configuration error."""
     try:
         Settings.from_env(environment)
     except ConfigurationError as error:

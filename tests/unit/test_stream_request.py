@@ -15,7 +15,7 @@ NEEDED: Final = {"ARCHIVE_BUCKET": "made-up", "QUEUE_URL": "made-up"}
 
 
 def asked(**variables: str) -> StreamConfiguration:
-    """Give what the server is asked for with these variables set."""
+    """Return what the server is asked for with these variables set."""
     settings = Settings.from_env(NEEDED | variables)
     request: Any = settings.stream.stream_request.FromString(stream_request(settings))
     configuration: StreamConfiguration = request.stream_configuration

@@ -26,7 +26,7 @@ class Bench:
     """A subscription between fakes.
 
     Attributes:
-        noted: What the pace was told of streams, and when.
+        noted: What the pace was notified of, and when.
         result: What the subscription ended with; None if it went on until it was cancelled.
     """
 

@@ -47,7 +47,7 @@ def test_types(expression: str, type_: str) -> None:
         ("SELECT nope FROM events", "nope"),
         ("SELECT id FROM events WHERE EXISTS (SELECT 1 FROM nope)", "there is no table nope"),
         ("SELECT id FROM events, others", "id"),
-        ('SELECT event."nope" AS x FROM events', "the type can't be told"),
+        ('SELECT event."nope" AS x FROM events', "the type is unknown"),
         ("SELECT ifnull(id, dt) AS x FROM events", "ifnull"),
         ("SELECT copies AS one FROM events WHERE one > 1", "one"),
         ("SELECT id FROM events WHERE dt > current_date", "dt > CURRENT_DATE"),

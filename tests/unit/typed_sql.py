@@ -184,5 +184,5 @@ def _families(parts: Iterable[exp.Expr]) -> Iterator[str]:
 def _type(node: exp.Expr) -> exp.DataType:
     kind = node.type
     if kind is None or kind.this == exp.DataType.Type.UNKNOWN:
-        raise MistypedSql(f"the type can't be told: {node.sql(_ATHENA)}")
+        raise MistypedSql(f"the type is unknown: {node.sql(_ATHENA)}")
     return kind

@@ -1,4 +1,4 @@
-"""An queue that is watched: pointers may be sent only to what the archive holds."""
+"""A queue that is watched: pointers may be sent only to what the archive holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class WatchedQueue:
-    """A ``ports.Sink`` that passes all on to an queue.
+    """A ``ports.Sink`` that passes all on to a queue.
 
     Args:
         queue: Answers.

@@ -33,20 +33,20 @@ def _template() -> Any:
 
 
 def parameters() -> dict[str, dict[str, Any]]:
-    """Give the template's parameters by name."""
+    """Return the template's parameters by name."""
     found: dict[str, dict[str, Any]] = _template()["Parameters"]
     return found
 
 
 def function_variables() -> dict[str, Any]:
-    """Give the drain function's environment variables by name."""
+    """Return the drain function's environment variables by name."""
     function = _template()["Resources"]["DrainEventsFunction"]["Properties"]
     found: dict[str, Any] = function["Environment"]["Variables"]
     return found
 
 
 def parameter_of(variable: str) -> dict[str, Any] | None:
-    """Give the parameter that an environment variable passes on; None if it is no parameter's."""
+    """Return the parameter that an environment variable passes on; None if it is no parameter's."""
     match function_variables()[variable]:
         case {"Ref": name}:
             return parameters().get(name)
