@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING, Final
@@ -16,9 +17,20 @@ from tests.unit.token_caching import cache, store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventdrain.ports import Authorization
+    from eventdrain.ports import AccessToken, Authorization, ClientCredentials
 
 _CALLERS: Final = 8
+
+
+class _SlowEndpoint(FakeTokenEndpoint):
+    """Lets other threads in between."""
+
+    def mint(
+        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
+    ) -> AccessToken:
+        """See ``ports.TokenEndpoint``."""
+        time.sleep(0.01)
+        return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
 
 
 def _failing_cache() -> Authorization:
@@ -34,7 +46,7 @@ renewable: Final = pytest.mark.parametrize(
     "authorization",
     [
         pytest.param(FakeAuthorization, id="fake"),
-        pytest.param(lambda: cache(store(), FakeTokenEndpoint()), id="cache"),
+        pytest.param(lambda: cache(store(), _SlowEndpoint()), id="cache"),
     ],
 )
 

@@ -238,7 +238,7 @@ def test_trouble_of_the_endpoint(
     error = error_of(server, TokenFault(status=status, body=content.encode(), headers=hour))
     assert type(error) is TokenUnavailable
     assert f"answers {status}{named} and asks to wait 3600 s" in error.reason
-    assert ("asked too often" in error.reason) is (status == 429)
+    assert ("called too often" in error.reason) is (status == 429)
     assert error.hint.startswith("wait, as each run tries again")
     for word in ("client_id", "client_secret", "scope", "TOKEN_ENDPOINT"):
         assert word not in str(error)

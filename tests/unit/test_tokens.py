@@ -3,9 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,15 +37,13 @@ MINUTE = timedelta(minutes=1)
 
 
 class TimedEndpoint(FakeTokenEndpoint):
-    """Notes how long it may be waited for, and lets other threads in between."""
+    """Notes how long it may be waited for."""
 
     def mint(
         self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
     ) -> AccessToken:
         """See ``ports.TokenEndpoint``."""
         self.timeout_seconds = timeout_seconds
-        with ThreadPoolExecutor(1) as another:
-            another.submit(int).result()
         return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
 
 
@@ -255,44 +251,6 @@ def test_renewed_though_the_secret_cannot_be_read() -> None:
 
     assert run.renew(CACHED)
     assert run.token() == "minted-1"
-
-
-def test_renewed_once_by_many_threads() -> None:
-    """Threads whose token is rejected at once mint one token, and all go on with it."""
-    endpoint = TimedEndpoint()
-    run = cache(store(content()), endpoint)
-    rejected, together = run.token(), Barrier(8)
-
-    def renew(_: int) -> tuple[bool, str]:
-        together.wait()
-        return run.renew(rejected), run.token()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert {*pool.map(renew, range(8))} == {(True, "minted-1")}
-    assert len(endpoint.asked) == 1
-
-
-def test_failed_renewal_is_not_repeated() -> None:
-    """The endpoint is asked for one new token in a run, whether it mints one or not."""
-    endpoint = FakeTokenEndpoint(error=TokenUnavailable("made up"))
-    run = cache(store(content()), endpoint)
-    run.token()
-
-    with pytest.raises(TokenUnavailable):
-        run.renew(CACHED)
-
-    assert not run.renew(CACHED)
-    assert run.token() == CACHED
-    assert len(endpoint.asked) == 1
-
-
-@pytest.mark.parametrize("value", ["made-up-token", None])
-def test_static_token_is_not_renewed(value: str | None) -> None:
-    """There is no other token for one that the operator gave, or for none."""
-    static = StaticToken(value)
-
-    assert static.token() == value
-    assert not static.renew(value)
 
 
 def test_repr_holds_no_token() -> None:

@@ -1,7 +1,6 @@
-"""The token endpoint: OAuth 2.0's client-credentials grant, by oauthlib over the Common Runtime.
+"""OAuth 2.0's client-credentials grant, by oauthlib over the Common Runtime.
 
-oauthlib knows the grant and its errors. The Common Runtime limits how long a request takes in all:
-an endpoint that sends one byte at a time must not hold up a run.
+The Common Runtime limits the time of a whole request, even if the endpoint sends single bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from urllib.parse import quote_plus, urlsplit
 
 from botocore.exceptions import HTTPClientError
@@ -30,17 +30,14 @@ if TYPE_CHECKING:
     from eventdrain.ports import ClientCredentials
     from eventdrain.settings import Endpoint
 
-_OK: Final = 200
-_TOO_MANY_REQUESTS: Final = 429
-_SERVER_ERROR: Final = 500
-_RETRYABLE: Final = frozenset({408, 425, _TOO_MANY_REQUESTS})
-"""Besides all from 500 on: gateways have numbers of their own, such as Cloudflare's 520."""
-_RETRYABLE_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
 _CLIENT_CODES: Final = frozenset(
     {"invalid_client", "invalid_grant", "invalid_request", "invalid_scope"}
     | {"unauthorized_client", "unsupported_grant_type"}
 )
 """RFC 6749, section 5.2. Errors repeat no other text of the endpoint: it may hold the secret."""
+_RETRYABLE_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
+_RETRYABLE: Final = frozenset({408, 425, 429})
+"""Besides all statuses from 500 on: gateways have some of their own, such as Cloudflare's 520."""
 _TEXTS: Final = ("access_token", "token_type", "error")
 _ATTEMPTS: Final = 3
 _CALL_SECONDS: Final = 4.0
@@ -53,11 +50,7 @@ _LONGEST_LIFETIME_SECONDS: Final = 24 * 3600.0
 
 
 class OAuthTokenEndpoint:
-    """Mints tokens; see ``ports.TokenEndpoint``. Not for threads that run an event loop.
-
-    Args:
-        endpoint: The token endpoint.
-    """
+    """A ``ports.TokenEndpoint``. Not for threads that run an event loop."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.url = endpoint.url
@@ -74,9 +67,10 @@ class OAuthTokenEndpoint:
         try:
             answer = asyncio.run(self._post(credentials, scope, timeout_seconds))
         except UntrustedCertificate as error:
-            problem = f"has a certificate that is not trusted: {error.problem}"
-            also = ", this machine's clock, and whether a proxy replaces certificates on the way"
-            raise self._unusable(problem, also=also) from None
+            raise self._unusable(
+                f"has a certificate that is not trusted: {error.problem}",
+                also=", this machine's clock, and whether a proxy replaces certificates",
+            ) from None
         except (HTTPClientError, TimeoutError) as error:
             # Its chain may hold the request.
             raise self._unusable(f"can't be reached ({type(error).__name__})") from None
@@ -86,7 +80,7 @@ class OAuthTokenEndpoint:
         if code in _CLIENT_CODES:
             raise self._refused(answer, code, scope)
         token = _token(fields, minted_at, scope)
-        if token is None or code or answer.status != _OK:
+        if token is None or code or answer.status != HTTPStatus.OK:
             raise self._unusable(f"answers {answer.status} without a usable bearer token")
         return token
 
@@ -105,7 +99,7 @@ class OAuthTokenEndpoint:
         backoff = Backoff(first=timedelta(seconds=0.5), longest=timedelta(seconds=2))
         async with (
             asyncio.timeout(seconds),
-            CrtHttp.connect(self._origin, roots=system_roots(), calls_at_once=1) as endpoint,
+            CrtHttp.connect(self._origin, roots=system_roots(), calls_at_once=1) as http,
         ):
             await asyncio.sleep(self._pause_seconds)
             self._pause_seconds = 0.0
@@ -114,9 +108,7 @@ class OAuthTokenEndpoint:
                 attempts_left -= 1
                 wait = backoff.wait_seconds()
                 try:
-                    answer = await endpoint.call(
-                        *request, seconds=_CALL_SECONDS, needs_headers=True
-                    )
+                    answer = await http.call(*request, seconds=_CALL_SECONDS, needs_headers=True)
                 except HTTPClientError:
                     if not attempts_left:
                         raise
@@ -129,8 +121,8 @@ class OAuthTokenEndpoint:
 
     def _refused(self, answer: Answer, code: str, scope: str) -> TokenRefused:
         self._pause_seconds = _PAUSE_SECONDS
-        error_type = ScopeRefused if code == "invalid_scope" else TokenRefused
-        return error_type(
+        kind = ScopeRefused if code == "invalid_scope" else TokenRefused
+        return kind(
             f"the token endpoint {self.url} answers {answer.status} {code} when asked for"
             f" {scope or 'no scope'}",
             hint="check the client_id and client_secret in the credentials secret, and request what"
@@ -141,13 +133,12 @@ class OAuthTokenEndpoint:
         named = f" {code}" if code in _RETRYABLE_CODES else ""
         seconds = _retry_after_seconds(answer)
         asks = f" and asks to wait {seconds:.0f} s" if seconds else ""
-        cause, hint = "is down or overloaded", "report it to the vendor"
-        if answer.status == _TOO_MANY_REQUESTS:
-            cause = "is asked too often"
-            hint = "have the vendor raise the client's limit, or start runs less often"
+        is_limit = answer.status == HTTPStatus.TOO_MANY_REQUESTS
         return TokenUnavailable(
-            f"the token endpoint {self.url} {cause}: it answers {answer.status}{named}{asks}",
-            hint=f"wait, as each run tries again; if it lasts, {hint}",
+            f"the token endpoint {self.url} is {'called too often' if is_limit else 'down'}:"
+            f" it answers {answer.status}{named}{asks}",
+            hint="wait, as each run tries again; if it lasts, "
+            + ("start runs less often" if is_limit else "report it to the vendor"),
         )
 
     def _unusable(self, problem: str, *, also: str = "") -> TokenUnavailable:
@@ -159,7 +150,7 @@ class OAuthTokenEndpoint:
 
 
 def _is_retryable(answer: Answer) -> bool:
-    is_by_status = answer.status in _RETRYABLE or answer.status >= _SERVER_ERROR
+    is_by_status = answer.status in _RETRYABLE or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return is_by_status or _parse(answer)[1] in _RETRYABLE_CODES
 
 
@@ -180,10 +171,7 @@ def _parse(answer: Answer) -> tuple[dict[str, Any], str]:
 def _token(fields: dict[str, Any], minted_at: datetime, requested: str) -> AccessToken | None:
     """Return the token of an answer; None if it is not usable as a bearer token."""
     value, seconds, scopes = (fields.get(name) for name in ("access_token", "expires_in", "scope"))
-    is_bearer = str(fields.get("token_type")).lower() == "bearer"
-    if not (is_bearer and isinstance(value, str) and 0 < len(value) <= _LONGEST_TOKEN):
-        return None
-    if not (value.isascii() and value.isprintable()) or " " in value:
+    if str(fields.get("token_type")).lower() != "bearer" or not _fits_into_header(value):
         return None
     expires_at = None
     if seconds is not None:
@@ -198,11 +186,16 @@ def _token(fields: dict[str, Any], minted_at: datetime, requested: str) -> Acces
     return AccessToken(value, tuple(granted.split()), minted_at, expires_at)
 
 
-def _retry_after_seconds(answer: Answer) -> float:
-    """Return how long the endpoint asks to wait, in seconds; 0 if it doesn't.
+def _fits_into_header(value: object) -> TypeGuard[str]:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TOKEN:
+        return False
+    return value.isascii() and value.isprintable() and " " not in value
 
-    ``Retry-After`` is a number or a date (RFC 9110, section 10.2.3). A date is compared with the
-    endpoint's own clock, if the answer has it.
+
+def _retry_after_seconds(answer: Answer) -> float:
+    """Return how long the endpoint asks to wait, by a number or a date (RFC 9110, 10.2.3); or 0.
+
+    A date is compared with the endpoint's own clock, if the answer has it.
     """
     asked = answer.headers.get("retry-after", "")
     if asked.isascii() and asked.isdigit():
