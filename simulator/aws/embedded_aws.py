@@ -60,18 +60,11 @@ class EmbeddedAws:
         region: The AWS region that it plays.
         endpoint_url: Its address, such as `https://localhost:45013`. Set by `start`.
         ca_bundle: The certificate to trust for `endpoint_url`. Set by `start`.
-        log_file: What ministack prints; in its temporary folder unless another was asked for.
     """
 
     region: Final = "eu-north-1"
 
-    def __init__(self, *, log_file: Path | None = None) -> None:
-        """Prepare one; nothing runs before `start`.
-
-        Args:
-            log_file: Where to keep ministack's log beyond `stop`.
-        """
-        self._wanted_log_file = log_file
+    def __init__(self) -> None:
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint_url = ""
@@ -106,8 +99,8 @@ class EmbeddedAws:
 
     @property
     def log_file(self) -> Path:
-        """Where ministack's output goes."""
-        return self._wanted_log_file or self.folder / "ministack.log"
+        """What ministack prints."""
+        return self.folder / "ministack.log"
 
     def start(self) -> None:
         """Start ministack and wait until it answers.

@@ -43,6 +43,13 @@ def bodies(taken: list[dict[str, Any]]) -> list[str]:
     return sorted(each["Body"] for each in taken)
 
 
+def archive(scene: Scene, count: int) -> None:
+    """Publish events and drain them into several objects, and empty the queue."""
+    scene.publish(count)
+    scene.drain(max_in_flight=16)
+    messages(scene)
+
+
 def test_messages_are_those_of_the_drain(scene: Scene, tmp_path: Path) -> None:
     """Of every stream, each message comes again with its body and attributes, and says so."""
     for event_type in ("handset_change", "consent_change"):
@@ -77,9 +84,7 @@ def wait_for_checkpoint(folder: Path) -> dict[str, Any]:
 
 def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
     """Killed in the middle it loses nothing; what was in hand may come twice, nothing else."""
-    scene.publish(SLOWLY)
-    scene.drain(max_in_flight=16)
-    messages(scene)
+    archive(scene, SLOWLY)
 
     slowly = ("--yes", "--rate", str(SLICE))
     with replaying(scene, tmp_path, *slowly) as process:
@@ -98,9 +103,7 @@ def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
 
 def test_interrupted_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
     """Asked to end, it finishes what it has in hand and says so: then nothing comes twice."""
-    scene.publish(SLOWLY)
-    scene.drain(max_in_flight=16)
-    messages(scene)
+    archive(scene, SLOWLY)
 
     slowly = ("--yes", "--rate", str(SLICE))
     with replaying(scene, tmp_path, *slowly) as process:
@@ -116,9 +119,7 @@ def test_interrupted_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
 
 def test_checkpoint_of_another_selection_is_refused(scene: Scene, tmp_path: Path) -> None:
     """Another selection does not go on from there, and is told what to do; nothing is sent."""
-    scene.publish(SLOWLY)
-    scene.drain(max_in_flight=16)
-    messages(scene)
+    archive(scene, SLOWLY)
     with replaying(scene, tmp_path, "--yes", "--rate", str(SLICE)) as process:
         wait_for_checkpoint(tmp_path)
         process.send_signal(signal.SIGINT)
@@ -137,9 +138,7 @@ def test_checkpoint_of_another_selection_is_refused(scene: Scene, tmp_path: Path
 
 def test_entries_that_fail_for_now_are_sent_again(scene: Scene, tmp_path: Path) -> None:
     """What SQS doesn't take of a call is sent again, until it is taken; nothing else is."""
-    scene.publish(EVENTS)
-    scene.drain()
-    messages(scene)
+    archive(scene, EVENTS)
     fault = SendBatchFault(failed=(0, 3, 9))
     scene.faults.inject(fault, times=8)
 
@@ -151,9 +150,7 @@ def test_entries_that_fail_for_now_are_sent_again(scene: Scene, tmp_path: Path) 
 
 def test_lost_answer_costs_copies(scene: Scene, tmp_path: Path) -> None:
     """SQS took a call and its answer was lost: those ten come twice, and nothing is lost."""
-    scene.publish(EVENTS)
-    scene.drain()
-    messages(scene)
+    archive(scene, EVENTS)
     scene.faults.inject(SendBatchFault(is_reset=True, is_forwarded=True), times=1)
 
     replay(scene, tmp_path, "--yes", "--rate", "0")
@@ -165,9 +162,7 @@ def test_lost_answer_costs_copies(scene: Scene, tmp_path: Path) -> None:
 
 def test_failure_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None:
     """What won't pass ends it with status 1 and the hint; mended, the rest is sent."""
-    scene.publish(EVENTS)
-    scene.drain(max_in_flight=16)
-    messages(scene)
+    archive(scene, EVENTS)
     scene.faults.inject(SendBatchFault(status=403, code="AccessDeniedException"), skip=2, times=2)
 
     slowly = ("--yes", "--rate", str(SLICE))

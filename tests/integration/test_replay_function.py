@@ -14,7 +14,6 @@ from unittest.mock import patch
 import pytest
 
 from simulator.aws import PROJECT_FOLDER
-from tests.faults.http_proxy import SendBatchFault
 from tests.integration.replaying import attributes, lines_by_id, messages
 
 if TYPE_CHECKING:
@@ -61,21 +60,6 @@ def ids(scene: Scene) -> Counter[str]:
     return Counter(attributes(each)["event_id"][1] for each in messages(scene))
 
 
-def test_it_counts_and_then_sends(scene: Scene, invoke: Callable[..., dict[str, Any]]) -> None:
-    """Asked for nothing it counts; told to send, it sends what it counted."""
-    scene.publish(EVENTS)
-    scene.drain()
-    messages(scene)
-
-    counted = invoke()
-    assert (counted["events"], counted["requests"], counted["is_done"]) == (EVENTS, 6, True)
-    assert messages(scene) == []
-    sent = invoke(dry_run=False, rate=0)
-
-    assert (sent["events"], sent["is_done"], sent["next"]) == (EVENTS, True, None)
-    assert ids(scene) == Counter(lines_by_id(scene).keys())
-
-
 def test_it_goes_on_until_it_is_done(
     scene: Scene, invoke: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,19 +85,3 @@ def test_it_goes_on_until_it_is_done(
     assert [line["report"]["next"] for line in logged if "report" in line] == [
         run["next"] for run in runs
     ]
-
-
-def test_failure_is_an_answer(scene: Scene, invoke: Callable[..., dict[str, Any]]) -> None:
-    """A queue that refuses is told with the setting to look at, and with where to go on."""
-    scene.publish(EVENTS)
-    scene.drain(max_in_flight=16)
-    messages(scene)
-    scene.faults.inject(SendBatchFault(status=403, code="AccessDeniedException"), skip=2, times=2)
-
-    failed = invoke(dry_run=False, rate=20)
-
-    assert "AccessDeniedException" in failed["error"]
-    assert "QUEUE_URL" in failed["error"]
-    assert not failed["is_done"]
-    assert invoke(dry_run=False, rate=20, after=failed["next"])["is_done"]
-    assert ids(scene) == Counter(lines_by_id(scene).keys())
