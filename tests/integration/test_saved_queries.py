@@ -177,21 +177,21 @@ def test_subscriber_history(archive: Asked) -> None:
 
 
 @pytest.mark.parametrize("event_type", _ASKED)
-def test_duplicates_and_redeliveries(asked: Asked, event_type: str) -> None:
+def test_duplicates_and_redeliveries(archive: Asked, event_type: str) -> None:
     """The answer has each day's lines and rates; days whose lines are deleted are not there."""
-    answer = asked.answer(f"duplicates_and_redeliveries.{event_type}")
-    folder = asked.folder / _PLACES.bucket / _PLACES.archive_prefix / event_type
+    answer = archive.answer(f"duplicates_and_redeliveries.{event_type}")
+    folder = archive.folder / _PLACES.bucket / _PLACES.archive_prefix / event_type
     there = {path.name.removeprefix("dt=") for path in folder.iterdir()}
-    rows = expected.duplicates_and_redeliveries(asked.lines, event_type, asked.today)
+    rows = expected.duplicates_and_redeliveries(archive.lines, event_type, archive.today)
     assert answer == [row for row in rows if row[0] in there]
     assert answer
 
 
 @pytest.mark.parametrize("event_type", _ASKED)
-def test_lag_to_archive(asked: Asked, event_type: str) -> None:
+def test_lag_to_archive(archive: Asked, event_type: str) -> None:
     """Days, events and the greatest lag are exact; percentiles have the right rank."""
-    answer = asked.answer(f"lag_to_archive.{event_type}")
-    lags = expected.lags_to_archive(asked.events, event_type, asked.today)
+    answer = archive.answer(f"lag_to_archive.{event_type}")
+    lags = expected.lags_to_archive(archive.events, event_type, archive.today)
     assert [(dt, count, greatest) for dt, count, _, _, greatest in answer] == [
         (dt, len(seconds), seconds[-1]) for dt, seconds in lags.items()
     ]
