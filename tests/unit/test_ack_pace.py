@@ -18,7 +18,6 @@ def test_what_was_confirmed_is_the_next_budget() -> None:
     pace = AckPace()
     pace.grant(100, 0.0)
     pace.answered(confirmed=20, throttled=80, now=1.0)
-
     assert pace.grant(80, 1.0) == 0
     assert pace.wait_seconds(1.0) == pytest.approx(TICK_SECONDS)
     assert pace.grant(15, 1.0 + TICK_SECONDS) == 15
@@ -44,7 +43,6 @@ def test_budget_grows_while_all_of_it_is_confirmed() -> None:
         granted.append(pace.grant(1000, float(second)))
         pace.answered(confirmed=granted[-1], throttled=0, now=float(second))
     assert granted == [16, 19, 22]
-
     assert pace.grant(5, 4.0) == 5
     pace.answered(confirmed=5, throttled=0, now=4.0)
     assert pace.grant(1000, 5.0) == 25

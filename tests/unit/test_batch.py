@@ -49,7 +49,6 @@ def test_take_starts_anew() -> None:
     for moment in (10.0, 10.1):
         gathering.add(line_delivery(), moment)
     gathering.take()
-
     assert len(gathering) == 0
     assert not gathering.is_full
     assert gathering.due_at is None

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 UNTIL: Final = 60.0
 WRITTEN_BY: Final = UNTIL - 2
 """When the sinks must have answered: the rest is for acks."""
+BY_GATEWAY: Final = Failure("GATEWAY", "by it", FailureKind.TOKEN_REJECTED, hint="ask it")
 NO_TOKEN: Final = TokenUnavailable("made up", hint="do this")
 SINKS: Final = ("archive", "queue")
 TURNS: Final = 0.01
@@ -176,9 +177,7 @@ def test_duplicates_are_written_once_and_all_acked() -> None:
     """Two deliveries of one event in a batch make one line, and both are acked."""
     again = delivery_of(1, delivery=1, redelivered=True)
     bench = Bench()
-
     outcome = bench.commit([EVENTS[1], EVENTS[0], again])
-
     assert bench.archive.calls == [[EVENTS[1].event_id, EVENTS[0].event_id]]
     assert bench.queue.calls == bench.archive.calls
     assert bench.archive.held[again.event_id] is EVENTS[1], "the first delivery's line"
@@ -359,18 +358,20 @@ def test_rejected_token_is_renewed_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("authorization", "code", "message"),
+    ("authorization", "rejection", "code", "message"),
     [
-        (FakeAuthorization(renewed=None), "UNAUTHENTICATED", str(not_accepted())),
-        (FakeAuthorization(renewed="token-3"), "UNAUTHENTICATED", str(not_accepted())),
-        (FakeAuthorization(error=NO_TOKEN), "TokenUnavailable", str(NO_TOKEN)),
+        (FakeAuthorization(renewed=None), RENEW_TOKEN, "UNAUTHENTICATED", str(not_accepted())),
+        (FakeAuthorization(renewed="token-3"), RENEW_TOKEN, "UNAUTHENTICATED", str(not_accepted())),
+        (FakeAuthorization(error=NO_TOKEN), RENEW_TOKEN, "TokenUnavailable", str(NO_TOKEN)),
+        # What a gateway answers need not be about the token.
+        (FakeAuthorization(renewed=None), BY_GATEWAY, BY_GATEWAY.code, str(BY_GATEWAY)),
     ],
 )
 def test_token_that_is_not_accepted_ends_the_run(
-    authorization: FakeAuthorization, code: str, message: str
+    authorization: FakeAuthorization, rejection: Failure, code: str, message: str
 ) -> None:
     """When there is no token that the server accepts, all is left and the run ends, with why."""
-    bench = Bench(acks=only_with("token-2"), authorization=authorization)
+    bench = Bench(acks=lambda *_: rejection, authorization=authorization)
 
     outcome = bench.commit(EVENTS)
 
@@ -382,14 +383,6 @@ def test_token_that_is_not_accepted_ends_the_run(
     assert (outcome.fatal.code, str(outcome.fatal)) == (code, message)
     assert len(bench.acker.calls) <= 2
     assert authorization.renewals <= 1
-
-
-def test_rejection_by_a_gateway_is_named_as_that() -> None:
-    """What a gateway answers need not be about the token: it is not blamed for it."""
-    rejected = Failure("UNAUTHENTICATED", "by a gateway", FailureKind.TOKEN_REJECTED, hint="ask it")
-    bench = Bench(acks=lambda *_: rejected, authorization=FakeAuthorization(renewed=None))
-    outcome = bench.commit(EVENTS)
-    assert outcome.fatal == Failure("UNAUTHENTICATED", "by a gateway", END_RUN.kind, hint="ask it")
 
 
 def test_commits_at_once_renew_once() -> None:

@@ -71,9 +71,7 @@ def test_one_in_flight() -> None:
 def test_sink_that_is_down_stops_the_reading() -> None:
     """No more is held than may be in flight, and what waits unread is bounded."""
     bench = DrainBench(FakeEventSource(Script([burst(1000)]), max_unread=7), archive=hanging())
-
     report = bench.drain()
-
     assert bench.reader.taken == bench.max_in_flight
     assert report.received == bench.max_in_flight + 7
     assert report.left["archive"] == bench.max_in_flight
@@ -97,9 +95,7 @@ def test_acks_under_a_rate_limit_make_no_duplicates() -> None:
 
     script = Script([burst(100, at=index * 2.0, first=index * 100) for index in range(15)])
     bench = DrainBench(FakeEventSource(script, max_unread=100), max_in_flight=200, acks=limited)
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     assert (report.acked, report.left.total()) == (1500, 0)
     assert bench.took <= 1500 / 50 + IDLE + 5
@@ -135,9 +131,7 @@ def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None
 def test_poison_without_handle_is_kept_and_left() -> None:
     """What no handle is found in is written to both sinks all the same; it can't be acked."""
     bench = DrainBench(FakeEventSource(Script([Arrival(0.0, [message(0), unreadable_message(1)])])))
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     assert (report.committed, report.acked, report.quarantined) == (2, 1, 1)
     assert report.left == {LeftReason.ACK: 1}
@@ -150,9 +144,7 @@ def test_heartbeats_are_no_events_and_keep_no_run_open() -> None:
     """Messages without event and handle are counted, not written, and quiet counts on."""
     beats = [Arrival(float(second), [b""]) for second in range(60)]
     bench = DrainBench(FakeEventSource(Script([burst(1), *beats])))
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     assert bench.took == pytest.approx(LINGER + IDLE + bench.ack_seconds, abs=TURNS)
     assert (report.received, report.quarantined, report.acked) == (1, 0, 1)
@@ -190,9 +182,7 @@ def test_log_has_no_content(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     poison = [poison_message(1), unreadable_message(2)]
     bench = DrainBench(FakeEventSource(Script([Arrival(0.0, poison)])))
-
     bench.drain()
-
     warnings = [each for each in caplog.records if each.levelno == logging.WARNING]
     assert len(warnings) == len(poison)
     content = [

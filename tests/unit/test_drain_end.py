@@ -40,9 +40,7 @@ def test_idle() -> None:
     assert empty.drain().end_reason is EndReason.IDLE
     assert empty.took == pytest.approx(3.0 + IDLE, abs=TURNS)
     bench = DrainBench(FakeEventSource(Script([burst(25)])))
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.IDLE
     assert (report.received, report.committed, report.acked) == (25, 25, 25)
     assert not report.left.total()
@@ -163,9 +161,7 @@ def test_bug_in_the_source_ends_in_the_report() -> None:
     """What is no error of ours fails the run, after what was taken was committed and acked."""
     bug: Any = ZeroDivisionError("made up")
     bench = DrainBench(FakeEventSource(Script([burst(3)], ends_at=0.1, error=bug)))
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert report.error is not None
     assert "unexpected ZeroDivisionError" in report.error
@@ -182,9 +178,7 @@ def test_bug_in_a_sink_ends_in_the_report(caplog: pytest.LogCaptureFixture) -> N
             raise ZeroDivisionError(deliveries)
 
     bench = DrainBench(FakeEventSource(Script([burst(3)])), archive=Buggy())
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert report.failures == {"archive:ZeroDivisionError": 3}
     assert bench.acker.acked == []

@@ -69,9 +69,7 @@ def test_waits_between_openings_grow() -> None:
     """A server that is away is asked less and less often, up to every half minute or so."""
     source = FakeEventSource(*[AWAY] * 100)
     bench = DrainBench(source, read_until=600.0, commit_until=615.0)
-
     report = bench.drain()
-
     assert_unreachable(report, "away")
     waits = [later - earlier for earlier, later in pairwise(source.connected_at)]
     for wait, middle in zip(waits, (1, 2, 4, 8, 16, 30, 30, 30), strict=False):
@@ -220,9 +218,7 @@ def test_second_rejection_ends_the_drain() -> None:
     """When the new token is rejected as well, the drain fails and says what to do."""
     source = FakeEventSource(*[Script(refused_with=REJECTED)] * 5)
     bench = DrainBench(source)
-
     report = bench.drain()
-
     assert report.end_reason is EndReason.FAILED
     assert report.error == str(not_accepted())
     assert report.is_access_refused

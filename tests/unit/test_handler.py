@@ -178,7 +178,6 @@ def function(
 def test_report_is_returned_and_logged(function: Function) -> None:
     """The caller and the log get the report as JSON, and nothing of the invocation's event."""
     run = function.run({"number": "+9990000000001"})
-
     assert json.loads(json.dumps(run.returned)) == function.report.as_json()
     (line,) = run.lines
     assert (line["level"], line["report"]) == ("INFO", function.report.as_json())
@@ -192,7 +191,6 @@ def test_report_is_returned_and_logged(function: Function) -> None:
 def test_metrics(function: Function) -> None:
     """The counts are emitted as EMF, each with its unit, by stream and by stack."""
     (emitted,) = function.run().metrics
-
     (directive,) = emitted["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "EventDrain"
     assert [sorted(each) for each in directive["Dimensions"]] == [["event_type", "service"]]

@@ -132,9 +132,7 @@ def test_text_and_part_of_one_message_are_both_changed(monkeypatch: pytest.Monke
     message: Any = GetMessageClass(described)(iccid="1", part={"text": "+9990000000001"})
     change = message_pseudonyms._compile(described, PSEUDONYMS)  # noqa: SLF001 - no stream has such a type
     assert change is not None
-
     change(message)
-
     assert message.iccid == PSEUDONYMS.of(Kind.IMSI, "1")
     assert message.part.text == PSEUDONYMS.of(Kind.NUMBER, "+9990000000001")
 

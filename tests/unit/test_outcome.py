@@ -8,11 +8,9 @@ from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN
 def test_left_for_the_first_failure() -> None:
     """A delivery is left once, for one reason, by the code of the failure that came first."""
     outcome = Outcome(acked=3)
-
     outcome.leave("archive", LEAVE_EVENT, TRY_AGAIN)
     outcome.leave("queue", TRY_AGAIN)
     outcome.leave("archive", LEAVE_EVENT)
-
     assert outcome.size == 6
     assert outcome.left == {"archive": 2, "queue": 1}
     assert outcome.failures == {"archive:MadeUpTooLong": 2, "queue:MadeUpThrottle": 1}

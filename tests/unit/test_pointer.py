@@ -125,7 +125,6 @@ def test_pointer_is_one_line_of_ascii(delivery: Delivery, bucket: str, subscript
     named = delivery._replace(subscription_id=subscription)
     body = pointer(named, bucket=bucket, key="made/up")
     read = json.loads(body)
-
     assert re.fullmatch(r"[ -~]+", body)
     assert list(read) == KEYS
     assert read["subscription_id"] == (subscription or None)

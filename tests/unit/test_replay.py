@@ -119,9 +119,7 @@ def test_lines_are_sent_as_they_are() -> None:
     huge = reader().read(oversize_message(3), delivery_of().received_at)
     batch = [*events(range(3)), huge]
     run = Run(filled(batch))
-
     run.run()
-
     again = list(messages(run.sink.held.values(), LAYOUT, events_per_message=1))
     assert again == list(messages(batch, LAYOUT, events_per_message=1))
     assert again[-1].attributes["pointer"] == "oversize"
@@ -159,9 +157,7 @@ def test_object_that_goes_meanwhile() -> None:
     expiring = Expiring()
     expiring.objects_by_key = archive.objects_by_key
     run = Run(expiring)
-
     report = run.run()
-
     assert run.sent == ids(events(range(10, 13)))
     assert report.unreadable == 1
 

@@ -57,9 +57,7 @@ def test_stop_ends_after_what_is_under_way() -> None:
     """What is being sent is sent, nothing more; going on sends the rest, and nothing twice."""
     sink = FakeSink(seconds=lambda _: 3.0)
     run = Run(filled(events(range(45))), sink, rate=SLOW, stop_at=4.0)
-
     report = run.run()
-
     assert report.end_reason is ReplayEnd.STOPPED
     assert run.sent == ids(events(range(20)))
     after = run.taken_up()
@@ -80,9 +78,7 @@ def test_stop_cuts_a_wait_short() -> None:
 def test_window_ends_it() -> None:
     """From a moment on nothing is begun; it doesn't even wait for what would come too late."""
     run = Run(filled(events(range(45))), rate=SLOW, until=2.5)
-
     report = run.run()
-
     assert report.end_reason is ReplayEnd.WINDOW
     assert run.seconds < 2.5
     assert run.sent == ids(events(range(30)))
@@ -95,7 +91,6 @@ def test_window_ends_a_search_without_matches() -> None:
     """Where nothing matches the window ends it too, and what was searched is not searched again."""
     archive = filled(*([delivery_of(index)] for index in range(60)), seconds=1.0)
     run = Run(archive, selection=replace(ALL, event_ids=frozenset({"0" * 32})), until=2.5)
-
     assert run.run().end_reason is ReplayEnd.WINDOW
     assert 0 < len(run.checkpoints) < 60
     after = run.taken_up()
@@ -227,9 +222,7 @@ def test_what_can_t_pass_ends_it_at_once(failure: Failure) -> None:
         lambda delivery, _: failure if delivery.event_id == delivery_of(3).event_id else TRY_AGAIN
     )
     run = Run(filled(events(range(30))), sink)
-
     report = run.run()
-
     assert report.end_reason is ReplayEnd.FAILED
     assert failure.message in (report.error or "")
     assert ("MaximumMessageSize" in (report.error or "")) == (failure is LEAVE_EVENT)
@@ -241,9 +234,7 @@ def test_what_can_t_pass_ends_it_at_once(failure: Failure) -> None:
 def test_it_gives_up_in_the_end() -> None:
     """A queue that takes nothing for half a minute ends it; it can be taken up again."""
     run = Run(filled(events(range(30))), FakeSink(lambda _delivery, _attempt: TRY_AGAIN))
-
     report = run.run()
-
     assert report.end_reason is ReplayEnd.FAILED
     assert report.error is not None
     assert TRY_AGAIN.message in report.error

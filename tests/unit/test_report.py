@@ -25,7 +25,6 @@ def test_counts_batches() -> None:
     report.add_outcome(OUTCOME)
     report.add_outcome(OUTCOME)
     report.left[LeftReason.NOT_TAKEN] += 1
-
     assert (report.batches, report.committed, report.acked) == (2, 10, 8)
     assert (report.failed["archive"], report.failed["queue"]) == (4, 4)
     assert report.ack_failed == 2
@@ -104,7 +103,6 @@ def test_notes_age_and_redeliveries() -> None:
         delivery = line_delivery(event_time=time)._replace(redelivered=hours > 1)
         report.add_messages(10, [delivery], heartbeats=0)
     report.add_messages(10, [line_delivery(event_time=None)], heartbeats=2)
-
     assert report.oldest_event_age_seconds == pytest.approx(3 * 3600, abs=1)
     assert (report.redelivered, report.heartbeats, report.bytes_received) == (2, 2, 50)
     odd = (quarantined_of(1, redelivered=True), quarantined_of(2), oversize_of(3))
