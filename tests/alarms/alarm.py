@@ -87,7 +87,7 @@ class Alarm:
         ]
 
     def evaluate(self, metrics: Metrics, now: float) -> State:
-        """Look at the metrics at a whole minute, in seconds, and tell the state that follows."""
+        """Evaluate the metrics at a whole minute, in seconds, and return the state that follows."""
         periods = int(self.definition["EvaluationPeriods"])
         series = self._series(metrics, now, periods + MORE_PERIODS)
         real = [value for value in series if value is not None]

@@ -20,7 +20,7 @@ _MOST_VALUES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What tells one metric from any other: another set of dimensions is another metric.
+    """What identifies a metric: another set of dimensions is another metric.
 
     Attributes:
         namespace: Whose it is.

@@ -29,7 +29,7 @@ _INVALID_CLIENT: Final = TokenFault(status=401, body=b'{"error": "invalid_client
 
 
 def archive_denied(scene: Scene) -> list[RealRun]:
-    """S3 refuses for good: each run fails, and gets the same events."""
+    """S3 denies access: each run fails, and gets the same events."""
     scene.faults.inject(PutObjectFault(status=403, code="AccessDenied"))
     scene.publish(30)
     return [record(scene), record(scene)]
@@ -143,7 +143,7 @@ def acks_not_confirmed(scene: Scene) -> list[RealRun]:
 
 
 def setting_that_can_not_work(scene: Scene) -> list[RealRun]:
-    """A run raises before it has a report to tell."""
+    """A run raises before it has a report."""
     return [record(scene, MAX_IN_FLIGHT="0")]
 
 

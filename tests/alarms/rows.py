@@ -1,4 +1,4 @@
-"""What each alarm is for, and how soon it must tell: the table that the tests go by."""
+"""What each alarm is for, and how soon it must fire: the table of the tests."""
 
 from __future__ import annotations
 

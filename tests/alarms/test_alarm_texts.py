@@ -23,7 +23,7 @@ def test_descriptions_lead_to_the_document() -> None:
     assert named == sections
 
 
-def test_document_tells_the_minutes() -> None:
+def test_document_has_the_minutes() -> None:
     """How long docs/alarms.md says that an alarm takes is how long its test waits for it."""
     document = (PROJECT_FOLDER / "docs" / "alarms.md").read_text()
     told = {

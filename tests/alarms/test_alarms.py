@@ -43,10 +43,10 @@ def test_is_quiet_on_a_healthy_day(alarm: str, healthy: list[RealRun]) -> None:
     assert list(firings(definition, a_day(healthy), since=HOUR / 2, until=DAY)) == []
 
 
-def test_schedule_that_is_switched_on_again_and_starts_nothing_is_told(
+def test_schedule_that_is_switched_on_again_and_starts_nothing(
     healthy: list[RealRun],
 ) -> None:
-    """Off for two hours, the alarm is OK; on again without runs, it changes to ALARM, and tells."""
+    """Off for two hours, the alarm is OK; on again without runs, it changes to ALARM."""
     states = []
     timeline = a_day(healthy, HOUR)
     state = State.OK

@@ -76,7 +76,7 @@ class Timeline:
         self._count_lambda("AsyncEventsDropped", at + MINUTE, 1)
 
     def queues(self, at: float, *, queue: int = 0, schedule: int = 0) -> None:
-        """Let SQS tell how many messages the dead-letter queues hold."""
+        """Report how many messages the dead-letter queues hold."""
         for name_of_queue, count in zip(_QUEUES, (queue, schedule), strict=True):
             name = "ApproximateNumberOfMessagesVisible"
             self.metrics.add(Metric.of("AWS/SQS", name, {"QueueName": name_of_queue}), at, count)

@@ -210,7 +210,7 @@ def _started_by(runs: list[Run]) -> int:
 
 
 def _complaint(run: Run) -> str:
-    """Return what a run's log tells of calls that failed, be it the run's end or not.
+    """Return what a run's log says of calls that failed, whether they ended the run or not.
 
     Lines that aren't records are Lambda's: that it could not start a run, or ended it.
     """

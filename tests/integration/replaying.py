@@ -22,7 +22,7 @@ SECONDS: Final = 60
 
 
 def arguments(scene: Scene, folder: Path, *more: str) -> list[str]:
-    """Return the command line that replays a scene's archive into its queue, or as it is told."""
+    """Return the command line that replays a scene's archive, by default into its queue."""
     places = ["--bucket", scene.places.bucket, "--queue-url", scene.places.queue_url]
     if "--stack-name" in more:
         places = []

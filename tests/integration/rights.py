@@ -28,7 +28,7 @@ _NAMED: Final = {
     "AWS::SecretsManager::Secret",
     "AWS::StepFunctions::StateMachine",
 }
-"""The types whose resources are told by their name in the template."""
+"""The types whose resources are shown by their name in the template."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def test_closed_days_are_compacted(
     )
 
 
-def test_view_spans_the_seam(table: Table, events: Counter[tuple[str, str]]) -> None:
+def test_view_spans_the_cutover_day(table: Table, events: Counter[tuple[str, str]]) -> None:
     """Closed and open days together have each event once: none missing, none twice."""
     assert table.ids_by_day() == events
     assert table.consistency_differences() == ()
@@ -129,8 +129,10 @@ def test_late_event_is_seen_at_once_and_merged_by_the_next_run(
     assert int(str(copies)) >= 2
 
 
-def test_view_is_right_wherever_the_seam_is(table: Table, events: Counter[tuple[str, str]]) -> None:
-    """Days that are registered and not yet behind the seam, as within a run, don't count twice."""
+def test_view_is_right_wherever_the_cutover_day_is(
+    table: Table, events: Counter[tuple[str, str]]
+) -> None:
+    """Registered days that are not before the cutover day, as during a run, don't count twice."""
     for since in (ALL_OPEN, day_before(CLOSED, 3)):
         table.rows(statement("replace_view", STREAMS[STREAM]).replace("{since}", since))
         assert table.ids_by_day() == events
@@ -151,7 +153,7 @@ def test_unknown_stream_is_named(table: Table) -> None:
     assert STREAM in ended["cause"]
 
 
-def test_verify_tells_that_all_is_well(table: Table) -> None:
+def test_verify_succeeds(table: Table) -> None:
     """The operator's command runs every saved query and the consistency check, and ends with 0."""
     completed = verify(table)
     assert completed.returncode == 0, completed.stdout + completed.stderr
@@ -160,7 +162,7 @@ def test_verify_tells_that_all_is_well(table: Table) -> None:
 
 
 def test_verify_names_a_day_that_is_missing(table: Table) -> None:
-    """A seam that hides lines is found: day, the command that mends it, and status say so."""
+    """A cutover day that hides lines is found: output and status name the day and the fix."""
     today = PLAN.last_day.isoformat()
     tomorrow = (PLAN.last_day + timedelta(days=1)).isoformat()
     table.rows(statement("replace_view", STREAMS[STREAM]).replace("{since}", tomorrow))

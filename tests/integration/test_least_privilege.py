@@ -30,7 +30,7 @@ TOO_LARGE: Final = 1_100_000
 
 @pytest.fixture(scope="module")
 def stack(built: Path) -> Iterator[PrivilegedStack]:
-    """Return a stack that nobody starts but the test."""
+    """Return a stack whose runs only the test starts."""
     with PrivilegedStack.deployed(built) as deployed:
         yield deployed
 
@@ -129,8 +129,8 @@ RECORDS: Final[Mapping[str, str]] = {
     "ScheduleRole: sqs:SendMessage on ScheduleDeadLetterQueue": "Schedule",
     "CompactionScheduleRole: sqs:SendMessage on ScheduleDeadLetterQueue": "CompactionStart",
 }
-"""Rights to record that a start failed, and the schedules that need them. Without one, nothing
-tells but AWS's own metric InvocationsFailedToBeSentToDeadLetterCount."""
+"""Rights to record that a start failed, and the schedules that need them. Without one, the only
+sign is AWS's own metric InvocationsFailedToBeSentToDeadLetterCount."""
 
 UNENFORCED: Final[Mapping[str, str]] = {
     r".*: kms:.*": "the embedded AWS encrypts nothing, and asks no key",
@@ -214,7 +214,7 @@ def test_each_right_is_needed(stack: PrivilegedStack, subtests: pytest.Subtests)
 def test_failed_start_is_recorded_by_right(
     stack: PrivilegedStack, subtests: pytest.Subtests
 ) -> None:
-    """That a schedule may not start its target is told in its queue, if it may send to that."""
+    """If a schedule may not start its target, its queue says so, if it may send to that queue."""
     for text, schedule in RECORDS.items():
         with subtests.test(text):
             rights = stack.rights.all()

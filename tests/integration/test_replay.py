@@ -118,7 +118,7 @@ def test_interrupted_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_checkpoint_of_another_selection_is_refused(scene: Scene, tmp_path: Path) -> None:
-    """Another selection does not go on from there, and is told what to do; nothing is sent."""
+    """Another selection does not continue there; the error says what to do, and nothing is sent."""
     archive(scene, SLOWLY)
     with replaying(scene, tmp_path, "--yes", "--rate", str(SLICE)) as process:
         wait_for_checkpoint(tmp_path)
@@ -229,7 +229,7 @@ TEMPLATE: Final = {
 
 @pytest.mark.parametrize("has_queue_per_stream", [False, True])
 def test_places_of_a_stack(scene: Scene, tmp_path: Path, *, has_queue_per_stream: bool) -> None:
-    """Bucket, prefix, streams and queues are those that a stack's outputs and parameters tell."""
+    """Bucket, prefix, streams and queues are those of the stack's outputs and parameters."""
     scene.publish(EVENTS)
     scene.drain(archive_prefix="a/prefix")
     messages(scene)

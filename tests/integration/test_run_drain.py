@@ -151,7 +151,7 @@ def server_credentials() -> grpc.ServerCredentials:
 
 @pytest.fixture
 def fresh_trust(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Forget whom the engine trusts, before and after a test: it finds out once in its life."""
+    """Clear the trusted certificates, which are cached, before and after a test."""
     _forget()
     yield monkeypatch
     _forget()

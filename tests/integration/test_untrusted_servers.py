@@ -104,7 +104,7 @@ def test_trusted_server_is_called() -> None:
 
 @every_certificate
 def test_queue(problem: str, certificate: trustme.LeafCert) -> None:
-    """A sink refuses its events for good, and names the problem and what to do."""
+    """A sink fails its events for good, and names the problem and what to do."""
 
     async def write(url: str) -> Mapping[str, Failure]:
         async with SignedHttp.connect(replace(endpoint(url), roots=ROOTS), calls_at_once=1) as http:
@@ -143,7 +143,7 @@ def test_token_endpoint(
 
 @every_certificate
 def test_secrets(problem: str, certificate: trustme.LeafCert, tmp_path: Path) -> None:
-    """boto3's calls are refused as ours are, and the secret is not what is to be looked at."""
+    """boto3's calls fail as ours do, and the error doesn't blame the secret."""
     bundle = tmp_path / "roots.pem"
     bundle.write_bytes(ROOTS)
     with server_with(certificate) as server, pytest.raises(CredentialsError) as caught:

@@ -176,7 +176,7 @@ def test_kept_token_is_used(upgrade: Upgrade) -> None:
 
 
 def test_outputs_are_kept(upgrade: Upgrade) -> None:
-    """What scripts know the stack by is as it was, and the stack tells its new version."""
+    """Every output is as it was, and the stack's version is the new one."""
     project = tomllib.loads((PROJECT_FOLDER / "pyproject.toml").read_text())["project"]
 
     assert upgrade.before.outputs.items() <= upgrade.after.outputs.items()

@@ -112,7 +112,7 @@ def test_schedule_names_its_stream() -> None:
 
 
 def test_failed_compaction_alarms() -> None:
-    """An execution that fails, as when counts differ, or times out, is told to the topic."""
+    """The topic is notified of an execution that fails, as when counts differ, or times out."""
     topic = "arn:aws:sns:eu-north-1:000000000000:alarms"
     alarms = nested("Compaction", AlarmTopicArn=topic).of_type("AWS::CloudWatch::Alarm")
     assert {alarm["MetricName"] for alarm in alarms.values()} == {

@@ -1,4 +1,4 @@
-"""Whom alarms tell, how long they wait, and that the dashboard has them all."""
+"""Whom alarms notify, how long they wait, and that the dashboard lists them all."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def dashboard_body(template: ExpandedTemplate) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "told"), [("", {"Ref": "AlarmTopic"}), (TOPIC, TOPIC)], ids=["made", "given"]
 )
-def test_every_alarm_tells_the_topic(given: str, told: object) -> None:
-    """Whichever alarm there is, it tells the stack's topic, or the one that was given."""
+def test_every_alarm_notifies_the_topic(given: str, told: object) -> None:
+    """Every alarm notifies the stack's topic, or the one that was given."""
     alarms = all_alarms(ExpandedTemplate(AlarmTopicArn=given, EventTypes=",".join(STREAMS)))
 
     assert len(alarms) > 5 * len(STREAMS)
@@ -53,7 +53,7 @@ def test_every_alarm_tells_the_topic(given: str, told: object) -> None:
 
 
 def test_silence_alarms_for_one_thing_only() -> None:
-    """That a stream isn't drained is told by its silence, and nothing else is."""
+    """Missing data are an alarm for a stream that isn't drained, and for nothing else."""
     for name, alarm in all_alarms(ExpandedTemplate()).items():
         is_for_silence = name.endswith(".NotDrainedAlarm")
         assert alarm["TreatMissingData"] == ("breaching" if is_for_silence else "notBreaching")
@@ -68,7 +68,7 @@ def test_silence_is_no_alarm_while_nothing_is_scheduled() -> None:
 
 @pytest.mark.parametrize("state", ["ENABLED", "DISABLED"])
 def test_no_alarm_is_muted(state: str) -> None:
-    """One that went into ALARM with its actions off would tell nothing when they are on again."""
+    """An alarm that changes to ALARM with its actions off doesn't notify when they are on again."""
     for name, alarm in all_alarms(ExpandedTemplate(ScheduleState=state)).items():
         assert alarm.get("ActionsEnabled", True) is True, name
 
@@ -86,7 +86,7 @@ def test_long_windows_are_no_alarm(window: int) -> None:
     assert waits < ERASURE_SECONDS
 
 
-def test_behind_is_told_before_the_server_forgets() -> None:
+def test_behind_alarms_before_the_server_erases() -> None:
     """The age that alarms and the time to see it are less than the server's half hour."""
     (stream,) = ExpandedTemplate().streams.values()
     alarm = stream.properties("BehindAlarm")
@@ -95,8 +95,8 @@ def test_behind_is_told_before_the_server_forgets() -> None:
 
 
 @pytest.mark.parametrize("name", ["FunctionErrorsAlarm", "TimedOutAlarm"])
-def test_what_lambda_tells_late_is_seen(name: str) -> None:
-    """Lambda tells of a run at its end, as of its start: one period suffices, of so many back."""
+def test_what_lambda_reports_late_is_seen(name: str) -> None:
+    """Lambda reports a run when it ends, as of its start: the alarm looks back as far."""
     alarm = ExpandedTemplate().nested["Operations"].properties(name)
 
     assert alarm["DatapointsToAlarm"] == 1

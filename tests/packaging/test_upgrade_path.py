@@ -58,7 +58,7 @@ def test_parameters_can_be_kept(release: Path) -> None:
         assert not _narrowed(parameter, new[name]), name
 
 
-def test_other_defaults_are_told(release: Path) -> None:
+def test_other_defaults_are_documented(release: Path) -> None:
     """The runbook says of each new parameter, and each new default, what an upgrade does by it."""
     old, new = (written_template(project)["Parameters"] for project in (release, PROJECT_FOLDER))
     differ = {

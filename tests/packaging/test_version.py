@@ -10,7 +10,7 @@ from tests.packaging.expanded_template import ExpandedTemplate
 
 
 def test_version_is_the_projects() -> None:
-    """What the stack tells, and the changelog's latest release, are pyproject's version."""
+    """The stack's output and the changelog's latest release are pyproject's version."""
     project = tomllib.loads((PROJECT_FOLDER / "pyproject.toml").read_text())
     changelog = (PROJECT_FOLDER / "CHANGELOG.md").read_text()
     releases = re.findall(r"^## (\d+\.\d+\.\d+)", changelog, re.MULTILINE)
