@@ -216,21 +216,6 @@ def test_more_in_flight_than_asked_for() -> None:
     assert [delivery is None for delivery in taken] == [False] * 4 + [True]
 
 
-def test_until_deadline() -> None:
-    """A waiting stream learns when the next time-out strikes; an acked delivery has none."""
-    queue = _Queue(events=2)
-    queue.queue.join(1, _TERMS)
-    assert queue.queue.until_deadline() is None
-    first = queue.take()
-    queue.now += 10
-    second = queue.take()
-    assert queue.queue.until_deadline() == pytest.approx(_ACK_TIMEOUT - 10)
-    queue.ack(first)
-    assert queue.queue.until_deadline() == pytest.approx(_ACK_TIMEOUT)
-    queue.ack(second)
-    assert queue.queue.until_deadline() is None
-
-
 class QueueMachine(RuleBasedStateMachine):
     """Streams come, take, ack, let time-outs strike and go, in any order.
 
