@@ -138,7 +138,8 @@ def test_backlog_is_drained_without_the_schedule(deployment: LocalDeployment, bu
     assert [start["backlog_run"] for start in starts] == [1, 2, 3], "and the last started none"
 
     taken = deployment.take_messages()
-    assert (len(taken), len(read_lines(taken))) == (20, 200)
+    assert len(read_lines(taken)) == 200
+    assert 20 <= len(taken) < 50  # a batch that doesn't wait for more has less than ten to pack
     archived = {line["event_id"]: line for line in deployment.archive_lines()}
     assert all(archived[line["event_id"]] == line for line in read_lines(taken))
 
