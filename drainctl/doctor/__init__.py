@@ -16,7 +16,6 @@ modules, turns the facts into findings. docs/doctor.md lists what is asked and t
 ``assess_access``  whether it may read the streams
 ``assess_running`` how it runs
 ``schedule_gap``   the longest time between two starts of a schedule
-``findings``       one line of the result
-``output``         what the operator sees
+``findings``       the result, as lines and as JSON
 ================== =================================================================================
 """

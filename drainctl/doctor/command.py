@@ -13,8 +13,7 @@ from botocore.config import Config
 
 from drainctl.doctor import assess_access, assess_running, assess_stack
 from drainctl.doctor.examination import Examination
-from drainctl.doctor.findings import is_well
-from drainctl.doctor.output import as_json, lines, summary
+from drainctl.doctor.findings import as_json, is_well, lines, summary
 from drainctl.make_command import MakeCommand
 from drainctl.output import console, print_json
 from drainctl.target import Target, asks_aws

@@ -33,12 +33,7 @@ def scope_of(event_type: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of the stack or of a stack nested in it.
-
-    Attributes:
-        kind: CloudFormation's type.
-        physical_id: Its name or ARN.
-    """
+    """A resource of the stack or of a stack nested in it: its type, and its name or ARN."""
 
     kind: str
     physical_id: str
@@ -46,16 +41,13 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function.
+    """A deployed function, in Lambda's words.
 
     Attributes:
-        duty: What it does: ``drain`` or ``replay``.
-        name: Its name.
-        state: Lambda's state, such as ``Active``.
-        update: Lambda's status of its last update, such as ``Successful``.
-        reason: Lambda's reason for either.
-        layers: How many layers it has.
-        timeout_seconds: Its time-out.
+        duty: ``drain`` or ``replay``.
+        update: The status of its last update.
+        reason: For the state, or for that status.
+        layers: How many it has.
         reserved: Its reserved concurrency; None for no reservation.
         account_left: The account's concurrency for functions without a reservation.
     """
@@ -111,7 +103,6 @@ class Token:
     """A token to call the event API with.
 
     Attributes:
-        origin: Where it comes from.
         value: The token; None for none.
         why_minted: Why the cached one was not used.
         scopes: Its scopes; None if they are not known.
@@ -150,12 +141,8 @@ class Run:
     """One run over a stream, from its metrics.
 
     Attributes:
-        ended: When it ended.
-        end_reason: Why: ``idle``, ``limit``, ``window`` or ``failed``.
-        received: Events received.
-        acked: Events acknowledged.
+        end_reason: ``idle``, ``limit``, ``window`` or ``failed``.
         oldest_age_seconds: The age of the oldest event on arrival; None if none arrived.
-        error: The error of a run that failed.
         has_backlog: Whether it left events waiting, so that another run is needed.
         failed: How many events could not be written or acknowledged, by where.
     """
@@ -182,12 +169,10 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Events that came into quarantine in the last days.
+    """How many events came into quarantine in the last days, and when the newest did.
 
     Attributes:
         prefix: Where they are, as an S3 URI.
-        recent: How many.
-        newest: When the newest came.
         is_complete: Whether the whole quarantine was listed.
     """
 
@@ -223,7 +208,6 @@ class Facts:
     Attributes:
         now: When.
         version: The version of this checkout.
-        stack: The stack.
         functions: The function that drains, and the one that replays.
         schedules: Those that drain.
         key: None if AWS's own keys encrypt.
@@ -232,9 +216,6 @@ class Facts:
         reached: The event API's address.
         streams: By event type: None if the stream could be opened.
         runs: The last runs of each stream, oldest first, by event type.
-        dead_letters: Both dead-letter queues.
-        quarantine: The last days.
-        alarms: All alarms of the stack.
         topic: None if alarms notify nobody.
         executions: The last executions of the compaction, newest first; None without compaction.
     """

@@ -1,15 +1,18 @@
-"""One line of the result: what was checked, how it is, and what to do."""
+"""The result: one line for each check, with what to do below it; or JSON for scripts."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.text import Text
 
 from drainctl.doctor.questions import NoAnswer, T
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from drainctl.doctor.questions import Answer
 
@@ -23,6 +26,14 @@ class Status(Enum):
     PROBLEM = "problem"
     SKIPPED = "skipped"
     """It could not be checked, because something that it depends on is unknown."""
+
+
+_MARKS: Final = {
+    Status.OK: ("✓", "green"),
+    Status.WARNING: ("⚠", "yellow"),
+    Status.PROBLEM: ("✗", "red"),
+    Status.SKIPPED: ("·", "dim"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +89,44 @@ def assessed(
 def is_well(findings: Iterable[Finding]) -> bool:
     """Return whether there is no problem."""
     return not any(each.status is Status.PROBLEM for each in findings)
+
+
+def lines(findings: Sequence[Finding]) -> Iterator[Text]:
+    """Yield the lines to print, without wrapping them, so that a command can be copied."""
+    width = max((len(each.title) for each in findings), default=0)
+    for each in findings:
+        skipped = "Skipped: " if each.status is Status.SKIPPED else ""
+        yield Text.assemble(_MARKS[each.status], f" {each.title:<{width}}  {skipped}{each.message}")
+        if each.hint:
+            yield Text.assemble(f"  {'':<{width}}  ", (f"→ {each.hint}", "bold"))
+
+
+def summary(findings: Sequence[Finding]) -> Text:
+    """Return how many findings there are of each status."""
+    counts = Counter(each.status for each in findings)
+    plurals = {Status.WARNING: "warnings", Status.PROBLEM: "problems"}
+    shown = [
+        f"{count} {status.value if count == 1 else plurals.get(status, status.value)}"
+        for status in Status
+        if (count := counts[status])
+    ]
+    worst = next((s for s in (Status.PROBLEM, Status.WARNING) if counts[s]), Status.OK)
+    return Text(", ".join(shown), _MARKS[worst][1])
+
+
+def as_json(stack_name: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return the JSON document."""
+    return {
+        "stack": stack_name,
+        "is_well": is_well(findings),
+        "checks": [
+            {
+                "check": each.check,
+                "event_type": each.event_type or None,
+                "status": each.status.value,
+                "message": each.message,
+                "hint": each.hint or None,
+            }
+            for each in findings
+        ],
+    }

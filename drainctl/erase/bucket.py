@@ -45,7 +45,7 @@ class Version:
 
 
 class Bucket:
-    """One bucket. Several threads may use it at once.
+    """One bucket. Several threads may use it at once. Calls that fail raise ``ErasureError``.
 
     Args:
         s3: The client; it must retry.
@@ -59,11 +59,7 @@ class Bucket:
         self._bypass: Any = {"BypassGovernanceRetention": True} if bypasses_lock else {}
 
     def objects(self, prefix: str) -> Iterator[Sequence[Version]]:
-        """Yield the versions of each key below a prefix, the newest first.
-
-        Raises:
-            ErasureError: They can't be listed.
-        """
+        """Yield the versions of each key below a prefix, the newest first."""
         found = (
             Version(
                 each["Key"],
@@ -84,9 +80,6 @@ class Bucket:
 
         Args:
             known: The prefixes, without a slash at the end.
-
-        Raises:
-            ErasureError: They can't be listed.
         """
         yield from self._outside("", tuple(f"{prefix}/" for prefix in known))
 
@@ -136,9 +129,6 @@ class Bucket:
 
         Returns:
             What the key now holds.
-
-        Raises:
-            ErasureError: It can't be written or read.
         """
         action = "s3:PutObject"
         try:
@@ -162,9 +152,6 @@ class Bucket:
             versions: The versions, the newest first.
             is_last: Whether no other version stays. If one stays and the current one is deleted,
                 the key is marked as deleted first, so that the other does not become current.
-
-        Raises:
-            ErasureError: A version can't be deleted.
         """
         try:
             if not is_last and any(version.is_current for version in versions):

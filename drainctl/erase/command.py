@@ -14,7 +14,7 @@ import click
 from drainctl.erase.bucket import Bucket
 from drainctl.erase.erasure import Erasure
 from drainctl.erase.findings import Findings, Run
-from drainctl.erase.locations import PATIENT, Earlier, locations_of
+from drainctl.erase.locations import PATIENT, locations_of
 from drainctl.erase.receipt import Receipt
 from drainctl.erase.subject import Subject
 from drainctl.make_command import MakeCommand
@@ -101,8 +101,13 @@ def main(
     path = receipt_path or Path(f"erase-{started:%Y%m%dT%H%M%SZ}.receipt.json")
     session = target.session()
     stack = target.stack(session)
-    earlier = Earlier(archive_prefixes, quarantine_prefixes, pseudonym_keys)
-    locations = locations_of(session, stack, earlier)
+    locations = locations_of(
+        session,
+        stack,
+        earlier_archive_prefixes=archive_prefixes,
+        earlier_quarantine_prefixes=quarantine_prefixes,
+        earlier_pseudonym_keys=pseudonym_keys,
+    )
     subject = Subject(subscriptions, locations.pseudonyms)
     receipt = Receipt(path, stack_name=stack.name, subject=subject, started=started)
     s3 = session.client("s3", config=PATIENT)

@@ -53,23 +53,22 @@ class Locations:
         return (*self.archive_prefixes, *self.quarantine_prefixes, *tables)
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """What a stack had earlier, which CloudFormation no longer knows.
+def locations_of(
+    session: Session,
+    stack: Stack,
+    *,
+    earlier_archive_prefixes: Sequence[str],
+    earlier_quarantine_prefixes: Sequence[str],
+    earlier_pseudonym_keys: Sequence[str],
+) -> Locations:
+    """Return the locations, by a stack's outputs and parameters, and what it had earlier.
 
-    Attributes:
-        archive_prefixes: Earlier values of the parameter.
-        quarantine_prefixes: Likewise.
-        pseudonym_keys: ARNs of secrets with earlier keys of pseudonyms.
-    """
-
-    archive_prefixes: Sequence[str] = ()
-    quarantine_prefixes: Sequence[str] = ()
-    pseudonym_keys: Sequence[str] = ()
-
-
-def locations_of(session: Session, stack: Stack, earlier: Earlier) -> Locations:
-    """Return the locations, from a stack's outputs and parameters.
+    Args:
+        session: Makes the clients.
+        stack: The stack.
+        earlier_archive_prefixes: Earlier values of the parameter.
+        earlier_quarantine_prefixes: Likewise.
+        earlier_pseudonym_keys: ARNs of secrets with earlier keys of pseudonyms.
 
     Raises:
         StackError: The stack lacks something.
@@ -91,15 +90,15 @@ def locations_of(session: Session, stack: Stack, earlier: Earlier) -> Locations:
     current = pseudonyms_of(stack, secrets)
     return Locations(
         bucket=stack.bucket,
-        archive_prefixes=_distinct(stack.prefix, *earlier.archive_prefixes),
+        archive_prefixes=_distinct(stack.prefix, *earlier_archive_prefixes),
         quarantine_prefixes=_distinct(
-            stack.parameter("QuarantinePrefix"), *earlier.quarantine_prefixes
+            stack.parameter("QuarantinePrefix"), *earlier_quarantine_prefixes
         ),
         tables_prefix=tables_prefix,
         tables=tables,
         pseudonyms=[
             *([] if current is None else [current]),
-            *(pseudonyms_with(secrets, arn, "--pseudonym-key") for arn in earlier.pseudonym_keys),
+            *(pseudonyms_with(secrets, arn, "--pseudonym-key") for arn in earlier_pseudonym_keys),
         ],
     )
 

@@ -90,7 +90,7 @@ def folders(
 
 
 class ObjectsPass:
-    """Goes through all objects of a folder.
+    """Goes through all objects of a folder. Raises ``ErasureError`` if something fails.
 
     Args:
         run: The run.
@@ -108,9 +108,6 @@ class ObjectsPass:
         Args:
             folder: Where to look.
             since: Only objects that have a version written since then.
-
-        Raises:
-            ErasureError: Something failed. Objects already begun are finished first.
         """
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="erase") as threads:
             running: set[Future[None]] = set()
@@ -164,11 +161,7 @@ class ObjectsPass:
         return True
 
     def _copy(self, version: Version, lines: Sequence[bytes], ids: Sequence[str]) -> None:
-        """Write lines of a version into an object of their own.
-
-        Raises:
-            ErasureError: The object does not hold exactly these lines.
-        """
+        """Write lines of a version into an object of their own."""
         parsed = ArchiveKey.parse(version.key)
         if parsed is None:  # its lines were read, so it is one
             raise UnreadableError(_NOT_OURS)

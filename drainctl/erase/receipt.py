@@ -20,7 +20,7 @@ _ELSEWHERE: Final = "give --receipt another path"
 
 
 class Receipt:
-    """Writes one receipt. At every moment the file is complete, or missing.
+    """Writes one receipt, or raises ``ErasureError``. The file is always complete, or missing.
 
     Args:
         path: The file, which must not exist.
@@ -39,11 +39,7 @@ class Receipt:
         }
 
     def check(self) -> None:
-        """Check that the file can be written, before anything is deleted.
-
-        Raises:
-            ErasureError: It can't.
-        """
+        """Check that the file can be written, before anything is deleted."""
         if self._path.exists():
             raise ErasureError(f"the receipt {self._path} already exists", _ELSEWHERE)
         if not os.access(self._path.parent, os.W_OK):
@@ -66,11 +62,7 @@ class Receipt:
         }
 
     def write(self, content: dict[str, Any]) -> None:
-        """Write the file.
-
-        Raises:
-            ErasureError: It can't be written.
-        """
+        """Write the file."""
         new = self._path.with_name(f"{self._path.name}.new")
         try:
             new.write_text(json.dumps(content, indent=1) + "\n")

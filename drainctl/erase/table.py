@@ -55,7 +55,7 @@ class Tables:
 
 
 class TablePass:
-    """Goes through the table of each stream.
+    """Goes through the table of each stream. Raises ``ErasureError`` if something fails.
 
     Args:
         tables: The tables.
@@ -70,11 +70,7 @@ class TablePass:
         self._files = UnregisteredFiles(tables.days, run, tables.folder)
 
     def check_no_compaction(self) -> None:
-        """Check that no compaction is running: it could write again what is deleted here.
-
-        Raises:
-            ErasureError: One is running, or this can't be found out.
-        """
+        """Check that no compaction is running: it could write again what is deleted here."""
         if running := self._running():
             raise ErasureError(
                 f"the compaction {running} is running",
@@ -92,11 +88,7 @@ class TablePass:
         return found[0]["name"] if found else None
 
     def erase(self, stream: EventStream) -> None:
-        """Find the subscriber's rows in a stream's table and, unless it is a dry run, delete them.
-
-        Raises:
-            ErasureError: Something failed, or counts differ.
-        """
+        """Find the subscriber's rows of a stream and, unless it is a dry run, delete them."""
         began = datetime.now(UTC)
         if not self._run.is_dry_run:
             self.check_no_compaction()
@@ -163,11 +155,7 @@ class TablePass:
         self._tables.days.register(name, day, {**definition, "Location": folder})
 
     def _check_location(self, name: str, day: str, location: str) -> None:
-        """Check that a day still has its folder: what another run has registered must stay.
-
-        Raises:
-            ErasureError: It has another.
-        """
+        """Check that a day still has its folder: what another run has registered must stay."""
         if self._tables.days.location(name, day) != location:
             raise ErasureError(f"another run has registered {day} of {name}", "run this again")
 

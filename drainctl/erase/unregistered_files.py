@@ -34,7 +34,7 @@ _ARCHIVED: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
 class UnregisteredFiles:
-    """Finds and deletes these files.
+    """Finds and deletes these files. Raises ``ErasureError`` if something fails.
 
     Args:
         days: The registered days.
@@ -77,20 +77,12 @@ class UnregisteredFiles:
                 self._run.findings.note_unchecked(key, reason)
 
     def delete_folder(self, location: str) -> None:
-        """Delete a folder with rows of the subscriber only, before its day is unregistered.
-
-        Raises:
-            ErasureError: It can't be deleted.
-        """
+        """Delete a folder with rows of the subscriber only, before its day is unregistered."""
         for versions in self._run.bucket.objects(self._key(location)):
             self._delete(versions)
 
     def check_readable(self, location: str) -> None:
-        """Check that Athena reads all files of a folder.
-
-        Raises:
-            ErasureError: It doesn't, so the rewritten day would lack rows of others.
-        """
+        """Check that Athena reads all files of a folder."""
         for versions in self._run.bucket.objects(self._key(location)):
             if versions[0].is_current and versions[0].storage_class in _ARCHIVED:
                 raise ErasureError(
@@ -123,11 +115,7 @@ class UnregisteredFiles:
         return None
 
     def _key(self, location: str) -> str:
-        """Return what the keys of a folder begin with.
-
-        Raises:
-            ErasureError: The folder is outside of the tables'.
-        """
+        """Return what the keys of a folder begin with."""
         key = location.removeprefix(self._bucket)
         if key == location or not key.startswith(self._prefix) or not key.endswith("/"):
             raise ErasureError(

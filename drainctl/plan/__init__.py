@@ -8,7 +8,7 @@
 ``parameters`` the template's parameters that depend on the rate
 ``cycle``      the runs of one stream at one rate; from ``flow``, ``pauses`` and ``throughput``
 ``lag``        the median and the worst lag
-``bill``       dollars a month; from ``usage`` and ``prices``
+``bill``       billed quantities and dollars a month; from ``prices``
 ``always_on``  what a process that always runs would cost
 ``measured``   measurements that all this is computed from
 ``rules``      bounds of the template, the engine and AWS

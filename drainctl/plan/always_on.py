@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from drainctl.plan import bill, prices, rules, throughput
 from drainctl.plan.cycle import Cycle
 from drainctl.plan.parameters import Parameters
-from drainctl.plan.usage import month, usage_of_interval
 
 if TYPE_CHECKING:
     from drainctl.plan.demand import Demand
@@ -79,10 +78,10 @@ def always_on(demand: Demand, hosts: tuple[Host, ...]) -> AlwaysOn:
     """Return the cheapest of some hosts for a demand, with the headroom of a plan."""
     counted = [(host, _count(demand, host)) for host in hosts]
     host, count = min(counted, key=lambda each: each[0].month * each[1])
-    written = month(
+    written = bill.month(
         demand,
         [
-            (usage_of_interval(_live(phase.per_second, demand)).times(1 / 60), phase.seconds)
+            (bill.usage_of_interval(_live(phase.per_second, demand)).times(1 / 60), phase.seconds)
             for phase in (demand.quiet, demand.busy)
         ],
     )

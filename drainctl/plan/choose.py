@@ -9,12 +9,11 @@ from itertools import product
 from typing import Final
 
 from drainctl.plan import rules, throughput
-from drainctl.plan.bill import Line, bill, total
+from drainctl.plan.bill import Line, Usage, bill, month, total, usage_of_interval
 from drainctl.plan.cycle import Cycle
 from drainctl.plan.demand import Demand, DemandError
 from drainctl.plan.lag import worst_lag
 from drainctl.plan.parameters import Parameters
-from drainctl.plan.usage import Usage, month, usage_of_interval
 
 _IDLE: Final = (1, 2, 5)
 _NEVER_IDLE: Final = 60

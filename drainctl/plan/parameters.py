@@ -12,19 +12,7 @@ from drainctl.shell import deploy_command
 class Parameters:
     """Values of the template's parameters that depend on the rate; the others are not set.
 
-    Attributes:
-        interval_minutes: ``ScheduleExpression``, rate(... minutes).
-        window: ``WindowSeconds``.
-        idle: ``IdleSeconds``.
-        linger: ``LingerMilliseconds``, in seconds.
-        max_in_flight: ``MaxInFlight``.
-        ack_timeout: ``AckTimeoutSeconds``.
-        parallel_streams: ``ParallelStreams``.
-        pullers: ``Pullers``.
-        backlog_runs: ``BacklogRuns``.
-        events_per_message: ``EventsPerMessage``.
-        memory_mb: ``MemorySize``.
-        max_events: ``MaxEvents``.
+    ``as_template`` has the names. All times but the interval are in seconds.
     """
 
     interval_minutes: int

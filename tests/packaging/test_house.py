@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Final
 
+from drainctl.group import COMMANDS
 from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ENGINE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain"
+DRAINCTL: Final = PROJECT_FOLDER / "drainctl"
 FOLDERS: Final = (
     "layers/eventdrain",
     "functions",
@@ -32,11 +34,11 @@ FLOORS: Final = (
 """The rooms of the engine, the lowest first: each may import those of the floors below it."""
 
 
-def _imports(path: Path) -> Iterator[str]:
+def _imports(path: Path, house: str = "eventdrain") -> Iterator[str]:
     """Yield the engine's modules that a file imports, for its annotations too."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eventdrain."):
-            yield str(node.module).removeprefix("eventdrain.")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{house}."):
+            yield str(node.module).removeprefix(f"{house}.")
 
 
 def _package(module: str) -> str:
@@ -93,3 +95,26 @@ def test_simulator_is_imported_by_its_packages() -> None:
                         is_wrong = False
                 wrong += [f"{'/'.join(parts)} imports {module}"] if is_wrong else []
     assert not wrong
+
+
+def _is_past(path: Path, module: str) -> bool:
+    command, _, inner = module.partition(".")
+    if command in COMMANDS:
+        return bool(inner) and path.parent != DRAINCTL / command
+    return DRAINCTL not in path.parents and command != "catalogue"
+
+
+def test_nobody_imports_past_a_command() -> None:
+    """A command's inner modules are its own, and drainctl's are those of its commands.
+
+    Tests may import them: nothing is exported for tests alone.
+    """
+    past = [
+        f"{path.relative_to(PROJECT_FOLDER)} imports drainctl.{module}"
+        for folder in FOLDERS
+        if folder != "tests"
+        for path in (PROJECT_FOLDER / folder).rglob("*.py")
+        for module in _imports(path, "drainctl")
+        if _is_past(path, module)
+    ]
+    assert not past

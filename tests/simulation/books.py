@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from drainctl.plan.usage import Usage
+from drainctl.plan.bill import Usage
 
 
 @dataclass(slots=True)

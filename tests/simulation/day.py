@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drainctl.plan import bill
-from drainctl.plan.usage import Usage, month
+from drainctl.plan.bill import Usage, month
 from tests.simulation.parcels import Phase
 from tests.simulation.simulate import simulate
 

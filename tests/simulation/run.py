@@ -13,8 +13,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, cast
 
 from drainctl.plan import rules, throughput
+from drainctl.plan.bill import Usage, sqs_requests
 from drainctl.plan.demand import DAY
-from drainctl.plan.usage import Usage, sqs_requests
 from eventdrain.drain import LAST_EVENTS, RECENT_SECONDS, Batch, EndReason, Pace, Report, Window
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import simpy
 
+from drainctl.plan.bill import Usage
 from drainctl.plan.flow import HANDOVER_SECONDS
-from drainctl.plan.usage import Usage
 from eventdrain.drain import Start
 from tests.simulation.books import Reconciliation
 from tests.simulation.event_queue import EventQueue

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import pytest
 
+from drainctl.plan.bill import usage_of_interval
 from drainctl.plan.choose import choose
 from drainctl.plan.demand import DAY, Demand
 from drainctl.plan.lag import median_lag, worst_lag
-from drainctl.plan.usage import usage_of_interval
 from tests.simulation.day import BUSY, QUIET, Day, simulate_day
 
 _USAGE = 0.2

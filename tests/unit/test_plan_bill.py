@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drainctl.plan import bill, prices
+from drainctl.plan.bill import Usage, sqs_requests
 from drainctl.plan.demand import Demand
-from drainctl.plan.usage import Usage, sqs_requests
 
 _DAYS = prices.DAYS_A_MONTH
 
