@@ -1,4 +1,4 @@
-"""The doctor's judgement: pure code over facts."""
+"""The doctor's findings: pure code over facts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from drainctl.doctor.facts import (
     Token,
     Topic,
 )
-from drainctl.doctor.findings import Status
+from drainctl.doctor.findings import Finding, Status, as_json, lines, summary
 from drainctl.doctor.questions import NoAnswer
 from eventdrain.auth import StaticToken
-from eventdrain.events import STREAMS
 from tests.unit.doctor_facts import (
     DRAIN,
     NOW,
@@ -50,179 +49,205 @@ CHECKS = [
 
 
 def test_all_is_well() -> None:
-    """Every check has one line, in the order in which they are looked at, with a tick."""
+    """Every check has one line, in the order in which an operator would look, with a tick."""
     findings = assess(WELL)
     assert [each.check for each in findings] == CHECKS
-    assert {each.status for each in findings} == {OK}
-    assert {each.hint for each in findings} == {""}
+    assert {(each.status, each.hint) for each in findings} == {(OK, "")}
+
+
+def status(name: str) -> dict[str, Any]:
+    """Return facts of a stack with this status."""
+    return {"stack": replace(STACK, status=name, reason="made up")}
+
+
+def drain(**changed: Any) -> dict[str, Any]:
+    """Return facts of a function that drains."""
+    return {"functions": (replace(DRAIN, **changed),)}
+
+
+def runs(*minutes_ago: int, **changed: Any) -> dict[str, Any]:
+    """Return facts of runs that ended so long ago."""
+    return {
+        "runs": {
+            STREAM: tuple(
+                replace(RUN, ended=NOW - timedelta(minutes=each), **changed) for each in minutes_ago
+            )
+        }
+    }
+
+
+def executions(*statuses: str, hours: int = 1) -> dict[str, Any]:
+    """Return facts of executions of the compaction, the newest first."""
+    found = (
+        Execution(f"arn:{name}", name, NOW - timedelta(hours=hours + index))
+        for index, name in enumerate(statuses)
+    )
+    return {"executions": tuple(found)}
+
+
+def token(*scopes: str, origin: Origin = Origin.CACHED, **more: Any) -> dict[str, Any]:
+    """Return facts of a token."""
+    return {"token": Token(origin, "made-up", "", scopes, **more)}
+
+
+def quarantine(recent: int, *, is_complete: bool = True) -> dict[str, Any]:
+    """Return facts of a quarantine."""
+    return {"quarantine": Quarantine("s3://x/", recent, NOW if recent else None, is_complete)}
+
+
+DISABLED = Schedule("made-up", STREAM, "rate(5 minutes)", is_enabled=False)
+BARE = StackCredentials(StaticToken("made-up-secret"))
 
 
 @pytest.mark.parametrize(
-    ("state", "status"),
+    ("check", "changed", "expected", "message", "hint"),
     [
-        ("CREATE_COMPLETE", OK),
-        ("UPDATE_ROLLBACK_COMPLETE", WARNING),
-        ("UPDATE_IN_PROGRESS", WARNING),
-        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", WARNING),
-        ("ROLLBACK_COMPLETE", PROBLEM),
-        ("UPDATE_ROLLBACK_FAILED", PROBLEM),
-        ("CREATE_FAILED", PROBLEM),
+        ("stack", status("CREATE_COMPLETE"), OK, "CREATE_COMPLETE (made up)", ""),
+        ("stack", status("UPDATE_ROLLBACK_COMPLETE"), WARNING, "", "describe-stack-events"),
+        ("stack", status("UPDATE_IN_PROGRESS"), WARNING, "", "wait"),
+        ("stack", status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), WARNING, "", "wait"),
+        ("stack", status("ROLLBACK_COMPLETE"), PROBLEM, "", "sam delete"),
+        ("stack", status("UPDATE_ROLLBACK_FAILED"), PROBLEM, "", "describe-stack-events"),
+        ("stack", status("CREATE_FAILED"), PROBLEM, "", "describe-stack-events"),
+        ("version", {"stack": replace(STACK, outputs={"Version": "1.0"})}, WARNING, "1.0 is", "CH"),
+        ("version", {"stack": replace(STACK, outputs={})}, WARNING, "no output Version", "CHANGE"),
+        ("functions", drain(state="Failed", reason="why"), PROBLEM, "3 layers (why)", "sam deploy"),
+        ("functions", drain(state="Pending"), PROBLEM, "drain is Pending", "sam deploy"),
+        ("functions", drain(update="Failed"), PROBLEM, "last update of drain failed", "sam deploy"),
+        ("functions", drain(reserved=0), PROBLEM, "no run can start", "delete-function-concurr"),
+        ("functions", drain(timeout_seconds=60), PROBLEM, "times out after 60 s", "--timeout 300"),
+        ("functions", drain(account_left=4), WARNING, "a concurrency of 4", "lower Pullers"),
+        ("key", {"key": None}, OK, "AWS's own keys", ""),
+        ("key", {"key": Key("a", "Disabled", is_rotated=True)}, PROBLEM, "", "kms enable-key"),
+        ("key", {"key": Key("a", "PendingDeletion", is_rotated=True)}, PROBLEM, "", "cancel-key"),
+        ("key", {"key": Key("a", "Enabled", is_rotated=False)}, WARNING, "", "enable-key-rotation"),
+        ("credentials", {"credentials": BARE}, WARNING, "nothing renews it", "client's id"),
+        ("scope", {"token": Token(Origin.GIVEN, "x")}, OK, "the check `stream` shows", ""),
+        ("scope", token(SCOPE), OK, "is granted", ""),
+        ("scope", token(is_complete=False), WARNING, "did not answer", "in a few minutes"),
+        ("scope", token(expires=NOW + timedelta(minutes=7)), PROBLEM, "not granted", "by 12:07"),
+        ("scope", {"token": NoAnswer("made up")}, Status.SKIPPED, "there is no token", ""),
+        ("stream", {"streams": {STREAM: NoAnswer("rejected", "ask")}}, PROBLEM, "rejected", "ask"),
+        ("schedule", {"schedules": ()}, PROBLEM, "has no schedule", "sam deploy"),
+        ("schedule", {"schedules": (DISABLED,)}, PROBLEM, "somebody has disabled", "made-up"),
+        # Another run is due after two starts and a run: 15 minutes.
+        ("last run", runs(14), OK, "ended 14 min ago as idle, 10 of 10 events ack", ""),
+        ("last run", runs(16), PROBLEM, "another run was due", "logs tail"),
+        ("last run", runs(45), PROBLEM, "events older than 30 minutes are lost", "logs tail"),
+        ("last run", runs(1, end_reason="failed", error="e"), PROBLEM, "ack", "the error says"),
+        ("last run", runs(1, end_reason="failed"), PROBLEM, "60 s ago as failed", "logs tail"),
+        ("last run", {"runs": {}}, PROBLEM, "no run has ended in the last 6 hours", "logs tail"),
+        (
+            "last run",
+            {"runs": {}, "stack": replace(STACK, since=NOW - timedelta(minutes=5))},
+            *(OK, "no run was due yet", ""),
+        ),
+        ("last run", runs(1, acked=0, failed=(("S3", 10),)), PROBLEM, "S3 failed for 10", "codes"),
+        ("last run", runs(1, acked=9, failed=(("SQS", 1),)), WARNING, "SQS failed for 1", "codes"),
+        ("last run", runs(1, acked=9), OK, "9 of 10 events acknowledged", ""),
+        ("lag", runs(1, oldest_age_seconds=None), OK, "", ""),
+        ("lag", runs(1, oldest_age_seconds=900), OK, "15 min old", ""),
+        ("lag", runs(1, oldest_age_seconds=901), WARNING, "(900)", "raise Pullers"),
+        ("lag", runs(1, oldest_age_seconds=1800), PROBLEM, "may be lost", "raise Pullers"),
+        ("lag", runs(3, 2, end_reason="window", has_backlog=True), OK, "", ""),
+        ("lag", runs(3, 2, 1, end_reason="window"), OK, "", ""),
+        ("lag", runs(3, 2, 1, end_reason="window", has_backlog=True), WARNING, "as window", "Pull"),
+        ("lag", runs(3, 2, 1, end_reason="limit", has_backlog=True), WARNING, "as limit", "Pull"),
+        ("quarantine", quarantine(2), WARNING, "2 ev", "s3 ls"),
+        ("quarantine", quarantine(2, is_complete=False), WARNING, "or more", ""),
+        ("quarantine", quarantine(0, is_complete=False), WARNING, "too ma", ""),
+        ("alarms", {"alarms": ()}, WARNING, "has no alarms", "sam deploy"),
+        ("alarms", {"alarms": (Alarm("a", "INSUFFICIENT_DATA", ""),)}, OK, "none of 1", ""),
+        (
+            "alarms",
+            {"alarms": [Alarm(name, "OK", "", notifies=name == "c") for name in "abc"]},
+            *(WARNING, "2 of 3", "enable-alarm-actions --alarm-names a b"),
+        ),
+        ("alarm topic", {"topic": None}, WARNING, "no topic", "AlarmTopicArn"),
+        ("alarm topic", {"topic": Topic("arn", 0, 0)}, WARNING, "nobody is subscribed", "sns"),
+        ("alarm topic", {"topic": Topic("arn", 0, 1)}, WARNING, "(1 pending)", "open the link"),
+        ("alarm topic", {"topic": Topic("arn", 2, 1)}, OK, "2 confirmed, 1 pending", ""),
+        ("compaction", {"executions": None}, OK, "no catalogue", ""),
+        ("compaction", executions("FAILED"), WARNING, "1 of the last day's", "describe-execution"),
+        ("compaction", executions("SUCCEEDED", "TIMED_OUT", "ABORTED"), WARNING, "2 of the", "des"),
+        ("compaction", executions("FAILED", hours=72), OK, "FAILED", ""),
+        ("compaction", executions("RUNNING"), OK, "RUNNING", ""),
+        ("compaction", executions(), WARNING, "never run", "CompactionSchedule"),
     ],
-)
-def test_status(state: str, status: Status) -> None:
-    """A stack is well when it is complete; one that was put back is to be looked at."""
-    (finding,) = found("stack", stack=replace(STACK, status=state, reason="made up"))
-    assert finding.status is status
-    assert f"{state} (made up)" in finding.message
-    assert bool(finding.hint) is (status is not OK)
-
-
-@pytest.mark.parametrize(
-    ("outputs", "told"), [({"Version": "1.0.0"}, "1.0.0"), ({}, "no output Version")]
-)
-def test_version(outputs: dict[str, str], told: str) -> None:
-    """Another version than this checkout's is to be looked at, and no reason to call it wrong."""
-    (finding,) = found("version", stack=replace(STACK, outputs=outputs))
-    assert (finding.status, told in finding.message) == (WARNING, True)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "status", "told"),
-    [
-        ({"ScheduleExpression": "rate(30 minutes)"}, PROBLEM, "gaps of 30 minutes"),
-        ({"ScheduleExpression": "cron(0 * * * ? *)"}, PROBLEM, "gaps of 60 minutes"),
-        ({"ScheduleExpression": "rate(10 minutes)"}, WARNING, "above 5 the alarm"),
-        ({"ScheduleExpression": "cron(0 8 * * ? *)"}, WARNING, "are unknown"),
-        ({"StartPosition": "new"}, WARNING, "StartPosition"),
-        ({"ApiEndpoint": "https://sandbox.api.wgtwo.com:443"}, WARNING, "sandbox"),
-        ({"OldestEventAgeSeconds": "1800"}, WARNING, "OldestEventAgeSeconds"),
-        ({"IdleSeconds": "60", "WindowSeconds": "60"}, WARNING, "IdleSeconds"),
-        ({"ReservedConcurrency": "4"}, WARNING, "needs 5 concurrent runs"),
-    ],
-)
-def test_risky_parameters(parameters: dict[str, str], status: Status, told: str) -> None:
-    """Each risky parameter is named, with the command that mends it."""
-    (finding,) = found("parameters", with_parameters(**parameters))
-    assert finding.status is status
-    assert told in finding.message
-    assert "sam deploy --parameter-overrides" in finding.hint
-
-
-def test_commands_can_be_pasted() -> None:
-    """A hint is quoted for a shell, and says the stack's region."""
-    (finding,) = found("parameters", with_parameters(ScheduleExpression="rate(30 minutes)"))
-    assert finding.hint.endswith("""'ScheduleExpression="rate(5 minutes)"'""")
-    assert STACK.aws("logs tail", "a b") == "aws logs tail 'a b' --region eu-west-1"
-
-
-@pytest.mark.parametrize("reserved", ["none", "5"])
-def test_enough_concurrency(reserved: str) -> None:
-    """No reservation, or one for all runs of a backlog, is well."""
-    facts = with_parameters(ReservedConcurrency=reserved)
-    assert [each.status for each in found("parameters", facts)] == [OK]
-
-
-@pytest.mark.parametrize(
-    ("changed", "status", "told"),
-    [
-        ({"state": "Failed", "reason": "made up"}, PROBLEM, "Failed, with 3 layers (made up)"),
-        ({"state": "Pending"}, PROBLEM, "Pending"),
-        ({"update": "Failed"}, PROBLEM, "last update of drain failed"),
-        ({"reserved": 0}, PROBLEM, "no run can start"),
-        ({"timeout_seconds": 60}, PROBLEM, "times out after 60 s"),
-        ({"account_left": 4}, WARNING, "has a concurrency of 4"),
-    ],
-)
-def test_functions(changed: dict[str, Any], status: Status, told: str) -> None:
-    """A function that can't run, or not long enough, or not often enough, is told."""
-    (finding,) = found("functions", functions=(replace(DRAIN, **changed),))
-    assert (finding.status, told in finding.message, bool(finding.hint)) == (status, True, True)
-
-
-def test_reservation_was_taken_away() -> None:
-    """A reservation that the parameters ask for and the function has not is to be looked at."""
-    (finding,) = found("functions", with_parameters(ReservedConcurrency="9"))
-    assert finding.status is WARNING
-    assert "--reserved-concurrent-executions 9" in finding.hint
-
-
-@pytest.mark.parametrize(
-    ("key", "status", "hint"),
-    [
-        (None, OK, ""),
-        (Key("arn:key", "Disabled", is_rotated=True), PROBLEM, "kms enable-key"),
-        (Key("arn:key", "PendingDeletion", is_rotated=True), PROBLEM, "kms cancel-key-deletion"),
-        (Key("arn:key", "Enabled", is_rotated=False), WARNING, "kms enable-key-rotation"),
-    ],
-)
-def test_key(key: Key | None, status: Status, hint: str) -> None:
-    """A key that is not enabled is wrong: without it nothing is read or written."""
-    (finding,) = found("key", key=key)
-    assert finding.status is status
+)  # fmt: skip
+def test_check(
+    check: str, changed: dict[str, Any], expected: Status, message: str, hint: str
+) -> None:
+    """Each check has the status, the message and the hint that fit the facts."""
+    (finding,) = found(check, **changed)
+    assert finding.status is expected
+    assert message in finding.message
     assert hint in finding.hint
-
-
-def test_bare_token_is_looked_at() -> None:
-    """A token that was given to us ends some day, and nobody renews it."""
-    (finding,) = found("credentials", credentials=StackCredentials(StaticToken("made-up-secret")))
-    assert finding.status is WARNING
+    assert bool(finding.hint) is (expected in {WARNING, PROBLEM})
     assert "made-up-secret" not in repr(finding)
 
 
 @pytest.mark.parametrize(
-    ("token", "status", "told"),
+    ("check", "parameters", "expected", "message", "hint"),
     [
-        (Token(Origin.GIVEN, "made-up"), OK, "the check `stream` shows"),
-        (Token(Origin.CACHED, "made-up", "", (SCOPE,)), OK, "is granted"),
-        (Token(Origin.MINTED, "made-up", "", (), is_complete=False), WARNING, "did not answer"),
-        (Token(Origin.CACHED, "made-up", "", (), expires=NOW), PROBLEM, "is not granted"),
-        (NoAnswer("made up"), Status.SKIPPED, "there is no token"),
+        ("parameters", {"ScheduleExpression": "rate(30 minutes)"}, PROBLEM, "gaps of 30 min", ""),
+        ("parameters", {"ScheduleExpression": "cron(0 * * * ? *)"}, PROBLEM, "gaps of 60 min", ""),
+        (
+            "parameters",
+            {"ScheduleExpression": "rate(10 minutes)"},
+            WARNING,
+            "above 5 the alarm",
+            "",
+        ),
+        ("parameters", {"ScheduleExpression": "cron(0 8 * * ? *)"}, WARNING, "are unknown", ""),
+        ("parameters", {"StartPosition": "new"}, WARNING, "StartPosition", ""),
+        ("parameters", {"ApiEndpoint": "https://sandbox.api.wgtwo.com"}, WARNING, "sandbox", ""),
+        ("parameters", {"OldestEventAgeSeconds": "1800"}, WARNING, "OldestEventAgeSeconds", ""),
+        ("parameters", {"IdleSeconds": "60", "WindowSeconds": "60"}, WARNING, "IdleSeconds", ""),
+        ("parameters", {"ReservedConcurrency": "4"}, WARNING, "needs 5 concurrent runs", ""),
+        ("parameters", {"ReservedConcurrency": "5"}, OK, "no parameter is risky", None),
+        ("functions", {"ReservedConcurrency": "9"}, WARNING, "lacks", "put-function-concurrency"),
+        ("schedule", {"ScheduleState": "DISABLED"}, PROBLEM, "ScheduleState", "=ENABLED"),
+        ("compaction", {"CompactionState": "DISABLED"}, WARNING, "disabled", "=ENABLED"),
+        ("scope", {"EventTypes": "consent_change"}, OK, "needs no scope", None),
     ],
 )
-def test_scope(token: Token | NoAnswer, status: Status, told: str) -> None:
-    """A scope that was refused is wrong; one that is not known to be is not."""
-    (finding,) = found("scope", token=token)
-    assert (finding.status, finding.event_type) == (status, STREAM)
-    assert told in finding.message
+def test_parameters(
+    check: str, parameters: dict[str, str], expected: Status, message: str, hint: str | None
+) -> None:
+    """A parameter that is risky is named, with the command that fixes it, to be pasted."""
+    facts = replace(with_parameters(**parameters), schedules=(DISABLED,), executions=())
+    (finding,) = found(check, facts)
+    assert finding.status is expected
+    assert message in finding.message
+    if hint is None:
+        assert finding.hint == ""
+    else:
+        assert (hint or "sam deploy --parameter-overrides") in finding.hint
 
 
-def test_refused_scope_tells_when_it_takes_effect() -> None:
-    """Once granted, a scope takes effect with the token after the one that is kept."""
-    token = Token(Origin.CACHED, "made-up", "", (), expires=NOW + timedelta(minutes=7))
-    (finding,) = found("scope", token=token)
-    assert finding.hint.endswith("by 12:07 UTC")
+def test_commands_can_be_pasted() -> None:
+    """A hint is quoted for a shell, and names the stack's region and the profile in use."""
+    (finding,) = found("parameters", with_parameters(ScheduleExpression="rate(30 minutes)"))
+    assert finding.hint.endswith("""'ScheduleExpression="rate(5 minutes)"'""")
+    stack = replace(STACK, profile="made up")
+    command = "aws logs tail 'a b' --region eu-west-1 --profile 'made up'"
+    assert stack.aws("logs tail", "a b") == command
 
 
-def test_stream_without_scope() -> None:
-    """A stream that needs no scope is well in that respect whatever becomes of the token."""
-    facts = with_parameters(EventTypes="consent_change")
-    assert STREAMS["consent_change"].scope == ""
-    (finding,) = found("scope", facts, token=NoAnswer("made up"))
-    assert finding.status is OK
-
-
+@pytest.mark.parametrize("is_skipped", [False, True])
 @pytest.mark.parametrize(
     ("fact", "check"),
     [
-        ("functions", "functions"),
-        ("key", "key"),
-        ("credentials", "credentials"),
-        ("token", "token"),
-        ("reached", "endpoint"),
-        ("schedules", "schedule"),
-        ("runs", "last run"),
-        ("dead_letters", "dead letters"),
-        ("quarantine", "quarantine"),
-        ("alarms", "alarms"),
-        ("topic", "alarm topic"),
+        *((name, name) for name in ("functions", "key", "credentials", "token", "quarantine")),
+        *(("reached", "endpoint"), ("schedules", "schedule"), ("runs", "last run")),
+        *(("dead_letters", "dead letters"), ("alarms", "alarms"), ("topic", "alarm topic")),
         ("executions", "compaction"),
     ],
 )
-@pytest.mark.parametrize("is_skipped", [False, True])
-def test_no_answer(fact: str, check: str, is_skipped: bool) -> None:  # noqa: FBT001 - a parameter
-    """What can't be asked for is a cross, or skipped, with the reason; other checks go on."""
-    answer = NoAnswer("the reason", "the hint", is_skipped)
-    facts = replace(WELL, **{fact: answer})  # type: ignore[arg-type]
+def test_no_answer(fact: str, check: str, *, is_skipped: bool) -> None:
+    """What can't be asked is a problem, or skipped, with the reason; other checks go on."""
+    facts: Facts = replace(WELL, **{fact: NoAnswer("the reason", "the hint", is_skipped)})  # type: ignore[arg-type]
     (finding,) = found(check, facts)
     assert finding.status is (Status.SKIPPED if is_skipped else PROBLEM)
     assert (finding.message, finding.hint) == ("the reason", "the hint")
@@ -230,213 +255,39 @@ def test_no_answer(fact: str, check: str, is_skipped: bool) -> None:  # noqa: FB
     assert {each.status for each in others} == {OK}
 
 
-def test_refused_stream() -> None:
-    """A stream that the server refuses is a cross of that stream."""
-    (finding,) = found("stream", streams={STREAM: NoAnswer("refused", "ask")})
-    assert (finding.status, finding.title) == (PROBLEM, f"stream {STREAM}")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "told"),
-    [("ENABLED", "somebody has disabled"), ("DISABLED", "the parameter ScheduleState")],
-)
-def test_disabled_schedule(wanted: str, told: str) -> None:
-    """A disabled schedule is wrong either way; who did it decides on what helps."""
-    schedules = (Schedule("made-up", STREAM, "rate(5 minutes)", is_enabled=False),)
-    (finding,) = found("schedule", with_parameters(ScheduleState=wanted), schedules=schedules)
-    assert (finding.status, told in finding.message) == (PROBLEM, True)
-    assert ("ScheduleState=ENABLED" in finding.hint) is (wanted == "DISABLED")
-
-
-def test_no_schedule() -> None:
-    """A stream without a schedule is wrong."""
-    (finding,) = found("schedule", schedules=())
-    assert finding.status is PROBLEM
-
-
-def runs(
-    *minutes_ago: int,
-    reason: str = "idle",
-    age: float | None = 30.0,
-    error: str = "",
-    has_backlog: bool = False,
-) -> Any:
-    """Give facts of runs that ended so long ago."""
-    return {
-        STREAM: tuple(
-            replace(
-                RUN,
-                ended=NOW - timedelta(minutes=each),
-                end_reason=reason,
-                oldest_age_seconds=age,
-                error=error,
-                has_backlog=has_backlog,
-            )
-            for each in minutes_ago
-        )
-    }
-
-
-@pytest.mark.parametrize(
-    ("last", "status", "told"),
-    [
-        (runs(14), OK, "ended 14 min ago as idle, 10 of 10 events ack"),
-        (runs(16), PROBLEM, "another run was due"),
-        (runs(45), PROBLEM, "events older than 30 minutes are lost"),
-        (runs(1, reason="failed", error="what to do"), PROBLEM, "ended 60 s ago as failed"),
-        (runs(1, reason="failed"), PROBLEM, "failed"),
-        ({}, PROBLEM, "no run has ended in the last 6 hours"),
-    ],
-)
-def test_last_run(last: Any, status: Status, told: str) -> None:
-    """It is wrong where it failed, and where another was due: two starts and a run (15 min)."""
-    (finding,) = found("last run", runs=last)
-    assert (finding.status, told in finding.message) == (status, True), finding
-    assert bool(finding.hint) is (status is PROBLEM)
-
-
-def test_error_of_the_run_is_told() -> None:
-    """What a failed run said itself is the line."""
-    (finding,) = found("last run", runs=runs(1, reason="failed", error="it says what to do"))
-    assert finding.message.endswith(": it says what to do")
-
-
-@pytest.mark.parametrize(
-    ("acked", "failed", "status", "told"),
-    [
-        (0, (("S3", 10),), PROBLEM, "0 of 10 events acknowledged; S3 failed for 10"),
-        (0, (("SQS", 9), ("ack", 1)), PROBLEM, "SQS failed for 9, ack failed for 1"),
-        (9, (("S3", 1),), WARNING, "S3 failed for 1"),
-        (9, (), OK, "9 of 10 events ack"),
-    ],
-)
-def test_run_that_completed_and_kept_nothing(
-    acked: int, failed: tuple[tuple[str, int], ...], status: Status, told: str
-) -> None:
-    """A run that completes while S3 or SQS is away is no good one; what came too late is."""
-    run = replace(RUN, acked=acked, failed=failed)
-    (finding,) = found("last run", runs={STREAM: (run,)})
-    assert (finding.status, told in finding.message) == (status, True), finding
-    assert ("what was left and why" in finding.hint) is bool(failed)
-
-
-def test_new_stack_has_no_runs() -> None:
-    """Just deployed, no run is due."""
-    (finding,) = found("last run", stack=replace(STACK, since=NOW - timedelta(minutes=5)), runs={})
-    assert (finding.status, finding.message) == (OK, "no run was due yet")
-
-
-@pytest.mark.parametrize(
-    ("last", "status"),
-    [
-        (runs(1, age=None), OK),
-        (runs(1, age=900), OK),
-        (runs(1, age=901), WARNING),
-        (runs(1, age=1800), PROBLEM),
-        (runs(3, 2, reason="window", has_backlog=True), OK),
-        (runs(3, 2, 1, reason="window"), OK),
-        (runs(3, 2, 1, reason="window", has_backlog=True), WARNING),
-        (runs(3, 2, 1, reason="limit", has_backlog=True), WARNING),
-    ],
-)
-def test_lag(last: Any, status: Status) -> None:
-    """Events older than the parameter, or three runs in a row with more waiting, are a lag.
-
-    A lively stream, whose runs all end by their window with nothing waiting, has none.
-    """
-    (finding,) = found("lag", runs=last)
-    assert finding.status is status
-
-
-def test_dead_letters() -> None:
-    """Each queue that has messages is a line, with its own hint."""
-    queue, starts = found(
-        "dead letters", dead_letters=(replace(QUEUE, messages=3), replace(STARTS, messages=1))
-    )
+def test_each_queue_and_alarm_has_a_line() -> None:
+    """Each dead-letter queue has its own hint; the hint of an alarm is its description."""
+    letters = (replace(QUEUE, messages=3), replace(STARTS, messages=1))
+    queue, starts = found("dead letters", dead_letters=letters)
     assert (queue.status, starts.status) == (PROBLEM, PROBLEM)
     assert "start-message-move-task --source-arn arn:queue" in queue.hint
     assert "ERROR_CODE" in starts.hint
+    alarms = (*(Alarm(name, "ALARM", f"do {name}") for name in "ab"), Alarm("c", "OK", ""))
+    firing = [(each.status, each.hint) for each in found("alarms", alarms=alarms)]
+    assert firing == [(PROBLEM, "do a"), (PROBLEM, "do b")]
 
 
-@pytest.mark.parametrize(
-    ("recent", "is_all", "status", "told"),
-    [
-        (2, True, WARNING, "2 events"),
-        (2, False, WARNING, "2 or more events"),
-        (0, False, WARNING, "too many events to tell"),
-        (0, True, OK, "no event came"),
-    ],
-)
-def test_quarantine(recent: int, is_all: bool, status: Status, told: str) -> None:  # noqa: FBT001
-    """New events in quarantine are to be looked at; so is a quarantine too full to be listed."""
-    quarantine = Quarantine("s3://made-up/", recent, NOW if recent else None, is_all)
-    (finding,) = found("quarantine", quarantine=quarantine)
-    assert (finding.status, told in finding.message) == (status, True)
-
-
-def test_alarms() -> None:
-    """Each alarm that rings is a line whose hint is the alarm's own; the others are none."""
-    alarms = [Alarm(n, "ALARM", f"do {n}") for n in ("a", "b")]
-    quiet = Alarm("c", "INSUFFICIENT_DATA", "")
-    findings = found("alarms", alarms=(*alarms, quiet))
-    assert [(each.status, each.hint) for each in findings] == [(PROBLEM, "do a"), (PROBLEM, "do b")]
-    assert [each.status for each in found("alarms", alarms=())] == [WARNING]
-
-
-def test_muted_alarms() -> None:
-    """Alarms whose actions somebody has switched off tell nobody: one line, with the hint."""
-    muted = [Alarm(name, "OK", "", notifies=False) for name in ("a", "b")]
-    (finding,) = found("alarms", alarms=(*muted, Alarm("c", "OK", "")))
-    assert (finding.status, "2 of 3" in finding.message) == (WARNING, True)
-    assert "enable-alarm-actions --alarm-names a b" in finding.hint
-
-
-@pytest.mark.parametrize(
-    ("topic", "status", "told"),
-    [
-        (None, WARNING, "alarms notify nobody"),
-        (Topic("arn:topic", 0, 0), WARNING, "nobody is subscribed"),
-        (Topic("arn:topic", 0, 1), WARNING, "no subscription is confirmed (1 pending)"),
-        (Topic("arn:topic", 2, 1), OK, "2 confirmed, 1 pending"),
-    ],
-)
-def test_topic(topic: Topic | None, status: Status, told: str) -> None:
-    """Alarms that nobody hears are to be looked at."""
-    (finding,) = found("alarm topic", topic=topic)
-    assert (finding.status, told in finding.message) == (status, True)
-
-
-@pytest.mark.parametrize(
-    ("facts", "executions", "status", "told"),
-    [
-        (WELL, None, OK, "no catalogue"),
-        (WELL, ("FAILED",), WARNING, "1 of the last day's"),
-        (WELL, ("SUCCEEDED", "TIMED_OUT", "ABORTED"), WARNING, "2 of the last day's"),
-        (WELL, ("RUNNING",), OK, "RUNNING"),
-        (WELL, (), WARNING, "never run"),
-        (with_parameters(CompactionState="DISABLED"), (), WARNING, "disabled"),
-    ],
-)
-def test_compaction(
-    facts: Facts, executions: tuple[str, ...] | None, status: Status, told: str
-) -> None:
-    """A compaction that failed loses nothing: it is to be looked at."""
-    found_executions = (
-        None
-        if executions is None
-        else tuple(
-            Execution(f"arn:{status}", status, NOW - timedelta(hours=hours + 1))
-            for hours, status in enumerate(executions)
-        )
-    )
-    (finding,) = found("compaction", facts, executions=found_executions)
-    assert (finding.status, told in finding.message) == (status, True)
-
-
-def test_old_failures_are_forgotten() -> None:
-    """A failure of days ago was told then; the executions since are what counts."""
-    executions = (
-        Execution("arn:new", "SUCCEEDED", NOW - timedelta(hours=10)),
-        Execution("arn:old", "FAILED", NOW - timedelta(days=3)),
-    )
-    assert [each.status for each in found("compaction", executions=executions)] == [OK]
+def test_output() -> None:
+    """A line for each finding, its hint below, a summary; and the same as JSON."""
+    findings = [
+        Finding("stream", OK, "it opens", "", STREAM),
+        Finding("key", PROBLEM, "it is disabled", "enable it"),
+        Finding("token", Status.SKIPPED, "there is none"),
+    ]
+    width = len(f"stream {STREAM}")
+    assert [line.plain for line in lines(findings)] == [
+        f"✓ stream {STREAM}  it opens",
+        f"✗ {'key':<{width}}  it is disabled",
+        f"  {'':<{width}}  → enable it",
+        f"· {'token':<{width}}  Skipped: there is none",
+    ]
+    assert summary(findings).plain == "1 ok, 1 problem, 1 skipped"
+    document = as_json("made-up", findings)
+    assert (document["stack"], document["is_well"]) == ("made-up", False)
+    assert document["checks"][1] == {
+        "check": "key",
+        "event_type": None,
+        "status": "problem",
+        "message": "it is disabled",
+        "hint": "enable it",
+    }

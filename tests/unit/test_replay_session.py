@@ -1,4 +1,4 @@
-"""A session of the command: what is asked, sent and kept, and its exit status."""
+"""A session of the command: what it asks, sends and keeps, and its exit status."""
 
 from __future__ import annotations
 
@@ -36,21 +36,36 @@ JOB: Final = ReplayJob(
 )
 KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint(JOB.digest, "made-up", KEY, 5, "0" * 64)
+DONE: Final = {"end_reason": ReplayEnd.DONE, "events": 40}
+NONE: Final = DONE | {"events": 0}
+STOPPED: Final = {"end_reason": ReplayEnd.STOPPED, "events": 20}
+FAILED: Final = {"end_reason": ReplayEnd.FAILED, "error": "made up: [do] this"}
+QUESTION: Final = ["Send these 40 events?"]
 
 
 @dataclass
-class Passes:
-    """Stands in for the passes over the archive: each ends as it is told to.
+class World:
+    """What a session finds, and what it does.
 
     Attributes:
-        ends: What each pass leaves in its report, by whether it is a dry run.
-        made: Whether each pass that was made was a dry run, and where it went on.
+        folder: Where the checkpoint file is.
+        counting: What a pass that counts leaves in its report.
+        sending: What a pass that sends leaves in its report.
+        answer: To the question.
+        after: The checkpoint that is there.
+        passes: Each pass that was made: ``count`` or ``send``.
+        questions: What was asked.
     """
 
-    ends: dict[bool, dict[str, Any]]
-    made: list[tuple[bool, Checkpoint | None]] = field(default_factory=list)
+    folder: Path
+    counting: dict[str, Any] = field(default_factory=lambda: DONE)
+    sending: dict[str, Any] = field(default_factory=lambda: DONE)
+    answer: bool = True
+    after: Checkpoint | None = None
+    passes: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
 
-    def run(
+    def run_pass(
         self,
         job: ReplayJob,
         report: ReplayReport,
@@ -62,154 +77,102 @@ class Passes:
     ) -> None:
         """See ``passes.run_pass``."""
         assert job.is_dry_run == report.is_dry_run
-        assert aws is AWS
+        assert (aws, after) == (AWS, self.after)
         assert console
-        self.made.append((job.is_dry_run, after))
+        self.passes.append("count" if job.is_dry_run else "send")
         on_checkpoint(CHECKPOINT)
-        for name, value in self.ends[job.is_dry_run].items():
+        for name, value in (self.counting if job.is_dry_run else self.sending).items():
             setattr(report, name, value)
 
+    def confirm(self, question: str, *, err: bool) -> bool:
+        """See ``click.confirm``."""
+        assert not err
+        self.questions.append(question)
+        return self.answer
 
-DONE: Final = {"end_reason": ReplayEnd.DONE, "events": 40}
-STOPPED: Final = {"end_reason": ReplayEnd.STOPPED, "events": 20}
-FAILED: Final = {"end_reason": ReplayEnd.FAILED, "error": "made up: [do] this"}
 
+@pytest.mark.parametrize("after", [None, CHECKPOINT], ids=["anew", "continued"])
+@pytest.mark.parametrize(
+    ("finds", "options", "expected"),
+    [
+        ({}, {"is_dry_run": True}, (0, ["count"], [], "1 subscriptions")),
+        ({}, {}, (0, ["count", "send"], QUESTION, "Sent 40 events")),
+        ({"answer": False}, {}, (1, ["count"], QUESTION, "")),
+        ({}, {"is_sure": True}, (0, ["send"], [], "Sent 40 events")),
+        ({"counting": NONE}, {}, (0, ["count"], [], "Nothing to send: ")),
+        ({"counting": NONE | {"objects": 3}}, {}, (0, ["count"], [], "Nothing to send: ")),
+        ({"counting": STOPPED}, {}, (130, ["count"], [], "")),
+        ({"counting": STOPPED}, {"is_dry_run": True}, (130, ["count"], [], "")),
+        ({"counting": FAILED}, {}, (1, ["count"], [], "Error: made up: [do] this")),
+        (
+            {"counting": FAILED},
+            {"is_dry_run": True},
+            (1, ["count"], [], "Error: made up: [do] this"),
+        ),
+        (
+            {"sending": STOPPED},
+            {},
+            (130, ["count", "send"], QUESTION, "same command again to cont"),
+        ),
+        (
+            {"sending": FAILED},
+            {},
+            (1, ["count", "send"], QUESTION, "same command again to continue"),
+        ),
+    ],
+)
+def test_session(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    after: Checkpoint | None,
+    finds: dict[str, Any],
+    options: dict[str, bool],
+    expected: tuple[int, list[str], list[str], str],
+) -> None:
+    """It counts, asks with the number, and sends, unless told otherwise or a count fails.
 
-@dataclass
-class Outcome:
-    """How a session went.
-
-    Attributes:
-        status: Its exit status.
-        passes: What was made of the archive.
-        questions: What was asked.
-        told: What was shown.
-        has_checkpoint: Whether a checkpoint is left.
+    A checkpoint is left only where there is something to continue. Nobody is named.
     """
-
-    status: int
-    passes: list[tuple[bool, Checkpoint | None]]
-    questions: list[str]
-    told: str
-    has_checkpoint: bool
-
-
-@pytest.fixture
-def hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Outcome]:
-    """Hold a session."""
-
-    def hold(
-        *,
-        counting: dict[str, Any] = DONE,
-        sending: dict[str, Any] = DONE,
-        answer: bool = True,
-        after: Checkpoint | None = None,
-        **options: bool,
-    ) -> Outcome:
-        passes = Passes({True: counting, False: sending})
-        questions: list[str] = []
-
-        def confirm(question: str, *, err: bool) -> bool:
-            assert not err
-            questions.append(question)
-            return answer
-
-        monkeypatch.setattr(session, "run_pass", passes.run)
-        monkeypatch.setattr(click, "confirm", confirm)
-        path = tmp_path / "checkpoint.json"
-        file = CheckpointFile(path)
-        if after is not None:
-            file.save(after)
-        output = io.StringIO()
-        held = Session(AWS, JOB, None, file, Console(file=output, width=200))
-        status = held.run(**{"is_dry_run": False, "is_sure": False} | options)
-        return Outcome(status, passes.made, questions, output.getvalue(), path.exists())
-
-    return hold
+    status, passes, questions, message = expected
+    world = World(tmp_path, after=after, **finds)
+    monkeypatch.setattr(session, "run_pass", world.run_pass)
+    monkeypatch.setattr(click, "confirm", world.confirm)
+    path = tmp_path / "checkpoint.json"
+    if after is not None:
+        CheckpointFile(path).save(after)
+    output = io.StringIO()
+    made = Session(AWS, JOB, None, CheckpointFile(path), Console(file=output, width=200))
+    assert made.run(**{"is_dry_run": False, "is_sure": False} | options) == status
+    assert (world.passes, world.questions) == (passes, questions)
+    assert message in output.getvalue()
+    assert PERSONAL not in output.getvalue()
+    assert ("Continuing the replay made-up" in output.getvalue()) is (after is not None)
+    is_sent = status == 0 and not options.get("is_dry_run")
+    assert path.exists() is (not is_sent and (after is not None or "send" in passes))
 
 
-def test_dry_run(hold: Callable[..., Outcome]) -> None:
-    """It counts and does no more: it neither asks nor keeps anything."""
-    found = hold(is_dry_run=True)
-    assert (found.status, found.passes, found.questions) == (0, [(True, None)], [])
-    assert not found.has_checkpoint
-
-
-def test_yes_after_the_count(hold: Callable[..., Outcome]) -> None:
-    """It counts, asks with the number, sends, and keeps nothing of what is done."""
-    found = hold()
-    assert (found.status, found.passes) == (0, [(True, None), (False, None)])
-    assert found.questions == ["Send these 40 events?"]
-    assert not found.has_checkpoint
-
-
-def test_no_after_the_count(hold: Callable[..., Outcome]) -> None:
-    """On a no nothing is sent."""
-    found = hold(answer=False)
-    assert (found.status, found.passes) == (1, [(True, None)])
-
-
-def test_sure(hold: Callable[..., Outcome]) -> None:
-    """Who is sure is not asked, and nothing is counted first."""
-    found = hold(is_sure=True)
-    assert (found.status, found.passes, found.questions) == (0, [(False, None)], [])
-
-
-def test_nothing_to_send(hold: Callable[..., Outcome]) -> None:
-    """Where there is nothing, nobody is asked, nothing is sent, and it says where to look."""
-    found = hold(counting=DONE | {"events": 0})
-    assert (found.status, found.passes, found.questions) == (0, [(True, None)], [])
-    assert "Nothing to send: there are no objects; check --bucket" in found.told
-    assert not found.has_checkpoint
-
-
-@pytest.mark.parametrize("is_dry_run", [True, False])
-def test_nothing_matches(hold: Callable[..., Outcome], *, is_dry_run: bool) -> None:
-    """Where objects are there it says that none of their lines matches."""
-    found = hold(counting=DONE | {"events": 0, "objects": 3}, is_dry_run=is_dry_run)
-    assert (found.status, found.passes) == (0, [(True, None)])
-    assert "no readable line matches; check --from" in found.told
-
-
-def test_nothing_is_left(hold: Callable[..., Outcome]) -> None:
-    """One that was interrupted at its very end is done, and its checkpoint is gone."""
-    found = hold(counting=DONE | {"events": 0}, after=CHECKPOINT)
-    assert (found.status, found.passes) == (0, [(True, CHECKPOINT)])
-    assert "everything that matches was already sent" in found.told
-    assert not found.has_checkpoint
-
-
-@pytest.mark.parametrize(("end", "status"), [(STOPPED, 130), (FAILED, 1)])
-@pytest.mark.parametrize("is_dry_run", [True, False])
-def test_count_that_does_not_end(
-    hold: Callable[..., Outcome], end: dict[str, Any], status: int, *, is_dry_run: bool
+@pytest.mark.parametrize(
+    ("objects", "after", "reason"),
+    [
+        (0, None, "there are no objects; check --bucket"),
+        (3, None, "no readable line matches; check --from"),
+        (0, CHECKPOINT, "everything that matches was already sent"),
+    ],
+)
+def test_nothing_to_send_has_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    objects: int,
+    after: Checkpoint | None,
+    reason: str,
 ) -> None:
-    """A count that was interrupted or failed says so, and nothing is sent on the strength of it."""
-    found = hold(counting=end, is_dry_run=is_dry_run)
-    assert (found.status, found.passes, found.questions) == (status, [(True, None)], [])
-    assert (end.get("error") or "") in found.told
-
-
-@pytest.mark.parametrize(("end", "status"), [(STOPPED, 130), (FAILED, 1)])
-def test_sending_that_does_not_end(
-    hold: Callable[..., Outcome], end: dict[str, Any], status: int
-) -> None:
-    """One that was interrupted or failed leaves its checkpoint, and says how to go on."""
-    found = hold(sending=end)
-    assert (found.status, found.has_checkpoint) == (status, True)
-    assert "Run the same command again to continue." in found.told
-
-
-def test_going_on(hold: Callable[..., Outcome]) -> None:
-    """With a checkpoint both passes go on from it, and it says so; then it is gone."""
-    found = hold(after=CHECKPOINT)
-    assert found.passes == [(True, CHECKPOINT), (False, CHECKPOINT)]
-    assert "Continuing the replay made-up" in found.told
-    assert not found.has_checkpoint
-
-
-def test_subscriptions_are_not_shown(hold: Callable[..., Outcome]) -> None:
-    """What is shown of the selection tells how many subscriptions it has, and none of them."""
-    found = hold()
-    assert "1 subscriptions" in found.told
-    assert PERSONAL not in found.told
+    """Where there is nothing to send, it says where to look."""
+    world = World(tmp_path, after=after, counting=NONE | {"objects": objects})
+    monkeypatch.setattr(session, "run_pass", world.run_pass)
+    file = CheckpointFile(tmp_path / "checkpoint.json")
+    if after is not None:
+        file.save(after)
+    output = io.StringIO()
+    console = Console(file=output, width=200)
+    assert Session(AWS, JOB, None, file, console).run(is_dry_run=True, is_sure=False) == 0
+    assert f"Nothing to send: {reason}" in output.getvalue()

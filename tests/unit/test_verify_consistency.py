@@ -1,0 +1,46 @@
+"""What the answers of a consistency check mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.verify import Answer
+from drainctl.verify.consistency import Difference, differences, lasting
+
+CHECK = next(each for each in saved_queries() if each.name == "seam_check.first_attachment")
+ROWS = (("2026-11-19", "10", "11", "10"), ("2026-11-21", "10", "9", None))
+
+
+def test_rows_are_days_that_differ() -> None:
+    """Each row is a difference; with a day, only that day's row is."""
+    answer = Answer(("dt", "expected", "rows", "ids"), ROWS, 2, 0, 0.0)
+    first = Difference("first_attachment", "2026-11-19", 10, 11, 10)
+    second = Difference("first_attachment", "2026-11-21", 10, 9, 0)
+    assert differences(CHECK, answer, None) == [first, second]
+    assert differences(CHECK, answer, "2026-11-21") == [second]
+    assert differences(CHECK, answer, "2026-11-20") == []
+
+
+@pytest.mark.parametrize(
+    ("before", "again", "is_lasting"),
+    [
+        ((10, 11, 11), (14, 12, 12), False),
+        ((11, 10, 10), (13, 14, 14), False),
+        ((11, 10, 10), (14, 10, 10), True),
+        ((10, 15, 15), (14, 13, 13), True),
+        ((10, 11, 11), (14, 12, 11), True),
+        (None, (1, 2, 2), False),
+        ((10, 11, 11), None, False),
+    ],
+    ids=["grows", "grows in between", "lacks", "has more", "has twice", "is new", "is gone"],
+)
+def test_what_a_growing_archive_explains(
+    before: tuple[int, int, int] | None, again: tuple[int, int, int] | None, *, is_lasting: bool
+) -> None:
+    """Lines arrive while a check reads: only what they can't explain is a difference."""
+    first, second = (
+        [] if counts is None else [Difference("made_up", "2026-11-24", *counts)]
+        for counts in (before, again)
+    )
+    assert lasting(first, second) == (second if is_lasting else [])
