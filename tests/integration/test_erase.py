@@ -1,4 +1,4 @@
-"""A subscriber is forgotten: the command over a deployed stack, its archive and its tables.
+"""A subscriber is erased from a deployed stack: from its archive, its quarantine and its tables.
 
 One deployment serves all tests of this module, in their order.
 """
@@ -21,7 +21,6 @@ from click.testing import CliRunner
 from drainctl.catalogue.saved_queries import saved_queries
 from drainctl.erase import table, unregistered_files
 from drainctl.erase.bucket import Bucket
-from drainctl.erase.registered_days import RegisteredDays
 from drainctl.group import drainctl
 from drainctl.pseudonyms import KEY_OUTPUT
 from eventdrain.events import Kind, Pseudonyms
@@ -58,8 +57,8 @@ class Stack:
     """The deployed stack, and what is in it.
 
     Attributes:
-        subject: Who shall be forgotten.
-        pseudonym: What the archive calls them since it has pseudonyms.
+        subject: Who is erased.
+        pseudonym: Their name since the archive has pseudonyms.
         others: The events of all others by day and id.
         theirs: Likewise of the subject.
     """
@@ -127,7 +126,7 @@ class Stack:
         }
 
     def erase(self, folder: Path, *options: str, subject: str = "", status: int = 0) -> str:
-        """Run the command; give what it says."""
+        """Run the command and return its output."""
         arguments = [
             *("erase", "--stack-name", self.deployment.stack.name),
             *("--subscription", subject or self.subject),
@@ -297,77 +296,7 @@ def test_compaction_under_way_is_told(
     told = stack.erase(tmp_path, "--delete", "--yes", status=1)
     assert "the compaction made-up is running" in " ".join(told.split())
     assert stack.versions() == before
-
-
-def test_day_whose_counts_differ_stays(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where what was written isn't what was counted it fails, and the table is as it was."""
-    before = stack.catalogue.closed_days(STREAM)
-    monkeypatch.setattr(table, "statement", lambda *_: "SELECT 0 AS a, 0 AS b")
-    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
-    assert "but 0 rows of 0 events were written: the day was not changed" in " ".join(told.split())
-    assert stack.catalogue.closed_days(STREAM) == before
-    assert stack.view() & stack.others == stack.others
     assert not json.loads((tmp_path / "receipt.json").read_text())["is_complete"]
-
-
-def test_day_that_another_run_has_registered_stays(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If a compaction has registered the day meanwhile, its folder stays, and it says so."""
-    before = stack.catalogue.closed_days(STREAM)
-    (location, *_) = before.values()
-    locations = iter((location, "s3://made-up/2/"))
-    monkeypatch.setattr(RegisteredDays, "location", lambda *_: next(locations))
-    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
-    assert "another run has registered" in " ".join(told.split())
-    assert stack.catalogue.closed_days(STREAM) == before
-
-
-def test_what_comes_back_is_told(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If the table has rows of theirs at the end, as by a compaction in between, it says so."""
-    monkeypatch.setattr(table.TablePass, "_rewrite", lambda *_: None)
-    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
-    assert "has rows of the subscriber again" in " ".join(told.split())
-
-
-def test_what_is_written_meanwhile_is_left(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file that a compaction may be about to register is not deleted, and is named."""
-    monkeypatch.setattr(unregistered_files, "_CLOCK_SKEW", timedelta(minutes=1))
-    (day, *_) = stack.catalogue.closed_days(STREAM)
-    key = f"tables/{STREAM}/dt={day}/about-to-be-registered/part-0"
-    stack.put(key, b"made up")
-    told = stack.erase(tmp_path, "--delete", "--yes", subject="madeup:eu:000", status=1)
-    assert f"not checked: {key}: it was written a moment ago: run this again" in " ".join(
-        told.split()
-    )
-    assert key in {name for name, _ in stack.versions()}
-
-
-def test_day_that_is_registered_nowhere_is_left(stack: Stack, tmp_path: Path) -> None:
-    """Files of a day that the catalogue has lost may be all there is of it: they stay, named."""
-    closed = stack.catalogue.closed_days(STREAM)
-    before = stack.view()
-    (day, folder) = next(iter(closed.items()))
-    glue = stack.deployment.aws.client("glue")
-    named: Any = {
-        "DatabaseName": stack.deployment.stack.outputs["DatabaseName"],
-        "TableName": f"{STREAM}_compacted",
-    }
-    lost = glue.get_partition(**named, PartitionValues=[day])["Partition"]["StorageDescriptor"]
-    glue.delete_partition(**named, PartitionValues=[day])
-
-    told = stack.erase(tmp_path, "--delete", "--yes", subject="madeup:eu:000", status=1)
-
-    glue.create_partition(**named, PartitionInput={"Values": [day], "StorageDescriptor": lost})
-    assert f"not checked: {folder.removeprefix(f's3://{stack.bucket}/')}" in told
-    assert "its day is not registered" in told
-    assert stack.view() == before
 
 
 def test_what_comes_meanwhile_is_deleted(

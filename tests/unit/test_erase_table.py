@@ -1,4 +1,4 @@
-"""The pass over the table, where it must leave something alone, or goes a rare way."""
+"""The pass over the tables: what it must leave alone, what fails it, and the order of its steps."""
 
 from __future__ import annotations
 
@@ -25,56 +25,78 @@ OWN: Final = "erase-20260320T000000000000Z"
 LONG_AGO: Final = datetime(2026, 3, 2, tzinfo=UTC)
 
 
+def file(
+    key: str,
+    *,
+    written: datetime = LONG_AGO,
+    is_current: bool = True,
+    storage_class: str = "STANDARD",
+) -> Version:
+    """Make a file."""
+    return Version(key, "1", 1, is_current, written, storage_class)
+
+
+READ: Final = file(f"{FOLDER}/run/0")
+
+
 class World:
-    """A bucket, a catalogue and an Athena that say what they are told; notes what is done.
+    """A bucket, a catalogue, a state machine and an Athena that answer as told; notes what is done.
 
     Attributes:
-        files: What lies in the bucket.
+        files: What the bucket holds.
         registered: The days, each with its folder.
-        found: The days that have rows of theirs, by Athena: one answer for each time it is asked.
+        found: The days with rows of the subscriber: one answer for each time that Athena is asked.
         others: The rows of others on each of these days.
+        written: The rows that a rewritten day has; None for as many as there are.
+        running: The names of running compactions: one answer for each time that it is asked.
+        moves: Whether another run registers the day meanwhile.
         done: What was done, in its order.
     """
 
-    def __init__(self, *files: Version) -> None:
+    def __init__(self, *files: Version, found: Sequence[Sequence[str]] = ((), ())) -> None:
         self.files = list(files)
         self.registered = {DAY: f"s3://made-up/{FOLDER}/run/"}
-        self.found: list[list[str]] = []
+        self.found = list(found)
         self.others = 0
+        self.written: int | None = None
+        self.running: list[list[dict[str, str]]] = [[], []]
+        self.moves = False
         self.done: list[str] = []
         self.findings = Findings()
         self.is_stopped = False
 
-    def go(self, *, is_dry_run: bool = False) -> None:
-        """Go over the table."""
+    def erase(self, *, is_dry_run: bool = False) -> None:
+        """Go through the table."""
+        own = cast("Any", self)
         tables = Tables(
-            athena=cast("Any", self),
-            days=cast("Any", self),
-            steps=cast("Any", self),
-            compaction_arn="made-up",
-            folder="s3://made-up/tables/",
+            athena=own, days=own, steps=own, compaction_arn="made-up", folder="s3://made-up/tables/"
         )
-        bucket = cast("Any", self)
-        run = Run(bucket, self.findings, is_dry_run, STARTED, lambda: self.is_stopped)
+        run = Run(own, self.findings, is_dry_run, STARTED, lambda: self.is_stopped)
         TablePass(tables, run, "made_up").erase(STREAM)
 
     # The state machine, Athena and Glue.
 
-    def list_executions(self, **_request: object) -> dict[str, list[object]]:
-        """See boto3: none is under way."""
-        return {"executions": []}
+    def list_executions(self, **_request: object) -> dict[str, list[dict[str, str]]]:
+        """See boto3."""
+        return {"executions": self.running.pop(0)}
 
     def ask(self, sql: str, *, keep_rows: int) -> Answer:
         """See ``Athena``."""
         assert keep_rows > 0
-        rows: Sequence[tuple[str | None, ...]] = [(str(self.others), str(self.others))]
+        count = self.others
+        if "compaction_candidates" in sql and self.written is not None:
+            count = self.written
+        rows: Sequence[tuple[str | None, ...]] = [(str(count), str(count))]
         if "GROUP BY dt" in sql:
             rows = [(day, "1") for day in self.found.pop(0)]
         return Answer((), tuple(rows), len(rows), 0, 0.0)
 
     def location(self, _name: str, day: str) -> str:
         """See ``RegisteredDays``."""
-        return self.registered[day]
+        location = self.registered[day]
+        if self.moves:
+            self.registered[day] = "s3://made-up/another/"
+        return location
 
     def locations(self, _name: str) -> Iterator[tuple[str, str]]:
         """See ``RegisteredDays``."""
@@ -107,131 +129,99 @@ class World:
             self.files.remove(each)
 
 
-def file(
-    key: str,
-    *,
-    written: datetime = LONG_AGO,
-    is_current: bool = True,
-    storage_class: str = "STANDARD",
-) -> Version:
-    """Make a file."""
-    return Version(key, "1", 1, is_current, written, storage_class)
-
-
-def test_day_of_theirs_alone_goes() -> None:
-    """A day with nobody else's rows is unregistered once its files are gone; none is written."""
-    world = World(file(f"{FOLDER}/run/0"))
-    world.found = [[DAY], []]
-    world.go()
-    assert world.done == [f"delete {FOLDER}/run/0", f"unregister {DAY}"]
-
-
-def test_dry_run_of_such_a_day_changes_nothing() -> None:
-    """A dry run counts its file and leaves it."""
-    world = World(file(f"{FOLDER}/run/0"))
-    world.found = [[DAY]]
-    world.go(is_dry_run=True)
-    assert world.done == []
-    assert world.findings.counts["table_files"] == 1
-
-
-def test_day_of_others_is_registered_before_the_old_files_go() -> None:
-    """At every moment there is a registered folder that has the others' rows."""
-    world = World(file(f"{FOLDER}/run/0"))
-    world.found, world.others = [[DAY], []], 3
-    world.go()
-    assert world.done == [f"register {DAY}", f"delete {FOLDER}/run/0"]
-
-
-@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
-def test_day_that_athena_does_not_see_whole_stays(storage_class: str) -> None:
-    """Where a file lies in an archive class the day is not written anew: rows would be missing."""
-    world = World(file(f"{FOLDER}/run/0"), file(f"{FOLDER}/run/1", storage_class=storage_class))
-    world.found, world.others = [[DAY]], 3
-    with pytest.raises(ErasureError, match=r"run/1 is in an archive storage class"):
-        world.go()
-    assert world.done == []
-
-
-def test_folder_that_is_none_of_the_table_s_is_told() -> None:
-    """A day that is registered in another place is not touched, and the hint is told."""
-    world = World()
-    world.registered = {DAY: "s3://another/tables/handset_change/run/"}
-    world.found, world.others = [[DAY]], 0
-    with pytest.raises(ErasureError, match="let a compaction rewrite its day"):
-        world.go()
-    assert world.done == []
-
-
-def aged(version: Version, minutes: float) -> Version:
-    """Give a file as one that was written so long before this moment."""
-    return replace(version, written=datetime.now(UTC) - timedelta(minutes=minutes))
-
-
 @pytest.mark.parametrize(
-    ("left", "told"),
+    ("others", "steps"),
     [
-        (file("tables/handset_change/dt=2026-03-02/x/0"), "is not registered"),
-        (file("tables/handset_change/2026-03-02"), "is not registered"),
-        (file(f"{FOLDER}/run/0", is_current=False), "somebody deleted or replaced"),
-        (file(f"{FOLDER}/run/0", storage_class="GLACIER"), "is in an archive storage class"),
+        (0, [f"delete {READ.key}", f"unregister {DAY}"]),
+        (3, [f"register {DAY}", f"delete {READ.key}"]),
     ],
 )
-def test_file_that_somebody_may_need_stays(left: Version, told: str) -> None:
-    """A file that is read, may be soon, or may be all there is of a day, stays and is named."""
-    check_stays(left, told)
+def test_order_of_steps(others: int, steps: list[str]) -> None:
+    """At every moment a registered folder has the others' rows; a day without others goes last."""
+    world = World(READ, found=[[DAY], []])
+    world.others = others
+    world.erase()
+    assert world.done == steps
+
+
+def test_dry_run_changes_nothing() -> None:
+    """A dry run counts what it would delete, and leaves it."""
+    world = World(READ, found=[[DAY]])
+    world.erase(is_dry_run=True)
+    assert world.done == []
+    assert (world.findings.counts["rows"], world.findings.counts["table_files"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("left", "minutes", "told"),
+    ("changed", "error", "steps"),
     [
+        ({"running": [[{"name": "made-up"}]]}, "compaction made-up is running", []),
+        ({"running": [[], [{"name": "made-up"}]]}, "made-up is running", [f"register {DAY}"]),
+        ({"found": [[DAY], [DAY]]}, "has rows of the subscriber again", [f"register {DAY}"]),
+        ({"written": 2}, "2 rows of 2 events were written: the day was not changed", []),
+        ({"moves": True}, "another run has registered 2026-03-01", []),
+        ({"moves": True, "others": 0}, "another run has registered 2026-03-01", []),
+        ({"files": [file(READ.key, storage_class="GLACIER")]}, "run/0 is in an archive stor", []),
+        ({"files": [file(READ.key, storage_class="DEEP_ARCHIVE")]}, "run/0 is in an arch", []),
+        ({"registered": {DAY: "s3://other/run/"}}, "let a compaction rewrite its day", []),
+    ],
+)
+def test_what_fails_it(changed: dict[str, Any], error: str, steps: list[str]) -> None:
+    """It stops with an error before anything of others could be lost, or if something came back."""
+    world = World(found=[[DAY], []])
+    world.others = 3
+    for name, value in changed.items():
+        setattr(world, name, value)
+    with pytest.raises(ErasureError, match=error):
+        world.erase()
+    assert world.done == steps
+
+
+@pytest.mark.parametrize(
+    ("left", "minutes", "reason"),
+    [
+        (file("tables/handset_change/dt=2026-03-02/x/0"), None, "is not registered"),
+        (file("tables/handset_change/2026-03-02"), None, "is not registered"),
+        (file(READ.key, is_current=False), None, "somebody deleted or replaced"),
+        (file(READ.key, storage_class="GLACIER"), None, "is in an archive storage class"),
         (file(f"{FOLDER}/x/0"), -60, "written a moment ago"),
         (file(f"{FOLDER}/erase-2/0"), 80, "another erasure may"),
     ],
 )
-def test_file_that_is_too_young_stays(left: Version, minutes: float, told: str) -> None:
-    """So does one that whoever wrote it may be about to register."""
-    check_stays(aged(left, minutes), told)
-
-
-def check_stays(left: Version, told: str) -> None:
-    """See that a file stays and is named."""
-    world = World(left)
-    world.found = [[], []]
-    world.go()
+def test_file_that_somebody_may_need_stays(
+    left: Version, minutes: float | None, reason: str
+) -> None:
+    """A file that is read, may be soon, or may be all there is of a day, stays and is reported."""
+    world = World(left if minutes is None else aged(left, minutes))
+    world.erase()
     assert world.done == []
-    assert told in world.findings.unchecked[left.key]
+    assert reason in world.findings.unchecked[left.key]
 
 
 @pytest.mark.parametrize(
-    "unread",
+    ("unread", "minutes"),
     [
-        file(f"{FOLDER}/failed/0"),
-        file(f"{FOLDER}/erase-2/0"),
-        file("tables/handset_change/dt=2026-03-02/x/0", is_current=False),
+        (file(f"{FOLDER}/failed/0"), None),
+        (file(f"{FOLDER}/erase-2/0"), None),
+        (file("tables/handset_change/dt=2026-03-02/x/0", is_current=False), None),
+        (file(f"{FOLDER}/{OWN}/0"), 80),
     ],
 )
-def test_file_that_nobody_reads_goes(unread: Version) -> None:
-    """A file of a registered day that isn't in its folder goes, and so does what was deleted."""
-    check_goes(unread)
-
-
-def test_own_young_file_goes() -> None:
-    """One that this very run has written and not registered goes, however young it is."""
-    check_goes(aged(file(f"{FOLDER}/{OWN}/0"), minutes=80))
-
-
-def check_goes(unread: Version) -> None:
-    """See that a file goes, alone."""
-    world = World(unread)
-    world.found = [[], []]
-    world.go()
+def test_file_that_nothing_reads_goes(unread: Version, minutes: float | None) -> None:
+    """So does what was deleted, and what this very run has written but not registered."""
+    world = World(unread if minutes is None else aged(unread, minutes))
+    world.erase()
     assert world.done == [f"delete {unread.key}"]
 
 
+def aged(version: Version, minutes: float) -> Version:
+    """Return a file as one that was written so long before this moment."""
+    return replace(version, written=datetime.now(UTC) - timedelta(minutes=minutes))
+
+
 def test_interrupted_it_begins_nothing_more() -> None:
-    """Once it shall end, no further day is written anew, and nothing is deleted."""
-    world = World(file(f"{FOLDER}/run/0"), file(f"{FOLDER}/failed/0"))
-    world.found, world.others, world.is_stopped = [[DAY]], 3, True
-    world.go()
+    """Once it shall end, no other day is rewritten, and nothing is deleted."""
+    world = World(READ, file(f"{FOLDER}/failed/0"), found=[[DAY]])
+    world.others, world.is_stopped = 3, True
+    world.erase()
     assert world.done == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import dataclass, field
@@ -157,6 +158,22 @@ def test_every_service_is_called_as_the_options_say(
     result = command.run(*options)
     assert result.exit_code == command.status, result.output
     assert endpoint.asked == {Asked(each, region, access_key) for each in command.services}
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_json_is_all_of_standard_output() -> None:
+    """Replay prints its report, erase what its receipt would say; the rest is on standard error."""
+    replay, erase = (COMMANDS[name].run("--json") for name in ("replay", "erase"))
+    report = json.loads(replay.stdout)
+    assert (report["stack"], report["events"], report["end_reason"]) == (STACK, 1, "done")
+    assert "Sent 1 events" in replay.stderr
+    receipt = json.loads(erase.stdout)
+    assert (receipt["stack"], receipt["is_complete"], receipt["counts"]["lines"]) == (
+        STACK,
+        True,
+        0,
+    )
+    assert "Nothing of the subscriber was found" in erase.stderr
 
 
 def test_region_is_that_of_the_profile(
