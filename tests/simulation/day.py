@@ -2,76 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drainctl.plan import bill
-from drainctl.plan.bill import Usage, month
-from tests.simulation.parcels import Phase
+from tests.simulation.server import Phase
 from tests.simulation.simulate import simulate
 
 if TYPE_CHECKING:
-    from drainctl.plan.choose import Plan
-    from tests.simulation.simulate import Result
+    from drainctl.plan import Plan
+    from tests.simulation.world import World
 
 QUIET = "quiet"
 BUSY = "busy"
-AFTER = "after"
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A simulated day.
-
-    Attributes:
-        plan: What was simulated.
-        result: How it went.
-        quiet_intervals: How many intervals the quiet phase has.
-        busy_intervals: Likewise the peak.
-    """
+    """A simulated day of a plan, with so many intervals of quiet time and of the peak."""
 
     plan: Plan
-    result: Result
+    world: World
     quiet_intervals: int
     busy_intervals: int
 
-    def usage(self, phase: str) -> Usage:
-        """Give what an interval of a phase used, on average; with no quiet time, the peak's."""
+    def usage(self, phase: str) -> bill.Usage:
+        """Return the mean usage of an interval of a phase; without quiet time, the peak's."""
         if phase == QUIET and self.quiet_intervals:
-            return self.result.books.usage[QUIET].times(1 / self.quiet_intervals)
-        return self.result.books.usage[BUSY].times(1 / self.busy_intervals)
+            return self.world.counts.usage[QUIET].times(1 / self.quiet_intervals)
+        return self.world.counts.usage[BUSY].times(1 / self.busy_intervals)
 
     def dollars(self) -> float:
-        """Give what a month of such days costs."""
+        """Return what a month of such days costs."""
         plan = self.plan
         of_phases = [
             (self.usage(name).times(1 / plan.parameters.interval), phase.seconds)
             for name, phase in ((QUIET, plan.demand.quiet), (BUSY, plan.demand.busy))
         ]
-        used = month(plan.demand, of_phases)
+        used = bill.month(plan.demand, of_phases)
         return bill.total(bill.bill(plan.demand, used, plan.parameters.memory_mb))
 
     def fixed_dollars(self) -> float:
-        """Give what of that doesn't depend on the runs: metrics, alarms, secrets."""
-        demand = self.plan.demand
-        tokens = bill.fixed(demand, 0.0, has_many_runs=False)
-        return bill.total(tokens)
+        """Return the part of that which does not depend on the runs: metrics, alarms, secrets."""
+        return bill.total(bill.fixed(self.plan.demand, 0.0, has_many_runs=False))
 
 
-def simulate_day(
-    plan: Plan, *, quiet: int, busy: int, parcel_size: int = 1, pullers: int | None = None
-) -> Day:
+def simulate_day(plan: Plan, *, quiet: int, busy: int, parcel_size: int = 1) -> Day:
     """Simulate a day of one stream.
 
-    Before what is counted there is time for the runs to settle. Where windows overlap, there are as
-    many runs after a window as there ever are, whatever comes meanwhile: so little does.
+    Before the intervals that count the runs have time to settle. With overlapping windows there are
+    as many runs after a window as there ever are, whatever arrives meanwhile: so little does.
 
     Args:
         plan: What to simulate.
-        quiet: Intervals of quiet time that are counted.
-        busy: Intervals of the peak that are counted.
+        quiet: Intervals of quiet time that count.
+        busy: Intervals of the peak that count.
         parcel_size: Events in a parcel.
-        pullers: In place of the plan's.
     """
     demand, parameters = plan.demand, plan.parameters
     overlapping = parameters.window // (parameters.interval_minutes * 60)
@@ -83,14 +69,10 @@ def simulate_day(
         (QUIET, demand.quiet.per_second, quiet),
         ("rising", demand.busy.per_second, rising),
         (BUSY, demand.busy.per_second, busy),
-        (AFTER, before, max(3, overlapping)),
+        ("after", before, max(3, overlapping)),
     )
-    if pullers is not None:
-        parameters = replace(parameters, pullers=pullers)
-    result = simulate(
-        parameters,
-        demand.latencies,
-        [Phase(name, rate, count * parameters.interval) for name, rate, count in rates if count],
-        parcel_size=parcel_size,
-    )
-    return Day(plan, result, quiet, busy)
+    phases = [
+        Phase(name, rate, count * parameters.interval) for name, rate, count in rates if count
+    ]
+    world = simulate(parameters, demand.latencies, phases, parcel_size=parcel_size)
+    return Day(plan, world, quiet, busy)

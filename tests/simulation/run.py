@@ -12,21 +12,16 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final, cast
 
-from drainctl.plan import rules, throughput
+from drainctl.plan import DAY, rules, throughput
 from drainctl.plan.bill import Usage, sqs_requests
-from drainctl.plan.demand import DAY
 from eventdrain.drain import LAST_EVENTS, RECENT_SECONDS, Batch, EndReason, Pace, Report, Window
 
 if TYPE_CHECKING:
     import simpy
 
-    from drainctl.plan.measured import Latencies
-    from drainctl.plan.parameters import Parameters
     from eventdrain.events import Delivery
-    from tests.simulation.books import Reconciliation
-    from tests.simulation.event_queue import EventQueue
-    from tests.simulation.parcels import Parcel
-    from tests.simulation.services import Quotas
+    from tests.simulation.server import Parcel
+    from tests.simulation.world import World
 
 _RESERVE: Final = timedelta(seconds=15)
 
@@ -35,55 +30,25 @@ _ACK_CPU: Final = 30e-6
 
 
 class Run:
-    """One run.
+    """One run, which starts in a phase."""
 
-    Args:
-        env: The simulation.
-        parameters: Of the stack.
-        latencies: Of the services.
-        parcel_size: Events in a parcel.
-        queue: Of the server.
-        quotas: Of the services.
-        books: What happens is written there.
-        phase: The phase in which it starts.
-    """
-
-    def __init__(
-        self,
-        env: simpy.Environment,
-        *,
-        parameters: Parameters,
-        latencies: Latencies,
-        parcel_size: int,
-        queue: EventQueue,
-        quotas: Quotas,
-        books: Reconciliation,
-        phase: str,
-    ) -> None:
-        self._env = env
-        self._parameters = parameters
-        self._latencies = latencies
-        self._size = parcel_size
-        self._queue = queue
-        self._quotas = quotas
-        self._books = books
+    def __init__(self, world: World, phase: str) -> None:
+        self._world = world
+        self._env = world.env
         self._phase = phase
         self._busy_until = 0.0
-        self._wake = env.event()
+        self._wake = world.env.event()
         self._commits = 0
         self._acked = 0
-        self._last: deque[tuple[float, float]] = deque(maxlen=max(1, LAST_EVENTS // parcel_size))
-        cpu = throughput.cpu_per_event(parameters.events_per_message)
-        self._ack_cpu = _ACK_CPU / parameters.share
-        self._write_cpu = (cpu - _ACK_CPU) / parameters.share
+        self._last: deque[tuple[float, float]] = deque(maxlen=max(1, LAST_EVENTS // world.size))
+        share = world.parameters.share
+        self._ack_cpu = _ACK_CPU / share
+        cpu = throughput.cpu_per_event(world.parameters.events_per_message)
+        self._write_cpu = (cpu - _ACK_CPU) / share
 
     def drain(self, *, is_warm: bool) -> simpy.events.ProcessGenerator:
-        """Run it.
-
-        Returns:
-            The engine's report, as far as the next start depends on it.
-        """
-        parameters = self._parameters
+        """Run it; returns the engine's report, as far as the next start depends on it."""
+        parameters = self._world.parameters
         started = self._env.now
         window = Window.opening(
             started,
@@ -91,10 +56,10 @@ class Run:
             remaining=timedelta(seconds=parameters.window + rules.TIMEOUT_MARGIN_SECONDS),
             reserve=_RESERVE,
         )
-        in_flight = parameters.max_in_flight // self._size
+        in_flight = parameters.max_in_flight // self._world.size
         self._pace = Pace(
             window,
-            limit=max(1, parameters.max_events // self._size),
+            limit=max(1, parameters.max_events // self._world.size),
             idle=timedelta(seconds=parameters.idle),
             max_in_flight=in_flight * parameters.parallel_streams,
         )
@@ -102,7 +67,7 @@ class Run:
         if not is_warm:
             yield self._env.timeout(throughput.cold_seconds(parameters))
         yield self._env.timeout(throughput.setup_seconds(parameters))
-        self._connection = self._queue.connect(
+        self._connection = self._world.queue.connect(
             in_flight * parameters.parallel_streams, self._changed
         )
         self._pace.proven(self._env.now)
@@ -112,8 +77,7 @@ class Run:
         while self._commits:
             yield self._next_change(math.inf)
         self._connection.close()
-        self._books.ends[reason.value] += 1
-        self._books.add(self._phase, Usage(runs=1, run_seconds=self._env.now - started))
+        self._world.counts.usage[self._phase] += Usage(runs=1, run_seconds=self._env.now - started)
         return Report(
             "simulated",
             end_reason=reason,
@@ -122,7 +86,7 @@ class Run:
         )
 
     def _last_age(self) -> float:
-        """Tell what ``eventdrain.drain.Lag`` would: its events have times, these are parcels."""
+        """Return what ``eventdrain.drain.Lag`` would. That needs events, and these are parcels."""
         now = self._env.now
         ages = [age for taken_at, age in self._last if now - taken_at <= RECENT_SECONDS]
         return median(ages) if ages else 0.0
@@ -157,29 +121,26 @@ class Run:
             self._env.process(self._commit(cast("list[Parcel]", self._batch.take())))
 
     def _commit(self, parcels: list[Parcel]) -> simpy.events.ProcessGenerator:
-        parameters = self._parameters
-        events = len(parcels) * self._size
+        parameters = self._world.parameters
+        events = len(parcels) * self._world.size
         objects = len({parcel.came_at // DAY for parcel in parcels})
         calls = math.ceil(
             math.ceil(events / parameters.events_per_message) / rules.MESSAGES_PER_SQS_CALL
         )
-        self._quotas.put(objects)
-        self._quotas.send(calls)
+        self._world.quotas.puts.add(self._env.now, objects)
+        self._world.quotas.sqs_calls.add(self._env.now, calls)
         computed = self._computed_in(events * self._write_cpu)
-        yield self._env.timeout(computed + throughput.write_seconds(self._latencies))
+        yield self._env.timeout(computed + throughput.write_seconds(self._world.latencies))
         for parcel in parcels:
-            self._books.archived[parcel.phase] += self._size
-            self._books.lags[parcel.phase].append(self._env.now - parcel.came_at)
-        self._books.add(
-            self._books.phase,
-            Usage(
-                events=events,
-                objects=objects,
-                sqs_requests=sqs_requests(events, parameters.events_per_message, calls),
-            ),
+            self._world.counts.archived[parcel.phase] += self._world.size
+            self._world.counts.lags[parcel.phase].append(self._env.now - parcel.came_at)
+        self._world.counts.usage[self._world.counts.phase] += Usage(
+            events=events,
+            objects=objects,
+            sqs_requests=sqs_requests(events, parameters.events_per_message, calls),
         )
         computed = self._computed_in(events * self._ack_cpu)
-        yield self._env.timeout(computed + self._latencies.ack)
+        yield self._env.timeout(computed + self._world.latencies.ack)
         self._connection.ack(parcels)
         self._pace.settled(committed=len(parcels), left=0, now=self._env.now)
         self._acked += events
@@ -187,7 +148,7 @@ class Run:
         self._changed()
 
     def _computed_in(self, seconds: float) -> float:
-        """Give in how long the processor has done something, after all that it was given before."""
+        """Return when the processor, which does one thing after the other, will have done this."""
         self._busy_until = max(self._busy_until, self._env.now) + seconds
         return self._busy_until - self._env.now
 
@@ -196,7 +157,7 @@ class Run:
             self._wake.succeed()
 
     def _next_change(self, until: float) -> simpy.Event:
-        """Give an event that something changes, or that it is so late."""
+        """Return an event that happens when something changes, or at a time."""
         wake = self._wake = self._env.event()
         if until < math.inf:
             timer = self._env.timeout(max(0.0, until - self._env.now))

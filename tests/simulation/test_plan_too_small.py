@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,8 +14,11 @@ from drainctl.plan.demand import DAY, Demand
 from drainctl.plan.measured import Latencies
 from drainctl.plan.parameters import Parameters
 from tests.simulation.day import BUSY, QUIET, simulate_day
-from tests.simulation.parcels import Phase
-from tests.simulation.simulate import Result, simulate
+from tests.simulation.server import Phase
+from tests.simulation.simulate import simulate
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 _LATENCIES = Latencies()
 
@@ -37,7 +41,7 @@ def test_half_the_pullers_fall_behind() -> None:
 def _at_the_peak(plan: Plan, parameters: Parameters) -> list[int]:
     phases = [Phase("peak", plan.demand.peak, parameters.interval * 9)]
     result = simulate(parameters, _LATENCIES, phases, parcel_size=100)
-    return [waiting for _, waiting in result.books.backlog]
+    return [waiting for _, waiting in result.counts.backlog]
 
 
 def test_without_backlog_runs_a_peak_isnt_worked_off() -> None:
@@ -47,8 +51,8 @@ def test_without_backlog_runs_a_peak_isnt_worked_off() -> None:
     alone = replace(plan, parameters=replace(plan.parameters, backlog_runs=0))
     as_planned = simulate_day(plan, quiet=1, busy=10, parcel_size=20)
     too_few = simulate_day(alone, quiet=1, busy=10, parcel_size=20)
-    planned = as_planned.result.books.lag(BUSY, 0.5)
-    assert too_few.result.books.lag(BUSY, 0.5) > 2 * planned
+    planned = as_planned.world.counts.lag(BUSY, 0.5)
+    assert too_few.world.counts.lag(BUSY, 0.5) > 2 * planned
 
 
 def test_events_expire_at_the_server_if_nobody_keeps_up() -> None:
@@ -75,7 +79,7 @@ def test_unread_events_come_again_when_another_run_ends() -> None:
     def worst(ack_timeout: int) -> float:
         parameters = Parameters(interval_minutes=1, window=20, idle=1, ack_timeout=ack_timeout)
         result = simulate(parameters, _LATENCIES, [Phase("day", 5.8, 4 * 3_600)])
-        return result.books.lag("day", 1.0)
+        return result.counts.lag("day", 1.0)
 
     assert worst(60) > 2 * worst(45)
 
@@ -95,7 +99,7 @@ def test_a_run_drains_as_fast_as_planned(memory_mb: int, parallel_streams: int) 
     )
     result = simulate(parameters, _LATENCIES, [Phase("flood", 12_000, 60)], parcel_size=100)
     seconds = 60 - throughput.setup_seconds(parameters) - throughput.cold_seconds(parameters)
-    drained = result.books.archived["flood"] / seconds
+    drained = result.counts.archived["flood"] / seconds
     assert drained == pytest.approx(throughput.per_second(parameters, _LATENCIES), rel=0.15)
 
 
@@ -103,14 +107,14 @@ def test_parcels_change_nothing() -> None:
     """Looking at ten events as one gives the same lags and usage as looking at each."""
     parameters = Parameters(interval_minutes=1, window=20, idle=1, parallel_streams=2)
 
-    def day(parcel_size: int) -> Result:
+    def day(parcel_size: int) -> World:
         return simulate(
             parameters, _LATENCIES, [Phase(QUIET, 500, 300)], parcel_size=parcel_size, seed=7
         )
 
     each, ten = day(1), day(10)
-    assert ten.books.lag(QUIET, 0.5) == pytest.approx(each.books.lag(QUIET, 0.5), rel=0.05)
-    used, used_ten = each.books.usage[QUIET], ten.books.usage[QUIET]
+    assert ten.counts.lag(QUIET, 0.5) == pytest.approx(each.counts.lag(QUIET, 0.5), rel=0.05)
+    used, used_ten = each.counts.usage[QUIET], ten.counts.usage[QUIET]
     assert used_ten.run_seconds == pytest.approx(used.run_seconds, rel=0.05)
     assert used_ten.objects == pytest.approx(used.objects, rel=0.05)
 
@@ -119,6 +123,6 @@ def test_equal_seeds_give_equal_days() -> None:
     """The simulation depends on nothing but what it is given."""
     parameters = Parameters(interval_minutes=1, window=20, idle=1)
     days = [simulate(parameters, _LATENCIES, [Phase("day", 3, 1_800)], seed=3) for _ in range(2)]
-    assert days[0].books.lags == days[1].books.lags
+    assert days[0].counts.lags == days[1].counts.lags
     other = simulate(parameters, _LATENCIES, [Phase("day", 3, 1_800)], seed=4)
-    assert other.books.lags != days[0].books.lags
+    assert other.counts.lags != days[0].counts.lags
