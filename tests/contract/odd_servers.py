@@ -1,4 +1,4 @@
-"""Servers that are no event server: each takes real connections, and does one thing with them."""
+"""Servers that are no event server: each accepts real connections, and does one thing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _goaway = Struct(">II")
 
 
 @contextmanager
-def serving(serve: Serve) -> Iterator[int]:
+def serving(serve: Serve, port: int = 0) -> Iterator[int]:
     """Serve each connection in a thread of its own.
 
     Yields:
@@ -45,8 +45,10 @@ def serving(serve: Serve) -> Iterator[int]:
     class Server(ThreadingTCPServer):
         daemon_threads = True
         block_on_close = False
+        allow_reuse_address = True
+        request_queue_size = 64
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", port), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield server.server_address[1]
@@ -75,13 +77,13 @@ def answering(methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]]) -> Iterat
 
 
 def silent(connection: socket.socket) -> None:
-    """Take whatever comes, and answer nothing."""
+    """Receive everything, and answer nothing."""
     while connection.recv(_CHUNK):
         pass
 
 
 def http1(connection: socket.socket) -> None:
-    """Answer as a server does that speaks HTTP/1.1 alone."""
+    """Answer as a server that speaks only HTTP/1.1."""
     connection.recv(_CHUNK)
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 

@@ -306,12 +306,3 @@ def test_invocation(event: object) -> None:
     asked: Any = event
     with suppress(ConfigurationError):
         ReplayRequest.from_event(asked, environment, now=datetime(2026, 3, 1, tzinfo=UTC))
-
-
-@pytest.mark.parametrize("payload", [[1], None, "handset_change", 7, True])
-def test_invocation_that_is_no_object(payload: Any) -> None:
-    """The error of an event that is no object says that it must be one."""
-    with pytest.raises(ConfigurationError, match="a JSON object"):
-        Start.from_event(payload)
-    with pytest.raises(ConfigurationError, match="a JSON object"):
-        ReplayRequest.from_event(payload, {}, now=datetime(2026, 3, 1, tzinfo=UTC))

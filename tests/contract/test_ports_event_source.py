@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import socket
 import threading
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -17,7 +17,6 @@ import pytest
 from eventdrain.adapters.grpc import GrpcEventSource, is_answer
 from eventdrain.errors import (
     AccessRefused,
-    ApiSilent,
     StreamEnded,
     StreamError,
     StreamRefused,
@@ -26,7 +25,6 @@ from eventdrain.errors import (
 from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
 from simulator.event_server import AuthMode, Event, EventServer, Faults, StreamFault
-from tests.contract.odd_servers import answering
 from tests.deliveries import RECEIVED_AT, message, reader
 from tests.fakes import Arrival, FakeEventSource, Script
 from tests.faults.tcp_proxy import TcpProxy
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 STREAM: Final = STREAMS["handset_change"]
 MAX_IN_FLIGHT: Final = 200
 WAIT_SECONDS: Final = 10
-DRIP: Final = timedelta(milliseconds=10)
 
 MEANINGS: Final = {
     grpc.StatusCode.OK: StreamEnded,
@@ -61,15 +58,11 @@ class Plan:
 
     Attributes:
         events: How many it has.
-        drip: Time between two of them.
         code: Status that ends the first stream after them; None to leave it open.
-        is_listening: Whether it can be reached at all.
     """
 
     events: int = 0
-    drip: timedelta = timedelta(0)
     code: grpc.StatusCode | None = None
-    is_listening: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,11 +81,7 @@ def fake_source(plan: Plan) -> Iterator[Served]:
 
 
 def _script(plan: Plan) -> Script:
-    if not plan.is_listening:
-        return Script(refused_with=StreamEnded("made up"))
-    arrivals = [
-        Arrival(index * plan.drip.total_seconds(), [message(index)]) for index in range(plan.events)
-    ]
+    arrivals = [Arrival(0, [message(index)]) for index in range(plan.events)]
     if plan.code is None:
         return Script(arrivals)
     error = MEANINGS[plan.code]("made up")
@@ -104,14 +93,7 @@ def _script(plan: Plan) -> Script:
 @contextmanager
 def grpc_source(plan: Plan) -> Iterator[Served]:
     """Yield the adapter, connected to a server that follows a plan."""
-    if not plan.is_listening:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))  # and nobody listens
-            yield Served(adapter(f"http://127.0.0.1:{taken.getsockname()[1]}"), lambda _: False)
-        return
     faults = Faults()
-    if plan.drip:
-        faults.inject(StreamFault(drip=plan.drip))
     if plan.code is not None:
         faults.inject(StreamFault(code=plan.code, after=plan.events), times=1)
     with EventServer(faults=faults) as server:
@@ -254,18 +236,6 @@ def test_end_is_told_by_its_meaning(serve: Serve, code: grpc.StatusCode, events:
 
 
 @every_source
-def test_server_that_is_not_there(serve: Serve) -> None:
-    """If nobody listens, opening the stream raises a retryable error."""
-
-    async def open_stream(source: EventSource) -> None:
-        async with asyncio.timeout(WAIT_SECONDS), opened(source):
-            pass
-
-    with serve(Plan(is_listening=False)) as served, pytest.raises(StreamEnded):
-        asyncio.run(open_stream(served.source))
-
-
-@every_source
 def test_quiet_stream_is_open(serve: Serve) -> None:
     """A stream with nothing to send is open, waits, and its server answers a probe."""
 
@@ -311,19 +281,6 @@ def test_what_nobody_received_comes_again(serve: Serve) -> None:
 
 
 @every_source
-def test_connection_after_one_that_ended(serve: Serve) -> None:
-    """After a stream has ended, another can be opened."""
-
-    async def end_and_open(source: EventSource) -> None:
-        await drained(source)
-        async with asyncio.timeout(WAIT_SECONDS), opened(source):
-            pass
-
-    with serve(Plan(code=grpc.StatusCode.UNAVAILABLE)) as served:
-        asyncio.run(end_and_open(served.source))
-
-
-@every_source
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_call_carries_the_token(serve: Serve, token: str | None) -> None:
     """The stream is opened with the given token, or without any."""
@@ -360,36 +317,6 @@ def test_production_authorization(
     assert type(refused) is error
     assert told in str(refused)
     assert not token or token not in str(refused)
-
-
-@pytest.mark.parametrize(
-    ("code", "is_proof"),
-    [(grpc.StatusCode.NOT_FOUND, True), (grpc.StatusCode.DEADLINE_EXCEEDED, False)],
-)
-def test_what_proves_that_the_api_answered(code: grpc.StatusCode, *, is_proof: bool) -> None:
-    """An error of the API's own is an answer; one that a gateway gives as well is none."""
-
-    async def probe(port: int) -> None:
-        source = adapter(f"http://127.0.0.1:{port}")
-        async with asyncio.timeout(WAIT_SECONDS), opened(source) as stream:
-            await stream.connection.probe()
-
-    def end(_request: bytes, context: grpc.ServicerContext) -> None:
-        context.abort(code, "made up")
-
-    def wait(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-        ended = threading.Event()
-        context.add_callback(ended.set)
-        ended.wait()
-        yield from ()
-
-    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        STREAM.stream_method: grpc.unary_stream_rpc_method_handler(wait),
-        STREAM.ack_method: grpc.unary_unary_rpc_method_handler(end),
-    }
-    expected = nullcontext() if is_proof else pytest.raises(ApiSilent, match=code.name)
-    with answering(methods) as port, expected:
-        asyncio.run(probe(port))
 
 
 @pytest.mark.parametrize(

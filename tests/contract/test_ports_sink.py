@@ -232,18 +232,6 @@ def test_writing_again_does_no_harm(aws: Aws, kind: str) -> None:
 
 
 @every_sink
-def test_events_of_several_days(aws: Aws, kind: str) -> None:
-    """Events of several days, undated ones too, are written in one call."""
-    home = make_home(kind, aws)
-    days = [
-        line_delivery(str(index), event_time=time, line=json.dumps({"event_id": str(index)}))
-        for index, time in enumerate(["2026-03-01T12:00:00Z", None, "0001-01-01T00:00:00Z"])
-    ]
-    assert home.write(days) == {}
-    assert home.held().keys() == {"0", "1", "2"}
-
-
-@every_sink
 @pytest.mark.parametrize("trouble", Trouble)
 def test_trouble_fails_every_event(aws: Aws, kind: str, trouble: Trouble) -> None:
     """An unreachable service is a retryable failure of every event, anything else a fatal one."""
@@ -451,13 +439,6 @@ def test_bug_in_one_call_is_not_the_end_of_others(kind: str) -> None:
     assert {failure.kind for failure in refused.values()} == {FailureKind.FATAL}
 
 
-def sized(index: int, size: int) -> Delivery:
-    """Return a delivery whose line has this size."""
-    event_id = f"{index:032}"
-    empty = json.dumps({"event_id": event_id, "filler": ""}, separators=(",", ":"))
-    return line_delivery(event_id, line=f'{empty[:-2]}{"x" * (size - len(empty))}"}}')
-
-
 @pytest.mark.parametrize(
     ("count", "attribute"),
     [(1, ("event_id", "String", delivery_of().event_id)), (10, ("events", "Number", "10"))],
@@ -474,31 +455,6 @@ def test_message(aws: Aws, count: int, attribute: tuple[str, str, str]) -> None:
         for name, value in message["MessageAttributes"].items()
     }
     assert attributes == {attribute, ("event_type", "String", "handset_change")}
-
-
-def test_events_of_all_sizes_share_messages(aws: Aws) -> None:
-    """Short and long lines, and pointers between them, are all sent, in few messages."""
-    home = SqsHome(aws, None, is_fifo=False, events_per_message=EVENTS_PER_MESSAGE)
-    # Some are too long together, two fill a message each, and most are ended by their number.
-    sizes = [*[400_000] * 2, 200_000, MAX_LINE_BYTES, MAX_LINE_BYTES, *[100_000] * 14, *[300] * 25]
-    fitting = [sized(index, size) for index, size in enumerate(sizes)]
-    deliveries = [*fitting[:4], quarantined_of(1), *fitting[4:30], oversize_of(2), *fitting[30:]]
-    assert home.write(deliveries) == {}
-    messages = take_messages(aws.sqs, home.queue_url)
-    numbers = sorted(
-        (int(message["MessageAttributes"]["events"]["StringValue"]), len(message["Body"]))
-        for message in messages
-        if "pointer" not in message["MessageAttributes"]
-    )
-    assert sum(number for number, _ in numbers) == len(fitting)
-    assert max(number for number, _ in numbers) == EVENTS_PER_MESSAGE
-    assert max(length for _, length in numbers) == MAX_LINE_BYTES
-    held = {
-        line["event_id"]: line for message in messages for line in message_lines(message["Body"])
-    }
-    assert held.keys() == {delivery.event_id for delivery in deliveries}
-    assert all(held[each.event_id] == json.loads(each.line) for each in fitting)
-    assert len(messages) < len(deliveries) / 3
 
 
 def test_refused_message_refuses_its_events_alone(aws: Aws) -> None:

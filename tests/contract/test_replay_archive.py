@@ -1,4 +1,4 @@
-"""The contract of ``ports.ArchiveReader``, and replays through real adapters."""
+"""The contract of ``ports.ArchiveReader``: the archive in S3, and the fake."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from eventdrain.adapters.aws import (
     S3Archive,
     S3ArchiveReader,
     SignedHttp,
-    SqsPublisher,
 )
 from eventdrain.errors import ArchiveReadError, FailureKind
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import Folder
-from eventdrain.replay import ReplayEnd, ReplayJob, ReplayReport, Selection, read_lines
-from eventdrain.replay_wiring import run_replay
-from simulator.reconciliation import take_messages
-from tests.deliveries import RECEIVED_AT, delivery_of, oversize_message, quarantined_of, reader
+from eventdrain.replay import read_lines
+from tests.deliveries import delivery_of
 from tests.replay_archive import DENIED, FakeArchive
 
 if TYPE_CHECKING:
@@ -177,67 +174,6 @@ def test_other_objects_are_passed_over(aws: Aws, monkeypatch: pytest.MonkeyPatch
     assert home.ask(lambda archive: archive.days(STREAM)) == ["2026-03-01"]
     objects = home.ask(lambda archive: archive.objects(FOLDER, after=""))
     assert [stored.key for stored in objects] == [home.layout.key(BATCHES[0])]
-
-
-# --- Whole replays ---
-
-
-def job_of(home: Home, queue_url: str) -> ReplayJob:
-    """Return the job that replays an archive."""
-    return ReplayJob(
-        selection=Selection((STREAM,)),
-        bucket=home.bucket,
-        prefix=home.layout.prefix,
-        queue_urls={STREAM: queue_url},
-        events_per_message=1,
-        rate=0,
-        is_dry_run=False,
-        archive_hint=HINT,
-        queue_hint=HINT,
-    )
-
-
-def run(job: ReplayJob) -> ReplayReport:
-    """Run a job from its beginning."""
-    report = ReplayReport("made-up", is_dry_run=job.is_dry_run)
-    return run_replay(job, report, seconds=60, after=None, on_checkpoint=lambda _: None)
-
-
-@pytest.fixture
-def queue_url(aws: Aws) -> str:
-    """Create a queue, and return its URL."""
-    return aws.sqs.create_queue(QueueName=f"contract-{secrets.token_hex(6)}")["QueueUrl"]
-
-
-def test_messages_are_the_drains_to_the_letter(aws: Aws, queue_url: str) -> None:
-    """A replay sends lines and pointers as the drain did, with one more attribute."""
-    home = Home(aws, "s3")
-    huge = reader().read(oversize_message(3), RECEIVED_AT)
-    batch = [delivery_of(1), huge, quarantined_of(4), delivery_of(DAY)]
-    home.write(batch)
-
-    async def publish() -> None:
-        endpoint = aws.allowed.sqs_endpoint()
-        async with SignedHttp.connect(endpoint, calls_at_once=4) as http:
-            queue = SqsPublisher(http, queue_url=queue_url, layout=home.layout)
-            assert await queue.write(batch) == {}
-
-    asyncio.run(publish())
-    first = {
-        message["MessageAttributes"]["event_id"]["StringValue"]: message
-        for message in take_messages(aws.sqs, queue_url)
-    }
-
-    report = run(job_of(home, queue_url))
-
-    assert (report.end_reason, report.events) == (ReplayEnd.DONE, 3)
-    again = take_messages(aws.sqs, queue_url)
-    assert len(again) == 3
-    mark = {"replayed": {"StringValue": "made-up", "DataType": "String"}}
-    for message in again:
-        event_id = message["MessageAttributes"]["event_id"]["StringValue"]
-        assert message["Body"] == first[event_id]["Body"]
-        assert message["MessageAttributes"] == first[event_id]["MessageAttributes"] | mark
 
 
 def test_connections_with_new_credentials(aws: Aws) -> None:

@@ -1,15 +1,14 @@
-"""The journal: when which event was durably accepted, as the engine was told.
+"""The journal: when each event was durably accepted, as the engine was told.
 
-It is set against the event server's ledger: an ack that came before both acceptances is a
-violation. Times are ``time.monotonic()``, as the ledger's.
+It is compared with the event server's ledger: an ack before both acceptances is a violation.
+Times are ``time.monotonic()``, as the ledger's.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import threading
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from simulator.reconciliation import message_lines
@@ -20,65 +19,47 @@ if TYPE_CHECKING:
 _GZIP: Final = b"\x1f\x8b"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of an operation, whatever became of it."""
-
-    operation: str
-    at: float
-
-
 class Journal:
-    """Written by the proxies, read by the test. Safe for threads."""
+    """Written by the proxies, read by the test. Safe for threads: each write is one operation."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._archived: dict[str, float] = {}
         self._published: dict[str, float] = {}
-        self._calls: list[Call] = []
+        self._calls: defaultdict[str, list[float]] = defaultdict(list)
 
     def archived(self, event_ids: Iterable[str], at: float) -> None:
-        """Enter that S3 has these events, and that the engine is told so."""
-        self._enter(self._archived, event_ids, at)
+        """Record that S3 has these events, and that the engine is told so."""
+        for event_id in event_ids:
+            self._archived.setdefault(event_id, at)
 
     def published(self, event_ids: Iterable[str], at: float) -> None:
-        """Enter that SQS has taken these events, and that the engine is told so."""
-        self._enter(self._published, event_ids, at)
+        """Record that SQS has accepted these events, and that the engine is told so."""
+        for event_id in event_ids:
+            self._published.setdefault(event_id, at)
 
     def note_call(self, operation: str, at: float) -> None:
-        """Enter a call."""
-        with self._lock:
-            self._calls.append(Call(operation, at))
+        """Record a call, whatever becomes of it."""
+        self._calls[operation].append(at)
 
     def calls(self, operation: str) -> list[float]:
-        """Give when an operation was called."""
-        with self._lock:
-            return [call.at for call in self._calls if call.operation == operation]
+        """Return when an operation was called."""
+        return list(self._calls[operation])
 
     def durable_at(self) -> dict[str, float]:
-        """Give since when the engine could know of each event that both sinks have it."""
-        with self._lock:
-            return {
-                event_id: max(at, self._published[event_id])
-                for event_id, at in self._archived.items()
-                if event_id in self._published
-            }
-
-    def _enter(self, book: dict[str, float], event_ids: Iterable[str], at: float) -> None:
-        with self._lock:
-            for event_id in event_ids:
-                book.setdefault(event_id, at)
+        """Return since when the engine could know of each event that both sinks have it."""
+        archived, published = self._archived.copy(), self._published.copy()
+        return {name: max(archived[name], published[name]) for name in archived.keys() & published}
 
 
 def ids_of_object(body: bytes) -> Sequence[str]:
-    """Give the event ids in an archive object: gzipped NDJSON, or the JSON of a quarantine."""
+    """Return the event ids in an archive object: gzipped lines, or a quarantine's record."""
     if not body.startswith(_GZIP):
         return [json.loads(body)["event_id"]]
     return [json.loads(line)["event_id"] for line in gzip.decompress(body).splitlines()]
 
 
 def ids_of_taken_entries(request: bytes, answer: bytes) -> Sequence[str]:
-    """Give the event ids of those entries of a SendMessageBatch that the answer says are taken."""
+    """Return the event ids of the entries of a SendMessageBatch that its answer confirms."""
     bodies = {entry["Id"]: entry["MessageBody"] for entry in json.loads(request)["Entries"]}
     return [
         line["event_id"]

@@ -80,7 +80,7 @@ class DrainProcess:
         report = None
         if self.process.returncode != -signal.SIGKILL:
             assert self.process.returncode == 0, stderr
-            report = report_of(json.loads(stdout.splitlines()[-1]))
+            report = _report_of(json.loads(stdout.splitlines()[-1]))
         seconds = time.monotonic() - self._began
         self._scene.record(RunRecord(report, seconds, self._allowed), stdout + stderr)
         return report
@@ -147,8 +147,8 @@ def invoke(
     return stdout.splitlines()
 
 
-def report_of(content: dict[str, Any]) -> Report:
-    """Return the report of its JSON."""
+def _report_of(content: dict[str, Any]) -> Report:
+    """Return the report whose fields a drain has printed."""
     values: dict[str, Any] = {
         name: Counter(value) if isinstance(value, dict) else value
         for name, value in content.items()

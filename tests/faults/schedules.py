@@ -1,24 +1,13 @@
-"""Random schedules: a seed decides which faults strike when, over several windows of one scene.
-
-``python -m tests.faults.schedules FIRST STEP LAST SECONDS`` runs every so many-th schedule with an
-AWS of its own, and prints each result as a line of JSON.
-"""
+"""Random schedules: a seed decides which faults strike when, over several windows of one scene."""
 
 from __future__ import annotations
 
-import json
-import logging
 import random
-import sys
-import time
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
 import grpc
 
-from eventdrain.drain import subscription
 from eventdrain.events import STREAMS
 from simulator.event_server import (
     ACK_FAILURE,
@@ -41,7 +30,6 @@ from simulator.event_server import (
     without_payload,
 )
 from simulator.token_server import TokenFault
-from tests.faults.cloud import Cloud
 from tests.faults.http_proxy import (
     GetSecretFault,
     PutObjectFault,
@@ -56,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.event_server import Event
+    from tests.faults.cloud import Cloud
     from tests.faults.invariants import Evidence
 
 _MOST_WINDOWS: Final = 8
@@ -85,29 +74,11 @@ _SQS_ERRORS: Final = (
 _SECRET_ERRORS: Final = ((400, "ThrottlingException"), (500, "InternalServiceError"))
 
 
-@dataclass(frozen=True)
-class ScheduleResult:
-    """Result of one schedule.
+def run_schedule(cloud: Cloud, seed: int) -> list[str]:
+    """Run the schedule of a seed, and return what did not hold after a window, in words.
 
-    Attributes:
-        seed: Reproduces the schedule; threads and sockets still take their own turns.
-        windows: How many windows ran.
-        faults: How often a fault struck.
-        events: How many events were published.
-        copies: How many lines and messages there were beyond one each.
-        violations: What did not hold, in words; empty if all is well.
+    Threads and sockets take their own turns: a seed reproduces the faults, not every moment.
     """
-
-    seed: int
-    windows: int
-    faults: int
-    events: int
-    copies: int
-    violations: tuple[str, ...]
-
-
-def run_schedule(cloud: Cloud, seed: int) -> ScheduleResult:
-    """Run the schedule of a seed, check all invariants after each window, and at its end."""
     with Scene(cloud, rules=_rules(random.Random(seed)), seed=seed) as scene:  # noqa: S311
         return _Schedule(scene, seed).run()
 
@@ -142,7 +113,7 @@ class _Schedule:
         }
         self._found: list[str] = []
 
-    def run(self) -> ScheduleResult:
+    def run(self) -> list[str]:
         scene = self._scene
         for window in range(self._chance.randint(1, 3)):
             self._publish(window)
@@ -158,14 +129,7 @@ class _Schedule:
         self._note(evidence)
         if evidence.copies > self._explained_copies(evidence):
             self._found.append(f"{evidence.copies} copies, which the faults don't explain")
-        return ScheduleResult(
-            seed=self._seed,
-            windows=len(scene.runs),
-            faults=sum(scene.faults.struck(fault) for fault in set(self._injected)),
-            events=len(evidence.ledger.events),
-            copies=evidence.copies,
-            violations=tuple(dict.fromkeys(self._found)),
-        )
+        return list(dict.fromkeys(self._found))
 
     def _publish(self, window: int) -> None:
         count = self._chance.randint(1, 120)
@@ -297,22 +261,3 @@ class _Schedule:
             return TokenFault(status=self._chance.choice((400, 401, 500, 503)))
         fault = GetSecretFault if kind < 0.7 else PutSecretFault
         return fault(**self._broken_call(_SECRET_ERRORS))
-
-
-def main() -> None:
-    """Run schedules until the last, or until the time is over."""
-    first, step, last, seconds = map(float, sys.argv[1:])
-    logging.lastResort = None  # what the engine logs is searched, not printed
-    ends_at = time.monotonic() + seconds
-    seed = int(first)
-    # Ten seconds after each authentication error would be most of what a schedule takes.
-    short = timedelta(milliseconds=200)
-    with Cloud() as cloud, patch.object(subscription, "_AFTER_AUTHENTICATION_ERROR", short):
-        while seed <= last and time.monotonic() < ends_at:
-            sys.stdout.write(f"{json.dumps(asdict(run_schedule(cloud, seed)))}\n")
-            sys.stdout.flush()
-            seed += int(step)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,10 +7,11 @@ import socket
 import struct
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING, Final, Self
+
+from tests.contract.odd_servers import serving
 
 if TYPE_CHECKING:
     from simulator.injection import Faults
@@ -110,7 +111,7 @@ class TcpProxy:
         self._upstream = ("127.0.0.1", upstream_port)
         self._faults = faults
         self._pairs: set[_Pair] = set()
-        self._server: ThreadingTCPServer | None = None
+        self._listening = ExitStack()
         self.port = 0
 
     @property
@@ -127,15 +128,12 @@ class TcpProxy:
 
     def refuse(self) -> None:
         """Refuse connections from now on; open ones stay."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        self._listening.close()
 
     def heal(self) -> None:
         """Accept connections again, on the same port, and end those that a fault has frozen."""
-        if self._server is None:
-            self._listen()
+        self.refuse()
+        self.port = self._listening.enter_context(serving(self._serve, self.port))
         for pair in tuple(self._pairs):
             if pair.fault.frozen_after is not None:
                 pair.reset()
@@ -146,30 +144,12 @@ class TcpProxy:
             pair.reset()
 
     def __enter__(self) -> Self:
-        self._listen()
+        self.heal()
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.refuse()
         self.reset_all()
-
-    def _listen(self) -> None:
-        serve = self._serve
-
-        class Handler(BaseRequestHandler):
-            def handle(self) -> None:
-                serve(self.request)
-
-        class Server(ThreadingTCPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-            request_queue_size = 64
-
-        self._server = Server(("127.0.0.1", self.port), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), name="proxies", daemon=True
-        ).start()
 
     def _serve(self, client: socket.socket) -> None:
         drawn = self._faults.draw(ConnectionFault)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.faults.schedules import run_schedule
-from tests.faults.soak import run_schedules
 
 if TYPE_CHECKING:
     from tests.faults.cloud import Cloud
 
-_SCHEDULES: Final = 30
-_QUICK: Final = 8
+_FIRST: Final = int(os.environ.get("FIRST_SEED", "0"))
+_QUICK: Final = int(os.environ.get("SCHEDULES", "8"))
+_MORE: Final = 30
+"""Before a release."""
 
 
 @pytest.mark.usefixtures("short_authentication_wait")
-@pytest.mark.parametrize("seed", range(_QUICK))
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *range(_FIRST, _FIRST + _QUICK),
+        *(
+            pytest.param(seed, marks=pytest.mark.release)
+            for seed in range(_FIRST + _QUICK, _FIRST + _QUICK + _MORE)
+            if "SCHEDULES" not in os.environ
+        ),
+    ],
+)
 def test_random_schedule(cloud: Cloud, seed: int) -> None:
-    """Every invariant holds after every window of a schedule."""
-    assert run_schedule(cloud, seed).violations == ()
-
-
-@pytest.mark.release
-@pytest.mark.timeout(600)
-def test_random_schedules_side_by_side() -> None:
-    """Every invariant holds in many schedules of several processes; a violation has its seed."""
-    totals = run_schedules(_QUICK, schedules=_SCHEDULES)
-    assert len(totals.results) == _SCHEDULES
-    assert sum(result.faults for result in totals.results) > _SCHEDULES
-    assert not totals.failed, str(totals)
+    """Every invariant holds after every window of a schedule, and the faults explain all copies."""
+    assert run_schedule(cloud, seed) == []
