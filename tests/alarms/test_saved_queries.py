@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from eventdrain.drain import LeftReason
+from eventdrain.wiring import SINKS
 from tests.alarms import outages
 from tests.packaging.expanded_template import ExpandedTemplate
 
@@ -70,7 +71,7 @@ def test_fields_are_those_of_the_log(name: str, records: list[dict[str, Any]]) -
     """Every field that a query names is in a line of a real run, or is CloudWatch's."""
     known = {path for record in records for path in paths(record)} | _OF_INSIGHTS
     # Reasons that need a fault of their own; their names are the report's.
-    known |= {f"report.left.{reason}" for reason in LeftReason}
+    known |= {f"report.left.{reason}" for reason in (*LeftReason, *(row.name for row in SINKS))}
 
     assert asked_for(_QUERIES[name]) - known == set()
     assert asked_for(_QUERIES[name]) & {"run_id", "event_type"}
