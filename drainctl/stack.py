@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.errors import CommandError
 from drainctl.shell import aws_command
-from eventdrain.adapters.aws import describe, hint_for
+from eventdrain.adapters.aws import describe_error, error_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,8 +79,8 @@ class Stack:
                     " --profile",
                 ) from None
             raise StackError(
-                f"cloudformation:DescribeStacks of {name} failed with {describe(error)}",
-                hint_for(error, _HINT),
+                f"cloudformation:DescribeStacks of {name} failed with {describe_error(error)}",
+                error_hint(error, _HINT),
             ) from None
         except (BotoCoreError, ValueError) as error:
             raise StackError(

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from drainctl.doctor.facts import Origin, StackCredentials, Token, scope_of
 from drainctl.doctor.questions import UnansweredError, calling
-from eventdrain.adapters.aws import code_of
+from eventdrain.adapters.aws import error_code
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.auth import from_json, mint, minted_for, parse_credentials
 from eventdrain.errors import CredentialsError, TokenUnavailable
@@ -139,6 +139,6 @@ def _secret(client: SecretsManagerClient, arn: str, what: str) -> dict[str, Any]
             return {**client.get_secret_value(SecretId=arn)}
         except ClientError as error:
             # Also the code for a secret that does not exist (API reference, GetSecretValue).
-            if code_of(error) != "ResourceNotFoundException":
+            if error_code(error) != "ResourceNotFoundException":
                 raise
             return None

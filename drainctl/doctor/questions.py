@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.errors import CommandError
-from eventdrain.adapters.aws import code_of, describe, hint_for
+from eventdrain.adapters.aws import describe_error, error_code, error_hint
 from eventdrain.errors import DrainError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def calling(action: str, what: str, *, also: str = "") -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = code_of(error)
+        code = error_code(error)
         if code in _DENIED:
             raise UnansweredError(
                 f"{action} of {what} is denied ({code})",
@@ -84,8 +84,8 @@ def calling(action: str, what: str, *, also: str = "") -> Iterator[None]:
                 "somebody has deleted it: see docs/operations.md for how to deploy again",
             ) from None
         raise UnansweredError(
-            f"{action} of {what} failed with {describe(error)}",
-            hint_for(error, "try again; if it stays, look up the code"),
+            f"{action} of {what} failed with {describe_error(error)}",
+            error_hint(error, "try again; if it stays, look up the code"),
         ) from None
     except BotoCoreError as error:
         raise UnansweredError(

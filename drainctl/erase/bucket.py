@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.erase.findings import ErasureError, call_error
 from drainctl.erase.subject import UnreadableError
-from eventdrain.adapters.aws import code_of
+from eventdrain.adapters.aws import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -113,9 +113,9 @@ class Bucket:
             )
             return answer["Body"].read()
         except (BotoCoreError, ClientError) as error:
-            if code_of(error) in {"NoSuchKey", "NoSuchVersion"}:
+            if error_code(error) in {"NoSuchKey", "NoSuchVersion"}:
                 return None
-            if code_of(error) == "InvalidObjectState":
+            if error_code(error) == "InvalidObjectState":
                 raise UnreadableError(
                     "it is in an archive storage class of S3: restore it first"
                 ) from error
@@ -166,7 +166,7 @@ class Bucket:
                 )
         except (BotoCoreError, ClientError) as error:
             key = versions[0].key
-            until = self._locked_until(versions) if code_of(error) in _DENIED else None
+            until = self._locked_until(versions) if error_code(error) in _DENIED else None
             if until is None:
                 raise self._failed(error, "s3:DeleteObjectVersion", key) from error
             raise ErasureError(
@@ -188,7 +188,7 @@ class Bucket:
         try:
             self._s3.put_object(Bucket=self._name, Key=key, Body=body, IfNoneMatch="*", **request)
         except ClientError as error:
-            if code_of(error) != _EXISTS:
+            if error_code(error) != _EXISTS:
                 raise
 
     def _locked_until(self, versions: Sequence[Version]) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drainctl.errors import CommandError
 from drainctl.output import table
-from eventdrain.adapters.aws import describe, hint_for
+from eventdrain.adapters.aws import describe_error, error_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,8 +54,8 @@ def call_error(
         hint: What to do, unless the error has a cause with a remedy of its own.
     """
     return ErasureError(
-        f"{action} failed with {describe(error)}; what was deleted before stays deleted",
-        hint_for(error, hint),
+        f"{action} failed with {describe_error(error)}; what was deleted before stays deleted",
+        error_hint(error, hint),
     )
 
 

@@ -147,10 +147,10 @@ def test_tls_without_http2(authority: Authority, protocols: tuple[str, ...]) -> 
 @pytest.mark.parametrize(
     ("scheme", "serve", "told"),
     [
-        ("https", http1, "does not speak TLS"),
-        ("https", calls(odd_servers.unanswered), "does not speak TLS"),
+        ("https", http1, "expects plaintext, not TLS"),
+        ("https", calls(odd_servers.unanswered), "expects plaintext, not TLS"),
         ("https", lambda _: None, "closes each connection"),
-        ("http", http1, "speaks HTTP/1.1"),
+        ("http", http1, "supports HTTP/1.1"),
         ("http", lambda _: None, "closes each connection"),
         ("https", silent, "timed out"),
         ("http", silent, "timed out"),
@@ -180,7 +180,7 @@ def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("no_proxy", raising=False)
         error = end_of_stream("https://made-up.invalid")
     assert type(error) is StreamEnded
-    assert "an HTTP proxy on the way" in error.reason
+    assert "an HTTP proxy refuses connections" in error.reason
     assert "http_proxy" in error.hint
 
 
@@ -197,7 +197,7 @@ def test_name_that_does_not_resolve() -> None:
     """A name without an address is named as that."""
     error = end_of_stream("https://made-up.invalid")
     assert type(error) is StreamEnded
-    assert "name can't be resolved" in error.reason
+    assert "name cannot be resolved" in error.reason
 
 
 # --- Answers that are not the event API's ---
@@ -233,8 +233,12 @@ def test_gateway_with_a_status_of_grpc() -> None:
 @pytest.mark.parametrize(
     ("answer", "closes", "told"),
     [
-        (http_status(200), False, "a gateway, not the event API, answered without a status"),
-        (http_body(SERVERS_WORDS.encode()), False, "a gateway, not the event API, answered"),
+        (
+            http_status(200),
+            False,
+            "a gateway, not the event API, sent a response without a gRPC status",
+        ),
+        (http_body(SERVERS_WORDS.encode()), False, "a gateway, not the event API, sent"),
         (reset(2), False, "reset the call"),
         (reset(12), False, "reset the call"),  # grpcio makes PERMISSION_DENIED of this one
         (goaway(11, b"too_many_pings"), True, "too_many_pings"),
@@ -270,7 +274,7 @@ def test_status_whose_text_is_too_long() -> None:
     with answering({STREAM.stream_method: grpc.unary_stream_rpc_method_handler(end)}) as port:
         error = end_of_stream(f"http://127.0.0.1:{port}")
     assert type(error) is StreamEnded
-    assert "its status is unknown" in error.reason
+    assert "the response's status is unknown" in error.reason
     assert "ENDPOINT" not in str(error)
     assert "999" not in str(error)
 
@@ -305,7 +309,7 @@ def test_probe_that_a_gateway_answers() -> None:
             "Tls handshake failed (TSI_PROTOCOL_FAILURE): TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
             "no ALPN h2",
         ),
-        ("made up", "can't be connected to"),
+        ("made up", "cannot connect to the event server"),
     ],
 )
 def test_what_can_not_be_made_here(text: str, told: str) -> None:

@@ -162,7 +162,7 @@ def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
     layout = ArchiveLayout("made-up", "events", "quarantine")
 
     async def write() -> Mapping[str, object]:
-        async with SignedHttp.connect(endpoint, calls_at_once=1) as http:
+        async with SignedHttp.connect(endpoint, max_concurrent_calls=1) as http:
             sink: Sink = (
                 S3Archive(http, layout)
                 if kind == "archive"

@@ -332,7 +332,7 @@ def test_answer_of_a_gateway(answer: Answer, kind: FailureKind) -> None:
     assert failure is not None
     assert failure.kind is kind
     assert not failure.is_about_access
-    assert "event server answers acks with" in failure.message
+    assert "event server rejected an ack with" in failure.message
 
 
 def test_ack_whose_answer_was_lost() -> None:

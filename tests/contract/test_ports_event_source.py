@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import grpc
 import pytest
 
-from eventdrain.adapters.grpc import GrpcEventSource, is_answer
+from eventdrain.adapters.grpc import GrpcEventSource, is_api_response
 from eventdrain.errors import (
     AccessRefused,
     StreamEnded,
@@ -341,7 +341,7 @@ def test_answer_without_a_status_of_the_api_proves_nothing(
     code: str, details: str | None, *, is_proof: bool
 ) -> None:
     """A status that gRPC made up for an answer without one does not prove the API."""
-    assert is_answer(grpc.StatusCode[code], details) is is_proof
+    assert is_api_response(grpc.StatusCode[code], details) is is_proof
 
 
 @pytest.mark.parametrize("events", [0, 50])

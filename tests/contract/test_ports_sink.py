@@ -175,7 +175,7 @@ def _in_trouble(endpoint: AwsEndpoint, trouble: Trouble | None) -> AwsEndpoint:
 async def _write(
     endpoint: AwsEndpoint, sink: Callable[[SignedHttp], Sink], deliveries: Sequence[Delivery]
 ) -> Mapping[str, Failure]:
-    async with SignedHttp.connect(endpoint, calls_at_once=CALLS_AT_ONCE) as http:
+    async with SignedHttp.connect(endpoint, max_concurrent_calls=CALLS_AT_ONCE) as http:
         return await sink(http).write(deliveries)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from eventdrain.adapters.aws import (
-    RenewedHttp,
+    RefreshingHttp,
     S3Archive,
     S3ArchiveReader,
     SignedHttp,
@@ -71,7 +71,7 @@ class Home:
 
         async def write() -> None:
             endpoint = self._aws.allowed.s3_endpoint(self.bucket)
-            async with SignedHttp.connect(endpoint, calls_at_once=4) as http:
+            async with SignedHttp.connect(endpoint, max_concurrent_calls=4) as http:
                 assert await S3Archive(http, self.layout).write(deliveries) == {}
 
         asyncio.run(write())
@@ -83,8 +83,10 @@ class Home:
             if self._fake is not None:
                 return await question(self._fake)
             async with AsyncExitStack() as connections:
-                http = RenewedHttp(
-                    lambda: self._clients.s3_endpoint(self.bucket), connections, calls_at_once=4
+                http = RefreshingHttp(
+                    lambda: self._clients.s3_endpoint(self.bucket),
+                    connections,
+                    max_concurrent_calls=4,
                 )
                 return await question(
                     S3ArchiveReader(
@@ -191,7 +193,9 @@ def test_connections_with_new_credentials(aws: Aws) -> None:
 
     async def call() -> list[bytes]:
         async with AsyncExitStack() as connections:
-            http = RenewedHttp(endpoint, connections, calls_at_once=1, clock=lambda: next(times))
+            http = RefreshingHttp(
+                endpoint, connections, max_concurrent_calls=1, clock=lambda: next(times)
+            )
             return [await http.call("GetObject", "GET", path, (), b"") for _ in range(4)]
 
     assert len({*asyncio.run(call())}) == 1

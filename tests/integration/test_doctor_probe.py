@@ -97,7 +97,7 @@ def test_each_failure_has_its_cure(server: EventServer) -> None:
     for origin in Origin:
         unknown = open_streams(stack, Token(origin, "made-up-token"))[STREAM]
         assert isinstance(unknown, NoAnswer)
-        assert unknown.message == "the event server does not accept the access token"
+        assert unknown.message == "the event server rejected the access token"
         assert unknown.hint
         assert "made-up-token" not in repr(unknown)
 
@@ -108,7 +108,7 @@ def test_gateway_that_refuses() -> None:
         refused = open_streams(stack_at(f"http://127.0.0.1:{port}"), Token(Origin.NONE))[STREAM]
     assert isinstance(refused, NoAnswer)
     assert "a gateway, not the event API, answered HTTP 403" in refused.message
-    assert refused.hint.startswith("check the gateway's rules")
+    assert refused.hint.startswith("check whether the gateway's rules")
 
 
 def test_scope_that_is_known_to_lack_is_not_tried(server: EventServer) -> None:

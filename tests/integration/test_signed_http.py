@@ -84,7 +84,7 @@ def endpoint(url: str) -> AwsEndpoint:
 
 async def call(url: str, *bodies: bytes) -> list[bytes]:
     """Make calls at once, over one pool of connections."""
-    async with SignedHttp.connect(endpoint(url), calls_at_once=CALLS_AT_ONCE) as client:
+    async with SignedHttp.connect(endpoint(url), max_concurrent_calls=CALLS_AT_ONCE) as client:
         calls = (
             client.call("Operation", "POST", "/", [("X-Amz-Target", "a.b")], body)
             for body in bodies
@@ -173,7 +173,7 @@ def test_connection_that_closes_as_a_call_begins(monkeypatch: pytest.MonkeyPatch
         return True
 
     async def two_calls(url: str) -> list[bytes]:
-        async with CrtHttp.connect(url, roots=b"", calls_at_once=1) as client:
+        async with CrtHttp.connect(url, roots=b"", max_concurrent_calls=1) as client:
             return [
                 (await client.call("POST", "/", [], body, seconds=GENEROUS)).body
                 for body in (b"1", b"2")
@@ -194,7 +194,7 @@ def test_request_that_can_not_be_sent(path: str, header: tuple[str, str]) -> Non
     """A request that the Common Runtime can't send is an error of its own: no retry helps."""
 
     async def call_path(url: str) -> None:
-        async with CrtHttp.connect(url, roots=b"", calls_at_once=1) as client:
+        async with CrtHttp.connect(url, roots=b"", max_concurrent_calls=1) as client:
             await client.call("POST", path, [header], b"", seconds=GENEROUS)
 
     with (
@@ -216,7 +216,7 @@ def test_connection_of_a_call_that_was_given_up_is_not_used_again() -> None:
         reply(request, 200, body)
 
     async def give_up_and_call(url: str) -> bytes:
-        async with CrtHttp.connect(url, roots=b"", calls_at_once=1) as client:
+        async with CrtHttp.connect(url, roots=b"", max_concurrent_calls=1) as client:
             with pytest.raises(ReadTimeoutError):
                 await client.call("POST", "/", [], b"slow", seconds=0.2)
             given_up.set()

@@ -89,7 +89,7 @@ async def call(
     url: str, *, roots: bytes = ROOTS, seconds: float = GENEROUS, at_once: int = 1
 ) -> None:
     """Make calls at once."""
-    async with CrtHttp.connect(url, roots=roots, calls_at_once=at_once) as client:
+    async with CrtHttp.connect(url, roots=roots, max_concurrent_calls=at_once) as client:
         await asyncio.gather(
             *(client.call("POST", "/", [], b"secret", seconds=seconds) for _ in range(at_once))
         )
@@ -107,7 +107,9 @@ def test_queue(problem: str, certificate: trustme.LeafCert) -> None:
     """A sink fails its events for good, and names the problem and what to do."""
 
     async def write(url: str) -> Mapping[str, Failure]:
-        async with SignedHttp.connect(replace(endpoint(url), roots=ROOTS), calls_at_once=1) as http:
+        async with SignedHttp.connect(
+            replace(endpoint(url), roots=ROOTS), max_concurrent_calls=1
+        ) as http:
             layout = ArchiveLayout("made-up", "events", "quarantine")
             return await SqsPublisher(http, queue_url="made-up", layout=layout).write(
                 [delivery_of()]

@@ -7,7 +7,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws import code_of, failure, may_pass
+from eventdrain.adapters.aws import error_code, failure_from, is_retryable
 from eventdrain.adapters.http import UnsendableRequest, UntrustedCertificate, certificate_problem
 from eventdrain.errors import FailureKind
 
@@ -52,7 +52,7 @@ def answer(code: str, status: int) -> ClientError:
 def test_answer(status: int, codes: str, kind: str) -> None:
     """A service that is busy or broken is tried again; what an operator must mend has a hint."""
     for code in codes.split():
-        refused = failure(answer(code, status), action=ACTION, hint=HINT)
+        refused = failure_from(answer(code, status), action=ACTION, hint=HINT)
 
         assert refused.kind is FailureKind[kind]
         assert refused.code == code
@@ -74,7 +74,7 @@ def test_missing_right_is_named(denied: str) -> None:
         },
         "PutObject",
     )
-    refused = failure(error, action=ACTION, hint=HINT)
+    refused = failure_from(error, action=ACTION, hint=HINT)
     assert refused.code == "AccessDenied", "what is counted by code stays few"
     assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed)"
 
@@ -97,7 +97,7 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
     """A signature that is out of its time is no matter of buckets, roles and keys."""
     error = answer(code, 403)
     error.response["Error"]["Message"] = text
-    refused = failure(error, action=ACTION, hint=HINT)
+    refused = failure_from(error, action=ACTION, hint=HINT)
     assert refused.kind is FailureKind.FATAL
     assert refused.message == f"{ACTION} failed with {code} (this machine's {cause})"
     assert "clock" in refused.hint
@@ -128,12 +128,12 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
 )
 def test_call_without_an_answer(error: Exception, kind: str) -> None:
     """A service that can't be reached is tried again; what is wrong on our side is not."""
-    refused = failure(error, action=ACTION, hint=HINT)
+    refused = failure_from(error, action=ACTION, hint=HINT)
     assert refused.kind is FailureKind[kind]
     assert SENT not in repr(refused)
     assert refused.code == type(error).__name__
     if isinstance(error, BotoCoreError):
-        assert may_pass(error) is (kind == "RETRYABLE")
+        assert is_retryable(error) is (kind == "RETRYABLE")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_call_without_an_answer(error: Exception, kind: str) -> None:
 )
 def test_code_is_a_code(code: Any, expected: str) -> None:
     """What stands in a code's place and is none may be anything, and is not repeated."""
-    assert code_of(answer(code, 400)) == expected
+    assert error_code(answer(code, 400)) == expected
 
 
 def test_host_that_can_t_be_one_has_no_certificate() -> None:

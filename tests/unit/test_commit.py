@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdrain.drain import Commit, LeftReason, Outcome
-from eventdrain.errors import Failure, FailureKind, TokenUnavailable, not_accepted
+from eventdrain.errors import Failure, FailureKind, TokenUnavailable, rejected_token
 from tests.deliveries import delivery_of, oversize_of, quarantined_of
 from tests.fakes import (
     ACK_TIMEOUT,
@@ -360,8 +360,13 @@ def test_rejected_token_is_renewed_once() -> None:
 @pytest.mark.parametrize(
     ("authorization", "rejection", "code", "message"),
     [
-        (FakeAuthorization(renewed=None), RENEW_TOKEN, "UNAUTHENTICATED", str(not_accepted())),
-        (FakeAuthorization(renewed="token-3"), RENEW_TOKEN, "UNAUTHENTICATED", str(not_accepted())),
+        (FakeAuthorization(renewed=None), RENEW_TOKEN, "UNAUTHENTICATED", str(rejected_token())),
+        (
+            FakeAuthorization(renewed="token-3"),
+            RENEW_TOKEN,
+            "UNAUTHENTICATED",
+            str(rejected_token()),
+        ),
         (FakeAuthorization(error=NO_TOKEN), RENEW_TOKEN, "TokenUnavailable", str(NO_TOKEN)),
         # What a gateway answers need not be about the token.
         (FakeAuthorization(renewed=None), BY_GATEWAY, BY_GATEWAY.code, str(BY_GATEWAY)),

@@ -175,7 +175,11 @@ def test_bug_is_raised() -> None:
         ("AccessDenied", "s3:Look of it is denied", "allow s3:Look"),
         ("NoSuchBucket", "it does not exist", "deleted"),
         ("Throttling", "s3:Look of it failed with Throttling", "try again"),
-        ("RequestTimeTooSkewed", "this machine's clock is wrong", "set the clock"),
+        (
+            "RequestTimeTooSkewed",
+            "this machine's clock is wrong",
+            "synchronise this machine's clock",
+        ),
     ],
 )
 def test_refused_call(code: str, says: str, hint: str) -> None:

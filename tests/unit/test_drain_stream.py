@@ -10,7 +10,7 @@ from eventdrain.drain import EndReason
 from eventdrain.errors import (
     StreamEnded,
     TokenUnavailable,
-    not_accepted,
+    rejected_token,
 )
 from tests.fakes import (
     FOR_EVER,
@@ -220,7 +220,7 @@ def test_second_rejection_ends_the_drain() -> None:
     bench = DrainBench(source)
     report = bench.drain()
     assert report.end_reason is EndReason.FAILED
-    assert report.error == str(not_accepted())
+    assert report.error == str(rejected_token())
     assert report.is_access_refused
     assert source.tokens == ["token-1", "token-2"]
     assert bench.authorization.renewals == 1

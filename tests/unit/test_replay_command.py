@@ -77,7 +77,7 @@ sso_role_name = made-up
         ({}, "", "no AWS credentials"),
         ({"AWS_PROFILE": "made-up"}, "", "profile (made-up) could not be found"),
         (KEYS, "", "Invalid bucket name"),
-        ({}, SIGN_IN, "credentials can't be had"),
+        ({}, SIGN_IN, "credentials cannot be loaded"),
     ],
     ids=["region", "credentials", "profile", "bucket", "signed out"],
 )

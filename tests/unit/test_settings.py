@@ -146,7 +146,7 @@ def test_ranges_are_the_templates(name: str) -> None:
         settings(**{name: str(value)})
     for value in (least - 1, most + 1):
         assert problems(**{name: str(value)}) == (
-            f"{name} is '{value}'."
+            f"{name} is invalid: '{value}'."
             f" To fix this, set {name} to a whole number from {least} to {most}."
         )
     if "AllowedValues" in parameter:  # of windows only some
@@ -188,7 +188,7 @@ def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None
             NEEDED | {"EVENT_TYPES": "country_change,consent_change"}, event_type=event_type
         )
     assert str(caught.value) == (
-        f"the run's event_type is {event_type!r}, which is none of the stack's. To fix this, use"
+        f"the run's event_type is {event_type!r}, which the stack does not drain. To fix this, use"
         ' one of country_change, consent_change, as in {"event_type": "country_change"}.'
     )
 
@@ -196,7 +196,7 @@ def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None
 def test_unknown_streams_are_named() -> None:
     """Streams that do not exist are rejected: the error names them and those that do."""
     reported = problems(EVENT_TYPES="handset_change,sim_swap,,consent_change")
-    assert "EVENT_TYPES names 'sim_swap', ''" in reported
+    assert "EVENT_TYPES is invalid: 'sim_swap', ''" in reported
     assert all(event_type in reported for event_type in STREAMS)
 
 
@@ -259,7 +259,7 @@ def test_template_and_settings_allow_the_same(
 )
 def test_no_whole_number(value: str) -> None:
     """What is no plain whole number, or is out of any range, is shown as it was given."""
-    assert problems(MAX_IN_FLIGHT=value).startswith(f"MAX_IN_FLIGHT is {value!r}")
+    assert problems(MAX_IN_FLIGHT=value).startswith(f"MAX_IN_FLIGHT is invalid: {value!r}")
 
 
 def test_secrets_go_together() -> None:
@@ -271,7 +271,9 @@ def test_secrets_go_together() -> None:
 @pytest.mark.parametrize("prefix", ["events", "/events/", " events/", "events/quarantine"])
 def test_quarantine_is_apart(prefix: str) -> None:
     """A quarantine among the archive's lines is rejected; slashes alone are no prefix."""
-    assert problems(QUARANTINE_PREFIX=prefix).startswith("QUARANTINE_PREFIX is ARCHIVE_PREFIX")
+    assert problems(QUARANTINE_PREFIX=prefix).startswith(
+        "QUARANTINE_PREFIX is equal to or below ARCHIVE_PREFIX"
+    )
     assert settings(QUARANTINE_PREFIX="events-quarantine").quarantine_prefix == "events-quarantine"
     assert settings(ARCHIVE_PREFIX="//") == settings(QUARANTINE_PREFIX="/") == settings()
 
@@ -339,8 +341,8 @@ def test_endpoint(url: str, host: str, port: int, *, is_secure: bool) -> None:
         ("api.example:443", "is not an https:// URL"),
         ("grpc://api.example", "is not an https:// URL"),
         ("https://:443", "is not an https:// URL"),
-        ("https://api.example/a b", "has a space, a control character"),
-        ("https://api.example/?é", "has a space, a control character"),
+        ("https://api.example/a b", "contains a space, a control character"),
+        ("https://api.example/?é", "contains a space, a control character"),
         ("https://localhost:made-up@api.example", "user name"),
         ("http://localhost:made-up@api.example", "user name"),
         ("https://api.example:99999", "is not a URL"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from eventdrain.drain import Subscription
-from eventdrain.errors import StreamEnded, TokenUnavailable, Unauthenticated, not_accepted
+from eventdrain.errors import StreamEnded, TokenUnavailable, Unauthenticated, rejected_token
 from tests.deliveries import message
 from tests.fakes import FOR_EVER, FakeAuthorization, FakeConnection, FakeEventSource, Script
 from tests.unit.drain_bench import REFUSED, REJECTED, TURNS, burst
@@ -149,7 +149,7 @@ def test_bug_in_a_probe_is_raised() -> None:
         pytest.param({"refused_with": REFUSED}, {}, str(REFUSED), id="refused"),
         pytest.param({"ends_at": 0.1, "error": REFUSED}, {}, str(REFUSED), id="refused later"),
         pytest.param(
-            {"refused_with": REJECTED}, {"renewed": None}, str(not_accepted()), id="rejected"
+            {"refused_with": REJECTED}, {"renewed": None}, str(rejected_token()), id="rejected"
         ),
         pytest.param(
             {"refused_with": BY_GATEWAY}, {"renewed": None}, str(BY_GATEWAY), id="by a gateway"

@@ -23,7 +23,7 @@ def test_rows_are_days_that_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "again", "is_lasting"),
+    ("before", "again", "is_permanent"),
     [
         ((10, 11, 11), (14, 12, 12), False),
         ((11, 10, 10), (13, 14, 14), False),
@@ -36,11 +36,11 @@ def test_rows_are_days_that_differ() -> None:
     ids=["grows", "grows in between", "lacks", "has more", "has twice", "is new", "is gone"],
 )
 def test_what_a_growing_archive_explains(
-    before: tuple[int, int, int] | None, again: tuple[int, int, int] | None, *, is_lasting: bool
+    before: tuple[int, int, int] | None, again: tuple[int, int, int] | None, *, is_permanent: bool
 ) -> None:
     """Lines arrive while a check reads: only what they can't explain is a difference."""
     first, second = (
         [] if counts is None else [Difference("made_up", "2026-11-24", *counts)]
         for counts in (before, again)
     )
-    assert lasting(first, second) == (second if is_lasting else [])
+    assert lasting(first, second) == (second if is_permanent else [])

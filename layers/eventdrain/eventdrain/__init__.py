@@ -1,5 +1,5 @@
-"""Drains a mobile operator's event stream: from gRPC to S3 and SQS, then acknowledged.
+"""Drains a mobile operator's event streams over gRPC to S3 and SQS, and acks the events.
 
-One run is one *drain* over one stream within one *window*. Read ``drain`` first, then ``commit``:
-the rest serves these two.
+One run is one *drain* of one stream within one *window*. Start reading with ``drain.drain`` and
+``drain.commit``.
 """

@@ -1,4 +1,4 @@
-"""Waits between attempts: growing, and jittered so that nothing retries in lock-step."""
+"""Exponential backoff with jitter, so that retries of concurrent callers spread out."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ if TYPE_CHECKING:
 
 
 class Backoff:
-    """The waits of one series of attempts.
+    """The waits between the attempts of one series.
 
-    The n-th wait is drawn evenly from between once and one and a half times ``first`` doubled n
-    times, where the doubling stops at ``longest``.
+    Each wait is twice as long as the one before, up to ``longest``. Jitter then adds up to 50 %.
 
     Args:
-        first: How long the first wait is at the least.
-        longest: How long no wait need be: half more is the most.
-        draw: Gives numbers in [0, 1); for tests.
+        first: The first wait before jitter.
+        longest: The upper bound before jitter.
+        draw: Returns random numbers in [0, 1); for tests.
     """
 
     def __init__(
@@ -27,7 +26,7 @@ class Backoff:
         *,
         first: timedelta,
         longest: timedelta,
-        # Spreading attempts needs no secrecy.
+        # Jitter needs no cryptographic randomness.
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._first = first.total_seconds()
@@ -36,10 +35,10 @@ class Backoff:
         self._next = self._first
 
     def wait_seconds(self) -> float:
-        """Give the next wait, in seconds."""
+        """Return the next wait, in seconds."""
         wait, self._next = self._next, min(self._next * 2, self._longest)
         return wait * (1 + self._draw() / 2)
 
     def reset(self) -> None:
-        """Start the series over, after a success."""
+        """Start a new series, after a success."""
         self._next = self._first

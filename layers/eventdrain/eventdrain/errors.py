@@ -1,33 +1,33 @@
-"""What can go wrong, as one tree. The adapters map their SDK's errors to it at the edge.
+"""The engine's errors, as one tree. The adapters convert the errors of their SDKs to these.
 
 ::
 
-    DrainError                  everything below; its text is safe to log
-    ├── ConfigurationError      a setting is missing or can't work: ends the run before it starts
-    ├── MalformedJson           a member of JSON from outside; caught by whoever reads it
-    ├── CredentialsError        a secret is missing, empty or malformed: an operator must act
-    ├── TokenError              the token endpoint gave no token
-    │   ├── TokenRefused        and will not, before an operator acts
-    │   │   └── ScopeRefused    for the client may not have a scope; others it may
-    │   └── TokenUnavailable    but may, if asked again
-    ├── StreamError             the event stream
-    │   ├── StreamEnded         closed or broken by the server: opened again
-    │   ├── ApiSilent           connected to something, but the event API does not answer
-    │   ├── Unauthenticated     the server does not accept the token: renewed once
-    │   └── StreamRefused       and opening it again would change nothing
-    │       └── AccessRefused   for the client, or its token, may not read it
-    ├── StartFailed             another run could not be started; this one goes on
-    ├── UnreadableDelivery      one message cannot become a line: it goes to quarantine
-    ├── DrainFailed             a run ended as failed; what its function raises
-    ├── ArchiveReadError          the archive could not be read by a replay
-    ├── UnreadableLine          an object or a line that a replay leaves out
-    ├── ReplayFailed            a replay can't go on before somebody acts
-    └── ReplayInterrupted              a replay ends before it is done; another run can go on
+    DrainError                  the base class; its text is safe to log
+    ├── ConfigurationError      a setting is missing or invalid; the run does not start
+    ├── MalformedJson           a member of external JSON is malformed; callers handle it
+    ├── CredentialsError        a secret is missing, empty or malformed; an operator must act
+    ├── TokenError              the token endpoint minted no token
+    │   ├── TokenRefused        retrying does not help; an operator must act
+    │   │   └── ScopeRefused    the client does not have a scope
+    │   └── TokenUnavailable    retrying may help
+    ├── StreamError             the event stream could not be opened or read
+    │   ├── StreamEnded         the server closed or broke the stream; it is reopened
+    │   ├── ApiSilent           connected, but the event API does not respond
+    │   ├── Unauthenticated     the server rejected the token; it is renewed once
+    │   └── StreamRefused       reopening the stream does not help
+    │       └── AccessRefused   the client or its token has no access
+    ├── StartFailed             another run could not be started; this run continues
+    ├── UnreadableDelivery      a message cannot be converted to a line; it is quarantined
+    ├── DrainFailed             a run failed; raised by the function
+    ├── ArchiveReadError        a replay could not read the archive
+    ├── UnreadableLine          a replay skips an object or a line
+    ├── ReplayFailed            a replay failed; an operator must act
+    └── ReplayInterrupted       a replay ended early; another run can continue
 
-That a sink or the server did not take an event is no error but a value: ``Failure``.
-A ``ValueError`` or ``TypeError`` of this package is a bug. An adapter raises its SDK's errors
-within itself only. Nothing here carries a secret or personal data: no message contents, no token,
-no secret's value.
+If a sink fails to write an event, or the server rejects an ack, the result is a value and not an
+error: ``Failure``. A ``ValueError`` or ``TypeError`` of this package is a bug. Errors of an SDK
+never leave their adapter. No error holds a secret or personal data: no message contents, no tokens,
+no secrets' values.
 """
 
 from __future__ import annotations
@@ -40,23 +40,24 @@ from typing import Final
 
 _logger = logging.getLogger(__name__)
 
-_BUG_HINT: Final = "report it with the log's lines about it"
+_BUG_HINT: Final = "report this bug with the log lines about it"
 
 
 def with_hint(reason: str, hint: str) -> str:
-    """Return the text of an error; see ``DrainError``."""
+    """Return the text of an error from its reason and hint; see ``DrainError``."""
     return f"{reason}. To fix this, {hint}." if hint else reason
 
 
 class DrainError(Exception):
-    """Any error of this package.
+    """The base class of this package's errors.
 
-    Its text is ``reason`` alone, or ``reason. To fix this, hint.``; nobody parses it.
+    The text is ``reason``, or ``reason. To fix this, hint.`` if there is a hint. Code uses the
+    attributes and never parses the text.
 
     Attributes:
         reason: What failed, and why. Safe to log.
-        hint: What to do, as a clause that follows "To fix this,"; empty if there is nothing to do.
-        setting: The setting, parameter or secret to look at, as the user knows it; empty for none.
+        hint: How to fix it, as a clause that follows "To fix this,"; may be empty.
+        setting: The setting, parameter or secret to check, as the user knows it; may be empty.
     """
 
     def __init__(self, reason: str, *, hint: str = "", setting: str = "") -> None:
@@ -67,31 +68,31 @@ class DrainError(Exception):
 
 
 class ConfigurationError(DrainError):
-    """One or more settings are missing or can't work."""
+    """One or more settings are missing or invalid."""
 
 
 class MalformedJson(DrainError):
-    """A member of a JSON object is missing or malformed; `setting` is its key."""
+    """A member of a JSON object is missing or malformed. ``setting`` is its key."""
 
 
 class CredentialsError(DrainError):
-    """A secret is missing, empty or malformed; names the secret and the shape it should have."""
+    """A secret is missing, empty or malformed. The error names the secret and its format."""
 
 
 class TokenError(DrainError):
-    """The token endpoint gave no token."""
+    """The token endpoint minted no token."""
 
 
 class TokenRefused(TokenError):
-    """The token endpoint refuses this client, and asking again would change nothing."""
+    """The token endpoint rejects the client, and retrying does not help."""
 
 
 class ScopeRefused(TokenRefused):
-    """The token endpoint knows this client, but does not grant it a scope; names the scope."""
+    """The token endpoint does not grant the client a scope. The error names the scope."""
 
 
 class TokenUnavailable(TokenError):
-    """The token endpoint could not be reached, or answered in a way that may pass."""
+    """The token endpoint could not be reached or failed, and retrying may help."""
 
 
 class StreamError(DrainError):
@@ -99,31 +100,30 @@ class StreamError(DrainError):
 
 
 class StreamEnded(StreamError):
-    """The server closed or broke the stream; a new one may be opened."""
+    """The server closed or broke the stream. It may be reopened."""
 
 
 class ApiSilent(StreamError):
-    """Something took the connection, but the event API behind it did not answer a probe."""
+    """The connection was accepted, but the event API did not answer a probe."""
 
 
 class Unauthenticated(StreamError):
-    """The server does not accept the token."""
+    """The server rejected the access token."""
 
 
 class StreamRefused(StreamError):
-    """The server refuses the stream, and opening it again would change nothing."""
+    """The server refuses the stream, and reopening it does not help."""
 
 
 class AccessRefused(StreamRefused):
-    """The server refuses this client: its token, or what that allows."""
+    """The server denies the client or its token access to the stream."""
 
 
-def not_accepted() -> AccessRefused:
-    """Return the error of a run whose token, or lack of one, the event server does not accept."""
+def rejected_token() -> AccessRefused:
+    """Return the error of a run whose token the event server rejects, with no other to try."""
     return AccessRefused(
-        "the event server does not accept the access token, or that there is none, and there is no"
-        " other to try",
-        hint="check what the credentials secret holds, and that its client may read this stream",
+        "the event server rejects the access token, or requires one and there is none",
+        hint="check the credentials secret, and that its client has access to this stream",
     )
 
 
@@ -132,39 +132,38 @@ class StartFailed(DrainError):
 
 
 class UnreadableDelivery(DrainError):
-    """A message cannot become a line. Its reason is a short constant, fit for a log line."""
+    """A message cannot be converted to a line. The reason is a constant text."""
 
 
 class DrainFailed(DrainError):
-    """A drain ended as failed, after committing what it had."""
+    """A drain failed, after committing what it could."""
 
 
 class FailureKind(Enum):
-    """What a failure means for what comes next."""
+    """How to react to a failure."""
 
     RETRYABLE = auto()
-    """The same call may succeed later, without anybody's doing."""
+    """A retry may succeed."""
     THROTTLED = auto()
-    """The same call may succeed later, if fewer are made at a time. Acks only."""
+    """A retry may succeed at a lower rate. Acks only."""
     EVENT_REJECTED = auto()
-    """This event will not be taken, whatever is tried; others may."""
+    """A retry does not help this event. Other events may succeed."""
     TOKEN_REJECTED = auto()
-    """The same call may succeed with another access token."""
+    """A retry with another access token may succeed."""
     FATAL = auto()
-    """No event will be taken before somebody acts."""
+    """No call succeeds until an operator acts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why something was not written or not acked. A value: it is one event's, not the run's.
+    """Why an event was not written or not acked. A value, because it does not end the run.
 
     Attributes:
-        code: The cause as the service names it, e.g. ``AccessDenied`` or ``UNAVAILABLE``.
+        code: The service's error code, such as ``AccessDenied`` or ``UNAVAILABLE``.
         message: What failed, and why. Safe to log.
-        kind: What follows from it.
-        is_about_access: Whether the event server does not let this client do it, or there is no
-            token to ask with.
-        hint: What to do; see ``DrainError``.
+        kind: How to react.
+        is_about_access: Whether there is no token, or the event server denied access.
+        hint: How to fix it; see ``DrainError``.
     """
 
     code: str
@@ -178,10 +177,10 @@ class Failure:
 
 
 class ArchiveReadError(DrainError):
-    """The archive did not answer as it should.
+    """The archive could not be listed or read.
 
     Attributes:
-        failure: Why, and what follows from it.
+        failure: The failure of the call.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -190,18 +189,18 @@ class ArchiveReadError(DrainError):
 
 
 class UnreadableLine(DrainError):
-    """Not a line of the archive, or not an object of lines. Its text quotes nothing of it."""
+    """An archived line or object cannot be read. The text does not quote it."""
 
 
 class ReplayFailed(DrainError):
-    """The replay can't go on before somebody acts; another run can go on from its checkpoint."""
+    """The replay failed. Once the cause is fixed, another run can continue from the checkpoint."""
 
 
 class ReplayInterrupted(DrainError):
-    """The replay begins nothing more, although more is to be done.
+    """The replay ended before it was complete.
 
     Attributes:
-        end: Why.
+        end: The reason.
     """
 
     def __init__(self, end: StrEnum) -> None:
@@ -210,29 +209,26 @@ class ReplayInterrupted(DrainError):
 
 
 ACCESS_ERRORS: Final = (CredentialsError, TokenError, AccessRefused)
-"""Those that tell that the server can't be called as a client that it lets in."""
+"""The errors that mean that there is no usable token or no access."""
 
 
 def note_unexpected(error: BaseException, what: str) -> DrainError:
-    """Log where an unforeseen error was raised, without its text.
-
-    A bug in one call must not throw away the report of all others, nor may the error's text be
-    logged: it can quote the message that was processed.
+    """Log where an unexpected error was raised, without its text, which may quote a message.
 
     Args:
-        error: The error.
-        what: What it ended, e.g. "a write to the archive".
+        error: The unexpected error.
+        what: The operation that it ended, such as "a write to the archive".
 
     Returns:
-        The error for the report: the type of the unforeseen one, and what to do.
+        The error for the report, which names the type of the unexpected error.
     """
     frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
     name = type(error).__name__
-    _logger.error("%s ended with an unexpected %s, raised at\n%s", what, name, frames)
-    return DrainError(f"{what} ended with an unexpected {name}: a bug", hint=_BUG_HINT)
+    _logger.error("%s failed with an unexpected %s, raised at\n%s", what, name, frames)
+    return DrainError(f"{what} failed with an unexpected {name}", hint=_BUG_HINT)
 
 
 def unexpected_failure(error: BaseException, what: str) -> Failure:
-    """Log an unforeseen error; return the failure of the deliveries of the call it ended."""
+    """Log an unexpected error; return the failure for the deliveries of its call."""
     noted = note_unexpected(error, what)
     return Failure(type(error).__name__, noted.reason, FailureKind.FATAL, hint=noted.hint)

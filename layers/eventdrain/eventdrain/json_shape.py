@@ -1,6 +1,6 @@
-"""Checks the shape of JSON from outside. Errors name a key that the caller knows, never a value.
+"""Checks of external JSON. Errors name the key that the caller asked for, never a value.
 
-The parser's own errors are not passed on, because they keep the text, which may hold secrets.
+Errors of the JSON parser are not passed on, because they hold the text, which may contain secrets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _D = TypeVar("_D")
 
 
 def json_object(text: str | bytes) -> dict[str, Any] | None:
-    """Parse a JSON object; None if the text is anything else."""
+    """Parse a JSON object; return None if the text is anything else."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -32,11 +32,11 @@ def required(content: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
     Args:
         content: The object.
         key: The member's key.
-        kind: `str`, `int`, `float` (which includes whole numbers), `bool` or `list[str]`; strings
-            must not be empty.
+        kind: The expected type: `str`, `int`, `float` (which includes integers), `bool` or
+            `list[str]`. Strings must not be empty.
 
     Raises:
-        MalformedJson: The member is missing or of another kind.
+        MalformedJson: The member is missing or has another type.
     """
     value: Any = content.get(key)
     if not _is(value, kind):

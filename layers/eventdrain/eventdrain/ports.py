@@ -1,4 +1,4 @@
-"""What the engine needs of the world, one small protocol each; ``adapters`` has the real ones."""
+"""The ports: one small protocol for each external service. ``adapters`` implements them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """A durable home for events, such as the archive or the queue."""
+    """A durable destination for events, such as the archive or the queue."""
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Write deliveries of distinct events.
 
-        When it returns, every event that is not in the result is durable. An event that is in
-        the result may be durable all the same, for an answer can be lost: writing it again must
-        do no harm.
-
         Returns:
-            The refused events' ids, each with its failure. Never raises for what a service
-            answers or fails to answer.
+            The failures by event id. Every event that is not in the result is durable. An event in
+            the result may be durable too, because a response can be lost, so writing it again must
+            be safe. Failures of a service are never raised.
         """
         ...
 
@@ -37,16 +34,16 @@ class Acker(Protocol):
     async def ack(
         self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
     ) -> Sequence[Failure | None]:
-        """Acknowledge each delivery, concurrently, waiting for no longer than the time-out.
+        """Acknowledge deliveries concurrently.
 
         Args:
-            deliveries: Each with its ``ack_info``.
+            deliveries: The deliveries, each with its ``ack_info``.
             token: The access token to call with; None to call without.
-            timeout_seconds: How long to wait for the answers.
+            timeout_seconds: How long to wait for the responses.
 
         Returns:
-            For each delivery, in order, None if the server confirmed its ack, else why not. A
-            refused ack may have happened all the same.
+            For each delivery, in order, None if the server confirmed its ack, otherwise the
+            failure. An ack with a failure may still have taken effect.
         """
         ...
 
@@ -55,21 +52,21 @@ class Connection(Protocol):
     """An open stream."""
 
     async def opened(self) -> None:
-        """Wait until the nearest server is connected; that may be a gateway before the event API.
+        """Wait until a server is connected. It may be a gateway in front of the event API.
 
         Raises:
-            StreamEnded, Unauthenticated, StreamRefused: It won't be.
+            StreamEnded, Unauthenticated, StreamRefused: The stream could not be opened.
         """
         ...
 
     async def probe(self) -> None:
-        """Wait until the event API itself has answered, by a call that changes nothing.
+        """Make a call without side effects; return once the event API itself has responded.
 
-        An open stream proves nothing: a gateway in front of an API that is down opens streams too,
-        and a healthy server sends nothing before its first event.
+        An open stream alone does not prove that the API is up: a gateway may open it while the API
+        behind it is down, and a healthy API sends nothing before its first event.
 
         Raises:
-            ApiSilent: No answer, or one that a gateway can give without the API.
+            ApiSilent: There was no response, or a response that a gateway can send on its own.
         """
         ...
 
@@ -78,34 +75,34 @@ class Connection(Protocol):
 
         Raises:
             StreamEnded: The server closed or broke the stream.
-            Unauthenticated: The server does not accept the token.
-            StreamRefused: The server refuses the stream.
+            Unauthenticated: The server rejected the token.
+            StreamRefused: The server refused the stream.
         """
         ...
 
     @property
     def unread(self) -> int:
-        """How many messages have arrived and were not taken, also after the stream's end."""
+        """How many messages have arrived but were not taken, also after the stream has ended."""
         ...
 
     def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
-        """Take the oldest messages, each with the UTC time of its arrival; none if there are none.
+        """Take up to ``most`` of the oldest messages, each with its arrival time, UTC.
 
-        This is the one queue between the socket and the drain: while it is full, nothing more is
-        read, so that the server keeps the rest.
+        The connection holds the only queue between the socket and the drain. While the queue is
+        full, nothing more is read from the socket, so that the server keeps the rest.
         """
         ...
 
 
 class EventSource(Protocol):
-    """Where events come from."""
+    """Opens event streams."""
 
     def connect(
         self, token: str | None, on_arrival: Callable[[], None]
     ) -> AbstractAsyncContextManager[Connection]:
-        """Open a stream; leaving the context ends the call and closes its connection.
+        """Open a stream. Leaving the context ends the call and closes the connection.
 
-        Messages that the server has sent and nobody took are then delivered again, later.
+        The server later redelivers messages that it sent but that were not taken.
 
         Args:
             token: The access token to call with; None to call without.
@@ -226,10 +223,10 @@ class TokenEndpoint(Protocol):
 
 
 class Folder(NamedTuple):
-    """Where the archive keeps the events of a stream and a UTC day. Sorts by day first.
+    """The archive folder of one stream and one UTC day. Folders sort by day first.
 
     Attributes:
-        day: As ``YYYY-MM-DD``.
+        day: The day as ``YYYY-MM-DD``.
         event_type: The stream's event type.
     """
 
@@ -238,11 +235,11 @@ class Folder(NamedTuple):
 
 
 class StoredObject(NamedTuple):
-    """An object of lines.
+    """An archive object of lines.
 
     Attributes:
-        key: Its key.
-        size: In bytes, as it is stored.
+        key: The object's key.
+        size: The stored size in bytes.
     """
 
     key: str
@@ -250,32 +247,35 @@ class StoredObject(NamedTuple):
 
 
 class ArchiveReader(Protocol):
-    """The archive. Each call is made once; who calls decides whether to try again."""
+    """Lists and reads the archive. It does not retry; the caller decides whether to."""
 
     async def days(self, event_type: str) -> Sequence[str]:
-        """Give the days that a stream has a folder for, in their order.
+        """Return the days for which a stream has a folder, in ascending order.
 
         Raises:
-            ArchiveReadError: They can't be listed.
+            ArchiveReadError: The folders cannot be listed.
         """
         ...
 
     async def objects(self, folder: Folder, *, after: str) -> Sequence[StoredObject]:
-        """Give the next objects of a folder, in the order of their keys; none at its end.
+        """Return the next page of a folder's objects, in the order of their keys.
 
         Args:
-            folder: Which folder.
-            after: The key that they come after; empty to begin with the first.
+            folder: The folder.
+            after: The key after which the page starts; empty for the first page.
+
+        Returns:
+            The objects; empty at the end of the folder.
 
         Raises:
-            ArchiveReadError: They can't be listed.
+            ArchiveReadError: The objects cannot be listed.
         """
         ...
 
     async def read(self, key: str) -> bytes | None:
-        """Give an object as it is stored; None if it is gone.
+        """Return an object's stored body; None if the object does not exist.
 
         Raises:
-            ArchiveReadError: It can't be read.
+            ArchiveReadError: The object cannot be read.
         """
         ...

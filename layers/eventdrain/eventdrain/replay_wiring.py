@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.adapters.aws import RenewedHttp, S3ArchiveReader, SqsPublisher, aws_clients
+from eventdrain.adapters.aws import RefreshingHttp, S3ArchiveReader, SqsPublisher, aws_clients
 from eventdrain.errors import DrainError, note_unexpected
 from eventdrain.replay import CountingSink, RateLimit, Replay, ReplayEnd
 
@@ -89,8 +89,10 @@ async def opened_replay(
     job.check()
     clients = aws_clients(session)
     async with AsyncExitStack() as connections:
-        s3 = RenewedHttp(
-            lambda: clients.s3_endpoint(job.bucket), connections, calls_at_once=_READS_AT_ONCE
+        s3 = RefreshingHttp(
+            lambda: clients.s3_endpoint(job.bucket),
+            connections,
+            max_concurrent_calls=_READS_AT_ONCE,
         )
         archive = S3ArchiveReader(
             clients.s3, s3, bucket=job.bucket, prefix=job.prefix, hint=job.archive_hint
@@ -102,7 +104,9 @@ async def opened_replay(
             )
             publishers = dict.fromkeys(job.selection.event_types, counting)
         else:
-            sqs = RenewedHttp(clients.sqs_endpoint, connections, calls_at_once=_SENDS_AT_ONCE)
+            sqs = RefreshingHttp(
+                clients.sqs_endpoint, connections, max_concurrent_calls=_SENDS_AT_ONCE
+            )
             publishers = {
                 event_type: SqsPublisher(
                     sqs,

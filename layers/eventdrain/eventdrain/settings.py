@@ -1,4 +1,4 @@
-"""The settings of a drain, read from the environment that the stack gives the function."""
+"""The settings of a drain, read from the function's environment variables."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _USE_TLS: Final = "use an https:// URL (http:// is for servers on 127.0.0.1, ::1
 
 
 class StartPosition(StrEnum):
-    """Where a stream starts whose position the server doesn't hold, or no longer."""
+    """Where a stream starts if the server holds no position for it."""
 
     OLDEST_POSSIBLE = "oldest_possible"
-    """As far back as the server's history goes, about 30 minutes."""
+    """At the start of the server's history, about 30 minutes back."""
     NEW = "new"
-    """With what happens from now on."""
+    """With new events only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Endpoint:
     """A server's address.
 
     Attributes:
-        url: As it was given.
+        url: The URL as configured.
         host: The host's name or address.
-        port: The port; the scheme's default where none was given.
-        is_secure: Whether TLS is used. It is not only on this machine's loopback.
+        port: The port; the scheme's default if the URL has none.
+        is_secure: Whether TLS is used. Only servers on the loopback interface may do without.
     """
 
     url: str
@@ -47,11 +47,11 @@ class Endpoint:
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
-        """Read an endpoint.
+        """Parse and validate an endpoint's URL.
 
         Raises:
-            ConfigurationError: It is no ``https://`` URL, nor an ``http://`` one on loopback; or
-                it holds what no request can carry, or a password, which every error would show.
+            ConfigurationError: The URL is neither ``https://`` nor ``http://`` on loopback; or it
+                contains invalid characters, or a user name.
         """
         try:
             parts = urlsplit(url)
@@ -62,12 +62,12 @@ class Endpoint:
             raise ConfigurationError(f"{url!r} is not an https:// URL", hint=_USE_TLS)
         if parts.username is not None:
             raise ConfigurationError(
-                "the URL has a user name in it", hint="leave out what is before the @"
+                "the URL contains a user name", hint="remove the part before the @"
             )
         if not (url.isascii() and url.isprintable()) or " " in url:
             raise ConfigurationError(
-                f"{url!r} has a space, a control character or a letter outside of ASCII",
-                hint="percent-encode it",
+                f"{url!r} contains a space, a control character or a non-ASCII character",
+                hint="percent-encode this character",
             )
         if parts.scheme == "http" and not _is_loopback(host):
             raise ConfigurationError(
@@ -79,34 +79,34 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that a run can be told; each attribute is a variable's, with its unit in the name.
+    """The settings of one run. Each attribute has an environment variable.
 
     Attributes:
-        event_types: The streams that the stack drains, of ``streams.STREAMS``; they share a token.
-        event_type: The stream that this run drains, one of those.
+        event_types: The streams that the stack drains, keys of ``STREAMS``. They share a token.
+        event_type: The stream that this run drains.
         api_endpoint: The event API.
-        token_endpoint: Where tokens are minted.
-        credentials_secret_arn: The secret that the operator fills; empty to call without a token.
-        token_secret_arn: The secret that keeps the minted token.
-        durable_queue_name: Which of the client's queues to read from.
-        start_position: Where to start if the server holds no position.
-        ack_timeout: After which the server delivers an unacked event again. 10 s to 10 min.
-        parallel_streams: How many connections a run has.
-        concurrent_runs: How many runs a schedule starts at a time.
-        backlog_runs: How many runs may follow one another at once, after the schedule's.
-        max_in_flight: How many events may be out unacked on one connection: 1 to 200.
-        max_events: How many events a run commits at the most.
-        window: How long a run reads at the most.
-        idle: How long a stream may be quiet before the run ends.
+        token_endpoint: The token endpoint.
+        credentials_secret_arn: The secret with the credentials; empty to call without a token.
+        token_secret_arn: The secret that caches the token.
+        durable_queue_name: The name of the client's durable queue at the event server.
+        start_position: Where the stream starts if the server holds no position.
+        ack_timeout: The time after which the server redelivers an unacked event.
+        parallel_streams: The number of streams that a run opens.
+        concurrent_runs: The number of concurrent runs per stream.
+        backlog_runs: The maximum number of runs that follow a scheduled run at once.
+        max_in_flight: The maximum number of unacked events per stream.
+        max_events: The maximum number of events that a run commits.
+        window: The maximum time for which a run reads.
+        idle: The quiet time after which a run ends.
         linger: How long the first delivery of a batch waits for others.
-        reserve: How much of the function's time is kept for the last commit.
-        archive_bucket: The bucket of the archive.
-        archive_prefix: What the keys of the archive begin with, without a slash at the end.
-        quarantine_prefix: Likewise for events that can't become a line.
-        object_lock: How long nobody may delete what is archived; zero for not at all.
-        queue_url: The queue; one whose name ends in ``.fifo`` is written to as such.
-        events_per_message: How many events a message of it may hold.
-        pseudonym_key_secret_arn: The secret with the key of pseudonyms; empty for none.
+        reserve: The part of the function's time that is kept for the last commit.
+        archive_bucket: The archive's bucket.
+        archive_prefix: The key prefix of objects of lines, without a trailing slash.
+        quarantine_prefix: The key prefix of quarantined events and of original messages.
+        object_lock: How long archived objects are locked against deletion; zero for no lock.
+        queue_url: The queue's URL. A name that ends in ``.fifo`` means a FIFO queue.
+        events_per_message: The maximum number of events in a message.
+        pseudonym_key_secret_arn: The secret with the key for pseudonyms; empty for no pseudonyms.
     """
 
     event_types: tuple[str, ...]
@@ -142,23 +142,23 @@ class Settings:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes that the stack's streams need, each once."""
+        """The scopes that the stack's streams require, without duplicates."""
         scopes = (STREAMS[event_type].scope for event_type in self.event_types)
         return tuple(dict.fromkeys(scope for scope in scopes if scope))
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str], *, event_type: str | None = None) -> Settings:
-        """Read the settings.
+        """Read and validate the settings.
 
-        A variable that is missing or empty takes its default, which is the template's too.
+        A missing or empty variable has the same default as the template's parameter.
 
         Args:
-            environment: The variables.
-            event_type: The stream of this run; None where the stack drains but one.
+            environment: The environment variables.
+            event_type: The stream of this run; may be None if the stack drains only one stream.
 
         Raises:
-            ConfigurationError: Names every variable that is missing or can't work, and what it
-                may be; or the stream that isn't the stack's.
+            ConfigurationError: Variables are missing or invalid, or the stack does not drain the
+                stream. The error names all of them and the allowed values.
         """
         env = _Environment(environment)
         event_types = env.choices("EVENT_TYPES", DEFAULT_EVENT_TYPE, tuple(STREAMS))
@@ -167,7 +167,7 @@ class Settings:
         if event_type not in event_types:
             env.problem(
                 "event_type",
-                f"the run's event_type is {event_type!r}, which is none of the stack's",
+                f"the run's event_type is {event_type!r}, which the stack does not drain",
                 f'use one of {", ".join(event_types)}, as in {{"event_type": "{event_types[0]}"}}',
             )
             event_type = event_types[0]
@@ -204,29 +204,29 @@ class Settings:
         if settings.events_per_message > 1 and queue_url.endswith(".fifo"):
             env.problem(
                 "EVENTS_PER_MESSAGE",
-                "EVENTS_PER_MESSAGE is above 1 for a FIFO queue, and the events of one message"
-                " could belong to several groups",
+                "EVENTS_PER_MESSAGE is above 1, which FIFO queues do not support: the events of a"
+                " message could belong to several groups",
                 "set EVENTS_PER_MESSAGE to 1",
             )
         if settings.credentials_secret_arn and not settings.token_secret_arn:
             env.problem(
                 "TOKEN_SECRET_ARN",
-                "TOKEN_SECRET_ARN is missing, and CREDENTIALS_SECRET_ARN needs it beside it",
-                "set TOKEN_SECRET_ARN to the secret that tokens are cached in",
+                "TOKEN_SECRET_ARN is missing, but CREDENTIALS_SECRET_ARN is set",
+                "set TOKEN_SECRET_ARN to the ARN of the secret that caches the token",
             )
         if f"{settings.quarantine_prefix}/".startswith(f"{settings.archive_prefix}/"):
             env.problem(
                 "QUARANTINE_PREFIX",
-                "QUARANTINE_PREFIX is ARCHIVE_PREFIX or below it, and a table of lines would hold"
-                " both",
-                "set QUARANTINE_PREFIX to a prefix outside of it",
+                "QUARANTINE_PREFIX is equal to or below ARCHIVE_PREFIX, so tables would include"
+                " quarantined events",
+                "set QUARANTINE_PREFIX to a prefix outside ARCHIVE_PREFIX",
             )
         env.raise_problems()
         return settings
 
 
 class _Environment:
-    """Reads variables and gathers what is wrong with them, so that all of it is told at once."""
+    """Reads variables and collects all problems, so that one error reports them together."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -259,7 +259,7 @@ class _Environment:
         value = self.text(name, default)
         if value not in allowed:
             hint = f"set {name} to one of {', '.join(allowed)}"
-            self.problem(name, f"{name} is {value!r}", hint)
+            self.problem(name, f"{name} is invalid: {value!r}", hint)
             return default
         return value
 
@@ -269,8 +269,8 @@ class _Environment:
         if unknown:
             self.problem(
                 name,
-                f"{name} names {', '.join(map(repr, unknown))}",
-                f"set {name} to one or more of {', '.join(allowed)}, with commas between them",
+                f"{name} is invalid: {', '.join(map(repr, unknown))}",
+                f"set {name} to one or more of {', '.join(allowed)}, separated by commas",
             )
             return (default,)
         return tuple(dict.fromkeys(values))
@@ -280,7 +280,7 @@ class _Environment:
         is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
         if not (is_number and least <= int(value) <= most):
             hint = f"set {name} to a whole number from {least} to {most}"
-            self.problem(name, f"{name} is {value!r}", hint)
+            self.problem(name, f"{name} is invalid: {value!r}", hint)
             return default
         return int(value)
 

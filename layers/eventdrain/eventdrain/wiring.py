@@ -1,7 +1,4 @@
-"""The composition root: settings in, a drain with its adapters out, run to its report.
-
-And the one other thing that a run does to the world: it starts further runs.
-"""
+"""The composition root: builds a drain with its adapters, runs it, and starts further runs."""
 
 from __future__ import annotations
 
@@ -41,8 +38,8 @@ if TYPE_CHECKING:
     from eventdrain.ports import Authorization, Sink
     from eventdrain.settings import Settings
 
-_CALLS_AT_ONCE: Final = 24
-"""To each sink, for each stream: two batches of a hundred make ten calls each to SQS."""
+_MAX_CONCURRENT_CALLS: Final = 24
+"""Per sink and stream: two concurrent batches of a hundred events need ten calls each to SQS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,9 @@ class SinkRow:
     """A sink that every event is written to before it is acked.
 
     Attributes:
-        name: What reports and failures call it.
-        failed_metric: The metric of the deliveries that it failed to write.
-        connect: Opens it. Raises ConfigurationError at once where it cannot work.
+        name: The sink's name in reports and failures.
+        failed_metric: The metric that counts deliveries that the sink failed to write.
+        connect: Opens the sink. Raises ConfigurationError if the settings are invalid.
     """
 
     name: str
@@ -89,8 +86,8 @@ def _queue(
 async def _over_http(
     endpoint: AwsEndpoint, settings: Settings, sink: Callable[[SignedHttp], Sink]
 ) -> AsyncIterator[Sink]:
-    calls_at_once = _CALLS_AT_ONCE * settings.parallel_streams
-    async with SignedHttp.connect(endpoint, calls_at_once=calls_at_once) as http:
+    max_concurrent_calls = _MAX_CONCURRENT_CALLS * settings.parallel_streams
+    async with SignedHttp.connect(endpoint, max_concurrent_calls=max_concurrent_calls) as http:
         yield sink(http)
 
 
@@ -98,29 +95,29 @@ SINKS: Final = (
     SinkRow("archive", "ArchiveFailed", _archive),
     SinkRow("queue", "OutboxFailed", _queue),
 )
-"""The first is what pointers in the others point to. Another sink is an adapter, a row here and its
-part of the template."""
+"""Pointers in the other sinks point to objects of the first. Adding a sink takes an adapter, a row
+here and the resources in the template."""
 
 
 def _nothing() -> None:
     """Do nothing."""
 
 
-_making_client: Final = Lock()
+_client_lock: Final = Lock()
 
 
 def start_run(start: Start, *, function: str) -> None:
     """Start another run. May be called from any thread.
 
     Args:
-        start: What it is told.
+        start: The parameters of the run.
         function: The function's name or ARN.
 
     Raises:
-        StartFailed: It is not known to be started.
+        StartFailed: The run was not started, or the response was lost.
     """
     try:
-        with _making_client:
+        with _client_lock:
             client = lambda_client()
     except ConfigurationError as error:
         raise StartFailed(error.reason, hint=error.hint, setting=error.setting) from error
@@ -137,15 +134,15 @@ def run_drain(
     """Run one drain.
 
     Args:
-        settings: What to drain, and to where.
-        remaining: How long the process may still live.
-        on_token: Called once, when there is a token and before the stream is opened.
-        sinks: Where every event is written to.
+        settings: The settings of the run.
+        remaining: How long the process may still run.
+        on_token: Called once, after the token was obtained and before the stream is opened.
+        sinks: The sinks that every event is written to.
 
     Returns:
-        The report. Every error ends in it, a bug too.
+        The report. All errors, including unexpected ones, are recorded in it.
     """
-    _calm_collector()
+    _tune_garbage_collector()
     report = Report(settings.stream.event_type, [row.name for row in sinks])
     started = time.monotonic()
     window = Window.opening(
@@ -156,7 +153,7 @@ def run_drain(
         pseudonyms = _pseudonyms(settings.pseudonym_key_secret_arn)
         authorization = _authorization(settings, clients, window)
         try:
-            # A missing token must not look like a stream that cannot be opened.
+            # Fail here if there is no token, and not later with an error about the stream.
             authorization.token()
             layout = ArchiveLayout(
                 settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
@@ -171,18 +168,18 @@ def run_drain(
             )
     except DrainError as error:
         report.fail(error)
-    except Exception as error:  # noqa: BLE001 - the report of what was done is worth more
+    except Exception as error:  # noqa: BLE001 - the caller needs the report in any case
         report.fail(note_unexpected(error, "the run"))
     report.run_seconds = report.run_seconds or time.monotonic() - started
     return report
 
 
 @cache
-def _calm_collector() -> None:
-    """Let the garbage collector look less often, and not at what imports have made.
+def _tune_garbage_collector() -> None:
+    """Run the garbage collector less often, and exclude objects created by imports.
 
-    Every ack makes dozens of objects that are gone by its end: looking through all others after
-    each 700 of them is a twelfth of a drain's CPU time.
+    Every ack creates dozens of short-lived objects. With the default threshold of 700 objects, the
+    collector takes a twelfth of a drain's CPU time.
     """
     gc.collect()
     gc.freeze()
@@ -216,8 +213,8 @@ async def _drain(
             parallel_streams=settings.parallel_streams,
             authorization=authorization,
             reader=DeliveryReader(settings.stream, pseudonyms),
-            # Half of what one stream may have in flight, however many there are: the others may
-            # be quiet, and it must not have to wait for them.
+            # The limit of one stream, not of all: if the other streams are quiet, one stream
+            # alone must be able to fill a batch.
             batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
             commit=Commit(
                 sinks=sinks,
@@ -239,10 +236,7 @@ async def _drain(
 
 @cache
 def _pseudonyms(secret_arn: str) -> Pseudonyms | None:
-    """Give the pseudonyms; None without a secret. The key is read once in an environment's life.
-
-    It must stay the same for as long as the archive, so there is nothing to look again for.
-    """
+    """Return the pseudonyms; None without a secret. The key never changes, so it is cached."""
     if not secret_arn:
         return None
     return read_pseudonyms(SecretsManager(aws_clients().secrets), secret_arn)

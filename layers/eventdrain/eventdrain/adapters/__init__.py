@@ -1,1 +1,1 @@
-"""The only places that know an SDK: each adapter serves one protocol of ``ports`` or ``tokens``."""
+"""Implementations of the ``ports``. Only this package uses SDKs."""

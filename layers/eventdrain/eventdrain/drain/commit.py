@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from eventdrain.backoff import Backoff
 from eventdrain.drain.ack_pace import AckPace
 from eventdrain.drain.outcome import LeftReason, Outcome
-from eventdrain.errors import DrainError, Failure, FailureKind, not_accepted, unexpected_failure
+from eventdrain.errors import DrainError, Failure, FailureKind, rejected_token, unexpected_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -258,7 +258,7 @@ class Commit:
         kind = FailureKind.RETRYABLE if is_renewed else FailureKind.FATAL
         if rejection.hint:  # a gateway's response, which need not be about the token
             return replace(rejection, kind=kind)
-        cause = not_accepted()
+        cause = rejected_token()
         return Failure("UNAUTHENTICATED", cause.reason, kind, is_about_access=True, hint=cause.hint)
 
     async def _wait_to_retry(self, backoff: Backoff, until: float) -> bool:

@@ -14,7 +14,7 @@ from eventdrain.errors import (
     DrainError,
     StreamEnded,
     Unauthenticated,
-    not_accepted,
+    rejected_token,
 )
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Subscription:
             if not await asyncio.to_thread(self._authorization.renew, token):
                 if error.hint:  # a gateway's response, which need not be about the token
                     raise AccessRefused(error.reason, hint=error.hint) from None
-                raise not_accepted() from None
+                raise rejected_token() from None
             wait = self._after_rejection.wait_seconds()
             _logger.warning("%s; retrying with a new token in %.1f s", error, wait)
             return wait

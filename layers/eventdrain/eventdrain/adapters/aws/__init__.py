@@ -1,11 +1,17 @@
-"""S3, SQS, Secrets Manager and Lambda, as the ports of the engine."""
+"""Adapters for S3, SQS, Secrets Manager and Lambda."""
 
 from __future__ import annotations
 
 from eventdrain.adapters.aws.clients import AwsClients, AwsEndpoint, aws_clients, lambda_client
-from eventdrain.adapters.aws.errors import code_of, describe, failure, hint_for, may_pass
+from eventdrain.adapters.aws.errors import (
+    describe_error,
+    error_code,
+    error_hint,
+    failure_from,
+    is_retryable,
+)
 from eventdrain.adapters.aws.lambda_runs import LambdaRuns
-from eventdrain.adapters.aws.renewed_http import RenewedHttp
+from eventdrain.adapters.aws.refreshing_http import RefreshingHttp
 from eventdrain.adapters.aws.s3_archive import S3Archive
 from eventdrain.adapters.aws.s3_archive_reader import S3ArchiveReader
 from eventdrain.adapters.aws.secrets_manager import SecretsManager
@@ -18,17 +24,17 @@ __all__ = [
     "AwsEndpoint",
     "AwsSession",
     "LambdaRuns",
-    "RenewedHttp",
+    "RefreshingHttp",
     "S3Archive",
     "S3ArchiveReader",
     "SecretsManager",
     "SignedHttp",
     "SqsPublisher",
     "aws_clients",
-    "code_of",
-    "describe",
-    "failure",
-    "hint_for",
+    "describe_error",
+    "error_code",
+    "error_hint",
+    "failure_from",
+    "is_retryable",
     "lambda_client",
-    "may_pass",
 ]

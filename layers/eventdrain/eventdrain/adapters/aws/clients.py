@@ -1,4 +1,4 @@
-"""What boto3 knows of a session: found out once in its life, for that takes its time."""
+"""boto3 clients and the endpoints they resolve, created once per process because it is slow."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _HINT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AwsEndpoint:
-    """Where a service is called, as whom, and whose certificates are trusted.
+    """The URL of a service, the AWS credentials, and the trusted certificates.
 
     Attributes:
-        url: The URL that paths are appended to, without a slash at its end.
+        url: The URL that paths are appended to, without a trailing slash.
         service: The service's name in signatures.
         region: The region's name in signatures.
-        access_key: The credentials' key id.
-        secret_key: Its secret.
-        session_token: The session's token; None for credentials without.
-        roots: The certificates that are trusted, PEM.
+        access_key: The access key id.
+        secret_key: The secret access key.
+        session_token: The session token; None for long-term credentials.
+        roots: The trusted root certificates, PEM.
     """
 
     url: str
@@ -59,7 +59,7 @@ class AwsEndpoint:
 class AwsClients:
     """One client for each service that a drain uses.
 
-    Those of S3 and SQS only tell where and as whom these are called: see ``signed_http``.
+    The drain uses the clients of S3 and SQS only to resolve endpoints; ``signed_http`` calls them.
     """
 
     session: AwsSession
@@ -68,7 +68,7 @@ class AwsClients:
     secrets: SecretsManagerClient
 
     def sqs_endpoint(self) -> AwsEndpoint:
-        """Give the endpoint of SQS.
+        """Return the endpoint of SQS.
 
         Raises:
             ConfigurationError: There are no AWS credentials.
@@ -76,21 +76,21 @@ class AwsClients:
         return self._endpoint(self.sqs, "sqs")
 
     def s3_endpoint(self, bucket: str) -> AwsEndpoint:
-        """Give the endpoint of a bucket: paths are its keys.
+        """Return the endpoint of a bucket; paths are object keys.
 
         Raises:
-            ConfigurationError: There are no AWS credentials, or the bucket's name is none.
+            ConfigurationError: There are no AWS credentials, or the bucket's name is invalid.
         """
         endpoint = self._endpoint(self.s3, "s3")
         try:
-            # The one public way to ask where botocore would put an object: virtual host or path,
-            # access point, partition, an endpoint from the environment.
+            # The only public API that resolves a bucket's URL as botocore does: virtual host or
+            # path style, access point, partition, or an endpoint from the environment.
             url = self.s3.generate_presigned_url(
                 "put_object", Params={"Bucket": bucket, "Key": _KEY}
             )
         except BotoCoreError as error:
             raise ConfigurationError(
-                f"ARCHIVE_BUCKET: {error}",
+                f"ARCHIVE_BUCKET is invalid: {error}",
                 hint="set ARCHIVE_BUCKET to the name of a bucket",
                 setting="ARCHIVE_BUCKET",
             ) from error
@@ -104,15 +104,15 @@ class AwsClients:
         if frozen is None or not (frozen.access_key and frozen.secret_key):
             raise ConfigurationError(
                 "there are no AWS credentials",
-                hint="give the function a role, or your own machine a profile (AWS_PROFILE)",
+                hint="check the function's role; on your own machine, set AWS_PROFILE to a profile",
                 setting="AWS_PROFILE",
             )
         try:
             roots = self.session.roots()
         except OSError as error:
             raise ConfigurationError(
-                f"the certificates to trust can't be read ({error})",
-                hint="check AWS_CA_BUNDLE, or ca_bundle of the profile",
+                f"the trusted certificates cannot be read: {error}",
+                hint="check AWS_CA_BUNDLE, or ca_bundle in the profile",
                 setting="AWS_CA_BUNDLE",
             ) from error
         return AwsEndpoint(
@@ -128,15 +128,16 @@ class AwsClients:
 
 @lru_cache(maxsize=1)  # a process has one session
 def aws_clients(session: AwsSession | None = None) -> AwsClients:
-    """Make the clients.
+    """Create the clients.
 
-    Every call by them is bounded: two attempts of at most five seconds and a wait of at most one.
+    Every call is bounded: two attempts of at most five seconds each, and a wait of at most one
+    second between them.
 
     Args:
-        session: Has region, credentials and endpoints; None for those of the environment.
+        session: The session to use; None for a session from the environment.
 
     Raises:
-        ConfigurationError: There is no region, or an endpoint or a profile that is none.
+        ConfigurationError: The region is missing, or the profile or an endpoint is invalid.
     """
     try:
         session = session or AwsSession()
@@ -147,33 +148,35 @@ def aws_clients(session: AwsSession | None = None) -> AwsClients:
             secrets=session.client("secretsmanager", config=_BOUNDED),
         )
     except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(f"the AWS clients can't be made: {error}", hint=_HINT) from error
+        raise ConfigurationError(
+            f"the AWS clients cannot be created: {error}", hint=_HINT
+        ) from error
 
 
 @cache
 def lambda_client() -> LambdaClient:
-    """Make a client of Lambda. Few runs need one, so it is made apart.
+    """Create a Lambda client, which few runs need.
 
-    A call is made once: to start a run again because the answer was late would be to start two.
+    The client does not retry: a retry after a late response would start a second run.
 
     Raises:
-        ConfigurationError: The environment names no region, or an endpoint that is none.
+        ConfigurationError: The region is missing, or the endpoint is invalid.
     """
     once = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
     try:
         return boto3.session.Session().client("lambda", config=once)
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(
-            f"the client of Lambda can't be made: {error}", hint=_HINT
+            f"the Lambda client cannot be created: {error}", hint=_HINT
         ) from error
 
 
 def _s3_client(session: AwsSession) -> S3Client:
-    """Make the client whose URLs name a bucket's host, or its path at an endpoint not of AWS."""
+    """Create an S3 client: virtual-host style for AWS endpoints, path style for others."""
 
     def client(style: Literal["virtual", "path"]) -> S3Client:
-        # Without a style, a URL that is presigned is one of the global endpoint, which redirects
-        # for hours after a bucket was made, and knows no region younger than 2019.
+        # Without a style, presigned URLs use the global endpoint. It redirects for hours after a
+        # bucket was created, and does not support regions launched after March 2019.
         styled = Config(s3={"addressing_style": style}, signature_version="s3v4")
         return session.client("s3", config=_BOUNDED.merge(styled))
 

@@ -1,4 +1,4 @@
-"""What the errors of AWS services mean for an event."""
+"""Conversion of AWS errors to failures, with texts that are safe to log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from eventdrain.adapters.http import UnsendableRequest, UntrustedCertificate
 from eventdrain.errors import Failure, FailureKind
 
-MAY_PASS: Final = frozenset(
+RETRYABLE_CODES: Final = frozenset(
     {
         "BadDigest",
         "ConditionalRequestConflict",
@@ -33,81 +33,80 @@ MAY_PASS: Final = frozenset(
         "TooManyRequestsException",
     }
 )
-"""Codes that come with a 4xx status although the same call may succeed. All 5xx and 429 may."""
+"""Retryable codes that have a 4xx status. All calls with status 5xx or 429 are retryable too."""
 
-DENIED: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)", re.ASCII)
-"""The action in AWS's text about a call that isn't allowed. It may be another than the one that was
-called: ``kms:GenerateDataKey`` for an object that is encrypted."""
+DENIED_ACTION: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)", re.ASCII)
+"""The denied action in an AWS error message. It may differ from the action that was called, such as
+``kms:GenerateDataKey`` for an encrypted object."""
 
-OUT_OF_TIME: Final = re.compile(r"Signature (?:expired|not\s+yet\s+current)", re.ASCII)
-"""How AWS says that the caller's clock is wrong, under codes that may also mean a wrong key."""
+CLOCK_SKEW: Final = re.compile(r"Signature (?:expired|not\s+yet\s+current)", re.ASCII)
+"""The error message for a wrong clock. Its codes may also mean a wrong secret key."""
 _CLOCK: Final = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 _SIGNATURE: Final = frozenset({"AuthFailure", "InvalidSignatureException", "SignatureDoesNotMatch"})
 
-UNUSABLE: Final = (
+MALFORMED_RESPONSE_ERRORS: Final = (
     *(ResponseParserError, ArithmeticError, AttributeError, LookupError, OSError, RuntimeError),
     *(TypeError, ValueError),
 )
-"""What botocore raises for an answer that is not of the shape that the service's model has."""
+"""What botocore raises if a response does not match the service's model."""
 
 _CODE: Final = re.compile(r"(HTTP )?[\w.:-]{1,100}", re.ASCII)
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 
 
-def code_of(error: Exception) -> str:
-    """Give the error's code as the service names it, or the name of our side's error."""
+def error_code(error: Exception) -> str:
+    """Return the service's error code, or the type's name for an error on the client's side."""
     if isinstance(error, ClientError):
-        return as_code(error.response["Error"].get("Code"))
+        return safe_code(error.response["Error"].get("Code"))
     return type(error).__name__
 
 
-def as_code(code: object) -> str:
-    """Return a code that a service gave; ``Unknown`` for what is none, which may be anything."""
+def safe_code(code: object) -> str:
+    """Return a service's error code, or ``Unknown`` if it does not look like a code."""
     return code if isinstance(code, str) and _CODE.fullmatch(code) else "Unknown"
 
 
-def describe(error: Exception) -> str:
-    """Give the error's code and its cause, as far as that is known: fit to be logged."""
-    code = code_of(error)
+def describe_error(error: Exception) -> str:
+    """Return the error's code and, if known, its cause. The text is safe to log."""
+    code = error_code(error)
     if isinstance(error, exceptions.SSLError):
         if problem := _certificate_problem(error):
             return f"{code} (the server's certificate is not trusted: {problem})"
-        return f"{code} (no TLS with the endpoint; if AWS_CA_BUNDLE is set, check it)"
+        return f"{code} (the TLS handshake failed; if AWS_CA_BUNDLE is set, check it)"
     if not isinstance(error, ClientError):
         return code
     if problem := _signature_problem(error):
         return f"{code} ({problem})"
-    denied = DENIED.search(_message(error))
+    denied = DENIED_ACTION.search(_message(error))
     return f"{code} ({denied[1]} is not allowed)" if denied else code
 
 
-def hint_for(error: Exception, otherwise: str) -> str:
-    """Return what to do about an error, as a clause.
+def error_hint(error: Exception, default: str) -> str:
+    """Return the hint for an error.
 
     Args:
-        error: What botocore raised.
-        otherwise: What to do if its cause is not one that has the same remedy in all calls.
+        error: The error that botocore raised.
+        default: The hint unless the cause is a certificate or a signature.
     """
     if isinstance(error, exceptions.SSLError) and _certificate_problem(error):
         return (
-            "check the endpoint's host name (AWS_ENDPOINT_URL), this machine's clock, and whether a"
-            " proxy on the way replaces certificates: if so, set AWS_CA_BUNDLE to a file with the"
-            " proxy's authority"
+            "check the endpoint's host name (AWS_ENDPOINT_URL) and this machine's clock; if a proxy"
+            " replaces certificates, set AWS_CA_BUNDLE to a file with the proxy's root certificate"
         )
     if isinstance(error, ClientError) and _signature_problem(error):
         return (
-            "set the clock of the machine that calls AWS, by NTP; if it is right, check the AWS"
+            "synchronise this machine's clock by NTP; if the clock is right, check the AWS"
             " credentials"
         )
-    return otherwise
+    return default
 
 
 def _certificate_problem(error: exceptions.SSLError) -> str:
-    """Return why a server's certificate is not trusted, in OpenSSL's words; empty if it may be."""
+    """Return OpenSSL's reason if the certificate is not trusted, otherwise an empty string."""
     if isinstance(error, UntrustedCertificate):
         return error.problem
-    # urllib3's, around the ssl module's or its own about the name.
+    # urllib3 wraps the ssl module's error, or its own error about the host name.
     args = getattr(error.kwargs.get("error"), "args", ())
     cause = args[0] if args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -116,9 +115,9 @@ def _certificate_problem(error: exceptions.SSLError) -> str:
 
 
 def _signature_problem(error: ClientError) -> str:
-    """Return why a call's signature is not accepted; empty where the error is another."""
-    code = code_of(error)
-    if code in _CLOCK or OUT_OF_TIME.search(_message(error)):
+    """Return why a signature was rejected; empty if the error has another cause."""
+    code = error_code(error)
+    if code in _CLOCK or CLOCK_SKEW.search(_message(error)):
         return "this machine's clock is wrong"
     return "this machine's clock or its AWS credentials are wrong" if code in _SIGNATURE else ""
 
@@ -127,14 +126,19 @@ def _message(error: ClientError) -> str:
     return str(error.response["Error"].get("Message"))
 
 
-def may_pass(error: Exception) -> bool:
-    """Return whether the same call may succeed later without anybody's doing.
+def is_retryable(error: Exception) -> bool:
+    """Return whether a retry may succeed.
 
-    What is neither botocore's nor the service's error is about an answer of an odd shape.
+    Errors that are neither the service's nor botocore's own mean a malformed response, which is
+    retryable.
     """
     if isinstance(error, ClientError):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS or code_of(error) in MAY_PASS
+        return (
+            status >= _SERVER_ERROR
+            or status == _TOO_MANY_REQUESTS
+            or error_code(error) in RETRYABLE_CODES
+        )
     if not isinstance(error, BotoCoreError):
         return True
     return isinstance(
@@ -142,19 +146,18 @@ def may_pass(error: Exception) -> bool:
     ) and not isinstance(error, UntrustedCertificate | UnsendableRequest)
 
 
-def failure(error: Exception, *, action: str, hint: str) -> Failure:
-    """Tell what an error means for all events of the call that it ended.
+def failure_from(error: Exception, *, action: str, hint: str) -> Failure:
+    """Return the failure for all events of a call.
 
-    Of the service's own text only the action is repeated that is not allowed: it may quote what
-    was sent.
+    Of the service's own text, only a denied action is repeated: the rest may quote the request.
 
     Args:
-        error: What botocore raised: one of its own, or of ``UNUSABLE``.
-        action: What was tried, e.g. ``s3:PutObject to the bucket b``.
-        hint: What to do if it won't pass by itself.
+        error: The error that botocore raised, or one of ``MALFORMED_RESPONSE_ERRORS``.
+        action: What failed, such as ``s3:PutObject to the bucket b``.
+        hint: The hint if the failure is permanent.
     """
-    code = code_of(error)
-    if may_pass(error):
+    code = error_code(error)
+    if is_retryable(error):
         return Failure(code, f"{action} failed with {code}", FailureKind.RETRYABLE)
-    message = f"{action} failed with {describe(error)}"
-    return Failure(code, message, FailureKind.FATAL, hint=hint_for(error, hint))
+    message = f"{action} failed with {describe_error(error)}"
+    return Failure(code, message, FailureKind.FATAL, hint=error_hint(error, hint))

@@ -1,4 +1,4 @@
-"""Runs of a Lambda function, started and not waited for."""
+"""Asynchronous invocation of a Lambda function."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import UNUSABLE, describe, hint_for
+from eventdrain.adapters.aws.errors import MALFORMED_RESPONSE_ERRORS, describe_error, error_hint
 from eventdrain.errors import StartFailed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class LambdaRuns:
     """Starts runs of one function.
 
     Args:
-        client: Its calls must be bounded in time.
+        client: The client. Its calls must have a time limit.
         function: The function's name or ARN.
     """
 
@@ -29,10 +29,10 @@ class LambdaRuns:
         self._function = function
 
     def start(self, start: Start) -> None:
-        """Start a run; it goes on by itself (API reference, Invoke, invocation type ``Event``).
+        """Start a run and do not wait for it (API reference, Invoke, invocation type ``Event``).
 
         Raises:
-            StartFailed: Lambda did not take it, or did not say so.
+            StartFailed: Lambda rejected the invocation, or the response was lost.
         """
         try:
             self._client.invoke(
@@ -40,11 +40,13 @@ class LambdaRuns:
                 InvocationType="Event",
                 Payload=json.dumps(start.to_event()).encode(),
             )
-        except (BotoCoreError, ClientError, *UNUSABLE) as error:
+        except (BotoCoreError, ClientError, *MALFORMED_RESPONSE_ERRORS) as error:
             raise StartFailed(
-                f"lambda:InvokeFunction of {self._function} failed with {describe(error)}; unless"
-                " the run was started all the same, what it was to drain waits for the schedule",
-                hint=hint_for(
-                    error, "check the function's role, its reserved concurrency and the account's"
+                f"lambda:InvokeFunction of {self._function} failed with {describe_error(error)}; if"
+                " the run did not start, its events wait for the next scheduled run",
+                hint=error_hint(
+                    error,
+                    "check the function's role, and the concurrency limits of the function and the"
+                    " account",
                 ),
             ) from None

@@ -1,4 +1,4 @@
-"""The archive in S3."""
+"""The archive sink: writes objects to S3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zlib import crc32
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import code_of, failure
+from eventdrain.adapters.aws.errors import error_code, failure_from
 from eventdrain.errors import unexpected_failure
 from eventdrain.events import group_by_object, object_body, original_body
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from eventdrain.events import ArchiveLayout, Delivery
 
 _CREATE_ONLY: Final = ("If-None-Match", "*")
-"""S3 API reference, PutObject: it fails with 412 if the key exists."""
+"""S3 API reference, PutObject: the call fails with status 412 if the key exists."""
 _CONTENT_TYPES: Final = {"gz": "application/gzip", "json": "application/json"}
 
 
@@ -31,9 +31,10 @@ class S3Archive:
     """Writes gzipped NDJSON objects; see ``ports.Sink``.
 
     Args:
-        bucket: Calls the bucket: paths are its keys.
-        layout: Which event goes where in it.
-        locked_for: How long nobody may delete an object, in a bucket that can lock; zero for not.
+        bucket: Calls the bucket; paths are object keys.
+        layout: The locations of events.
+        locked_for: How long objects are locked against deletion; zero for no lock. The bucket must
+            have Object Lock.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class S3Archive:
         self._locked_for = locked_for
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
-        """See ``ports.Sink``. Each object is there whole or not at all.
+        """See ``ports.Sink``. Objects are written atomically.
 
-        Original messages are written before their lines, so that nothing that a line omits is lost.
+        Original messages are written before their lines, so that no line exists without them.
         """
         objects = group_by_object(deliveries)
         results = await asyncio.gather(*(self._put_together(together) for together in objects))
@@ -80,20 +81,20 @@ class S3Archive:
         try:
             await self._bucket.call("PutObject", "PUT", path, headers, body)
         except (BotoCoreError, ClientError) as error:
-            # The key holds a digest of the events: what is there already is what was to be written.
-            if code_of(error) == "PreconditionFailed":
+            # The key contains a digest of the events, so the existing object holds the same events.
+            if error_code(error) == "PreconditionFailed":
                 return None
-            return failure(
+            return failure_from(
                 error,
                 action=f"s3:PutObject to {self._bucket.url}",
-                hint="check ARCHIVE_BUCKET, the function's role, and the key that encrypts it",
+                hint="check ARCHIVE_BUCKET, the function's role, and the bucket's encryption key",
             )
-        except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
+        except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
             return unexpected_failure(error, "a call of S3")
         return None
 
     def _lock(self, body: bytes) -> tuple[tuple[str, str], ...]:
-        """Give the headers that lock an object; S3 wants a checksum with them (PutObject)."""
+        """Return the headers that lock an object. S3 requires a checksum with them (PutObject)."""
         if not self._locked_for:
             return ()
         until = datetime.now(UTC) + self._locked_for

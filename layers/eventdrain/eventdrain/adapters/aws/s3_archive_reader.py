@@ -1,4 +1,4 @@
-"""The archive in S3, read back. Listed by boto3, a call for a thousand objects; read without it."""
+"""Reads the archive in S3. Lists objects with boto3, a thousand per call; reads them without it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import UNUSABLE, code_of, failure
+from eventdrain.adapters.aws.errors import MALFORMED_RESPONSE_ERRORS, error_code, failure_from
 from eventdrain.errors import ArchiveReadError
 from eventdrain.events import ArchiveKey
 from eventdrain.ports import Folder, StoredObject
@@ -27,11 +27,11 @@ class S3ArchiveReader:
     """Lists and reads an archive; see ``ports.ArchiveReader``.
 
     Args:
-        s3: Lists.
-        http: Calls the bucket: paths are its keys.
-        bucket: Its name.
-        prefix: What the keys of lines begin with, without a slash at the end.
-        hint: What to do if S3 refuses for good.
+        s3: Lists objects.
+        http: Calls the bucket; paths are object keys.
+        bucket: The bucket's name.
+        prefix: The key prefix of objects of lines, without a trailing slash.
+        hint: The hint for permanent failures.
     """
 
     def __init__(self, s3: S3Client, http: AwsHttp, *, bucket: str, prefix: str, hint: str) -> None:
@@ -62,9 +62,9 @@ class S3ArchiveReader:
         try:
             return await self._http.call("GetObject", "GET", path, (), b"")
         except (BotoCoreError, ClientError) as error:
-            if code_of(error) == _GONE:
+            if error_code(error) == _GONE:
                 return None
-            raise self._refused(error, "s3:GetObject", key) from error
+            raise self._read_error(error, "s3:GetObject", key) from error
 
     def _days(self, path: str) -> Sequence[str]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(
@@ -76,17 +76,19 @@ class S3ArchiveReader:
                 for page in pages
                 for found in page.get("CommonPrefixes", ())
             ]
-        except (BotoCoreError, ClientError, *UNUSABLE) as error:
-            raise self._refused(error, "s3:ListBucket") from error
+        except (BotoCoreError, ClientError, *MALFORMED_RESPONSE_ERRORS) as error:
+            raise self._read_error(error, "s3:ListBucket") from error
         return sorted(folder.day for folder in folders if folder is not None and folder.day)
 
     def _page(self, path: str, after: str) -> Sequence[StoredObject]:
         try:
             page = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=path, StartAfter=after)
             return [StoredObject(found["Key"], found["Size"]) for found in page.get("Contents", ())]
-        except (BotoCoreError, ClientError, *UNUSABLE) as error:
-            raise self._refused(error, "s3:ListBucket") from error
+        except (BotoCoreError, ClientError, *MALFORMED_RESPONSE_ERRORS) as error:
+            raise self._read_error(error, "s3:ListBucket") from error
 
-    def _refused(self, error: Exception, action: str, key: str | None = None) -> ArchiveReadError:
+    def _read_error(
+        self, error: Exception, action: str, key: str | None = None
+    ) -> ArchiveReadError:
         place = f"{action} of s3://{self._bucket}/{key or self._prefix}"
-        return ArchiveReadError(failure(error, action=place, hint=self._hint))
+        return ArchiveReadError(failure_from(error, action=place, hint=self._hint))

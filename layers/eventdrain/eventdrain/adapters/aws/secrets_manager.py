@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import UNUSABLE, code_of, describe, hint_for
+from eventdrain.adapters.aws.errors import (
+    MALFORMED_RESPONSE_ERRORS,
+    describe_error,
+    error_code,
+    error_hint,
+)
 from eventdrain.errors import CredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-_FAILURES = (BotoCoreError, ClientError, *UNUSABLE)
+_FAILURES = (BotoCoreError, ClientError, *MALFORMED_RESPONSE_ERRORS)
 
 
 class SecretsManager:
     """Reads and writes secrets; see ``ports.SecretStore``.
 
     Args:
-        client: Its calls must be bounded in time.
+        client: The client. Its calls must have a time limit.
     """
 
     def __init__(self, client: SecretsManagerClient) -> None:
@@ -30,12 +35,12 @@ class SecretsManager:
         try:
             answer = self._client.get_secret_value(SecretId=arn)
         except _FAILURES as error:
-            # The answer for a secret without a version, too (API reference, GetSecretValue).
-            if code_of(error) == "ResourceNotFoundException":
+            # Also returned for a secret without a version (API reference, GetSecretValue).
+            if error_code(error) == "ResourceNotFoundException":
                 return None
             hint = (
-                "check that the secret exists in this region and is not scheduled for deletion, the"
-                " function's role, and the key that encrypts it"
+                "check that the secret exists in this region and is not scheduled for deletion, and"
+                " check the function's role and the secret's encryption key"
             )
             raise _failed("GetSecretValue", arn, error, hint) from None
         content: object = answer.get("SecretString")
@@ -51,13 +56,13 @@ class SecretsManager:
         try:
             self._client.put_secret_value(SecretId=arn, SecretString=content)
         except _FAILURES as error:
-            hint = "check the function's role, and the key that encrypts the secret"
+            hint = "check the function's role and the secret's encryption key"
             raise _failed("PutSecretValue", arn, error, hint) from None
 
 
 def _failed(action: str, arn: str, error: Exception, hint: str) -> CredentialsError:
     return CredentialsError(
-        f"secretsmanager:{action} of {arn} failed with {describe(error)}",
-        hint=hint_for(error, hint),
+        f"secretsmanager:{action} of {arn} failed with {describe_error(error)}",
+        hint=error_hint(error, hint),
         setting=arn,
     )

@@ -1,4 +1,4 @@
-"""A session of boto3's that tells, too, which certificates it trusts."""
+"""A boto3 session that also returns the trusted certificates and AWS's DNS suffixes."""
 
 from __future__ import annotations
 
@@ -10,38 +10,35 @@ from botocore.httpsession import get_cert_path
 
 
 class AwsSession(boto3.session.Session):
-    """Where and as whom AWS is called: what is given here, and for the rest the environment.
+    """The region, credentials and configuration for calls to AWS.
 
-    A process needs one: each looks for credentials anew, and may ask its user for an MFA code.
+    Create one per process: every session loads credentials anew and may ask for an MFA code.
 
     Args:
-        region: The region; None for that of the environment or of the profile.
-        profile: The profile; None for what the environment has. One that is given is who calls,
-            even where the environment has keys.
+        region: The region; None for the region of the environment or the profile.
+        profile: The profile; None for the environment's. A profile takes precedence over access
+            keys in the environment.
 
     Raises:
-        BotoCoreError: There is no such profile, or the AWS configuration can't be read.
+        BotoCoreError: The profile does not exist, or the AWS configuration cannot be read.
     """
 
     def __init__(self, *, region: str | None = None, profile: str | None = None) -> None:
-        # boto3 keeps its own to itself.
+        # boto3 does not expose its botocore session.
         self._core = botocore.session.Session()
         super().__init__(botocore_session=self._core, region_name=region, profile_name=profile)
 
     def roots(self) -> bytes:
-        """Read the certificates that are trusted, PEM.
+        """Return the trusted root certificates, PEM.
 
         Raises:
-            OSError: The file that the environment or the profile names can't be read.
+            OSError: The file that the environment or the profile names cannot be read.
         """
         bundle = get_cert_path(self._core.get_config_variable("ca_bundle") or True)
         return Path(str(bundle)).read_bytes()
 
     def aws_suffixes(self) -> tuple[str, ...]:
-        """Return what the names of AWS's own hosts end with, in every partition.
-
-        Each suffix begins with a dot, such as ``.amazonaws.com`` or ``.amazonaws.eu``.
-        """
-        # The data by which botocore itself finds the host of a service in a region.
+        """Return the DNS suffixes of AWS endpoints in all partitions, as in ``.amazonaws.com``."""
+        # The data that botocore itself uses to resolve endpoints.
         partitions = self._core.get_data("partitions")["partitions"]
         return tuple(f".{partition['outputs']['dnsSuffix']}" for partition in partitions)

@@ -1,9 +1,9 @@
-"""Signed HTTP calls to one AWS endpoint, by the AWS Common Runtime, from an event loop.
+"""Signed HTTP calls to one AWS endpoint over the AWS Common Runtime, for asyncio.
 
-botocore spends about 1,100 microseconds of CPU time on a SendMessageBatch from a thread of a pool,
-most of it on finding out anew what stays the same from call to call; this spends about 150, and a
-call can be given up at any moment, which a thread can't. Endpoint, region, credentials and trusted
-certificates are those that a boto3 client found, and errors are raised as botocore raises them.
+A SendMessageBatch takes about 150 microseconds of CPU time here, and about 1,100 with botocore in a
+thread pool, mostly because botocore resolves the same settings for every call. Calls here can also
+be cancelled at any time. Endpoint, region, credentials and trusted certificates come from a boto3
+client, and errors are botocore's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from awscrt.auth import (
 )
 from botocore.exceptions import ClientError
 
-from eventdrain.adapters.aws.errors import DENIED, OUT_OF_TIME
+from eventdrain.adapters.aws.errors import CLOCK_SKEW, DENIED_ACTION
 from eventdrain.adapters.http import CrtHttp
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ _OK: Final = 200
 _ERROR_CODE: Final = re.compile(
     rb'"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"|<Code>([\w.]+)</Code>', re.ASCII
 )
-"""The code of an error in AWS's JSON and XML protocols. Beside it, nothing is taken from the answer
-but the action that is not allowed, and that a signature is out of its time."""
+"""The error code in AWS's JSON and XML protocols. Of the rest of a response, errors hold only a
+denied action or the fact that a signature expired."""
 
 
 class AwsHttp(Protocol):
@@ -52,28 +52,28 @@ class AwsHttp(Protocol):
         headers: Sequence[tuple[str, str]],
         body: bytes,
     ) -> bytes:
-        """Call an operation and return the body of its answer.
+        """Call an operation and return the response body.
 
         Args:
-            operation: Its name, for errors.
-            method: HTTP method.
-            path: What follows the endpoint's URL, percent-encoded, with a slash at its beginning.
-            headers: What the service's protocol requires.
-            body: Of the request.
+            operation: The operation's name, for errors.
+            method: The HTTP method.
+            path: The path after the endpoint's URL, percent-encoded, with a leading slash.
+            headers: The headers that the service's protocol requires.
+            body: The request body.
 
         Raises:
-            ClientError: The service answered with an error.
-            BotoCoreError: The endpoint can't be reached, or broke the connection (what was sent may
-                have been received all the same), or there are no credentials.
+            ClientError: The service returned an error.
+            BotoCoreError: The endpoint cannot be reached or broke the connection, or there are no
+                credentials. The service may have received the request.
         """
 
 
 class SignedHttp:
-    """Calls one endpoint. Made by :meth:`connect`.
+    """Calls one endpoint; see ``AwsHttp``. Create it with :meth:`connect`.
 
     Args:
-        http: Carries the calls.
-        url: The endpoint's, for errors.
+        http: The HTTP client, which signs requests.
+        url: The endpoint's URL, for errors.
     """
 
     def __init__(self, http: CrtHttp, url: str) -> None:
@@ -83,13 +83,13 @@ class SignedHttp:
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, endpoint: AwsEndpoint, *, calls_at_once: int
+        cls, endpoint: AwsEndpoint, *, max_concurrent_calls: int
     ) -> AsyncIterator[SignedHttp]:
-        """Make one; its connections are opened as calls need them, and closed with the context.
+        """Create a client. Connections are opened on demand and closed with the context.
 
         Args:
-            endpoint: Where, and as whom.
-            calls_at_once: How many calls may be under way; the others wait.
+            endpoint: The endpoint and the credentials.
+            max_concurrent_calls: The maximum number of concurrent calls; further calls wait.
         """
         signing = AwsSigningConfig(
             algorithm=AwsSigningAlgorithm.V4,
@@ -99,18 +99,21 @@ class SignedHttp:
             ),
             region=endpoint.region,
             service=endpoint.service,
-            # As S3 asks for; the others, whose paths need neither, don't mind.
+            # S3 requires these three. Other services accept them.
             signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
             use_double_uri_encode=False,
             should_normalize_uri_path=False,
         )
 
         def sign(request: HttpRequest) -> None:
-            # With credentials that are at hand it is signed when this returns.
+            # With static credentials, the future is already done.
             aws_sign_request(request, signing).result()
 
         async with CrtHttp.connect(
-            endpoint.url, roots=endpoint.roots, calls_at_once=calls_at_once, prepare=sign
+            endpoint.url,
+            roots=endpoint.roots,
+            max_concurrent_calls=max_concurrent_calls,
+            prepare=sign,
         ) as http:
             yield cls(http, endpoint.url)
 
@@ -133,7 +136,7 @@ def _client_error(status: int, answer: bytes, operation: str) -> ClientError:
     found = _ERROR_CODE.search(answer)
     code = (found[1] or found[2]).decode() if found else f"HTTP {status}"
     text = answer.decode(errors="replace")
-    message = DENIED.search(text) or OUT_OF_TIME.search(text)
+    message = DENIED_ACTION.search(text) or CLOCK_SKEW.search(text)
     return ClientError(
         {
             "Error": {"Code": code, "Message": message[0] if message else ""},

@@ -1,4 +1,4 @@
-"""The queue in SQS."""
+"""The queue sink: sends messages to SQS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventdrain.adapters.aws.errors import as_code, failure
+from eventdrain.adapters.aws.errors import failure_from, safe_code
 from eventdrain.errors import Failure, FailureKind, unexpected_failure
 from eventdrain.events import EVENTS, Message, json_string, mark_replayed, messages, pack
 from eventdrain.json_shape import json_object
@@ -23,31 +23,32 @@ _HEADERS: Final = (
     ("Content-Type", "application/x-amz-json-1.0"),
     ("X-Amz-Target", f"AmazonSQS.{_OPERATION}"),
 )
-"""SQS developer guide, making API requests with the AWS JSON protocol."""
-_NOT_NAMED: Final = Failure(
+"""SQS developer guide, "Making Amazon SQS API requests with AWS JSON protocol"."""
+_NO_RESULT: Final = Failure(
     code="NotNamed",
-    message="SQS's answer does not say that it took a message",
+    message="the response of SQS does not confirm a message",
     kind=FailureKind.RETRYABLE,
 )
 
 
 class SqsPublisher:
-    """Sends messages; see ``ports.Sink``, and ``queue`` for what they say.
+    """Sends messages to one queue; see ``ports.Sink`` and ``events.queue_message``.
 
-    A message that SQS does not take refuses all of its events. Tried again, they may come in other
-    company than that of a copy that SQS took after all.
+    If SQS does not accept a message, all of its events fail. A retry may group the events
+    differently than a copy that SQS did accept.
 
     Args:
         sqs: Calls SQS.
-        queue_url: The queue; one whose name ends in ``.fifo`` gets group and deduplication ids.
-        layout: Where the archive has an event whose message must point there.
-        events_per_message: How many events a message has at the most.
-        replay: The name of the replay that sends them again; empty for the drain itself.
-        hint: What to do if SQS refuses for good.
+        queue_url: The queue's URL. A name that ends in ``.fifo`` means a FIFO queue, whose messages
+            get group and deduplication ids.
+        layout: The archive that pointers point to.
+        events_per_message: The maximum number of events in a message; 1 for a FIFO queue.
+        replay: The replay's name; empty for a drain.
+        hint: The hint for permanent failures.
 
     Raises:
-        ValueError: A FIFO queue shall get several events in one message: it groups and
-            deduplicates messages, and each of these events has its own group and id.
+        ValueError: ``events_per_message`` is above 1 for a FIFO queue. Its group and deduplication
+            ids apply to messages, but each event has its own.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class SqsPublisher:
         layout: ArchiveLayout,
         events_per_message: int = 1,
         replay: str = "",
-        hint: str = "check QUEUE_URL, the function's role, and the key that encrypts it",
+        hint: str = "check QUEUE_URL, the function's role, and the queue's encryption key",
     ) -> None:
         self._sqs = sqs
         self._layout = layout
@@ -68,17 +69,19 @@ class SqsPublisher:
         self._hint = hint
         self._is_fifo = queue_url.endswith(".fifo")
         if self._is_fifo and events_per_message > 1:
-            raise ValueError(f"{queue_url} is a FIFO queue: it takes one event in a message")
+            raise ValueError(
+                f"{queue_url} is a FIFO queue, which does not support several events per message"
+            )
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         made = messages(deliveries, self._layout, events_per_message=self._events_per_message)
         if self._replay:
             made = mark_replayed(made, self._replay)
-        refused: dict[str, Failure] = {}
+        failed: dict[str, Failure] = {}
         for result in await asyncio.gather(*(self._send(batch) for batch in pack(made))):
-            refused |= result
-        return refused
+            failed |= result
+        return failed
 
     async def _send(self, batch: Sequence[Message]) -> Mapping[str, Failure]:
         try:
@@ -86,28 +89,28 @@ class SqsPublisher:
             body = f'{{"QueueUrl":{json_string(self._queue_url)},"Entries":[{entries}]}}'
             text = await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode())
         except (BotoCoreError, ClientError) as error:
-            result = failure(
+            result = failure_from(
                 error,
                 action=f"sqs:SendMessage to {self._queue_url}",
                 hint=self._hint,
             )
             return {event_id: result for each in batch for event_id in each.event_ids}
-        except Exception as error:  # noqa: BLE001 - a bug in one call is not the end of others
+        except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
             result = unexpected_failure(error, "a call of SQS")
             return {event_id: result for each in batch for event_id in each.event_ids}
         answer = json_object(text) or {}
-        # What is named as both is not known to be taken.
+        # An entry that is listed as both successful and failed is not confirmed.
         taken = _entries(answer, "Successful").keys() - _entries(answer, "Failed").keys()
-        failed = {name: _refusal(entry) for name, entry in _entries(answer, "Failed").items()}
+        failed = {name: _entry_failure(entry) for name, entry in _entries(answer, "Failed").items()}
         return {
-            event_id: failed.get(str(index), _NOT_NAMED)
+            event_id: failed.get(str(index), _NO_RESULT)
             for index, each in enumerate(batch)
             if str(index) not in taken
             for event_id in each.event_ids
         }
 
     def _entry(self, index: int, each: Message) -> str:
-        """Write an entry as JSON: a third of what a dictionary and its encoding cost."""
+        """Return an entry as JSON. Formatting costs a third of encoding a dictionary."""
         attributes = ",".join(
             [
                 f'"{name}":{{"DataType":"{"Number" if name == EVENTS else "String"}",'
@@ -129,7 +132,7 @@ class SqsPublisher:
 
 
 def _entries(answer: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    """Return the entries of one of the answer's lists by their ids; others say nothing."""
+    """Return the well-formed entries of one of the response's lists, by id."""
     entries = answer.get(name)
     return {
         entry["Id"]: entry
@@ -138,9 +141,9 @@ def _entries(answer: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _refusal(failed: dict[str, Any]) -> Failure:
-    code = as_code(failed.get("Code"))
+def _entry_failure(failed: dict[str, Any]) -> Failure:
+    code = safe_code(failed.get("Code"))
     kind = (
         FailureKind.EVENT_REJECTED if failed.get("SenderFault") is True else FailureKind.RETRYABLE
     )
-    return Failure(code, f"SQS did not take a message: {code}", kind)
+    return Failure(code, f"SQS rejected a message with {code}", kind)

@@ -1,4 +1,4 @@
-"""The event API over gRPC: the stream, the acks, and the causes of their errors."""
+"""Adapters for the event API over gRPC: streams and acks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from eventdrain.adapters.grpc.channel import (
     OPTIONS,
     call_metadata,
     channel_credentials,
-    is_answer,
+    is_api_response,
     stream_error,
     target,
 )
@@ -19,7 +19,7 @@ __all__ = [
     "GrpcEventSource",
     "call_metadata",
     "channel_credentials",
-    "is_answer",
+    "is_api_response",
     "stream_error",
     "target",
 ]

@@ -1,7 +1,7 @@
 """Acks over gRPC: concurrent unary calls on a channel of their own.
 
-They are asynchronous calls, which grpcio makes at about half the cost of synchronous ones, and on
-a connection of their own, for grpcio can't share one between its two kinds of channel.
+The calls use ``grpc.aio``, which costs about half as much as synchronous calls. They need their own
+connection, because a synchronous and an asynchronous channel cannot share one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError
 
 from eventdrain.adapters.grpc.causes import Cause, cause_of
 from eventdrain.adapters.grpc.channel import (
-    MAY_PASS,
     OPTIONS,
+    RETRYABLE_CODES,
     call_metadata,
     channel_credentials,
     target,
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery, EventStream
     from eventdrain.settings import Endpoint
 
-_NOT_ACCEPTED: Final = "the event server did not accept an ack; the event comes again"
+_NOT_ACCEPTED: Final = "the event server did not confirm an ack and will redeliver the event"
 _RATE_LIMITED: Final = frozenset({429, 503})
-"""The HTTP statuses of gateways' rate limits; 503 is nginx's default."""
+"""The HTTP statuses that gateways use for rate limits; 503 is nginx's default."""
 _RATE_LIMITED_BY_ENVOY: Final = "x-envoy-ratelimited"
 _CALL_SECONDS: Final = 5.0
-"""How long to wait for the answer to one ack: long for an answer, short beside an ack time-out."""
+"""The timeout of one ack: long for a response, but shorter than any ack timeout of the server."""
 
 
 class GrpcAcker:
     """Acks the deliveries of one stream; see ``ports.Acker``.
 
     Args:
-        channel: Connected to the event server.
-        stream: The stream that the deliveries came from.
+        channel: The channel to the event server.
+        stream: The stream of the deliveries.
     """
 
     def __init__(self, channel: grpc.aio.Channel, stream: EventStream) -> None:
@@ -59,7 +59,7 @@ class GrpcAcker:
     @classmethod
     @asynccontextmanager
     async def connect(cls, stream: EventStream, endpoint: Endpoint) -> AsyncIterator[GrpcAcker]:
-        """Open a channel for acks, for as long as the context lasts."""
+        """Open a channel for acks and close it with the context."""
         if endpoint.is_secure:
             channel = grpc.aio.secure_channel(target(endpoint), channel_credentials(), OPTIONS)
         else:
@@ -78,7 +78,7 @@ class GrpcAcker:
         try:
             for delivery in deliveries:
                 request = self._request(ack_info=AckInfo(value=delivery.ack_info))
-                # Making a call starts it: all are under way before the first is awaited.
+                # Creating a call starts it, so all calls run concurrently.
                 calls.append(
                     self._method(request.SerializeToString(), metadata=metadata, timeout=timeout)
                 )
@@ -86,12 +86,12 @@ class GrpcAcker:
                 try:
                     answer = await call
                 except grpc.aio.AioRpcError as error:
-                    results.append(_refusal(error, is_connected=self._is_connected))
+                    results.append(_ack_failure(error, is_connected=self._is_connected))
                     continue
-                except Exception as error:  # noqa: BLE001 - a bug in one ack is one event's
+                except Exception as error:  # noqa: BLE001 - a bug in one ack must not end others
                     results.append(unexpected_failure(error, "an ack"))
                     continue
-                # Nearly all are a success, and need not be parsed.
+                # Nearly all responses are this one; comparing is faster than parsing.
                 results.append(None if answer == self._success else self._read(answer))
         except BaseException:
             for call in calls:
@@ -104,7 +104,7 @@ class GrpcAcker:
         return self._channel.get_state() is grpc.ChannelConnectivity.READY
 
     def _read(self, answer: bytes | None) -> Failure | None:
-        if answer is None:  # grpc.aio's, for a call that ends with OK and without a message
+        if answer is None:  # grpc.aio returns None for status OK without a message
             return Failure("NO_MESSAGE", _NOT_ACCEPTED, FailureKind.RETRYABLE)
         try:
             response: Any = self._response.FromString(answer)
@@ -122,22 +122,22 @@ class GrpcAcker:
         )
 
 
-def _refusal(error: grpc.aio.AioRpcError, *, is_connected: bool) -> Failure:
+def _ack_failure(error: grpc.aio.AioRpcError, *, is_connected: bool) -> Failure:
     code = error.code()
     cause = cause_of(error.details(), is_connected=is_connected)
-    if cause is not None and cause.is_lasting:
+    if cause is not None and cause.is_permanent:
         kind = FailureKind.FATAL
     elif code is grpc.StatusCode.UNAUTHENTICATED:
         kind = FailureKind.TOKEN_REJECTED
     elif _is_rate_limit(error, cause):
         kind = FailureKind.THROTTLED
-    elif cause is not None or code in MAY_PASS:
+    elif cause is not None or code in RETRYABLE_CODES:
         kind = FailureKind.RETRYABLE
     elif code is grpc.StatusCode.PERMISSION_DENIED or code is grpc.StatusCode.UNIMPLEMENTED:
         kind = FailureKind.FATAL
     else:
         kind = FailureKind.EVENT_REJECTED
-    reason = f"the event server answers acks with {code.name}"
+    reason = f"the event server rejected an ack with {code.name}"
     return Failure(
         code=code.name,
         message=f"{reason}: {cause.reason}" if cause else reason,
@@ -152,7 +152,7 @@ def _is_rate_limit(error: grpc.aio.AioRpcError, cause: Cause | None) -> bool:
         return True
     if cause is not None:
         return cause.http_status in _RATE_LIMITED
-    # Envoy turns its own limit into UNAVAILABLE.
+    # Envoy reports its rate limit as UNAVAILABLE.
     return error.code() is grpc.StatusCode.UNAVAILABLE and any(
         key == _RATE_LIMITED_BY_ENVOY for key, _ in error.trailing_metadata() or ()
     )

@@ -1,8 +1,7 @@
 """The event source: a server stream over gRPC, read as raw bytes.
 
-grpcio reads a synchronous stream several times cheaper than an asynchronous one, if it may use
-the calling thread for it (``SingleThreadedUnaryStream``). So one thread reads into the one queue
-between the socket and the drain, which the event loop takes from.
+A synchronous stream with ``SingleThreadedUnaryStream`` costs several times less CPU time than an
+asynchronous one. So a thread reads the stream into a queue, and the event loop takes from it.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from eventdrain.adapters.grpc.channel import (
     OPTIONS,
     call_metadata,
     channel_credentials,
-    is_answer,
-    silence,
+    is_api_response,
     stream_error,
     target,
+    unanswered_probe,
 )
 from eventdrain.errors import StreamEnded, StreamError
 
@@ -40,20 +39,20 @@ if TYPE_CHECKING:
 _PROBE_SECONDS: Final = 5.0
 _NOTING_SECONDS: Final = 5.0
 _WATCH_SECONDS: Final = 0.3
-"""A thread of grpcio's watches a channel while somebody is subscribed to its state, and looks every
-0.2 s whether anybody still is. It trips over a channel that is closed before."""
+"""grpcio polls a channel's state in a thread every 0.2 s while there are subscribers. The thread
+fails if the channel is closed before it has noticed that there are none."""
 
 
 class GrpcEventSource:
     """Opens streams; see ``ports.EventSource``.
 
     Args:
-        stream: Which stream.
+        stream: The stream.
         endpoint: The server.
         request: The serialised request that opens the stream.
-        max_unread: How many messages to read ahead of the engine, whatever the server sends.
-        timeout_seconds: The deadline of the call, a backstop: the engine ends a stream itself,
-            for a deadline throws away what has arrived and was not read.
+        max_unread: The maximum number of messages that are read ahead of the drain.
+        timeout_seconds: The deadline of the call, as a backstop. Normally the drain ends the
+            stream, because a deadline discards messages that have arrived but were not read.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class GrpcEventSource:
             yield connection
         finally:
             await connection.leave()
-            # This ends the call. To cancel the call itself would leave its connection open.
+            # This ends the call. Cancelling the call would leave the connection open.
             channel.close()
             await connection.joined()
 
@@ -148,11 +147,11 @@ class GrpcConnection:
     async def probe(self) -> None:
         """See ``ports.Connection``. The call is an ack without a handle, over the same channel."""
         try:
-            # If it is given up, the closed channel ends it.
+            # If this is cancelled, closing the channel ends the call.
             await asyncio.to_thread(self._call_api)
         except grpc.RpcError as error:
-            if not is_answer(error.code(), error.details()):
-                raise silence(error.code(), error.details()) from None
+            if not is_api_response(error.code(), error.details()):
+                raise unanswered_probe(error.code(), error.details()) from None
 
     async def ended(self) -> NoReturn:
         """See ``ports.Connection``."""
@@ -173,7 +172,7 @@ class GrpcConnection:
         return messages
 
     async def leave(self) -> None:
-        """Prepare for the channel to be closed."""
+        """Prepare for closing the channel."""
         self._is_closing = True
         self._stop_watching()
         self._is_connectivity_known.set()
@@ -181,7 +180,7 @@ class GrpcConnection:
         await asyncio.sleep(max(0.0, self._is_watched_until - time.monotonic()))
 
     async def joined(self) -> None:
-        """Wait for the reading thread to end, after the channel was closed."""
+        """Wait until the reading thread ends, after the channel was closed."""
         await asyncio.to_thread(self._thread.join)
 
     def _stop_watching(self) -> None:
@@ -208,13 +207,12 @@ class GrpcConnection:
         try:
             for message in self._messages:
                 if self._is_closing:
-                    # To the end that the channel's closing brings: grpcio closes the connection of
-                    # a stream only if somebody has read that end.
+                    # Read until the stream ends: otherwise grpcio keeps its connection open.
                     continue
                 if not self._is_ready:
                     self._is_ready = True
                     self._loop.call_soon_threadsafe(self._changed.set)
-                # Messages of one millisecond share a time, which is formatted once.
+                # Messages of the same millisecond share a time, so that it is formatted once.
                 if (now := time.time_ns() // 1_000_000) != millisecond:
                     millisecond, received_at = now, datetime.now(UTC)
                 self._unread.append((message, received_at))
@@ -225,7 +223,7 @@ class GrpcConnection:
             self._end = StreamEnded("the server closed the stream")
         except grpc.RpcError as error:
             if not self._is_ready:
-                # grpcio's thread that notes it may be later than the end of the call.
+                # The callback about connectivity may run after the call has ended.
                 self._is_connectivity_known.wait(_NOTING_SECONDS)
             self._end = stream_error(
                 error.code(),
@@ -239,6 +237,6 @@ class GrpcConnection:
         if len(self._unread) < self._max_unread:
             return
         self._has_room.clear()
-        # Asked again: it may have been made just before.
+        # Check again: messages may have been taken before the event was cleared.
         if len(self._unread) >= self._max_unread and not self._is_closing:
             self._has_room.wait()

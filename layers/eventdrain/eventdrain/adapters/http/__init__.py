@@ -1,8 +1,8 @@
-"""HTTPS calls over the AWS Common Runtime, and the certificates that they trust."""
+"""HTTP calls over the AWS Common Runtime, and the certificates that they trust."""
 
 from __future__ import annotations
 
-from eventdrain.adapters.http.crt_http import Answer, CrtHttp
+from eventdrain.adapters.http.crt_http import CrtHttp, Response
 from eventdrain.adapters.http.trust import (
     UnsendableRequest,
     UntrustedCertificate,
@@ -11,8 +11,8 @@ from eventdrain.adapters.http.trust import (
 )
 
 __all__ = [
-    "Answer",
     "CrtHttp",
+    "Response",
     "UnsendableRequest",
     "UntrustedCertificate",
     "certificate_problem",

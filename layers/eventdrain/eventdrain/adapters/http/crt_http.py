@@ -1,7 +1,7 @@
-"""HTTP calls to one server, by the AWS Common Runtime, from an event loop.
+"""HTTP calls to one server over the AWS Common Runtime, for asyncio.
 
-The Common Runtime (``awscrt``) is the HTTP client and TLS of the AWS CLI. Here are only what it
-leaves to its users: which connection a call takes, and how long it may last in all.
+The Common Runtime (``awscrt``) provides HTTP and TLS, as in the AWS CLI. This module adds
+connection reuse, timeouts and detection of untrusted certificates.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ if TYPE_CHECKING:
 
 _CONNECT_MILLISECONDS: Final = 2000
 _SLOW_CONNECT_SECONDS: Final = 1.0
-"""After which the server's certificate is looked at: that it is not trusted the Common Runtime
-reports after 10 to 30 s, on purpose (s2n-tls calls it blinding), and no call waits for so long."""
+"""How long to wait for a connection before the server's certificate is checked separately. The
+Common Runtime deliberately delays the error for an untrusted certificate by 10 to 30 s (s2n-tls
+calls it blinding), which is longer than the timeout of any call."""
 _INVALID: Final = "(AWS_ERROR_HTTP_INVALID_"
-"""What the names of the Common Runtime's errors about a request begin with."""
+"""The prefix of the Common Runtime's error names for invalid requests."""
 _CLOSING_SECONDS: Final = 1.0
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
-class Answer(NamedTuple):
-    """What a server answers.
+class Response(NamedTuple):
+    """An HTTP response.
 
     Attributes:
-        status: HTTP's status.
-        headers: By their names in lower case; empty unless they were asked for.
-        body: Whole.
+        status: The HTTP status.
+        headers: The headers by lower-case name; empty unless requested.
+        body: The body.
     """
 
     status: int
@@ -59,13 +60,13 @@ class Answer(NamedTuple):
 
 
 class CrtHttp:
-    """Calls one server over connections that are kept open. Made by :meth:`connect`.
+    """Calls one server over persistent connections. Create it with :meth:`connect`.
 
     Args:
-        url: Where; paths are appended to its own.
-        roots: The certificates that are trusted, PEM.
-        calls_at_once: How many calls may be under way; the others wait.
-        prepare: Is given each request before it is sent, to sign it.
+        url: The server's URL, which the paths of calls are appended to.
+        roots: The trusted root certificates, PEM.
+        max_concurrent_calls: The maximum number of concurrent calls; further calls wait.
+        prepare: Called with each request before it is sent, to sign it.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class CrtHttp:
         url: str,
         *,
         roots: bytes,
-        calls_at_once: int,
+        max_concurrent_calls: int,
         prepare: Callable[[http.HttpRequest], None],
     ) -> None:
         address = urlsplit(url)
@@ -86,7 +87,7 @@ class CrtHttp:
         self._socket.connect_timeout_ms = _CONNECT_MILLISECONDS
         self._headers = [("Host", address.netloc)]
         self._prepare = prepare
-        self._free = asyncio.Semaphore(calls_at_once)
+        self._free = asyncio.Semaphore(max_concurrent_calls)
         self._idle: list[http.HttpClientConnection] = []
         self._closing: list[Future[None]] = []
         self._roots = roots
@@ -99,20 +100,20 @@ class CrtHttp:
         url: str,
         *,
         roots: bytes,
-        calls_at_once: int,
+        max_concurrent_calls: int,
         prepare: Callable[[http.HttpRequest], None] = lambda _: None,
     ) -> AsyncIterator[CrtHttp]:
-        """Make one; its connections are opened as calls need them, and closed with the context."""
-        client = cls(url, roots=roots, calls_at_once=calls_at_once, prepare=prepare)
+        """Create a client. Connections are opened on demand and closed with the context."""
+        client = cls(url, roots=roots, max_concurrent_calls=max_concurrent_calls, prepare=prepare)
         try:
             yield client
         finally:
             for connection in client._idle:
                 client._close(connection)
-            # Their last words are for this event loop: it must outlive them.
+            # Close callbacks run on this event loop, so wait for them.
             closing = asyncio.gather(
                 *map(asyncio.wrap_future, client._closing),
-                return_exceptions=True,  # a server that was faster
+                return_exceptions=True,  # the server may have closed the connection first
             )
             with suppress(TimeoutError):
                 await asyncio.wait_for(closing, _CLOSING_SECONDS)
@@ -126,22 +127,22 @@ class CrtHttp:
         *,
         seconds: float,
         needs_headers: bool = False,
-    ) -> Answer:
-        """Make a call and give the answer, whatever its status.
+    ) -> Response:
+        """Make a call and return the response, whatever its status.
 
         Args:
-            method: HTTP's.
-            path: What follows the URL's, percent-encoded.
-            headers: Besides ``Host`` and ``Content-Length``.
-            body: Of the request.
-            seconds: How long it may take in all, from the connection to the last byte.
-            needs_headers: Whether the answer's headers are of interest.
+            method: The HTTP method.
+            path: The path after the URL's own, percent-encoded.
+            headers: The headers besides ``Host`` and ``Content-Length``.
+            body: The request body.
+            seconds: The timeout of the whole call, in seconds.
+            needs_headers: Whether to return the response's headers.
 
         Raises:
-            UntrustedCertificate: The server's certificate is not trusted; nothing was sent.
-            UnsendableRequest: The request is none that can be sent.
-            HTTPClientError: The server can't be reached, broke the connection or took too long:
-                what was sent may have been taken all the same.
+            UntrustedCertificate: The server's certificate is not trusted. Nothing was sent.
+            UnsendableRequest: The request is invalid. Nothing was sent.
+            HTTPClientError: The server cannot be reached, broke the connection or took too long.
+                It may have received the request.
         """
         length = ("Content-Length", str(len(body)))
         request = http.HttpRequest(
@@ -159,10 +160,10 @@ class CrtHttp:
                 raise ReadTimeoutError(endpoint_url=self._url, error=error) from error
             except AwsCrtError as error:
                 raise HTTPClientError(error=error.name) from error
-            except BotoCoreError:  # some of which are OSErrors, too
+            except BotoCoreError:  # before OSError: some are both
                 raise
-            # What the Common Runtime raises at once is no AwsCrtError, and it has Python's own
-            # errors in place of some others.
+            # The Common Runtime raises a RuntimeError for immediate errors, and Python's built-in
+            # errors for some others.
             except (RuntimeError, OSError) as error:
                 raise HTTPClientError(error=type(error).__name__) from error
 
@@ -170,13 +171,13 @@ class CrtHttp:
         try:
             self._prepare(request)
         except (AwsCrtError, RuntimeError) as error:
-            raise UnsendableRequest(error="it can't be signed") from error
+            raise UnsendableRequest(error="the request cannot be signed") from error
 
-    async def _exchange(self, request: http.HttpRequest, *, needs_headers: bool) -> Answer:
-        """Send a request over a connection that was kept open, if there is one, else a new one."""
+    async def _exchange(self, request: http.HttpRequest, *, needs_headers: bool) -> Response:
+        """Send a request over an idle connection, or over a new one if there is none."""
         while self._idle:
             connection = self._idle.pop()
-            # The server may close it at any moment. Until the request is sent, that is harmless.
+            # The server may close it at any time. Before the request is sent, this is harmless.
             if connection.is_open():
                 try:
                     return await self._send(connection, request, needs_headers=needs_headers)
@@ -189,9 +190,9 @@ class CrtHttp:
         connecting = http.HttpClientConnection.new(
             self._host, self._port, _bootstrap(), self._socket, self._tls
         )
-        # Not to be cancelled: the Common Runtime would trip over that.
+        # Never cancel this future: the Common Runtime cannot handle it.
         connected = asyncio.wrap_future(connecting)
-        # Nobody may be left to look at the error of one that was given up.
+        # Retrieve the error, or asyncio would warn about it if the caller is cancelled.
         connected.add_done_callback(lambda future: future.cancelled() or future.exception())
         await asyncio.wait([connected], timeout=_SLOW_CONNECT_SECONDS)
         if self._tls is not None and not _is_connected(connected):
@@ -206,11 +207,11 @@ class CrtHttp:
         return await asyncio.shield(connected)
 
     def _probe(self) -> asyncio.Future[str | None]:
-        """Look at the server's certificate, once for all calls that wait for a connection."""
+        """Check the server's certificate, once for all calls that wait for a connection."""
         if self._probing is None or (self._probing.done() and self._probing.result() is None):
             found: Future[str | None] = Future()
-            # No thread of the event loop's: it would wait for it at its end, and to find out a
-            # host's address can take long.
+            # Not a thread of the event loop's pool: resolving a host name can take long, and the
+            # loop would wait for the thread when it closes.
             Thread(
                 target=lambda: found.set_result(
                     certificate_problem(self._host, self._port, self._roots)
@@ -230,16 +231,16 @@ class CrtHttp:
         request: http.HttpRequest,
         *,
         needs_headers: bool,
-    ) -> Answer:
-        """Send a request; keep the connection if there is an answer, close it if there is none.
+    ) -> Response:
+        """Send a request. Keep the connection after a response, close it after an error.
 
         Raises:
-            ConnectionClosedError: It was closed before, and nothing of the request was sent.
+            ConnectionClosedError: The connection was already closed. Nothing was sent.
         """
         try:
             answer = await self._answer(connection, request, needs_headers=needs_headers)
         except BaseException:
-            # An answer may still come over it: nobody else may have it.
+            # A late response may still arrive, so the connection must not be reused.
             self._close(connection)
             raise
         self._idle.append(connection)
@@ -251,7 +252,7 @@ class CrtHttp:
         request: http.HttpRequest,
         *,
         needs_headers: bool,
-    ) -> Answer:
+    ) -> Response:
         loop = asyncio.get_running_loop()
         completed: asyncio.Future[Future[int]] = loop.create_future()
         chunks: list[bytes] = []
@@ -259,7 +260,7 @@ class CrtHttp:
         try:
             stream = connection.request(
                 request,
-                # Each is called on a thread of the Common Runtime's, for which the others wait.
+                # These run on the Common Runtime's only thread, so they must be fast.
                 on_response=(
                     (lambda headers, **_: answered.extend(headers)) if needs_headers else None
                 ),
@@ -272,17 +273,17 @@ class CrtHttp:
         except RuntimeError as error:
             # Nothing is sent before activate() returns.
             if _is_invalid_request(error):
-                raise UnsendableRequest(error="its path or a header is malformed") from error
+                raise UnsendableRequest(error="the path or a header is malformed") from error
             raise ConnectionClosedError(endpoint_url=self._url) from error
         status = (await completed).result()
         headers = {name.lower(): value for name, value in answered}
-        return Answer(status, headers, b"".join(chunks))
+        return Response(status, headers, b"".join(chunks))
 
 
 def _is_invalid_request(error: RuntimeError) -> bool:
-    """Return whether a part of the request is invalid; else its connection is closed.
+    """Return whether the request is invalid; otherwise the connection was closed.
 
-    The Common Runtime's code for it is nowhere but in the text.
+    The Common Runtime reports the error's code only in the text.
     """
     return _INVALID in str(error)
 
@@ -298,7 +299,7 @@ def _hand_over(result: Future[int], waiting: asyncio.Future[Future[int]]) -> Non
 
 @cache
 def _bootstrap() -> io.ClientBootstrap:
-    # One thread of the Common Runtime's own, for the life of the process.
+    # One thread of the Common Runtime, for the lifetime of the process.
     threads = io.EventLoopGroup(1)
     return io.ClientBootstrap(threads, io.DefaultHostResolver(threads))
 
@@ -310,8 +311,8 @@ def _tls(roots: bytes, host: str) -> io.TlsConnectionOptions:
         context = io.ClientTlsContext(options)
     except RuntimeError as error:
         raise ConfigurationError(
-            "the certificates to trust are not in PEM format",
-            hint="check the file that AWS_CA_BUNDLE, or ca_bundle of the profile, names",
+            "the trusted certificates are not in PEM format",
+            hint="check the file in AWS_CA_BUNDLE, or in ca_bundle of the profile",
             setting="AWS_CA_BUNDLE",
         ) from error
     connection: io.TlsConnectionOptions = context.new_connection_options()

@@ -1,4 +1,4 @@
-"""Whose certificates are trusted, and the errors of calls that no retry helps."""
+"""Trusted certificates, and errors of calls that must not be retried."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class UntrustedCertificate(SSLError):
     """A server's certificate is not trusted.
 
     Attributes:
-        problem: Why, in OpenSSL's words.
+        problem: OpenSSL's reason.
     """
 
     def __init__(self, url: str, problem: str) -> None:
@@ -27,31 +27,31 @@ class UntrustedCertificate(SSLError):
 
 
 class UnsendableRequest(HTTPClientError):
-    """A request that can't be sent, to whichever server; nothing was sent."""
+    """A request is invalid. Nothing was sent."""
 
 
 @cache
 def system_roots() -> bytes:
-    """Give the system's root certificates as PEM; those that botocore has, if there are none."""
+    """Return the system's root certificates, PEM; botocore's if the system has none."""
     roots = ssl.create_default_context().get_ca_certs(binary_form=True)
     pem = "".join(map(ssl.DER_cert_to_PEM_cert, roots))
     return pem.encode() or Path(str(get_cert_path(verify=True))).read_bytes()
 
 
 def certificate_problem(host: str, port: int, roots: bytes) -> str | None:
-    """Connect, and return why a server's certificate is not trusted; None if it may be.
+    """Connect to a server, and return why its certificate is not trusted.
 
     Args:
         host: The server.
-        port: Its port.
-        roots: The certificates that are trusted, PEM.
+        port: The server's port.
+        roots: The trusted root certificates, PEM.
 
     Returns:
-        OpenSSL's reason, which quotes nothing but ``host``; None as well where no certificate is
-        seen within seconds.
+        OpenSSL's reason, which quotes nothing but ``host``; None if the certificate is trusted or
+        could not be received within seconds.
     """
-    # No stricter than the Common Runtime, as Python's default is since 3.13: it refuses authorities
-    # that don't hold to all of RFC 5280, which proxies of organisations often don't.
+    # As strict as the Common Runtime. Python's default context is stricter since 3.13: it rejects
+    # certificate authorities that violate RFC 5280, as those of corporate proxies often do.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
@@ -63,5 +63,5 @@ def certificate_problem(host: str, port: int, roots: bytes) -> str | None:
             return None
     except ssl.SSLCertVerificationError as error:
         return error.verify_message.rstrip(".")
-    except (OSError, ValueError):  # a host's name that can't be one is a ValueError
+    except (OSError, ValueError):  # ValueError: the host name is invalid
         return None

@@ -26,7 +26,7 @@ from eventdrain.json_shape import json_object
 from eventdrain.ports import AccessToken
 
 if TYPE_CHECKING:
-    from eventdrain.adapters.http import Answer
+    from eventdrain.adapters.http import Response
     from eventdrain.ports import ClientCredentials
     from eventdrain.settings import Endpoint
 
@@ -84,7 +84,7 @@ class OAuthTokenEndpoint:
             raise self._unusable(f"answers {answer.status} without a usable bearer token")
         return token
 
-    async def _post(self, credentials: ClientCredentials, scope: str, seconds: float) -> Answer:
+    async def _post(self, credentials: ClientCredentials, scope: str, seconds: float) -> Response:
         """Send the request, and again while it may succeed later, each time for a bounded time."""
         until = time.monotonic() + seconds
         # RFC 6749, section 2.3.1: both are form-encoded before they become a Basic password.
@@ -99,7 +99,7 @@ class OAuthTokenEndpoint:
         backoff = Backoff(first=timedelta(seconds=0.5), longest=timedelta(seconds=2))
         async with (
             asyncio.timeout(seconds),
-            CrtHttp.connect(self._origin, roots=system_roots(), calls_at_once=1) as http,
+            CrtHttp.connect(self._origin, roots=system_roots(), max_concurrent_calls=1) as http,
         ):
             await asyncio.sleep(self._pause_seconds)
             self._pause_seconds = 0.0
@@ -119,7 +119,7 @@ class OAuthTokenEndpoint:
                         return answer
                 await asyncio.sleep(wait)
 
-    def _refused(self, answer: Answer, code: str, scope: str) -> TokenRefused:
+    def _refused(self, answer: Response, code: str, scope: str) -> TokenRefused:
         self._pause_seconds = _PAUSE_SECONDS
         kind = ScopeRefused if code == "invalid_scope" else TokenRefused
         return kind(
@@ -129,7 +129,7 @@ class OAuthTokenEndpoint:
             " scopes the client lacks at the vendor's portal",
         )
 
-    def _busy(self, answer: Answer, code: str) -> TokenUnavailable:
+    def _busy(self, answer: Response, code: str) -> TokenUnavailable:
         named = f" {code}" if code in _RETRYABLE_CODES else ""
         seconds = _retry_after_seconds(answer)
         asks = f" and asks to wait {seconds:.0f} s" if seconds else ""
@@ -149,12 +149,12 @@ class OAuthTokenEndpoint:
         )
 
 
-def _is_retryable(answer: Answer) -> bool:
+def _is_retryable(answer: Response) -> bool:
     is_by_status = answer.status in _RETRYABLE or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return is_by_status or _parse(answer)[1] in _RETRYABLE_CODES
 
 
-def _parse(answer: Answer) -> tuple[dict[str, Any], str]:
+def _parse(answer: Response) -> tuple[dict[str, Any], str]:
     """Return an answer's JSON object and its error code; empty if it has a token and no error."""
     fields = json_object(answer.body.decode("utf-8-sig", errors="replace"))
     if fields is None:
@@ -192,7 +192,7 @@ def _fits_into_header(value: object) -> TypeGuard[str]:
     return value.isascii() and value.isprintable() and " " not in value
 
 
-def _retry_after_seconds(answer: Answer) -> float:
+def _retry_after_seconds(answer: Response) -> float:
     """Return how long the endpoint asks to wait, by a number or a date (RFC 9110, 10.2.3); or 0.
 
     A date is compared with the endpoint's own clock, if the answer has it.

@@ -1,7 +1,7 @@
-"""Signed HTTP calls for hours: the credentials are asked for anew every few minutes.
+"""Signed HTTP calls whose credentials are refreshed every few minutes.
 
-A drain is over before its credentials are. A replay may outlast those of an operator's session,
-which botocore renews, and ``SignedHttp`` keeps those that it was given.
+A drain ends before its credentials expire, so it uses ``SignedHttp``, which never refreshes them. A
+replay may run for longer than the credentials of an operator's session are valid.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from eventdrain.adapters.aws.clients import AwsEndpoint
 
 _RENEW_SECONDS: Final = 300.0
-"""botocore renews credentials some ten minutes before they end."""
+"""botocore refreshes credentials about ten minutes before they expire."""
 
 
-class RenewedHttp:
-    """Calls one endpoint.
+class RefreshingHttp:
+    """Calls one endpoint; see ``AwsHttp``.
 
     Args:
-        endpoint: Gives the endpoint with the credentials of now.
-        connections: Closes what is opened here, at the end of all.
-        calls_at_once: How many calls may be under way; the others wait.
-        clock: Seconds, monotonic.
+        endpoint: Returns the endpoint with current credentials.
+        connections: Closes the connections at its end.
+        max_concurrent_calls: The maximum number of concurrent calls; further calls wait.
+        clock: Returns seconds, monotonic.
 
     Raises:
-        ConfigurationError: There are no credentials, or they can't be had.
+        ConfigurationError: There are no AWS credentials, or they cannot be loaded.
     """
 
     def __init__(
@@ -42,20 +42,20 @@ class RenewedHttp:
         endpoint: Callable[[], AwsEndpoint],
         connections: AsyncExitStack,
         *,
-        calls_at_once: int,
+        max_concurrent_calls: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         try:
             endpoint()
         except BotoCoreError as error:
             raise ConfigurationError(
-                f"the AWS credentials can't be had: {error}",
-                hint="check the profile (AWS_PROFILE), and sign in again if its session has ended",
+                f"the AWS credentials cannot be loaded: {error}",
+                hint="check the profile (AWS_PROFILE), and sign in again if its session expired",
                 setting="AWS_PROFILE",
             ) from error
         self._endpoint = endpoint
         self._connections = connections
-        self._calls_at_once = calls_at_once
+        self._max_concurrent_calls = max_concurrent_calls
         self._clock = clock
         self._renew_at = float("-inf")
         self._now: SignedHttp | None = None
@@ -71,6 +71,8 @@ class RenewedHttp:
         """See ``AwsHttp``."""
         if self._now is None or self._clock() >= self._renew_at:
             self._renew_at = self._clock() + _RENEW_SECONDS
-            connecting = SignedHttp.connect(self._endpoint(), calls_at_once=self._calls_at_once)
+            connecting = SignedHttp.connect(
+                self._endpoint(), max_concurrent_calls=self._max_concurrent_calls
+            )
             self._now = await self._connections.enter_async_context(connecting)
         return await self._now.call(operation, method, path, headers, body)
