@@ -40,7 +40,6 @@ def records(healthy: list[RealRun], recorded: Recorded) -> list[dict[str, Any]]:
     runs = [
         *healthy,
         *recorded(outages.archive_denied),
-        *recorded(outages.queue_unavailable),
         *recorded(outages.acks_not_confirmed),
         *recorded(outages.setting_that_can_not_work),
         *recorded(outages.renewal_refused),

@@ -23,6 +23,8 @@ from drainctl.plan.demand import DAY, Demand
 from drainctl.plan.lag import median_lag, worst_lag
 from tests.simulation.day import BUSY, QUIET, Day, simulate_day
 
+pytestmark = pytest.mark.release
+
 _USAGE = 0.2
 _DOLLARS = 0.1
 _MEDIAN = 0.25

@@ -20,6 +20,8 @@ from tests.simulation.simulate import simulate
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+pytestmark = pytest.mark.release
+
 _LATENCIES = Latencies()
 
 
