@@ -7,27 +7,27 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
+from sqlglot.tokenizer_core import TokenType
 
 from simulator.athena import dialect as athena_dialect
 from simulator.athena import tables as athena_tables
 from simulator.athena.dialect import ATHENA, DUCKDB
-from simulator.athena.links import folder_of, linked
-from simulator.athena.parameters import filled_in
-from simulator.athena.scan import REFERENCE, Relation, scanned_bytes
+from simulator.athena.scan import REFERENCE, Relation, SeenFile, scanned_bytes
 from simulator.athena.tables import AthenaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     import duckdb
 
-    from simulator.athena.tables import Catalogue, Objects
+    from simulator.athena.tables import Catalogue, DataFile, Objects
 
 _VIEW_TEXT: Final = re.compile(r"/\* Presto View: (.*) \*/")
 _PARTITIONS: Final = "$partitions"
@@ -61,7 +61,7 @@ class Session:
 
     def translated(self, sql: str, database: str, parameters: Sequence[str] = ()) -> str:
         """Return a query in DuckDB's dialect, with the views that it needs made."""
-        text = filled_in(sql, parameters)
+        text = _filled_in(sql, parameters)
         try:
             query = sqlglot.parse_one(text, read=ATHENA)
         except sqlglot.errors.SqlglotError as error:
@@ -160,7 +160,7 @@ class Session:
         key = f"{REFERENCE}{number}"
         partitions = self.catalogue.partitions(database, table["Name"])
         files = athena_tables.files(table, partitions, self.objects, where, self.now)
-        seen = list(linked(self.folder, key, files))
+        seen = list(_linked(self.folder, key, files))
         self._relations[number] = Relation(seen, is_parquet)
         types = {
             name: athena_dialect.duckdb_type(kind) for name, kind in athena_tables.columns(table)
@@ -169,7 +169,7 @@ class Session:
             each["Name"]: athena_dialect.duckdb_type(each["Type"])
             for each in table.get("PartitionKeys") or ()
         }
-        empty = folder_of(
+        empty = _folder_of(
             self.folder, f"{key}=0", dict.fromkeys(key_types, "__HIVE_DEFAULT_PARTITION__")
         )
         empty /= "empty"
@@ -205,3 +205,70 @@ def _name(name: str) -> str:
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+def _linked(root: Path, key: str, files: Iterable[DataFile]) -> Iterator[SeenFile]:
+    """Link files; the folder of a partition is made once.
+
+    Args:
+        root: Where the folders of all partitions are.
+        key: A partition key of its own, beside those of the table; its value is 1.
+        files: The files.
+    """
+    folders: dict[tuple[str, ...], Path] = {}
+    for place, file in enumerate(files):
+        values = tuple(file.values.values())
+        if values not in folders:
+            folders[values] = _folder_of(root, f"{key}=1", file.values)
+        link = folders[values] / (str(place) + "".join(file.path.suffixes[-2:]))
+        link.symlink_to(file.path.absolute())
+        yield SeenFile(str(link), file.values, file.path.stat().st_size)
+
+
+def _folder_of(root: Path, first: str, values: Mapping[str, str]) -> Path:
+    """Make the folder of a partition: ``<first>/<name>=<value>/...``."""
+    parts = (f"{name}={quote(value, safe='')}" for name, value in values.items())
+    path = root.joinpath(first, *parts)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _filled_in(sql: str, parameters: Sequence[str]) -> str:
+    """Put execution parameters in the places of ``?``.
+
+    Args:
+        sql: A statement, in Athena's dialect.
+        parameters: One for each ``?``, in order, each as SQL: ``'abc'``, ``3``.
+
+    Raises:
+        AthenaError: There are more or fewer than ``?``, or one is no constant.
+    """
+    try:
+        marks = [
+            token
+            for token in sqlglot.tokenize(sql, read=ATHENA)
+            if token.token_type == TokenType.PLACEHOLDER
+        ]
+    except sqlglot.errors.SqlglotError as error:
+        raise AthenaError(f"SYNTAX_ERROR: {error}") from error
+    if len(marks) != len(parameters):
+        raise AthenaError(
+            f"INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected {len(marks)} but"
+            f" found {len(parameters)}"
+        )
+    for mark, parameter in reversed(list(zip(marks, parameters, strict=True))):
+        sql = f"{sql[: mark.start]}{_constant(parameter)}{sql[mark.end + 1 :]}"
+    return sql
+
+
+def _constant(parameter: str) -> str:
+    try:
+        value = sqlglot.parse_one(parameter, read=ATHENA)
+    except sqlglot.errors.SqlglotError as error:
+        raise AthenaError(f"SYNTAX_ERROR: execution parameter {parameter}: {error}") from error
+    if value.find(exp.Column, exp.Query, exp.Placeholder):
+        raise AthenaError(
+            f"EXPRESSION_NOT_CONSTANT: Constant expression cannot contain column references:"
+            f" {parameter}. A text needs single quotes."
+        )
+    return value.sql(ATHENA)
