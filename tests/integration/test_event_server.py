@@ -33,12 +33,9 @@ from wgtwo.consents.v1.consent_events_pb2_grpc import ConsentEventServiceStub
 from wgtwo.events.v1.events_pb2 import (
     AckInfo,
     AckStatus,
-    DurableQueue,
-    RegularStream,
     StreamConfiguration,
 )
 from wgtwo.subscription.v1.subscription_events_pb2 import (
-    AckCountryChangeEventRequest,
     AckHandsetChangeEventRequest,
     StreamHandsetChangeEventsRequest,
     StreamHandsetChangeEventsResponse,
@@ -47,7 +44,6 @@ from wgtwo.subscription.v1.subscription_events_pb2_grpc import SubscriptionEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from simulator.event_server import LedgerSnapshot
 
@@ -125,10 +121,6 @@ def _client(server: EventServer, token: str | None = None) -> Iterator[_Client]:
         yield _Client(channel, token)
 
 
-def _another(server: EventServer) -> AbstractContextManager[_Client]:
-    return _client(server, server.tokens.issue("another-client", ALL_SCOPES, _LIFETIME).token)
-
-
 def _token(server: EventServer) -> str:
     return server.tokens.issue("made-up-client", ALL_SCOPES, _LIFETIME).token
 
@@ -170,42 +162,6 @@ def test_connections_of_a_client_share_a_queue() -> None:
         assert len({record.peer for record in server.ledger().streams.values()}) == 2
 
 
-def test_names_and_clients_are_independent() -> None:
-    """Another name and another client's same name each get every event."""
-    with EventServer() as server, _client(server, _token(server)) as one, _another(server) as two:
-        server.publish_made_up("handset_change", 2)
-        streams = (
-            one.stream(**_oldest()),
-            one.stream(**_oldest(durable_queue=DurableQueue(custom_name="other"))),
-            two.stream(**_oldest()),
-        )
-        assert [_numbers(server, stream.take(2)) for stream in streams] == [[1, 2]] * 3
-
-
-def test_handle_of_another_event_type_is_unknown() -> None:
-    """A handle acks by the method of its own stream only."""
-    with EventServer() as server, grpc.insecure_channel(server.target) as channel:
-        server.publish_made_up("handset_change", 1)
-        client = _Client(channel, None)
-        (taken,) = client.stream(**_oldest()).take(1)
-        request = AckCountryChangeEventRequest(ack_info=taken.metadata.ack_info)
-        answer = SubscriptionEventServiceStub(channel).AckCountryChangeEvent(request)
-        assert answer.ack_status.status_code == AckStatus.STATUS_CODE_FAILURE
-        assert client.ack_all([taken]) == {_SUCCESS}
-
-
-def test_position_is_kept_between_connections() -> None:
-    """A queue goes on where it was, whatever start position the next stream asks for."""
-    with EventServer() as server, _client(server) as client:
-        stream = client.stream(max_in_flight=1)
-        server.wait_until(_is_joined(1))
-        server.publish_made_up("handset_change", 1)
-        client.ack_all(stream.take(1))
-        stream.cancel(server)
-        missed = server.publish_made_up("handset_change", 2, seed=1)
-        assert _numbers(server, client.stream(start_at_new=Empty()).take(2)) == missed
-
-
 def test_in_flight_limit_is_held_until_an_ack() -> None:
     """Only an ack makes room; the ledger saw no more out than asked for."""
     with EventServer() as server, _client(server) as client:
@@ -230,21 +186,6 @@ def test_overdue_event_is_redelivered_with_the_flag_and_another_handle() -> None
         assert first.metadata.ack_info.value != second.metadata.ack_info.value
         assert first.handset_change_event == second.handset_change_event
         assert first.metadata.timestamp == second.metadata.timestamp
-
-
-def test_regular_streams_see_every_event_and_keep_no_position() -> None:
-    """Every connection gets all that happens while it is there."""
-    with EventServer() as server, _client(server) as client:
-        streams = [client.stream(regular=RegularStream()) for _ in range(2)]
-        server.wait_until(_is_joined(2))
-        server.publish_made_up("handset_change", 2)
-        for stream in streams:
-            assert _numbers(server, stream.take(2)) == [1, 2]
-            stream.cancel(server)
-        later = client.stream(regular=RegularStream())
-        server.wait_until(_is_joined(1))
-        server.publish_made_up("handset_change", 1, seed=1)
-        assert _numbers(server, later.take(1)) == [3]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from eventdrain.drain import subscription as reading
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from eventdrain.settings import Endpoint
 from eventdrain.wiring import SINKS, SinkRow
-from simulator.event_server import EventServer, StreamFault
+from simulator.event_server import EventServer
 from tests.fakes import LEAVE_EVENT, FakeSink
 from tests.faults.scene import Scene
 
@@ -69,18 +69,6 @@ def test_limit_is_exact(scene: Scene) -> None:
     evidence = scene.check(is_settled=False)
     assert evidence.archived.total() == evidence.queued.total() == limit
     assert len(evidence.ledger.acked) == limit
-    scene.settle()
-    assert scene.check().copies == 0
-
-
-def test_window_ends(scene: Scene) -> None:
-    """A stream that goes on is read until the window ends; what came by then is committed."""
-    scene.publish(EVENTS)
-    scene.faults.inject(StreamFault(drip=timedelta(milliseconds=100)))
-    report = scene.drain(window=timedelta(seconds=1))
-    assert report.end_reason == "window"
-    assert 0 < report.acked < EVENTS
-    scene.check(is_settled=False)
     scene.settle()
     assert scene.check().copies == 0
 
