@@ -358,10 +358,10 @@ class FakeConnection:
         """See ``ports.Connection``."""
         return len(self._unread)
 
-    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+    def take(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
         """See ``ports.Connection``."""
         self._has_room.set()
-        return [self._unread.popleft() for _ in range(min(most, len(self._unread)))]
+        return [self._unread.popleft() for _ in range(min(limit, len(self._unread)))]
 
     def _read_ahead(self) -> None:
         unreceived = self._source.unreceived

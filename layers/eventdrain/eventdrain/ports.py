@@ -85,8 +85,8 @@ class Connection(Protocol):
         """How many messages have arrived but were not taken, also after the stream has ended."""
         ...
 
-    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
-        """Take up to ``most`` of the oldest messages, each with its arrival time, UTC.
+    def take(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
+        """Take up to ``limit`` of the oldest messages, each with its arrival time, UTC.
 
         The connection holds the only queue between the socket and the drain. While the queue is
         full, nothing more is read from the socket, so that the server keeps the rest.

@@ -275,11 +275,11 @@ class _Environment:
             return (default,)
         return tuple(dict.fromkeys(values))
 
-    def number(self, name: str, default: int, least: int, most: int) -> int:
+    def number(self, name: str, default: int, minimum: int, maximum: int) -> int:
         value = self.text(name, str(default))
-        is_number = value.isascii() and value.isdigit() and len(value) <= len(str(most))
-        if not (is_number and least <= int(value) <= most):
-            hint = f"set {name} to a whole number from {least} to {most}"
+        is_number = value.isascii() and value.isdigit() and len(value) <= len(str(maximum))
+        if not (is_number and minimum <= int(value) <= maximum):
+            hint = f"set {name} to a whole number from {minimum} to {maximum}"
             self.problem(name, f"{name} is invalid: {value!r}", hint)
             return default
         return int(value)

@@ -194,11 +194,11 @@ class Drain:
             if self._batch.is_full:
                 self._start_commit()
 
-    def _next_messages(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+    def _next_messages(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
         """Take messages of one subscription, in round-robin order."""
         for _ in range(len(self._subscriptions)):
             self._subscriptions.rotate(-1)
-            if messages := self._subscriptions[0].take(most):
+            if messages := self._subscriptions[0].take(limit):
                 return messages
         return ()
 

@@ -88,13 +88,13 @@ class Subscription:
         """How many messages have arrived but were not taken."""
         return 0 if self._connection is None else self._connection.unread
 
-    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
-        """Take up to ``most`` of the oldest messages, each with its arrival time, UTC."""
+    def take(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
+        """Take up to ``limit`` of the oldest messages, each with its arrival time, UTC."""
         if self._connection is None or not self._connection.unread:
             return ()
         self._note_answer()
         self._taken.set()
-        return self._connection.take(most)
+        return self._connection.take(limit)
 
     def stop(self) -> None:
         """Open no further streams. The current stream stays open."""

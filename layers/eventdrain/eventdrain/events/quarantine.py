@@ -6,8 +6,8 @@ whose metadata cannot be parsed has no ack handle; the server then delivers it a
 
 The record is described in ``original_message``. The id is a digest as in ``event_id``, over four
 parts: the event type, the word ``quarantine``, the message without ``ack_info`` and
-``is_redelivered``, and the whole message. The fourth part is missing if the metadata can be parsed,
-otherwise the third.
+``is_redelivered``, and the whole message. Only one of the last two parts is present: the third if
+the metadata can be parsed, otherwise the fourth.
 
 A message that cannot be parsed cannot be pseudonymised: the record always holds it in clear text.
 Its id, however, appears in keys, logs and queue messages, which must not hold clear text. With
@@ -57,19 +57,19 @@ def quarantined(
         A delivery whose line is the record. Its ``ack_info`` is empty if none can be parsed.
     """
     ack_info, is_redelivered = "", False
-    undelivered = None
+    content = None
     envelope, rest = _open(message)
     if envelope is not None:
         metadata = envelope.metadata
         ack_info, is_redelivered = _text(metadata.ack_info.value), metadata.is_redelivered
         metadata.ClearField("ack_info")
         metadata.ClearField("is_redelivered")
-        undelivered = envelope.SerializeToString(deterministic=True) + rest
-    whole = message if undelivered is None else None
+        content = envelope.SerializeToString(deterministic=True) + rest
+    whole = message if content is None else None
     if pseudonyms is not None:
-        undelivered = None if undelivered is None else pseudonyms.event_part(undelivered)
+        content = None if content is None else pseudonyms.event_part(content)
         whole = None if whole is None else pseudonyms.event_part(whole)
-    identity = digest(event_type.encode(), b"quarantine", undelivered, whole)
+    identity = digest(event_type.encode(), b"quarantine", content, whole)
     record = original_message(
         identity,
         message,

@@ -8,10 +8,10 @@ several events  their lines, separated by newlines         ``event_type``, ``eve
 pointer         see ``pointer``                            ``event_id``, ``event_type``, ``pointer``
 =============== ========================================== ========================================
 
-If a message may hold several events, every message of lines has the second form, even with a single
-event. The attribute ``events``, the number of events, identifies this form. No message ends with a
-newline, so one way to read them works for all: split the body at newlines and parse each part as
-JSON.
+If the stack allows several events per message, every message of lines has the second form, even
+with a single event. The attribute ``events``, the number of events, identifies this form. No
+message ends with a newline. Consumers can therefore read all messages in the same way: split the
+body at newlines and parse each part as JSON.
 
 A message sent by a replay also has the attribute ``replayed``, the replay's name.
 
@@ -89,24 +89,24 @@ def messages(
 
 
 def _messages_of_several(
-    deliveries: Iterable[Delivery], layout: ArchiveLayout, most_events: int
+    deliveries: Iterable[Delivery], layout: ArchiveLayout, max_events: int
 ) -> Iterator[Message]:
-    together: list[Delivery] = []
-    length = 0  # of the lines in `together`, each with a newline
+    lines: list[Delivery] = []
+    length = 0  # of all lines, each with a newline
     for delivery in deliveries:
         is_line = delivery.pointer is None
         # The space that the longest line leaves for attributes suffices for those of several.
-        has_room = len(together) < most_events and length + len(delivery.line) <= MAX_LINE_BYTES
-        if together and not (is_line and has_room):
-            yield _message_of_lines(together)
-            together, length = [], 0
+        has_room = len(lines) < max_events and length + len(delivery.line) <= MAX_LINE_BYTES
+        if lines and not (is_line and has_room):
+            yield _message_of_lines(lines)
+            lines, length = [], 0
         if is_line:
-            together.append(delivery)
+            lines.append(delivery)
             length += len(delivery.line) + 1
         else:
             yield message(delivery, layout)
-    if together:
-        yield _message_of_lines(together)
+    if lines:
+        yield _message_of_lines(lines)
 
 
 def _message_of_lines(deliveries: Sequence[Delivery]) -> Message:

@@ -53,16 +53,16 @@ class S3Archive:
 
         Original messages are written before their lines, so that no line exists without them.
         """
-        objects = group_by_object(deliveries)
-        results = await asyncio.gather(*(self._put_together(together) for together in objects))
+        groups = group_by_object(deliveries)
+        results = await asyncio.gather(*(self._put_group(group) for group in groups))
         return {
             delivery.event_id: result
-            for together, result in zip(objects, results, strict=True)
+            for group, result in zip(groups, results, strict=True)
             if result is not None
-            for delivery in together
+            for delivery in group
         }
 
-    async def _put_together(self, deliveries: Sequence[Delivery]) -> Failure | None:
+    async def _put_group(self, deliveries: Sequence[Delivery]) -> Failure | None:
         originals = [delivery for delivery in deliveries if delivery.original]
         if originals:
             key = self._layout.original_key(originals)

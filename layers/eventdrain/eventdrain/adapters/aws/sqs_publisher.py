@@ -26,7 +26,7 @@ _HEADERS: Final = (
 """SQS developer guide, "Making Amazon SQS API requests with AWS JSON protocol"."""
 _NO_RESULT: Final = Failure(
     code="NotNamed",
-    message="the response of SQS does not confirm a message",
+    message="SQS did not confirm a message",
     kind=FailureKind.RETRYABLE,
 )
 

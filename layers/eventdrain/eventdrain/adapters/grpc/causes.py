@@ -116,8 +116,8 @@ _WHY_NOT_CONNECTED: Final = (
     ("tcp handshaker shutdown", Cause("connecting to the event server timed out", _ADDRESS)),
     ("timed out", Cause("connecting to the event server timed out", _ADDRESS)),
     ("Endpoint closing", Cause("connecting to the event server timed out", _ADDRESS)),
-    ("reset by peer", Cause("the event server closes each connection at once", _PROTOCOL)),
-    ("Socket closed", Cause("the event server closes each connection at once", _PROTOCOL)),
+    ("reset by peer", Cause("the event server closes each connection immediately", _PROTOCOL)),
+    ("Socket closed", Cause("the event server closes each connection immediately", _PROTOCOL)),
     ("", Cause("cannot connect to the event server", _ADDRESS)),
 )
 """Parts of texts about failed connections, with their causes. The first match applies."""

@@ -164,10 +164,10 @@ class GrpcConnection:
         """See ``ports.Connection``."""
         return len(self._unread)
 
-    def take(self, most: int) -> Sequence[tuple[bytes, datetime]]:
+    def take(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
         """See ``ports.Connection``."""
         self._is_announced = False
-        messages = [self._unread.popleft() for _ in range(min(most, len(self._unread)))]
+        messages = [self._unread.popleft() for _ in range(min(limit, len(self._unread)))]
         self._has_room.set()
         return messages
 
