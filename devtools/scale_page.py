@@ -111,7 +111,7 @@ def _row(plan: Plan) -> Sequence[str]:
         f"{demand.peak:,.2g} a second" if demand.peak < 1 else f"{demand.peak:,.0f} a second",
         f"{parameters.interval_minutes} min",
         f"{parameters.window} s",
-        f"{parameters.parallel_streams} x {parameters.pullers}",
+        f"{parameters.parallel_streams} x {parameters.concurrent_runs}",
         f"{parameters.memory_mb} MB",
         f"{_seconds(median_lag(plan.quiet))}, {_seconds(plan.worst_lag)}",
         f"{plan.month.objects / prices.DAYS_A_MONTH:,.0f}",

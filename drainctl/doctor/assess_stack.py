@@ -138,7 +138,7 @@ def _concurrency(stack: Stack, gap_minutes: float) -> int:
         interval_minutes=max(1, int(gap_minutes)),
         window=stack.number("WindowSeconds"),
         idle=stack.number("IdleSeconds"),
-        pullers=stack.number("Pullers") or 1,
+        concurrent_runs=stack.number("Pullers") or 1,
         backlog_runs=stack.number("BacklogRuns"),
     )
     return parameters.most_runs_at_once * len(stack.event_types)

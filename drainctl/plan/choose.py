@@ -89,8 +89,8 @@ class Plan:
     def runs_at_once(self) -> int:
         """Concurrent runs of all streams at the peak."""
         parameters = self.parameters
-        overlap = math.ceil(self.busy.flow.readers / parameters.pullers)
-        return self.demand.streams * parameters.pullers * overlap
+        overlap = math.ceil(self.busy.flow.readers / parameters.concurrent_runs)
+        return self.demand.streams * parameters.concurrent_runs * overlap
 
     @property
     def most_runs_at_once(self) -> int:
@@ -148,7 +148,7 @@ def _best(plans: list[Plan]) -> Plan:
 
 
 def _that_keep_up(demand: Demand, *, may_overlap: bool) -> list[Parameters]:
-    """Return the parameters that drain the peak. Overlapping windows cost more than pullers."""
+    """Return the parameters that drain the peak. Overlapping windows cost more: only if needed."""
     found = []
     memories = _MEMORY if demand.memory_mb is None else (demand.memory_mb,)
     for interval, window, parallel, memory in product(
@@ -164,22 +164,22 @@ def _that_keep_up(demand: Demand, *, may_overlap: bool) -> list[Parameters]:
             events_per_message=demand.events_per_message,
             memory_mb=memory,
         )
-        enough = _with_enough_pullers(base, demand)
+        enough = _with_enough_runs(base, demand)
         if enough is not None:
             idle = (*_IDLE, _NEVER_IDLE) if window >= interval * 60 else _IDLE
             found += [replace(enough, idle=i, linger=li) for i, li in product(idle, _LINGER)]
     return found
 
 
-def _with_enough_pullers(base: Parameters, demand: Demand) -> Parameters | None:
-    """Return the fewest pullers, and backlog runs, that drain the peak with headroom."""
+def _with_enough_runs(base: Parameters, demand: Demand) -> Parameters | None:
+    """Return the fewest concurrent runs, and backlog runs, that drain the peak with headroom."""
     rate = demand.busy.per_second
     one = throughput.per_second(base, demand.latencies) * max(1.0, base.window / base.interval)
     least = max(1, math.ceil(rate / rules.HEADROOM / one))
-    for pullers, backlog_runs in product(
+    for concurrent_runs, backlog_runs in product(
         range(least, rules.MOST_CONCURRENT_RUNS + 1), _BACKLOG_RUNS
     ):
-        wider = replace(base, pullers=pullers, backlog_runs=backlog_runs)
+        wider = replace(base, concurrent_runs=concurrent_runs, backlog_runs=backlog_runs)
         if all(
             Cycle.at(each, wider, demand.latencies).keeps_up
             for each in (rate / rules.HEADROOM, rate)

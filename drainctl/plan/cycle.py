@@ -38,7 +38,7 @@ class Cycle:
                 parameters=parameters,
                 latencies=latencies,
                 per_second=per_second,
-                readers=parameters.pullers * overlap,
+                readers=parameters.concurrent_runs * overlap,
             )
             return cls(flow=flow, turns=flow.turns())
 
@@ -97,7 +97,7 @@ class Cycle:
     def runs(self) -> float:
         """Runs per interval."""
         links = sum(turn.links for turn in self.turns) / len(self.turns)
-        return self.flow.parameters.pullers * links
+        return self.flow.parameters.concurrent_runs * links
 
     @property
     def run_seconds(self) -> float:
@@ -107,7 +107,7 @@ class Cycle:
         around = flow.start
         if reading >= flow.window * _NEARLY:
             around += min(flow.commit_seconds, flow.parameters.linger)
-        return self.runs * around + flow.parameters.pullers * reading
+        return self.runs * around + flow.parameters.concurrent_runs * reading
 
     @property
     def events(self) -> float:

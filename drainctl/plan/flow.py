@@ -55,7 +55,7 @@ class Flow:
         parameters: The stack's.
         latencies: The services'.
         per_second: Events per second.
-        readers: Concurrent runs: of all pullers, and of all starts that overlap.
+        readers: Concurrent runs: of one start, and of all starts that overlap.
     """
 
     parameters: Parameters

@@ -84,7 +84,7 @@ def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
 def _written(cycle: Cycle, waited: float) -> float:
     """Return the seconds that an event of a backlog takes from its delivery to the archive."""
     parameters = cycle.flow.parameters
-    is_filled = cycle.flow.per_second * waited >= parameters.batch * parameters.pullers
+    is_filled = cycle.flow.per_second * waited >= parameters.batch * parameters.concurrent_runs
     computed = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
     return throughput.write_seconds(cycle.flow.latencies) + (
         parameters.batch * computed if is_filled else parameters.linger

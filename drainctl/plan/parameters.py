@@ -22,7 +22,7 @@ class Parameters:
     max_in_flight: int = rules.MOST_IN_FLIGHT
     ack_timeout: int = 60
     parallel_streams: int = 1
-    pullers: int = 1
+    concurrent_runs: int = 1
     backlog_runs: int = 4
     events_per_message: int = 1
     memory_mb: int = 512
@@ -47,12 +47,12 @@ class Parameters:
     def most_runs_at_once(self) -> int:
         """The most concurrent runs of one stream, whatever happens.
 
-        A scheduled start begins ``pullers`` chains of at most ``backlog_runs`` + 1 successive runs,
-        none of which outlives the function's time-out. So a chain lives for at most that many
-        time-outs, and the chains that are alive were all started in that time.
+        A scheduled start begins ``concurrent_runs`` chains of at most ``backlog_runs`` + 1 runs. No
+        run outlives the function's time-out, so a chain lives for at most that many time-outs, and
+        all chains that are alive were started in that time.
         """
         life = (self.backlog_runs + 1) * (self.window + rules.TIMEOUT_MARGIN_SECONDS)
-        return self.pullers * -(-life // (self.interval_minutes * 60))
+        return self.concurrent_runs * -(-life // (self.interval_minutes * 60))
 
     def as_template(self) -> dict[str, str]:
         """Return the values by the names of the template's parameters."""
@@ -66,7 +66,7 @@ class Parameters:
             "MaxInFlight": str(self.max_in_flight),
             "AckTimeoutSeconds": str(self.ack_timeout),
             "ParallelStreams": str(self.parallel_streams),
-            "Pullers": str(self.pullers),
+            "Pullers": str(self.concurrent_runs),
             "BacklogRuns": str(self.backlog_runs),
             "EventsPerMessage": str(self.events_per_message),
             "MemorySize": str(self.memory_mb),

@@ -29,7 +29,7 @@ PSEUDONYMS: Final = Pseudonyms(b"made-up-key-of-letters-and-digits-0123456789ABC
 
 
 class MadeUpBucket:
-    """A bucket of its own, with versions, and with locks if so told."""
+    """A bucket of its own, with versions, and with locks if asked for."""
 
     def __init__(self, aws: Aws, *, has_lock: bool = False) -> None:
         self.s3 = aws.s3
@@ -58,7 +58,7 @@ class MadeUpBucket:
         bypasses_lock: bool = False,
         since: datetime | None = None,
     ) -> Findings:
-        """Go over all objects."""
+        """Go through all objects."""
         bucket = Bucket(self.s3, self.name, bypasses_lock=bypasses_lock)
         run = Run(bucket, Findings(), is_dry_run, datetime.now(UTC))
         for folder in folders(
@@ -71,7 +71,7 @@ class MadeUpBucket:
         return run.findings
 
     def current(self) -> dict[str, list[str]]:
-        """Give the lines of each object that there is."""
+        """Return the lines of each object."""
         keys = [
             each["Key"] for each in self.s3.list_objects_v2(Bucket=self.name).get("Contents", ())
         ]
@@ -82,23 +82,23 @@ class MadeUpBucket:
         }
 
     def versions(self) -> list[str]:
-        """Give the key of each version."""
+        """Return the key of each version."""
         listed = self.s3.list_object_versions(Bucket=self.name)
         return [each["Key"] for each in listed.get("Versions", ())]
 
 
 def subject(index: int, *pseudonyms: Pseudonyms) -> Subject:
-    """Make the subject of an event of ``delivery_of``."""
+    """Return the subject of an event of ``delivery_of``."""
     return Subject([f"madeup:eu:{index}"], pseudonyms)
 
 
 def lines(*indexes: int) -> list[str]:
-    """Give the lines of events."""
+    """Return the lines of events."""
     return [delivery_of(index).line for index in indexes]
 
 
 def left_key(*indexes: int) -> str:
-    """Give the key of the object that holds these events of ``KEY``."""
+    """Return the key of the object that keeps these events of ``KEY``."""
     return part_key(KEY, [delivery_of(index).event_id for index in indexes])
 
 
@@ -109,77 +109,72 @@ def part_key(key: str, ids: Sequence[str]) -> str:
     return parsed.for_events(ids).format()
 
 
-def test_others_lines_are_kept(aws: Aws) -> None:
-    """Of an object the subject's line goes; the others stay as they were, in a new object."""
+def with_pseudonym(index: int) -> str:
+    """Return a line whose subscription has a pseudonym."""
+    known = delivery_of(index)
+    name = PSEUDONYMS.of(Kind.SUBSCRIPTION, f"madeup:eu:{index}")
+    return known.line.replace(f"madeup:eu:{index}", name).replace(known.event_id, "a" * 32)
+
+
+@pytest.mark.parametrize(
+    ("versions", "current", "kept", "counts"),
+    [
+        ([lines(1, 11, 2)], {left_key(11, 2): lines(11, 2)}, [], {"objects_rewritten": 1}),
+        ([lines(1)], {}, [], {"objects_deleted": 1}),
+        ([[*lines(1), with_pseudonym(1), *lines(2)]], {left_key(2): lines(2)}, [], {"lines": 2}),
+        (
+            [lines(1, 3), lines(4), lines(1, 2)],
+            {left_key(2): lines(2)},
+            [KEY],
+            {"old_versions": 1, "others_in_old_versions": 1, "lines": 2},
+        ),
+        ([lines(1, 2), lines(2)], {KEY: lines(2)}, [], {"old_versions": 1}),
+    ],
+    ids=["others", "nobody else", "pseudonyms", "old versions stay old", "put right by hand"],
+)
+def test_versions_with_their_lines_go(
+    aws: Aws,
+    versions: list[list[str]],
+    current: dict[str, list[str]],
+    kept: list[str],
+    counts: dict[str, int],
+) -> None:
+    """Every version with a line of the subscriber goes; others' lines of the current one stay.
+
+    A dry run before counts the same and changes nothing; a second run finds nothing.
+    """
     bucket = MadeUpBucket(aws)
-    bucket.put(KEY, lines(1, 11, 2))
-    findings = bucket.erase(subject(1))
-    assert bucket.current() == {left_key(11, 2): lines(11, 2)}
-    assert bucket.versions() == [left_key(11, 2)]
-    told = bucket.s3.head_object(Bucket=bucket.name, Key=left_key(11, 2))
-    assert told["ContentType"] == "made/up"
-    assert (findings.counts["lines"], findings.counts["objects_rewritten"]) == (1, 1)
+    for each in versions:
+        bucket.put(KEY, each)
+    before = bucket.current()
+    is_theirs = subject(1, PSEUDONYMS)
+    counted = bucket.erase(is_theirs, is_dry_run=True)
+    assert bucket.current() == before
+    findings = bucket.erase(is_theirs)
+    assert (findings.counts, findings.days) == (counted.counts, counted.days)
+    assert findings.counts | counts == findings.counts
     assert findings.days == {"handset_change": {"2026-03-01"}}
+    assert bucket.current() == current
+    assert sorted(bucket.versions()) == sorted([*current, *kept])
+    for key in current:
+        head = bucket.s3.head_object(Bucket=bucket.name, Key=key)
+        assert head["ContentType"] == "made/up"
+    assert bucket.erase(is_theirs).is_empty
 
 
-def test_object_of_theirs_alone_goes(aws: Aws) -> None:
-    """An object that holds nothing else is deleted, and nothing is written for it."""
-    bucket = MadeUpBucket(aws)
-    bucket.put(KEY, lines(1))
-    assert bucket.erase(subject(1)).counts["objects_deleted"] == 1
-    assert bucket.versions() == []
-
-
-def test_pseudonyms_and_clear_ids_are_found(aws: Aws) -> None:
-    """With pseudonyms both are found: what was archived before them, and what was after."""
-    bucket = MadeUpBucket(aws)
-    known = delivery_of(1)
-    name = PSEUDONYMS.of(Kind.SUBSCRIPTION, "madeup:eu:1")
-    after = known.line.replace("madeup:eu:1", name).replace(known.event_id, "a" * 32)
-    bucket.put(KEY, [known.line, after, *lines(2)])
-    assert bucket.erase(subject(1, PSEUDONYMS)).counts["lines"] == 2
-    assert bucket.current() == {left_key(2): lines(2)}
-
-
-def test_what_an_earlier_run_has_written_is_taken(aws: Aws) -> None:
-    """Cut off before it deleted, the next run finds the new object and deletes the old one."""
+@pytest.mark.parametrize("there", [2, 3])
+def test_new_object_that_is_there_already(aws: Aws, there: int) -> None:
+    """What an interrupted run has written is used; if it is something else, nothing is deleted."""
     bucket = MadeUpBucket(aws)
     bucket.put(KEY, lines(1, 2))
-    bucket.put(left_key(2), lines(2))
-    bucket.erase(subject(1))
-    assert bucket.current() == {left_key(2): lines(2)}
-
-
-def test_another_object_in_its_place_stops_it(aws: Aws) -> None:
-    """If the new key holds something else, nothing is deleted, and it says so."""
-    bucket = MadeUpBucket(aws)
-    bucket.put(KEY, lines(1, 2))
-    bucket.put(left_key(2), lines(3))
-    with pytest.raises(ErasureError, match="holds something else, so nothing of"):
+    bucket.put(left_key(2), lines(there))
+    if there == 2:
         bucket.erase(subject(1))
-    assert bucket.current()[KEY] == lines(1, 2)
-
-
-def test_old_versions_go_and_don_t_come_back(aws: Aws) -> None:
-    """Every version that holds them goes; an older one that doesn't is not current by that."""
-    bucket = MadeUpBucket(aws)
-    bucket.put(KEY, lines(1, 3))
-    bucket.put(KEY, lines(4))
-    bucket.put(KEY, lines(1, 2))
-    findings = bucket.erase(subject(1))
-    assert bucket.current() == {left_key(2): lines(2)}
-    assert sorted(bucket.versions()) == sorted([KEY, left_key(2)])
-    assert findings.counts["old_versions"] == findings.counts["others_in_old_versions"] == 1
-
-
-def test_object_that_was_put_right_by_hand_stays(aws: Aws) -> None:
-    """Where only an older version holds them, what everybody reads is left as it is."""
-    bucket = MadeUpBucket(aws)
-    bucket.put(KEY, lines(1, 2))
-    bucket.put(KEY, lines(2))
-    bucket.erase(subject(1))
-    assert bucket.current() == {KEY: lines(2)}
-    assert bucket.versions() == [KEY]
+        assert bucket.current() == {left_key(2): lines(2)}
+    else:
+        with pytest.raises(ErasureError, match="holds something else, so nothing of"):
+            bucket.erase(subject(1))
+        assert bucket.current()[KEY] == lines(1, 2)
 
 
 def test_cut_off_between_versions_nothing_comes_back(
@@ -299,18 +294,9 @@ def test_pseudonyms_without_a_key_are_told(aws: Aws) -> None:
 
 
 def test_what_has_come_since_is_looked_at_alone(aws: Aws) -> None:
-    """A second look takes what was written since a time, such as the first one's beginning."""
+    """A second look reads only objects with a version written since a time."""
     bucket = MadeUpBucket(aws)
     bucket.put(KEY, lines(1, 2))
     assert bucket.erase(subject(1), since=LATER).counts["objects_read"] == 0
     bucket.erase(subject(1), since=datetime(2020, 1, 1, tzinfo=UTC))
     assert bucket.current() == {left_key(2): lines(2)}
-
-
-def test_dry_run_changes_nothing(aws: Aws) -> None:
-    """A dry run counts what it would do, and does none of it."""
-    bucket = MadeUpBucket(aws)
-    bucket.put(KEY, lines(1, 2))
-    findings = bucket.erase(subject(1), is_dry_run=True)
-    assert bucket.current() == {KEY: lines(1, 2)}
-    assert (findings.counts["lines"], findings.counts["objects_rewritten"]) == (1, 1)

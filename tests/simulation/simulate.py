@@ -73,7 +73,7 @@ def _run(world: World, phase: str, start: Start) -> simpy.events.ProcessGenerato
     is_warm = world.quotas.start()
     if is_warm is None:
         return
-    for other in start.others(world.parameters.pullers):
+    for other in start.others(world.parameters.concurrent_runs):
         world.env.process(_run_later(world, phase, other))
     report = yield world.env.process(Run(world, phase).drain(is_warm=is_warm))
     world.quotas.end()

@@ -25,14 +25,14 @@ pytestmark = pytest.mark.release
 _LATENCIES = Latencies()
 
 
-def test_half_the_pullers_fall_behind() -> None:
-    """With half of the pullers that the peak needs, the backlog grows from start to start."""
+def test_too_few_runs_fall_behind() -> None:
+    """With fewer concurrent runs than the peak needs, the backlog grows from start to start."""
     plan = choose(Demand(events_per_day=2_500 * DAY, peak_per_second=5_000))
-    assert plan.parameters.pullers >= 2
+    assert plan.parameters.concurrent_runs >= 2
     backlog = _at_the_peak(plan, plan.parameters)
     assert max(backlog) < 5_000 * plan.parameters.interval * 1.2
     few = replace(
-        plan.parameters, pullers=1, parallel_streams=plan.parameters.parallel_streams // 4
+        plan.parameters, concurrent_runs=1, parallel_streams=plan.parameters.parallel_streams // 4
     )
     assert not Cycle.at(5_000, few, _LATENCIES).keeps_up
     backlog = _at_the_peak(plan, few)
@@ -65,9 +65,9 @@ def test_events_expire_at_the_server_if_nobody_keeps_up() -> None:
 
 
 def test_chains_are_as_short_as_their_brake() -> None:
-    """However far behind they are, no more runs go on at once than pullers and chains allow."""
+    """However far behind they are, no more runs are concurrent than the chains allow."""
     parameters = Parameters(
-        interval_minutes=1, window=60, idle=1, pullers=2, backlog_runs=4, parallel_streams=1
+        interval_minutes=1, window=60, idle=1, concurrent_runs=2, backlog_runs=4, parallel_streams=1
     )
     slow = Latencies(ack=1.0)
     result = simulate(parameters, slow, [Phase("flood", 4_000, 900)], parcel_size=100)

@@ -85,7 +85,9 @@ def test_metrics_are_the_functions() -> None:
 
 def test_runs_at_once_are_bounded_by_chains_and_their_life() -> None:
     """Pullers times the chains that are alive: runs of a chain times a time-out, by interval."""
-    parameters = Parameters(interval_minutes=5, window=240, idle=5, pullers=2, backlog_runs=4)
+    parameters = Parameters(
+        interval_minutes=5, window=240, idle=5, concurrent_runs=2, backlog_runs=4
+    )
     assert parameters.most_runs_at_once == 2 * 5  # 5 runs of 300 s: five starts' chains are alive
     alone = Parameters(interval_minutes=5, window=240, idle=5, backlog_runs=0)
     assert alone.most_runs_at_once == 1
