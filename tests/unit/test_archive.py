@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.events import ArchiveLayout, group_by_object, object_body, original_body
+from eventdrain.events import ArchiveKey, ArchiveLayout, group_by_object, object_body, original_body
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
 
 if TYPE_CHECKING:
@@ -160,3 +160,38 @@ def test_what_is_withheld_is_apart() -> None:
         "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"
     )
     assert gzip.decompress(original_body(withheld)) == b'"ab"\n"cd"\n'
+
+
+# --- Keys ---
+
+
+@pytest.mark.parametrize(
+    ("key", "parsed"),
+    [
+        ("a/b/moves/dt=2026-03-01/n.gz", ArchiveKey("a/b", "moves", "2026-03-01", "n.gz")),
+        ("a/moves/withheld/n", ArchiveKey("a", "moves", None, "n")),
+        ("a/moves/dt=2026-03-01/", ArchiveKey("a", "moves", "2026-03-01")),
+        ("a/moves/dt=2026-03-01", None),
+        ("a/moves/dt=2026-3-1/n", None),
+        ("a/moves/dt=2026-03-01/x/n", None),
+        ("moves/dt=2026-03-01/n", None),
+    ],
+)
+def test_key_is_parsed_and_formatted(key: str, parsed: ArchiveKey | None) -> None:
+    """A key of lines, of original messages or of a folder is parsed whole; others are none."""
+    assert ArchiveKey.parse(key) == parsed
+    assert parsed is None or parsed.format() == key
+
+
+def test_key_of_a_part_keeps_the_time() -> None:
+    """An object that keeps a part of another's events lies beside it, under the same time."""
+    whole = ArchiveKey("a", "moves", "2026-03-01").for_events(
+        ["1", "2"], time="2026-03-01T12:00:00Z"
+    )
+
+    assert whole.name.startswith("20260301T120000Z-")
+    assert whole.holds_lines
+    assert whole.for_events(["2", "1"]) == whole
+    part = whole.for_events(["2"])
+    assert part.name.partition("-")[0] == whole.name.partition("-")[0]
+    assert part != whole
