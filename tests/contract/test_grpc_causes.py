@@ -1,4 +1,4 @@
-"""What the pinned grpcio says of each fault of the way to the event API, and what we make of it."""
+"""What the pinned grpcio reports for each fault on the way to the event API, and its error."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ FUTURE: Final = datetime(2090, 1, 1), datetime(2091, 1, 1)  # noqa: DTZ001
 
 
 def source(url: str) -> GrpcEventSource:
-    """Make the adapter."""
+    """Return the adapter."""
     return GrpcEventSource(
         STREAM, Endpoint.parse(url), b"", max_unread=1, timeout_seconds=WAIT_SECONDS
     )
 
 
 def end_of_stream(url: str) -> StreamError:
-    """Open a stream, and give the error that it ends with."""
+    """Open a stream, and return the error that it ends with."""
 
     async def read() -> None:
         connecting = source(url).connect(None, lambda: None)
@@ -123,7 +123,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Autho
     ],
 )
 def test_certificate_that_is_not_trusted(authority: Authority, case: str, told: str) -> None:
-    """Each reason has an error of its own, and trying again would change nothing."""
+    """Each reason has an error of its own, which is fatal."""
     with serving(odd_servers.tls(authority.context(case), "h2")) as port:
         error = end_of_stream(f"https://localhost:{port}")
     assert type(error) is StreamRefused
@@ -174,7 +174,7 @@ def test_server_of_another_protocol(
 
 
 def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy that the environment names is told from the event server."""
+    """A proxy that the environment names is not mistaken for the event server."""
     with serving(http1) as port:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
@@ -184,20 +184,17 @@ def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "http_proxy" in error.hint
 
 
-def test_nobody_listens() -> None:
-    """A refused connection is named."""
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [("http://127.0.0.1:{}", "refuses connections"), ("https://made-up.invalid", "be resolved")],
+)
+def test_server_that_is_not_there(url: str, told: str) -> None:
+    """A refused connection, and a name without an address, are named."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        error = end_of_stream(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        error = end_of_stream(url.format(taken.getsockname()[1]))
     assert type(error) is StreamEnded
-    assert "refuses connections" in error.reason
-
-
-def test_name_that_does_not_resolve() -> None:
-    """A name without an address is named as that."""
-    error = end_of_stream("https://made-up.invalid")
-    assert type(error) is StreamEnded
-    assert "name cannot be resolved" in error.reason
+    assert told in error.reason
 
 
 # --- Answers that are not the event API's ---
@@ -211,7 +208,7 @@ def test_name_that_does_not_resolve() -> None:
     ],
 )
 def test_gateway_that_answers_by_http(status: int, kind: type[StreamError]) -> None:
-    """What a gateway answered is named as its answer, with what to do; and proves no API."""
+    """A gateway's answer is named as that, with a hint, and proves no API."""
     with serving(calls(http_status(status, ("server", SERVERS_WORDS)))) as port:
         error = end_of_stream(f"http://127.0.0.1:{port}")
     assert type(error) is kind
@@ -248,7 +245,7 @@ def test_gateway_with_a_status_of_grpc() -> None:
     ids=["no status", "page", "reset", "inadequate security", "too many pings", "goaway", "closed"],
 )
 def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, told: str) -> None:
-    """What happened to the connection is named, and may pass."""
+    """The error names what happened to the connection, and is retryable."""
     with serving(calls(answer, closes=closes)) as port:
         error = end_of_stream(f"http://127.0.0.1:{port}")
     assert type(error) is StreamEnded
@@ -257,7 +254,7 @@ def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, told: 
 
 
 def test_words_that_a_server_passes_on() -> None:
-    """What a server's own gRPC said of its connections is no fault of ours, and may pass."""
+    """What a server's own gRPC said of its connections is not ours, and is retryable."""
     with serving(calls(odd_servers.FORWARDED)) as port:
         for _ in range(10):  # gRPC notes by another thread that it is connected
             error = end_of_stream(f"http://127.0.0.1:{port}")
@@ -266,7 +263,7 @@ def test_words_that_a_server_passes_on() -> None:
 
 
 def test_status_whose_text_is_too_long() -> None:
-    """A text beyond 16 KB hides the status that it belongs to: that is told, and nothing blamed."""
+    """A text beyond 16 KB hides its status: the error says so, and blames nothing."""
 
     def end(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         context.abort(grpc.StatusCode.UNAUTHENTICATED, "9" * 17_000)
@@ -280,7 +277,7 @@ def test_status_whose_text_is_too_long() -> None:
 
 
 def test_probe_that_a_gateway_answers() -> None:
-    """Why a probe proves nothing is named as well."""
+    """The error names why a gateway's answer to a probe proves nothing."""
 
     async def probe(port: int) -> None:
         url = f"http://127.0.0.1:{port}"
@@ -313,7 +310,7 @@ def test_probe_that_a_gateway_answers() -> None:
     ],
 )
 def test_what_can_not_be_made_here(text: str, told: str) -> None:
-    """What grpcio 1.85.1 said of networks and servers that a test can't have."""
+    """Texts of grpcio 1.85.1 about networks and servers that a test can't have."""
     details = f"failed to connect to all addresses; last error: UNKNOWN: ipv6:%5B::1%5D:1: {text}"
     error = grpc_channel.stream_error(
         grpc.StatusCode.UNAVAILABLE, scope="", details=details, is_connected=False

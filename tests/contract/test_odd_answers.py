@@ -6,12 +6,9 @@ import asyncio
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-import grpc
-import grpc.aio
 import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, example, given, settings
@@ -26,7 +23,6 @@ from eventdrain.adapters.aws import (
     SignedHttp,
     SqsPublisher,
 )
-from eventdrain.adapters.grpc import GrpcAcker
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.drain import Start
 from eventdrain.errors import (
@@ -37,13 +33,12 @@ from eventdrain.errors import (
     StartFailed,
     TokenError,
 )
-from eventdrain.events import STREAMS, ArchiveLayout
+from eventdrain.events import ArchiveLayout
 from eventdrain.ports import ClientCredentials, Folder
 from eventdrain.replay import ReplayRequest
 from eventdrain.settings import Endpoint
 from tests.deliveries import delivery_of
 from tests.unit.http_aws import HttpAws
-from wgtwo.events.v1.events_pb2 import AckStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +55,6 @@ _EVENT_KEYS: Final = (
     *("event_type", "puller", "backlog_run", "from", "to", "streams", "event_ids"),
     *("subscriptions", "dry_run", "rate", "name", "after", "version", "key"),
 )
-_STREAM: Final = STREAMS["handset_change"]
 _NUMBERS: Final = st.integers() | st.floats(allow_nan=False)
 _JSON: Final = st.recursive(
     st.none() | st.booleans() | _NUMBERS | st.text(max_size=10) | st.sampled_from(["0", "bearer"]),
@@ -101,14 +95,6 @@ _ODD: Final = given(status=_STATUSES, body=_BODIES)
 _SEARCH: Final = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def _ack_answer(status_code: Any) -> bytes:
-    answer: Any = _STREAM.ack_response(ack_status=AckStatus(status_code=status_code))
-    return bytes(answer.SerializeToString())
-
-
-_CONFIRMED: Final = _ack_answer(AckStatus.STATUS_CODE_SUCCESS)
 
 
 class OddAws(HttpAws):
@@ -245,51 +231,6 @@ def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
     with suppress(ArchiveReadError):
         for stored in asyncio.run(reader.objects(folder, after="")):
             assert isinstance(stored.size, int)
-
-
-@_SEARCH
-@given(
-    answers=st.lists(
-        st.none()
-        | st.binary(max_size=8)
-        | st.integers(0, 9).map(_ack_answer)
-        | st.sampled_from([ZeroDivisionError("+999"), grpc.aio.UsageError("+999")])
-        | st.just(_CONFIRMED),
-        min_size=1,
-        max_size=4,
-    )
-)
-def test_acks(answers: list[object]) -> None:
-    """Only SUCCESS confirms an ack, and the outcome of one does not affect the others."""
-    left = iter(answers)
-
-    async def call(_request: bytes, **_options: object) -> object:
-        answer = next(left)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    channel: Any = SimpleNamespace(
-        unary_unary=lambda _path: (
-            lambda *args, **options: asyncio.ensure_future(call(*args, **options))
-        )
-    )
-    acker = GrpcAcker(channel, _STREAM)
-    deliveries = [delivery_of(index) for index in range(len(answers))]
-
-    results = asyncio.run(acker.ack(deliveries, token=None, timeout_seconds=30.0))
-
-    assert len(results) == len(answers)
-    for answer, result in zip(answers, results, strict=True):
-        assert result is not None or _confirms(answer)
-        assert result is None or "+999" not in result.message
-        assert answer != _CONFIRMED or result is None
-
-
-def _confirms(answer: object) -> bool:
-    assert isinstance(answer, bytes)
-    response: Any = _STREAM.ack_response.FromString(answer)
-    return bool(response.ack_status.status_code == AckStatus.STATUS_CODE_SUCCESS)
 
 
 @_SEARCH

@@ -6,9 +6,11 @@ import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
+import grpc.aio
 import pytest
 
 from eventdrain.adapters.grpc import GrpcAcker
@@ -28,7 +30,7 @@ from simulator.event_server import (
 from tests.contract.odd_servers import FORWARDED, answering, calls, http_status, reset, serving
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker
-from wgtwo.events.v1.events_pb2 import StreamConfiguration
+from wgtwo.events.v1.events_pb2 import AckStatus, StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import (
     StreamHandsetChangeEventsRequest,
     StreamHandsetChangeEventsResponse,
@@ -295,6 +297,30 @@ def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: s
     assert [(each and each.code, each and each.kind) for each in failures] == [
         (code, FailureKind.RETRYABLE)
     ] * 2
+
+
+def test_bug_in_one_ack_is_not_the_end_of_others() -> None:
+    """An ack that hits a bug fails without the error's text; the others are confirmed."""
+    success = AckStatus(status_code=AckStatus.STATUS_CODE_SUCCESS)
+    answers: list[Any] = [grpc.aio.UsageError("+999"), STREAM.ack_response(ack_status=success)]
+
+    async def call(_request: bytes, **_options: object) -> bytes:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return bytes(answer.SerializeToString())
+
+    channel: Any = SimpleNamespace(
+        unary_unary=lambda _path: (
+            lambda *args, **options: asyncio.ensure_future(call(*args, **options))
+        )
+    )
+    deliveries = [delivery_of(0), delivery_of(1)]
+    acking = GrpcAcker(channel, STREAM).ack(deliveries, token=None, timeout_seconds=GENEROUS)
+    failure, confirmed = asyncio.run(acking)
+    assert confirmed is None
+    assert failure is not None
+    assert "+999" not in failure.message
 
 
 ENVOYS_LIMIT: Final = http_status(

@@ -266,21 +266,6 @@ def test_what_is_not_taken_stays(serve: Serve) -> None:
 
 
 @every_source
-def test_what_nobody_received_comes_again(serve: Serve) -> None:
-    """Messages that a closed connection did not return are delivered again."""
-
-    async def leave_and_read(source: EventSource) -> list[bytes]:
-        async with source.connect(None, lambda: None) as connection:
-            await connection.opened()
-        async with opened(source) as stream:
-            return await stream.receive_many(30)
-
-    with serve(Plan(events=30)) as served:
-        received = asyncio.run(leave_and_read(served.source))
-    assert sorted(ids(received)) == sorted(ids([message(index) for index in range(30)]))
-
-
-@every_source
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_call_carries_the_token(serve: Serve, token: str | None) -> None:
     """The stream is opened with the given token, or without any."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from eventdrain.adapters.aws import aws_clients
 from simulator.aws import EmbeddedAws
@@ -18,16 +17,8 @@ if TYPE_CHECKING:
 _SERVICES: Final = ("s3", "sqs", "secretsmanager")
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where one scene's engine reads and writes.
-
-    Attributes:
-        bucket: The archive's, empty at first.
-        queue_url: The queue's, empty at first.
-        credentials_arn: A secret that was never filled.
-        token_arn: Another.
-    """
+class Places(NamedTuple):
+    """The empty bucket and queue, and the two unfilled secrets, of one scene's engine."""
 
     bucket: str
     queue_url: str
@@ -40,7 +31,7 @@ class Cloud:
 
     Attributes:
         aws: The embedded AWS itself, for tests to look into.
-        proxies: By the service's name in signatures.
+        proxies: The proxies by service.
     """
 
     def __init__(self) -> None:
@@ -56,7 +47,6 @@ class Cloud:
                     service=service,
                     upstream=self.aws.endpoint_url,
                     ca_bundle=self.aws.ca_bundle,
-                    region=self.aws.region,
                 )
                 self.proxies[service] = starting.enter_context(proxy)
             starting.callback(aws_clients.cache_clear)  # they know this cloud's addresses
@@ -73,12 +63,12 @@ class Cloud:
         self._running.close()
 
     def attach(self, faults: Faults, journal: Journal) -> None:
-        """Let all proxies draw from these faults and write this journal."""
+        """Make all proxies draw from these faults and write this journal."""
         for proxy in self.proxies.values():
             proxy.attach(faults, journal)
 
     def environment(self) -> dict[str, str]:
-        """Give the environment of an engine that uses this cloud."""
+        """Return the environment of an engine that uses this cloud."""
         return {
             **self.aws.environment(),
             "AWS_ENDPOINT_URL_S3": self.proxies["s3"].endpoint,
@@ -87,7 +77,7 @@ class Cloud:
         }
 
     def new_places(self) -> Places:
-        """Make a bucket, a standard queue and two secrets, with names of their own."""
+        """Create a bucket, a standard queue and two secrets, with names of their own."""
         name = f"scene-{secrets.token_hex(6)}"
         self.s3.create_bucket(
             Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}

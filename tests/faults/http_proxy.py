@@ -1,7 +1,7 @@
 """A reverse proxy before one AWS service that injects faults and keeps a journal.
 
-The engine calls it in plain HTTP, it calls the embedded AWS by TLS with the same ``Host``, so that
-signatures stay valid. Its faults happen on the wire: botocore and the Common Runtime themselves
+The engine calls it in plain HTTP, and it calls the embedded AWS, which checks no signature, by TLS.
+Its faults happen on the wire: botocore and the Common Runtime themselves
 have to cope with them.
 """
 
@@ -19,9 +19,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import urllib3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from simulator.injection import Faults
 from tests.faults.journal import Journal, ids_of_object, ids_of_taken_entries
@@ -122,16 +119,14 @@ class HttpProxy:
     """A proxy for the length of a ``with`` block.
 
     Args:
-        service: The service's name in signatures: ``s3``, ``sqs`` or ``secretsmanager``.
+        service: ``s3``, ``sqs`` or ``secretsmanager``.
         upstream: URL of the service.
         ca_bundle: Certificates to trust there.
-        region: The region in signatures.
     """
 
-    def __init__(self, *, service: str, upstream: str, ca_bundle: Path, region: str) -> None:
+    def __init__(self, *, service: str, upstream: str, ca_bundle: Path) -> None:
         address = urlsplit(upstream)
         self._service = service
-        self._region = region
         self._upstream = urllib3.HTTPSConnectionPool(
             address.hostname or "", address.port, ca_certs=str(ca_bundle), maxsize=_CONNECTIONS
         )
@@ -265,25 +260,12 @@ class HttpProxy:
         result: dict[str, Any] = {"Successful": []}
         if taken:
             body = json.dumps({**content, "Entries": taken}).encode()
-            answer = self._forward(self._signed(request._replace(body=body)))
+            answer = self._forward(request._replace(body=body))
             if answer.status != _OK:
                 return answer
             result = json.loads(answer.body)
         result["Failed"] = [*result.get("Failed", ()), *failed]
         return _Answer(_OK, _content_type("x-amz-json-1.0"), json.dumps(result).encode())
-
-    def _signed(self, request: _Request) -> _Request:
-        """Return a request whose body has changed with a new signature."""
-        kept = {
-            name: value
-            for name, value in request.headers.items()
-            if name in {"host", "content-type", "x-amz-target"}
-        }
-        url = f"http://{kept['host']}{request.target}"
-        signing = AWSRequest(request.method, url, kept, request.body)
-        key = "test"  # the emulator's well-known one, which the engine has too
-        SigV4Auth(Credentials(key, key), self._service, self._region).add_auth(signing)
-        return request._replace(headers=dict(signing.headers.items()))
 
     def _error(self, fault: HttpFault, request: _Request) -> _Answer:
         """Return an error in the service's protocol."""

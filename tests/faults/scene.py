@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from gzip import decompress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
@@ -105,21 +106,15 @@ class Scene:
         self.token_server = TokenServer(tokens, faults=self.faults)
         self.client_secret = secrets.token_urlsafe(24)
         self.runs: list[RunRecord] = []
-        self.secrets = {
-            self.client_secret,
-            b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode(),
-        }
-        self._settings_environment: dict[str, str] = {}
+        basic = b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode()
+        self.secrets = {self.client_secret, basic}
         self._texts: list[str] = []
         self._messages: list[dict[str, Any]] = []
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        self.token_server.register(
-            CLIENT_ID,
-            self.client_secret,
-            [stream.scope for stream in STREAMS.values() if stream.scope],
-        )
+        scopes = [stream.scope for stream in STREAMS.values() if stream.scope]
+        self.token_server.register(CLIENT_ID, self.client_secret, scopes)
         with ExitStack() as starting:
             starting.enter_context(self.event_server)
             starting.enter_context(self.token_server)
@@ -146,18 +141,13 @@ class Scene:
         """Publish made-up events."""
         self.event_server.publish_made_up(event_type, count, seed)
 
-    def publish_odd(
-        self, *changes: Callable[[Event], Event], count: int = 1, seed: int = 99
-    ) -> None:
-        """Publish made-up events that were made odd by each of some functions in turn."""
-        for event in made_up_events(DEFAULT_EVENT_TYPE, count, seed):
-            odd = event
-            for change in changes:
-                odd = change(odd)
-            self.event_server.publish([odd])
+    def publish_odd(self, change: Callable[[Event], Event], count: int = 1, seed: int = 99) -> None:
+        """Publish made-up events that a function has made odd."""
+        events = made_up_events(DEFAULT_EVENT_TYPE, count, seed)
+        self.event_server.publish(map(change, events))
 
     def environment(self) -> dict[str, str]:
-        """Give the environment of an engine of this scene."""
+        """Return the environment of an engine of this scene."""
         direct = self.event_server.endpoint
         return {
             **self.cloud.environment(),
@@ -256,7 +246,7 @@ class Scene:
         """Check every invariant.
 
         Raises:
-            AssertionError: Tells what does not hold.
+            AssertionError: One does not hold.
         """
         evidence = self.evidence(is_settled=is_settled)
         found = violations(evidence)
@@ -265,23 +255,23 @@ class Scene:
 
     @property
     def log(self) -> str:
-        """All that the engine has said so far."""
+        """All that the engine has logged so far."""
         return "\n".join(self._texts)
 
     def record(self, run: RunRecord, text: str) -> None:
-        """Enter a run that was made elsewhere, and what it printed."""
+        """Record a run that was made elsewhere, and what it printed."""
         self.runs.append(run)
         self.record_text(text)
 
     def record_text(self, text: str) -> None:
-        """Enter what the engine printed elsewhere."""
+        """Record what the engine printed elsewhere."""
         self._texts.append(text)
 
     @contextmanager
     def when(
         self, predicate: Callable[[LedgerSnapshot], object], strike: Callable[[], object]
     ) -> Iterator[None]:
-        """Do something at the moment when the event server's ledger is so, during the block."""
+        """During the block, call a function once the event server's ledger is so."""
 
         def wait_and_strike() -> None:
             self.event_server.wait_until(predicate)
@@ -294,8 +284,8 @@ class Scene:
 
     @contextmanager
     def _captured(self) -> Iterator[None]:
-        """Give the engine this scene's environment, and keep all that it logs."""
-        capture = _Capture(self._texts)
+        """Set the engine's environment, and keep all that it logs, tracebacks included."""
+        capture = logging.StreamHandler(log := StringIO())
         root, engine = logging.getLogger(), logging.getLogger("eventdrain")
         level = engine.level
         root.addHandler(capture)
@@ -306,10 +296,11 @@ class Scene:
         finally:
             engine.setLevel(level)
             root.removeHandler(capture)
+            self._texts.append(log.getvalue())
 
     @contextmanager
     def _watched(self) -> Iterator[list[str]]:
-        """Give a list that afterwards holds what the run has left behind."""
+        """Yield a list that afterwards holds what the run has left behind."""
         left: list[str] = []
         threads = set(threading.enumerate())
         # Those of a process that drains beside this run, or is frozen in it.
@@ -317,11 +308,9 @@ class Scene:
         with patch.object(tempfile, "tempdir", str(self._folder)):
             yield left
         give_up_at = time.monotonic() + _GONE_WITHIN_SECONDS
-        while (left_now := self._leftovers(threads, connections)) and (
-            time.monotonic() < give_up_at
-        ):
+        while (now := self._leftovers(threads, connections)) and time.monotonic() < give_up_at:
             time.sleep(0.01)
-        left += left_now
+        left += now
 
     def _sink_connections(self) -> int:
         return sum(self.cloud.proxies[service].open_connections() for service in ("s3", "sqs"))
@@ -336,14 +325,3 @@ class Scene:
         if count > 0:
             left.append(f"{count} connections to the sinks")
         return left + [f"file {path.name}" for path in self._folder.iterdir()]
-
-
-class _Capture(logging.Handler):
-    """Keeps every record as it would be written, its traceback included."""
-
-    def __init__(self, texts: list[str]) -> None:
-        super().__init__()
-        self._texts = texts
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._texts.append(self.format(record))

@@ -122,11 +122,11 @@ class _Schedule:
             for _ in range(self._chance.randint(1, 4)):
                 self._inject()
             self._drain()
-            self._note(scene.evidence(is_settled=False))
+            self._found += violations(scene.evidence(is_settled=False))
             scene.faults.clear()
         self._settle()
         evidence = scene.evidence()
-        self._note(evidence)
+        self._found += violations(evidence)
         if evidence.copies > self._explained_copies(evidence):
             self._found.append(f"{evidence.copies} copies, which the faults don't explain")
         return list(dict.fromkeys(self._found))
@@ -168,9 +168,6 @@ class _Schedule:
         except AssertionError as error:
             self._found.append(str(error))
 
-    def _note(self, evidence: Evidence) -> None:
-        self._found += violations(evidence)
-
     def _explained_copies(self, evidence: Evidence) -> int:
         again = evidence.ledger.deliveries - len(evidence.ledger.delivered)
         lost = sum(
@@ -183,10 +180,10 @@ class _Schedule:
     def _inject(self) -> None:
         menu: tuple[Callable[[], object], ...] = (
             self._stream_fault,
-            self._delivery_fault,
+            lambda: self._chance.choice((DELIVERED_TWICE, DeliveryFault(omits_ack_info=True))),
             self._ack_fault,
-            self._s3_fault,
-            self._sqs_fault,
+            lambda: PutObjectFault(**self._broken_call(_S3_ERRORS)),
+            lambda: SendBatchFault(**self._broken_call(_SQS_ERRORS)),
             self._sqs_entries_fault,
             self._connection_fault,
             self._token_fault,
@@ -214,9 +211,6 @@ class _Schedule:
         codes = _REFUSING_CODES if kind < 0.4 else _STREAM_CODES
         return StreamFault(code=grpc.StatusCode[self._chance.choice(codes)], after=after)
 
-    def _delivery_fault(self) -> DeliveryFault:
-        return self._chance.choice((DELIVERED_TWICE, DeliveryFault(omits_ack_info=True)))
-
     def _ack_fault(self) -> AckFault:
         kind = self._chance.random()
         if kind < 0.4:
@@ -236,12 +230,6 @@ class _Schedule:
             return {"is_reset": True, "is_forwarded": is_forwarded}
         status, code = self._chance.choice(errors)
         return {"status": status, "code": code, "is_forwarded": is_forwarded}
-
-    def _s3_fault(self) -> PutObjectFault:
-        return PutObjectFault(**self._broken_call(_S3_ERRORS))
-
-    def _sqs_fault(self) -> SendBatchFault:
-        return SendBatchFault(**self._broken_call(_SQS_ERRORS))
 
     def _sqs_entries_fault(self) -> SendBatchFault:
         failed = self._chance.sample(range(_ENTRIES), self._chance.randint(1, _ENTRIES))

@@ -151,11 +151,3 @@ def _jumping_clock(jump: timedelta) -> type[datetime]:
             return now + jump if cls.calls % 2 == 0 else now
 
     return JumpingClock
-
-
-def test_runs_leave_no_connection_behind(scene: Scene) -> None:
-    """No run of a process leaves a connection to the event server open."""
-    scene.publish(20)
-    for _ in range(3):
-        scene.drain()
-    assert scene.wire.are_gone(within_seconds=3)

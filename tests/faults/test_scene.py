@@ -1,4 +1,4 @@
-"""The scene itself: nothing to find without a fault, and everything that is wrong is found."""
+"""The scene finds nothing wrong without a fault, and everything that is wrong."""
 
 from __future__ import annotations
 
@@ -25,17 +25,9 @@ def test_without_faults_everything_arrives_once(scene: Scene) -> None:
     assert scene.check().copies == 0
 
 
-def test_without_events_nothing_is_written(scene: Scene) -> None:
-    """A run that finds no event ends as idle, without an object and without a message."""
-    report = scene.drain()
-    assert (report.end_reason, report.received, report.batches) == ("idle", 0, 0)
-    assert scene.journal.calls("PutObject") == scene.journal.calls("SendMessageBatch") == []
-    scene.check()
-
-
 @pytest.fixture(scope="module")
 def good(cloud: Cloud) -> Evidence:
-    """Give what is seen of a run without faults."""
+    """Return what is seen of a run without faults."""
     with Scene(cloud) as scene:
         scene.publish(20)
         scene.drain()
@@ -72,10 +64,7 @@ _TAMPERED: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
     "more-received": (lambda e: _with_report(e, received=21), "does not reconcile"),
     "more-acked": (lambda e: _with_report(e, received=21, acked=21), "more acks are reported"),
     "error-without-failure": (lambda e: _with_report(e, error="made up"), "don't fit"),
-    "too-long": (
-        lambda e: replace(e, runs=[RunRecord(None, 9, 5)]),
-        "took 9.0 s of 5.0 s",
-    ),
+    "too-long": (lambda e: replace(e, runs=[RunRecord(None, 9, 5)]), "took 9.0 s of 5.0 s"),
     "thread-left": (
         lambda e: replace(e, runs=[RunRecord(None, 1, 5, ("thread made-up",))]),
         "left behind: thread made-up",
@@ -92,7 +81,7 @@ _TAMPERED: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
 def test_what_is_wrong_is_found(
     good: Evidence, tamper: Callable[[Evidence], Evidence], told: str
 ) -> None:
-    """Evidence of a good run that was tampered with in one point gives the violation of it."""
+    """Evidence of a good run that is changed in one point has that violation."""
     assert violations(good) == []
     found = violations(tamper(good))
     assert any(told in violation for violation in found), found

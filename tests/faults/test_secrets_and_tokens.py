@@ -61,14 +61,6 @@ def test_credentials_that_cannot_be_read(scene: Scene, fault: GetSecretFault, ca
     assert scene.check().copies == 0
 
 
-def test_secret_that_can_be_read_at_the_second_attempt(scene: Scene) -> None:
-    """A read that fails for a passing reason is retried, and the run continues."""
-    scene.publish(_EVENTS)
-    scene.faults.inject(GetSecretFault(status=400, code="ThrottlingException"), times=1)
-    assert scene.drain().acked == _EVENTS
-    assert scene.check().copies == 0
-
-
 def test_credentials_that_change_between_runs(scene: Scene) -> None:
     """The next run uses the new client, and not the token that is cached for the old one."""
     scene.drain()
@@ -108,12 +100,13 @@ def test_token_endpoint_that_gives_no_token(scene: Scene, fault: TokenFault) -> 
 @pytest.mark.parametrize(
     "fault",
     [
+        GetSecretFault(status=400, code="ThrottlingException"),
         TokenFault(status=429, headers=(("Retry-After", "1"),)),
         TokenFault(status=400, body=b'{"error": "temporarily_unavailable"}'),
     ],
-    ids=["rate-limit", "temporarily-unavailable"],
+    ids=["throttled-secret", "rate-limit", "temporarily-unavailable"],
 )
-def test_token_endpoint_that_answers_later(scene: Scene, fault: TokenFault) -> None:
+def test_what_answers_later(scene: Scene, fault: GetSecretFault | TokenFault) -> None:
     """A request that fails for a passing reason is retried, and the run continues."""
     scene.publish(_EVENTS)
     scene.faults.inject(fault, times=1)
@@ -167,12 +160,6 @@ def test_odd_lifetime_of_a_token(scene: Scene, fault: TokenFault) -> None:
         assert scene.drain().acked == _EVENTS
     assert scene.token_server.minted == 2
     assert scene.check().copies == 0
-
-
-def test_scope_that_is_not_granted(scene: Scene) -> None:
-    """A client without the scope fails the run, and the error names the scope."""
-    scene.token_server.register(CLIENT_ID, scene.client_secret, [])
-    assert _SCOPE in _error_before_the_stream(scene)
 
 
 _LONG_WINDOW: Final = timedelta(minutes=10)
