@@ -82,7 +82,7 @@ def test_server_that_refuses_connections(scene: Scene) -> None:
     """While nobody listens, the run retries until its window ends and then fails."""
     scene.publish(_EVENTS)
     scene.wire.refuse()
-    report = scene.drain(window=timedelta(seconds=2))
+    report = scene.drain(window=timedelta(seconds=3))
     assert (report.end_reason, report.received) == ("failed", 0)
     assert "the event server refuses connections" in (report.error or "")
     assert report.connections >= 2

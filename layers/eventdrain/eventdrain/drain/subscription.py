@@ -132,7 +132,7 @@ class Subscription:
         except StreamEnded as error:
             self.last_end = error
             wait = self._reopening.wait_seconds()
-            _logger.info("%s; reopening the stream in %.1f s", error, wait)
+            _logger.info("reopening the stream in %.1f s: %s", wait, error)
             return wait
         except Unauthenticated as error:
             self.last_end = error
@@ -141,7 +141,7 @@ class Subscription:
                     raise AccessRefused(error.reason, hint=error.hint) from None
                 raise rejected_token() from None
             wait = self._after_rejection.wait_seconds()
-            _logger.warning("%s; retrying with a new token in %.1f s", error, wait)
+            _logger.warning("retrying with a new token in %.1f s: %s", wait, error)
             return wait
 
     async def _stay_connected(self, token: str | None) -> NoReturn:
@@ -176,7 +176,7 @@ class Subscription:
             except ApiSilent as error:
                 self.last_silence = error
                 wait = backoff.wait_seconds()
-                _logger.info("%s; probing again in %.1f s", error.reason, wait)
+                _logger.info("probing again in %.1f s: %s", wait, error.reason)
                 await asyncio.sleep(wait)
             else:
                 self._note_answer()
