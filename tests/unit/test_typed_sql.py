@@ -14,7 +14,6 @@ _SCHEMA: Final = {
         "copies": "bigint",
         "happened": "timestamp(3)",
         "again": "boolean",
-        "scopes": "array(varchar)",
         "event": 'row("number" row("e164" varchar), "revoked" map(varchar, varchar))',
         "dt": "varchar",
     },
@@ -26,12 +25,9 @@ _SCHEMA: Final = {
     ("expression", "type_"),
     [
         ('event."number"."e164"', "varchar"),
-        ("count_if(again)", "bigint"),
         ("approx_percentile(copies, 0.5)", "bigint"),
         ("date_diff('second', happened, current_date)", "bigint"),
-        ("date_format(current_date - INTERVAL '1' DAY, '%Y')", "varchar"),
         ("CAST(from_iso8601_timestamp(id) AS timestamp(3))", "timestamp(3)"),
-        ("copies / 2", "bigint"),
         ("CASE WHEN again THEN id ELSE NULL END", "varchar"),
         ("id IN ('a', ?) AND copies BETWEEN 1 AND ?", "boolean"),
     ],
@@ -46,7 +42,6 @@ def test_types(expression: str, type_: str) -> None:
     [
         ("SELECT nope FROM events", "nope"),
         ("SELECT id FROM events WHERE EXISTS (SELECT 1 FROM nope)", "there is no table nope"),
-        ("SELECT id FROM events, others", "id"),
         ('SELECT event."nope" AS x FROM events', "the type is unknown"),
         ("SELECT ifnull(id, dt) AS x FROM events", "ifnull"),
         ("SELECT copies AS one FROM events WHERE one > 1", "one"),
@@ -57,9 +52,7 @@ def test_types(expression: str, type_: str) -> None:
         ("SELECT coalesce(copies, '0') AS x FROM events", "COALESCE"),
         ("SELECT CASE WHEN again THEN id ELSE 0 END AS x FROM events", "CASE"),
         ("DELETE FROM events", "no query"),
-        ("SELECT id FROM", "Expected"),
         ("UNLOAD (SELECT nope FROM events) TO 's3://x/' WITH (format = 'PARQUET')", "nope"),
-        ("CREATE VIEW seen AS SELECT nope FROM events", "nope"),
     ],
 )
 def test_misuse_is_rejected(sql: str, reason: str) -> None:

@@ -5,10 +5,7 @@ it doesn't have, a text compared with a date. DuckDB, which runs every statement
 accepts some of these. sqlglot parses, resolves names and infers types; the rules are here.
 
 It is stricter than Athena: an expression of unknown type is rejected, and so is a function that is
-not in the list below. What a function's arguments must be is left to DuckDB.
-
-Sources: the Athena user guide, "Functions in Amazon Athena"; Trino's "Functions and operators" and
-its conversion rules: numbers convert among each other, and dates to timestamps; texts to nothing.
+not in the list below. Numbers convert among each other, and dates to timestamps; texts to nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from sqlglot import TokenType, exp, parse_one, tokenize
+from sqlglot import exp, parse_one
 from sqlglot.dialects import Athena
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _ATHENA: Final = "athena"
-_UNLOAD: Final = re.compile(r"\s*UNLOAD\b", re.IGNORECASE)
+_UNLOAD: Final = re.compile(r"\s*UNLOAD\s*(\(.*\))\s*TO\s.*", re.DOTALL)
 
 _FUNCTIONS: Final = frozenset(
     (
@@ -39,12 +36,6 @@ _FUNCTIONS: Final = frozenset(
 )
 """What may be called. sqlglot also reads the functions of other engines, which Athena hasn't."""
 
-_TEXT: Final = "a text"
-_NUMBER: Final = "a number"
-_TIME: Final = "a date or timestamp"
-_INTERVAL: Final = "an interval"
-_BOOLEAN: Final = "a boolean"
-
 _RETURNS: Final = {
     **Athena.EXPRESSION_METADATA,
     exp.DateDiff: {"returns": exp.DataType.Type.BIGINT},
@@ -54,14 +45,23 @@ _RETURNS: Final = {
 """What functions return: sqlglot's table, put right where Trino's documentation says otherwise."""
 
 _FAMILIES: Final = (
-    (exp.DataType.TEXT_TYPES, _TEXT),
-    (exp.DataType.NUMERIC_TYPES, _NUMBER),
-    (exp.DataType.TEMPORAL_TYPES, _TIME),
-    ({exp.DataType.Type.INTERVAL}, _INTERVAL),
-    ({exp.DataType.Type.BOOLEAN}, _BOOLEAN),
+    (exp.DataType.TEXT_TYPES, "a text"),
+    (exp.DataType.NUMERIC_TYPES, "a number"),
+    (exp.DataType.TEMPORAL_TYPES, "a date or timestamp"),
+    ({exp.DataType.Type.INTERVAL}, "an interval"),
+    ({exp.DataType.Type.BOOLEAN}, "a boolean"),
 )
 
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_ALIKE: Final[tuple[tuple[tuple[type[exp.Expr], ...], tuple[str, ...]], ...]] = (
+    (_COMPARISONS, ("this", "expression")),
+    ((exp.Between,), ("this", "low", "high")),
+    ((exp.In,), ("this", "expressions", "query")),
+    ((exp.Coalesce, exp.Greatest, exp.Least), ("this", "expressions")),
+    ((exp.If,), ("true", "false")),
+    ((exp.Case,), ("default",)),
+)
+"""The arguments of expressions that must be of one kind."""
 
 
 class MistypedSql(ValueError):
@@ -75,9 +75,6 @@ def result_columns(sql: str, schema: Mapping[str, Mapping[str, str]]) -> dict[st
         sql: One query, ``CREATE VIEW ... AS`` a query, or ``UNLOAD`` of one. A ``?`` fits anywhere.
         schema: The type of each column of each table, as queries name it.
 
-    Returns:
-        The type of each column, in lower case, in their order.
-
     Raises:
         MistypedSql: It doesn't parse, or names a table, column or function that there isn't, or
             puts types together that Athena doesn't.
@@ -85,6 +82,7 @@ def result_columns(sql: str, schema: Mapping[str, Mapping[str, str]]) -> dict[st
     known = MappingSchema(
         {table: dict(columns) for table, columns in schema.items()}, dialect=_ATHENA
     )
+    sql = _UNLOAD.sub(r"\1", sql)
     try:
         query = _query(sql)
         _check_functions(query, sql)
@@ -105,26 +103,11 @@ def result_columns(sql: str, schema: Mapping[str, Mapping[str, str]]) -> dict[st
 
 
 def _query(sql: str) -> exp.Query:
-    """Parse the query of a statement."""
-    statement = parse_one(_unloaded(sql), read=_ATHENA)
+    statement = parse_one(sql, read=_ATHENA)
     query = statement.expression if isinstance(statement, exp.Create) else statement
     if not isinstance(query, exp.Query):
         raise MistypedSql(f"no query: {sql[:40]!r}")
     return query
-
-
-def _unloaded(sql: str) -> str:
-    """Return the query of ``UNLOAD``, at its place; any other statement as it is."""
-    unload = _UNLOAD.match(sql)
-    if unload is None:
-        return sql
-    rest = " " * unload.end() + sql[unload.end() :]
-    depth = 0
-    for token in tokenize(rest, read=_ATHENA):
-        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
-        if depth == 0:
-            return rest[: token.end + 1]
-    raise MistypedSql("UNLOAD has no end")
 
 
 def _check_functions(query: exp.Query, sql: str) -> None:
@@ -154,22 +137,12 @@ def _check(node: exp.Expr) -> None:
 
 def _alike(node: exp.Expr) -> Iterator[exp.Expr]:
     """Yield the parts of an expression that must be of one kind."""
-    if isinstance(node, _COMPARISONS):
-        yield from (node.this, node.expression)
-    elif isinstance(node, exp.Between):
-        yield from (node.this, node.args["low"], node.args["high"])
-    elif isinstance(node, exp.In):
-        yield from (node.this, *node.expressions)
-        if "query" in node.args:
-            yield node.args["query"]
-    elif isinstance(node, (exp.Coalesce, exp.Greatest, exp.Least)):
-        yield from (node.this, *node.expressions)
-    elif isinstance(node, exp.If):
-        yield from (node.args[name] for name in ("true", "false") if node.args.get(name))
-    elif isinstance(node, exp.Case):
+    for kinds, names in _ALIKE:
+        if isinstance(node, kinds):
+            for part in (node.args.get(name) for name in names):
+                yield from part if isinstance(part, list) else [part] if part else []
+    if isinstance(node, exp.Case):
         yield from (each.args["true"] for each in node.args["ifs"])
-        if node.args.get("default"):
-            yield node.args["default"]
 
 
 def _families(parts: Iterable[exp.Expr]) -> Iterator[str]:
