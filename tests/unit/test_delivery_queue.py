@@ -1,4 +1,4 @@
-"""The event server's queues, by example and by property: what the other tests rest on."""
+"""The event server's queues, by example: the random schedules of faults rest on them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
 
 from simulator.event_server import (
     AckOutcome,
@@ -214,104 +205,3 @@ def test_more_in_flight_than_asked_for() -> None:
     queue.queue.join(1, _TERMS)
     taken = [queue.queue.take(1, in_flight_factor=2) for _ in range(5)]
     assert [delivery is None for delivery in taken] == [False] * 4 + [True]
-
-
-class QueueMachine(RuleBasedStateMachine):
-    """Streams come, take, ack, let time-outs strike and go, in any order.
-
-    Neither the history nor the queue's position ends meanwhile, so that nothing may be lost.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.streams: set[int] = set()
-        self.deliveries: list[Delivery] = []
-        self.acked: set[int] = set()
-        self.limits: dict[int, int] = {}
-        self.next_stream = 1
-
-    @initialize(requeue=st.sampled_from(Requeue), stale=st.sampled_from(Answer))
-    def begin(self, requeue: Requeue, stale: Answer) -> None:
-        """Start with an empty log under some of the rules."""
-        self.fixture = _Queue(
-            ServerRules(
-                requeue=requeue,
-                stale_acks=stale,
-                history=timedelta(days=365),
-                position_kept=timedelta(days=365),
-            )
-        )
-        self.queue = self.fixture.queue
-
-    @rule(count=st.integers(1, 5))
-    def publish(self, count: int) -> None:
-        """Publish events."""
-        self.fixture.publish(count)
-
-    @rule(max_in_flight=st.integers(1, 4))
-    def join(self, max_in_flight: int) -> None:
-        """Open a stream."""
-        self.queue.join(self.next_stream, replace(_TERMS, max_in_flight=max_in_flight))
-        self.streams.add(self.next_stream)
-        self.limits[self.next_stream] = max_in_flight
-        self.next_stream += 1
-
-    @precondition(lambda self: self.streams)
-    @rule(data=st.data())
-    def leave(self, data: st.DataObject) -> None:
-        """End a stream."""
-        stream_id = data.draw(st.sampled_from(sorted(self.streams)))
-        self.queue.leave(stream_id)
-        self.streams.discard(stream_id)
-
-    @precondition(lambda self: self.streams)
-    @rule(data=st.data())
-    def take(self, data: st.DataObject) -> None:
-        """Take one delivery: never of an acked event, never beyond the limit."""
-        stream_id = data.draw(st.sampled_from(sorted(self.streams)))
-        delivery = self.queue.take(stream_id)
-        if delivery is None:
-            return
-        earlier = [each for each in self.deliveries if each.published is delivery.published]
-        assert delivery.published.number not in self.acked
-        assert delivery.is_redelivered == bool(earlier)
-        assert delivery.ack_info not in {each.ack_info for each in self.deliveries}
-        assert not any(each.is_out for each in earlier)
-        self.deliveries.append(delivery)
-
-    @precondition(lambda self: self.deliveries)
-    @rule(data=st.data())
-    def ack(self, data: st.DataObject) -> None:
-        """Ack any delivery there ever was: late, again, or of a stream that has ended."""
-        delivery = data.draw(st.sampled_from(self.deliveries))
-        was_latest = delivery.is_out
-        outcome = self.fixture.ack(delivery)
-        if was_latest and delivery.deadline > self.fixture.now:
-            assert outcome is AckOutcome.SETTLED
-        if outcome is AckOutcome.SETTLED:
-            assert delivery.published.number not in self.acked
-        if outcome.is_success:
-            self.acked.add(delivery.published.number)
-
-    @rule(seconds=st.sampled_from([1.0, _ACK_TIMEOUT / 2, _ACK_TIMEOUT]))
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self.fixture.now += seconds
-
-    @invariant()
-    def limits_are_held(self) -> None:
-        """No stream has more out than it asked for."""
-        for stream_id in self.streams:
-            out = [each for each in self.deliveries if each.stream_id == stream_id and each.is_out]
-            assert len(out) == self.queue.in_flight(stream_id) <= self.limits[stream_id]
-
-    def teardown(self) -> None:
-        """Every event that was not acked is still to be had: none is lost."""
-        self.fixture.now += _ACK_TIMEOUT
-        self.queue.join(0, _TERMS)
-        rest = self.fixture.take_all(0)
-        assert sorted(rest) == sorted(set(range(1, len(self.fixture.log) + 1)) - self.acked)
-
-
-TestQueueMachine = QueueMachine.TestCase
-TestQueueMachine.settings = settings(max_examples=60, stateful_step_count=40)
