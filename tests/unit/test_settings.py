@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import re
-from collections import UserDict
 from dataclasses import fields
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -15,10 +14,7 @@ from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint, Settings, StartPosition
 from tests.unit.written_template import function_variables, parameter_of
 
-NEEDED: Final = {
-    "ARCHIVE_BUCKET": "made-up-bucket",
-    "QUEUE_URL": "https://sqs.example/made-up",
-}
+NEEDED: Final = {"ARCHIVE_BUCKET": "made-up-bucket", "QUEUE_URL": "https://sqs.example/made-up"}
 RANGES: Final = {
     "ACK_TIMEOUT_SECONDS": (10, 600),
     "PARALLEL_STREAMS": (1, 8),
@@ -69,15 +65,15 @@ VALUES: Final[tuple[tuple[str, str, str, object], ...]] = (
 """A text for each variable, and what it makes of which setting."""
 
 
-def settings(**variables: str) -> Settings:
+def settings(event_type: str | None = None, /, **variables: str) -> Settings:
     """Read settings from an environment that has what is needed, and these variables."""
-    return Settings.from_env(NEEDED | variables)
+    return Settings.from_env(NEEDED | variables, event_type=event_type)
 
 
-def problems(**variables: str) -> str:
+def problems(event_type: str | None = None, /, **variables: str) -> str:
     """Return the text of the error about these variables."""
     with pytest.raises(ConfigurationError) as caught:
-        settings(**variables)
+        settings(event_type, **variables)
     return str(caught.value)
 
 
@@ -90,8 +86,10 @@ def test_every_value_is_read() -> None:
     assert {name: getattr(read, name) for _, _, name, _ in VALUES} == {
         name: value for _, _, name, value in VALUES
     }
-    assert {variable for variable, *_ in VALUES} == {
-        name for name in function_variables() if not name.startswith("POWERTOOLS_")
+    theirs = {name for name in function_variables() if not name.startswith("POWERTOOLS_")}
+    assert {variable for variable, *_ in VALUES} == theirs, "the template passes on each"
+    assert {name for _, _, name, _ in VALUES} | {"event_type"} == {
+        field.name for field in fields(Settings)
     }
 
 
@@ -104,37 +102,11 @@ def test_blank_is_missing(blank: str) -> None:
 # --- The template's side ---
 
 
-def test_names_are_the_templates() -> None:
-    """The template passes on each variable that is read, and none that is not."""
-    theirs = {name for name in function_variables() if not name.startswith("POWERTOOLS_")}
-    environment = RecordingEnvironment(NEEDED)
-    Settings.from_env(environment)
-    assert environment.read == theirs
-    assert len(fields(Settings)) == len(theirs) + len(["event_type"]), "which the start gives"
-
-
-class RecordingEnvironment(UserDict[str, str]):
-    """An environment that records which variables were asked for."""
-
-    def __init__(self, variables: dict[str, str]) -> None:
-        super().__init__(variables)
-        self.read: set[str] = set()
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a variable."""
-        self.read.add(name)
-        return super().get(name, default)
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in function_variables() if parameter_of(name) is not None]
-)
-def test_defaults_are_the_templates(name: str) -> None:
+def test_defaults_are_the_templates() -> None:
     """The template's default says what a missing variable means."""
-    if not name.startswith("POWERTOOLS_"):
-        parameter = parameter_of(name) or {}
-
-        assert settings(**{name: str(parameter["Default"])}) == settings()
+    parameters = {name: parameter_of(name) for name, *_ in VALUES}
+    defaults = {name: str(each["Default"]) for name, each in parameters.items() if each}
+    assert settings(**defaults) == settings()
 
 
 @pytest.mark.parametrize("name", RANGES)
@@ -167,13 +139,10 @@ def test_choices_are_the_templates() -> None:
 
 def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
     """A start picks the stream from those of the stack, and its queue where each has one."""
-    read = Settings.from_env(
-        NEEDED
-        | {
-            "EVENT_TYPES": "country_change, consent_change,country_change",
-            "QUEUE_URL": "https://sqs.example/outbox-{event_type}-made-up",
-        },
-        event_type="consent_change",
+    read = settings(
+        "consent_change",
+        EVENT_TYPES="country_change, consent_change,country_change",
+        QUEUE_URL="https://sqs.example/outbox-{event_type}-made-up",
     )
     assert read.event_types == ("country_change", "consent_change")
     assert (read.event_type, read.stream.event_type) == ("consent_change", "consent_change")
@@ -183,11 +152,7 @@ def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
 @pytest.mark.parametrize("event_type", [None, "first_attachment", "made-up"])
 def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None:
     """A start without a stream, or or with another stack's, is an error that names the streams."""
-    with pytest.raises(ConfigurationError) as caught:
-        Settings.from_env(
-            NEEDED | {"EVENT_TYPES": "country_change,consent_change"}, event_type=event_type
-        )
-    assert str(caught.value) == (
+    assert problems(event_type, EVENT_TYPES="country_change,consent_change") == (
         f"the run's event_type is {event_type!r}, which the stack does not drain. To fix this, use"
         ' one of country_change, consent_change, as in {"event_type": "country_change"}.'
     )
@@ -196,21 +161,15 @@ def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None
 def test_unknown_streams_are_named() -> None:
     """Streams that do not exist are rejected: the error names them and those that do."""
     reported = problems(EVENT_TYPES="handset_change,sim_swap,,consent_change")
-    assert "EVENT_TYPES is invalid: 'sim_swap', ''" in reported
-    assert all(event_type in reported for event_type in STREAMS)
+    assert all(name in reported for name in ("EVENT_TYPES is invalid: 'sim_swap', ''", *STREAMS))
 
 
 def test_scopes_are_those_of_all_streams() -> None:
     """The token is for every stream of the stack; the one that needs no scope adds none."""
     assert settings(EVENT_TYPES="consent_change").scopes == ()
-    all_of_them = Settings.from_env(
-        NEEDED | {"EVENT_TYPES": ",".join(STREAMS)}, event_type="consent_change"
-    )
-    assert all_of_them.scopes == (
-        "subscription.handset_details:read",
-        "subscription.country_change:read",
-        "subscription.first_attachment:read",
-        "subscription.periodic_country:read",
+    subjects = ("handset_details", "country_change", "first_attachment", "periodic_country")
+    assert settings("consent_change", EVENT_TYPES=",".join(STREAMS)).scopes == tuple(
+        f"subscription.{subject}:read" for subject in subjects
     )
 
 
@@ -280,34 +239,14 @@ def test_quarantine_is_apart(prefix: str) -> None:
 
 def test_all_problems_are_reported_at_once() -> None:
     """Every variable that can't work is named in one error."""
-    wrong = {
-        "EVENT_TYPES": "x",
-        "API_ENDPOINT": "x",
-        "TOKEN_ENDPOINT": "http://id.example/token",
-        "CREDENTIALS_SECRET_ARN": "arn",
-        "START_POSITION": "x",
-        "ARCHIVE_BUCKET": "",
-        "QUEUE_URL": "",
-        "QUARANTINE_PREFIX": "events",
-    } | dict.fromkeys(RANGES, "x")
+    texts = ("EVENT_TYPES", "API_ENDPOINT", "TOKEN_ENDPOINT", "START_POSITION")
+    wrong = dict.fromkeys((*texts, *RANGES, "CREDENTIALS_SECRET_ARN"), "x")
+    wrong |= {"ARCHIVE_BUCKET": "", "QUEUE_URL": "", "QUARANTINE_PREFIX": "events"}
     with pytest.raises(ConfigurationError) as caught:
         settings(**wrong)
     wrong["TOKEN_SECRET_ARN"] = wrong.pop("CREDENTIALS_SECRET_ARN")
     assert set(caught.value.setting.split(", ")) == wrong.keys()
     assert all(name in caught.value.reason for name in wrong)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(sorted(function_variables())), st.text(max_size=12), max_size=20
-    )
-)
-def test_any_environment_is_settings_or_an_error(environment: dict[str, str]) -> None:
-    """Whatever the environment holds is read, or reported as a configuration error."""
-    try:
-        Settings.from_env(environment)
-    except ConfigurationError as error:
-        assert str(error)  # noqa: PT017 - both outcomes are right
 
 
 # --- Endpoints ---
@@ -333,13 +272,10 @@ def test_endpoint(url: str, host: str, port: int, *, is_secure: bool) -> None:
     ("url", "reason"),
     [
         ("http://api.example", "unencrypted"),
-        ("http://192.0.2.1:80", "unencrypted"),
         ("http://0.0.0.0:50051", "unencrypted"),
         ("http://[::2]", "unencrypted"),
-        ("http://127.0.0.1.example", "unencrypted"),
         ("http://2130706433", "unencrypted"),
         ("api.example:443", "is not an https:// URL"),
-        ("grpc://api.example", "is not an https:// URL"),
         ("https://:443", "is not an https:// URL"),
         ("https://api.example/a b", "contains a space, a control character"),
         ("https://api.example/?é", "contains a space, a control character"),
