@@ -32,6 +32,7 @@ from tests.unit.drain_bench import (
 
 if TYPE_CHECKING:
     from eventdrain.drain import Report
+    from eventdrain.errors import StreamError
 
 AWAY: Final = Script(refused_with=StreamEnded("away"))
 CUT: Final = Script([burst(3)], ends_at=0.0)
@@ -52,16 +53,26 @@ def silent(seconds: float) -> Script:
 # --- The stream breaks ---
 
 
-def test_stream_is_opened_again() -> None:
+@pytest.mark.parametrize(
+    ("scripts", "acked"),
+    [
+        ([replace(CUT, ends_at=1.0), replace(NEXT, ends_at=1.0)], 6),
+        # However long the server was away before it.
+        ([*[AWAY] * 4, replace(CUT, ends_at=1.0)], 3),
+        # A healthy quiet stream that is closed now and then.
+        ([Script(ends_at=2.0)] * 40, 0),
+    ],
+    ids=["after events", "after events after failures", "after a stream that lived"],
+)
+def test_stream_is_opened_again(scripts: list[Script], acked: int) -> None:
     """A stream that the server closes is opened again after about a second, and goes on."""
-    source = FakeEventSource(
-        Script([burst(3)], ends_at=1.0), Script([burst(3, first=3)], ends_at=1.0), Script()
-    )
-    bench = DrainBench(source)
+    bench = DrainBench(FakeEventSource(*scripts), idle=LONG)
     report = bench.drain()
-    assert report.end_reason is EndReason.IDLE
-    assert (report.acked, report.connections) == (6, 3)
-    for left, connected in zip(source.left_at, source.connected_at[1:], strict=False):
+    assert report.acked == acked
+    away = scripts.count(AWAY)
+    for left, connected in zip(
+        bench.source.left_at[away:], bench.source.connected_at[away + 1 :], strict=False
+    ):
         assert 0.5 <= connected - left <= 1.5 + TURNS
 
 
@@ -78,35 +89,10 @@ def test_waits_between_openings_grow() -> None:
     assert bench.took == pytest.approx(600.0, abs=TURNS), "the window doesn't wait for an opening"
 
 
-def test_waits_start_over_after_a_success() -> None:
-    """After a delivery the next break is a new one: the wait is about a second again."""
-    source = FakeEventSource(
-        *[AWAY] * 4,
-        Script([burst(1)], ends_at=1.0),
-        Script(),
-    )
-    bench = DrainBench(source)
-    bench.drain()
-    assert source.connected_at[5] - source.left_at[4] <= 1.5 + TURNS
-
-
 def test_opening_alone_is_no_success() -> None:
     """A server that takes streams and breaks them at once is not asked every second."""
     source = FakeEventSource(*[Script(ends_at=0.0)] * 100)
-    bench = DrainBench(source, read_until=600.0, commit_until=615.0)
-    report = bench.drain()
-    assert report.connections <= 60
-
-
-def test_waits_start_over_after_a_stream_that_was_proven_and_lived() -> None:
-    """A healthy quiet stream that is closed now and then is opened again after a second."""
-    bench = DrainBench(FakeEventSource(*[Script(ends_at=2.0)] * 40), idle=600.0, read_until=60.0)
-    bench.drain()
-    waits = [
-        opened - left
-        for left, opened in zip(bench.source.left_at, bench.source.connected_at[1:], strict=False)
-    ]
-    assert max(waits) <= 1.5 + TURNS
+    assert DrainBench(source, read_until=600.0, commit_until=615.0).drain().connections <= 60
 
 
 @pytest.mark.parametrize(
@@ -187,17 +173,6 @@ def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
     assert IDLE <= bench.took <= IDLE + 1.5 + 0.25 + TURNS
 
 
-def test_refused_stream_ends_the_drain() -> None:
-    """A stream that the server refuses ends the drain as failed, with the reason."""
-    bench = DrainBench(FakeEventSource(Script(refused_with=REFUSED)))
-    report = bench.drain()
-    assert report.end_reason is EndReason.FAILED
-    assert report.error == str(REFUSED)
-    assert not report.is_access_refused
-    assert report.connections == 1
-    assert bench.took < TURNS
-
-
 # --- The token is not accepted ---
 
 
@@ -214,29 +189,36 @@ def test_rejected_token_is_renewed() -> None:
     assert 5.0 <= source.connected_at[1] - source.left_at[0] <= 15.0 + TURNS
 
 
-def test_second_rejection_ends_the_drain() -> None:
-    """When the new token is rejected as well, the drain fails and says what to do."""
-    source = FakeEventSource(*[Script(refused_with=REJECTED)] * 5)
-    bench = DrainBench(source)
-    report = bench.drain()
-    assert report.end_reason is EndReason.FAILED
-    assert report.error == str(rejected_token())
-    assert report.is_access_refused
-    assert source.tokens == ["token-1", "token-2"]
-    assert bench.authorization.renewals == 1
+class NoToken(FakeAuthorization):
+    """Has no token."""
+
+    def token(self) -> str | None:
+        """See ``ports.Authorization``."""
+        raise TokenUnavailable("away")
 
 
-def test_no_token_to_begin_with() -> None:
-    """Where there is no token the drain fails before a stream is opened."""
-
-    class NoToken(FakeAuthorization):
-        def token(self) -> str | None:
-            raise TokenUnavailable("away")
-
-    bench = DrainBench(FakeEventSource(), authorization=NoToken())
-    report = bench.drain()
-    assert report.end_reason is EndReason.FAILED
-    assert (report.error, report.connections) == ("away", 0)
+@pytest.mark.parametrize(
+    ("refused_with", "authorization", "error", "tokens"),
+    [
+        (REJECTED, FakeAuthorization(), str(rejected_token()), ["token-1", "token-2"]),
+        (REFUSED, FakeAuthorization(), str(REFUSED), ["token-1"]),
+        (None, NoToken(), "away", []),
+    ],
+    ids=["second rejection", "refused", "no token to begin with"],
+)
+def test_no_access_ends_the_drain(
+    refused_with: StreamError | None,
+    authorization: FakeAuthorization,
+    error: str,
+    tokens: list[str],
+) -> None:
+    """A drain without a token that is accepted, or that the server refuses, fails with why."""
+    source = FakeEventSource(*[Script(refused_with=refused_with)] * 5)
+    report = DrainBench(source, authorization=authorization).drain()
+    assert (report.end_reason, report.error) == (EndReason.FAILED, error)
+    assert report.is_access_refused is (refused_with is not REFUSED)
+    assert source.tokens == tokens
+    assert authorization.renewals == len(tokens) // 2
 
 
 def test_token_that_expires_during_a_stream() -> None:
