@@ -20,7 +20,6 @@ from tests.unit.token_caching import (
     NONE,
     PERIODIC,
     SCOPES,
-    SECRET,
     cache,
     cached_in,
     content,
@@ -37,10 +36,6 @@ MISSING: Final = FIRST
 GRANTED: Final = frozenset({*SCOPES} - {MISSING})
 TOGETHER: Final = " ".join(sorted(GRANTED))
 
-narrowing: Final = pytest.mark.parametrize(
-    "narrows", [pytest.param(True, id="grants fewer"), pytest.param(False, id="rejects the whole")]
-)
-
 
 def token_or_error(secrets: FakeSecretStore, endpoint: GrantingEndpoint, scope: str) -> str:
     """Return the token of a run over one of all streams, or the name of its error."""
@@ -53,18 +48,7 @@ def token_or_error(secrets: FakeSecretStore, endpoint: GrantingEndpoint, scope: 
 # --- The stack ---
 
 
-@pytest.mark.parametrize("first", EVERY)
-def test_one_token_serves_every_stream(first: str) -> None:
-    """The first run mints for the scopes of all streams; the others use its token."""
-    secrets, endpoint = store(), GrantingEndpoint(granted=frozenset(SCOPES))
-
-    tokens = {token_or_error(secrets, endpoint, scope) for scope in (first, *EVERY)}
-
-    assert tokens == {"minted-1"}
-    assert (endpoint.requested, secrets.writes) == ([ALL], [SECRET])
-
-
-@narrowing
+@pytest.mark.parametrize("narrows", [True, False], ids=["grants fewer", "rejects the whole"])
 @pytest.mark.parametrize("first", EVERY)
 def test_missing_scope_fails_alone(first: str, *, narrows: bool) -> None:
     """The run whose scope is missing fails, each time. The others share one token."""
@@ -135,16 +119,6 @@ def test_rate_limit_stops_no_stream(answers: int) -> None:
     assert secrets.writes == []
 
 
-def test_cached_token_is_kept_if_the_new_one_serves_fewer_streams() -> None:
-    """A run that renews the token early and is interrupted does not replace it."""
-    cached = content(NEEDED, requested=SCOPES)
-    secrets = store(cached)
-    endpoint = GrantingEndpoint(granted=GRANTED, narrows=False, answers=3)
-
-    assert token_or_error(secrets, endpoint, HANDSET) == "minted-2"
-    assert secrets.contents[SECRET] == cached
-
-
 # --- Requests ---
 
 
@@ -156,7 +130,6 @@ def test_cached_token_is_kept_if_the_new_one_serves_fewer_streams() -> None:
         pytest.param(GRANTED, MISSING, [ALL, MISSING], id="needed scope missing"),
         pytest.param(GRANTED, NONE, [ALL, *SCOPES, TOGETHER], id="none needed"),
         pytest.param((HANDSET,), HANDSET, [ALL, HANDSET, COUNTRY, FIRST, PERIODIC], id="one"),
-        pytest.param((HANDSET,), NONE, [ALL, *SCOPES], id="one, none needed"),
         pytest.param((), NONE, [ALL, *SCOPES, NONE], id="nothing granted, none needed"),
     ],
 )
@@ -176,33 +149,30 @@ def test_requests_to_an_endpoint_that_rejects_the_whole(
     assert endpoint.requested == requested
 
 
-@pytest.mark.parametrize("scopes", [(HANDSET,), ()])
-def test_single_scope_is_requested_once(scopes: tuple[str, ...]) -> None:
-    """If it is refused, no other request would help."""
-    endpoint = GrantingEndpoint(narrows=False, most=-1)
-
-    with pytest.raises(ScopeRefused):
-        mint(endpoint, CLIENT, scopes, needed="".join(scopes), seconds=30)
-
-    assert endpoint.requested == ["".join(scopes)]
-
-
-@pytest.mark.parametrize("error", [TokenRefused("made up"), TokenUnavailable("made up")])
-def test_other_errors_are_final(error: TokenError) -> None:
-    """An endpoint that rejects the client, or is down, is not asked for each scope."""
-    endpoint = GrantingEndpoint(error=error)
-
-    with pytest.raises(type(error)):
-        mint(endpoint, CLIENT, SCOPES, needed=HANDSET, seconds=30)
-
-    assert endpoint.requested == [ALL]
+@pytest.mark.parametrize(
+    ("endpoint", "scopes", "error"),
+    [
+        # If a single scope is refused, no other request would help.
+        (GrantingEndpoint(narrows=False, most=-1), (HANDSET,), ScopeRefused),
+        (GrantingEndpoint(narrows=False, most=-1), (), ScopeRefused),
+        # An endpoint that rejects the client, or is down, is not asked for each scope.
+        (GrantingEndpoint(error=TokenRefused("made up")), SCOPES, TokenRefused),
+        (GrantingEndpoint(error=TokenUnavailable("made up")), SCOPES, TokenUnavailable),
+    ],
+)
+def test_request_that_is_the_last(
+    endpoint: GrantingEndpoint, scopes: tuple[str, ...], error: type[TokenError]
+) -> None:
+    """Where another request would not help, none is made."""
+    with pytest.raises(error):
+        mint(endpoint, CLIENT, scopes, needed=scopes[0] if scopes else NONE, seconds=30)
+    assert endpoint.requested == [" ".join(scopes)]
 
 
-@pytest.mark.parametrize(("answers", "needed"), [(1, HANDSET), (1, NONE)])
-def test_interrupted_without_a_token(answers: int, needed: str) -> None:
+@pytest.mark.parametrize("needed", [HANDSET, NONE])
+def test_interrupted_without_a_token(needed: str) -> None:
     """The error is the one that may pass."""
-    endpoint = GrantingEndpoint(granted=GRANTED, narrows=False, answers=answers)
-
+    endpoint = GrantingEndpoint(granted=GRANTED, narrows=False, answers=1)
     with pytest.raises(TokenUnavailable, match="429"):
         mint(endpoint, CLIENT, SCOPES, needed=needed, seconds=30)
 
