@@ -84,11 +84,6 @@ WELL: Final = Facts(
 )
 
 
-def with_parameters(**parameters: str) -> Facts:
-    """Give the facts of a stack with other parameters."""
-    return replace(WELL, stack=replace(STACK, parameters={**PARAMETERS, **parameters}))
-
-
 def assess(facts: Facts) -> list[Finding]:
     """Return all findings, in the order in which they are shown."""
     return [

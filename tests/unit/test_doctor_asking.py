@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from drainctl.doctor.ask_runs import read_runs
 from drainctl.doctor.ask_token import why_not_cached
 from drainctl.doctor.examination import Examination
-from drainctl.doctor.facts import StackCredentials
+from drainctl.doctor.facts import Run, StackCredentials
 from drainctl.doctor.questions import NoAnswer, Question, UnansweredError, calling
 from drainctl.doctor.schedule_gap import longest_gap
 from drainctl.stack import StackError
@@ -66,31 +66,27 @@ def metrics(minutes_ago: int, reason: str, **more: Any) -> str:
 
 
 def test_runs_of_a_log() -> None:
-    """Runs are read from metrics, in the order of their time; other lines are none."""
+    """Runs are read from metrics, in the order of their time; other lines are none.
+
+    What failed is read from the metrics, and from the report before those of a run that failed.
+    """
     lines = [
         "START RequestId: made-up",
-        metrics(1, "Idle", OldestEventAge=[12.5]),
+        json.dumps({"report": {"event_type": "handset_change", "error": "do this"}}),
+        metrics(3, "Failed", ArchiveFailed=[0.0], OutboxFailed=[2.0], AckFailed=[1.0]),
+        metrics(1, "Limit", OldestEventAge=[12.5], ArchiveFailed=[0.0], Backlog=[1.0]),
         metrics(9, "Stream_Closed"),
         '{"level": "INFO", "message": "not a run"}',
         '{"cut off',
         "[1]",
     ]
-    runs = read_runs(lines)["handset_change"]
-    assert [each.end_reason for each in runs] == ["stream_closed", "idle"]
-    assert (runs[1].received, runs[1].acked, runs[1].oldest_age_seconds) == (3, 2, 12.5)
-    assert runs[0].oldest_age_seconds is None
-    assert runs[1].ended == NOW - timedelta(minutes=1)
-
-
-def test_what_a_run_did_not_get_through() -> None:
-    """Who refused events is read from the metrics, and whether more waited; zeros are none."""
-    lines = [
-        metrics(2, "Window", ArchiveFailed=[0.0], OutboxFailed=[2.0], AckFailed=[1.0]),
-        metrics(1, "Limit", ArchiveFailed=[0.0], OutboxFailed=[0.0], Backlog=[1.0]),
-    ]
-    first, second = read_runs(lines)["handset_change"]
-    assert (first.failed, first.has_backlog) == ((("SQS", 2), ("acknowledgement", 1)), False)
-    assert (second.failed, second.has_backlog) == ((), True)
+    closed, failed, limit = (NOW - timedelta(minutes=each) for each in (9, 3, 1))
+    refused = (("SQS", 2), ("acknowledgement", 1))
+    assert read_runs(lines)["handset_change"] == (
+        Run(closed, "stream_closed", 3, 2, None),
+        Run(failed, "failed", 3, 2, None, error="do this", failed=refused),
+        Run(limit, "limit", 3, 2, 12.5, has_backlog=True),
+    )
 
 
 def test_another_kind_of_stack() -> None:
@@ -98,13 +94,6 @@ def test_another_kind_of_stack() -> None:
     examination = Examination(boto3.Session(), Config(), "1.0.0", skips_api=False)
     with pytest.raises(StackError, match=r"made-up-stack is not an event drain.*not of one nested"):
         examination.examine(replace(STACK, parameters={"EventType": "handset_change"}))
-
-
-def test_error_of_a_run() -> None:
-    """A run that failed has the error of the report before its metrics, and no other run has."""
-    report = {"report": {"event_type": "handset_change", "error": "do this"}, "level": "ERROR"}
-    lines = [json.dumps(report), metrics(2, "Failed"), metrics(1, "Idle")]
-    assert [each.error for each in read_runs(lines)["handset_change"]] == ["do this", ""]
 
 
 def cached(minutes_left: float = 30) -> AccessToken:
@@ -168,31 +157,26 @@ def test_bug_is_raised() -> None:
         Question(lambda: 1 // 0).answer(soon())
 
 
+def refused(code: str) -> ClientError:
+    """Return the error of a call that AWS refuses."""
+    return ClientError({"Error": {"Code": code, "Message": "made-up-account"}}, "Look")
+
+
 @pytest.mark.parametrize(
-    ("code", "says", "hint"),
+    ("error", "says", "hint"),
     [
-        ("AccessDeniedException", "s3:Look of it is denied", "allow s3:Look"),
-        ("AccessDenied", "s3:Look of it is denied", "allow s3:Look"),
-        ("NoSuchBucket", "it does not exist", "deleted"),
-        ("Throttling", "s3:Look of it failed with Throttling", "try again"),
-        (
-            "RequestTimeTooSkewed",
-            "this machine's clock is wrong",
-            "synchronise this machine's clock",
-        ),
+        (refused("AccessDeniedException"), "s3:Look of it is denied", "allow s3:Look"),
+        (refused("AccessDenied"), "s3:Look of it is denied", "allow s3:Look"),
+        (refused("NoSuchBucket"), "it does not exist", "deleted"),
+        (refused("Throttling"), "s3:Look of it failed with Throttling", "try again"),
+        (refused("RequestTimeTooSkewed"), "clock is wrong", "synchronise this machine's clock"),
+        (EndpointConnectionError(endpoint_url="https://made.up"), "EndpointConnectionError", ""),
     ],
 )
-def test_refused_call(code: str, says: str, hint: str) -> None:
-    """A refused call names its action; what the service says besides is not repeated."""
-    error = ClientError({"Error": {"Code": code, "Message": "made-up-account"}}, "Look")
+def test_failed_call(error: Exception, says: str, hint: str) -> None:
+    """A failed call names its action; what the service says besides is not repeated."""
     with pytest.raises(UnansweredError) as raised, calling("s3:Look", "it"):
         raise error
     answer = raised.value
     assert (says in answer.reason, hint in answer.hint) == (True, True)
     assert "made-up-account" not in repr(answer)
-
-
-def test_no_network() -> None:
-    """An AWS that can't be reached is told as that."""
-    with pytest.raises(UnansweredError, match="EndpointConnectionError"), calling("s3:Look", "it"):
-        raise EndpointConnectionError(endpoint_url="https://made.up")

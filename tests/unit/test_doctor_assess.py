@@ -25,6 +25,7 @@ from eventdrain.auth import StaticToken
 from tests.unit.doctor_facts import (
     DRAIN,
     NOW,
+    PARAMETERS,
     QUEUE,
     RUN,
     SCOPE,
@@ -34,7 +35,6 @@ from tests.unit.doctor_facts import (
     WELL,
     assess,
     found,
-    with_parameters,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ def test_all_is_well() -> None:
 def status(name: str) -> dict[str, Any]:
     """Return facts of a stack with this status."""
     return {"stack": replace(STACK, status=name, reason="made up")}
+
+
+def given(**parameters: str) -> dict[str, Any]:
+    """Return facts of a stack with other parameters."""
+    return {"stack": replace(STACK, parameters={**PARAMETERS, **parameters})}
 
 
 def drain(**changed: Any) -> dict[str, Any]:
@@ -95,6 +100,7 @@ def quarantine(recent: int, *, is_complete: bool = True) -> dict[str, Any]:
     return {"quarantine": Quarantine("s3://x/", recent, NOW if recent else None, is_complete)}
 
 
+DEPLOY = "sam deploy --parameter-overrides"
 DISABLED = Schedule("made-up", STREAM, "rate(5 minutes)", is_enabled=False)
 BARE = StackCredentials(StaticToken("made-up-secret"))
 
@@ -173,6 +179,28 @@ BARE = StackCredentials(StaticToken("made-up-secret"))
         ("compaction", executions("FAILED", hours=72), OK, "FAILED", ""),
         ("compaction", executions("RUNNING"), OK, "RUNNING", ""),
         ("compaction", executions(), WARNING, "never run", "CompactionSchedule"),
+        ("parameters", given(ScheduleExpression="rate(30 minutes)"), PROBLEM, "of 30 min", DEPLOY),
+        ("parameters", given(ScheduleExpression="cron(0 * * * ? *)"), PROBLEM, "60 min", DEPLOY),
+        ("parameters", given(ScheduleExpression="rate(10 minutes)"), WARNING, "above 5", DEPLOY),
+        ("parameters", given(ScheduleExpression="cron(0 8 * * ? *)"), WARNING, "unknown", DEPLOY),
+        ("parameters", given(StartPosition="new"), WARNING, "StartPosition", DEPLOY),
+        ("parameters", given(ApiEndpoint="https://sandbox.api.wgtwo.com"), WARNING, "sand", DEPLOY),
+        ("parameters", given(OldestEventAgeSeconds="1800"), WARNING, "OldestEventAgeSec", DEPLOY),
+        ("parameters", given(IdleSeconds="60", WindowSeconds="60"), WARNING, "IdleSec", DEPLOY),
+        ("parameters", given(ReservedConcurrency="4"), WARNING, "needs 5 concurrent runs", DEPLOY),
+        ("parameters", given(ReservedConcurrency="5"), OK, "no parameter is risky", ""),
+        ("functions", given(ReservedConcurrency="9"), WARNING, "lacks", "put-function-concurrency"),
+        (
+            "schedule",
+            given(ScheduleState="DISABLED") | {"schedules": (DISABLED,)},
+            *(PROBLEM, "ScheduleState", "=ENABLED"),
+        ),
+        (
+            "compaction",
+            given(CompactionState="DISABLED") | executions(),
+            *(WARNING, "disabled", "=ENABLED"),
+        ),
+        ("scope", given(EventTypes="consent_change"), OK, "needs no scope", ""),
     ],
 )  # fmt: skip
 def test_check(
@@ -187,48 +215,9 @@ def test_check(
     assert "made-up-secret" not in repr(finding)
 
 
-@pytest.mark.parametrize(
-    ("check", "parameters", "expected", "message", "hint"),
-    [
-        ("parameters", {"ScheduleExpression": "rate(30 minutes)"}, PROBLEM, "gaps of 30 min", ""),
-        ("parameters", {"ScheduleExpression": "cron(0 * * * ? *)"}, PROBLEM, "gaps of 60 min", ""),
-        (
-            "parameters",
-            {"ScheduleExpression": "rate(10 minutes)"},
-            WARNING,
-            "above 5 the alarm",
-            "",
-        ),
-        ("parameters", {"ScheduleExpression": "cron(0 8 * * ? *)"}, WARNING, "are unknown", ""),
-        ("parameters", {"StartPosition": "new"}, WARNING, "StartPosition", ""),
-        ("parameters", {"ApiEndpoint": "https://sandbox.api.wgtwo.com"}, WARNING, "sandbox", ""),
-        ("parameters", {"OldestEventAgeSeconds": "1800"}, WARNING, "OldestEventAgeSeconds", ""),
-        ("parameters", {"IdleSeconds": "60", "WindowSeconds": "60"}, WARNING, "IdleSeconds", ""),
-        ("parameters", {"ReservedConcurrency": "4"}, WARNING, "needs 5 concurrent runs", ""),
-        ("parameters", {"ReservedConcurrency": "5"}, OK, "no parameter is risky", None),
-        ("functions", {"ReservedConcurrency": "9"}, WARNING, "lacks", "put-function-concurrency"),
-        ("schedule", {"ScheduleState": "DISABLED"}, PROBLEM, "ScheduleState", "=ENABLED"),
-        ("compaction", {"CompactionState": "DISABLED"}, WARNING, "disabled", "=ENABLED"),
-        ("scope", {"EventTypes": "consent_change"}, OK, "needs no scope", None),
-    ],
-)
-def test_parameters(
-    check: str, parameters: dict[str, str], expected: Status, message: str, hint: str | None
-) -> None:
-    """A parameter that is risky is named, with the command that fixes it, to be pasted."""
-    facts = replace(with_parameters(**parameters), schedules=(DISABLED,), executions=())
-    (finding,) = found(check, facts)
-    assert finding.status is expected
-    assert message in finding.message
-    if hint is None:
-        assert finding.hint == ""
-    else:
-        assert (hint or "sam deploy --parameter-overrides") in finding.hint
-
-
 def test_commands_can_be_pasted() -> None:
     """A hint is quoted for a shell, and names the stack's region and the profile in use."""
-    (finding,) = found("parameters", with_parameters(ScheduleExpression="rate(30 minutes)"))
+    (finding,) = found("parameters", **given(ScheduleExpression="rate(30 minutes)"))
     assert finding.hint.endswith("""'ScheduleExpression="rate(5 minutes)"'""")
     stack = replace(STACK, profile="made up")
     command = "aws logs tail 'a b' --region eu-west-1 --profile 'made up'"
