@@ -137,7 +137,7 @@ def test_failed_query(endpoint: VerifyEndpoint) -> None:
 def _is_inconsistent(started: Started) -> Scripted:
     if started.sql != _sql("seam_check.first_attachment"):
         return Scripted(columns=_CUTOVER_COLUMNS)
-    rows = (("2026-11-19", "10", "11", "10"), ("2026-11-21", "10", "9", "9"))
+    rows = (("2026-11-19", "10", "11", "10"), ("2026-11-21", "10", "9", None))
     return Scripted(columns=_CUTOVER_COLUMNS, rows=rows)
 
 
@@ -161,7 +161,7 @@ def test_day_that_differs(endpoint: VerifyEndpoint) -> None:
 def test_json(endpoint: VerifyEndpoint) -> None:
     """It has each query's cost, or Athena's reason, and what differs; rows only if asked for."""
     endpoint.script = lambda started: (
-        Scripted(states=("FAILED",), reason="made up")
+        Scripted(states=("CANCELLED",), reason="made up")
         if started.sql == _sql("software_updates")
         else Scripted(columns=("dt", "n"), rows=(("2026-11-20", "1"), ("2026-11-19", None)))
         if started.sql == _sql("lag_to_archive.consent_change")
@@ -169,15 +169,15 @@ def test_json(endpoint: VerifyEndpoint) -> None:
     )
     names = ("software_updates", "lag_to_archive.consent_change", "seam_check.first_attachment")
     chosen = [part for name in names for part in ("--query", name)]
-    result = _verify("--json", "--rows", "1", *chosen)
+    result = _verify("--json", "--rows", "2", *chosen)
     assert result.exit_code == 1, result.output
     found = json.loads(result.stdout)
     assert not found["is_well"]
     by_name = {each.pop("name"): each for each in found["queries"]}
-    assert by_name["software_updates"] == {"is_answered": False, "error": "failed: made up"}
+    assert by_name["software_updates"] == {"is_answered": False, "error": "cancelled: made up"}
     cost = {"is_answered": True, "rows": 2, "scanned_bytes": 1_234_567, "seconds": 1.5}
     assert by_name["seam_check.first_attachment"] == cost
-    first_rows = {"first_rows": [{"dt": "2026-11-20", "n": "1"}]}
+    first_rows = {"first_rows": [{"dt": "2026-11-20", "n": "1"}, {"dt": "2026-11-19", "n": None}]}
     assert by_name["lag_to_archive.consent_change"] == {**cost, **first_rows}
     assert found["differences"][0] == {
         "event_type": "first_attachment",
@@ -186,6 +186,7 @@ def test_json(endpoint: VerifyEndpoint) -> None:
         "view_rows": 11,
         "view_events": 10,
     }
+    assert found["differences"][1]["view_events"] == 0
     assert "start-execution" in found["to_fix"][0]
 
 

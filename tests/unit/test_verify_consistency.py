@@ -4,22 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.verify import Answer
-from drainctl.verify.consistency import Difference, differences, lasting
-
-CHECK = next(each for each in saved_queries() if each.name == "seam_check.first_attachment")
-ROWS = (("2026-11-19", "10", "11", "10"), ("2026-11-21", "10", "9", None))
-
-
-def test_rows_are_days_that_differ() -> None:
-    """Each row is a difference; with a day, only that day's row is."""
-    answer = Answer(("dt", "expected", "rows", "ids"), ROWS, 2, 0, 0.0)
-    first = Difference("first_attachment", "2026-11-19", 10, 11, 10)
-    second = Difference("first_attachment", "2026-11-21", 10, 9, 0)
-    assert differences(CHECK, answer, None) == [first, second]
-    assert differences(CHECK, answer, "2026-11-21") == [second]
-    assert differences(CHECK, answer, "2026-11-20") == []
+from drainctl.verify.consistency import Difference, lasting
 
 
 @pytest.mark.parametrize(
