@@ -37,16 +37,8 @@ def test_bounds_are_the_templates() -> None:
     assert {name: template[name]["MaxValue"] for name in bounds} == bounds
     assert template["MemorySize"]["MinValue"] == rules.LEAST_MEMORY_MB
     assert template["AckTimeoutSeconds"]["MinValue"] == min(rules.ACK_TIMEOUTS_SECONDS)
+    assert template["IdleSeconds"]["MinValue"] == 1
     assert len(STREAMS) == rules.MOST_STREAMS
-
-
-def test_a_plan_names_parameters_of_the_template() -> None:
-    """All that a plan tells to set is there, and within what the template allows."""
-    template = template_parameters()
-    for name, value in Parameters(interval_minutes=5, window=20, idle=1).as_template().items():
-        assert name in template
-        least = template[name].get("MinValue")
-        assert least is None or int(value) >= least
 
 
 def test_defaults_are_the_templates() -> None:
