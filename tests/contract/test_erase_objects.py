@@ -260,14 +260,14 @@ def test_what_can_t_be_read_is_left_and_told(aws: Aws, body: bytes, reason: str)
     assert bucket.versions() == [KEY]
 
 
-def test_prefixes_of_before_are_looked_through(aws: Aws) -> None:
-    """Lines below a prefix of before are found; files of the table below it are no lines."""
+def test_which_objects_are_read(aws: Aws) -> None:
+    """Lines below a prefix of before are, files of the table are not, nor what is older."""
     bucket = MadeUpBucket(aws)
-    before = KEY.replace("events/", "earlier/")
     file = "events/tables/handset_change/dt=2026-03-01/run/part-0"
-    bucket.put(before, lines(1))
+    bucket.put(KEY.replace("events/", "earlier/"), lines(1))
     bucket.put(file, ["made up"])
-    findings = bucket.erase(subject(1))
+    assert bucket.erase(subject(1), since=LATER).counts["objects_read"] == 0
+    findings = bucket.erase(subject(1), since=datetime(2020, 1, 1, tzinfo=UTC))
     assert bucket.versions() == [file]
     assert findings.unchecked == {}
 
@@ -290,13 +290,4 @@ def test_pseudonyms_without_a_key_are_told(aws: Aws) -> None:
     assert "with --pseudonym-key" in bucket.erase(subject(1)).unchecked["events/"]
     others = Pseudonyms(b"another-key-of-letters-and-digits-0123456789ABCDEF")
     assert bucket.erase(subject(1, others, PSEUDONYMS)).unchecked == {}
-    assert bucket.current() == {left_key(2): lines(2)}
-
-
-def test_what_has_come_since_is_looked_at_alone(aws: Aws) -> None:
-    """A second look reads only objects with a version written since a time."""
-    bucket = MadeUpBucket(aws)
-    bucket.put(KEY, lines(1, 2))
-    assert bucket.erase(subject(1), since=LATER).counts["objects_read"] == 0
-    bucket.erase(subject(1), since=datetime(2020, 1, 1, tzinfo=UTC))
     assert bucket.current() == {left_key(2): lines(2)}

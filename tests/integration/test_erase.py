@@ -28,7 +28,7 @@ from simulator.catalogue import LocalCatalogue
 from simulator.deployment import LocalDeployment
 from simulator.event_server import Event
 from tests.archive import ArchivePlan, made_up_objects
-from tests.deliveries import RECEIVED_AT, message, poison_message
+from tests.deliveries import delivery_of, message, poison_message
 from tests.faults.personal_values import found
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
@@ -205,21 +205,9 @@ def _field(subject: str) -> bytes:
 
 def line_of(subscription_id: str) -> bytes:
     """Write a line that was deleted long ago."""
-    return (
-        json.dumps(
-            {
-                "event_id": "5" * 32,
-                "event_type": STREAM,
-                "event_time": "2026-01-01T00:00:00Z",
-                "subscription_id": subscription_id,
-                "redelivered": False,
-                "received_at": RECEIVED_AT.isoformat(),
-                "event": {},
-            },
-            separators=(",", ":"),
-        ).encode()
-        + b"\n"
-    )
+    event = delivery_of(1)
+    line = event.line.replace("madeup:eu:1", subscription_id).replace(event.event_id, "5" * 32)
+    return line.encode() + b"\n"
 
 
 @pytest.fixture(autouse=True)
@@ -287,18 +275,6 @@ def test_cut_off_it_loses_nothing(
     assert stack.line_ids() >= set(stack.others)
 
 
-def test_compaction_under_way_is_told(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While a compaction runs nothing is deleted, and it says so."""
-    before = stack.versions()
-    monkeypatch.setattr(table.TablePass, "_running", lambda _self: "made-up")
-    told = stack.erase(tmp_path, "--delete", "--yes", status=1)
-    assert "the compaction made-up is running" in " ".join(told.split())
-    assert stack.versions() == before
-    assert not json.loads((tmp_path / "receipt.json").read_text())["is_complete"]
-
-
 def test_what_comes_meanwhile_is_deleted(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,17 +334,6 @@ def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
     closed = stack.catalogue.closed_days(STREAM)
     assert {day for day, _ in stack.theirs if day in closed} <= set(receipt["days"][STREAM])
     assert receipt["counts"]["rows"] > 0
-
-
-def test_records_of_others_are_kept(stack: Stack) -> None:
-    """What others have in quarantine is there, in an object without the subject's."""
-    kept = {
-        json.loads(line)["event_id"]
-        for name, body in stack.versions().items()
-        if name[0].startswith("quarantine/")
-        for line in body.splitlines()
-    }
-    assert kept == {"2" * 32, "4" * 32}
 
 
 def test_again_there_is_nothing(stack: Stack, tmp_path: Path) -> None:

@@ -44,7 +44,6 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
         ([*PLACES, "--subscription", ""], "it is empty"),
         ([*PLACES, "--rate", "-1"], "--rate"),
         ([*PLACES, "--rate", "nan"], "--rate"),
-        ([*PLACES, "--rate", "inf"], "--rate"),
         (["--bucket", "made-up", "--queue-url", ""], "'--queue-url': it is empty"),
         ([*PLACES, "--bucket", ""], "'--bucket': it is empty"),
         ([*PLACES, "--prefix", "/"], "'--prefix': it is empty"),
