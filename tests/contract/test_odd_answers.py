@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -27,7 +26,6 @@ from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.drain import Start
 from eventdrain.errors import (
     ArchiveReadError,
-    ConfigurationError,
     CredentialsError,
     DrainError,
     StartFailed,
@@ -35,7 +33,6 @@ from eventdrain.errors import (
 )
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import ClientCredentials, Folder
-from eventdrain.replay import ReplayRequest
 from eventdrain.settings import Endpoint
 from tests.deliveries import delivery_of
 from tests.unit.http_aws import HttpAws
@@ -50,10 +47,6 @@ _KEYS: Final = (
     *("Successful", "Failed", "Id", "Code", "SenderFault", "Message"),
     *("SecretString", "SecretBinary", "ARN", "__type", "StatusCode", "Payload"),
     *("access_token", "token_type", "expires_in", "scope", "error"),
-)
-_EVENT_KEYS: Final = (
-    *("event_type", "puller", "backlog_run", "from", "to", "streams", "event_ids"),
-    *("subscriptions", "dry_run", "rate", "name", "after", "version", "key"),
 )
 _NUMBERS: Final = st.integers() | st.floats(allow_nan=False)
 _JSON: Final = st.recursive(
@@ -231,19 +224,3 @@ def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
     with suppress(ArchiveReadError):
         for stored in asyncio.run(reader.objects(folder, after="")):
             assert isinstance(stored.size, int)
-
-
-@_SEARCH
-@given(event=_JSON | st.dictionaries(st.sampled_from([*_KEYS, *_EVENT_KEYS]), _JSON, max_size=4))
-def test_invocation(event: object) -> None:
-    """Both functions accept any JSON as their event, or raise a configuration error."""
-    with suppress(ConfigurationError):
-        assert Start.from_event(event).run_number >= 1
-    environment = {
-        "EVENT_TYPES": "handset_change",
-        "ARCHIVE_BUCKET": "made-up-bucket",
-        "QUEUE_URL": "https://sqs.example/made-up",
-    }
-    asked: Any = event
-    with suppress(ConfigurationError):
-        ReplayRequest.from_event(asked, environment, now=datetime(2026, 3, 1, tzinfo=UTC))

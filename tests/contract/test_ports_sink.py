@@ -23,7 +23,7 @@ from eventdrain.errors import FailureKind
 from eventdrain.events import MAX_LINE_BYTES, ArchiveLayout
 from simulator.reconciliation import archive_keys, archive_lines, message_lines, take_messages
 from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
-from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN, FakeSink, always_well
+from tests.fakes import END_RUN, TRY_AGAIN, FakeSink, always_well
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery
     from eventdrain.ports import Sink
     from tests.contract.conftest import Aws
-    from tests.fakes import Answer
 
 CALLS_AT_ONCE: Final = 4
 NOT_XML: Final = "\x0b"
@@ -51,19 +50,9 @@ class Trouble(Enum):
 class FakeHome:
     """The fake, which fails as the real ones do."""
 
-    _ANSWERS: Final = {
-        Trouble.MISSING: END_RUN,
-        Trouble.DENIED: END_RUN,
-        Trouble.UNREACHABLE: TRY_AGAIN,
-    }
-
     def __init__(self, trouble: Trouble | None) -> None:
-        def decide(delivery: Delivery, attempt: int) -> Answer:
-            if trouble is not None:
-                return self._ANSWERS[trouble]
-            return LEAVE_EVENT if NOT_XML in delivery.line else always_well(delivery, attempt)
-
-        self._sink = FakeSink(decide)
+        failure = TRY_AGAIN if trouble is Trouble.UNREACHABLE else END_RUN
+        self._sink = FakeSink(always_well if trouble is None else lambda *_: failure)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Write, and return the failures."""
@@ -242,18 +231,6 @@ def test_trouble_fails_every_event(aws: Aws, kind: str, trouble: Trouble) -> Non
     is_passing = trouble is Trouble.UNREACHABLE
     expected = FailureKind.RETRYABLE if is_passing else FailureKind.FATAL
     assert {failure.kind for failure in refused.values()} == {expected}
-
-
-@pytest.mark.parametrize("kind", ["fake", *QUEUES])
-def test_one_refused_event_leaves_the_others(aws: Aws, kind: str) -> None:
-    """An event that is rejected for its content fails alone; the others are durable."""
-    home = make_home(kind, aws)
-    good = [delivery_of(0), delivery_of(2)]
-    bad = line_delivery(line=f'"{NOT_XML}"')
-    refused = home.write([good[0], bad, good[1]])
-    assert refused.keys() == {bad.event_id}
-    assert refused[bad.event_id].kind is FailureKind.EVENT_REJECTED
-    assert home.held() == lines(good)
 
 
 # --- What is true of the real ones alone ---

@@ -33,14 +33,7 @@ _TELLING_LENGTH: Final = 8
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run, as seen from outside.
-
-    Attributes:
-        report: What it says of itself; None if it was killed.
-        seconds: How long it took.
-        allowed_seconds: How long its process might live.
-        leftovers: Threads, connections and files that it left behind.
-    """
+    """One run, seen from outside: its report (None if killed), its times, and what it left."""
 
     report: Report | None
     seconds: float
@@ -116,14 +109,14 @@ class Evidence:
         return sum(book.total() - len(book) for book in (self.archived, self.queued))
 
     def ids_of(self, number: int) -> set[str]:
-        """Give the ids by which an event may be known: one, or those it is in quarantine under."""
+        """Return the ids that an event may have: one, or those under which it is in quarantine."""
         if number in self.expected:
             return {self.expected[number]["event_id"]}
         return self.quarantined[number]
 
 
 def violations(evidence: Evidence) -> list[str]:
-    """Give what does not hold, in words; empty if all is well."""
+    """Return what does not hold, in words; empty if all is well."""
     rules = (
         _acked_unwritten,
         _lost,
@@ -227,7 +220,7 @@ def _leaked(evidence: Evidence) -> Iterator[str]:
 
 
 def texts_of(event: Event) -> set[str]:
-    """Give the values of an event that are telling; of one that does not parse, none."""
+    """Return the longer texts of an event; none of one that does not parse."""
     response = STREAMS[event.event_type].stream_response
     try:
         message = response.FromString(event.undelivered)
@@ -245,5 +238,5 @@ def _texts(message: Message) -> Iterable[str]:
 
 
 def _is_of(event: Event, raw: bytes) -> bool:
-    """Tell whether a delivered message is of an event: its metadata begins as the event's does."""
+    """Return whether a delivered message is of an event."""
     return raw == event.frame if event.frame is not None else event.metadata in raw
