@@ -16,17 +16,13 @@ from simulator.event_server import length_delimited
 from tests.deliveries import (
     RECEIVED_AT,
     EventReader,
-    descriptor_of,
-    messages,
     quarantined_of,
     stream_responses,
     streams,
     unknown_fields,
 )
-from wgtwo.events.v1.events_pb2 import Metadata
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
     from eventdrain.events import Delivery, EventStream
@@ -116,6 +112,7 @@ def test_delivery_says_no_more_than_it_knows() -> None:
     "message",
     [
         METADATA,
+        POISON + b"\xa0\x06\x01" + METADATA + POISON,
         METADATA + b"\x10\x01",  # the payload is a number
         wire(None, None, None) + METADATA + POISON,  # the metadata comes in parts
         METADATA + length_delimited(1, REDELIVERED) + POISON,
@@ -259,42 +256,3 @@ def test_any_damage_becomes_a_delivery(
     damaged = sound[:start] + data.draw(st.binary(max_size=8), label="damage") + sound[end:]
     delivery = DeliveryReader(stream).read(damaged, RECEIVED_AT)
     assert delivery is None or json.loads(delivery.line)["event_id"] == delivery.event_id
-
-
-@st.composite
-def damaged_beside_the_handle(draw: st.DrawFn) -> tuple[EventStream, bytes, str]:
-    """Draw a message whose handle is whole and anything else damaged, in any order."""
-    stream = draw(streams)
-    handle = draw(st.text(min_size=1, max_size=20), label="handle")
-
-    def damaged(descriptor: Descriptor) -> bytes:
-        sound = draw(messages(descriptor)).SerializeToString()
-        start, end = sorted(draw(st.tuples(*[st.integers(0, len(sound))] * 2)))
-        return sound[:start] + draw(st.binary(max_size=4)) + sound[end:]
-
-    of_metadata = descriptor_of(Metadata).fields_by_name
-    metadata = [
-        *(
-            length_delimited(field.number, damaged(field.message_type))
-            for field in (of_metadata["timestamp"], of_metadata["identifier"])
-            if field.message_type is not None and draw(st.booleans())
-        ),
-        *draw(st.lists(unknown_fields, max_size=2)),
-        *draw(st.lists(st.just(REDELIVERED), max_size=1)),
-        length_delimited(3, length_delimited(1, handle.encode())),
-    ]
-    payload = stream.payload_field.message_type
-    assert payload is not None
-    message = [
-        length_delimited(1, b"".join(draw(st.permutations(metadata)))),
-        *(length_delimited(2, damaged(payload)) for _ in range(draw(st.integers(0, 2)))),
-        *draw(st.lists(unknown_fields, max_size=2)),
-    ]
-    return stream, b"".join(draw(st.permutations(message))), handle
-
-
-@given(damaged_beside_the_handle())
-def test_damage_beside_the_handle_leaves_it(drawn: tuple[EventStream, bytes, str]) -> None:
-    """Damage that leaves the fields of message and metadata whole leaves the handle."""
-    stream, message, handle = drawn
-    assert EventReader(stream).read(message, RECEIVED_AT).ack_info == handle
