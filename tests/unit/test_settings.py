@@ -182,30 +182,16 @@ def test_fifo_queue_takes_no_packed_messages() -> None:
 @pytest.mark.parametrize(
     ("name", "path"), [("API_ENDPOINT", ""), ("TOKEN_ENDPOINT", "/oauth2/token")]
 )
-@pytest.mark.parametrize(
-    ("server", "is_allowed"),
-    [
-        ("https://api.example:443", True),
-        ("https://api.example", True),
-        ("http://localhost:8080", True),
-        ("http://127.0.0.1:8080", True),
-        ("http://localhost.example:80", False),
-        ("http://127.0.0.1.example", False),
-        ("http://localhost@api.example", False),
-        ("http://192.0.2.1", False),
-        ("ftp://localhost", False),
-        ("https://", False),
-    ],
-)
-def test_template_and_settings_allow_the_same(
-    name: str, path: str, server: str, *, is_allowed: bool
-) -> None:
+def test_template_and_settings_allow_the_same(name: str, path: str) -> None:
     """An endpoint passes the template's pattern and the function, or neither."""
     pattern = (parameter_of(name) or {})["AllowedPattern"]
-    assert bool(re.search(pattern, server + path)) == is_allowed
-    if is_allowed:
+    encrypted = ("https://api.example:443", "https://api.example")
+    for server in (*encrypted, "http://localhost:8080", "http://127.0.0.1:8080"):
+        assert re.search(pattern, server + path)
         settings(**{name: server + path})
-    else:
+    lookalikes = ("localhost.example:80", "127.0.0.1.example", "localhost@api.example", "192.0.2.1")
+    for server in (*(f"http://{each}" for each in lookalikes), "ftp://localhost", "https://"):
+        assert not re.search(pattern, server + path)
         problems(**{name: server + path})
 
 
