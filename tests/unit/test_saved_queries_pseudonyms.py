@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any, Final
 
 import pytest
@@ -59,12 +58,12 @@ NAMES: Final = {
 )
 def test_answers_are_the_same(query: str, parameters: tuple[Any, ...]) -> None:
     """Models and handsets are told apart as before; who asks by a pseudonym finds as much."""
-    with closing(Archive()) as clear, closing(Archive()) as pseudonymised:
-        clear.change(*CHANGES)
-        pseudonymised.change(*map(renamed, CHANGES))
-        asked = tuple(NAMES.get(each, each) for each in parameters)
-        rows = clear.answer(query, *parameters)
-        assert rows
-        assert sorted(map(repr, pseudonymised.answer(query, *asked))) == sorted(
-            repr(tuple(NAMES.get(value, value) for value in row)) for row in rows
-        )
+    clear, pseudonymised = Archive(), Archive()
+    clear.change(*CHANGES)
+    pseudonymised.change(*map(renamed, CHANGES))
+    asked = tuple(NAMES.get(each, each) for each in parameters)
+    rows = clear.answer(query, *parameters)
+    assert rows
+    assert sorted(map(repr, pseudonymised.answer(query, *asked))) == sorted(
+        repr(tuple(NAMES.get(value, value) for value in row)) for row in rows
+    )
