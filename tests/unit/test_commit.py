@@ -292,9 +292,7 @@ def test_worst_result_wins(archive_answer: Answer) -> None:
 
 def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
     """After the ack time-out an ack comes too late; the cause is the server's, not the time."""
-    bench = Bench(
-        acks=lambda _delivery, _attempt, _token: SLOW_DOWN, ack_timeout=timedelta(seconds=10)
-    )
+    bench = Bench(acks=lambda *_: SLOW_DOWN, ack_timeout=timedelta(seconds=10))
     outcome = bench.commit(EVENTS)
     assert outcome.failures == {"ack:RESOURCE_EXHAUSTED": 4}
     assert bench.took == pytest.approx(10.0, abs=1.0)
@@ -313,15 +311,15 @@ def test_acks_that_were_never_sent_are_not_confirmed() -> None:
 # --- When the token is not accepted ---
 
 
-def only_with(token: str) -> Callable[[Delivery, int, str | None], Answer]:
-    """Accept one token."""
-    return lambda _delivery, _attempt, given: None if given == token else RENEW_TOKEN
+def only_with_renewed(_delivery: Delivery, _attempt: int, token: str | None) -> Answer:
+    """Accept the second token."""
+    return None if token == "token-2" else RENEW_TOKEN
 
 
 def test_rejected_token_is_renewed_once() -> None:
     """Acks that are rejected for the token are sent again with the new one."""
     authorization = FakeAuthorization()
-    bench = Bench(acks=only_with("token-2"), authorization=authorization)
+    bench = Bench(acks=only_with_renewed, authorization=authorization)
     outcome = bench.commit(EVENTS)
     assert outcome == Outcome(written=4, acked=4)
     assert bench.acker.tokens == ["token-1", "token-2"]
@@ -358,7 +356,7 @@ def test_token_that_is_not_accepted_ends_the_run(
 
 def test_slow_renewal_is_left_in_time() -> None:
     """A token endpoint that is slow holds nobody beyond the window."""
-    bench = Bench(acks=only_with("token-2"))
+    bench = Bench(acks=only_with_renewed)
     bench.commit(EVENTS, until=5.0, seconds_in_thread=30.0)
     assert bench.took <= 5.0 + TURNS
 
@@ -368,10 +366,9 @@ def test_no_token_is_an_outcome() -> None:
 
     class NoToken(FakeAuthorization):
         def token(self) -> str | None:
-            raise TokenUnavailable("made up")
+            raise NO_TOKEN
 
-    outcome = Bench(authorization=NoToken()).commit(EVENTS)
-    assert outcome.left == {LeftReason.ACK: 4}
+    assert Bench(authorization=NoToken()).commit(EVENTS).left == {LeftReason.ACK: 4}
 
 
 # --- Whatever happens ---

@@ -106,16 +106,6 @@ def test_history_ends() -> None:
     assert queue.take_all() == [3]
 
 
-def test_event_that_needs_no_ack_never_comes_again() -> None:
-    """Without explicit acks there is no handle, no limit in flight and no redelivery."""
-    queue = _Queue(events=5)
-    queue.queue.join(1, _NO_ACKS)
-    deliveries = [queue.take() for _ in range(5)]
-    queue.now += 2 * _ACK_TIMEOUT
-    assert queue.queue.take(1) is None
-    assert {delivery.ack_info for delivery in deliveries} == {None}
-
-
 @pytest.mark.parametrize(
     ("requeue", "seconds", "is_back"),
     [
@@ -197,11 +187,3 @@ def test_faults_of_redelivery() -> None:
     third = queue.take()
     assert third.published.number == first.published.number
     assert queue.ack(third) is AckOutcome.SETTLED
-
-
-def test_more_in_flight_than_asked_for() -> None:
-    """The limit can be broken by a factor, and no further."""
-    queue = _Queue(events=9)
-    queue.queue.join(1, _TERMS)
-    taken = [queue.queue.take(1, in_flight_factor=2) for _ in range(5)]
-    assert [delivery is None for delivery in taken] == [False] * 4 + [True]

@@ -166,13 +166,6 @@ def test_slices(rate: float, size: int) -> None:
     assert len(run.sent) == 230
 
 
-def test_rate_is_kept() -> None:
-    """It takes as long as the rate says, less the first slice, which goes at once."""
-    run = Run(filled(events(range(60))), rate=SLOW)
-    run.run()
-    assert run.seconds == pytest.approx(5.0, abs=0.1)
-
-
 def test_reading_goes_ahead() -> None:
     """While events are sent others are read: many small objects take no longer than they must."""
     archive = filled(*([delivery_of(index)] for index in range(160)), seconds=1.0)
