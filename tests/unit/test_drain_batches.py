@@ -124,7 +124,7 @@ def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None
     assert event_id in bench.queue.held
     (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert warning.getMessage() == (
-        f"delivery quarantined as event {event_id}: its message cannot be parsed"
+        f"delivery quarantined as event {event_id}: its message does not parse"
     )
 
 

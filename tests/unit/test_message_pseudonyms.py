@@ -248,7 +248,7 @@ def test_unknown_fields_are_withheld(
     assert {**line_read, "event_id": ""} == {**line, "event_id": ""}
     assert b64decode(record["raw"], validate=True) == message
     assert record["event_id"] == delivery.event_id == line_read["event_id"]
-    assert record["reason"] == "has unknown fields"
+    assert record["reason"] == "has fields that are not known"
 
 
 @pytest.mark.parametrize("message", [poison_message(1, delivery=1), unreadable_message(1)])

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_HAS_UNKNOWN_FIELDS: Final = "has unknown fields"
+_HAS_UNKNOWN_FIELDS: Final = "has fields that are not known"
+"""Like the other reasons it is in the records of live archives: its words stay."""
 
 
 class DeliveryReader:
@@ -113,7 +114,7 @@ class DeliveryReader:
             response: Any = self._parse(message)
         except DecodeError as error:
             # The error's text may quote the message.
-            raise UnreadableDelivery("cannot be parsed") from error
+            raise UnreadableDelivery("does not parse") from error
         if not response.HasField(self._payload_name):
             # An unknown field may be a new kind of event.
             if response.metadata.ack_info.value or discard_unknown_fields(response):
