@@ -178,30 +178,18 @@ def test_no_handle() -> None:
 # --- When messages point to the archive ---
 
 
-def ids_of(*deliveries: Delivery) -> list[str]:
-    """Return the ids of events, in their order."""
-    return [delivery.event_id for delivery in deliveries]
-
-
 def test_pointers_are_sent_after_the_archive() -> None:
     """A message that points to an object waits for it; the others don't wait for anything."""
     sent_at: dict[str, float] = {}
-
-    def send(delivery: Delivery, _attempt: int) -> None:
-        sent_at[delivery.event_id] = now()
-
-    bench = Bench(archive=FakeSink(seconds=lambda _: 3.0), queue=FakeSink(send))
-
-    outcome = bench.commit(MIXED)
-
-    assert outcome == Outcome(written=4, acked=4)
-    lines, pointing = [MIXED[0], MIXED[3]], [MIXED[1], MIXED[2]]
+    queue = FakeSink(lambda event, _attempt: sent_at.update({event.event_id: now()}))
+    bench = Bench(archive=FakeSink(seconds=lambda _: 3.0), queue=queue)
+    assert bench.commit(MIXED) == Outcome(written=4, acked=4)
+    together = [[MIXED[0], MIXED[3]], [MIXED[1], MIXED[2]]]
+    assert bench.queue.calls == [[event.event_id for event in each] for each in together]
     # Side by side, in whichever order.
-    assert sorted(bench.archive.calls) == sorted([ids_of(*lines), ids_of(*pointing)])
-    assert bench.queue.calls == [ids_of(*lines), ids_of(*pointing)]
-    assert sorted(bench.acker.calls) == sorted(
-        [event.ack_info for event in together] for together in (lines, pointing)
-    )
+    assert sorted(bench.archive.calls) == sorted(bench.queue.calls)
+    acks = [[event.ack_info for event in each] for each in together]
+    assert sorted(bench.acker.calls) == sorted(acks)
     moments = [sent_at[event.event_id] for event in MIXED]
     assert moments == pytest.approx([0.0, 3.0, 3.0, 0.0], abs=TURNS)
 
@@ -213,7 +201,7 @@ def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused
     archive = FakeSink(script({1: [answer], 2: [answer]}), keeps_refused=keeps_refused)
     bench = Bench(archive=archive)
     outcome = bench.commit(MIXED)
-    assert bench.queue.calls == [ids_of(MIXED[0], MIXED[3])]
+    assert bench.queue.calls == [[MIXED[0].event_id, MIXED[3].event_id]]
     assert bench.acker.calls == [[MIXED[0].ack_info, MIXED[3].ack_info]]
     assert outcome.left == {"archive": 2}
     assert (outcome.failed["archive"], outcome.failed["queue"]) == (2, 0)
