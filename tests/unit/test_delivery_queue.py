@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -26,45 +25,38 @@ if TYPE_CHECKING:
 _EVENT: Final = Event("handset_change", b"", b"")
 _ACK_TIMEOUT: Final = 30.0
 _TERMS: Final = StreamTerms("", _ACK_TIMEOUT, 2, StartPosition())
-_NO_ACKS: Final = replace(_TERMS, ack_timeout=None)
-_HISTORY: Final = timedelta(minutes=30).total_seconds()
 
 
 class _Queue:
-    """A log and one queue on it, with a clock that stands still until it is moved."""
+    """A log and one queue on it that a stream reads, with a clock that stands still."""
 
-    def __init__(
-        self,
-        rules: ServerRules | None = None,
-        start: StartPosition | None = None,
-        *,
-        events: int = 0,
-    ) -> None:
+    def __init__(self, rules: ServerRules | None = None, *, events: int = 1) -> None:
         self.now = 1_000_000.0
         self.rules = rules or ServerRules()
         self.log = EventLog(self.rules, lambda: self.now)
-        self.publish(events)
-        self.queue = self.another(start or StartPosition("oldest_possible"))
+        for _ in range(events):
+            self.publish()
+            self.now += 1
+        self.start_at(StartPosition("oldest_possible"))
 
-    def another(self, start: StartPosition) -> DeliveryQueue:
-        return DeliveryQueue(self.log, self.rules, lambda: self.now, start)
+    def start_at(self, start: StartPosition) -> None:
+        self.queue = DeliveryQueue(self.log, self.rules, lambda: self.now, start)
+        self.queue.join(1, _TERMS)
 
-    def publish(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.log.append(len(self.log) + 1, _EVENT)
+    def publish(self) -> None:
+        self.log.append(len(self.log) + 1, _EVENT)
 
-    def take(self, stream_id: int = 1) -> Delivery:
-        delivery = self.queue.take(stream_id)
+    def take(self) -> Delivery:
+        delivery = self.queue.take(1)
         assert delivery is not None
         return delivery
 
-    def take_all(self, stream_id: int = 1) -> list[int]:
+    def take_all(self) -> list[int]:
         """Take and ack all that there is, and give the numbers."""
         numbers = []
-        while (delivery := self.queue.take(stream_id)) is not None:
+        while (delivery := self.queue.take(1)) is not None:
             numbers.append(delivery.published.number)
-            if delivery.ack_info is not None:
-                self.ack(delivery)
+            self.ack(delivery)
         return numbers
 
     def ack(self, delivery: Delivery) -> AckOutcome:
@@ -85,25 +77,11 @@ class _Queue:
 )
 def test_start_position(start: StartPosition, expected: list[int]) -> None:
     """A new queue begins at its start position, among the events that were there before it."""
-    queue = _Queue()
-    for _ in range(3):
-        queue.publish()
-        queue.now += 1
-    queue.queue = queue.another(start)
-    queue.queue.join(1, _TERMS)
+    queue = _Queue(events=3)
+    queue.start_at(start)
     assert queue.take_all() == expected
     queue.publish()
     assert queue.take_all() == [4]
-
-
-def test_history_ends() -> None:
-    """What is older than the history is delivered no more, neither first nor again."""
-    queue = _Queue(ServerRules(ack_timeout_max=timedelta(hours=1)), events=2)
-    queue.queue.join(1, replace(_TERMS, ack_timeout=_HISTORY))
-    queue.take()
-    queue.now += _HISTORY + 1
-    queue.publish()
-    assert queue.take_all() == [3]
 
 
 @pytest.mark.parametrize(
@@ -118,8 +96,7 @@ def test_what_a_stream_had_out_goes_back(
     requeue: Requeue, seconds: float, *, is_back: bool
 ) -> None:
     """When a stream ends, its unacked event is delivered again at once or after the time-out."""
-    queue = _Queue(ServerRules(requeue=requeue), events=1)
-    queue.queue.join(1, _TERMS)
+    queue = _Queue(ServerRules(requeue=requeue))
     queue.take()
     queue.queue.leave(1)
     queue.queue.join(2, _TERMS)
@@ -130,8 +107,7 @@ def test_what_a_stream_had_out_goes_back(
 
 def test_position_is_kept_for_a_while_after_the_last_stream() -> None:
     """A queue expires when nobody has read from it long enough; its handles are unknown then."""
-    queue = _Queue(events=1)
-    queue.queue.join(1, _TERMS)
+    queue = _Queue()
     delivery = queue.take()
     kept = queue.rules.position_kept.total_seconds()
     expired = []
@@ -161,8 +137,7 @@ def test_open_questions_have_both_answers(
         ServerRules(requeue=Requeue.AFTER_ACK_TIMEOUT),
         **{rule_name: answer},  # type: ignore[arg-type]
     )
-    queue = _Queue(rules, events=1)
-    queue.queue.join(1, _TERMS)
+    queue = _Queue(rules)
     delivery = queue.take()
     if rule_name == "repeated_acks":
         queue.ack(delivery)
@@ -175,8 +150,7 @@ def test_open_questions_have_both_answers(
 
 def test_faults_of_redelivery() -> None:
     """A delivery can be made overdue at once, and a settled event be delivered again."""
-    queue = _Queue(events=1)
-    queue.queue.join(1, _TERMS)
+    queue = _Queue()
     first = queue.take()
     queue.queue.time_out(first)
     second = queue.take()

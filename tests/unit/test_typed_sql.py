@@ -22,22 +22,6 @@ _SCHEMA: Final = {
 
 
 @pytest.mark.parametrize(
-    ("expression", "type_"),
-    [
-        ('event."number"."e164"', "varchar"),
-        ("approx_percentile(copies, 0.5)", "bigint"),
-        ("date_diff('second', happened, current_date)", "bigint"),
-        ("CAST(from_iso8601_timestamp(id) AS timestamp(3))", "timestamp(3)"),
-        ("CASE WHEN again THEN id ELSE NULL END", "varchar"),
-        ("id IN ('a', ?) AND copies BETWEEN 1 AND ?", "boolean"),
-    ],
-)
-def test_types(expression: str, type_: str) -> None:
-    """An expression has the type that Athena gives it."""
-    assert result_columns(f"SELECT {expression} AS x FROM events", _SCHEMA) == {"x": type_}
-
-
-@pytest.mark.parametrize(
     ("sql", "reason"),
     [
         ("SELECT nope FROM events", "nope"),
