@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from drainctl.pseudonyms import KEY_OUTPUT
+from eventdrain.events import Kind, Pseudonyms
 from tests.deliveries import LAYOUT, delivery_of
 from tests.replay_archive import FakeArchive
 from tests.unit.http_aws import STACK, HttpAws, describe_stacks, failure
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
 SUBSCRIPTION: Final = "madeup:eu:0"
-"""Whose event the archive has."""
+"""Whose events the archive has: one with their id, one with their pseudonym."""
 
 _OUTPUTS: Final = {
     "ArchiveBucketName": LAYOUT.bucket,
@@ -54,7 +55,9 @@ class AccountEndpoint(HttpAws):
         self.asked: set[Asked] = set()
         self.failure = ""
         archive = FakeArchive()
-        archive.put([delivery_of(0)])
+        pseudonym = Pseudonyms(_KEY.encode()).of(Kind.SUBSCRIPTION, SUBSCRIPTION)
+        line = delivery_of(1).line.replace("madeup:eu:1", pseudonym)
+        archive.put([delivery_of(0), delivery_of(1)._replace(line=line)])
         ((self._key, self._object),) = archive.objects_by_key.items()
 
     def answer(self, headers: Message, path: str, body: str) -> tuple[int, bytes]:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from click.testing import CliRunner
 
 from drainctl.group import drainctl
-from drainctl.replay import command
 from drainctl.replay.checkpoint_file import CheckpointFile
 from drainctl.stack import Stack, StackError
-from drainctl.target import Target
 from eventdrain.errors import ConfigurationError
-from eventdrain.events import Kind, Pseudonyms
 from eventdrain.replay import Checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from eventdrain.adapters.aws import AwsSession
-    from eventdrain.replay import ReplayJob
 
 KEY: Final = "events/handset_change/dt=2026-03-01/0.ndjson.gz"
 CHECKPOINT: Final = Checkpoint("a" * 64, "made-up", KEY, 5, "b" * 64)
@@ -58,92 +52,6 @@ def test_nonsense_is_told(arguments: list[str], told: str) -> None:
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
     assert "Traceback" not in result.output
-
-
-KEYS: Final = {"AWS_ACCESS_KEY_ID": "made-up", "AWS_SECRET_ACCESS_KEY": "made-up"}
-SIGN_IN: Final = """[default]
-sso_start_url = https://sso.example
-sso_region = eu-north-1
-sso_account_id = 000000000000
-sso_role_name = made-up
-"""
-
-
-@pytest.mark.parametrize(
-    ("environment", "config", "message"),
-    [
-        ({"AWS_DEFAULT_REGION": None}, "", "You must specify a region"),
-        ({}, "", "no AWS credentials"),
-        ({"AWS_PROFILE": "made-up"}, "", "profile (made-up) could not be found"),
-        (KEYS, "", "Invalid bucket name"),
-        ({}, SIGN_IN, "credentials cannot be loaded"),
-    ],
-    ids=["region", "credentials", "profile", "bucket", "signed out"],
-)
-def test_machine_that_is_not_set_up(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    environment: dict[str, str | None],
-    config: str,
-    message: str,
-) -> None:
-    """Without region, credentials or a possible bucket it says what to set, before it begins."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "config").write_text(config)
-    nowhere = {
-        "HOME": str(tmp_path),  # where a sign-in would have left its token
-        "AWS_DEFAULT_REGION": "eu-north-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": str(tmp_path / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
-    for name, value in {**nowhere, **environment}.items():
-        if value is not None:
-            monkeypatch.setenv(name, value)
-    places = ["--bucket", "made up", "--queue-url", "https://sqs.example/q"]
-    checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
-    result = CliRunner().invoke(drainctl, ["replay", *places, "--yes", *checkpoint])
-    output = " ".join(result.output.split())
-    assert result.exit_code == 1, output
-    assert message in output
-    assert "check --profile" in output
-    assert "to continue" not in output
-
-
-def test_subscription_is_looked_for_by_its_pseudonym_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Where the stack has pseudonyms, lines of before and after them are both selected."""
-    stack = Stack(
-        name="made-up",
-        outputs={"ArchiveBucketName": "made-up", "OutboxQueueUrl": "https://sqs.example/made-up"},
-        parameters={"ArchivePrefix": "a", "EventTypes": "handset_change", "EventsPerMessage": "1"},
-    )
-    pseudonyms = Pseudonyms(b"made-up-key-of-letters-and-digits-0123456789ABCDEF")
-    jobs: list[ReplayJob] = []
-
-    class NoSession:
-        def __init__(self, _aws: AwsSession, job: ReplayJob, *_: object) -> None:
-            jobs.append(job)
-
-        def run(self, **_: object) -> int:
-            return 0
-
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
-    monkeypatch.setattr(Target, "stack", lambda _target, _session: stack)
-    monkeypatch.setattr(command, "pseudonyms_of", lambda _stack, _secrets: pseudonyms)
-    monkeypatch.setattr(command, "Session", NoSession)
-    checkpoint = ["--checkpoint", str(tmp_path / "checkpoint.json")]
-    selected = ["--stack-name", "made-up", "--subscription", "madeup:eu:1"]
-
-    result = CliRunner().invoke(drainctl, ["replay", *selected, *checkpoint])
-
-    assert result.exit_code == 0, result.output
-    assert jobs[0].selection.subscriptions == {
-        "madeup:eu:1",
-        pseudonyms.of(Kind.SUBSCRIPTION, "madeup:eu:1"),
-    }
 
 
 def test_checkpoint_is_kept_and_removed(tmp_path: Path) -> None:

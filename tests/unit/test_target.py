@@ -26,7 +26,13 @@ _CONFIG: Final = """
 region = eu-central-1
 aws_access_key_id = OF-THE-PROFILE
 aws_secret_access_key = made-up
+[profile signed-out]
+sso_start_url = https://sso.example
+sso_region = eu-north-1
+sso_account_id = 000000000000
+sso_role_name = made-up
 """
+_NO_KEYS: Final = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ TROUBLES: Final = {
     ),
     "no credentials": Trouble(
         ("Unable to locate credentials", "--profile", "logged in"),
-        environment={"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        environment=_NO_KEYS,
     ),
 }
 
@@ -119,6 +125,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Accoun
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with AccountEndpoint() as started:
         for name, value in {
+            "HOME": str(tmp_path),  # where a sign-in would have left its token
             "AWS_ENDPOINT_URL": started.url,
             "AWS_ACCESS_KEY_ID": "OF-THE-ENVIRONMENT",
             "AWS_SECRET_ACCESS_KEY": "made-up",
@@ -162,11 +169,14 @@ def test_every_service_is_called_as_the_options_say(
 
 @pytest.mark.usefixtures("endpoint")
 def test_json_is_all_of_standard_output() -> None:
-    """Replay prints its report, erase what its receipt would say; the rest is on standard error."""
+    """Replay prints its report, erase what its receipt would say; the rest is on standard error.
+
+    The replay has found the subscriber's lines of before and after the stack had pseudonyms.
+    """
     replay, erase = (COMMANDS[name].run("--json") for name in ("replay", "erase"))
     report = json.loads(replay.stdout)
-    assert (report["stack"], report["events"], report["end_reason"]) == (STACK, 1, "done")
-    assert "Sent 1 events" in replay.stderr
+    assert (report["stack"], report["events"], report["end_reason"]) == (STACK, 2, "done")
+    assert "Sent 2 events" in replay.stderr
     receipt = json.loads(erase.stdout)
     assert (receipt["stack"], receipt["is_complete"], receipt["counts"]["lines"]) == (
         STACK,
@@ -192,11 +202,7 @@ def test_stack_that_can_t_be_described(
 ) -> None:
     """One line says what is wrong and which options to check, and nothing of who called."""
     endpoint.failure = trouble.failure
-    for name, value in trouble.environment.items():
-        if value is None:
-            monkeypatch.delenv(name)
-        else:
-            monkeypatch.setenv(name, value)
+    change(monkeypatch, trouble.environment)
     result = command.run("--json", *trouble.options)
     assert (result.exit_code, result.stdout) == (1, ""), result.output
     [line] = result.stderr.splitlines()
@@ -214,13 +220,40 @@ def test_empty_value_is_rejected(option: str, command: Command) -> None:
     assert "it is empty" in result.output
 
 
-def test_missing_certificates_are_named(
-    endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"AWS_DEFAULT_REGION": None}, ("You must specify a region", "check --profile")),
+        (_NO_KEYS, ("no AWS credentials", "check --profile")),
+        ({"AWS_PROFILE": "nobodys"}, ("profile (nobodys) could not be found", "check --profile")),
+        ({}, ("Invalid bucket name", "check --profile")),
+        ({**_NO_KEYS, "AWS_PROFILE": "signed-out"}, ("cannot be loaded", "check --profile")),
+        ({"AWS_CA_BUNDLE": "/made-up.pem"}, ("/made-up.pem", "AWS_CA_BUNDLE")),
+    ],
+    ids=["region", "credentials", "profile", "bucket", "signed out", "certificates"],
+)
+def test_replay_without_a_stack_says_what_is_not_set_up(
+    endpoint: AccountEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Mapping[str, str | None],
+    message: Sequence[str],
 ) -> None:
-    """A bundle that can't be read ends a command with its name and the setting, not a traceback."""
+    """It ends before it begins, with what to set, not with a traceback."""
     assert endpoint.url.startswith("http://"), "so that only the engine reads the bundle"
-    monkeypatch.setenv("AWS_CA_BUNDLE", "/made-up.pem")
-    result = CliRunner().invoke(drainctl, ["replay", "--bucket", "made-up", "--dry-run"])
-    assert result.exit_code == 1
-    assert "/made-up.pem" in result.output
-    assert "AWS_CA_BUNDLE" in result.output
+    change(monkeypatch, environment)
+    places = ["--bucket", "made up", "--queue-url", "https://sqs.example/q"]
+    result = CliRunner().invoke(drainctl, ["replay", *places, "--yes"])
+    output = " ".join(result.output.split())
+    assert result.exit_code == 1, output
+    for each in message:
+        assert each in output
+    assert "to continue" not in output
+
+
+def change(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str | None]) -> None:
+    """Set variables, and delete those that are None."""
+    for name, value in environment.items():
+        if value is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value)
