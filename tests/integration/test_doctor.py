@@ -151,24 +151,6 @@ def test_all_is_well(healthy: LocalDeployment, called: list[str]) -> None:
     assert [each for each in secret if each in shown + result.output] == []
 
 
-def test_nothing_is_taken_and_nothing_written(healthy: LocalDeployment) -> None:
-    """Events that wait while the doctor looks are the next run's, each once, at the first attempt.
-
-    And neither secret has changed, nor is a stream open or a token minted.
-    """
-    healthy.event_server.publish_made_up(STREAM, EVENTS, seed=1)
-    before = versions(healthy), healthy.token_server.minted, healthy.event_server.counts()
-    assert run(healthy).exit_code == 0
-    ledger = healthy.event_server.wait_until(lambda ledger: not ledger.open_streams)
-    assert (versions(healthy), healthy.token_server.minted) == before[:2]
-    assert (ledger.deliveries, len(ledger.acks)) == (
-        before[2]["deliveries"],
-        before[2]["ack_calls"],
-    )
-    report = healthy.stack.invoke({"event_type": STREAM}).payload
-    assert (report["received"], report["redelivered"]) == (EVENTS, 0)
-
-
 def test_documented_rights_are_enough(healthy: LocalDeployment) -> None:
     """With the policy of the documentation, and no right besides, everything is well.
 

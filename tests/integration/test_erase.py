@@ -242,17 +242,6 @@ def test_dry_run_counts_and_changes_nothing(stack: Stack, tmp_path: Path) -> Non
     assert " 1 " in rows["old versions that held the subscriber's events"]
 
 
-def test_nobody_s_data_are_nothing(stack: Stack, tmp_path: Path) -> None:
-    """A subscription that nothing is known of deletes nothing of anybody, and has its receipt."""
-    before = {name for name in stack.versions() if "failed-1" not in name[0]}
-    stack.erase(tmp_path, "--delete", "--yes", subject="madeup:eu:000")
-    assert {name for name in stack.versions() if "failed-1" not in name[0]} == before
-    receipt = json.loads((tmp_path / "receipt.json").read_text())
-    assert receipt["is_complete"]
-    assert receipt["counts"]["lines"] == receipt["counts"]["rows"] == 0
-    assert receipt["counts"]["table_files"] == 1, "what a compaction that failed has left"
-
-
 @pytest.mark.parametrize("deletions", [0, 1, 2])
 def test_cut_off_it_loses_nothing(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int
