@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from eventdrain.events import Delivery
     from tests.simulation.server import Parcel
-    from tests.simulation.world import World
+    from tests.simulation.simulate import World
 
 _RESERVE: Final = timedelta(seconds=15)
 

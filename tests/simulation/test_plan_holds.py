@@ -12,24 +12,94 @@ The plan reckons with averages, the simulation plays every batch. How far they m
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
 import pytest
 
+from drainctl.plan import bill
 from drainctl.plan.bill import usage_of_interval
-from drainctl.plan.choose import choose
+from drainctl.plan.choose import Plan, choose
+from drainctl.plan.cycle import Cycle
 from drainctl.plan.demand import DAY, Demand
 from drainctl.plan.lag import median_lag, worst_lag
-from tests.simulation.day import BUSY, QUIET, Day, simulate_day
+from drainctl.plan.measured import Latencies
+from drainctl.plan.parameters import Parameters
+from tests.simulation.server import Phase
+from tests.simulation.simulate import World, simulate
 
 pytestmark = pytest.mark.release
 
+QUIET = "quiet"
+BUSY = "busy"
+_LATENCIES = Latencies()
 _USAGE = 0.2
 _DOLLARS = 0.1
 _MEDIAN = 0.25
 _S3_PUTS_PER_SECOND = 3_500  # for one prefix; a stream's objects of a day share one
 _FIFO_CALLS_PER_SECOND = 70_000  # of SendMessage, with high throughput in us-east-1
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A simulated day of a plan, with so many intervals of quiet time and of the peak."""
+
+    plan: Plan
+    world: World
+    quiet_intervals: int
+    busy_intervals: int
+
+    def usage(self, phase: str) -> bill.Usage:
+        """Return the mean usage of an interval of a phase; without quiet time, the peak's."""
+        if phase == QUIET and self.quiet_intervals:
+            return self.world.counts.usage[QUIET].times(1 / self.quiet_intervals)
+        return self.world.counts.usage[BUSY].times(1 / self.busy_intervals)
+
+    def dollars(self) -> float:
+        """Return what a month of such days costs."""
+        plan = self.plan
+        of_phases = [
+            (self.usage(name).times(1 / plan.parameters.interval), phase.seconds)
+            for name, phase in ((QUIET, plan.demand.quiet), (BUSY, plan.demand.busy))
+        ]
+        used = bill.month(plan.demand, of_phases)
+        return bill.total(bill.bill(plan.demand, used, plan.parameters.memory_mb))
+
+    def fixed_dollars(self) -> float:
+        """Return the part of that which does not depend on the runs: metrics, alarms, secrets."""
+        return bill.total(bill.fixed(self.plan.demand, 0.0, has_many_runs=False))
+
+
+def simulate_day(plan: Plan, *, quiet: int, busy: int, parcel_size: int = 1) -> Day:
+    """Simulate a day of one stream.
+
+    Before the intervals that count the runs have time to settle. With overlapping windows there are
+    as many runs after a window as there ever are, whatever arrives meanwhile: so little does.
+
+    Args:
+        plan: What to simulate.
+        quiet: Intervals of quiet time that count.
+        busy: Intervals of the peak that count.
+        parcel_size: Events in a parcel.
+    """
+    demand, parameters = plan.demand, plan.parameters
+    overlapping = parameters.window // (parameters.interval_minutes * 60)
+    settling, before, rising = 2, demand.quiet.per_second, 2
+    if overlapping > 1:
+        settling, before, rising = overlapping, demand.quiet.per_second / 6, 1
+    rates = (
+        ("before", before, settling),
+        (QUIET, demand.quiet.per_second, quiet),
+        ("rising", demand.busy.per_second, rising),
+        (BUSY, demand.busy.per_second, busy),
+        ("after", before, max(3, overlapping)),
+    )
+    phases = [
+        Phase(name, rate, count * parameters.interval) for name, rate, count in rates if count
+    ]
+    world = simulate(parameters, demand.latencies, phases, parcel_size=parcel_size)
+    return Day(plan, world, quiet, busy)
 
 
 class Case(NamedTuple):
@@ -135,3 +205,53 @@ def test_quotas_are_kept(day: Day) -> None:
     assert quotas.most_running <= day.plan.parameters.most_runs_at_once
     assert quotas.puts.most < _S3_PUTS_PER_SECOND
     assert quotas.sqs_calls.most < _FIFO_CALLS_PER_SECOND
+
+
+def test_too_few_runs_fall_behind() -> None:
+    """With fewer concurrent runs than the peak needs, the backlog grows from start to start."""
+    plan = choose(Demand(events_per_day=2_500 * DAY, peak_per_second=5_000))
+    assert plan.parameters.concurrent_runs >= 2
+    backlog = _at_the_peak(plan, plan.parameters)
+    assert max(backlog) < 5_000 * plan.parameters.interval * 1.2
+    few = replace(
+        plan.parameters, concurrent_runs=1, parallel_streams=plan.parameters.parallel_streams // 4
+    )
+    assert not Cycle.at(5_000, few, _LATENCIES).keeps_up
+    backlog = _at_the_peak(plan, few)
+    assert backlog == sorted(backlog)
+    assert backlog[-1] > 2 * backlog[2]
+
+
+def _at_the_peak(plan: Plan, parameters: Parameters) -> list[int]:
+    phases = [Phase("peak", plan.demand.peak, parameters.interval * 9)]
+    result = simulate(parameters, _LATENCIES, phases, parcel_size=100)
+    return [waiting for _, waiting in result.counts.backlog]
+
+
+def test_without_backlog_runs_a_peak_isnt_worked_off() -> None:
+    """What one run of a start leaves behind grows, where the plan counts on runs that follow it."""
+    plan = choose(Demand(events_per_day=10_000_000))
+    assert max(turn.links for turn in plan.busy.turns) > 1
+    alone = replace(plan, parameters=replace(plan.parameters, backlog_runs=0))
+    as_planned = simulate_day(plan, quiet=1, busy=10, parcel_size=20)
+    too_few = simulate_day(alone, quiet=1, busy=10, parcel_size=20)
+    planned = as_planned.world.counts.lag(BUSY, 0.5)
+    assert too_few.world.counts.lag(BUSY, 0.5) > 2 * planned
+
+
+def test_events_expire_at_the_server_if_nobody_keeps_up() -> None:
+    """Where the backlog is older than the server's half an hour, events are lost: it is seen."""
+    parameters = Parameters(interval_minutes=5, window=20, idle=1, backlog_runs=0)
+    result = simulate(parameters, _LATENCIES, [Phase("all day", 400, 3 * 3_600)], parcel_size=100)
+    assert result.queue.expired > 0
+
+
+def test_unread_events_come_again_when_another_run_ends() -> None:
+    """An ack time-out that is the interval delays some events again and again; 45 s don't."""
+
+    def worst(ack_timeout: int) -> float:
+        parameters = Parameters(interval_minutes=1, window=20, idle=1, ack_timeout=ack_timeout)
+        result = simulate(parameters, _LATENCIES, [Phase("day", 5.8, 4 * 3_600)])
+        return result.counts.lag("day", 1.0)
+
+    assert worst(60) > 2 * worst(45)
