@@ -27,11 +27,18 @@ def test_a_quiet_day_costs_what_the_document_says() -> None:
 
 
 def test_a_million_events_cost_what_the_document_says() -> None:
-    """10,000 PUTs and 100,000 batches: the figures of the table in docs/speed.md."""
+    """10,000 PUTs and 100,000 batches: the figures of the table in docs/speed.md.
+
+    A consumer makes two requests for ten messages, also if each has ten events.
+    """
+    demand = Demand(events_per_day=1e6)
     used = Usage(events=1e6, objects=10_000, sqs_requests=100_000)
-    lines = bill.sinks(Demand(events_per_day=1e6), used)
+    lines = bill.sinks(demand, used)
     assert lines[0].dollars == pytest.approx(0.050)
     assert dollars(lines, "SQS") == pytest.approx(0.040)
+    assert bill.consumers(demand, used).dollars == pytest.approx(0.08)
+    packed = Demand(events_per_day=1e6, events_per_message=10)
+    assert bill.consumers(packed, used).dollars == pytest.approx(0.008)
 
 
 def test_a_queue_is_billed_by_64_kilobytes() -> None:
@@ -63,12 +70,3 @@ def test_a_fifo_queue_and_x86_are_dearer() -> None:
     assert dollars(plain, "SQS") == pytest.approx(0.40)
     assert dollars(other, "SQS") == pytest.approx(0.50)
     assert dollars(other, "Lambda") - dollars(plain, "Lambda") == pytest.approx(3.3333)
-
-
-def test_a_consumer_is_billed_for_receive_and_delete() -> None:
-    """Two requests for ten messages; with ten events in each, as many for a hundred events."""
-    used = Usage(events=1e6)
-    one = bill.consumers(Demand(events_per_day=1e6), used)
-    assert one.dollars == pytest.approx(0.08)
-    ten = bill.consumers(Demand(events_per_day=1e6, events_per_message=10), used)
-    assert ten.dollars == pytest.approx(0.008)
