@@ -248,23 +248,19 @@ def test_one_run_in_all_renews_early(drawn: float, *, renews: bool) -> None:
 
 
 def test_cached_token_serves_on_if_it_can_not_be_renewed(caplog: pytest.LogCaptureFixture) -> None:
-    """The failure is logged and counted; the endpoint had half of the time that was left."""
-    secrets, endpoint = store(content(NEEDED)), TimedEndpoint(error=TokenUnavailable("made up"))
-    run = cache(secrets, endpoint, seconds_left=100.0)
+    """The failure is logged and counted; the endpoint had half of the time that was left.
 
+    Without time to cache the new token for other runs, none is minted.
+    """
+    secrets, endpoint = store(content(NEEDED)), TimedEndpoint(error=TokenUnavailable("made up"))
+    assert cache(secrets, endpoint, seconds_left=12.0).token() == CACHED
+    assert endpoint.asked == []
+    run = cache(secrets, endpoint, seconds_left=100.0)
     assert run.token() == CACHED
     assert (run.renewals_failed, secrets.writes) == (1, [])
     assert endpoint.timeout_seconds == pytest.approx(50.0, abs=0.1)
     assert "made up" in caplog.text
     assert CACHED not in caplog.text
-
-
-def test_no_early_renewal_without_time_to_cache() -> None:
-    """A token that other runs would not get is not minted for them."""
-    endpoint = FakeTokenEndpoint()
-
-    assert cache(store(content(NEEDED)), endpoint, seconds_left=12.0).token() == CACHED
-    assert endpoint.asked == []
 
 
 @pytest.mark.parametrize("every", [MINUTE, 5 * MINUTE, 10 * MINUTE])
