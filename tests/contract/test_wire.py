@@ -21,11 +21,11 @@ from wgtwo.subscription.v1 import subscription_events_pb2
 
 _GENERATED: Final = Path(events_pb2.__file__).parents[3]
 _COMPARED: Final = {
-    phonenumber_pb2: "18e213f8af7eabc8",
-    types_pb2: "c327527dfc0756fa",
-    events_pb2: "fb20c1168eb19cd6",
-    subscription_events_pb2: "cd6e765c699a53e1",
-    consent_events_pb2: "1212b20d67478677",
+    phonenumber_pb2: "sha256:18e213f8af7eabc8",
+    types_pb2: "sha256:c327527dfc0756fa",
+    events_pb2: "sha256:fb20c1168eb19cd6",
+    subscription_events_pb2: "sha256:cd6e765c699a53e1",
+    consent_events_pb2: "sha256:1212b20d67478677",
 }
 _SUBSCRIPTIONS: Final = "/wgtwo.subscription.v1.SubscriptionEventService"
 _PATHS: Final = {
@@ -47,7 +47,8 @@ def _digest(descriptor: bytes) -> str:
             field.ClearField("json_name")
             field.ClearField("options")
     file.message_type.sort(key=lambda message: message.name)
-    return hashlib.sha256(file.SerializeToString(deterministic=True)).hexdigest()[:16]
+    digest = hashlib.sha256(file.SerializeToString(deterministic=True)).hexdigest()
+    return f"sha256:{digest[:16]}"
 
 
 def test_every_generated_file_was_compared() -> None:

@@ -167,17 +167,17 @@ def test_documented_rights_are_enough(healthy: LocalDeployment) -> None:
 def test_missing_right_is_named(healthy: LocalDeployment) -> None:
     """A denied call is a problem that names the action; what does not depend on it goes on."""
     actions = {
-        "logs:FilterLogEvents": "last run",
-        "sqs:GetQueueAttributes": "dead letters",
-        "secretsmanager:GetSecretValue": "credentials",
+        "last run": "logs:FilterLogEvents",
+        "dead letters": "sqs:GetQueueAttributes",
+        "credentials": "secretsmanager:GetSecretValue",
     }
-    denied = {"Effect": "Deny", "Action": [*actions], "Resource": "*"}
+    denied = {"Effect": "Deny", "Action": [*actions.values()], "Resource": "*"}
     policy = {**POLICY, "Statement": [*POLICY["Statement"], denied]}
     with operator(healthy, policy) as environment:
         result, checks = doctor(healthy, "--skip-stream", environment=environment)
     assert result.exit_code == 1
-    assert wrong(checks) == {*actions.values()}
-    for action, check in actions.items():
+    assert wrong(checks) == {*actions}
+    for check, action in actions.items():
         assert action in checks[check]["message"]
         assert action in checks[check]["hint"]
     dependent = {"token", f"scope {STREAM}", f"stream {STREAM}", f"stream {OTHER}"}

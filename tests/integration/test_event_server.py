@@ -27,7 +27,6 @@ from simulator.event_server import (
     AckFault,
     AuthMode,
     EventServer,
-    ServerRules,
 )
 from wgtwo.consents.v1.consent_events_pb2_grpc import ConsentEventServiceStub
 from wgtwo.events.v1.events_pb2 import (
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 _PROJECT_FOLDER: Final = Path(__file__).parents[2]
 _TIMEOUT_SECONDS: Final = 30
 _LIFETIME: Final = timedelta(minutes=5)
-_FAST: Final = ServerRules(clock_speed=100)
-"""The ack time-out of 10 s, the least that can be asked for, strikes after 0.1 s."""
 _SUCCESS: Final = AckStatus.STATUS_CODE_SUCCESS
 
 
@@ -121,25 +118,6 @@ def _client(server: EventServer, token: str | None = None) -> Iterator[_Client]:
         yield _Client(channel, token)
 
 
-def _token(server: EventServer) -> str:
-    return server.tokens.issue("made-up-client", ALL_SCOPES, _LIFETIME).token
-
-
-def _numbers(server: EventServer, responses: list[StreamHandsetChangeEventsResponse]) -> list[int]:
-    """Tell which of the server's events these are."""
-    deliveries = {
-        delivery.ack_info: number
-        for number, event in server.ledger().events.items()
-        for delivery in event.deliveries
-    }
-    return [deliveries[response.metadata.ack_info.value] for response in responses]
-
-
-def _subscriptions(responses: list[StreamHandsetChangeEventsResponse]) -> list[str]:
-    """Tell the events apart by what they say: for streams without handles."""
-    return [response.handset_change_event.number.e164 for response in responses]
-
-
 def _oldest(**others: Any) -> dict[str, Any]:
     return {"start_at_oldest_possible": Empty(), **others}
 
@@ -149,17 +127,6 @@ def _is_joined(count: int) -> Any:
         return ledger.open_streams == count
 
     return check
-
-
-def test_connections_of_a_client_share_a_queue() -> None:
-    """Two streams on one name: each event goes to one of them."""
-    with EventServer() as server, _client(server) as one, _client(server) as two:
-        first, second = one.stream(max_in_flight=3), two.stream(max_in_flight=3)
-        server.wait_until(_is_joined(2))
-        numbers = server.publish_made_up("handset_change", 6)
-        taken = first.take(3) + second.take(3)
-        assert sorted(_numbers(server, taken)) == numbers
-        assert len({record.peer for record in server.ledger().streams.values()}) == 2
 
 
 def test_in_flight_limit_is_held_until_an_ack() -> None:
@@ -173,19 +140,6 @@ def test_in_flight_limit_is_held_until_an_ack() -> None:
             taken += stream.take(1)
         (record,) = server.ledger().streams.values()
         assert (record.sent, record.max_in_flight_seen) == (10, 4)
-
-
-def test_overdue_event_is_redelivered_with_the_flag_and_another_handle() -> None:
-    """After the ack time-out the same event comes again, marked, with a handle of its own."""
-    with EventServer(_FAST) as server, _client(server) as client:
-        server.publish_made_up("handset_change", 1)
-        stream = client.stream(**_oldest(custom_ack_timeout=Duration(seconds=10)))
-        first, second = stream.take(2)
-        assert not first.metadata.is_redelivered
-        assert second.metadata.is_redelivered
-        assert first.metadata.ack_info.value != second.metadata.ack_info.value
-        assert first.handset_change_event == second.handset_change_event
-        assert first.metadata.timestamp == second.metadata.timestamp
 
 
 @pytest.mark.parametrize(
@@ -204,21 +158,6 @@ def test_terms_that_are_not_offered(configuration: dict[str, Any]) -> None:
         assert client.stream(**configuration).ending() is grpc.StatusCode.INVALID_ARGUMENT
         ledger = server.ledger()
         assert (len(ledger.streams), len(ledger.failures)) == (0, 1)
-
-
-def test_connection_age_ends_the_connection_and_a_client_reconnects() -> None:
-    """The server ends a connection of its age; its unacked event comes over the next."""
-    rules = ServerRules(
-        connection_age=timedelta(milliseconds=300), connection_age_grace=timedelta(milliseconds=50)
-    )
-    with EventServer(rules) as server, _client(server) as client:
-        server.publish_made_up("handset_change", 1)
-        stream = client.stream(**_oldest())
-        stream.take(1)
-        assert stream.ending() is grpc.StatusCode.UNAVAILABLE
-        server.wait_until(_is_joined(0))
-        (again,) = client.stream().take(1)
-        assert again.metadata.is_redelivered
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
@@ -281,16 +220,6 @@ def test_token_rules(auth: AuthMode, kind: str) -> None:
 
 
 # --- Faults: tests/faults has a test of each. ---
-
-
-def test_streams_can_be_aborted_now() -> None:
-    """All open streams end with the status, whatever they wait for."""
-    with EventServer() as server, _client(server) as client:
-        stream = client.stream()
-        server.wait_until(_is_joined(1))
-        server.abort_streams(grpc.StatusCode.INTERNAL)
-        assert stream.ending() is grpc.StatusCode.INTERNAL
-        assert [each.ending for each in server.ledger().streams.values()] == ["INTERNAL"]
 
 
 def test_stop_ends_waiting_calls_and_threads() -> None:

@@ -144,7 +144,7 @@ def test_lifetime() -> None:
             (_form(), headers, (401, "invalid_client"))
             for headers in (
                 {},
-                _basic(secret="another"),
+                _basic(secret="made-up-another"),
                 _basic(client_id="another"),
                 _basic(secret=""),
                 {"Authorization": "Bearer made-up"},
@@ -198,78 +198,6 @@ def test_token_opens_the_event_server() -> None:
             with pytest.raises(grpc.RpcError) as refused:
                 stub.AckHandsetChangeEvent(AckHandsetChangeEventRequest(), metadata=metadata)
             assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
-
-
-def test_many_at_once(server: TokenServer) -> None:
-    """Concurrent requests are all answered and counted."""
-    with ThreadPoolExecutor(20) as threads:
-        answers = [*threads.map(_ask, [server] * 20)]
-    assert {answer.status for answer in answers} == {200}
-    assert server.minted == len(server.tokens.issued()) == 20
-
-
-# --- Faults ---
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        TokenFault(status=429, headers=(("Retry-After", "3"),)),
-        TokenFault(status=500, body=b"<html>", content_type="text/html"),
-        TokenFault(status=200, body=b"", content_type="text/html"),
-        TokenFault(status=302, headers=(("Location", "/made-up"),)),
-    ],
-)
-def test_answer_in_place_of_the_truth(server: TokenServer, fault: TokenFault) -> None:
-    """Any answer can be given, once; it mints nothing."""
-    server.faults.inject(fault, times=1)
-    answer = _ask(server)
-    assert (answer.status, answer.body) == (fault.status, fault.body)
-    assert answer.headers["Content-Type"] == fault.content_type
-    assert answer.headers.items() >= dict(fault.headers).items()
-    assert server.requests() == {"injected": server.faults.struck(fault)} == {"injected": 1}
-    assert _ask(server).status == 200
-
-
-@pytest.mark.parametrize(
-    ("fields", "omitted"),
-    [
-        *(({"expires_in": value}, "") for value in ("3599", 0, -1)),
-        *(({"access_token": value}, "") for value in ("made\nup", "x" * 9 * 1024)),
-        ({"token_type": "mac"}, ""),
-        ({}, "expires_in"),
-    ],
-    ids=lambda value: repr(value)[:40],
-)
-def test_fields_of_a_good_answer(server: TokenServer, fields: dict[str, Any], omitted: str) -> None:
-    """Single fields can be overridden or omitted; the others stay."""
-    fault = TokenFault(fields=tuple(fields.items()), omitted=frozenset({omitted}))
-    server.faults.inject(fault)
-    answer = _ask(server)
-    assert answer.status == 200
-    assert answer.json.items() >= fields.items()
-    names = {"access_token", "expires_in", "scope", "token_type"}
-    assert answer.json.keys() == names - {omitted}
-
-
-def test_dripping_answer(server: TokenServer) -> None:
-    """It comes byte by byte, and is complete in the end: a time-out of each read does not help."""
-    fault = TokenFault(drip=timedelta(milliseconds=1))
-    server.faults.inject(fault, times=1)
-    assert "access_token" in _ask(server).json
-    server.faults.inject(TokenFault(drip=_HOUR))
-    address = ("127.0.0.1", server.port)
-    with socket.create_connection(address, timeout=_TIMEOUT_SECONDS) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert connection.recv(1024) == b"H"
-
-
-def test_delayed_answer(server: TokenServer) -> None:
-    """A client that gives up before the delay is over gets no token."""
-    server.faults.inject(TokenFault(delay=_HOUR))
-    with pytest.raises(TimeoutError):
-        _ask(server, seconds=0.1)
-    assert server.minted == 0
 
 
 @pytest.mark.parametrize(
