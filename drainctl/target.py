@@ -72,6 +72,7 @@ def asks_aws(*, needs_stack: bool = True) -> Callable[[Callable[..., None]], Cal
         )
         @click.option(
             "--region",
+            envvar="AWS_REGION",  # boto3 reads AWS_DEFAULT_REGION only
             callback=not_empty,
             help="The stack's AWS region.  [default: from the environment, else from the profile]",
         )

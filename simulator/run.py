@@ -1,7 +1,7 @@
 """The main job, to be watched: deploy the stack into an embedded AWS and let its schedules drain.
 
 ``python -m simulator.run``, or ``make run``. Everything is on this machine's loopback and all
-data are made up. Exits with 1 if the books don't balance, and leaves nothing running.
+data are made up. Exits with 1 if the counts don't reconcile, and leaves nothing running.
 """
 
 from __future__ import annotations

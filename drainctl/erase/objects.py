@@ -176,10 +176,9 @@ class ObjectsPass:
             )
 
     def _note_day(self, key: str) -> None:
-        parts = key.split("/")
-        days = [part.removeprefix("dt=") for part in parts if part.startswith("dt=")]
-        if days:
-            self._findings.note_day(parts[parts.index(f"dt={days[0]}") - 1], days[0])
+        parsed = ArchiveKey.parse(key)
+        if parsed is not None and parsed.day is not None:
+            self._findings.note_day(parsed.event_type, parsed.day)
 
 
 def _lines_of(key: str, body: bytes) -> Sequence[bytes]:

@@ -11,7 +11,7 @@ from drainctl.make_command import MakeCommand
 from drainctl.output import console, json_option, print_json
 from drainctl.plan import rules
 from drainctl.plan.choose import choose
-from drainctl.plan.demand import PEAK_FACTOR, Demand
+from drainctl.plan.demand import PEAK_FACTOR, Demand, DemandError
 from drainctl.plan.measured import Latencies
 from drainctl.plan.output import as_json, remarks, tables
 
@@ -130,13 +130,13 @@ def main(
 ) -> None:
     """Turn an event rate into parameters, with their lag and cost.
 
-    It chooses the cheapest parameters that keep the lag, and asks nobody. docs/scale.md says how it
-    computes, and what it can't know.
+    It chooses the cheapest parameters that keep the lag, without calling AWS. docs/scale.md says
+    how it computes, and what it can't know.
 
     Exit status: 0 done; 1 no parameters do what is asked; 2 wrong usage.
     """
-    plan = choose(
-        Demand(
+    try:
+        demand = Demand(
             events_per_day=events_per_day,
             peak_per_second=peak_per_second,
             streams=streams,
@@ -148,7 +148,9 @@ def main(
             is_fifo=fifo,
             has_kms_key=kms,
         )
-    )
+    except DemandError as error:
+        raise click.UsageError(error.format_message()) from None
+    plan = choose(demand)
     if is_json:
         print_json(as_json(plan))
         return

@@ -363,3 +363,13 @@ def test_no_more_is_read_ahead_than_allowed() -> None:
         sizes = asyncio.run(read(server))
     assert sum(sizes) == MAX_IN_FLIGHT
     assert max(sizes) <= max_unread
+
+
+def test_bug_in_the_reading_thread_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that nobody reads must not look like a quiet one."""
+    monkeypatch.setattr("eventdrain.adapters.grpc.source.datetime", None)
+    with EventServer() as server:
+        publish(server, range(1))
+        received, error = asyncio.run(drained(adapter(server.endpoint)))
+    assert (received, type(error)) == ([], StreamRefused)
+    assert "unexpected AttributeError" in str(error)

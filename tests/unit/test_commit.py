@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given
@@ -439,3 +439,29 @@ def assert_only_refused_are_written_again(calls: list[list[str]]) -> None:
     for earlier, later in pairwise(calls):
         remaining = iter(earlier)
         assert all(event_id in remaining for event_id in later)
+
+
+def test_bug_in_one_half_does_not_leave_the_other_under_way() -> None:
+    """A commit that raises has ended before what it had begun, acks too."""
+
+    class Torn(Commit):
+        async def _commit(self, *arguments: Any, is_pointing: bool) -> None:
+            if is_pointing:
+                raise ZeroDivisionError
+            await super()._commit(*arguments, is_pointing=is_pointing)
+
+    acker = FakeAcker(seconds=lambda _call: 1.0)
+    commit = Torn(
+        sinks={"archive": FakeSink(), "queue": FakeSink()},
+        acker=acker,
+        authorization=FakeAuthorization(),
+        ack_timeout=ACK_TIMEOUT,
+        clock=now,
+    )
+
+    async def commit_mixed() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await commit(MIXED, until=UNTIL)
+        assert acker.acked == [MIXED[0].ack_info, MIXED[3].ack_info]
+
+    run(commit_mixed())

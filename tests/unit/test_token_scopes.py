@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,6 +13,7 @@ from eventdrain.auth import mint
 from eventdrain.errors import ScopeRefused, TokenError, TokenRefused, TokenUnavailable
 from tests.granting_endpoint import GrantingEndpoint
 from tests.unit.token_caching import (
+    CACHED,
     CLIENT,
     COUNTRY,
     FIRST,
@@ -184,6 +186,23 @@ def test_endpoint_that_grants_scopes_one_by_one_only() -> None:
     token, is_complete = mint(endpoint, CLIENT, SCOPES, needed=HANDSET, seconds=30)
 
     assert (token.scopes, is_complete) == ((HANDSET,), False)
+
+
+def test_early_renewal_that_allows_less_is_not_used() -> None:
+    """The cached token serves on for all runs, and the failed renewal is counted."""
+    secrets = store(content(NEEDED + timedelta(minutes=1), requested=SCOPES))
+    run = cache(secrets, GrantingEndpoint(granted=GRANTED), MISSING, scopes=EVERY)
+
+    assert (run.token(), run.renewals_failed, secrets.writes) == (CACHED, 1, [])
+
+
+def test_token_that_is_not_for_all_streams_is_counted() -> None:
+    """If no token can be shared, each run says so: the endpoint is asked too often."""
+    secrets = store()
+    endpoint = GrantingEndpoint(granted=frozenset(SCOPES), narrows=False, most=1)
+    run = cache(secrets, endpoint, HANDSET, scopes=EVERY)
+
+    assert (run.token(), run.renewals_failed, secrets.writes) == ("minted-2", 1, [])
 
 
 def test_requests_for_other_scopes_take_half_of_the_time() -> None:

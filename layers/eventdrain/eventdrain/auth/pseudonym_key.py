@@ -17,7 +17,7 @@ _SETTING: Final = "PSEUDONYM_KEY_SECRET_ARN"
 
 
 def read_pseudonyms(secrets: SecretStore, arn: str) -> Pseudonyms:
-    """Give the pseudonyms of the key in a secret. The secret's text is the key, as UTF-8.
+    """Return the pseudonyms for the key in a secret. The secret's text is the key, as UTF-8.
 
     Args:
         secrets: Where it is.
@@ -35,8 +35,8 @@ def read_pseudonyms(secrets: SecretStore, arn: str) -> Pseudonyms:
     if key is None:
         raise CredentialsError(
             f"{_SETTING}: there is no key in {arn}",
-            hint="put back the one that the archive's pseudonyms were made with; another one would"
-            " end every join with them",
+            hint="restore the original key; with another key, new pseudonyms do not match those in"
+            " the archive",
             setting=_SETTING,
         )
     key = secret_text(key)

@@ -16,7 +16,7 @@ from eventdrain.auth.minting import mint
 from eventdrain.errors import CredentialsError, ScopeRefused, TokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from eventdrain.ports import AccessToken, ClientCredentials, SecretStore, TokenEndpoint
     from eventdrain.settings import Settings
@@ -94,7 +94,7 @@ class TokenCache:
             cached = self._cached()
             self._token = self._checked(cached or self._mint())
             if cached and self._is_due(cached) and self._draw() * self._runs < 1:
-                self._token = self._checked(self._renew_early(cached))
+                self._token = self._renew_early(cached).value
         return self._token
 
     def renew(self, rejected: str | None) -> bool:
@@ -138,15 +138,15 @@ class TokenCache:
         return is_ending and self._has_time_to_cache()
 
     def _renew_early(self, cached: AccessToken) -> AccessToken:
-        """Mint a token in half of the time left. Return the cached one if that fails."""
+        """Mint a token in half of the time left; return the cached one if that allows less."""
         try:
-            return self._mint(share=0.5)
+            return self._mint(share=0.5, allowing=cached.scopes)
         except TokenError as error:
             self.renewals_failed += 1
             _logger.warning("could not renew the cached token, which is still used: %s", error)
             return cached
 
-    def _mint(self, *, share: float = 1.0) -> AccessToken:
+    def _mint(self, *, share: float = 1.0, allowing: Sequence[str] = ()) -> AccessToken:
         token, is_complete = mint(
             self._endpoint,
             self._credentials,
@@ -155,7 +155,16 @@ class TokenCache:
             seconds=self._seconds_left() * share,
         )
         _logger.info("minted a new access token")
-        if is_complete:
+        if lost := " ".join(sorted({*allowing} - {*token.scopes})):
+            raise ScopeRefused(f"the token endpoint {self._endpoint.url} no longer grants {lost}")
+        if not is_complete:
+            self.renewals_failed += 1
+            _logger.warning(
+                "the new token is not cached: %s did not say which of the streams' scopes it grants"
+                " together, and each run requests its own",
+                self._endpoint.url,
+            )
+        else:
             if missing := " ".join(sorted({*self._scopes} - {*token.scopes})):
                 _logger.warning("the new token lacks scopes that were requested: %s", missing)
             self._cache(token)

@@ -87,10 +87,14 @@ class Commit:
         plain = [delivery for delivery in deliveries if delivery.pointer is None]
         pointing = [delivery for delivery in deliveries if delivery.pointer is not None]
         outcome = Outcome()
-        await asyncio.gather(
+        ended = await asyncio.gather(
             self._commit(plain, until, outcome, is_pointing=False),
             self._commit(pointing, until, outcome, is_pointing=True),
+            return_exceptions=True,  # a bug in one must not leave the other under way
         )
+        for bug in ended:
+            if bug is not None:
+                raise bug
         return outcome
 
     async def _commit(

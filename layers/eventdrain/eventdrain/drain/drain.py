@@ -175,7 +175,11 @@ class Drain:
             messages = self._next_messages(room)
             if not messages:
                 return
-            read = [self._reader.read(*message) for message in messages]
+            try:
+                read = [self._reader.read(*message) for message in messages]
+            except BaseException:
+                self._report.add_untaken([message for message, _ in messages])
+                raise
             deliveries = [delivery for delivery in read if delivery is not None]
             self._report.add_messages(
                 sum(len(message) for message, _ in messages),

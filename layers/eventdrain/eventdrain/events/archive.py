@@ -80,7 +80,7 @@ def group_by_object(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
 def object_body(deliveries: Sequence[Delivery]) -> bytes:
     """Return the body of an archive object: gzipped NDJSON. The same lines give the same bytes.
 
-    A quarantined event is not compress, so that people can read it.
+    A quarantined event is not compressed, so that people can read it.
     """
     lines = "".join(f"{delivery.line}\n" for delivery in deliveries).encode()
     if deliveries[0].pointer is PointerReason.QUARANTINE:

@@ -28,7 +28,7 @@ from eventdrain.adapters.grpc.channel import (
     target,
     unanswered_probe,
 )
-from eventdrain.errors import StreamEnded, StreamError
+from eventdrain.errors import StreamEnded, StreamError, StreamRefused, note_unexpected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -203,8 +203,8 @@ class GrpcConnection:
             self._is_connectivity_known.set()
 
     def _read_all(self) -> None:
-        millisecond, received_at = 0, datetime.now(UTC)
         try:
+            millisecond, received_at = 0, datetime.now(UTC)
             for message in self._messages:
                 if self._is_closing:
                     # Read until the stream ends: otherwise grpcio keeps its connection open.
@@ -231,6 +231,9 @@ class GrpcConnection:
                 details=error.details(),
                 is_connected=self._is_ready,
             )
+        except Exception as error:  # noqa: BLE001 - a stream that nobody reads must not look quiet
+            bug = note_unexpected(error, "reading the stream")
+            self._end = StreamRefused(bug.reason, hint=bug.hint)
         self._loop.call_soon_threadsafe(self._changed.set)
 
     def _wait_for_room(self) -> None:
