@@ -28,7 +28,6 @@ from simulator.event_server import (
     AuthMode,
     EventServer,
 )
-from wgtwo.consents.v1.consent_events_pb2_grpc import ConsentEventServiceStub
 from wgtwo.events.v1.events_pb2 import (
     AckInfo,
     AckStatus,
@@ -158,40 +157,6 @@ def test_terms_that_are_not_offered(configuration: dict[str, Any]) -> None:
         assert client.stream(**configuration).ending() is grpc.StatusCode.INVALID_ARGUMENT
         ledger = server.ledger()
         assert (len(ledger.streams), len(ledger.failures)) == (0, 1)
-
-
-@pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_scope_of_each_stream(event_type: str) -> None:
-    """A token with just the stream's scope opens it; one with all others doesn't, nor acks."""
-    kind = EVENT_TYPES[event_type]
-    with EventServer(auth=AuthMode.PRODUCTION) as server:
-        server.publish_made_up(event_type, 1)
-        fit = server.tokens.issue("fit", {kind.scope}, _LIFETIME).token
-        unfit = server.tokens.issue("unfit", ALL_SCOPES - {kind.scope}, _LIFETIME).token
-        with grpc.insecure_channel(server.target) as channel:
-            stub: Any = (
-                ConsentEventServiceStub(channel)
-                if event_type == "consent_change"
-                else SubscriptionEventServiceStub(channel)
-            )
-            request = kind.request()
-            request.stream_configuration.start_at_oldest_possible.SetInParent()
-
-            def stream(token: str) -> Any:
-                call = getattr(stub, kind.stream_method)(
-                    request, metadata=(("authorization", f"Bearer {token}"),), timeout=10
-                )
-                return next(call)
-
-            assert stream(fit).metadata.HasField("ack_info")
-            if kind.scope:
-                with pytest.raises(grpc.RpcError) as refused:
-                    stream(unfit)
-                assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-                (failure,) = server.ledger().failures
-                assert kind.scope in failure.reason
-            else:
-                assert stream(unfit).metadata.HasField("ack_info")
 
 
 @pytest.mark.parametrize("auth", AuthMode)

@@ -5,21 +5,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import socket
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-import grpc
 import pytest
 
-from simulator.event_server import AuthMode, EventServer
 from simulator.token_ledger import TokenLedger
-from simulator.token_server import TokenFault, TokenServer
-from wgtwo.subscription.v1.subscription_events_pb2 import AckHandsetChangeEventRequest
-from wgtwo.subscription.v1.subscription_events_pb2_grpc import SubscriptionEventServiceStub
+from simulator.token_server import TokenServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +22,6 @@ _SECRET: Final = "made+up %secret: ü"
 _READ: Final = "made.up:read"
 _BOTH: Final = f"{_READ} made.up:write"
 _MORE: Final = f"{_READ} made.up:more"
-_HOUR: Final = timedelta(hours=1)
 _TIMEOUT_SECONDS: Final = 10
 
 
@@ -64,19 +56,15 @@ def _ask(
     server: TokenServer,
     form: str = _form(),
     headers: Mapping[str, str] | None = None,
-    *,
-    method: str = "POST",
-    path: str | None = None,
-    seconds: float = _TIMEOUT_SECONDS,
 ) -> _Answer:
     """Ask for a token; by default in the right way."""
     url = urlsplit(server.endpoint)
-    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=seconds)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS)
     form_type = {"Content-Type": "application/x-www-form-urlencoded"}
     try:
         connection.request(
-            method,
-            path or url.path,
+            "POST",
+            url.path,
             form,
             form_type | {**(_basic() if headers is None else headers)},
         )
@@ -175,49 +163,3 @@ def test_wrong_request(
     assert answer.headers.get("WWW-Authenticate", "").startswith("Basic") is (error[0] == 401)
     assert server.requests() == {error[1]: 1}
     assert server.tokens.issued() == ()
-
-
-def test_other_paths_and_methods(server: TokenServer) -> None:
-    """There is one endpoint, and it takes POST only."""
-    assert _ask(server, path="/oauth2/other").status == 404
-    assert _ask(server, method="GET").status == 405
-    assert server.requests() == {"not_found": 1, "method_not_allowed": 1}
-
-
-def test_token_opens_the_event_server() -> None:
-    """Both servers share a ledger: a minted token is accepted until it is revoked."""
-    scope = "subscription.handset_details:read"
-    with EventServer(auth=AuthMode.PRODUCTION) as events, TokenServer(events.tokens) as tokens:
-        tokens.register(_ID, _SECRET, {scope})
-        token = _ask(tokens, _form(scope)).json["access_token"]
-        with grpc.insecure_channel(events.target) as channel:
-            stub = SubscriptionEventServiceStub(channel)
-            metadata = (("authorization", f"Bearer {token}"),)
-            stub.AckHandsetChangeEvent(AckHandsetChangeEventRequest(), metadata=metadata)
-            tokens.tokens.revoke_all()
-            with pytest.raises(grpc.RpcError) as refused:
-                stub.AckHandsetChangeEvent(AckHandsetChangeEventRequest(), metadata=metadata)
-            assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [TokenFault(delay=_HOUR), TokenFault(is_unanswered=True), TokenFault(drip=_HOUR)],
-    ids=["delayed", "unanswered", "dripping"],
-)
-def test_stop_ends_connections_that_wait(fault: TokenFault) -> None:
-    """Clients see their connections end at once, those that say nothing too; no thread is left."""
-    before = {*threading.enumerate()}
-    with ThreadPoolExecutor(1) as threads:
-        with TokenServer() as server:
-            server.faults.inject(fault)
-            silent = socket.create_connection(("127.0.0.1", server.port), timeout=_TIMEOUT_SECONDS)
-            asking = threads.submit(_ask, server, seconds=60)
-            while not server.faults.struck(fault):
-                threading.Event().wait(0.01)
-        assert isinstance(
-            asking.exception(_TIMEOUT_SECONDS), http.client.HTTPException | ConnectionError
-        )
-    with silent:
-        assert silent.recv(1) == b""
-    assert {*threading.enumerate()} <= before

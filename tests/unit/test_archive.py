@@ -162,9 +162,6 @@ def test_what_is_withheld_is_apart() -> None:
     assert gzip.decompress(original_body(withheld)) == b'"ab"\n"cd"\n'
 
 
-# --- Keys ---
-
-
 @pytest.mark.parametrize(
     ("key", "parsed"),
     [

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
 from simulator.aws import PROJECT_FOLDER
-from simulator.child_process import run_child
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # A line in one write, with its end: print makes two of it where PYTHONUNBUFFERED is set, and two
 # processes write to one pipe.
@@ -50,19 +45,3 @@ def test_child_ends_with_its_parent(kind: str, end: signal.Signals) -> None:
         finally:
             parent.kill()
     assert parent.returncode == -end
-
-
-def test_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    """A command is killed at its limit; one that ends gives its status and output."""
-    done = run_child(
-        [
-            sys.executable,
-            "-c",
-            "import os; print(os.environ['A'], os.getcwd()); exit(3)",
-        ],
-        folder=tmp_path,
-        environment={**os.environ, "A": "b"},
-    )
-    assert (done.returncode, done.stdout) == (3, f"b {tmp_path}\n")
-    with pytest.raises(subprocess.TimeoutExpired):
-        run_child([sys.executable, "-c", _ENDLESS], folder=tmp_path, seconds=0.01)

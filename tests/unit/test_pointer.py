@@ -69,9 +69,6 @@ def of_length(length: int) -> Delivery:
     return line_delivery(line="x" * length)
 
 
-# --- Which events ---
-
-
 @pytest.mark.parametrize(
     ("length", "reason"),
     [(MAX_LINE_BYTES, None), (MAX_LINE_BYTES + 1, PointerReason.OVERSIZE)],
