@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -147,13 +146,12 @@ class SamStack:
     def runs(self) -> list[Run]:
         """Return the runs that have ended, by whatever they were started, oldest first."""
         pages = self._aws.client("logs").get_paginator("filter_log_events")
-        # Runs at the same time have log streams of their own; those of one stream don't overlap.
-        by_stream: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        for page in pages.paginate(logGroupName=self.outputs["DrainEventsLogGroupName"]):
-            for event in page["events"]:
-                by_stream[event["logStreamName"]].append((event["timestamp"], event["message"]))
-        runs = [each for events in by_stream.values() for each in _split_into_runs(events)]
-        return [run for _, run in sorted(runs, key=lambda each: each[0])]
+        messages = [
+            event["message"]
+            for page in pages.paginate(logGroupName=self.outputs["DrainEventsLogGroupName"])
+            for event in page["events"]
+        ]
+        return _split_into_runs(messages)
 
     def wait_for_runs(
         self,
@@ -197,18 +195,23 @@ class SamStack:
         }
 
 
-def _split_into_runs(events: Sequence[tuple[int, str]]) -> list[tuple[int, Run]]:
-    """Split a log stream into runs, each from Lambda's START to its REPORT, with its begin."""
-    runs: list[tuple[int, Run]] = []
-    run: Run | None = None
-    began = 0
-    for timestamp, message in events:
+def _split_into_runs(messages: Sequence[str]) -> list[Run]:
+    """Split a log into whole runs, each between Lambda's START and REPORT lines.
+
+    A run may begin before the one that started it has ended: then a line belongs to the run that it
+    names, else to the one that began last.
+    """
+    runs: list[Run] = []
+    open_runs: dict[str, Run] = {}
+    for message in messages:
         line = message.rstrip("\n")
-        if start := re.match(r"START RequestId: (\S+)", line):
-            run, began = Run(start.group(1)), timestamp
-        elif run is not None and line.startswith(f"REPORT RequestId: {run.request_id}"):
-            runs.append((began, run))
-            run = None
-        elif run is not None and not line.startswith(f"END RequestId: {run.request_id}"):
-            run.lines.append(line)
+        if found := re.match(r"(START|END|REPORT) RequestId: (\S+)", line):
+            kind, request_id = found.groups()
+            if kind == "START":
+                open_runs[request_id] = Run(request_id)
+            elif kind == "REPORT" and request_id in open_runs:
+                runs.append(open_runs.pop(request_id))
+        elif open_runs:
+            named = [run for request_id, run in open_runs.items() if request_id in line]
+            (named or [*open_runs.values()])[-1].lines.append(line)
     return runs
