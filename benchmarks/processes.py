@@ -22,7 +22,7 @@ _LONGEST_SECONDS: Final = 600
 
 
 class BenchError(Exception):
-    """A process of the bench failed, or the books of a run don't balance."""
+    """A process of the bench failed, or the counts of a run don't reconcile."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One run of each thing that is measured, from fresh processes, with its books checked."""
+"""One run of each thing that is measured, from fresh processes, with its counts reconciled."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
 
 @contextmanager
 def event_server(events: int, latencies: Latencies = AT_ONCE, streams: int = 1) -> Iterator[Server]:
-    """Serve so many events, to so many streams, and check the books at the end."""
+    """Serve so many events, to so many streams, and reconcile the counts at the end."""
     arguments = ("--events", str(events), "--ack-ms", str(latencies.ack))
     with serving("event_server", *arguments, "--streams", str(streams)) as server:
         yield server
@@ -111,7 +111,7 @@ def event_server(events: int, latencies: Latencies = AT_ONCE, streams: int = 1) 
 
 @contextmanager
 def sinks(events: int, latencies: Latencies = AT_ONCE) -> Iterator[Server]:
-    """Take so many events, and check the books at the end."""
+    """Take so many events, and reconcile the counts at the end."""
     arguments = ("--s3-ms", str(latencies.s3), "--sqs-ms", str(latencies.sqs))
     with serving("sinks", *arguments) as server:
         yield server

@@ -189,13 +189,13 @@ def _show_reconciliation(deployment: LocalDeployment, console: Console) -> bool:
         soft_wrap=True,
     )
     console.print(_streams_table(keys, lines, messages))
-    books = reconcile(deployment.event_server.ledger(), lines, messages)
-    console.print(_reconciliation_table(books))
-    if books.is_balanced:
-        console.print("[green]The books balance: the same events are in S3, in SQS and acked.")
+    reconciliation = reconcile(deployment.event_server.ledger(), lines, messages)
+    console.print(_reconciliation_table(reconciliation))
+    if reconciliation.is_balanced:
+        console.print("[green]Reconciled: the same events are in S3, in SQS and acked.")
     else:
-        console.print("[red]The books do NOT balance: the event ids above differ.")
-    return books.is_balanced
+        console.print("[red]NOT reconciled: the event ids in S3, in SQS and acked differ.")
+    return reconciliation.is_balanced
 
 
 def _presentable(message: dict[str, Any]) -> dict[str, Any]:
@@ -227,11 +227,11 @@ def _streams_table(
     return table
 
 
-def _reconciliation_table(books: Reconciliation) -> Table:
-    table = Table("place", "events", "copies", title="\nThe books", title_justify="left")
-    table.add_row("published by the event server", f"{len(books.published):,}", "")
-    table.add_row("acked at the event server", f"{len(books.acked):,}", "")
-    for place, ids in (("lines in S3", books.archived), ("messages from SQS", books.queued)):
+def _reconciliation_table(found: Reconciliation) -> Table:
+    table = Table("place", "events", "copies", title="\nReconciliation", title_justify="left")
+    table.add_row("published by the event server", f"{len(found.published):,}", "")
+    table.add_row("acked at the event server", f"{len(found.acked):,}", "")
+    for place, ids in (("lines in S3", found.archived), ("messages from SQS", found.queued)):
         table.add_row(place, f"{len(ids):,}", f"{ids.total() - len(ids):,}")
     return table
 

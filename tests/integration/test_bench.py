@@ -19,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> None:
-    """Every part runs, its books balance (else it fails), and docs/speed.md's figures are there."""
+    """Every part runs, its counts reconcile, and docs/speed.md's figures are there."""
     figures = tmp_path / "bench.json"
     done = run_child(
         [
