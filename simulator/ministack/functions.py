@@ -4,9 +4,12 @@
   anew for every process: a hundred megabytes at each cold start.
 - A function's process is kept when its handler has raised, as AWS does: the next run may find what
   the failed one left in its environment. One that was too slow, or ended by itself, is still gone.
+- A run's log has all its lines. It waits some milliseconds for them: on a busy machine a run's last
+  lines are in the log of the next.
 """
 
 import hashlib
+import queue
 import tempfile
 import threading
 import time
@@ -19,6 +22,13 @@ from ministack.core import lambda_runtime
 
 _RAISED: Final = "trace"
 """What a worker's answer has only if the handler raised."""
+
+_END_OF_LOG: Final = "-- end of the run's log --"
+_LOG_END_SECONDS: Final = 30
+"""Upper bound of the wait for the end of a log, whose process may have left one that holds it."""
+
+_ANSWER: Final = "            _real_stdout.write(json.dumps({"
+_LOGGED_ANSWER: Final = f"            print({_END_OF_LOG!r}, flush=True)\n{_ANSWER}"
 
 _invoke = lambda_runtime.Worker.invoke
 _signal = lambda_runtime._signal
@@ -54,6 +64,24 @@ def _collect_later(process: Any, deadline: float) -> None:
         _collect(process, deadline)
 
 
+def _whole_log(worker: Any) -> str:
+    """Return the lines up to the mark, or to the end of a process that wrote none."""
+    lines: list[str] = []
+    end = time.monotonic() + _LOG_END_SECONDS
+    while time.monotonic() < end:
+        is_ended = not worker._stderr_thread.is_alive()
+        try:
+            line = worker._stderr_queue.get(timeout=0 if is_ended else 0.05)
+        except queue.Empty:
+            if is_ended:
+                break
+        else:
+            if line == _END_OF_LOG:
+                break
+            lines.append(line)
+    return "\n".join(lines)
+
+
 class _Unpacked(zipfile.ZipFile):
     """A zip file whose content is linked to, if it is a layer's."""
 
@@ -76,7 +104,19 @@ class _Unpacked(zipfile.ZipFile):
 
 
 def teach() -> None:
-    """Replace how workers unpack, and delay the end of a process until its reason is known."""
+    """Replace how workers unpack, log and end: not before it is known why.
+
+    Raises:
+        RuntimeError: Its worker's script isn't what this was written for.
+    """
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    loop = script.index("while True:")
+    if script.count(_ANSWER, loop) != len(("ok", "error")):
+        raise RuntimeError("ministack's Python worker answers in another way than it did")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script[:loop] + script[loop:].replace(
+        _ANSWER, _LOGGED_ANSWER
+    )
+    lambda_runtime.Worker._drain_stderr_bounded = _whole_log
     lambda_runtime.Worker.invoke = _invoke_and_keep
     lambda_runtime._signal = _signal_later
     lambda_runtime._collect = _collect_later
