@@ -1,4 +1,4 @@
-"""Measures how fast and how small a drain is, and tells whether that is good enough."""
+"""Measures the speed and memory of a drain, and compares them with targets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "repla
 
 @click.command("bench", cls=MakeCommand)
 @click.argument("parts", nargs=-1, type=click.Choice(_PARTS))
-@click.option("--quick", is_flag=True, help="Few events, one round: shows that it works, no more.")
+@click.option("--quick", is_flag=True, help="Few events, one round: only to check the bench.")
 @click.option(
     "--json",
     "json_path",
@@ -37,19 +37,19 @@ _PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "repla
     help="Where to draw the charts; build/ if not given. docs/ has the published ones.",
 )
 def main(parts: tuple[str, ...], json_path: Path, charts_folder: Path, *, quick: bool) -> None:
-    """Measure a drain: all of it, or the PARTS named.
+    """Measure a drain: all parts, or only PARTS.
 
     \b
-    cpu      CPU time per event, beside a bare loop's and the vendor's outline's
-    latency  throughput where S3, SQS and acks take their time
-    memory   peak memory of a long window beside a short one's
+    cpu      CPU time per event, compared with a bare loop and the vendor's outline
+    latency  throughput with latencies of S3, SQS and acks
+    memory   peak memory of a long window, compared with a short one
     start    the handler's imports and set-up
-    scale    throughput with more and more streams and pullers on one durable queue
-    packing  what it saves to pack several events into one message
+    scale    throughput by streams and concurrent runs on one durable queue
+    packing  savings from packing several events into one message
     replay   how fast archived events are sent again
     archive  what the saved queries read, before and after compaction
 
-    Ends with 1 if a target is missed, unless --quick: so few events say nothing about targets.
+    Exits with 1 if a target is missed. With --quick, targets are not checked.
     """  # noqa: D301 - to click, \b is a character: it keeps the lines below it apart
     console = Console()
     bench = Bench(

@@ -1,4 +1,4 @@
-"""How much is measured: what a figure needs, and how little shows that everything works."""
+"""How much is measured: enough for reliable figures, or just enough to check that all works."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Amount:
 
     Attributes:
         rounds: How often; figures are medians.
-        events: In a drain, and in the bare loop that it is held against.
-        mode_events: In each mode that this loop is the best of.
-        vendor_events: In the vendor's outline, which takes ten times as long for each.
+        events: In a drain, and in the bare loop that it is compared with.
+        mode_events: In each mode of the bare loop.
+        vendor_events: In the vendor's outline, which takes ten times as long per event.
         few: In the smaller of two windows whose memory is compared.
-        many: In the larger.
-        modes: Which modes of grpcio the floor is the best of.
-        scale: With several streams and pullers.
-        packing: With several events in a message.
-        replay: Of archived events.
-        archive: With saved queries over an archive.
+        many: In the larger window.
+        modes: The modes of grpcio to measure; the fastest is the floor.
+        scale: For several streams and concurrent runs.
+        packing: For several events in a message.
+        replay: For a replay.
+        archive: For saved queries over an archive.
     """
 
     rounds: int

@@ -1,10 +1,11 @@
-"""What the saved queries read and how long they take, before and after compaction.
+"""Measures what the saved queries read and how long they take, before and after compaction.
 
-Bytes are those that Athena would scan, and bill: told from a plan of the query (`athena_scan`).
-Time is DuckDB's on this machine, the emulation's work of finding files included, up to half of what
-a query of all lines takes; it says which queries gain, not how long Athena takes.
-Answers are held against those that were worked out without SQL, but for the lag, whose percentiles
-are approximate; after compaction all have to be the same as before.
+Bytes are those that Athena would scan and bill, computed from the query's plan. Time is DuckDB's on
+this machine, and includes finding the files: up to half of the time of a query over all lines. It
+shows which queries get faster, not how long Athena takes.
+
+Answers are compared with answers computed without SQL, except for the lag, whose percentiles are
+approximate. After compaction each answer must be the same as before.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class Amount:
     """How much is measured.
 
     Attributes:
-        rounds: How often each query is asked; times are the least.
+        rounds: How often each query runs; the shortest time counts.
         events: In the archive, of all streams.
-        days: That they are spread over.
+        days: The number of days with events.
     """
 
     rounds: int
@@ -60,30 +61,30 @@ FULL: Final = Amount(rounds=1, events=1_000_000, days=30)
 QUICK: Final = Amount(rounds=1, events=300, days=3)
 
 
-def archive(amount: Amount, tell: Callable[[str], None]) -> tuple[list[Queried], list[Measure]]:
-    """Ask every saved query of the default stream before and after its closed days are compacted.
+def archive(amount: Amount, log: Callable[[str], None]) -> tuple[list[Queried], list[Measure]]:
+    """Run every saved query of the default stream before and after compaction of its closed days.
 
     Args:
         amount: How much.
-        tell: Is told of each step when it is over.
+        log: Prints a line after each step.
 
     Raises:
-        BenchError: An answer is not what was worked out from the archive's facts, or is another
-            after compaction, or counts differ within it.
+        BenchError: An answer differs from the one computed without SQL, or changes with
+            compaction, or compaction's counts differ.
     """
     with tempfile.TemporaryDirectory(prefix="bench-archive-") as folder:
         table = _Table(Path(folder), amount)
-        tell(f"archive: {table.objects:,} objects of {len(table.lines):,} lines made up")
-        before = table.ask_all(amount.rounds, tell)
+        log(f"archive: {table.objects:,} objects of {len(table.lines):,} lines made up")
+        before = table.ask_all(amount.rounds, log)
         table.check(before)
         seconds = table.compact()
-        tell(f"archive: {len(table.closed)} days compacted in {seconds:.0f} s")
-        after = table.ask_all(amount.rounds, tell)
+        log(f"archive: {len(table.closed)} days compacted in {seconds:.0f} s")
+        after = table.ask_all(amount.rounds, log)
         queried = []
         for name, old in before.items():
             new = after[name]
             if new.rows != old.rows:
-                raise BenchError(f"{name} has another answer after compaction")
+                raise BenchError(f"the answer of {name} changed with compaction")
             queried.append(
                 Queried(name, old.title, old.scanned, new.scanned, old.seconds, new.seconds)
             )
@@ -134,22 +135,22 @@ class _Table:
         ]
         return len(files), sum(each.stat().st_size for each in files)
 
-    def ask_all(self, rounds: int, tell: Callable[[str], None]) -> dict[str, _Asked]:
-        """Ask each saved query that is about the stream."""
+    def ask_all(self, rounds: int, log: Callable[[str], None]) -> dict[str, _Asked]:
+        """Run each saved query of the stream."""
         gc.collect()
-        gc.freeze()  # so that the many facts here are not looked through while a query runs
+        gc.freeze()  # so that garbage collection doesn't scan the many facts while a query runs
         queries = [each for each in saved_queries() if each.stream in {None, DEFAULT_EVENT_TYPE}]
-        self._ask(queries[0])  # a process's first links to files are made faster than all others
+        self._ask(queries[0])  # a process links its first files faster than all later ones
         asked = {}
         for query in queries:
             runs = [self._ask(query) for _ in range(rounds)]
             seconds = min(run.seconds for run in runs)
             asked[query.name] = replace(runs[0], seconds=seconds)
-            tell(f"{query.name}: {runs[0].scanned:,} bytes, {seconds:.2f} s")
+            log(f"{query.name}: {runs[0].scanned:,} bytes, {seconds:.2f} s")
         return asked
 
     def check(self, asked: dict[str, _Asked]) -> None:
-        """Hold the answers against those that are worked out from the facts.
+        """Compare the answers with those computed without SQL.
 
         Raises:
             BenchError: One differs.
@@ -168,10 +169,10 @@ class _Table:
         }
         for name, rows in want.items():
             if asked[name].rows != list(rows):
-                raise BenchError(f"{name} has another answer than what was worked out without SQL")
+                raise BenchError(f"the answer of {name} differs from the one computed without SQL")
 
     def compact(self) -> float:
-        """Compact every closed day as the state machine does, and give how many seconds it took.
+        """Compact every closed day as the state machine does, and return the seconds it took.
 
         Raises:
             BenchError: Counts before and after differ.
@@ -182,7 +183,7 @@ class _Table:
             self._run(statement("unload", _STREAM), day)
             written = self._run(statement("count_candidates", _STREAM), day).rows
             if written != [(events, events)]:
-                raise BenchError(f"{day}: what was written is not what was counted")
+                raise BenchError(f"{day}: the counts of lines and of compacted events differ")
             location = f"{_tables()}{DEFAULT_EVENT_TYPE}/dt={day}/run/"
             self._catalogue.register(compacted_table(_STREAM), (day,), location)
         since = (_TODAY - timedelta(days=_LATE_DAYS - 1)).isoformat()

@@ -1,4 +1,4 @@
-"""Archives made-up events as a drain does, in batches of a hundred; prints how many objects."""
+"""Archives made-up events as a drain does, in batches of a hundred; prints the count of objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCH: Final = 100
 @click.option("--bucket", required=True, help="Where.")
 @click.option("--events", required=True, type=int, help="How many.")
 def main(bucket: str, events: int) -> None:
-    """Archive so many events."""
+    """Archive EVENTS made-up events in BUCKET."""
     reader = DeliveryReader(STREAMS[DEFAULT_EVENT_TYPE])
     layout = ArchiveLayout(bucket, "events", "quarantine")
     now = datetime.now(UTC)

@@ -17,7 +17,7 @@ _FAINT: Final = "#8c959f"
 _GRID: Final = "#d8dee4"
 _BAR: Final = "#0969da"
 _LINES: Final = ((_BAR, -16), ("#bc4c00", 8))
-"""Of each line its colour, and how far above it its figures stand, in points."""
+"""The colour of each line, and the distance of its labels above it, in points."""
 _BARS: Final = {
     "CPU per event, floor": "gRPC alone: receive and ack",
     "CPU per event, drain": "This drain: receive, S3, SQS, ack",
@@ -52,7 +52,7 @@ def draw_speed(results: Results, path: Path) -> None:
 
 
 def draw_scale(found: Sequence[Scaled], path: Path) -> None:
-    """Draw how throughput grows with streams and with pullers, beside what it would at best."""
+    """Draw how throughput grows with streams and concurrent runs, beside linear growth."""
     import matplotlib as mpl  # noqa: PLC0415 - see above
 
     mpl.use("agg")
@@ -61,10 +61,10 @@ def draw_scale(found: Sequence[Scaled], path: Path) -> None:
     figure, (left, right) = plt.subplots(
         ncols=2, figsize=(9, 4), layout="constrained", facecolor="white", sharey=True
     )
-    _draw_growth(left, [(each.streams, each) for each in found if each.pullers == 1])
-    _draw_growth(right, [(each.pullers, each) for each in found if each.streams == 1])
+    _draw_growth(left, [(each.streams, each) for each in found if each.concurrent_runs == 1])
+    _draw_growth(right, [(each.concurrent_runs, each) for each in found if each.streams == 1])
     left.set_xlabel("parallel streams of one run", color=_INK, fontsize=11)
-    right.set_xlabel("pullers at the same time, of one stream each", color=_INK, fontsize=11)
+    right.set_xlabel("concurrent runs, of one stream each", color=_INK, fontsize=11)
     left.set_title(
         "Throughput by connections to one durable queue",
         loc="left",
@@ -80,7 +80,7 @@ def draw_scale(found: Sequence[Scaled], path: Path) -> None:
 
 
 def draw_archive(found: Sequence[Queried], path: Path) -> None:
-    """Draw what each saved query scans and takes after compaction, beside what it did before."""
+    """Draw the bytes and time of each saved query after compaction, relative to before."""
     import matplotlib as mpl  # noqa: PLC0415 - see above
 
     mpl.use("agg")
@@ -105,7 +105,7 @@ def draw_archive(found: Sequence[Queried], path: Path) -> None:
         axes.set_xticks([])
     panels[0].invert_yaxis()
     figure.suptitle(
-        "Saved queries after compaction, as a part of before (line = before)",
+        "Saved queries after compaction, relative to before (line = before)",
         x=0.01,
         ha="left",
         color=_INK,
@@ -118,7 +118,7 @@ def draw_archive(found: Sequence[Queried], path: Path) -> None:
 
 
 def _draw_growth(axes: Axes, found: Sequence[tuple[int, Scaled]]) -> None:
-    """Draw a line for each set of latencies, over the number of what there are several of."""
+    """Draw a line for each set of latencies, over the number of streams or runs."""
     numbers = sorted({number for number, _ in found})
     axes.plot(numbers, numbers, color=_FAINT, linestyle="--", linewidth=1, label="ideal")
     # In the order of the results: the services' own latencies are the first.

@@ -1,14 +1,15 @@
-"""An event server that is no bottleneck: a process of its own, events serialised beforehand.
+"""An event server that is not a bottleneck: its own process, with events serialised beforehand.
 
-It streams handset changes to one client, which may have several connections, as many in flight on
-each as its request says, and more only as acks are answered. A server made with grpcio costs more
-CPU time for each event than the clients that are measured here; this one, HTTP/2 by hand, a small
-part of theirs.
+It streams handset changes to one client, which may have several connections. On each it keeps as
+many events in flight as the request allows. A server made with grpcio needs more CPU time per event
+than the measured clients; this one writes HTTP/2 itself and needs a small part of theirs.
 
-It prints its port, and when its input ends a JSON object: ``streams`` opened, when the last was
-(``opened_at``, seconds since 1970), events ``sent`` to each of them, ``acked`` (each once), and
-``stray_acks``: of no event that was sent, or of one acked before; ``seconds`` from the first event
-sent to the last one acked; and what CPU time serving took, ``cpu_seconds``.
+It prints its port, and at the end of its input a JSON object:
+
+- ``streams``: streams opened; ``opened_at``: when the last was opened, in seconds since 1970
+- ``sent``: events sent to each stream; ``acked``: events acked, each counted once
+- ``stray_acks``: acks of an event that was not sent or was acked before
+- ``seconds``: from the first event sent to the last one acked; ``cpu_seconds``: of the server
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ _ANSWER: Final = (
     _ACKED + http2.headers_before_stream(_TRAILERS, ends=True),
     _TRAILERS,
 )
-"""An ack's answer: the stream's number goes between its parts."""
+"""The answer to an ack, without the stream's number, which goes between its parts."""
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection: for acks, for the stream, or for both."""
+    """A connection of the client, for acks, a stream, or both."""
 
     def __init__(self, events: Events, ack_seconds: float) -> None:
         self._events = events
@@ -76,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._stream = None
 
     def data_received(self, data: bytes) -> None:
-        """Read frames, and answer all acks among them together."""
+        """Read frames, and answer all their acks together."""
         received = self._received
         received += data
         if received.startswith(http2.PREFACE):
@@ -99,7 +100,7 @@ class Connection(asyncio.Protocol):
                 self._answer(acks)
 
     def send_events(self, room: int) -> None:
-        """Send what there is room for, by the client's limit and by both windows."""
+        """Send as many events as the client's limit and both flow control windows allow."""
         if self._stream is None:
             return
         self._may_send += room
@@ -116,8 +117,8 @@ class Connection(asyncio.Protocol):
         if head.kind == http2.DATA:
             self._read_data(head, content)
         elif head.kind == http2.HEADERS:
-            # grpcio writes a path out the first time, and refers to it from then on. A connection
-            # opens one stream at the most, so that every path that is not written out is an ack's.
+            # grpcio sends a path in full the first time, then as an index. A connection opens at
+            # most one stream, so every indexed path is that of an ack.
             if _STREAM_METHOD in content:
                 self._stream = head.stream
         elif head.kind == http2.WINDOW_UPDATE:
@@ -162,22 +163,22 @@ class Connection(asyncio.Protocol):
 
 
 @click.command()
-@click.option("--events", default=20_000, show_default=True, help="How many events it has.")
-@click.option("--ack-ms", default=0.0, show_default=True, help="How long an ack takes.")
-@click.option("--streams", default=1, show_default=True, help="How many it waits for to begin.")
+@click.option("--events", default=20_000, show_default=True, help="Number of events to send.")
+@click.option("--ack-ms", default=0.0, show_default=True, help="Latency of an ack.")
+@click.option("--streams", default=1, show_default=True, help="Streams to wait for before sending.")
 def main(events: int, ack_ms: float, streams: int) -> None:
     """Serve made-up handset changes to one client."""
-    book = Events(events, streams)
-    cpu_seconds = asyncio.run(serve(lambda: Connection(book, ack_ms / 1000)))
+    sent = Events(events, streams)
+    cpu_seconds = asyncio.run(serve(lambda: Connection(sent, ack_ms / 1000)))
     click.echo(
         json.dumps(
             {
-                "streams": len(book.readers),
-                "opened_at": book.opened_at,
-                "sent": [reader.sent for reader in book.readers],
-                "acked": book.acked,
-                "stray_acks": book.stray_acks,
-                "seconds": book.seconds,
+                "streams": len(sent.readers),
+                "opened_at": sent.opened_at,
+                "sent": [reader.sent for reader in sent.readers],
+                "acked": sent.acked,
+                "stray_acks": sent.stray_acks,
+                "seconds": sent.seconds,
                 "cpu_seconds": cpu_seconds,
             }
         )

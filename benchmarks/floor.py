@@ -1,6 +1,6 @@
 """The floor: a bare loop that receives events and acks them, in one of the modes of grpcio.
 
-The modes differ several times in CPU time; the cheapest is the floor that a drain is held against.
+CPU time differs several-fold between modes; a drain is compared with the cheapest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.modes import Mode
     "--mode", required=True, type=click.Choice([mode.value for mode in Mode]), help="How."
 )
 @click.option("--target", required=True, help="The event server: host and port.")
-@click.option("--events", required=True, type=int, help="How many events to take.")
+@click.option("--events", required=True, type=int, help="Number of events to receive.")
 def main(mode: str, target: str, events: int) -> None:
     """Receive and ack, and print the figures."""
     with measured():

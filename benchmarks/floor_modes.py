@@ -36,7 +36,7 @@ _PATHS: Final = STREAMS[DEFAULT_EVENT_TYPE]
 _REQUEST: Final = StreamHandsetChangeEventsRequest(
     stream_configuration=StreamConfiguration(max_in_flight=_MAX_IN_FLIGHT)
 ).SerializeToString()
-# Else grpcio may share a connection between channels, and its two kinds of channel can't.
+# Otherwise grpcio may share a connection between its two kinds of channel, which fails.
 _DEFAULT: Final[_Options] = (("grpc.use_local_subchannel_pool", 1),)
 _SINGLE_THREADED: Final[_Options] = (*_DEFAULT, (ChannelOptions.SingleThreadedUnaryStream, 1))
 _THREADS: Final = 10
@@ -80,7 +80,7 @@ def _threads(options: _Options, target: str, events: int) -> None:
 
 
 def _streams(target: str, events: int) -> None:
-    """Acks are called as if they were streams, in single-threaded mode, many before any is read."""
+    """Acks are called as streams, in single-threaded mode, many before the first is read."""
     unread: deque[bytes] = deque()
     arrived = Semaphore(0)
 
@@ -108,7 +108,7 @@ def _streams(target: str, events: int) -> None:
 
 
 def _aio(options: _Options, least: int, target: str, events: int) -> None:
-    """A thread receives, an event loop acks, at least so many at once."""
+    """A thread receives, an event loop acks in groups of at least ``least``."""
     asyncio.run(_ack_in_loop(options, least, target, events))
 
 
@@ -177,4 +177,4 @@ MODES: Final[Mapping[Mode, Callable[[str, int], None]]] = MappingProxyType(
         Mode.DEFAULT_THREADS: partial(_threads, _DEFAULT),
     }
 )
-"""Each receives and acks so many events of the server at a target, and raises if an ack fails."""
+"""Functions of a target and a number of events: receive and ack them, raise if an ack fails."""

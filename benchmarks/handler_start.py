@@ -1,7 +1,7 @@
-"""The handler's start in a fresh environment: its import, then its first call.
+"""Measures the handler's start in a fresh environment: its import, then its first call.
 
-It imports nothing itself before the handler, so that what the handler imports is seen to cost what
-it costs. ``imported_seconds`` is how long that took; ``called_at`` is when the handler was called.
+This module imports nothing before the handler, so that the whole cost of the handler's imports is
+measured. ``imported_seconds`` is their time; ``called_at`` is when the handler was called.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _MILLISECONDS = 60_000
 
 
 class _Context:
-    """As much of a Lambda's context as the handler asks for."""
+    """The part of a Lambda context that the handler uses."""
 
     function_name = "bench"
     memory_limit_in_mb = 512
@@ -21,7 +21,7 @@ class _Context:
     aws_request_id = "bench"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Tell that there is time enough."""
+        """Return more time than the run needs."""
         return _MILLISECONDS
 
 

@@ -1,7 +1,7 @@
-"""As much of HTTP/2 (RFC 9113) as a gRPC server needs that knows what its clients will ask.
+"""The part of HTTP/2 (RFC 9113) that a gRPC server with known requests needs.
 
-Frames are made once, with room for the stream's number; header blocks are literals that no table
-is needed for (RFC 7541, section 6.2.2).
+Frames are built once, and the stream's number is inserted later. Headers are literals, which need
+no table (RFC 7541, section 6.2.2).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 CONNECTION: Final = b"\0\0\0\0"
-"""The number of no stream: a frame that carries it is about the connection."""
+"""The stream number of frames that concern the whole connection."""
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEAD: Final = 9
 FIRST_WINDOW: Final = 65_535
-"""What may be sent on a connection before its peer has made more room."""
+"""The initial flow control window of a connection, in bytes."""
 
 DATA: Final = 0
 HEADERS: Final = 1
@@ -44,18 +44,18 @@ class FrameHead(NamedTuple):
 
 
 def frame_head(received: bytes | bytearray, at: int) -> FrameHead:
-    """Read the head of the frame that starts at an offset; nine bytes must be there."""
+    """Read the head of the frame that starts at an offset; at least nine bytes must follow."""
     high, low, kind, flags, _ = _head.unpack_from(received, at)
     return FrameHead(high << 16 | low, kind, flags, bytes(received[at + 5 : at + FRAME_HEAD]))
 
 
 def frame(kind: int, flags: int, content: bytes, stream: bytes = CONNECTION) -> bytes:
-    """Make a frame, by default one of the connection itself."""
+    """Return a frame, by default one of the connection itself."""
     return before_stream(kind, flags, len(content)) + stream + content
 
 
 def before_stream(kind: int, flags: int, length: int) -> bytes:
-    """Make what comes in a frame before its stream's number."""
+    """Return the part of a frame before its stream's number."""
     return _head.pack(length >> 16, length & 0xFFFF, kind, flags, 0)[:5]
 
 
@@ -73,21 +73,21 @@ def literal_headers(*headers: tuple[str, str]) -> bytes:
 
 
 def headers_before_stream(block: bytes, *, ends: bool = False) -> bytes:
-    """Make the head of a frame that holds a whole header block."""
+    """Return a frame with a whole header block, up to its stream's number."""
     return before_stream(HEADERS, _END_HEADERS | (END_STREAM if ends else 0), len(block))
 
 
 def more_room() -> bytes:
-    """Allow the peer as much as a connection can: more than any bench sends."""
+    """Return a WINDOW_UPDATE with the maximum increment: more than any bench sends."""
     return frame(WINDOW_UPDATE, 0, _number.pack(_MOST_ROOM))
 
 
 def window_increment(content: bytes) -> int:
-    """Read what a WINDOW_UPDATE adds."""
+    """Read the increment of a WINDOW_UPDATE."""
     (increment,) = _number.unpack(content)
     return int(increment)
 
 
 def initial_window(settings: bytes) -> int | None:
-    """Read the window that a SETTINGS frame gives new streams, None if it doesn't say."""
+    """Read the initial window of new streams from a SETTINGS frame; None if it isn't set."""
     return dict(_setting.iter_unpack(settings)).get(_INITIAL_WINDOW_SIZE)

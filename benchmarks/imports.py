@@ -1,4 +1,4 @@
-"""What the imports of the handler cost, from ``python -X importtime``."""
+"""The cost of the handler's imports, from ``python -X importtime``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Import:
 
     Attributes:
         name: The module.
-        depth: How many imports it is inside of.
-        own: What the module itself took.
-        cumulative: With everything that it imported first.
+        depth: The number of imports around it.
+        own: The time of the module itself.
+        cumulative: The same with everything that it imports.
     """
 
     name: str
@@ -33,17 +33,16 @@ class Import:
 
 
 def dear_imports(importtime: str) -> list[Import]:
-    """Name the imports of other people's modules that cost more than 50 ms, dearest first.
+    """Return the third-party imports that cost more than 50 ms, most expensive first.
 
-    Those inside of one that is named are not: they are what it is made of. Our own modules are
-    not: they are where it is imported.
+    Imports within a returned one are left out: its time includes theirs.
 
     Args:
-        importtime: What the interpreter wrote.
+        importtime: The interpreter's output.
     """
     named: list[Import] = []
     hidden_below: int | None = None
-    # An import is written when it has ended: after what is inside of it.
+    # The interpreter prints an import when it has ended: after the imports within it.
     for each in reversed(list(_imports(importtime))):
         if hidden_below is not None and each.depth > hidden_below:
             continue

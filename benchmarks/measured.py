@@ -1,4 +1,4 @@
-"""What a measured process tells of itself, once it has done its work."""
+"""Measures a block of code in a process, and prints the figures."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _STATUS: Final = Path("/proc/self/status")
 
 @contextmanager
 def measured() -> Iterator[dict[str, Any]]:
-    """Measure what is done inside, and print it as a JSON object at the end.
+    """Measure the block inside, and print the figures as a JSON object at the end.
 
-    Says that it is ready, and begins when it is told to, by a line of input or by its end: so
-    several processes can begin together, whatever their imports take.
+    Prints "ready", then waits for a line of input or the end of input: so several processes begin
+    together, however long their imports take.
 
-    ``cpu_seconds`` and ``wall_seconds`` are those of the block, ``process_cpu_seconds`` those of
-    the process from its start, the interpreter's and the imports' included; ``peak_bytes`` is the
-    most memory that it had resident.
+    ``cpu_seconds`` and ``wall_seconds`` are those of the block. ``process_cpu_seconds`` is the CPU
+    time of the whole process, including the interpreter's start and the imports. ``peak_bytes`` is
+    the peak resident memory.
 
     Yields:
-        The object, for the block to add to.
+        The object, to which the block can add figures.
     """
     figures: dict[str, Any] = {}
     click.echo("ready")
@@ -48,7 +48,7 @@ def measured() -> Iterator[dict[str, Any]]:
 
 def _peak_bytes() -> int:
     if _STATUS.exists():
-        # On Linux getrusage() knows a figure that is inherited from the parent process.
+        # On Linux, the figure of getrusage() is inherited from the parent process.
         match = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
         if match:
             return int(match[1]) * 1024

@@ -1,7 +1,7 @@
-"""The measures of the bench: several runs of each thing, medians, and what they are held against.
+"""The measures of the bench: medians of several rounds, some with a target.
 
-A ratio of CPU times is taken within a round, where whatever else the machine does is much the same
-for both; then the median of the rounds.
+A ratio of CPU times is computed within each round, as other load on the machine changes little in
+that time. The measure is the median of these ratios.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Bench:
 
     Args:
         amount: How much.
-        tell: Is told of each run when it is over.
+        log: Prints a line after each run.
     """
 
-    def __init__(self, amount: Amount, tell: Callable[[str], None]) -> None:
+    def __init__(self, amount: Amount, log: Callable[[str], None]) -> None:
         self._amount = amount
-        self._tell = tell
+        self._log = log
         self.results = Results()
 
     def cpu(self) -> None:
@@ -70,18 +70,18 @@ class Bench:
                 _ratio(drains, outlines),
                 target=Target(0.1, is_most=True),
             ),
-            Measure("throughput, nothing to wait for", _per_second(drains), "/s"),
+            Measure("throughput without latencies", _per_second(drains), "/s"),
         ]
 
     def latency(self) -> None:
-        """Throughput where every service takes its time."""
+        """Throughput with latencies of the services."""
         most = MAX_IN_FLIGHT / (scaling.LATENCIES.s3 + scaling.LATENCIES.ack) * 1000
         events = self._amount.events
         drains = self._rounds("drain with latencies", lambda: runs.drain(events, scaling.LATENCIES))
         per_second = _per_second(drains)
         self.results.measures += [
             Measure("throughput, with latencies", per_second, "/s"),
-            Measure("most that max_in_flight allows", most, "/s"),
+            Measure("maximum that max_in_flight allows", most, "/s"),
             Measure("throughput / most", per_second / most, target=Target(0.7, is_most=False)),
         ]
 
@@ -101,7 +101,7 @@ class Bench:
         set_ups: list[float] = []
         for _ in range(self._amount.rounds):
             imported, set_up, _ = _start_handler()
-            self._tell(f"handler's start: import {imported:.3f} s, set-up {set_up:.3f} s")
+            self._log(f"handler's start: import {imported:.3f} s, set-up {set_up:.3f} s")
             imports.append(imported)
             set_ups.append(set_up)
         *_, importtime = _start_handler("-X", "importtime")
@@ -112,22 +112,22 @@ class Bench:
         ]
 
     def scale(self) -> None:
-        """Throughput of several streams and of several pullers."""
-        self.results.scale = scaling.scale(self._amount.scale, self._tell)
+        """Throughput of several streams and of several concurrent runs."""
+        self.results.scale = scaling.scale(self._amount.scale, self._log)
         self.results.measures += scaling.scale_measures(self.results.scale)
 
     def packing(self) -> None:
-        """What several events in a message save."""
-        self.results.packing = packing.pack(self._amount.packing, self._tell)
+        """Savings from several events in a message."""
+        self.results.packing = packing.pack(self._amount.packing, self._log)
         self.results.measures += packing.packing_measures(self.results.packing)
 
     def replay(self) -> None:
         """How fast archived events are sent again."""
-        self.results.measures += replaying.replay(self._amount.replay, self._tell)
+        self.results.measures += replaying.replay(self._amount.replay, self._log)
 
     def archive(self) -> None:
         """What the saved queries read, before and after compaction."""
-        self.results.queried, measures = archive_queries.archive(self._amount.archive, self._tell)
+        self.results.queried, measures = archive_queries.archive(self._amount.archive, self._log)
         self.results.measures += measures
 
     def _rounds(self, name: str, run_once: Callable[[], Run]) -> list[Run]:
@@ -135,7 +135,7 @@ class Bench:
 
     def _one(self, name: str, run_once: Callable[[], Run]) -> Run:
         figures = run_once()
-        self._tell(
+        self._log(
             f"{name}: {figures.cpu_micros:.0f} µs of CPU per event,"
             f" {figures.per_second:,.0f} events/s, {figures.peak_bytes / 1e6:.0f} MB"
         )
@@ -143,7 +143,7 @@ class Bench:
 
 
 def _start_handler(*flags: str) -> tuple[float, float, str]:
-    """Start it once: seconds to import, seconds from its call to the stream, and its stderr."""
+    """Return the seconds to import, the seconds from the call to the stream, and stderr."""
     with serving("event_server", "--events", "1") as server, serving("sinks") as sinks:
         result = run(
             "handler_start",

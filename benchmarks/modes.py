@@ -1,4 +1,4 @@
-"""The modes of grpcio that a bare loop is measured in; ``floor_modes`` has what each does."""
+"""The modes of grpcio for the bare loop; ``floor_modes`` implements them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bench shows in words and figures: tables, and a JSON file."""
+"""The output of the bench: tables, and a JSON file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
-    """Give the tables to print: the measures, then what they are made of.
+    """Yield the tables to print: the measures, then their details.
 
     Args:
-        results: All of it.
-        is_judged: Whether to say which targets are met.
+        results: The results.
+        is_judged: Whether to show which targets are met.
     """
     measures = Table(title="Speed and memory", title_justify="left")
     measures.add_column("measure")
@@ -50,7 +50,7 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
         imports = Table(title="Imports of the handler above 50 ms", title_justify="left")
         imports.add_column("module")
         imports.add_column("own ms", justify="right")
-        imports.add_column("with all in it", justify="right")
+        imports.add_column("cumulative", justify="right")
         for dear in results.imports:
             imports.add_row(dear.name, f"{dear.own:.0f}", f"{dear.cumulative:.0f}")
         yield imports
@@ -76,14 +76,14 @@ def _queried_table(found: Sequence[Queried]) -> Table:
 
 def _scale_tables(found: Sequence[Scaled]) -> Iterator[Table]:
     for latencies in dict.fromkeys(each.latencies for each in found):
-        table = Table(title=f"Throughput where S3/SQS/ack take {latencies}", title_justify="left")
-        names = "pullers", "streams", "events/s", "times one", "cores", "servers'", "least share"
+        table = Table(title=f"Throughput, S3/SQS/ack take {latencies}", title_justify="left")
+        names = "runs", "streams", "events/s", "times one", "cores", "servers'", "least share"
         for name in names:
             table.add_column(name, justify="right")
         for each in found:
             if each.latencies == latencies:
                 table.add_row(
-                    f"{each.pullers}",
+                    f"{each.concurrent_runs}",
                     f"{each.streams}",
                     f"{each.per_second:,.0f}",
                     f"{each.growth:.2f}",
@@ -95,8 +95,8 @@ def _scale_tables(found: Sequence[Scaled]) -> Iterator[Table]:
 
 
 def _packing_table(found: Sequence[Packing]) -> Table:
-    table = Table(title="Events in one message: of a million", title_justify="left")
-    for name in ("at the most", "CPU per event", "part of that of one", "requests", "messages"):
+    table = Table(title="Several events in a message, for a million events", title_justify="left")
+    for name in ("most events", "CPU per event", "CPU / one", "requests", "messages"):
         table.add_column(name, justify="right")
     for each in found:
         table.add_row(
@@ -110,7 +110,7 @@ def _packing_table(found: Sequence[Packing]) -> Table:
 
 
 def as_json(results: Results) -> str:
-    """Give everything as JSON, with when and on what it was measured."""
+    """Return the results as JSON, with the time and the machine."""
     found: dict[str, Any] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""What it saves to pack several events into one message."""
+"""Measures the savings from packing several events into one message."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Amount:
     """How much is measured.
 
     Attributes:
-        rounds: How often; figures are medians, ratios are taken within a round.
-        events: In one run.
+        rounds: How often; figures are medians, ratios are computed within a round.
+        events: In one drain.
     """
 
     rounds: int
@@ -35,12 +35,12 @@ QUICK: Final = Amount(rounds=1, events=400)
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A whole drain that packed events into messages.
+    """A drain that packed events into messages.
 
     Attributes:
         run: Its figures.
-        calls: How many requests it made to SQS.
-        messages: How many messages it sent.
+        calls: Requests to SQS.
+        messages: Messages sent.
     """
 
     run: runs.Run
@@ -49,7 +49,7 @@ class Packed:
 
 
 def packed(events: int, events_per_message: int) -> Packed:
-    """Run a whole drain that packs so many events into a message."""
+    """Run a drain that packs up to ``events_per_message`` events into a message."""
     with runs.event_server(events) as server, runs.sinks(events) as sinks:
         packs = {"EVENTS_PER_MESSAGE": str(events_per_message)}
         result = run("whole_drain", env=runs.settings(server, sinks, events) | packs)
@@ -57,19 +57,19 @@ def packed(events: int, events_per_message: int) -> Packed:
     return Packed(runs.Run.of(result, events), sinks.counts["calls"], sinks.counts["messages"])
 
 
-def pack(amount: Amount, tell: Callable[[str], None]) -> list[Packing]:
-    """Measure whole drains with nothing to wait for, one event to a message and several.
+def pack(amount: Amount, log: Callable[[str], None]) -> list[Packing]:
+    """Measure drains without latencies, with one event per message and with several.
 
     Args:
         amount: How much.
-        tell: Is told of each run when it is over.
+        log: Prints a line after each run.
     """
     rounds: list[dict[int, Packed]] = []
     for _ in range(amount.rounds):
         rounds.append({})
         for count in _EVENTS_PER_MESSAGE:
             found = packed(amount.events, count)
-            tell(
+            log(
                 f"{count} events a message: {found.run.cpu_micros:.0f} µs of CPU per event,"
                 f" {found.calls:,} requests, {found.messages:,} messages"
             )
@@ -90,7 +90,7 @@ def pack(amount: Amount, tell: Callable[[str], None]) -> list[Packing]:
 
 
 def packing_measures(found: Sequence[Packing]) -> list[Measure]:
-    """Give the ratios to one event a message."""
+    """Return the ratios to one event per message."""
     one, *several = found
     return [
         measure

@@ -1,4 +1,4 @@
-"""The processes of the bench: servers, and what is measured, each fresh and by itself."""
+"""The processes of the bench: servers and measured programs, each in a fresh process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Server:
 
     Attributes:
         port: Where it listens, on 127.0.0.1.
-        counts: What it has counted; there once it has ended.
+        counts: What it has counted; set when it has ended.
     """
 
     port: int
@@ -39,7 +39,7 @@ class Server:
 
     @property
     def target(self) -> str:
-        """Its address as gRPC names it."""
+        """Its address as a gRPC target."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -58,14 +58,14 @@ def serving(module: str, *arguments: str) -> Iterator[Server]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for the bench, which ends it
+        start_new_session=True,  # Ctrl-C reaches only the bench, which then ends the server
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
         if not line:
-            raise BenchError(f"{module} ended before it listened")
+            raise BenchError(f"{module} ended before it printed its port")
         server = Server(int(line))
         yield server
         process.stdin.close()
@@ -79,7 +79,7 @@ def serving(module: str, *arguments: str) -> Iterator[Server]:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a process told of itself: its last line of output, and what it wrote to stderr."""
+    """The output of a process: the figures in its last line, and stderr."""
 
     figures: dict[str, Any]
     errors: str
@@ -112,7 +112,7 @@ def run(
 
 
 def run_together(module: str, count: int, *, env: Mapping[str, str]) -> list[Result]:
-    """Run several processes that ``measured`` measures: they begin when all of them are ready.
+    """Run several processes that use ``measured``; they begin when all are ready.
 
     Args:
         module: What to run.
@@ -130,13 +130,13 @@ def run_together(module: str, count: int, *, env: Mapping[str, str]) -> list[Res
         for process in processes:
             assert process.stdin is not None
             process.stdin.close()
-            process.stdin = None  # else it would be closed once more
+            process.stdin = None  # so that communicate() doesn't close it again
         return [_result_of(module, process) for process in processes]
 
 
 @contextmanager
 def _ended(module: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Start a process; it is ended with the context, if it has not before."""
+    """Start a process, and end it with the context if it still runs."""
     with ChildProcess(
         _command(module, ()),
         cwd=PROJECT_FOLDER,
@@ -171,7 +171,7 @@ def _command(module: str, arguments: tuple[str, ...], flags: tuple[str, ...] = (
 
 
 def _environment(added: Mapping[str, str]) -> dict[str, str]:
-    """Make an environment with neither credentials nor settings of the person who runs it."""
+    """Return an environment without the user's credentials and settings."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": os.pathsep.join(str(PROJECT_FOLDER / folder) for folder in _PATH),

@@ -1,4 +1,4 @@
-"""How fast archived events are sent again, to the queue of an embedded AWS."""
+"""Measures a replay to the queue of an embedded AWS."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Amount:
     """How much is measured.
 
     Attributes:
-        rounds: How often; figures are medians, the ratio is taken within a round.
-        events: In the archive, and in the drain that the replay is held against.
+        rounds: How often; figures are medians, the ratio is computed within a round.
+        events: In the archive, and in the drain that the replay is compared with.
     """
 
     rounds: int
@@ -35,15 +35,15 @@ FULL: Final = Amount(rounds=5, events=5_000)
 QUICK: Final = Amount(rounds=1, events=400)
 
 
-def replay(amount: Amount, tell: Callable[[str], None]) -> list[Measure]:
-    """Measure whole replays, and a whole drain beside each.
+def replay(amount: Amount, log: Callable[[str], None]) -> list[Measure]:
+    """Measure replays, and a drain beside each.
 
-    The CPU time is the replaying process's own, TLS included, which the drain's has not: the
-    embedded AWS that reads and queues for it is a process of its own, and bounds the throughput.
+    The CPU time is that of the replaying process. It includes TLS, that of the drain doesn't. The
+    embedded AWS is another process, and limits the throughput.
 
     Args:
         amount: How much.
-        tell: Is told of each run when it is over.
+        log: Prints a line after each run.
     """
     replays: list[runs.Run] = []
     drains: list[runs.Run] = []
@@ -51,7 +51,7 @@ def replay(amount: Amount, tell: Callable[[str], None]) -> list[Measure]:
         for number in range(amount.rounds):
             replays.append(_replay(aws, f"bench-{number}", amount.events))
             drains.append(runs.drain(amount.events))
-            tell(
+            log(
                 f"replay: {replays[-1].cpu_micros:.0f} µs of CPU per event,"
                 f" {replays[-1].per_second:,.0f} events/s; drain: {drains[-1].cpu_micros:.0f} µs"
             )
@@ -74,7 +74,7 @@ def replay(amount: Amount, tell: Callable[[str], None]) -> list[Measure]:
 
 @contextmanager
 def _archive(events: int) -> Iterator[EmbeddedAws]:
-    """Run an AWS whose bucket holds so many events, archived as a drain does."""
+    """Run an embedded AWS whose bucket holds archived events."""
     with EmbeddedAws() as aws:
         s3 = aws.client("s3")
         s3.create_bucket(
@@ -90,10 +90,10 @@ def _archive(events: int) -> Iterator[EmbeddedAws]:
 
 
 def _replay(aws: EmbeddedAws, queue_name: str, events: int) -> runs.Run:
-    """Run a whole replay into a queue of its own, and check that it has all.
+    """Run a replay to a new queue, and check that the queue has all events.
 
     Raises:
-        BenchError: It has not.
+        BenchError: The number of events in the queue is wrong.
     """
     sqs = aws.client("sqs")
     queue_url = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
@@ -109,5 +109,5 @@ def _replay(aws: EmbeddedAws, queue_name: str, events: int) -> runs.Run:
     report = result.figures["report"]
     queued = int(attributes["ApproximateNumberOfMessages"])
     if report["end_reason"] != "done" or queued != events:
-        raise BenchError(f"a replay did not send {events} events but {queued}: {report}")
+        raise BenchError(f"a replay sent {queued} events, not {events}: {report}")
     return runs.Run.of(result, events)

@@ -1,4 +1,4 @@
-"""What the bench finds: figures, and what they are held against."""
+"""The results of the bench: figures and their targets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure is held against."""
+    """A limit for a figure."""
 
     bound: float
     is_most: bool
 
     def is_met(self, value: float) -> bool:
-        """Tell whether a figure keeps to it."""
+        """Return whether a figure meets the target."""
         return value <= self.bound if self.is_most else value >= self.bound
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Measure:
         name: What was measured.
         value: The figure.
         unit: Of the figure; empty for a ratio.
-        target: None where it is only told.
+        target: None if the figure is only for information.
     """
 
     name: str
@@ -43,28 +43,28 @@ class Measure:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the target is; None where there is none."""
+        """Return whether the target is met; None if there is no target."""
         return None if self.target is None else self.target.is_met(self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """How several connections to one durable queue did.
+    """The result for one number of connections to a durable queue.
 
     Attributes:
         latencies: Of S3, SQS and acks.
-        streams: How many connections each puller had.
-        pullers: How many pullers there were.
-        per_second: Events per second, of all.
-        growth: This as a multiple of what one connection does.
-        smallest_share: Of the events that a connection got, the fewest, as a part of the mean.
-        drain_cores: How many cores the pullers kept busy on average.
-        server_cores: How many their servers did, on the same machine.
+        streams: Connections of each run.
+        concurrent_runs: Runs at the same time.
+        per_second: Events per second, of all connections.
+        growth: The same, divided by that of one connection.
+        smallest_share: The fewest events of a connection / the mean of all connections.
+        drain_cores: How many cores the runs used, on average.
+        server_cores: How many cores the servers used, on the same machine.
     """
 
     latencies: str
     streams: int
-    pullers: int
+    concurrent_runs: int
     per_second: float
     growth: float
     smallest_share: float
@@ -74,12 +74,12 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """What a number of events in a message costs.
+    """The cost with a number of events per message.
 
     Attributes:
-        events_per_message: The most that a message holds.
+        events_per_message: Maximum of events in a message.
         cpu_micros: CPU microseconds per event.
-        cpu_ratio: This as a part of what it is with one event to a message.
+        cpu_ratio: The same, divided by that of one event per message.
         calls: Requests to SQS for a million events.
         messages: Messages for a million events.
     """
@@ -93,15 +93,15 @@ class Packing:
 
 @dataclass(frozen=True, slots=True)
 class Queried:
-    """What a saved query takes before and after compaction.
+    """The cost of a saved query before and after compaction.
 
     Attributes:
-        name: The query's.
-        title: What it answers, in a few words, without its stream.
-        bytes_before: That it scans of lines.
-        bytes_after: That it scans of compacted days and the lines of open ones.
-        seconds_before: That it takes, on DuckDB.
-        seconds_after: Likewise.
+        name: The query's name.
+        title: The query's title, without its stream.
+        bytes_before: Bytes scanned before compaction.
+        bytes_after: Bytes scanned after compaction.
+        seconds_before: DuckDB's time before compaction.
+        seconds_after: DuckDB's time after compaction.
     """
 
     name: str
@@ -114,14 +114,14 @@ class Queried:
 
 @dataclass(slots=True)
 class Results:
-    """All that one bench has found.
+    """All results of one bench.
 
     Attributes:
         measures: In the order of the table.
         floor_modes: CPU microseconds per event in each mode of the floor.
-        imports: The handler's dear ones.
-        scale: Throughput with more and more streams, then pullers, for each set of latencies.
-        packing: With more and more events in a message, one first.
+        imports: The handler's most expensive imports.
+        scale: Throughput by streams, then by concurrent runs, for each set of latencies.
+        packing: By events per message, in ascending order from one.
         queried: The saved queries, before and after compaction.
     """
 

@@ -1,4 +1,4 @@
-"""One run of each thing that is measured, from fresh processes, with its counts reconciled."""
+"""Single measurements in fresh processes, with reconciled counts."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ AT_ONCE: Final = Latencies()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The figures of one process that took a number of events.
+    """The figures of one process.
 
     Attributes:
-        events: How many.
+        events: How many events it received.
         cpu_micros: CPU time per event, without the interpreter's start and the imports.
         process_cpu_micros: CPU time per event of the whole process.
         per_second: Events per second, set-up included.
-        peak_bytes: The most memory that the process had resident.
+        peak_bytes: Peak resident memory of the process.
     """
 
     events: int
@@ -69,7 +69,7 @@ def floor(mode: Mode, events: int) -> Run:
 
 
 def drain(events: int, latencies: Latencies = AT_ONCE) -> Run:
-    """Run a whole drain."""
+    """Run a drain."""
     with event_server(events, latencies) as server, sinks(events, latencies) as written:
         result = run("whole_drain", env=settings(server, written, events))
     check_end(result, "limit")
@@ -88,7 +88,7 @@ def vendor_outline(events: int) -> Run:
 
 
 def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
-    """Give the environment of a function that drains so many events and ends."""
+    """Return the environment of a function that drains ``limit`` events and ends."""
     return {
         "API_ENDPOINT": events.url,
         "AWS_ENDPOINT_URL": sinks.url,
@@ -102,7 +102,7 @@ def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
 
 @contextmanager
 def event_server(events: int, latencies: Latencies = AT_ONCE, streams: int = 1) -> Iterator[Server]:
-    """Serve so many events, to so many streams, and reconcile the counts at the end."""
+    """Run the event server, and reconcile the counts at the end."""
     arguments = ("--events", str(events), "--ack-ms", str(latencies.ack))
     with serving("event_server", *arguments, "--streams", str(streams)) as server:
         yield server
@@ -111,7 +111,7 @@ def event_server(events: int, latencies: Latencies = AT_ONCE, streams: int = 1) 
 
 @contextmanager
 def sinks(events: int, latencies: Latencies = AT_ONCE) -> Iterator[Server]:
-    """Take so many events, and reconcile the counts at the end."""
+    """Run the sinks, and reconcile the counts at the end."""
     arguments = ("--s3-ms", str(latencies.s3), "--sqs-ms", str(latencies.sqs))
     with serving("sinks", *arguments) as server:
         yield server
@@ -122,11 +122,11 @@ def check_end(result: Result, end_reason: str) -> None:
     """Check why a drain ended.
 
     Raises:
-        BenchError: For another reason.
+        BenchError: It ended for another reason.
     """
     report = result.figures["report"]
     if report["end_reason"] != end_reason:
-        raise BenchError(f"a drain did not end by {end_reason}: {report}")
+        raise BenchError(f"the end_reason of a drain is not {end_reason}: {report}")
 
 
 def _check(name: str, server: Server, expected: dict[str, int]) -> None:

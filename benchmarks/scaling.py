@@ -1,12 +1,12 @@
-"""How throughput grows with parallel streams and with pullers, and whether one of these starves.
+"""Measures how throughput grows with parallel streams and concurrent runs, and if one starves.
 
-Pullers are processes of their own, as runs in separate Lambda environments are; they share one
-durable queue. Throughput is counted by the event server, from the first event that it sends to the
-last ack: how long a process takes to start is not part of it.
+Each run is a process, as in separate Lambda environments; all share one durable queue. The event
+server measures throughput, from the first event that it sends to the last ack, so the start of a
+process doesn't count.
 
-Server, sinks and pullers share one machine. So there are two sets of latencies: such as the
-services have, where a processor saturates sooner or later, and ten times as long, where hardly
-anything but waiting counts, and the design shows undisturbed.
+Server, sinks and runs share one machine. So there are two sets of latencies: those of the real
+services, with which the processor saturates at some point, and ten times as long, with which runs
+mostly wait, so the processor hardly matters.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Amount:
 
     Attributes:
         rounds: How often; figures are medians, ratios are taken within a round.
-        events: In one run with the services' latencies.
-        events_per_connection: With the long ones, where a run of so many more takes as long.
-        points: Which numbers of streams and of pullers, ``(1, 1)`` first.
+        events: In one measurement with the services' latencies.
+        events_per_connection: With the long latencies.
+        points: Numbers of streams and of concurrent runs, ``(1, 1)`` first.
     """
 
     rounds: int
@@ -63,13 +63,13 @@ QUICK: Final = Amount(
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the servers saw of one or several drains that shared a durable queue.
+    """What the servers measured of one or several drains that shared a durable queue.
 
     Attributes:
         per_second: Events per second, from the first that was sent to the last ack.
-        smallest_share: Of the events that a connection got, the fewest, as a part of the mean.
-        drain_cores: How many cores the drains kept busy in this time, on average.
-        server_cores: How many the event server and the sinks did.
+        smallest_share: The fewest events of a connection / the mean of all connections.
+        drain_cores: How many cores the drains used, on average.
+        server_cores: How many cores the event server and the sinks used, on average.
     """
 
     per_second: float
@@ -78,29 +78,31 @@ class Shared:
     server_cores: float
 
 
-def shared(events: int, latencies: Latencies, *, streams: int = 1, pullers: int = 1) -> Shared:
-    """Run whole drains together, each in a process of its own, until nothing more comes.
+def shared(
+    events: int, latencies: Latencies, *, streams: int = 1, concurrent_runs: int = 1
+) -> Shared:
+    """Run drains at the same time, each in its own process, until no more events come.
 
     Args:
-        events: How many there are, for all of them.
+        events: How many events there are for all drains together.
         latencies: Of the services.
         streams: How many connections each drain has.
-        pullers: How many drains there are.
+        concurrent_runs: How many drains run at the same time.
     """
-    connections = streams * pullers
+    connections = streams * concurrent_runs
     with (
         runs.event_server(events, latencies, connections) as server,
         runs.sinks(events, latencies) as sinks,
     ):
         own = {
             "PARALLEL_STREAMS": str(streams),
-            # Nobody knows what a puller will get: it ends when nothing more comes. The first that
-            # has its stream must still be there when the last one has.
+            # How many events a run gets isn't known, so it ends when idle. The first run to open
+            # its stream must not end before the last one has opened its own.
             "MAX_EVENTS": "10000000",
-            "IDLE_SECONDS": "1" if pullers == 1 else "2",
+            "IDLE_SECONDS": "1" if concurrent_runs == 1 else "2",
         }
         results = run_together(
-            "whole_drain", pullers, env=runs.settings(server, sinks, events) | own
+            "whole_drain", concurrent_runs, env=runs.settings(server, sinks, events) | own
         )
     for result in results:
         runs.check_end(result, "idle")
@@ -113,40 +115,40 @@ def shared(events: int, latencies: Latencies, *, streams: int = 1, pullers: int 
     )
 
 
-def scale(amount: Amount, tell: Callable[[str], None]) -> list[Scaled]:
+def scale(amount: Amount, log: Callable[[str], None]) -> list[Scaled]:
     """Measure all points with both sets of latencies.
 
     Args:
         amount: How much.
-        tell: Is told of each run when it is over.
+        log: Prints a line after each run.
     """
     return [
-        scaled for latencies in (LATENCIES, LONG) for scaled in _scale_with(latencies, amount, tell)
+        scaled for latencies in (LATENCIES, LONG) for scaled in _scale_with(latencies, amount, log)
     ]
 
 
-def _scale_with(latencies: Latencies, amount: Amount, tell: Callable[[str], None]) -> list[Scaled]:
+def _scale_with(latencies: Latencies, amount: Amount, log: Callable[[str], None]) -> list[Scaled]:
     rounds: list[dict[_Point, Shared]] = []
     for _ in range(amount.rounds):
         rounds.append({})
-        for streams, pullers in amount.points:
+        for streams, concurrent_runs in amount.points:
             events = (
                 amount.events
                 if latencies is LATENCIES
-                else amount.events_per_connection * streams * pullers
+                else amount.events_per_connection * streams * concurrent_runs
             )
-            run = shared(events, latencies, streams=streams, pullers=pullers)
-            tell(
-                f"{pullers} x {streams} streams, latencies {latencies}:"
+            run = shared(events, latencies, streams=streams, concurrent_runs=concurrent_runs)
+            log(
+                f"{concurrent_runs} x {streams} streams, latencies {latencies}:"
                 f" {run.per_second:,.0f} events/s, smallest share {run.smallest_share:.2f},"
                 f" {run.drain_cores:.2f} cores, the servers {run.server_cores:.2f}"
             )
-            rounds[-1][streams, pullers] = run
+            rounds[-1][streams, concurrent_runs] = run
     return [
         Scaled(
             latencies=str(latencies),
             streams=point[0],
-            pullers=point[1],
+            concurrent_runs=point[1],
             per_second=median(each[point].per_second for each in rounds),
             growth=median(each[point].per_second / each[_ONE].per_second for each in rounds),
             smallest_share=min(each[point].smallest_share for each in rounds),
@@ -158,7 +160,7 @@ def _scale_with(latencies: Latencies, amount: Amount, tell: Callable[[str], None
 
 
 def scale_measures(found: Sequence[Scaled]) -> list[Measure]:
-    """Give what has a target: growth where waiting dominates, and the smallest share."""
+    """Return the measures with a target: growth with long latencies, and the smallest share."""
     measures = [
         Measure(
             f"throughput, {count} {what} / 1, long latencies",
@@ -167,14 +169,14 @@ def scale_measures(found: Sequence[Scaled]) -> list[Measure]:
         )
         for each in found
         if each.latencies == str(LONG)
-        for what, count in (("streams", each.streams), ("pullers", each.pullers))
+        for what, count in (("streams", each.streams), ("concurrent runs", each.concurrent_runs))
         if count > 1
     ]
-    smallest = min(each.smallest_share for each in found if each.pullers > 1)
+    smallest = min(each.smallest_share for each in found if each.concurrent_runs > 1)
     return [
         *measures,
         Measure(
-            "events of a puller, fewest / mean",
+            "events of a run, fewest / mean",
             smallest,
             target=Target(_LEAST_SHARE, is_most=False),
         ),

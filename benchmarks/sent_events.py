@@ -1,7 +1,7 @@
 """The events that the bench's event server sends: serialised beforehand, and counted when acked.
 
-They are one durable queue: each event goes to one of the streams that are open, whichever has room
-first, and its ack, over whatever connection it comes, makes room where it went.
+They form one durable queue: each event goes to the first open stream that has room. Its ack, on any
+connection, makes room on that stream.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ class Reader(Protocol):
     """One end of a stream.
 
     Attributes:
-        sent: How many events it was sent.
+        sent: How many events were sent to it.
     """
 
     sent: int
 
     def send_events(self, room: int) -> None:
-        """Note that so many more may be in flight, and send what there is room for."""
+        """Allow ``room`` more events in flight, and send as many as possible."""
         ...
 
 
 class Events:
-    """The events of one run, and what has become of them.
+    """The events of one measurement, and which of them are acked.
 
     Args:
-        count: How many; made up, no two alike.
-        streams: How many streams shall be open before the first event is sent.
+        count: The number of events; all are different.
+        streams: How many streams must be open before the first event is sent.
 
     Attributes:
-        acked: How many of them were acked.
-        stray_acks: Acks of no event that was sent, or of one acked before.
+        acked: How many events were acked.
+        stray_acks: Acks of an event that was not sent or was acked before.
         opened_at: When the last stream was opened, in seconds since 1970.
-        seconds: How long it took from the first event sent to the last one acked; None before that.
-        readers: Who the events go to: a stream each, in the order in which they were opened.
+        seconds: From the first event sent to the last one acked; None before that.
+        readers: The open streams, oldest first.
     """
 
     def __init__(self, count: int, streams: int) -> None:
@@ -57,7 +57,7 @@ class Events:
         self._frames: list[tuple[bytes, bytes, bytes]] = []
         self._unacked: dict[bytes, Reader] = {}
         for index, event in enumerate(made_up_events("handset_change", count, start=start)):
-            # As long as the vendor's, and begins as they do.
+            # As long as the vendor's ack_info, with the same beginning.
             handle = b64encode(b"\x0a\x1e" + sha256(b"%d" % index).digest()[:30]).decode()
             message = http2.grpc_message(event.delivery(handle, is_redelivered=False))
             head = http2.before_stream(http2.DATA, 0, len(message))
@@ -72,7 +72,7 @@ class Events:
         self.readers: list[Reader] = []
 
     def open(self, reader: Reader) -> None:
-        """Let a stream have events, and those that waited for it."""
+        """Add a stream; when all are open, start sending on each."""
         self.opened_at = time.time()
         self.readers.append(reader)
         if len(self.readers) == self._streams:
@@ -81,7 +81,7 @@ class Events:
                 each.send_events(0)
 
     def take(self, reader: Reader, most_bytes: int, most: int) -> Iterator[tuple[bytes, bytes]]:
-        """Give the next events' frames, without their stream's number, as far as there is room."""
+        """Yield the next events' frames, without the stream's number, as far as there is room."""
         if len(self.readers) < self._streams:
             return
         for head, message, ack in self._frames[self._sent : self._sent + most]:

@@ -1,4 +1,4 @@
-"""How a server of the bench lives: it prints its port, and ends with its input."""
+"""Runs a server of the bench until its input ends."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SEGMENT_BYTES: Final = 1460
-"""The most that one TCP segment holds on Ethernet, and on the way to any AWS service."""
+"""The maximum size of a TCP segment on Ethernet, and on the way to any AWS service."""
 
 
 async def serve(protocol: Callable[[], asyncio.Protocol]) -> float:
-    """Serve on a free port of 127.0.0.1, and print it, until the input ends.
+    """Serve on a free port of 127.0.0.1, which is printed, until the input ends.
 
-    So a server ends with the process that started it, in whatever way that one ends.
+    So a server ends with the process that started it, however that process ends.
 
     Returns:
-        How much CPU time serving took, in seconds.
+        The CPU time of serving, in seconds.
     """
-    # What was made beforehand stays: looking through it again and again would cost most.
+    # Garbage collection would spend most of the CPU time on scanning the prepared events.
     gc.freeze()
     began = time.process_time()
     server = await asyncio.get_running_loop().create_server(protocol, sock=_socket())
@@ -38,13 +38,12 @@ async def serve(protocol: Callable[[], asyncio.Protocol]) -> float:
 
 
 def _socket() -> socket.socket:
-    """Give a socket to listen on whose clients send as they would over a real network.
+    """Return a listening socket whose clients send segments of the size of a real network.
 
-    A segment of loopback holds 64 kB. A request that is written in two parts is then two segments
-    that are not full, and the second waits until the first is acknowledged (Nagle), which the
-    receiver puts off for 40 ms: two segments that are full it would acknowledge at once. So a
-    request above 16 kB, which the Common Runtime writes in parts, takes 44 ms here and nowhere
-    else. Connections take the size of their segments from the socket that accepts them.
+    On loopback a segment holds 64 kB. The Common Runtime writes a request above 16 kB in parts,
+    here two segments that aren't full. The second waits until the first is acknowledged (Nagle's
+    algorithm), and the receiver delays that by 40 ms, which it doesn't for full segments. Accepted
+    connections inherit the segment size from this socket.
     """
     listener = socket.socket()
     if sys.platform == "linux":

@@ -1,10 +1,9 @@
-"""S3 and SQS that answer at once, or after a latency, over real HTTP; a process of their own.
+"""An S3 and SQS in their own process, over real HTTP, that answer at once or after a latency.
 
-Of S3 there is PutObject, of SQS SendMessage and SendMessageBatch in the JSON protocol. What is
-written is counted, not kept. It prints its port, and when its input ends a JSON object:
-``objects``, events ``archived`` in them, SQS ``calls``, ``messages`` sent by them, events
-``published`` in these: as many as they have lines; and what CPU time all of it took,
-``cpu_seconds``.
+It answers PutObject of S3, and SendMessage and SendMessageBatch of SQS in the JSON protocol. What
+is written is counted, not kept. It prints its port, and at the end of its input a JSON object:
+``objects``, ``archived`` (events in them), ``calls`` of SQS, ``messages`` sent, ``published``
+(events in them, one per line), and ``cpu_seconds``.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ class Connection(asyncio.Protocol):
     """One kept-alive connection, one request at a time.
 
     Args:
-        counts: What was written is added to it.
-        s3_seconds: How long a PutObject takes.
-        sqs_seconds: How long an SQS call takes.
+        counts: The counts to update.
+        s3_seconds: Latency of a PutObject.
+        sqs_seconds: Latency of an SQS call.
     """
 
     def __init__(self, counts: Counter[str], *, s3_seconds: float, sqs_seconds: float) -> None:
@@ -111,16 +110,16 @@ def _receipt(message: Mapping[str, Any]) -> dict[str, str]:
     return {
         "MessageId": str(uuid4()),
         "MD5OfMessageBody": body,
-        # boto3 checks neither; the second is here so that an answer is as long as a real one.
+        # boto3 checks neither; the second makes the answer as long as a real one.
         "MD5OfMessageAttributes": body,
     }
 
 
 @click.command()
-@click.option("--s3-ms", default=0.0, show_default=True, help="How long a PutObject takes.")
-@click.option("--sqs-ms", default=0.0, show_default=True, help="How long an SQS call takes.")
+@click.option("--s3-ms", default=0.0, show_default=True, help="Latency of a PutObject.")
+@click.option("--sqs-ms", default=0.0, show_default=True, help="Latency of an SQS call.")
 def main(s3_ms: float, sqs_ms: float) -> None:
-    """Take what is written to S3 and SQS, and count it."""
+    """Accept writes to S3 and SQS, and count them."""
     counts = Counter(objects=0, archived=0, calls=0, messages=0, published=0)
     cpu_seconds = asyncio.run(
         serve(lambda: Connection(counts, s3_seconds=s3_ms / 1000, sqs_seconds=sqs_ms / 1000))

@@ -1,7 +1,7 @@
-"""A client in the outline of the vendor's own: what a straightforward port of it would cost.
+"""A client with the outline of the vendor's example, to measure what a simple port would cost.
 
-It opens the stream with ten in flight and hands every event to a pool of ten threads; each event is
-one object, one message and one ack.
+It opens the stream with ten events in flight and a pool of ten threads. Each event is written as
+one object and one message, and acked by one call.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def drain(target: str, events: int) -> None:
 
     Args:
         target: The event server.
-        events: How many to take.
+        events: How many events to drain.
     """
     s3, sqs = boto3.client("s3"), boto3.client("sqs")
     bucket, queue_url = os.environ["ARCHIVE_BUCKET"], os.environ["QUEUE_URL"]
@@ -62,7 +62,7 @@ def drain(target: str, events: int) -> None:
 
 @click.command()
 @click.option("--target", required=True, help="The event server: host and port.")
-@click.option("--events", required=True, type=int, help="How many events to take.")
+@click.option("--events", required=True, type=int, help="Number of events to drain.")
 def main(target: str, events: int) -> None:
     """Drain in the vendor's outline and print the figures."""
     with measured():

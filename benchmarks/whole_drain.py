@@ -1,4 +1,4 @@
-"""A whole drain, measured: the real engine, with settings from its environment."""
+"""Measures a drain of the real engine, with settings from its environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LIFE: Final = timedelta(minutes=14)
 
 
 def main() -> None:
-    """Run one drain and print its figures, with its report among them."""
+    """Run one drain, and print its figures and its report."""
     with measured() as figures:
         report = run_drain(Settings.from_env(os.environ), remaining=_LIFE)
         figures["report"] = report.as_json()

@@ -1,4 +1,4 @@
-"""A whole replay, measured: the real engine, over an archive and to a queue named by arguments."""
+"""Measures a replay of the real engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_SECONDS = 600.0
 @click.option("--bucket", required=True, help="The archive's.")
 @click.option("--queue-url", required=True, help="Where to send.")
 def main(bucket: str, queue_url: str) -> None:
-    """Replay all that the archive has, as fast as it goes, and print the figures."""
+    """Replay all of BUCKET to QUEUE_URL without a rate limit, and print the figures."""
     job = ReplayJob(
         selection=Selection((DEFAULT_EVENT_TYPE,)),
         bucket=bucket,
@@ -25,8 +25,8 @@ def main(bucket: str, queue_url: str) -> None:
         events_per_message=1,
         rate=0,
         is_dry_run=False,
-        archive_hint="look at the bench",
-        queue_hint="look at the bench",
+        archive_hint="check the bench",
+        queue_hint="check the bench",
     )
     with measured() as figures:
         report = run_replay(

@@ -39,8 +39,8 @@ def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> 
         "throughput / most": "at least 0.7",
         "peak memory, many / few": "at most 1.2",
         "throughput, 2 streams / 1, long latencies": "at least 1.7",
-        "throughput, 2 pullers / 1, long latencies": "at least 1.7",
-        "events of a puller, fewest / mean": "at least 0.5",
+        "throughput, 2 concurrent runs / 1, long latencies": "at least 1.7",
+        "events of a run, fewest / mean": "at least 0.5",
         "bytes scanned, A subscriber's history, after / before": "at most 0.75",
         "bytes scanned, Lag to the archive, after / before": "at most 0.6",
     }
@@ -49,7 +49,7 @@ def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> 
         each["name"] for each in found["measures"]
     }
     assert len(found["floor_modes"]) > 1
-    assert len(found["scale"]) == 6, "two sets of latencies; one stream, two streams, two pullers"
+    assert len(found["scale"]) == 6, "two sets of latencies; one stream, two streams, two runs"
     one, ten, hundred = found["packing"]
     assert one["messages"] == 10 * ten["messages"] == 100 * hundred["messages"] == 1_000_000
     assert one["calls"] == 10 * ten["calls"]
