@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from drainctl.catalogue.sql_file import SQL_FOLDER, SqlFile
+from drainctl.catalogue.sql_file import SQL_FOLDER, SqlFile, read_sql
 from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def saved_queries(
 
 def unfilled(query: SavedQuery) -> str:
     """Return the statement of a query's file, with its placeholder for the stream."""
-    return SqlFile.read(FOLDER / f"{query.name.partition('.')[0]}.sql").sql
+    return read_sql(f"queries/{query.name.partition('.')[0]}")
 
 
 def _queries(name: str, file: SqlFile, streams: Iterable[str]) -> Iterator[SavedQuery]:

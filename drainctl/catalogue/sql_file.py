@@ -1,4 +1,4 @@
-"""Files of ``stacks/sql``: first lines that are comments, then one statement."""
+"""The files of ``stacks/sql``: first lines that are comments, then one statement."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from typing import Final, NamedTuple
 SQL_FOLDER: Final = Path(__file__).parents[2] / "stacks" / "sql"
 
 _COMMENT: Final = "--"
+
+
+def read_sql(name: str) -> str:
+    """Return the statement of a file, with its placeholders.
+
+    Args:
+        name: The file's path in ``stacks/sql`` without its suffix, such as ``compaction/unload``.
+    """
+    return SqlFile.read(SQL_FOLDER / f"{name}.sql").sql
 
 
 class SqlFile(NamedTuple):

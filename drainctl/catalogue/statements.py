@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from drainctl.catalogue.columns import table_columns
 from drainctl.catalogue.released import COMMON
-from drainctl.catalogue.sql_file import SQL_FOLDER, SqlFile
+from drainctl.catalogue.sql_file import read_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def unfilled(name: str) -> str:
     Args:
         name: One of ``NAMES``.
     """
-    return SqlFile.read(SQL_FOLDER / "compaction" / f"{name}.sql").sql
+    return read_sql(f"compaction/{name}")
 
 
 def statement(name: str, stream: EventStream) -> str:
@@ -73,9 +73,8 @@ def view(stream: EventStream) -> str:
     Raises:
         ValueError: See ``table_columns``.
     """
-    return statement("replace_view", stream).removeprefix(
-        f"CREATE OR REPLACE VIEW {stream.event_type} AS\n"
-    )
+    _create_view, _, query = statement("replace_view", stream).partition("\n")
+    return query
 
 
 def columns(stream: EventStream) -> list[str]:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from textwrap import indent
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drainctl.catalogue.sql_file import read_sql
 from drainctl.catalogue.statements import compacted_table, statement
 from drainctl.erase.findings import ErasureError, call_error
 from drainctl.erase.unregistered_files import UnregisteredFiles
@@ -113,10 +113,7 @@ class TablePass:
 
     def _days_to_rewrite(self, stream: EventStream) -> Mapping[str, int]:
         """Return the days with rows of the subscriber, and how many rows."""
-        rows = self._ask(
-            f"SELECT dt, count(*) AS found\nFROM {compacted_table(stream)}\n"
-            f"WHERE {self._condition}\nGROUP BY dt\nORDER BY dt"
-        )
+        rows = self._ask(self._statement("count_by_day", stream))
         return {str(day): int(str(count)) for day, count in rows}
 
     def _rewrite(self, stream: EventStream, day: str) -> None:
@@ -124,24 +121,16 @@ class TablePass:
         replaced = self._tables.days.location(name, day)
         self._files.check_readable(replaced)
         definition = self._tables.days.definition(name)
-        others = f"FROM {name}\nWHERE dt = '{day}'\n  AND NOT {self._condition}"
-        ((rows, events),) = self._ask(
-            f"SELECT count(*) AS rows_left, count(DISTINCT event_id) AS events\n{others}"
-        )
+        ((rows, events),) = self._ask(self._statement("count_others", stream, day=day))
         if rows == "0":
             self._check_location(name, day, replaced)
             # In this order: if it is interrupted, no files of an unregistered day are left.
             self._files.delete_folder(replaced)
             self._tables.days.unregister(name, day)
             return
-        columns = ",\n".join(column["Name"] for column in definition["Columns"])
+        columns = ",\n    ".join(column["Name"] for column in definition["Columns"])
         folder = f"{self._tables.folder}{stream.event_type}/dt={day}/{self._run.name}/"
-        self._ask(
-            f"UNLOAD (\n  SELECT\n{indent(columns, '    ')}\n{indent(others, '  ')}\n"
-            "  ORDER BY subscription_id, event_time, event_id\n)\n"
-            f"TO '{folder}'\n"
-            "WITH (format = 'PARQUET', compression = 'GZIP')"
-        )
+        self._ask(self._statement("unload_others", stream, day=day, columns=columns, folder=folder))
         counting = statement("count_candidates", stream)
         counting = counting.replace("{day}", day).replace("{run}", self._run.name)
         ((written_rows, written_events),) = self._ask(counting)
@@ -158,6 +147,11 @@ class TablePass:
         """Check that a day still has its folder: what another run has registered must stay."""
         if self._tables.days.location(name, day) != location:
             raise ErasureError(f"another run has registered {day} of {name}", "run this again")
+
+    def _statement(self, name: str, stream: EventStream, **values: str) -> str:
+        """Return a statement of ``stacks/sql/erase`` with its placeholders replaced."""
+        sql = read_sql(f"erase/{name}")
+        return sql.format(stream=stream.event_type, condition=self._condition, **values)
 
     def _ask(self, sql: str) -> Sequence[tuple[str | None, ...]]:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from drainctl.catalogue.sql_file import read_sql
 from drainctl.verify.athena import QueryError
 from drainctl.verify.consistency import differences, lasting
 from eventdrain.events import DEFAULT_EVENT_TYPE
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
     from drainctl.catalogue.saved_queries import SavedQuery
     from drainctl.verify.athena import Answer, Athena
     from drainctl.verify.consistency import Difference
-
-SOME_SUBSCRIPTION: Final = f"""\
-SELECT subscription_id
-FROM {DEFAULT_EVENT_TYPE}
-WHERE dt BETWEEN ? AND ?
-  AND subscription_id IS NOT NULL
-ORDER BY dt DESC, event_id
-LIMIT 1"""  # noqa: S608 - the name is of the table of streams
-"""The query for a subscription that has an event on the newest of some days."""
 
 _CONSISTENCY_CHECK: Final = "seam_check"
 _AT_ONCE: Final = 5
@@ -157,11 +149,16 @@ def _literal(parameter: str, athena: Athena, choices: Choices) -> str:
             raise QueryError(f"this command does not know its parameter {parameter}")
 
 
+def some_subscription() -> str:
+    """Return the query for a subscription with an event on the newest of some days."""
+    return read_sql("verify/some_subscription").format(stream=DEFAULT_EVENT_TYPE)
+
+
 def _some_subscription(athena: Athena, day: str | None) -> str:
     """Return somebody's subscription; if there is none, one whose history is empty."""
     first_day = day or (datetime.now(UTC) - _LAST).date().isoformat()
     days = (_text(first_day), _text(day or _LATEST))
-    answer = athena.ask(SOME_SUBSCRIPTION, days, keep_rows=1)
+    answer = athena.ask(some_subscription(), days, keep_rows=1)
     return (answer.rows[0][0] if answer.rows else None) or _NOBODY
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from drainctl.catalogue.saved_queries import saved_queries
 from drainctl.group import drainctl
-from drainctl.verify.checks import SOME_SUBSCRIPTION
+from drainctl.verify.checks import some_subscription
 from simulator.child_process import ChildProcess
 from tests.unit.athena_schema import athena_schema
 from tests.unit.http_aws import STACK
@@ -56,7 +56,7 @@ def test_all_is_well(endpoint: VerifyEndpoint) -> None:
     result = _verify()
     assert result.exit_code == 0, result.output
     assert "All 20 queries answered. No day differs." in result.stdout
-    asked = {each.sql for each in endpoint.started} - {SOME_SUBSCRIPTION}
+    asked = {each.sql for each in endpoint.started} - {some_subscription()}
     assert asked == {query.sql for query in saved_queries()}
     assert {(each.database, each.work_group) for each in endpoint.started} == {
         (OUTPUTS["DatabaseName"], OUTPUTS["WorkGroupName"])
@@ -76,7 +76,7 @@ def test_subscription_is_found_and_not_told(endpoint: VerifyEndpoint) -> None:
     """Somebody of the newest days is asked about, and appears nowhere."""
     endpoint.script = lambda started: (
         Scripted(columns=("subscription_id",), rows=((_PERSON,),))
-        if started.sql == SOME_SUBSCRIPTION
+        if started.sql == some_subscription()
         else Scripted(columns=("number",), rows=(("+4790000000",),) * 3)
     )
     result = _verify("--query", "subscriber_history")
@@ -279,4 +279,4 @@ def test_interrupt_stops_the_queries(endpoint: VerifyEndpoint) -> None:
 
 def test_subscription_query_is_sound() -> None:
     """The query of its own that the command asks fits the catalogue."""
-    assert result_columns(SOME_SUBSCRIPTION, athena_schema()) == {"subscription_id": "varchar"}
+    assert result_columns(some_subscription(), athena_schema()) == {"subscription_id": "varchar"}
