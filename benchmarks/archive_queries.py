@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.processes import BenchError
 from benchmarks.results import Measure, Queried, Target
-from devtools.catalogue.tables import Places, table_inputs
-from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.catalogue.statements import compacted_table, statement
+from devtools.catalogue import Places, table_inputs
+from drainctl.catalogue import compacted_table, saved_queries, statement
 from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS
 from simulator.athena import AthenaOnDuckDB, FolderObjects, MemoryCatalogue
 from tests.archive import ArchivePlan, expected, write_archive
@@ -30,7 +29,7 @@ from tests.archive import ArchivePlan, expected, write_archive
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from drainctl.catalogue.saved_queries import SavedQuery
+    from drainctl.catalogue import SavedQuery
     from simulator.athena import Result
     from tests.archive import MadeUpLine
 

@@ -1,7 +1,7 @@
 """The operator's command line: ``python -m drainctl`` with doctor, plan, verify, replay and erase.
 
-Each command is a package: its ``command`` module reads the options and prints, the others do the
-work. The modules beside them are what the commands share.
+Each command is a package that exports it as ``main``: its ``command`` module reads the options and
+prints, the others do the work. The modules beside them are what the commands share.
 
 ================ ===================================================================================
 ``group``        the command line itself; imports a command when it is used

@@ -14,7 +14,7 @@ _INTERRUPTED: Final = 130
 
 
 class _Commands(click.Group):
-    """Imports ``drainctl.NAME.command`` for the command NAME."""
+    """Imports ``drainctl.NAME`` for the command NAME."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         """See ``click.Group``."""
@@ -24,7 +24,7 @@ class _Commands(click.Group):
         """See ``click.Group``."""
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = import_module(f"drainctl.{cmd_name}.command").main
+        found: click.Command = import_module(f"drainctl.{cmd_name}").main
         return found
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue import saved_queries
 from eventdrain.events import DEFAULT_EVENT_TYPE
 from simulator.catalogue import LocalCatalogue
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from drainctl.catalogue.saved_queries import SavedQuery
+    from drainctl.catalogue import SavedQuery
     from drainctl.verify import Answer
     from simulator.deployment import LocalDeployment
 

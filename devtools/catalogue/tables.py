@@ -14,8 +14,15 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from drainctl.catalogue.columns import line_columns, table_columns
-from drainctl.catalogue.statements import ALL_OPEN, CANDIDATES, compacted_table, lines_table, view
+from drainctl.catalogue import (
+    ALL_OPEN,
+    CANDIDATES,
+    compacted_table,
+    line_columns,
+    lines_table,
+    table_columns,
+    view,
+)
 from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:

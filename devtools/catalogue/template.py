@@ -16,8 +16,19 @@ import yaml
 
 from devtools.blocks import with_block
 from devtools.catalogue.tables import Places, table_inputs
-from drainctl.catalogue import statements
-from drainctl.catalogue.saved_queries import PLACEHOLDER, SavedQuery, saved_queries, unfilled
+from drainctl.catalogue import (
+    CANDIDATES,
+    PLACEHOLDER,
+    STATEMENTS,
+    SavedQuery,
+    compacted_table,
+    lines_table,
+    saved_queries,
+    stream_columns,
+    stream_fields,
+    unfilled_query,
+    unfilled_statement,
+)
 from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:
@@ -58,7 +69,7 @@ def catalogue(template: str, streams: Mapping[str, EventStream] = STREAMS) -> st
         ValueError: A mark is missing, or see ``table_columns``.
     """
     queries = saved_queries(streams=streams)
-    shared = {_map_key(query): {"Sql": unfilled(query)} for query in queries if query.stream}
+    shared = {_map_key(query): {"Sql": unfilled_query(query)} for query in queries if query.stream}
     named = {f"{_camel(query.name)}Query": _named_query(query) for query in queries}
     inputs = table_inputs(_PARAMETERS, streams, encode=lambda text: _ENCODED + text)
     tables = {f"{_camel(table['Name'])}Table": _table(table) for table in inputs}
@@ -79,12 +90,12 @@ def compaction(template: str, streams: Mapping[str, EventStream] = STREAMS) -> s
     """
     of_streams = {
         event_type: {
-            "columns": ", ".join(statements.columns(stream)),
-            "fields": ", ".join(statements.fields(stream)),
+            "columns": ", ".join(stream_columns(stream)),
+            "fields": ", ".join(stream_fields(stream)),
         }
         for event_type, stream in streams.items()
     }
-    texts = {_camel(name): statements.unfilled(name) for name in statements.NAMES}
+    texts = {_camel(name): unfilled_statement(name) for name in STATEMENTS}
     texts["Streams"] = json.dumps(of_streams, indent=1)
     # CloudFormation doesn't escape what it substitutes in a definition: in base64 nothing needs it.
     substitutions = {name: {"Fn::Base64": text} for name, text in texts.items()}
@@ -93,12 +104,12 @@ def compaction(template: str, streams: Mapping[str, EventStream] = STREAMS) -> s
         for stream in streams.values()
         for name in (
             stream.event_type,
-            statements.lines_table(stream),
-            statements.compacted_table(stream),
+            lines_table(stream),
+            compacted_table(stream),
         )
     ]
     arn = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:table/${DatabaseName}/"
-    granted = [{"Fn::Sub": f"{arn}{name}"} for name in (*names, statements.CANDIDATES)]
+    granted = [{"Fn::Sub": f"{arn}{name}"} for name in (*names, CANDIDATES)]
     template = with_block(template, _STATEMENTS, _yaml(substitutions, " " * 8))
     return with_block(template, _GRANTED, _yaml(granted, " " * 18))
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from devtools.reader_schemas.layout import nested
-from drainctl.catalogue.line_types import Array, LineType, Map, Mark, Scalar, Struct, line_types
+from drainctl.catalogue import Array, LineType, Map, Mark, Scalar, Struct, line_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

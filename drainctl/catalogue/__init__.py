@@ -1,9 +1,64 @@
 """The archive as tables: what the Glue catalogue, its views and the compaction are made of.
 
-============== =====================================================================
-``line_types`` what the lines have of each stream, from its descriptor
-``released``   which columns compacted tables already have, in which order
-``columns``    the same as columns, and those of the view and of the compacted table
-``statements`` the SQL of views and compaction, in Athena's dialect
-============== =====================================================================
+================= ==================================================================
+``line_types``    what the lines have of each stream, from its descriptor
+``released``      which columns compacted tables already have, in which order
+``columns``       the same as columns, and those of the view and of the compacted table
+``statements``    the SQL of views and compaction, in Athena's dialect
+``saved_queries`` the saved queries, in the same dialect
+``sql_file``      the files of ``stacks/sql``
+================= ==================================================================
 """
+
+from __future__ import annotations
+
+from drainctl.catalogue.columns import line_columns, table_columns
+from drainctl.catalogue.line_types import Array, LineType, Map, Mark, Scalar, Struct, line_types
+from drainctl.catalogue.saved_queries import (
+    PLACEHOLDER,
+    MalformedQuery,
+    SavedQuery,
+    saved_queries,
+    unfilled_query,
+)
+from drainctl.catalogue.sql_file import read_sql
+from drainctl.catalogue.statements import (
+    ALL_OPEN,
+    CANDIDATES,
+    STATEMENTS,
+    compacted_table,
+    lines_table,
+    statement,
+    stream_columns,
+    stream_fields,
+    unfilled_statement,
+    view,
+)
+
+__all__ = [
+    "ALL_OPEN",
+    "CANDIDATES",
+    "PLACEHOLDER",
+    "STATEMENTS",
+    "Array",
+    "LineType",
+    "MalformedQuery",
+    "Map",
+    "Mark",
+    "SavedQuery",
+    "Scalar",
+    "Struct",
+    "compacted_table",
+    "line_columns",
+    "line_types",
+    "lines_table",
+    "read_sql",
+    "saved_queries",
+    "statement",
+    "stream_columns",
+    "stream_fields",
+    "table_columns",
+    "unfilled_query",
+    "unfilled_statement",
+    "view",
+]

@@ -71,7 +71,7 @@ def saved_queries(
     )
 
 
-def unfilled(query: SavedQuery) -> str:
+def unfilled_query(query: SavedQuery) -> str:
     """Return the statement of a query's file, with its placeholder for the stream."""
     return read_sql(f"queries/{query.name.partition('.')[0]}")
 

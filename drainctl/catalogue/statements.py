@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from eventdrain.events import EventStream
 
-NAMES: Final = ("closed_days", "count_before", "unload", "count_candidates", "replace_view")
+STATEMENTS: Final = ("closed_days", "count_before", "unload", "count_candidates", "replace_view")
 """The statements: the names of their files."""
 CANDIDATES: Final = "compaction_candidates"
 """The table that sees folders before they are registered."""
@@ -44,11 +44,11 @@ def compacted_table(stream: EventStream) -> str:
     return f"{stream.event_type}_compacted"
 
 
-def unfilled(name: str) -> str:
+def unfilled_statement(name: str) -> str:
     """Return a statement with all its placeholders.
 
     Args:
-        name: One of ``NAMES``.
+        name: One of ``STATEMENTS``.
     """
     return read_sql(f"compaction/{name}")
 
@@ -57,14 +57,16 @@ def statement(name: str, stream: EventStream) -> str:
     """Return a statement for one stream. Placeholders for values of a run are left in it.
 
     Args:
-        name: One of ``NAMES``.
+        name: One of ``STATEMENTS``.
         stream: The stream.
 
     Raises:
         ValueError: See ``table_columns``.
     """
-    sql = unfilled(name).replace("{stream}", stream.event_type)
-    return _listed(_listed(sql, "{columns}", columns(stream)), "{fields}", fields(stream))
+    sql = unfilled_statement(name).replace("{stream}", stream.event_type)
+    return _listed(
+        _listed(sql, "{columns}", stream_columns(stream)), "{fields}", stream_fields(stream)
+    )
 
 
 def view(stream: EventStream) -> str:
@@ -77,7 +79,7 @@ def view(stream: EventStream) -> str:
     return query
 
 
-def columns(stream: EventStream) -> list[str]:
+def stream_columns(stream: EventStream) -> list[str]:
     """Return the names of the columns that only this stream's table has, in their order.
 
     Raises:
@@ -86,7 +88,7 @@ def columns(stream: EventStream) -> list[str]:
     return [each.name for each in table_columns(stream) if each.name not in COMMON]
 
 
-def fields(stream: EventStream) -> list[str]:
+def stream_fields(stream: EventStream) -> list[str]:
     """Return what ``SELECT`` needs to read these columns from a line, in the same order.
 
     Raises:

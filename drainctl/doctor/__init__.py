@@ -19,3 +19,9 @@ modules, turns the facts into findings. docs/doctor.md lists what is asked and t
 ``findings``       the result, as lines and as JSON
 ================== =================================================================================
 """
+
+from __future__ import annotations
+
+from drainctl.doctor.command import main
+
+__all__ = ["main"]

@@ -14,3 +14,9 @@
 ``receipt``            the file that records an erasure
 ====================== =============================================================================
 """
+
+from __future__ import annotations
+
+from drainctl.erase.command import main
+
+__all__ = ["main"]

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drainctl.catalogue.sql_file import read_sql
-from drainctl.catalogue.statements import compacted_table, statement
+from drainctl.catalogue import compacted_table, read_sql, statement
 from drainctl.erase.findings import ErasureError, call_error
 from drainctl.erase.unregistered_files import UnregisteredFiles
 from drainctl.verify import QueryError

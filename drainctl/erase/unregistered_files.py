@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from drainctl.catalogue.statements import compacted_table
+from drainctl.catalogue import compacted_table
 from drainctl.erase.findings import RUNS, ErasureError
 
 if TYPE_CHECKING:

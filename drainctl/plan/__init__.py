@@ -22,6 +22,7 @@ from __future__ import annotations
 from drainctl.plan import prices
 from drainctl.plan.always_on import EC2, FARGATE, Host, always_on
 from drainctl.plan.choose import Plan, choose
+from drainctl.plan.command import main
 from drainctl.plan.demand import DAY, PEAK_FACTOR, Demand, DemandError
 from drainctl.plan.lag import median_lag, worst_lag
 from drainctl.plan.parameters import Parameters
@@ -40,6 +41,7 @@ __all__ = [
     "Plan",
     "always_on",
     "choose",
+    "main",
     "median_lag",
     "prices",
     "worst_lag",

@@ -10,3 +10,9 @@
 ``checkpoint_file`` the file that stores the progress
 =================== ================================================================================
 """
+
+from __future__ import annotations
+
+from drainctl.replay.command import main
+
+__all__ = ["main"]

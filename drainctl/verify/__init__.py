@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
-from drainctl.verify.athena import Answer, Athena, QueryError, QueryStoppedError
+from drainctl.verify.athena import Answer, Athena, QueryError
+from drainctl.verify.command import main
 
-__all__ = ["Answer", "Athena", "QueryError", "QueryStoppedError"]
+__all__ = ["Answer", "Athena", "QueryError", "main"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from drainctl.catalogue.sql_file import read_sql
+from drainctl.catalogue import read_sql
 from drainctl.verify.athena import QueryError
 from drainctl.verify.consistency import differences, lasting
 from eventdrain.events import DEFAULT_EVENT_TYPE
@@ -16,7 +16,7 @@ from eventdrain.events import DEFAULT_EVENT_TYPE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from drainctl.catalogue.saved_queries import SavedQuery
+    from drainctl.catalogue import SavedQuery
     from drainctl.verify.athena import Answer, Athena
     from drainctl.verify.consistency import Difference
 

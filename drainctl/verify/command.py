@@ -11,7 +11,7 @@ from botocore.config import Config
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue import saved_queries
 from drainctl.make_command import MakeCommand
 from drainctl.output import console, print_json
 from drainctl.target import Target, asks_aws, not_empty
@@ -22,7 +22,7 @@ from drainctl.verify.output import as_json, print_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drainctl.catalogue.saved_queries import SavedQuery
+    from drainctl.catalogue import SavedQuery
     from drainctl.verify.checks import Outcome
 
 _PATIENT: Final = Config(

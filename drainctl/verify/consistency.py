@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drainctl.catalogue.saved_queries import SavedQuery
+    from drainctl.catalogue import SavedQuery
     from drainctl.verify.athena import Answer
 
 

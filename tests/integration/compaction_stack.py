@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue import saved_queries
 from simulator.catalogue import LocalCatalogue
 from simulator.deployment import LocalDeployment
 from tests.archive import ArchivePlan, made_up_objects

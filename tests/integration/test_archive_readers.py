@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from drainctl.catalogue.line_types import Array, LineType, Map, Mark, Scalar, Struct, line_types
+from drainctl.catalogue import Array, LineType, Map, Mark, Scalar, Struct, line_types
 from eventdrain.events import (
     STREAMS,
     ArchiveLayout,

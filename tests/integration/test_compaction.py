@@ -14,8 +14,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.catalogue.statements import ALL_OPEN, statement
+from drainctl.catalogue import ALL_OPEN, saved_queries, statement
 from eventdrain.events import STREAMS
 from simulator.aws import PROJECT_FOLDER
 from tests.archive import expected

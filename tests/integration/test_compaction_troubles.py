@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from drainctl.catalogue.statements import CANDIDATES
+from drainctl.catalogue import CANDIDATES
 from tests.integration.compaction_stack import (
     CLOSED,
     STREAM,

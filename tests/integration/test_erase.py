@@ -18,7 +18,7 @@ from unittest.mock import patch
 import pytest
 from click.testing import CliRunner
 
-from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue import saved_queries
 from drainctl.erase import table, unregistered_files
 from drainctl.erase.bucket import Bucket
 from drainctl.group import drainctl

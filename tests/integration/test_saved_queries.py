@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from devtools.catalogue.tables import Places, table_inputs
-from drainctl.catalogue.saved_queries import saved_queries
-from drainctl.catalogue.statements import compacted_table, statement
+from devtools.catalogue import Places, table_inputs
+from drainctl.catalogue import compacted_table, saved_queries, statement
 from eventdrain.events import STREAMS
 from simulator.athena import AthenaOnDuckDB, FolderObjects, MemoryCatalogue
 from tests.archive import ArchivePlan, expected, write_archive

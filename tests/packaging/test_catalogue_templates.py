@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from drainctl.catalogue.statements import CANDIDATES
+from drainctl.catalogue import CANDIDATES
 from eventdrain.events import STREAMS
 from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
 from tests.packaging.policy_documents import as_list

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 
-from drainctl.catalogue.statements import NAMES
+from drainctl.catalogue import STATEMENTS
 from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate
 
@@ -114,7 +114,7 @@ def test_sql_needs_no_escaping() -> None:
     """CloudFormation substitutes a text as it is. In base64 it ends no expression, text or line."""
     encoded = {name for name, value in substitutions().items() if "Fn::Base64" in str(value)}
     text = DEFINITION.read_text()
-    assert len(encoded) == len(NAMES) + 1
+    assert len(encoded) == len(STATEMENTS) + 1
     assert {it for it in encoded if f"$base64decode('${{{it}}}')" in text} == encoded
     for value in substitutions().values():
         assert str(value).isascii(), "$base64decode() gives one character for each byte"

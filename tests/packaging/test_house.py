@@ -1,120 +1,160 @@
-"""The house: the engine's packages, what each exports, and which way the arrows go."""
+"""The house: the packages, what each exports, and which way the arrows go."""
 
 from __future__ import annotations
 
 import ast
 from typing import TYPE_CHECKING, Final
 
-from drainctl.group import COMMANDS
+import pytest
+
 from simulator.aws import PROJECT_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ENGINE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain"
-DRAINCTL: Final = PROJECT_FOLDER / "drainctl"
-FOLDERS: Final = (
-    "layers/eventdrain",
-    "functions",
-    "drainctl",
-    "devtools",
-    "simulator",
-    "benchmarks",
-    "tests",
-)
-FLOORS: Final = (
-    ("errors", "backoff"),
-    ("events", "json_shape"),
-    ("ports", "settings"),
-    ("auth", "drain", "replay"),
-    ("adapters",),
-    ("wiring", "replay_wiring"),
-)
-"""The rooms of the engine, the lowest first: each may import those of the floors below it."""
+HOUSES: Final = {
+    "eventdrain": PROJECT_FOLDER / "layers/eventdrain/eventdrain",
+    **{name: PROJECT_FOLDER / name for name in ("drainctl", "devtools", "simulator")},
+}
+PRODUCT: Final = ("layers/eventdrain", "functions", "drainctl", "devtools", "simulator")
+FOLDERS: Final = (*PRODUCT, "benchmarks", "tests")
+FLOORS: Final = {
+    "eventdrain": (
+        ("errors", "backoff"),
+        ("events", "json_shape"),
+        ("ports", "settings"),
+        ("auth", "drain", "replay"),
+        ("adapters",),
+        ("wiring", "replay_wiring"),
+    ),
+    "drainctl": (
+        ("errors", "make_command", "output", "shell"),
+        ("catalogue", "stack"),
+        ("pseudonyms", "target"),
+        ("plan", "verify"),
+        ("doctor", "erase", "replay"),
+        ("group",),
+        ("__main__",),
+    ),
+}
+"""The rooms of a house, the lowest first: each may import those of the floors below it."""
+SUBJECTS: Final = {"simulation": "plan"}
+"""The package that a folder of tests is about, if its files' names don't say so."""
 
 
-def _imports(path: Path, house: str = "eventdrain") -> Iterator[str]:
-    """Yield the engine's modules that a file imports, for its annotations too."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{house}."):
-            yield str(node.module).removeprefix(f"{house}.")
-
-
-def _package(module: str) -> str:
-    return ".".join(module.split(".")[: 2 if module.startswith("adapters.") else 1])
+def _files(*folders: str) -> Iterator[Path]:
+    return (path for folder in folders for path in (PROJECT_FOLDER / folder).rglob("*.py"))
 
 
 def _module(path: Path) -> str:
-    """Return an engine file's module; empty for a file of no package of the engine."""
-    if not path.is_relative_to(ENGINE):
-        return ""
-    return ".".join(path.relative_to(ENGINE).with_suffix("").parts)
+    """Return the name of a file's module; empty if it is in no house."""
+    for house, folder in HOUSES.items():
+        if path.is_relative_to(folder):
+            parts = path.relative_to(folder).with_suffix("").parts
+            return ".".join((house, *parts)).removesuffix(".__init__")
+    return ""
+
+
+MODULES: Final = {_module(path) for folder in HOUSES.values() for path in folder.rglob("*.py")}
+PACKAGES: Final = {
+    package
+    for package in (name.rpartition(".")[0] for name in MODULES)
+    if package in MODULES and package not in HOUSES
+}
+CORRIDORS: Final = {package.rpartition(".")[0] for package in PACKAGES}
+"""Packages of packages, of which each is imported by itself."""
+
+
+def _exports(package: str) -> list[str]:
+    house, *inner = package.split(".")
+    tree = ast.parse(HOUSES[house].joinpath(*inner, "__init__.py").read_text())
+    (*_, last) = tree.body
+    return list(ast.literal_eval(last.value)) if isinstance(last, ast.Assign) else []
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Yield the modules of the houses that a file imports, for its annotations too.
+
+    A test may import a module from its package as a whole, to patch it.
+    """
+    is_test = path.is_relative_to(PROJECT_FOLDER / "tests")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names if each.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for each in node.names:
+                inner = f"{node.module}.{each.name}"
+                is_hidden = inner in MODULES and each.name not in _exports(node.module)
+                yield inner if is_hidden and not is_test else node.module
+
+
+def _room(module: str) -> str:
+    """Return the package that a module is inside; empty if it is in none, or the package itself."""
+    package = module.rpartition(".")[0]
+    return package if package in PACKAGES - CORRIDORS else ""
+
+
+def _is_tested_by(room: str, path: Path) -> bool:
+    """Return whether a file is a test of a package of drainctl, by the file's name."""
+    house, _, package = room.partition(".")
+    about = {*path.stem.split("_"), SUBJECTS.get(path.parent.name)}
+    return (
+        house == "drainctl" and package in about and path.is_relative_to(PROJECT_FOLDER / "tests")
+    )
 
 
 def test_nobody_imports_past_a_package() -> None:
-    """An inner module can be renamed or split without a look at anything outside its package."""
+    """An inner module can be renamed or split without a look at anything outside its package.
+
+    Except in the tests of that package of drainctl: nothing is exported for tests alone.
+    """
     past = [
-        f"{path.relative_to(PROJECT_FOLDER)} imports eventdrain.{module}"
-        for folder in FOLDERS
-        for path in (PROJECT_FOLDER / folder).rglob("*.py")
+        f"{path.relative_to(PROJECT_FOLDER)} imports {module}"
+        for path in _files(*FOLDERS)
         for module in _imports(path)
-        if module != _package(module) != _package(_module(path))
+        if (room := _room(module))
+        and not f"{_module(path)}.".startswith(f"{room}.")
+        and not _is_tested_by(room, path)
     ]
     assert not past
 
 
-def test_arrows_go_down_only() -> None:
-    """A room knows only the floors below its own."""
-    floor_of = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-    room_of = {path: _module(path).split(".")[0] for path in ENGINE.rglob("*.py")}
-    del room_of[ENGINE / "__init__.py"]
-    upward = [
-        f"{path.relative_to(ENGINE)} imports {module}"
-        for path, room in room_of.items()
+def test_modules_beside_the_commands_are_drainctls_own() -> None:
+    """The product and the benchmarks import packages of drainctl, or drainctl itself."""
+    past = [
+        f"{path.relative_to(PROJECT_FOLDER)} imports {module}"
+        for path in _files(*PRODUCT, "benchmarks")
         for module in _imports(path)
-        if (other := module.split(".")[0]) != room and floor_of[other] >= floor_of[room]
+        if module.startswith("drainctl.")
+        and module not in PACKAGES
+        and not path.is_relative_to(HOUSES["drainctl"])
     ]
-    assert not upward
+    assert not past
 
 
-def test_simulator_is_imported_by_its_packages() -> None:
-    """Nobody imports past a package of the simulator, which itself imports nothing of the tests."""
-    wrong = []
-    for folder in FOLDERS:
-        for path in (PROJECT_FOLDER / folder).rglob("*.py"):
-            parts = path.relative_to(PROJECT_FOLDER).parts
-            for node in ast.walk(ast.parse(path.read_text())):
-                module = (isinstance(node, ast.ImportFrom) and node.module) or ""
-                match module.split("."):
-                    case ["simulator", "event_server" | "aws" | "athena" as package, _]:
-                        is_wrong = parts[:2] != ("simulator", package)
-                    case ["tests", *_]:
-                        is_wrong = folder == "simulator"
-                    case _:
-                        is_wrong = False
-                wrong += [f"{'/'.join(parts)} imports {module}"] if is_wrong else []
+def test_product_imports_nothing_of_the_tests() -> None:
+    """What is deployed, or run by users, works without the tests."""
+    wrong = [
+        f"{path.relative_to(PROJECT_FOLDER)} imports {node.module}"
+        for path in _files(*PRODUCT)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("tests.")
+    ]
     assert not wrong
 
 
-def _is_past(path: Path, module: str) -> bool:
-    command, _, inner = module.partition(".")
-    if command in COMMANDS:
-        return bool(inner) and path.parent != DRAINCTL / command
-    return DRAINCTL not in path.parents and command != "catalogue"
-
-
-def test_nobody_imports_past_a_command() -> None:
-    """A command's inner modules are its own, and drainctl's are those of its commands.
-
-    Tests may import them: nothing is exported for tests alone.
-    """
-    past = [
-        f"{path.relative_to(PROJECT_FOLDER)} imports drainctl.{module}"
-        for folder in FOLDERS
-        if folder != "tests"
-        for path in (PROJECT_FOLDER / folder).rglob("*.py")
-        for module in _imports(path, "drainctl")
-        if _is_past(path, module)
+@pytest.mark.parametrize("house", FLOORS)
+def test_arrows_go_down_only(house: str) -> None:
+    """A room knows only the floors below its own."""
+    floor_of = {room: floor for floor, rooms in enumerate(FLOORS[house]) for room in rooms}
+    upward = [
+        f"{_module(path)} imports {module}"
+        for path in HOUSES[house].rglob("*.py")
+        if _module(path) != house
+        for module in _imports(path)
+        if module.startswith(f"{house}.")
+        and (room := _module(path).split(".")[1]) != (other := module.split(".")[1])
+        and floor_of[other] >= floor_of[room]
     ]
-    assert not past
+    assert not upward

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from devtools.catalogue.tables import Places, table_inputs
+from devtools.catalogue import Places, table_inputs
 
 _ANYWHERE: Final = Places("database", "bucket", "events", "tables", "2025-01-01")
 

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 import pytest
 
-from devtools.catalogue.tables import Places, table_inputs
-from drainctl.catalogue.columns import line_columns, table_columns
+from devtools.catalogue import Places, table_inputs
+from drainctl.catalogue import compacted_table, line_columns, statement, table_columns
 from drainctl.catalogue.released import RELEASED
-from drainctl.catalogue.statements import compacted_table, statement
 from eventdrain.events import STREAMS
 from tests.made_up_stream import stream_of
 from tests.unit.athena_schema import athena_schema

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlglot import exp, parse_one
 
-from drainctl.catalogue.saved_queries import MalformedQuery, SavedQuery, saved_queries
+from drainctl.catalogue import MalformedQuery, SavedQuery, saved_queries
 from eventdrain.events import STREAMS
 from tests.unit.athena_schema import athena_schema
 from tests.unit.typed_sql import result_columns

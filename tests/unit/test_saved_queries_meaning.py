@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from sqlglot import exp, parse_one
 
-from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue import saved_queries
 from tests.unit.athena_schema import athena_schema
 
 _TODAY: Final = "2026-11-24"

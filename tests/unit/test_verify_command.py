@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from click.testing import CliRunner
 
-from drainctl.catalogue.saved_queries import saved_queries
+from drainctl.catalogue import saved_queries
 from drainctl.group import drainctl
 from drainctl.verify.checks import some_subscription
 from simulator.child_process import ChildProcess
