@@ -161,12 +161,11 @@ def _introduce(server: EventServer, auth: AuthMode, kind: EventType) -> None:
         click.echo("Every call needs a token. This made-up one has all scopes, lasts for 24 hours,")
         click.echo("is good for this server only, and is not shown again:")
         click.echo(f"  TOKEN={token}")
-    proto = kind.request.DESCRIPTOR.file.name
-    grpcurl = f"grpcurl -plaintext -import-path protos -proto {proto}{authorization}"
+    grpcurl = f"grpcurl -plaintext{authorization}"
     service = f"{server.target} {kind.service}"
     start = '{"stream_configuration": {"start_at_oldest_possible": {}}}'
     ack = '{"ack_info": {"value": "..."}}'
-    click.echo("There is no server reflection. To stream, and to ack one event:")
+    click.echo("It has server reflection. To stream, and to ack one event:")
     click.echo(f"  {grpcurl} -d '{start}' {service}/{kind.stream_method}")
     click.echo(f"  {grpcurl} -d '{ack}' {service}/{kind.ack_method}")
 

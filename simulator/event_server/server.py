@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import grpc
+from grpc_reflection.v1alpha import reflection
 
 from simulator.event_server.ack_calls import AckCalls
 from simulator.event_server.calls import AuthMode, Authorization, ServerState, Wakeups
@@ -188,7 +189,7 @@ class EventServer:
 def _grpc_server(
     rules: ServerRules, streams: StreamCalls, acks: AckCalls, threads: ThreadPoolExecutor
 ) -> grpc.Server:
-    """Make a server that listens nowhere yet.
+    """Make a server that listens nowhere yet; its reflection needs no token.
 
     It is gRPC's threaded server and not its asyncio one: all asyncio users of a process share one
     poller, which logs errors when their event loops come and go, and a client under test has a
@@ -202,7 +203,7 @@ def _grpc_server(
             ),
             kind.ack_method: grpc.unary_unary_rpc_method_handler(functools.partial(acks.ack, kind)),
         }
-    return grpc.server(
+    server = grpc.server(
         threads,
         handlers=[
             grpc.method_handlers_generic_handler(service, handlers)
@@ -210,6 +211,8 @@ def _grpc_server(
         ],
         options=_options(rules),
     )
+    reflection.enable_server_reflection([*methods, reflection.SERVICE_NAME], server)
+    return server
 
 
 def _options(rules: ServerRules) -> tuple[tuple[str, int], ...]:

@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
 
 from simulator.child_process import ChildProcess
 from simulator.event_server import (
@@ -112,9 +117,13 @@ class _Stream:
 
 @contextmanager
 def _client(server: EventServer, token: str | None = None) -> Iterator[_Client]:
-    options = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
-    with grpc.insecure_channel(server.target, options=options) as channel:
+    with _channel(server) as channel:
         yield _Client(channel, token)
+
+
+def _channel(server: EventServer) -> grpc.Channel:
+    options = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
+    return grpc.insecure_channel(server.target, options=options)
 
 
 def _oldest(**others: Any) -> dict[str, Any]:
@@ -218,6 +227,25 @@ def _ignore_failure(client: _Client) -> None:
         return
 
 
+def test_clients_need_no_proto_files() -> None:
+    """Without a token, reflection describes each method that the server has, as grpcurl asks."""
+    with EventServer(auth=AuthMode.PRODUCTION) as server, _channel(server) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        offered = {*database.get_services()} - {reflection.SERVICE_NAME}
+        described = DescriptorPool(database)
+        methods = {
+            method.full_name: (method.input_type.full_name, method.output_type.full_name)
+            for service in offered
+            for method in described.FindServiceByName(service).methods
+        }
+    assert offered == {kind.service for kind in EVENT_TYPES.values()}
+    for kind in EVENT_TYPES.values():
+        streamed = (kind.request.DESCRIPTOR.full_name, kind.response.DESCRIPTOR.full_name)
+        assert methods.pop(f"{kind.service}.{kind.stream_method}") == streamed
+        assert methods.pop(f"{kind.service}.{kind.ack_method}")
+    assert methods == {}
+
+
 # --- By itself: ``python -m simulator.event_server``. ---
 
 
@@ -257,8 +285,6 @@ def test_server_by_itself() -> None:
     with _process(*options, "--break-streams-after", "5") as process:
         target = _printed(process, r"listens on (\S+),")
         token = _printed(process, r"TOKEN=(\S+)")
-        proto = _printed(process, r"grpcurl .* -proto (\S+) -H .* \S+/StreamHandsetChangeEvents$")
-        assert (_PROJECT_FOLDER / "protos" / proto).is_file()
         service = _printed(process, r"grpcurl .* (\S+)/AckHandsetChangeEvent$")
         assert service == EVENT_TYPES["handset_change"].service
         with grpc.insecure_channel(target) as channel:
