@@ -94,6 +94,7 @@ drift: .venv/.made
 	$(WITH_LAYERS) $(BIN)/python -m devtools.stream_blocks --check
 	$(WITH_LAYERS) $(BIN)/python -m devtools.catalogue --check
 	$(WITH_LAYERS) $(BIN)/python -m devtools.reader_schemas --check
+	$(WITH_LAYERS) $(BIN)/python -m devtools.json_schemas --check
 	$(WITH_LAYERS) $(BIN)/python -m devtools.dashboard --check
 
 LOCKS = layers/vendor/requirements.txt $(wildcard requirements/*.txt)
@@ -131,10 +132,11 @@ proto: .venv/.made ## Generate the code of the event API from protos/ into layer
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
 	  --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=quiet:$(PROTO_OUT) $(SERVICES)
 
-template: .venv/.made ## Write the generated parts of the templates: streams, tables, saved queries, dashboard
+template: .venv/.made ## Write what is generated: the templates' streams, tables, queries and dashboard; schemas/
 	$(WITH_LAYERS) $(BIN)/python -m devtools.stream_blocks
 	$(WITH_LAYERS) $(BIN)/python -m devtools.catalogue
 	$(WITH_LAYERS) $(BIN)/python -m devtools.reader_schemas
+	$(WITH_LAYERS) $(BIN)/python -m devtools.json_schemas
 	$(WITH_LAYERS) $(BIN)/python -m devtools.dashboard
 
 build: setup ## Build the stack for an AWS account, as `sam build` does

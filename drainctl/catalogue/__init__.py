@@ -13,7 +13,17 @@
 from __future__ import annotations
 
 from drainctl.catalogue.columns import line_columns, table_columns
-from drainctl.catalogue.line_types import Array, LineType, Map, Mark, Scalar, Struct, line_types
+from drainctl.catalogue.line_types import (
+    Array,
+    LineType,
+    Map,
+    Mark,
+    Scalar,
+    Struct,
+    is_map,
+    line_types,
+    message_of,
+)
 from drainctl.catalogue.saved_queries import (
     PLACEHOLDER,
     MalformedQuery,
@@ -49,9 +59,11 @@ __all__ = [
     "Scalar",
     "Struct",
     "compacted_table",
+    "is_map",
     "line_columns",
     "line_types",
     "lines_table",
+    "message_of",
     "read_sql",
     "saved_queries",
     "statement",

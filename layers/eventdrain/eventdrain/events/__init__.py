@@ -24,6 +24,7 @@ from eventdrain.events.quarantine import quarantined
 from eventdrain.events.queue_message import (
     EVENTS,
     MAX_MESSAGE_BYTES,
+    REPLAYED,
     Message,
     mark_replayed,
     message,
@@ -41,6 +42,7 @@ __all__ = [
     "MAX_MESSAGE_BYTES",
     "NOT_PERSONAL",
     "PERSONAL",
+    "REPLAYED",
     "STREAMS",
     "ArchiveKey",
     "ArchiveLayout",
