@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drainctl.doctor.facts import RUN_SPANS, Run
 from drainctl.doctor.questions import calling
-from eventdrain.json_shape import json_object
+from eventdrain.json_shape import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ def read_runs(lines: list[str]) -> Mapping[str, tuple[Run, ...]]:
 
 def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
-        record = json_object(line)
+        record = parse_json(line, dict[str, Any])
         if record is not None:  # otherwise truncated, or written by something else
             yield record
 

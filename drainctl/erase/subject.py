@@ -11,7 +11,7 @@ from binascii import Error as NotBase64
 from typing import TYPE_CHECKING, Any, Final
 
 from drainctl.pseudonyms import names_of
-from eventdrain.json_shape import json_object
+from eventdrain.json_shape import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ def event_id_of(line: bytes) -> str:
 
 
 def _read(line: bytes) -> dict[str, Any]:
-    content = json_object(line)
+    content = parse_json(line, dict[str, Any])
     if content is None:
         raise UnreadableError
     return content

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.errors import ConfigurationError
-from eventdrain.json_shape import json_object
+from eventdrain.json_shape import parse_json
 from eventdrain.replay import Checkpoint
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class CheckpointFile:
             ConfigurationError: The file is not a checkpoint, or belongs to another selection.
         """
         try:
-            content = json_object(self._path.read_text())
+            content = parse_json(self._path.read_text(), dict[str, Any])
         except FileNotFoundError:
             return None
         except (OSError, UnicodeError) as error:

@@ -4,7 +4,6 @@
 
     DrainError                  the base class; its text is safe to log
     ├── ConfigurationError      a setting is missing or invalid; the run does not start
-    ├── MalformedJson           a member of external JSON is malformed; callers handle it
     ├── CredentialsError        a secret is missing, empty or malformed; an operator must act
     ├── TokenError              the token endpoint minted no token
     │   ├── TokenRefused        retrying does not help; an operator must act
@@ -69,10 +68,6 @@ class DrainError(Exception):
 
 class ConfigurationError(DrainError):
     """One or more settings are missing or invalid."""
-
-
-class MalformedJson(DrainError):
-    """A member of a JSON object is missing or malformed. ``setting`` is its key."""
 
 
 class CredentialsError(DrainError):

@@ -1,60 +1,32 @@
-"""Checks of external JSON. Errors name the key that the caller asked for, never a value.
+"""Parsing of external JSON by msgspec, whose errors name a key and the expected type, no value.
 
-Errors of the JSON parser are not passed on, because they hold the text, which may contain secrets.
+Errors about unknown keys, literals and enumerations do hold values: no type here has those.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+import re
+from datetime import datetime
+from typing import Annotated, TypeAlias, TypeVar
 
-from eventdrain.errors import MalformedJson
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from msgspec import Meta, ValidationError
+from msgspec.json import decode
 
 _T = TypeVar("_T")
-_D = TypeVar("_D")
+
+Text: TypeAlias = Annotated[str, Meta(min_length=1)]
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 
-def json_object(text: str | bytes) -> dict[str, Any] | None:
-    """Parse a JSON object; return None if the text is anything else."""
+def parse_json(text: str | bytes, kind: type[_T]) -> _T | None:
+    """Parse JSON of a type; return None if the text is anything else."""
     try:
-        value = json.loads(text)
+        return decode(text, type=kind)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
 
 
-def required(content: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
-    """Return a member of a JSON object.
-
-    Args:
-        content: The object.
-        key: The member's key.
-        kind: The expected type: `str`, `int`, `float` (which includes integers), `bool` or
-            `list[str]`. Strings must not be empty.
-
-    Raises:
-        MalformedJson: The member is missing or has another type.
-    """
-    value: Any = content.get(key)
-    if not _is(value, kind):
-        raise MalformedJson(f"{key} is missing or malformed", setting=key)
-    found: _T = value
-    return found
-
-
-def optional(content: Mapping[str, Any], key: str, kind: type[_T], otherwise: _D) -> _T | _D:
-    """Return a member as `required` does, or a default if it is missing or equal to the default."""
-    value = content.get(key, otherwise)
-    return otherwise if value is otherwise else required(content, key, kind)
-
-
-def _is(value: object, kind: Any) -> bool:
-    if type(value) is kind:
-        return value != ""
-    if kind is float:
-        return type(value) is int
-    items = get_args(kind)
-    return bool(items) and type(value) is list and all(_is(each, items[0]) for each in value)
+def key_of(error: ValidationError) -> str:
+    """Return the object's key that an error of ``msgspec.convert`` is about; empty if none."""
+    found = re.search(r"`\$\.(\w+)", str(error))
+    return found[1] if found else ""

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from eventdrain.errors import MalformedJson
-from eventdrain.json_shape import json_object, optional, required
+from msgspec import Struct
+
+from eventdrain.json_shape import Moment, Text, parse_json
 from eventdrain.ports import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from eventdrain.ports import ClientCredentials
+
+
+class _Cached(Struct):
+    access_token: Text
+    scopes: tuple[Text, ...]
+    minted_at: Moment
+    expires_at: Moment
+    minted_for: dict[str, str]
+    undecided: tuple[Text, ...] | None = None
+    """Scopes that earlier versions, which cached such tokens, had not requested."""
 
 
 def minted_for(
@@ -41,23 +52,11 @@ def to_json(token: AccessToken, purpose: dict[str, str]) -> str:
 
 def from_json(content: str, purpose: dict[str, str]) -> AccessToken | None:
     """Parse the content of the token secret; None if it is malformed or for another purpose."""
-    fields = json_object(content) or {}
-    try:
-        token = AccessToken(
-            value=required(fields, "access_token", str),
-            scopes=tuple(required(fields, "scopes", list[str])),
-            minted_at=_utc(fields, "minted_at"),
-            expires_at=_utc(fields, "expires_at"),
-        )
-        # Earlier versions cached tokens for which not every scope had been requested.
-        is_complete = not optional(fields, "undecided", list[str], None)
-    except (MalformedJson, ValueError, OverflowError):
+    cached = parse_json(content, _Cached)
+    if cached is None or cached.minted_for != purpose or cached.undecided:
         return None
-    return token if is_complete and fields.get("minted_for") == purpose else None
-
-
-def _utc(fields: dict[str, Any], key: str) -> datetime:
-    moment = datetime.fromisoformat(required(fields, key, str))
-    if moment.tzinfo is None:
-        raise ValueError("no time zone")
-    return moment.astimezone(UTC)
+    try:
+        moments = cached.minted_at.astimezone(UTC), cached.expires_at.astimezone(UTC)
+    except OverflowError:
+        return None
+    return AccessToken(cached.access_token, cached.scopes, *moments)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeAlias
 
 from eventdrain.errors import CredentialsError
-from eventdrain.json_shape import json_object
+from eventdrain.json_shape import parse_json
 from eventdrain.ports import ClientCredentials
 
 _HINT: Final = (
@@ -56,7 +56,7 @@ def parse_credentials(secret: str, *, name: str) -> Credentials:
     Raises:
         CredentialsError: It is malformed. The error names the wrong keys, and no value.
     """
-    content = json_object(secret_text(secret))
+    content = parse_json(secret_text(secret), dict[str, Any])
     if content is None:
         problem = f"{name} is not a JSON object"
     elif content.keys() == _CLIENT:

@@ -7,12 +7,13 @@ distributes a durable queue's events among all connections.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from eventdrain.errors import ConfigurationError, MalformedJson
-from eventdrain.json_shape import optional
+from msgspec import Meta, Struct, ValidationError, convert, to_builtins
+from msgspec.structs import replace
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.json_shape import Text, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from eventdrain.drain.report import Report
 
 _HINT: Final = (
-    'invoke the function with {"event_type": "..."}, where the value is one of EVENT_TYPES'
+    'invoke the function with {"event_type": "..."}, where the value is one of EVENT_TYPES;'
+    " leave out puller and backlog_run, which only the function itself sets"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True, rename={"run_number": "puller"}):
     """The parameters of one run.
 
     Attributes:
@@ -34,9 +35,9 @@ class Start:
         backlog_run: The run's number in a chain of runs. The schedule starts number 0.
     """
 
-    event_type: str | None = None
-    run_number: int = 1
-    backlog_run: int = 0
+    event_type: Text | None = None
+    run_number: Annotated[int, Meta(ge=1)] = 1
+    backlog_run: Annotated[int, Meta(ge=0)] = 0
 
     @classmethod
     def from_event(cls, event: object) -> Start:
@@ -45,30 +46,17 @@ class Start:
         Raises:
             ConfigurationError: A value has the wrong type or is out of range.
         """
-        if not isinstance(event, Mapping):
-            raise ConfigurationError(
-                "the invocation event is not a JSON object",
-                hint=_HINT,
-            )
         try:
-            start = cls(
-                optional(event, "event_type", str, None),
-                optional(event, "puller", int, 1),
-                optional(event, "backlog_run", int, 0),
-            )
-        except MalformedJson as error:
-            raise _malformed(error.setting) from None
-        if start.run_number < 1 or start.backlog_run < 0:
-            raise _malformed("puller" if start.run_number < 1 else "backlog_run")
-        return start
+            return convert(event, cls)
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"the invocation event is invalid: {error}", hint=_HINT, setting=key_of(error)
+            ) from None
 
     def to_event(self) -> dict[str, Any]:
         """Return the invocation event for this start."""
-        return {
-            "event_type": self.event_type,
-            "puller": self.run_number,
-            "backlog_run": self.backlog_run,
-        }
+        event: dict[str, Any] = to_builtins(self)
+        return event
 
     @property
     def is_first(self) -> bool:
@@ -99,11 +87,3 @@ class Start:
         if not report.is_behind or self.backlog_run >= backlog_runs:
             return ()
         return [replace(self, backlog_run=self.backlog_run + 1)]
-
-
-def _malformed(key: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the invocation event's {key} is invalid",
-        hint=f"{_HINT}; leave out puller and backlog_run, which only the function itself sets",
-        setting=key,
-    )

@@ -6,16 +6,28 @@ import gzip
 import re
 import zlib
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
-from eventdrain.errors import MalformedJson, UnreadableLine
+from msgspec import Meta, Struct
+
+from eventdrain.errors import UnreadableLine
 from eventdrain.events import Delivery, pointer_reason
-from eventdrain.json_shape import json_object, optional, required
+from eventdrain.json_shape import Moment, Text, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+EVENT_ID: Final = re.compile(r"\A[0-9a-f]{32}\Z")
+EventId: TypeAlias = Annotated[str, Meta(pattern=EVENT_ID.pattern)]
+
+
+class _Line(Struct):
+    event_id: EventId
+    event_type: Text
+    event_time: Text | None
+    subscription_id: Text | None
+    redelivered: bool
+    received_at: Moment
 
 
 def read_lines(body: bytes) -> Sequence[str]:
@@ -42,28 +54,24 @@ def read_line(line: str) -> Delivery:
     Raises:
         UnreadableLine: The text is not a line as ``events.reader`` describes it.
     """
-    content = json_object(line) or {}
-    try:
-        event_time = optional(content, "event_time", str, None)
-        delivery = Delivery(
-            event_id=required(content, "event_id", str),
-            event_type=required(content, "event_type", str),
-            ack_info="",
-            event_time=event_time,
-            subscription_id=optional(content, "subscription_id", str, None) or "",
-            redelivered=required(content, "redelivered", bool),
-            received_at=datetime.fromisoformat(required(content, "received_at", str)),
-            line=line,
-            pointer=pointer_reason(line),
-        )
-        is_sound = (
-            content.keys() >= {"event_time", "subscription_id"}
-            and _EVENT_ID.fullmatch(delivery.event_id) is not None
-            and delivery.received_at.tzinfo is not None
-            and (event_time is None or datetime.fromisoformat(event_time).tzinfo is not None)
-        )
-    except (MalformedJson, ValueError):
-        is_sound = False
-    if not is_sound:
+    read = parse_json(line, _Line)
+    if read is None or not _is_moment(read.event_time):
         raise UnreadableLine("not in the format that the drain writes")
-    return delivery
+    return Delivery(
+        event_id=read.event_id,
+        event_type=read.event_type,
+        ack_info="",
+        event_time=read.event_time,
+        subscription_id=read.subscription_id or "",
+        redelivered=read.redelivered,
+        received_at=read.received_at,
+        line=line,
+        pointer=pointer_reason(line),
+    )
+
+
+def _is_moment(event_time: str | None) -> bool:
+    try:
+        return event_time is None or datetime.fromisoformat(event_time).tzinfo is not None
+    except ValueError:
+        return False

@@ -12,12 +12,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
-from eventdrain.errors import ConfigurationError, MalformedJson
-from eventdrain.json_shape import optional
+from msgspec import Meta, Struct, ValidationError, convert
+
+from eventdrain.errors import ConfigurationError
+from eventdrain.json_shape import Text, key_of
 from eventdrain.replay.checkpoint import Checkpoint
 from eventdrain.replay.job import ReplayJob, replay_name
+from eventdrain.replay.line import EventId
 from eventdrain.replay.selection import Selection, since, until
 from eventdrain.settings import Settings
 
@@ -29,7 +32,6 @@ DEFAULT_RATE: Final = 500
 """The default rate, in events per second."""
 MAX_RATE: Final = 1_000_000
 """The maximum rate, in events per second: far more than a replay can reach."""
-EVENT_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z][a-z_]{0,29}", re.ASCII)
 _MIN_RESERVE: Final = timedelta(seconds=15)
 """The longest call, a listing of S3, may take eleven seconds. If the function timed out during a
@@ -49,6 +51,19 @@ _KEYS: Final = {
     "after": "use the checkpoint that an earlier run returned as next",
 }
 """The keys of a request, each with the hint for an invalid value."""
+_Texts: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1)]
+
+
+class _Request(Struct, rename={"since": "from", "until": "to"}):
+    since: Text | None = None
+    until: Text | None = None
+    streams: _Texts | None = None
+    event_ids: Annotated[tuple[EventId, ...], Meta(min_length=1)] | None = None
+    subscriptions: _Texts | None = None
+    dry_run: bool = True
+    rate: Annotated[float, Meta(ge=0, le=MAX_RATE)] = DEFAULT_RATE
+    name: Text | None = None
+    after: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +110,28 @@ class ReplayRequest:
                 hint=f"use only {', '.join(_KEYS)}",
             )
         try:
-            return cls._parse(event, environment, now)
-        except MalformedJson as error:
-            raise _malformed(error.setting) from None
-
-    @classmethod
-    def _parse(
-        cls, event: Mapping[str, Any], environment: Mapping[str, str], now: datetime
-    ) -> ReplayRequest:
+            asked = convert(event, _Request)
+        except ValidationError as error:  # its text lacks the hint for the key
+            key = key_of(error)
+            raise ConfigurationError(
+                f"the value of {key} in the request is invalid", hint=_KEYS[key], setting=key
+            ) from None
         first = environment.get("EVENT_TYPES", "").partition(",")[0].strip() or None
         settings = Settings.from_env(environment, event_type=first)
-        event_types = _texts(event, "streams") or settings.event_types
+        event_types = tuple(dict.fromkeys(asked.streams or settings.event_types))
         if others := [name for name in event_types if name not in settings.event_types]:
             raise ConfigurationError(
                 f"streams is invalid: the stack does not drain {', '.join(map(repr, others))}",
                 hint=f"use only {', '.join(settings.event_types)}",
                 setting="streams",
             )
-        event_ids = frozenset(_texts(event, "event_ids"))
-        if not all(map(EVENT_ID.fullmatch, event_ids)):
-            raise _malformed("event_ids")
-        rate = optional(event, "rate", float, DEFAULT_RATE)
-        if not 0 <= rate <= MAX_RATE:
-            raise _malformed("rate")
         job = ReplayJob(
             selection=Selection(
                 event_types=event_types,
-                since=_moment(event, "from", since),
-                until=_moment(event, "to", until),
-                event_ids=event_ids,
-                subscriptions=frozenset(_texts(event, "subscriptions")),
+                since=_moment(asked.since, "from", since),
+                until=_moment(asked.until, "to", until),
+                event_ids=frozenset(asked.event_ids or ()),
+                subscriptions=frozenset(asked.subscriptions or ()),
             ),
             bucket=settings.archive_bucket,
             prefix=settings.archive_prefix,
@@ -133,36 +140,20 @@ class ReplayRequest:
                 for name in event_types
             },
             events_per_message=settings.events_per_message,
-            rate=float(rate),
-            is_dry_run=optional(event, "dry_run", bool, True),  # noqa: FBT003 - the default
+            rate=float(asked.rate),
+            is_dry_run=asked.dry_run,
             archive_hint="check ARCHIVE_BUCKET, ARCHIVE_PREFIX and the function's role",
             queue_hint="check QUEUE_URL, the function's role, and the queue's encryption key",
         )
         job.check()
-        after = event.get("after")
+        after = asked.after
         checkpoint = None if after is None else Checkpoint.from_json(after, selection=job.digest)
-        name = replay_name(optional(event, "name", str, None), checkpoint, now)
+        name = replay_name(asked.name, checkpoint, now)
         return cls(job, name, checkpoint, max(settings.reserve, _MIN_RESERVE))
 
 
-def _moment(event: Mapping[str, Any], key: str, read: Callable[[str], datetime]) -> datetime | None:
-    value = optional(event, key, str, None)
+def _moment(value: str | None, key: str, read: Callable[[str], datetime]) -> datetime | None:
     try:
         return None if value is None else read(value)
     except ConfigurationError as error:
         raise ConfigurationError(f"{key}: {error.reason}", hint=error.hint, setting=key) from None
-
-
-def _texts(event: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """Return a list of strings; empty if the key is missing. An empty list is rejected."""
-    values = optional(event, key, list[str], None)
-    if values == []:
-        raise _malformed(key)
-    return tuple(dict.fromkeys(values or ()))
-
-
-def _malformed(key: str) -> ConfigurationError:
-    """Return an error that does not repeat the value, which may be personal data."""
-    return ConfigurationError(
-        f"the value of {key} in the request is invalid", hint=_KEYS[key], setting=key
-    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
 
 from eventdrain.adapters.aws.errors import failure_from, safe_code
 from eventdrain.errors import Failure, FailureKind, unexpected_failure
 from eventdrain.events import EVENTS, Message, json_string, mark_replayed, messages, pack
-from eventdrain.json_shape import json_object
+from eventdrain.json_shape import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,17 @@ _NO_RESULT: Final = Failure(
     message="SQS did not confirm a message",
     kind=FailureKind.RETRYABLE,
 )
+
+
+class _Entry(Struct, rename="pascal"):
+    id: str
+    code: str | None = None
+    sender_fault: bool | None = None
+
+
+class _Answer(Struct, rename="pascal"):
+    successful: list[_Entry] | None = None
+    failed: list[_Entry] | None = None
 
 
 class SqsPublisher:
@@ -98,10 +110,10 @@ class SqsPublisher:
         except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
             result = unexpected_failure(error, "a call of SQS")
             return {event_id: result for each in batch for event_id in each.event_ids}
-        answer = json_object(text) or {}
+        answer = parse_json(text, _Answer) or _Answer()
+        failed = {entry.id: _entry_failure(entry) for entry in answer.failed or ()}
         # An entry that is listed as both successful and failed is not confirmed.
-        taken = _entries(answer, "Successful").keys() - _entries(answer, "Failed").keys()
-        failed = {name: _entry_failure(entry) for name, entry in _entries(answer, "Failed").items()}
+        taken = {entry.id for entry in answer.successful or ()} - failed.keys()
         return {
             event_id: failed.get(str(index), _NO_RESULT)
             for index, each in enumerate(batch)
@@ -131,19 +143,7 @@ class SqsPublisher:
         )
 
 
-def _entries(answer: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    """Return the well-formed entries of one of the response's lists, by id."""
-    entries = answer.get(name)
-    return {
-        entry["Id"]: entry
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict) and isinstance(entry.get("Id"), str)
-    }
-
-
-def _entry_failure(failed: dict[str, Any]) -> Failure:
-    code = safe_code(failed.get("Code"))
-    kind = (
-        FailureKind.EVENT_REJECTED if failed.get("SenderFault") is True else FailureKind.RETRYABLE
-    )
+def _entry_failure(failed: _Entry) -> Failure:
+    code = safe_code(failed.code)
+    kind = FailureKind.EVENT_REJECTED if failed.sender_fault else FailureKind.RETRYABLE
     return Failure(code, f"SQS rejected a message with {code}", kind)

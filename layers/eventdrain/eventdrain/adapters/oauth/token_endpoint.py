@@ -22,7 +22,7 @@ from urllib3.util import make_headers
 from eventdrain.adapters.http import CrtHttp, UntrustedCertificate, system_roots
 from eventdrain.backoff import Backoff
 from eventdrain.errors import ScopeRefused, TokenRefused, TokenUnavailable
-from eventdrain.json_shape import json_object
+from eventdrain.json_shape import parse_json
 from eventdrain.ports import AccessToken
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _is_retryable(answer: Response) -> bool:
 
 def _parse(answer: Response) -> tuple[dict[str, Any], str]:
     """Return an answer's JSON object and its error code; empty if it has a token and no error."""
-    fields = json_object(answer.body.decode("utf-8-sig", errors="replace"))
+    fields = parse_json(answer.body.decode("utf-8-sig", errors="replace"), dict[str, Any])
     if fields is None:
         return {}, "no_json_object"
     # oauthlib fails on values of other types than it expects.
