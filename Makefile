@@ -48,17 +48,17 @@ erase: .venv/.made ## Count the events of a subscriber, and with DELETE=1 delete
 SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2)
 COLLECTED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
-test: setup .venv-checkov/.made ## Run make check, and beside it the tests but for those of `make test-all`
+test: setup .venv/.made-dev .venv-checkov/.made ## Run make check, and beside it the tests but for those of `make test-all`
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) tests check
 
 tests:
 	$(PYTEST) -m "not release"
 
-test-all: setup .venv-readers/.made ## Run the long tests that `make test` leaves out, as before a release
+test-all: setup .venv/.made-dev .venv-readers/.made ## Run the long tests that `make test` leaves out, as before a release
 	$(PYTEST) -m release
 
 # This audit is of what is deployed only: `make audit` asks about the tools as well.
-check: setup ## Run lint, types, static checks of templates, secret scan, drift checks, audit
+check: setup .venv/.made-dev ## Run lint, types, static checks of templates, secret scan, drift checks, audit
 	@$(MAKE) --no-print-directory $(COLLECTED) lint policies secrets types drift
 	@$(MAKE) --no-print-directory audit LOCKS=layers/vendor/requirements.txt
 
@@ -68,7 +68,7 @@ skip = { echo "$(1): SKIPPED: $(2)."; case "$$CI" in ''|0|false) exit 0;; esac; 
   echo "$(1): In CI a skipped check fails. To fix this, provide what is missing, or set ALLOW_SKIPPED=$(1)."; exit 1; }
 
 TEMPLATES = template.yaml $(filter-out %.asl.yaml,$(wildcard stacks/*.yaml))
-lint: .venv/.made
+lint: .venv/.made-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- $(TEMPLATES)
@@ -78,16 +78,16 @@ policies: .venv-checkov/.made # as .checkov.yml says
 
 # Every file that git tracks or would track, except locks: they are full of digests. Not secrets: what begins with
 # made-up, the emulator's key, names of rights, an ARN. `# pragma: allowlist secret` excludes one line.
-secrets: .venv/.made
+secrets: .venv/.made-dev
 	@git ls-files > /dev/null || $(call skip,secrets,git can't list the project's files); \
 	git ls-files -z --cached --others --exclude-standard ':(exclude)*requirements*.txt' \
 	  | xargs -0 $(BIN)/detect-secrets-hook --no-verify --exclude-secrets '^made-up|^test$$' \
 	    --exclude-secrets '^(secretsmanager:)?(Get|Put)SecretValue$$|^arn(:[a-z]+)?$$'
 
-types: .venv/.made
+types: .venv/.made-dev
 	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests
 
-drift: .venv/.made
+drift: .venv/.made-dev
 	@rm -rf build/proto && mkdir -p build/proto
 	@$(MAKE) --no-print-directory proto PROTO_OUT=build/proto
 	diff --recursive --exclude=__pycache__ build/proto/wgtwo layers/wgtwo/wgtwo
@@ -99,7 +99,7 @@ drift: .venv/.made
 
 LOCKS = layers/vendor/requirements.txt $(wildcard requirements/*.txt)
 ADVISORIES = https://pypi.org/pypi/pip/24.0/json
-audit: .venv/.made ## Ask whether a locked package has a known vulnerability; needs a network
+audit: .venv/.made-dev ## Ask whether a locked package has a known vulnerability; needs a network
 	@$(BIN)/python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=15)' $(ADVISORIES) \
 	  2> /dev/null || $(call skip,audit,$(ADVISORIES) has no answer); \
 	for lock in $(LOCKS); do echo "audit: $$lock"; \
@@ -108,7 +108,7 @@ audit: .venv/.made ## Ask whether a locked package has a known vulnerability; ne
 # The packages of the vendor layer as they are deployed, for the tools that read an environment.
 ARCHITECTURE = arm64
 DEPLOYED = build/deployed
-deployed: .venv/.made
+deployed: .venv/.made-dev
 	@$(BIN)/uv venv --quiet --clear --no-project --python $(BIN)/python $(DEPLOYED)
 	@$(BIN)/uv pip sync --quiet --python $(DEPLOYED) --require-hashes --only-binary :all: \
 	  --python-platform $(ARCHITECTURE:arm64=aarch64)-manylinux2014 \
@@ -126,13 +126,13 @@ licences: deployed ## Check the licences of the vendor layer's packages, and wri
 	@cp $(DEPLOYED)/licences.md $(LICENCES)
 
 PROTO_OUT ?= layers/wgtwo
-proto: .venv/.made ## Generate the code of the event API from protos/ into layers/wgtwo
+proto: .venv/.made-dev ## Generate the code of the event API from protos/ into layers/wgtwo
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
 	  --python_out=$(PROTO_OUT) --mypy_out=quiet:$(PROTO_OUT) $(PROTOS)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
 	  --grpc_python_out=$(PROTO_OUT) --mypy_grpc_out=quiet:$(PROTO_OUT) $(SERVICES)
 
-template: .venv/.made ## Write what is generated: the templates' streams, tables, queries and dashboard; schemas/
+template: .venv/.made-dev ## Write what is generated: the templates' streams, tables, queries and dashboard; schemas/
 	$(WITH_LAYERS) $(BIN)/python -m devtools.stream_blocks
 	$(WITH_LAYERS) $(BIN)/python -m devtools.catalogue
 	$(WITH_LAYERS) $(BIN)/python -m devtools.reader_schemas
@@ -142,57 +142,64 @@ template: .venv/.made ## Write what is generated: the templates' streams, tables
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build
 
-bench: .venv/.made ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish
+bench: .venv/.made-dev ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish
 	@$(WITH_LAYERS) $(BIN)/python -m benchmarks $(ARGS)
 
-soak: setup ## Mix faults at random for as long as it is told: make soak ARGS="--minutes 30"
+soak: setup .venv/.made-dev ## Mix faults at random for as long as it is told: make soak ARGS="--minutes 30"
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.soak $(ARGS)
 
-mutants: setup ## Break the engine on purpose, in many ways, and see that the tests notice each
+mutants: setup .venv/.made-dev ## Break the engine on purpose, in many ways, and see that the tests notice each
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.mutants $(ARGS)
 
-release-archive: .venv/.made ## Keep what a release deploys, for the upgrade test: make release-archive COMMIT=v1.2.3
+release-archive: .venv/.made-dev ## Keep what a release deploys, for the upgrade test: make release-archive COMMIT=v1.2.3
 	@$(BIN)/python -m devtools.release_archive $(COMMIT)
 
 setup: .venv/.made .venv-sam/.made .venv-aws/.made
 
-# The developer's tools and tests; the SAM CLI; the embedded AWS; Checkov: four environments, for the
-# pins of the latter three exclude each other, and a deployed function must find nothing of the first.
-# The readers of the archive, a gigabyte that only `make test-all` needs, are a fifth.
-.venv/.made: requirements/uv.txt requirements/dev.txt
+# Another Python than .venv has, if it is named: everything is made anew.
+ifeq ($(origin PYTHON),command line)
+ifneq ($(shell $(PYTHON) -V 2>&1),$(shell $(BIN)/python -V 2>&1))
+.PHONY: .venv/.made
+endif
+endif
+
+# What runs, which the checks and tests add theirs to; the SAM CLI; the embedded AWS; Checkov: four
+# environments, for the pins of the latter three exclude each other, and a deployed function must find
+# nothing of the first. The readers of the archive, a gigabyte that only `make test-all` needs, are a fifth.
+# Say what is being installed, and how large it was: there is nothing else to see for a while.
+install = printf 'Installing %s into $(@D) ...\n' '$(1)'
+made = touch $@ && du -sm $(@D) | awk '{ print "  " $$1 " MB" }'
+.venv/.made: requirements/uv.txt requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf '%s\n' >&2 \
 	  "$(PYTHON) is missing, or older than Python 3.11. To fix this, run make PYTHON=/path/to/python3 ..."; exit 1; }
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip sync --quiet --require-hashes --python .venv requirements/dev.txt
-	@touch $@
+	@$(call install,the libraries of the stack and its commands)
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv requirements/run.txt
+	@$(made)
 
-.venv-sam/.made: .venv/.made requirements/sam.txt
-	$(PYTHON) -m venv --clear .venv-sam
-	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-sam requirements/sam.txt
-	@touch $@
+.venv/.made-dev: .venv/.made requirements/dev.txt
+	@$(call install,the checks and tests)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv requirements/dev.txt
+	@$(made)
 
-.venv-aws/.made: .venv/.made requirements/aws.txt
-	$(PYTHON) -m venv --clear .venv-aws
-	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-aws requirements/aws.txt
-	@touch $@
-
-.venv-checkov/.made: .venv/.made requirements/checkov.txt
-	$(PYTHON) -m venv --clear .venv-checkov
-	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-checkov requirements/checkov.txt
-	@touch $@
-
-.venv-readers/.made: .venv/.made requirements/readers.txt
-	$(PYTHON) -m venv --clear .venv-readers
-	$(BIN)/uv pip sync --quiet --require-hashes --python .venv-readers requirements/readers.txt
-	@touch $@
+.venv-sam/.made: WHAT = the SAM CLI
+.venv-aws/.made: WHAT = the embedded AWS
+.venv-checkov/.made: WHAT = Checkov
+.venv-readers/.made: WHAT = the readers of the archive
+.venv-%/.made: requirements/%.txt .venv/.made
+	@$(call install,$(WHAT))
+	@$(BIN)/uv venv --quiet --clear --no-project --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(@D) $<
+	@$(made)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate \
   --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock'
-lock: .venv/.made ## Compile the locks anew from requirements/*.in and layers/vendor/requirements.in
+lock: .venv/.made-dev ## Compile the locks anew from requirements/*.in and layers/vendor/requirements.in
 	$(COMPILE) layers/vendor/requirements.in -o layers/vendor/requirements.txt
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
-	$(COMPILE) -c layers/vendor/requirements.txt requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) -c layers/vendor/requirements.txt requirements/run.in -o requirements/run.txt
+	$(COMPILE) -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) requirements/aws.in -o requirements/aws.txt
 	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt

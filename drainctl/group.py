@@ -10,7 +10,7 @@ import click
 
 COMMANDS: Final = ("doctor", "plan", "verify", "replay", "erase")
 _INTERRUPTED: Final = 130
-"""The exit status that shells use for a command that was ended by Ctrl-C."""
+"""What shells use for a command that Ctrl-C ended."""
 
 
 class _Commands(click.Group):

@@ -1,4 +1,4 @@
-"""Deployed stacks, as CloudFormation describes them."""
+"""A deployed stack, as CloudFormation describes it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _DEPLOY: Final = "deploy it completely, from this version: sam build && sam depl
 
 
 class StackError(CommandError):
-    """The stack does not exist, or it lacks a required parameter or output."""
+    """There is no such stack, or it lacks something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A deployed stack.
+    """A stack with its parameters and outputs, each by name.
 
     Attributes:
-        name: The stack's name.
-        parameters: The parameters' values by name.
-        outputs: The outputs' values by name.
-        arn: The stack's ARN.
+        name: Its name.
+        parameters: Its parameters.
+        outputs: Its outputs.
+        arn: Its ARN.
         status: CloudFormation's status, such as ``UPDATE_COMPLETE``.
         reason: CloudFormation's reason for the status, if any.
-        since: When the stack was last updated, or else created.
-        region: The stack's AWS region.
-        profile: The profile for commands to print; None for the default.
+        since: When it was last changed, or created.
+        region: Where it is.
+        profile: The profile that it was described with, if one was named.
     """
 
     name: str
@@ -57,16 +57,16 @@ class Stack:
     def described(
         cls, session: Session, name: str, config: Config | None = None, profile: str | None = None
     ) -> Stack:
-        """Return a stack. Errors do not repeat CloudFormation's text, which may name the caller.
+        """Return a stack. The service's own text is not repeated: it may quote who called.
 
         Args:
-            session: The session of the command.
+            session: The command's.
             name: The stack's name.
-            config: The client's configuration; None for boto3's default.
-            profile: The profile of the session, for commands to print.
+            config: For the client; None for boto3's default.
+            profile: The profile of the session, for the commands that are printed.
 
         Raises:
-            StackError: The stack does not exist, or CloudFormation can't be called.
+            StackError: There is no such stack, or CloudFormation can't be called.
         """
         try:
             client = session.client("cloudformation", config=config)
@@ -103,7 +103,7 @@ class Stack:
         )
 
     def output(self, name: str, hint: str = _DEPLOY) -> str:
-        """Return the value of an output.
+        """Return an output.
 
         Raises:
             StackError: The stack has no such output.
@@ -111,25 +111,25 @@ class Stack:
         return self._known(self.outputs, "output", name, hint)
 
     def parameter(self, name: str, hint: str = _DEPLOY) -> str:
-        """Return the value of a parameter.
+        """Return a parameter's value.
 
         Raises:
-            StackError: The stack has no such parameter, or its value is empty.
+            StackError: The stack has no such parameter, or it is empty.
         """
         return self._known(self.parameters, "parameter", name, hint)
 
     def number(self, parameter: str) -> int:
-        """Return the value of a numeric parameter; 0 if it is missing or not a number."""
+        """Return a parameter that is a number; 0 if it is missing or not a number."""
         value = self.parameters.get(parameter, "")
         return int(value) if value.isdecimal() else 0
 
     def aws(self, call: str, *options: str) -> str:
-        """Return an AWS CLI command for the stack's region and profile, to paste into a shell."""
+        """Return a command of the AWS CLI for the stack's region and profile, to be pasted."""
         return aws_command(call, *options, region=self.region, profile=self.profile)
 
     @property
     def event_types(self) -> tuple[str, ...]:
-        """The event types of the streams that the stack drains."""
+        """The streams that it drains."""
         names = self.parameter("EventTypes", "give --stream").split(",")
         return tuple(dict.fromkeys(filter(None, names)))
 
@@ -140,7 +140,7 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The key prefix of the archive."""
+        """What the archive's keys begin with."""
         return self.parameter("ArchivePrefix", "give --prefix")
 
     def queue_urls(self, event_types: Iterable[str]) -> dict[str, str]:

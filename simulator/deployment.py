@@ -43,11 +43,19 @@ class LocalDeployment:
         stack: The stack in it.
     """
 
-    def __init__(self, *, built: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        built: Path | None = None,
+        architecture: str = "arm64",
+        function_python: Path | None = None,
+    ) -> None:
         """Put the parts together; nothing runs before the block.
 
         Args:
             built: What was built before, to be deployed instead of what :meth:`build` makes.
+            architecture: The stack's, arm64 or x86_64.
+            function_python: The Python that functions run on; by default the embedded AWS's own.
         """
         self._built = built
         tokens = TokenLedger()
@@ -56,8 +64,8 @@ class LocalDeployment:
         self.event_server = EventServer(auth=AuthMode.PRODUCTION, tokens=tokens)
         self.token_server = TokenServer(tokens)
         self.allow_scopes(*(stream.scope for stream in STREAMS.values() if stream.scope))
-        self.aws = EmbeddedAws()
-        self.stack = SamStack(self.aws)
+        self.aws = EmbeddedAws(function_python=function_python)
+        self.stack = SamStack(self.aws, architecture=architecture)
 
     def __enter__(self) -> Self:
         """Start the servers.

@@ -67,7 +67,7 @@ def main(events: int, event_types: Sequence[str]) -> None:
         console.print("\nInterrupted: everything that ran is stopped.")
         sys.exit(_INTERRUPTED)
     except (EmbeddedAwsError, StackError, QueryError) as error:
-        console.print(f"[red]{error}", soft_wrap=True)
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     sys.exit(not is_balanced)
 

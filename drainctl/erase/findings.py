@@ -1,4 +1,4 @@
-"""The counts of one erasure, and the values that all its passes share."""
+"""What a run has found and, unless it is a dry run, deleted; and what all passes of a run share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drainctl.erase.bucket import Bucket
 
 RUNS: Final = "erase-"
-"""The prefix of the names of runs, and so of the folders that they write."""
+"""What the names of runs begin with, and so the folders that they write."""
 _THEIRS: Final = {
     "lines": "lines of the subscriber",
     "records": "records of the subscriber in quarantine",
@@ -36,22 +36,22 @@ COUNTED: Final = {
     "days_rewritten": "days of the tables rewritten",
     "table_files": "files of the tables that nothing reads, or reads any longer",
 }
-"""The counts' names in the receipt, and their meanings."""
+"""What is counted: the names in the receipt, and what they mean."""
 
 
 class ErasureError(CommandError):
-    """An erasure failed. What was already deleted stays deleted."""
+    """Something could not be done. What was deleted before stays deleted."""
 
 
 def call_error(
     error: Exception, action: str, hint: str = "check that you may do that"
 ) -> CommandError:
-    """Return the error for a failed AWS call.
+    """Return the error for a call of AWS that failed.
 
     Args:
-        error: The error that botocore raised.
-        action: The IAM action and its resource.
-        hint: The default hint; some causes have their own.
+        error: What botocore raised.
+        action: The IAM action, and what it was about.
+        hint: What to do, unless the error has a cause with a remedy of its own.
     """
     return ErasureError(
         f"{action} failed with {describe_error(error)}; what was deleted before stays deleted",
@@ -64,8 +64,8 @@ class Findings:
     """The counts of one run. Several threads may add to it.
 
     Attributes:
-        counts: The counts by name; see ``COUNTED``.
-        days: The days with events of the subscriber, by event type.
+        counts: By name; see ``COUNTED``.
+        days: The days with events of the subscriber, by stream.
         unchecked: Keys that could not be checked, each with the reason.
     """
 
@@ -75,27 +75,27 @@ class Findings:
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, **counts: int) -> None:
-        """Increase counts."""
+        """Add to the counts."""
         with self._lock:
             self.counts.update(counts)
 
     def note_day(self, event_type: str, day: str) -> None:
-        """Record a day on which a stream has events of the subscriber."""
+        """Note a day of a stream with events of the subscriber."""
         with self._lock:
             self.days.setdefault(event_type, set()).add(day)
 
     def note_unchecked(self, key: str, reason: str) -> None:
-        """Record a key that could not be checked."""
+        """Note a key that could not be checked."""
         with self._lock:
             self.unchecked[key] = reason
 
     @property
     def is_empty(self) -> bool:
-        """Whether no event of the subscriber was found."""
+        """Whether nothing of the subscriber was found."""
         return not any(self.counts[name] for name in _THEIRS)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the findings for the receipt."""
+        """Return it for the receipt."""
         return {
             "counts": {name: self.counts[name] for name in COUNTED},
             "days": {stream: sorted(days) for stream, days in sorted(self.days.items())},
@@ -103,7 +103,7 @@ class Findings:
         }
 
     def as_table(self, *, is_dry_run: bool) -> Table:
-        """Return the findings as a table, without personal data."""
+        """Return it as a table, which names nobody."""
         title = "It would delete" if is_dry_run else "Deleted"
         shown = table(title, "", "", show_header=False)
         for name, meaning in COUNTED.items():
@@ -115,14 +115,14 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The values that all passes of one run share.
+    """What all passes of one run share.
 
     Attributes:
         bucket: The archive's bucket.
-        findings: The counts, which each pass adds to.
+        findings: Each pass adds to them.
         is_dry_run: Whether to count only.
         started: When the run started, UTC.
-        is_stopped: Returns whether the run must end as soon as possible.
+        is_stopped: Returns whether to begin nothing more.
     """
 
     bucket: Bucket
@@ -133,5 +133,5 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The run's unique name."""
+        """A name that no other run has."""
         return f"{RUNS}{self.started:%Y%m%dT%H%M%S%fZ}"

@@ -1,9 +1,8 @@
-"""The time until a run that has caught up ends as idle.
+"""When a run that has caught up ends as idle: at the first long enough pause of a Poisson process.
 
-Events are assumed to arrive as a Poisson process. A run ends at the first pause of ``quiet``
-seconds. On average, this pause has passed after (e^(rate * quiet) - 1) / rate seconds. With the
-probability e^(-rate * quiet), it is the very first pause. Otherwise, the time beyond ``quiet`` is
-about exponentially distributed.
+The first pause of ``quiet`` seconds has passed after (e^(rate * quiet) - 1) / rate seconds on
+average. With the probability e^(-rate * quiet) it is the first pause of all; otherwise the time
+beyond ``quiet`` is about exponentially distributed.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 _NEVER: Final = 50.0
-"""If more events are expected in a pause, the pause is assumed to never come."""
+"""Expected events in a pause above which the pause never comes: e^50 seconds are forever."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The pauses between events that one run sees.
+    """The pauses of events that one run sees.
 
     Attributes:
         per_second: Events per second.
-        quiet: The length of the pause that ends the run, in seconds.
-        most: The maximum time for which the run waits for it, in seconds.
+        quiet: How long a pause must be to end the run, in seconds.
+        most: How long the run can wait for it, in seconds.
     """
 
     per_second: float
@@ -32,20 +31,20 @@ class Pauses:
 
     @property
     def mean(self) -> float:
-        """The mean time until the run ends, in seconds."""
+        """The mean time until the run ends."""
         if self.most <= self.quiet or math.isinf(beyond := self._mean_beyond):
             return max(0.0, self.most)
         cut_off = -math.expm1(-(self.most - self.quiet) / beyond)
         return self.quiet + self._chance_beyond * beyond * cut_off
 
     def soonest(self, runs: float) -> float:
-        """Return the expected time until the first of the given number of runs ends, in seconds."""
+        """Return when the first of so many runs ends."""
         if self.most <= self.quiet:
             return max(0.0, self.most)
         return min(self.most, self.quiet + self._mean_beyond / runs)
 
     def may_never_come(self, runs: float) -> bool:
-        """Return whether one of the given number of runs may wait for the maximum time."""
+        """Return whether one of so many runs lasts as long as it can."""
         if self.most <= self.quiet:
             return True
         beyond = (self.most - self.quiet) / self._mean_beyond

@@ -64,7 +64,8 @@ class EmbeddedAws:
 
     region: Final = "eu-north-1"
 
-    def __init__(self) -> None:
+    def __init__(self, *, function_python: Path | None = None) -> None:
+        self._function_python = function_python
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint_url = ""
@@ -213,6 +214,7 @@ class EmbeddedAws:
             "MINISTACK_REGION": self.region,
             "IOT_MTLS_ENABLED": "0",  # else it takes port 8883 too
             "SFN_WAIT_SCALE": "0",  # Step Functions' waits end at once
+            "FUNCTION_PYTHON": str(self._function_python or ""),
         }
 
     def _answers_in_time(self, process: subprocess.Popen[bytes]) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from simulator.aws.embedded_aws import AWS_ENVIRONMENT, PROJECT_FOLDER, end_group
+from simulator.aws.embedded_aws import PROJECT_FOLDER, end_group
 from simulator.child_process import ChildProcess
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ class StackError(Exception):
 
 
 def sam_build(
-    build_folder: Path, *, architecture: str = "arm64", project: Path = PROJECT_FOLDER
+    build_folder: Path,
+    *,
+    architecture: str = "arm64",
+    project: Path = PROJECT_FOLDER,
+    layer_target: str = "host",
 ) -> None:
     """Build functions and layers with `sam build`.
 
@@ -39,6 +44,7 @@ def sam_build(
         build_folder: A folder for the result, emptied first.
         architecture: The stack's, arm64 or x86_64.
         project: Where the templates are, with the functions and layers of the same version.
+        layer_target: `lambda` for layers as an account gets them.
 
     Raises:
         StackError: It failed.
@@ -52,8 +58,8 @@ def sam_build(
             environment={
                 **_builder_environment(),
                 "TMPDIR": temporary,
-                "LAYER_TARGET": "host",
-                "PYTHON": str(AWS_ENVIRONMENT / "bin" / "python"),
+                "LAYER_TARGET": layer_target,
+                "PYTHON": sys.executable,
             },
             folder=project,
         )

@@ -4,11 +4,13 @@
   anew for every process: a hundred megabytes at each cold start.
 - A function's process is kept when its handler has raised, as AWS does: the next run may find what
   the failed one left in its environment. One that was too slow, or ended by itself, is still gone.
+- Functions run on the Python that FUNCTION_PYTHON names, if it is set. It knows only its own.
 - A run's log has all its lines. It waits some milliseconds for them: on a busy machine a run's last
   lines are in the log of the next.
 """
 
 import hashlib
+import os
 import queue
 import tempfile
 import threading
@@ -31,6 +33,7 @@ _ANSWER: Final = "            _real_stdout.write(json.dumps({"
 _LOGGED_ANSWER: Final = f"            print({_END_OF_LOG!r}, flush=True)\n{_ANSWER}"
 
 _invoke = lambda_runtime.Worker.invoke
+_binary_of = lambda_runtime._detect_runtime_binary
 _signal = lambda_runtime._signal
 _collect = lambda_runtime._collect
 _ending = threading.local()
@@ -62,6 +65,12 @@ def _signal_later(process: Any) -> None:
 def _collect_later(process: Any, deadline: float) -> None:
     if not hasattr(_ending, "processes"):
         _collect(process, deadline)
+
+
+def _named_binary_of(runtime: str) -> tuple[str, str]:
+    binary, script = _binary_of(runtime)
+    named = os.environ.get("FUNCTION_PYTHON")
+    return (named if named and runtime.startswith("python") else binary), script
 
 
 def _whole_log(worker: Any) -> str:
@@ -117,6 +126,7 @@ def teach() -> None:
         _ANSWER, _LOGGED_ANSWER
     )
     lambda_runtime.Worker._drain_stderr_bounded = _whole_log
+    lambda_runtime._detect_runtime_binary = _named_binary_of
     lambda_runtime.Worker.invoke = _invoke_and_keep
     lambda_runtime._signal = _signal_later
     lambda_runtime._collect = _collect_later

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from simulator.aws import PROJECT_FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MAKE_3_81: Final = ".FEATURES=order-only else-if archives jobserver"
 
@@ -57,3 +61,15 @@ def test_python_that_cannot_be_used_is_named() -> None:
 
     assert refused.returncode != 0
     assert "To fix this, run make PYTHON=/path/to/python3 ..." in refused.stderr
+
+
+def test_another_python_replaces_the_environments(tmp_path: Path) -> None:
+    """`make PYTHON=...` installs anew for another version, nothing for the same one."""
+    other = tmp_path / "python3"
+    other.write_text("#!/bin/sh\necho Python 3.99.0\n")
+    other.chmod(0o755)
+
+    assert "venv --clear .venv\n" in make("--dry-run", "test", f"PYTHON={other}").stdout
+    same = make("--dry-run", "test", f"PYTHON={sys.executable}")
+    assert same.returncode == 0
+    assert "venv --clear .venv\n" not in same.stdout

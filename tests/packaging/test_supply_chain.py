@@ -41,7 +41,7 @@ def make(
         if name not in {"MAKEFLAGS", "MAKELEVEL", "CI", "ALLOW_SKIPPED"}
     }
     options = ["--file", str(PROJECT_FOLDER / "Makefile"), "--directory", str(folder)]
-    made = ["--old-file=.venv/.made", "--old-file=.venv-checkov/.made"]
+    made = ["--old-file=.venv/.made-dev", "--old-file=.venv-checkov/.made"]
     return subprocess.run(
         ["make", *options, *made, f"BIN={PROJECT_FOLDER / '.venv/bin'}", *arguments],
         env={**inherited, **environment},
