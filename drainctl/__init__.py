@@ -1,18 +1,18 @@
 """The operator's command line: ``python -m drainctl`` with doctor, plan, verify, replay and erase.
 
-Each command is a package that exports it as ``main``: its ``command`` module reads the options and
-prints, the others do the work. The modules beside them are what the commands share.
+Each command is a package that exports ``main``. Its ``command`` module parses the options and
+prints the result; its other modules do the work. All commands share the modules below.
 
 ================ ===================================================================================
-``group``        the command line itself; imports a command when it is used
+``group``        the group of commands; imports a command when it is used
 ``make_command`` usage lines and errors for commands that people start through make
-``target``       the options that name stack, region and profile, and the AWS session they make
+``target``       the options for stack, region and profile, and the AWS session made from them
 ``stack``        a deployed stack, as CloudFormation describes it
 ``pseudonyms``   the names under which an archive may hold a subscription
 ``shell``        commands to paste into a shell
 ``output``       JSON for scripts, tables for people
-``errors``       what ends a command with exit status 1
-``catalogue``    the tables and saved queries of a stack; shared with the templates' generators
+``errors``       the error that ends a command with exit status 1
+``catalogue``    the tables and saved queries of a stack; also used by the generators in devtools
 ================ ===================================================================================
 """
 

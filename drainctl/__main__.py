@@ -1,4 +1,4 @@
-"""Run ``python -m drainctl`` from the project's folder; nothing has to be installed or set."""
+"""Run ``python -m drainctl``. From the project's folder it needs no installation or settings."""
 
 from __future__ import annotations
 

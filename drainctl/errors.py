@@ -1,4 +1,4 @@
-"""What ends a command with exit status 1."""
+"""The error that ends a command with exit status 1."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from eventdrain.errors import with_hint
 
 
 class CommandError(click.ClickException):
-    """A command can't do its work. It is shown as one line and ends with exit status 1.
+    """A command cannot do its work. It prints the error as one line and exits with status 1.
 
     Args:
         reason: What failed, and why.
-        hint: What to do, as a clause that follows "To fix this,"; empty if there is nothing to do.
+        hint: What to do, as a clause that follows "To fix this,"; may be empty.
     """
 
     def __init__(self, reason: str, hint: str = "") -> None:

@@ -10,7 +10,7 @@ import click
 
 COMMANDS: Final = ("doctor", "plan", "verify", "replay", "erase")
 _INTERRUPTED: Final = 130
-"""What shells use for a command that Ctrl-C ended."""
+"""The exit status that shells use for a command that was ended by Ctrl-C."""
 
 
 class _Commands(click.Group):

@@ -1,4 +1,4 @@
-"""Commands that people start through make: their usage lines and errors show what to type."""
+"""Commands that can be started through make: usage lines and errors show what the user typed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ _MAKE: Final = "make"
 
 
 class MakeCommand(click.Command):
-    """A command that a target of the Makefile of the same name starts, and passes ``ARGS`` to.
+    """A command with a Makefile target of the same name, which passes ``ARGS`` to the command.
 
-    If it was started through make, its usage line is ``make NAME ARGS="..."``, and errors of usage
-    name ``make NAME ARGS=--help``, as ``make NAME --help`` would be make's own help. A command on
-    its own is always started through make; one of a group if the group's name is ``make``.
+    If the command was started through make, its usage line is ``make NAME ARGS="..."``, and usage
+    errors suggest ``make NAME ARGS=--help``, because ``make NAME --help`` prints make's own help. A
+    command of a group was started through make if the group's name is ``make``; a command without
+    a group always is.
 
-    Numbers must be finite: ``nan`` and ``inf`` are errors of usage.
+    Numbers must be finite: ``nan`` and ``inf`` are usage errors.
     """
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -57,7 +58,7 @@ class MakeCommand(click.Command):
             raise self._with_hint(error, ctx.command_path) from None
 
     def _with_hint(self, error: click.UsageError, command_path: str) -> click.UsageError:
-        """Return the error with the command that shows the options; click's own names `--help`."""
+        """Return the error with the command that shows the options, instead of click's own hint."""
         if not _is_by_make(command_path):
             return error
         hint = f"To see the options, run: {_MAKE} {self.name} ARGS=--help"

@@ -1,4 +1,4 @@
-"""What commands print: JSON for scripts, tables and progress for people."""
+"""The output of commands: JSON for scripts, tables and progress for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ json_option: Final = click.option(
 
 
 def console(*, is_json: bool) -> Console:
-    """Return where to print text: standard output, or standard error beside a JSON document."""
+    """Return the console for text: standard output, or standard error if JSON is printed too."""
     return Console(stderr=is_json, highlight=False)
 
 

@@ -18,11 +18,11 @@ KEY_OUTPUT = "PseudonymKeySecretArn"
 
 
 def pseudonyms_of(stack: Stack, secrets: SecretStore) -> Pseudonyms | None:
-    """Return the pseudonyms of a stack's archive; None if the stack makes none.
+    """Return the pseudonyms of a stack's archive; None if the stack does not pseudonymise.
 
     Args:
         stack: The stack.
-        secrets: The secrets of its account and region.
+        secrets: The secrets of the stack's account and region.
 
     Raises:
         CredentialsError: The key of the pseudonyms can't be read.
@@ -34,12 +34,12 @@ def pseudonyms_of(stack: Stack, secrets: SecretStore) -> Pseudonyms | None:
 
 
 def pseudonyms_with(secrets: SecretStore, arn: str, what: str) -> Pseudonyms:
-    """Return the pseudonyms that are made with the key in a secret.
+    """Return the pseudonyms for the key in a secret.
 
     Args:
         secrets: The secrets.
         arn: The secret's ARN.
-        what: What the key is, for the error.
+        what: The name of the key in the error.
 
     Raises:
         CredentialsError: The key can't be read.
@@ -53,9 +53,9 @@ def pseudonyms_with(secrets: SecretStore, arn: str, what: str) -> Pseudonyms:
 
 
 def names_of(subscriptions: Iterable[str], *pseudonyms: Pseudonyms) -> frozenset[str]:
-    """Return the names that lines may have for subscriptions.
+    """Return the names under which lines may hold subscriptions: the ids and their pseudonyms.
 
-    The ids are always among them: lines from before an archive had pseudonyms hold the ids.
+    The ids are always included, because lines from before pseudonymisation hold the ids.
     """
     ids = frozenset(subscriptions)
     return ids.union(

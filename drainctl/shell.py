@@ -19,7 +19,7 @@ def aws_command(
 
 
 def deploy_command(parameters: Mapping[str, str]) -> str:
-    """Return a `sam deploy` that sets these parameters and leaves the others as they are."""
+    """Return a ``sam deploy`` command that sets these parameters and keeps the others."""
     overrides = [
         f'{name}="{value}"' if " " in value else f"{name}={value}"
         for name, value in parameters.items()

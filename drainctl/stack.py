@@ -1,4 +1,4 @@
-"""A deployed stack, as CloudFormation describes it."""
+"""Deployed stacks, as CloudFormation describes them."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _DEPLOY: Final = "deploy it completely, from this version: sam build && sam depl
 
 
 class StackError(CommandError):
-    """There is no such stack, or it lacks something."""
+    """The stack does not exist, or it lacks a required parameter or output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A stack with its parameters and outputs, each by name.
+    """A deployed stack.
 
     Attributes:
-        name: Its name.
-        parameters: Its parameters.
-        outputs: Its outputs.
-        arn: Its ARN.
+        name: The stack's name.
+        parameters: The parameters' values by name.
+        outputs: The outputs' values by name.
+        arn: The stack's ARN.
         status: CloudFormation's status, such as ``UPDATE_COMPLETE``.
         reason: CloudFormation's reason for the status, if any.
-        since: When it was last changed, or created.
-        region: Where it is.
-        profile: The profile that it was described with, if one was named.
+        since: When the stack was last updated, or else created.
+        region: The stack's AWS region.
+        profile: The profile for commands to print; None for the default.
     """
 
     name: str
@@ -57,16 +57,16 @@ class Stack:
     def described(
         cls, session: Session, name: str, config: Config | None = None, profile: str | None = None
     ) -> Stack:
-        """Return a stack. The service's own text is not repeated: it may quote who called.
+        """Return a stack. Errors do not repeat CloudFormation's text, which may name the caller.
 
         Args:
-            session: The command's.
+            session: The session of the command.
             name: The stack's name.
-            config: For the client; None for boto3's default.
-            profile: The profile of the session, for the commands that are printed.
+            config: The client's configuration; None for boto3's default.
+            profile: The profile of the session, for commands to print.
 
         Raises:
-            StackError: There is no such stack, or CloudFormation can't be called.
+            StackError: The stack does not exist, or CloudFormation can't be called.
         """
         try:
             client = session.client("cloudformation", config=config)
@@ -103,7 +103,7 @@ class Stack:
         )
 
     def output(self, name: str, hint: str = _DEPLOY) -> str:
-        """Return an output.
+        """Return the value of an output.
 
         Raises:
             StackError: The stack has no such output.
@@ -111,25 +111,25 @@ class Stack:
         return self._known(self.outputs, "output", name, hint)
 
     def parameter(self, name: str, hint: str = _DEPLOY) -> str:
-        """Return a parameter's value.
+        """Return the value of a parameter.
 
         Raises:
-            StackError: The stack has no such parameter, or it is empty.
+            StackError: The stack has no such parameter, or its value is empty.
         """
         return self._known(self.parameters, "parameter", name, hint)
 
     def number(self, parameter: str) -> int:
-        """Return a parameter that is a number; 0 if it is missing or not a number."""
+        """Return the value of a numeric parameter; 0 if it is missing or not a number."""
         value = self.parameters.get(parameter, "")
         return int(value) if value.isdecimal() else 0
 
     def aws(self, call: str, *options: str) -> str:
-        """Return a command of the AWS CLI for the stack's region and profile, to be pasted."""
+        """Return an AWS CLI command for the stack's region and profile, to paste into a shell."""
         return aws_command(call, *options, region=self.region, profile=self.profile)
 
     @property
     def event_types(self) -> tuple[str, ...]:
-        """The streams that it drains."""
+        """The event types of the streams that the stack drains."""
         names = self.parameter("EventTypes", "give --stream").split(",")
         return tuple(dict.fromkeys(filter(None, names)))
 
@@ -140,7 +140,7 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """What the archive's keys begin with."""
+        """The key prefix of the archive."""
         return self.parameter("ArchivePrefix", "give --prefix")
 
     def queue_urls(self, event_types: Iterable[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The options that name a stack, an AWS region and a profile: the same for all commands."""
+"""The options for a stack, an AWS region and a profile, the same for all commands."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The stack to work on, and the region and profile to call AWS with; None for not given."""
+    """The stack to work on, and the region and profile for calls to AWS; None if not given."""
 
     stack_name: str | None
     region: str | None
     profile: str | None
 
     def session(self) -> AwsSession:
-        """Return the one AWS session of a command.
+        """Return the command's AWS session.
 
         Raises:
-            CommandError: There is no such profile.
+            CommandError: The profile does not exist, or the AWS configuration can't be read.
         """
         try:
             return AwsSession(region=self.region, profile=self.profile)
@@ -49,7 +49,7 @@ class Target:
 
 
 def not_empty(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    """Reject an empty value, as of a variable that is not set: it would mean the default."""
+    """Reject an empty value, as from an unset shell variable: the default would apply silently."""
     if value is not None and not value.strip("/"):
         raise click.BadParameter("it is empty; leave the option out for its default")
     return value
@@ -59,8 +59,8 @@ def asks_aws(*, needs_stack: bool = True) -> Callable[[Callable[..., None]], Cal
     """Return a decorator for commands that call AWS.
 
     It adds ``--stack-name``, ``--region``, ``--profile`` and ``--json``, and passes what they say
-    as the arguments ``target`` and ``is_json``. Errors of the engine and of botocore end the
-    command with one line and exit status 1.
+    as the arguments ``target`` and ``is_json``. If the engine or botocore raises an error, the
+    command prints one line and exits with status 1.
 
     Args:
         needs_stack: Whether ``--stack-name`` is required.

@@ -1,9 +1,9 @@
-"""The archive as tables: what the Glue catalogue, its views and the compaction are made of.
+"""Definitions of the archive's tables, for the Glue catalog, the views and the compaction.
 
 ================= ==================================================================
-``line_types``    what the lines have of each stream, from its descriptor
-``released``      which columns compacted tables already have, in which order
-``columns``       the same as columns, and those of the view and of the compacted table
+``line_types``    the types of a line's keys, from the stream's descriptor
+``released``      the columns of compacted tables in deployed stacks, in order
+``columns``       the columns of the lines, the view and the compacted table
 ``statements``    the SQL of views and compaction, in Athena's dialect
 ``saved_queries`` the saved queries, in the same dialect
 ``sql_file``      the files of ``stacks/sql``

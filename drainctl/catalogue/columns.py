@@ -1,13 +1,13 @@
 """The columns of a stream's tables, from the descriptor of its event.
 
 A line contains the event in protobuf's JSON mapping, as one struct. The view and the compacted
-table have a column for each field. A column's name is the field's path, without the name of a field
-that is the only one of its message (``imsi.value`` becomes ``imsi``, ``previous.imei_sv.imei``
-becomes ``previous_imei``), unless that field is repeated (``added.scopes`` becomes
-``added_scopes``). A message without fields becomes a boolean: whether it is present.
+table have a column for each field. A column's name is the field's path, such as
+``current_code``. If a message has only one field, the path omits that field's name (``imsi.value``
+becomes ``imsi``), unless that field is repeated (``added.scopes`` becomes ``added_scopes``). A
+message without fields becomes a boolean column: whether the message is present.
 
-Sources: "Data types in Amazon Athena" for types; the table of the ProtoJSON format for the JSON;
-the page of the Hive JSON SerDe, which reads JSON objects as structs and maps.
+Sources: "Data types in Amazon Athena" for the types; the table of the ProtoJSON format for the
+JSON; Athena's page on the Hive JSON SerDe, which reads JSON objects as structs and maps.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Column:
     Attributes:
         name: The column's name.
         hive_type: Its type in DDL and in Glue, such as ``string``.
-        expression: The expression for its value from a line, in Athena's dialect.
+        expression: The expression that reads its value from a line, in Athena's dialect.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Column:
 
     @property
     def athena_type(self) -> str:
-        """Its type in queries, such as ``varchar``."""
+        """The column's type in queries, such as ``varchar``."""
         return athena_type(self.hive_type)
 
 
@@ -80,7 +80,7 @@ def line_columns(stream: EventStream) -> list[tuple[str, str]]:
     """Return the columns of a stream's lines, each with its Hive type.
 
     Raises:
-        ValueError: The event has a field for which there is no column type.
+        ValueError: A field of the event cannot be represented as a column.
     """
     return [(name, _hive(line_type)) for name, line_type in line_types(stream).items()]
 
@@ -92,14 +92,14 @@ def table_columns(
 
     Args:
         stream: The stream.
-        released: The names of the columns of released tables, in their order, by event type. They
-            keep their places; new columns follow.
+        released: The column names of released tables, in order, by event type. These columns keep
+            their positions; new columns follow.
 
     Raises:
-        ValueError: Two columns would have the same name, or a released column is missing, or there
-            is no column type for a field.
+        ValueError: Two columns would have the same name, a released column is missing, or a field
+            cannot be represented as a column.
     """
-    line_columns(stream)  # raises where there is none
+    line_columns(stream)  # raises if a field has no column type
     columns = [
         Column("event_id", "string", "event_id"),
         Column("copies", "bigint", "1"),
@@ -126,7 +126,7 @@ def table_columns(
 
 
 def athena_type(hive_type: str) -> str:
-    """Return the name in queries of a type in DDL."""
+    """Return the type in queries for a type in DDL."""
     simple = {"string": "varchar", "int": "integer", "timestamp": "timestamp(3)"}
     if hive_type.startswith("array<"):
         return f"array({athena_type(hive_type[len('array<') : -1])})"
@@ -134,7 +134,7 @@ def athena_type(hive_type: str) -> str:
 
 
 def _hive(line_type: LineType) -> str:
-    """Return a type of the lines as in DDL and Glue."""
+    """Return the type in DDL and Glue for a type of a line."""
     match line_type:
         case Scalar():
             return _HIVE[line_type]
@@ -149,7 +149,7 @@ def _hive(line_type: LineType) -> str:
 
 
 def _flattened(message: Descriptor, path: str, names: Sequence[str]) -> Iterator[Column]:
-    """Yield the columns of a message at a path of the line."""
+    """Yield the columns for a message at the given path of a line."""
     for field in message.fields:
         inner = f'{path}."{field.name}"'
         is_named = len(message.fields) > 1 or field.is_repeated or not names

@@ -1,7 +1,7 @@
-"""The types of a line's columns, from the descriptors: what protobuf's JSON mapping writes.
+"""The types of the values in a line, as protobuf's JSON mapping writes them.
 
-They are independent of any reader. ``columns`` translates them for Hive, Glue and Athena,
-``devtools.reader_schemas`` for readers of the archive that use no catalogue.
+The types are computed from descriptors and do not depend on a reader. ``columns`` translates them
+for Hive, Glue and Athena; ``devtools.reader_schemas`` for readers that use no catalog.
 
 Source: the table of the ProtoJSON format.
 """
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 
 class Scalar(Enum):
-    """A value that has no parts."""
+    """The type of a value without parts."""
 
     BOOLEAN = "boolean"
     INT32 = "int32"
     UINT32 = "uint32"
     FLOAT = "float"
-    """A number, or one of the texts NaN, Infinity and -Infinity."""
+    """A number, or one of the strings NaN, Infinity and -Infinity."""
     TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A message without fields: an empty object, which says something by being there."""
+    """A message without fields: an empty object. Only its presence has a meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A message: an object, in which what is unset is absent.
+    """A message: an object without the unset fields.
 
     Attributes:
         members: The name and type of each field.
@@ -51,10 +51,10 @@ class Struct:
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """A repeated field.
+    """A repeated field: an array.
 
     Attributes:
-        of: The type of its values.
+        of: The type of the array's values.
     """
 
     of: LineType
@@ -62,10 +62,10 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map: an object with any keys.
+    """A map: an object with arbitrary keys.
 
     Attributes:
-        of: The type of its values.
+        of: The type of the object's values.
     """
 
     of: LineType
@@ -77,7 +77,7 @@ SCALARS: Final = {
     FieldDescriptor.CPPTYPE_BOOL: Scalar.BOOLEAN,
     FieldDescriptor.CPPTYPE_INT32: Scalar.INT32,
     FieldDescriptor.CPPTYPE_UINT32: Scalar.UINT32,
-    # 64-bit integers are texts in the JSON: most readers of JSON would round a number.
+    # The JSON mapping writes 64-bit integers as strings, because many readers round large numbers.
     FieldDescriptor.CPPTYPE_INT64: Scalar.TEXT,
     FieldDescriptor.CPPTYPE_UINT64: Scalar.TEXT,
     FieldDescriptor.CPPTYPE_FLOAT: Scalar.FLOAT,
@@ -85,17 +85,17 @@ SCALARS: Final = {
     FieldDescriptor.CPPTYPE_ENUM: Scalar.TEXT,
     FieldDescriptor.CPPTYPE_STRING: Scalar.TEXT,
 }
-"""The JSON of a field that is no message, by its ``cpp_type``."""
+"""The types of fields that are not messages, by ``cpp_type``."""
 TIMESTAMP: Final = "google.protobuf.Timestamp"
 TEXTS: Final = frozenset({TIMESTAMP, "google.protobuf.Duration", "google.protobuf.FieldMask"})
-"""Well-known types whose JSON is a text; the JSON of the others is of no one type, or of any."""
+"""Well-known types whose JSON is always a string. The other well-known types have no fixed type."""
 
 
 def line_types(stream: EventStream) -> dict[str, LineType]:
-    """Return the type of each column of a stream's lines, in their order.
+    """Return the type of each key of a stream's lines, in the order of the keys.
 
     Raises:
-        ValueError: The event has something that no type can hold.
+        ValueError: A field of the event has no fixed type.
     """
     return {
         "event_id": Scalar.TEXT,
@@ -114,10 +114,10 @@ def field_type(field: FieldDescriptor, within: Sequence[Descriptor] = ()) -> Lin
 
     Args:
         field: The field.
-        within: The messages that it is a part of.
+        within: The enclosing message types, to detect recursive types.
 
     Raises:
-        ValueError: No type can hold it.
+        ValueError: The field has no fixed type.
     """
     if is_map(field):
         return Map(field_type(message_of(field).fields_by_name["value"], within))
@@ -136,7 +136,7 @@ def message_of(field: FieldDescriptor) -> Descriptor:
     """Return the message type of a field.
 
     Raises:
-        TypeError: It is not a message.
+        TypeError: The field is not a message.
     """
     message = field.message_type
     if message is None:

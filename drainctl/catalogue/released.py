@@ -16,7 +16,7 @@ COMMON: Final = (
     "redelivered",
     "received_at",
 )
-"""The first columns of each table. The files of ``stacks/sql/compaction`` name them."""
+"""The first columns of every table. The files in ``stacks/sql/compaction`` name them too."""
 RELEASED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "handset_change": (
@@ -51,6 +51,6 @@ RELEASED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
     }
 )
-"""The names of each stream's columns, in their order, by event type. Add a new column at the end of
-its stream's; never move or remove one. No tool writes this table, so that an edited template can't
-change the order of columns that are already compacted."""
+"""The names of each stream's other columns, in order, by event type. Add a new column at the end of
+its stream's list. Never move or remove a column. This table is edited by hand, so that no generator
+can change the order of columns that are already compacted."""

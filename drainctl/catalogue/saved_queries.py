@@ -1,9 +1,9 @@
-"""The saved queries of ``stacks/sql/queries/``: what people ask the catalogue, in Athena's dialect.
+"""The saved queries: the files of ``stacks/sql/queries``, in Athena's dialect.
 
-Each file is one query, and has its name. It begins with comments: the title, then the description,
-which has a line ``Parameter name: what it is`` for each ``?`` of the statement, in their order.
-(Athena's documentation allows ``?`` in ``WHERE`` only.) A query that contains ``{stream}`` exists
-once for each stream, named after both: ``lag_to_archive.handset_change``.
+Each file holds one query and is named after it. It begins with comments: a title, then a
+description. The description has a line ``Parameter name: meaning`` for each ``?`` of the statement,
+in the same order. (Athena allows ``?`` only in ``WHERE``, according to its documentation.) A query
+that contains ``{stream}`` exists once for each stream, as in ``lag_to_archive.handset_change``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 FOLDER: Final = SQL_FOLDER / "queries"
 
 PLACEHOLDER: Final = "{stream}"
-"""What stands for the event type in a query that exists for each stream."""
+"""The placeholder for the event type in a query that exists for each stream."""
 _PARAMETER: Final = re.compile(r"Parameter (\w+): \S")
 
 
 class MalformedQuery(ValueError):
-    """A file in the folder is no saved query; says which and why."""
+    """A file is not a saved query. The error names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class SavedQuery:
     """One query.
 
     Attributes:
-        name: Its name, by which it is saved.
-        title: What it answers, in a few words.
-        description: What its answer means, and its parameters; one line for each of the file.
+        name: The name that the query is saved under.
+        title: What the query answers, in a few words.
+        description: The meaning of the result, and the parameters; lines as in the file.
         sql: The statement, without the comments before it.
-        parameters: What each ``?`` of it is, in their order.
-        stream: The event type that it asks about if it exists for each stream, else None.
+        parameters: The name of each ``?`` of the statement, in order.
+        stream: The event type, if the query exists for each stream; otherwise None.
     """
 
     name: str
@@ -57,8 +57,8 @@ def saved_queries(
     """Read all saved queries, in the order of their names.
 
     Args:
-        folder: Where the files are.
-        streams: The event types that there are.
+        folder: The folder of the files.
+        streams: All event types.
 
     Raises:
         MalformedQuery: A file has no title, description or statement.
@@ -72,7 +72,7 @@ def saved_queries(
 
 
 def unfilled_query(query: SavedQuery) -> str:
-    """Return the statement of a query's file, with its placeholder for the stream."""
+    """Return the statement in a query's file, with the placeholder for the stream."""
     return read_sql(f"queries/{query.name.partition('.')[0]}")
 
 

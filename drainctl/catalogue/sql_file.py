@@ -1,4 +1,4 @@
-"""The files of ``stacks/sql``: first lines that are comments, then one statement."""
+"""Files of ``stacks/sql``: comments, followed by one statement."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def read_sql(name: str) -> str:
 
 
 class SqlFile(NamedTuple):
-    """What a file says.
+    """The content of a file.
 
     Attributes:
-        comments: The lines of the comment that it begins with, without comment signs.
+        comments: The lines of the leading comment, without ``--``.
         sql: The statement.
     """
 
@@ -39,6 +39,6 @@ class SqlFile(NamedTuple):
         return cls(comments, "\n".join(lines[count:]).strip())
 
     def replace(self, placeholder: str, text: str) -> SqlFile:
-        """Return the same with a placeholder replaced in comments and statement."""
+        """Return a copy with a placeholder replaced in the comments and the statement."""
         comments = tuple(line.replace(placeholder, text) for line in self.comments)
         return SqlFile(comments, self.sql.replace(placeholder, text))

@@ -1,12 +1,12 @@
 """The SQL of the views and of compaction: the files of ``stacks/sql/compaction``, for one stream.
 
-Compaction writes a closed day's events, each once, into a folder of its own (``unload``). It counts
+The compaction writes a closed day's events, each once, into a new folder (``unload``). It counts
 the events before (``count_before``) and after (``count_candidates``), and then registers the folder
 as the day's partition. ``replace_view`` moves the cutover day of the stream's view.
 
 In a file, ``{stream}`` stands for the event type, ``{columns}`` for the columns that only this
-stream has, and ``{fields}`` for the expressions that read these columns from a line. They are
-replaced here, and by the deployed state machine, which gets the files as they are. ``{day}`` and
+stream has, and ``{fields}`` for the expressions that read these columns from a line. This module
+replaces them, and so does the deployed state machine, which gets the unchanged files. ``{day}`` and
 ``{since}`` (``YYYY-MM-DD``), ``{run}`` (a folder's name) and ``{tables}`` (the folder of all
 tables, as ``s3://.../``) are replaced when the statement runs.
 """
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from eventdrain.events import EventStream
 
 STATEMENTS: Final = ("closed_days", "count_before", "unload", "count_candidates", "replace_view")
-"""The statements: the names of their files."""
+"""The names of the statements and of their files, without ``.sql``."""
 CANDIDATES: Final = "compaction_candidates"
-"""The table that sees folders before they are registered."""
+"""The table that reads folders before they are registered as a day's partition."""
 ALL_OPEN: Final = "1970-01-01"
-"""A cutover day before all others, with which a view treats no day as closed. Partition projection
-reads it as a date, so it must be a real one."""
+"""The earliest cutover day: with it, a view reads the lines of all days. It must be a real date,
+because partition projection parses it."""
 
 
 def lines_table(stream: EventStream) -> str:
@@ -45,7 +45,7 @@ def compacted_table(stream: EventStream) -> str:
 
 
 def unfilled_statement(name: str) -> str:
-    """Return a statement with all its placeholders.
+    """Return a statement with its placeholders.
 
     Args:
         name: One of ``STATEMENTS``.
@@ -54,7 +54,7 @@ def unfilled_statement(name: str) -> str:
 
 
 def statement(name: str, stream: EventStream) -> str:
-    """Return a statement for one stream. Placeholders for values of a run are left in it.
+    """Return a statement for one stream, with the placeholders for a run's values.
 
     Args:
         name: One of ``STATEMENTS``.
@@ -70,7 +70,7 @@ def statement(name: str, stream: EventStream) -> str:
 
 
 def view(stream: EventStream) -> str:
-    """Return the query of a stream's view, with ``{since}`` for its cutover day.
+    """Return the query of a stream's view, with the placeholder ``{since}`` for its cutover day.
 
     Raises:
         ValueError: See ``table_columns``.
@@ -80,7 +80,7 @@ def view(stream: EventStream) -> str:
 
 
 def stream_columns(stream: EventStream) -> list[str]:
-    """Return the names of the columns that only this stream's table has, in their order.
+    """Return the names of the columns that only this stream has, in order.
 
     Raises:
         ValueError: See ``table_columns``.
@@ -89,7 +89,7 @@ def stream_columns(stream: EventStream) -> list[str]:
 
 
 def stream_fields(stream: EventStream) -> list[str]:
-    """Return what ``SELECT`` needs to read these columns from a line, in the same order.
+    """Return the ``SELECT`` expressions that read these columns from a line, in the same order.
 
     Raises:
         ValueError: See ``table_columns``.
@@ -102,7 +102,7 @@ def stream_fields(stream: EventStream) -> list[str]:
 
 
 def _listed(sql: str, placeholder: str, items: Sequence[str]) -> str:
-    """Replace a placeholder by items, one on each line, indented as the placeholder is."""
+    """Replace a placeholder with items, one per line, indented like the placeholder."""
     return re.sub(
         rf"( *){re.escape(placeholder)}",
         lambda found: ",\n".join(f"{found[1]}{item}" for item in items),

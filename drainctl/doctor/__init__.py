@@ -1,20 +1,20 @@
 """Check a deployed stack from the operator's machine, without changing anything.
 
-First the ``ask`` modules gather facts, by calls that only read; then pure code, the ``assess``
-modules, turns the facts into findings. docs/doctor.md lists what is asked and the rights it needs.
+The ``ask`` modules gather facts by read-only calls. The ``assess`` modules, which are pure code,
+then turn the facts into findings. docs/doctor.md lists the checks and the rights that they need.
 
 ================== =================================================================================
 ``command``        the options
-``examination``    asks everything at once, within a time limit
-``questions``      one question in a thread, and answers that could not be had
+``examination``    asks all questions at once, within a time limit
+``questions``      one question in a thread, and why it has no answer
 ``ask_aws``        the services of AWS
 ``ask_runs``       the function's log: the last runs of each stream
-``ask_token``      the credentials, and a token: the cached one, or a new one
-``ask_api``        the event API: its address, and each stream, opened for a moment
-``facts``          what was asked, as values
+``ask_token``      the credentials and an access token
+``ask_api``        the event API: its endpoint, and whether each stream can be opened
+``facts``          the answers, as values
 ``assess_stack``   how the stack was deployed
-``assess_access``  whether it may read the streams
-``assess_running`` how it runs
+``assess_access``  whether the stack may read the streams
+``assess_running`` how the stack runs
 ``schedule_gap``   the longest time between two starts of a schedule
 ``findings``       the result, as lines and as JSON
 ================== =================================================================================

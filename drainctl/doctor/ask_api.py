@@ -1,9 +1,8 @@
 """The event API: whether it can be reached, and whether it opens the streams.
 
-A stream is opened as a *regular* stream that starts with new events: the kind that has no queue. It
-receives copies of events while it is open, and the server keeps nothing of it. So it takes no event
-from the durable queue that the stack reads, and moves no position. A durable queue of its own would
-stay at the server for an hour.
+Each stream is opened as a *regular* stream that starts with new events. A regular stream has no
+queue at the server and receives copies of events, so the durable queue that the stack drains keeps
+its events and its position. A durable queue for the doctor would stay at the server for an hour.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 _CONNECTING_SECONDS: Final = 4.0
 _REJECTING_SECONDS: Final = 2.0
-"""A server rejects a call at once; otherwise it is silent until there is an event."""
+"""How long to wait for a rejection. A server that accepts the call sends nothing until an event."""
 _HTTP2: Final = "h2"
 _CHECK: Final = (
     "try again; then check the parameter ApiEndpoint, the gateways on the way, and the API itself"
@@ -52,10 +51,11 @@ _TOKEN_HINTS: Final = {
 
 
 def find_endpoint(stack: Stack) -> Reached:
-    """Connect to the event API, with TLS and HTTP/2.
+    """Connect to the event API, with TLS and HTTP/2; return its endpoint.
 
     Raises:
-        UnansweredError: It can't be reached, is not trusted, or does not offer HTTP/2.
+        UnansweredError: The event API can't be reached, has an untrusted certificate, or does not
+            offer HTTP/2.
     """
     endpoint = Endpoint.parse(stack.parameters["ApiEndpoint"])
     where = f"{endpoint.host}:{endpoint.port}"
@@ -91,10 +91,10 @@ def _shake_hands(connection: socket.socket, host: str) -> None:
 
 
 def open_streams(stack: Stack, token: Token) -> Mapping[str, Answer[None]]:
-    """Open each stream for a moment, all at once.
+    """Open all streams concurrently, for two seconds each.
 
     Returns:
-        By event type: None if the stream was opened.
+        By event type, None if the stream was opened, otherwise why not.
     """
     return asyncio.run(_open_streams(stack, token))
 
@@ -107,7 +107,7 @@ async def _open_streams(stack: Stack, token: Token) -> Mapping[str, Answer[None]
 
 
 def probe_request(stream: EventStream) -> bytes:
-    """Return the request for a stream that takes nothing and leaves nothing behind."""
+    """Return the request that opens a regular stream, which has no queue at the server."""
     configuration = StreamConfiguration(
         regular=RegularStream(), disable_explicit_ack=Empty(), max_in_flight=1, start_at_new=Empty()
     )
@@ -130,7 +130,7 @@ async def _open(stream: EventStream, endpoint: Endpoint, token: Token) -> Answer
             try:
                 await asyncio.wait_for(connection.ended(), _REJECTING_SECONDS)
             except TimeoutError:
-                # A gateway opens streams, too. Only an event or the probe proves the API.
+                # A gateway may open streams too: only an event or a probe proves the API.
                 if not connection.unread:
                     await connection.probe()
     except StreamError as error:

@@ -1,4 +1,4 @@
-"""What the services of AWS say. Each call only reads."""
+"""Facts from AWS services, by read-only calls."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _DRAIN: Final = "DrainEventsFunctionName"
 _FUNCTIONS: Final = {"drain": _DRAIN, "replay": "ReplayEventsFunctionName"}
 _QUARANTINE_PAGES: Final = 5
 _ALARMS_AT_ONCE: Final = 100
-"""How many names DescribeAlarms takes (API reference)."""
+"""The maximum number of names in a DescribeAlarms call (API reference)."""
 _EXECUTIONS: Final = 50
 _COUNTS: Final[tuple[QueueAttributeNameType, ...]] = (
     "ApproximateNumberOfMessages",
@@ -71,7 +71,7 @@ def _resources(client: CloudFormationClient, stack: str, path: str) -> Iterator[
 def find_schedules(
     client: EventBridgeSchedulerClient, stack: Stack, resources: Iterable[Resource]
 ) -> tuple[Schedule, ...]:
-    """Return the schedules that start the function that drains."""
+    """Return the schedules of the drain function."""
     function = stack.output(_DRAIN)
     schedules = []
     for each in resources:
@@ -90,7 +90,7 @@ def find_schedules(
 
 
 def find_functions(client: LambdaClient, stack: Stack) -> tuple[Function, ...]:
-    """Return the functions, with their concurrency."""
+    """Return the drain function and the replay function, with their concurrency."""
     with calling("lambda:GetAccountSettings", "the account"):
         limit = client.get_account_settings()["AccountLimit"]
     return tuple(
@@ -118,7 +118,7 @@ def _function(client: LambdaClient, duty: str, name: str, account_left: int) -> 
 
 
 def find_key(client: Any, stack: Stack) -> Key | None:
-    """Return the key; None if AWS's own keys encrypt."""
+    """Return the KMS key; None if the stack uses AWS's own keys."""
     arn = stack.outputs.get("KeyArn") or stack.parameters.get("KmsKeyArn", "")
     if not arn:
         return None
@@ -130,7 +130,7 @@ def find_key(client: Any, stack: Stack) -> Key | None:
 
 
 def find_topic(client: Any, stack: Stack) -> Topic | None:
-    """Return the topic of the alarms; only counts, because a subscription has an address."""
+    """Return the alarms' topic with counts of its subscriptions, but not their addresses."""
     arn = stack.outputs.get("AlarmTopicArn") or stack.parameters.get("AlarmTopicArn", "")
     if not arn:
         return None
@@ -164,7 +164,7 @@ def find_alarms(client: CloudWatchClient, resources: Iterable[Resource]) -> tupl
 
 
 def find_dead_letters(client: SQSClient, stack: Stack) -> tuple[DeadLetters, ...]:
-    """Return the dead-letter queues; messages that somebody is looking at count, too."""
+    """Return the dead-letter queues. Their counts include messages in flight."""
     found = []
     for name in _DEAD_LETTERS:
         url = stack.output(name)
@@ -178,9 +178,9 @@ def find_dead_letters(client: SQSClient, stack: Stack) -> tuple[DeadLetters, ...
 
 
 def find_quarantine(client: S3Client, stack: Stack, now: datetime) -> Quarantine:
-    """Count what came into quarantine in the last days, among the first thousands of objects.
+    """Count the events quarantined in the last days, among the first thousands of objects.
 
-    Keys are not reported: they end in the event's id.
+    The result holds no object keys, because they contain event ids.
     """
     bucket = stack.output("ArchiveBucketName")
     prefix = f"{stack.parameters.get('QuarantinePrefix', 'quarantine')}/"
@@ -201,7 +201,7 @@ def find_quarantine(client: S3Client, stack: Stack, now: datetime) -> Quarantine
 
 
 def find_executions(client: SFNClient, stack: Stack) -> tuple[Execution, ...] | None:
-    """Return the last executions of the compaction, newest first; None without a catalogue."""
+    """Return the last executions of the compaction, newest first; None without a catalog."""
     if not stack.parameters.get("DatabaseName", ""):
         return None
     arn = stack.output("CompactionStateMachineArn")

@@ -1,4 +1,4 @@
-"""What the function's log says: the last runs of each stream, and why the last one failed.
+"""The last runs of each stream and the error of the last one, from the function's log.
 
 Runs are read from their metrics, which are logged at every log level. The error of a failed run is
 read from its report, which is also logged at every level if the run failed.
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from drainctl.stack import Stack
 
 _PATTERN: Final = '{ ($.event_type = "*") || ($.level = "ERROR") }'
-"""Lines with metrics, and errors ("Filter pattern syntax", JSON log events)."""
+"""Matches metrics and errors ("Filter pattern syntax", JSON log events)."""
 _ENDED_BY: Final = "EndedBy"
 _FAILED: Final = {"ArchiveFailed": "S3", "OutboxFailed": "SQS", "AckFailed": "acknowledgement"}
-"""What failed for events, by the metric that counts them."""
+"""The names of the parts that may fail, by the metric that counts the failures."""
 
 
 def find_runs(
     client: CloudWatchLogsClient, stack: Stack, now: datetime
 ) -> Mapping[str, tuple[Run, ...]]:
-    """Return the last runs of each stream that the stack drains, oldest first."""
+    """Return the last runs of each of the stack's streams, oldest first."""
     group = stack.output("DrainEventsLogGroupName")
     runs: Mapping[str, tuple[Run, ...]] = {}
     for span in RUN_SPANS:
@@ -49,7 +49,7 @@ def find_runs(
 
 
 def read_runs(lines: list[str]) -> Mapping[str, tuple[Run, ...]]:
-    """Return the runs in these lines of the log, oldest first, by event type."""
+    """Return the runs in these log lines by event type, oldest first."""
     runs: defaultdict[str, list[Run]] = defaultdict(list)
     errors: dict[str, str] = {}
     for record in _records(lines):

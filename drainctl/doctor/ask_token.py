@@ -1,8 +1,8 @@
-"""The credentials, and a token to call with: as a run gets it, but nothing is written.
+"""The credentials and an access token, obtained as a run does, but without writing anything.
 
-The token that the runs have cached is used if it proves something. A new one is requested only if
-there is no other way to know: it costs one call to the token endpoint, or a few more if scopes are
-rejected, and is discarded. The endpoint is rate limited, so nothing is asked twice.
+If the runs' cached token proves that they can get a token, it is used. Otherwise a new token is
+requested and discarded afterwards. This takes one call to the token endpoint, or a few more if
+scopes are rejected. No call is repeated, because the endpoint is rate-limited.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _FROM_HERE: Final = (
 
 
 def find_credentials(client: SecretsManagerClient, stack: Stack) -> StackCredentials | None:
-    """Return the credentials secret; None if the stack calls without a token.
+    """Return the content of the credentials secret; None if the stack uses no token.
 
     Raises:
-        UnansweredError: It can't be read, is empty or malformed. Names keys, never values.
+        UnansweredError: The secret can't be read, is empty or malformed. Names keys, not values.
     """
     if stack.parameters.get("Authentication") == "none":
         return None
@@ -69,18 +69,18 @@ def find_token(
     now: datetime,
     may_mint: bool,
 ) -> Token:
-    """Return a token: the cached one, or a new one.
+    """Return the cached token, or a new one.
 
     Args:
-        client: Secrets Manager's.
+        client: The Secrets Manager client.
         stack: The stack.
         credentials: The stack's credentials.
-        now: The time.
+        now: The current time.
         may_mint: Whether the token endpoint may be called.
 
     Raises:
-        UnansweredError: There is none.
-        TokenError: The token endpoint issues none.
+        UnansweredError: There is no token.
+        TokenError: The token endpoint mints no token.
     """
     if credentials is None:
         return Token(Origin.NONE)
@@ -105,7 +105,7 @@ def find_token(
 def why_not_cached(
     cached: AccessToken | None, credentials: StackCredentials, *, now: datetime
 ) -> str:
-    """Return why the cached token does not prove that a run gets one; empty if it does."""
+    """Return why the cached token does not prove that runs can get one; empty if it does."""
     if cached is None:
         return "no token is cached for this client, token endpoint and set of streams"
     if not cached.lasts(_NEEDED_FOR, now=now):
@@ -123,7 +123,7 @@ def _minted(
             OAuthTokenEndpoint(endpoint), credentials, scopes, needed="", seconds=_MINTING_SECONDS
         )
     except TokenUnavailable as error:
-        # The engine's hint about the endpoint is for a function; this is another machine.
+        # The engine's hint is for the function, but this is the operator's machine.
         hint = "" if error.setting == "TOKEN_ENDPOINT" else error.hint
         raise UnansweredError(error.reason, hint or _FROM_HERE) from None
     return Token(
@@ -132,13 +132,13 @@ def _minted(
 
 
 def _secret(client: SecretsManagerClient, arn: str, what: str) -> dict[str, Any] | None:
-    """Return a secret; None if nothing was ever stored in it."""
+    """Return a secret's content; None if nothing was ever stored in it."""
     also = ", and kms:Decrypt of the stack's key,"
     with calling("secretsmanager:GetSecretValue", what, also=also):
         try:
             return {**client.get_secret_value(SecretId=arn)}
         except ClientError as error:
-            # Also the code for a secret that does not exist (API reference, GetSecretValue).
+            # A secret that does not exist has the same code (API reference, GetSecretValue).
             if error_code(error) != "ResourceNotFoundException":
                 raise
             return None

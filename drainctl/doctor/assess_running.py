@@ -35,7 +35,7 @@ _BACKLOG_RUNS: Final = 3
 _HISTORY: Final = timedelta(minutes=HISTORY_MINUTES)
 _LOSES: Final = f"the event server keeps events for {HISTORY_MINUTES} minutes only"
 _DAY: Final = timedelta(hours=26)
-"""A day, and the time that a compaction may take."""
+"""A day plus the time that a compaction may take."""
 _FAILED: Final = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 _QUEUE: Final = "OutboxDeadLetterQueueUrl"
 
@@ -142,7 +142,7 @@ def _lag(stack: Stack, event_type: str, runs: tuple[Run, ...]) -> Finding:
 
 
 def _due(stack: Stack) -> timedelta:
-    """Return after how long another run must have ended: two starts, and the run itself."""
+    """Return within what time a run must have ended: two schedule gaps and one run."""
     gap = longest_gap(stack.parameters.get("ScheduleExpression", "")) or _HISTORY / 2
     run = timedelta(seconds=stack.number("WindowSeconds") + TIMEOUT_MARGIN_SECONDS)
     return 2 * gap + run

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _ROLLED_BACK: Final = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
 _MISSING: Final = frozenset({"ROLLBACK_COMPLETE", "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
-"""Only the stack's name exists."""
+"""The statuses of a stack without resources."""
 _DEPLOY: Final = "deploy the stack again: sam deploy"
 _ALARM_MINUTES: Final = 5
-"""A schedule with longer gaps triggers the alarm for a stream that is not drained."""
+"""The longest gap between starts at which the NotDrained alarm does not fire."""
 
 
 def findings(facts: Facts) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def _parameters(stack: Stack) -> Iterator[Finding]:
 
 
 def _concurrency(stack: Stack, gap_minutes: float) -> int:
-    """Return how many concurrent runs of all streams a backlog needs at most."""
+    """Return the maximum number of concurrent runs of all streams during a backlog."""
     parameters = Parameters(
         interval_minutes=max(1, int(gap_minutes)),
         window=stack.number("WindowSeconds"),

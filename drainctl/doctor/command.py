@@ -35,20 +35,20 @@ _BOUNDED: Final = Config(
     help="Call AWS only: neither the event API nor the token endpoint.",
 )
 def main(*, target: Target, is_json: bool, skip_stream: bool) -> None:
-    """Check a deployed stack, and change nothing.
+    """Check a deployed stack without changing it.
 
-    It prints one line per check: ✓ ok, ⚠ warning, ✗ problem, · skipped; and below a warning or
-    problem, what to do. It takes a few seconds, at most about 15.
+    Prints one line per check (✓ ok, ⚠ warning, ✗ problem, · skipped) and below each warning or
+    problem how to fix it. Takes at most about 15 seconds.
 
-    It opens each stream for two seconds beside the stack's durable queue, and takes no event from
-    it. It uses the token that the stack's runs have cached. If that proves nothing, it requests a
-    new one, which is one call to the rate-limited token endpoint, and discards it.
+    Opens each stream for two seconds and takes no event from the stack's durable queue. Uses the
+    stack's cached token. If that token is missing or proves nothing, requests a new one from the
+    rate-limited token endpoint and discards it.
 
-    docs/doctor.md lists all checks, and the IAM actions that they need.
+    docs/doctor.md lists all checks and the IAM actions that they need.
 
     Exit status: 0 no problem; 1 a problem, or the stack can't be checked; 2 wrong usage.
     """
-    # What the engine logs on the way is in the findings.
+    # The findings include what the engine logs.
     logging.getLogger("eventdrain").addHandler(logging.NullHandler())
     session = target.session()
     stack = target.stack(session, _BOUNDED)

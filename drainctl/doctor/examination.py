@@ -1,4 +1,4 @@
-"""Asks everything about a stack at the same time, within a time limit."""
+"""Asks all questions about a stack concurrently, within a time limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT_SECONDS: Final = 15.0
 _OURS: Final = ("EventTypes", "ApiEndpoint", "TokenEndpoint")
-"""Parameters that every stack of template.yaml has, and that this needs."""
+"""Parameters that identify a stack of template.yaml. The questions need their values."""
 _SERVICES: Final = (
     *("cloudformation", "cloudwatch", "kms", "lambda", "logs", "s3", "scheduler"),
     *("secretsmanager", "sns", "sqs", "stepfunctions"),
@@ -29,11 +29,11 @@ _SERVICES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """How to ask, and what not to ask.
+    """Gathers the facts about a stack.
 
     Attributes:
-        session: The operator's.
-        config: For its clients, whose calls must be bounded in time.
+        session: The operator's AWS session.
+        config: The configuration of the AWS clients. It must limit the time of calls.
         version: The version of this checkout.
         skips_api: Whether to call neither the event API nor the token endpoint.
     """
@@ -44,10 +44,10 @@ class Examination:
     skips_api: bool
 
     def examine(self, stack: Stack) -> Facts:
-        """Ask everything and return the facts.
+        """Ask all questions and return the facts.
 
         Raises:
-            StackError: It is another kind of stack.
+            StackError: The stack is not an event drain.
         """
         if missing := [each for each in _OURS if each not in stack.parameters]:
             raise StackError(
@@ -62,8 +62,8 @@ class Examination:
         return Facts(now=now, version=self.version, stack=stack, **found)
 
     def _ask(self, stack: Stack, now: datetime) -> dict[str, Question[Any]]:
-        """Start to ask; return the questions by the names of their facts."""
-        # All of them before the first thread starts: a session may make clients in one thread only.
+        """Start all questions; return them by the names of their facts."""
+        # Create all clients before the first thread starts: sessions are not thread-safe.
         clients = {name: self._client(name) for name in _SERVICES}
         secrets = clients["secretsmanager"]
         resources = Question(

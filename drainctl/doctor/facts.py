@@ -1,4 +1,4 @@
-"""What was asked, as values. None of them shows a secret."""
+"""The facts about a stack. None of them shows a secret when printed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from eventdrain.auth import Credentials
 
 HISTORY_MINUTES: Final = 30
-"""How far back the event server goes: events that nobody read by then are lost (vendor's docs)."""
+"""How long the event server keeps events (vendor's documentation). Older events are lost."""
 QUARANTINE_DAYS: Final = 7
-"""How far back the quarantine is checked."""
+"""For how many past days the quarantine is checked."""
 RUN_SPANS: Final = (timedelta(minutes=30), timedelta(hours=6))
-"""How far back runs are looked for; the second only if a stream has none in the first."""
+"""Time spans of the log to search for runs. The second is for streams without runs in the first."""
 
 
 def scope_of(event_type: str) -> str:
@@ -33,7 +33,7 @@ def scope_of(event_type: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of the stack or of a stack nested in it: its type, and its name or ARN."""
+    """A resource of the stack or of a nested stack: its type, and its name or ARN."""
 
     kind: str
     physical_id: str
@@ -41,14 +41,14 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function, in Lambda's words.
+    """A deployed function, as Lambda describes it.
 
     Attributes:
         duty: ``drain`` or ``replay``.
-        update: The status of its last update.
-        reason: For the state, or for that status.
-        layers: How many it has.
-        reserved: Its reserved concurrency; None for no reservation.
+        update: The status of the last update.
+        reason: Lambda's reason for the state or for that status; may be empty.
+        layers: The number of layers.
+        reserved: The reserved concurrency; None for no reservation.
         account_left: The account's concurrency for functions without a reservation.
     """
 
@@ -65,7 +65,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The KMS key that encrypts everything: its state, and whether KMS rotates it."""
+    """The stack's KMS key: its state, and whether KMS rotates it."""
 
     arn: str
     state: str
@@ -74,7 +74,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The SNS topic of the alarms, and how many subscriptions it has. Nobody's address."""
+    """The alarms' SNS topic and its numbers of subscriptions, without addresses."""
 
     arn: str
     confirmed: int
@@ -90,7 +90,7 @@ class StackCredentials:
 
 
 class Origin(Enum):
-    """Where a token comes from."""
+    """The source of a token."""
 
     CACHED = "cached by the stack's runs"
     MINTED = "requested for this check"
@@ -103,11 +103,12 @@ class Token:
     """A token to call the event API with.
 
     Attributes:
-        value: The token; None for none.
-        why_minted: Why the cached one was not used.
-        scopes: Its scopes; None if they are not known.
-        is_complete: Whether the scopes that it lacks were rejected.
-        expires: When it expires, if that is known.
+        value: The token; None if the stack uses none.
+        why_minted: Why the cached token was not used.
+        scopes: The granted scopes; None if unknown.
+        is_complete: Whether each missing scope was rejected; False if the token endpoint did not
+            answer for some.
+        expires: The time of expiry; None if unknown.
     """
 
     origin: Origin
@@ -120,7 +121,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The event API's address, and whether it offers TLS."""
+    """The event API's endpoint, and whether it uses TLS."""
 
     url: str
     is_secure: bool
@@ -143,8 +144,8 @@ class Run:
     Attributes:
         end_reason: ``idle``, ``limit``, ``window`` or ``failed``.
         oldest_age_seconds: The age of the oldest event on arrival; None if none arrived.
-        has_backlog: Whether it left events waiting, so that another run is needed.
-        failed: How many events could not be written or acknowledged, by where.
+        has_backlog: Whether the run left events waiting at the server.
+        failed: The numbers of events that S3, SQS or the server's acks failed for.
     """
 
     ended: datetime
@@ -159,7 +160,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """A dead-letter queue: the output that names it, its URL and ARN, and its messages."""
+    """A dead-letter queue: its output's name, its URL and ARN, and its number of messages."""
 
     output: str
     url: str
@@ -169,10 +170,10 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """How many events came into quarantine in the last days, and when the newest did.
+    """How many events were quarantined in the last days, and when the newest was.
 
     Attributes:
-        prefix: Where they are, as an S3 URI.
+        prefix: The quarantine's folder, as an S3 URI.
         is_complete: Whether the whole quarantine was listed.
     """
 
@@ -184,7 +185,7 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An alarm: its name, its state in CloudWatch, its description, and whether it notifies."""
+    """An alarm: its name, state and description, and whether its actions are enabled."""
 
     name: str
     state: str
@@ -194,7 +195,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution of the compaction: its ARN, its status in Step Functions, its start."""
+    """An execution of the compaction: its ARN, its status and its start time."""
 
     arn: str
     status: str
@@ -203,20 +204,20 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that was asked.
+    """All facts about a stack.
 
     Attributes:
-        now: When.
+        now: When the questions were asked.
         version: The version of this checkout.
-        functions: The function that drains, and the one that replays.
-        schedules: Those that drain.
-        key: None if AWS's own keys encrypt.
-        credentials: None if the stack calls without a token.
-        token: The token to call with.
-        reached: The event API's address.
-        streams: By event type: None if the stream could be opened.
+        functions: The drain function and the replay function.
+        schedules: The schedules of the drain function.
+        key: The KMS key; None if the stack uses AWS's own keys.
+        credentials: The content of the credentials secret; None if the stack uses no token.
+        token: The access token.
+        reached: The event API's endpoint.
+        streams: By event type, None if the stream was opened, otherwise why not.
         runs: The last runs of each stream, oldest first, by event type.
-        topic: None if alarms notify nobody.
+        topic: The alarms' topic; None if alarms notify nobody.
         executions: The last executions of the compaction, newest first; None without compaction.
     """
 

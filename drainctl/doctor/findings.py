@@ -1,4 +1,4 @@
-"""The result: one line for each check, with what to do below it; or JSON for scripts."""
+"""The findings, as lines with hints for people and as JSON for scripts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Status(Enum):
-    """How something is; the values are those of the JSON document."""
+    """The status of a finding. The values are those in the JSON document."""
 
     OK = "ok"
     WARNING = "warning"
-    """Nothing is broken, but somebody should look at it."""
+    """Nothing is broken, but an operator should look at it."""
     PROBLEM = "problem"
     SKIPPED = "skipped"
-    """It could not be checked, because something that it depends on is unknown."""
+    """The check was not made, because an answer that it depends on is missing."""
 
 
 _MARKS: Final = {
@@ -42,10 +42,10 @@ class Finding:
 
     Attributes:
         check: What was checked, such as ``last run``.
-        status: How it is.
-        message: What was found, in one sentence without secrets and personal data.
-        hint: What to do, if something should be done.
-        event_type: The stream that it is about; empty for all.
+        status: The result's status.
+        message: What was found, as one sentence without secrets or personal data.
+        hint: How to fix it; may be empty.
+        event_type: The checked stream; empty if the check is about the whole stack.
     """
 
     check: str
@@ -61,24 +61,24 @@ class Finding:
 
 
 def ok(check: str, message: str, event_type: str = "") -> Finding:
-    """Return a finding about something that is well."""
+    """Return a finding without a problem."""
     return Finding(check, Status.OK, message, "", event_type)
 
 
 def warning(check: str, message: str, hint: str, event_type: str = "") -> Finding:
-    """Return a finding that somebody should look at."""
+    """Return a finding that an operator should look at."""
     return Finding(check, Status.WARNING, message, hint, event_type)
 
 
 def problem(check: str, message: str, hint: str, event_type: str = "") -> Finding:
-    """Return a finding about something that is broken."""
+    """Return a finding about a problem."""
     return Finding(check, Status.PROBLEM, message, hint, event_type)
 
 
 def assessed(
     check: str, answer: Answer[T], assess: Callable[[T], Iterable[Finding]], event_type: str = ""
 ) -> Iterator[Finding]:
-    """Yield the findings about an answer; if there is none, one that says why."""
+    """Yield the findings about an answer; without an answer, one finding that says why."""
     if isinstance(answer, NoAnswer):
         status = Status.SKIPPED if answer.is_skipped else Status.PROBLEM
         yield Finding(check, status, answer.message, answer.hint, event_type)
@@ -87,12 +87,12 @@ def assessed(
 
 
 def is_well(findings: Iterable[Finding]) -> bool:
-    """Return whether there is no problem."""
+    """Return whether no finding is a problem."""
     return not any(each.status is Status.PROBLEM for each in findings)
 
 
 def lines(findings: Sequence[Finding]) -> Iterator[Text]:
-    """Yield the lines to print, without wrapping them, so that a command can be copied."""
+    """Yield the lines to print. They are not wrapped, so that commands can be copied."""
     width = max((len(each.title) for each in findings), default=0)
     for each in findings:
         skipped = "Skipped: " if each.status is Status.SKIPPED else ""
@@ -102,7 +102,7 @@ def lines(findings: Sequence[Finding]) -> Iterator[Text]:
 
 
 def summary(findings: Sequence[Finding]) -> Text:
-    """Return how many findings there are of each status."""
+    """Return a text with the number of findings of each status."""
     counts = Counter(each.status for each in findings)
     plurals = {Status.WARNING: "warnings", Status.PROBLEM: "problems"}
     shown = [

@@ -1,4 +1,4 @@
-"""Questions asked in threads at the same time, and the answers that could not be had."""
+"""Questions that are asked concurrently, each in its own thread."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _DENIED: Final = frozenset(
         "UnauthorizedOperation",
     }
 )
-"""The codes of calls that IAM denies."""
+"""The error codes of calls that IAM denies."""
 _MISSING: Final = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
-"""Parts of the codes of calls about something that does not exist."""
+"""Parts of the error codes for resources that do not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Why something is not known.
+    """Why a question has no answer.
 
     Attributes:
-        message: What went wrong.
-        hint: What to do.
-        is_skipped: Whether it was not asked, because something that it depends on is not known.
+        message: What failed, and why.
+        hint: How to fix it; may be empty.
+        is_skipped: Whether the question was not asked, because another one has no answer.
     """
 
     message: str
@@ -54,20 +54,20 @@ Answer: TypeAlias = T | NoAnswer
 
 
 class UnansweredError(CommandError):
-    """Raised instead of an answer; becomes a ``NoAnswer``."""
+    """A question has no answer. ``Question`` turns this error into a ``NoAnswer``."""
 
 
 @contextmanager
 def calling(action: str, what: str, *, also: str = "") -> Iterator[None]:
-    """Map what calls of AWS raise. A service's own text is not repeated: it may quote the caller.
+    """Convert the errors of AWS calls. The service's text is not repeated: it may name the caller.
 
     Args:
         action: The IAM action of the calls.
-        what: What they are about.
-        also: What else may be missing if IAM denies them, such as ", and kms:Decrypt".
+        what: The resource that the calls are about.
+        also: Other rights to mention if IAM denies the calls, such as ", and kms:Decrypt".
 
     Raises:
-        UnansweredError: A call failed; names the action and what it was about.
+        UnansweredError: A call failed. The error names the action and the resource.
     """
     try:
         yield
@@ -95,15 +95,15 @@ def calling(action: str, what: str, *, also: str = "") -> Iterator[None]:
 
 
 class Question(Generic[T]):
-    """Something that is being asked, in a thread of its own, from the start.
+    """A question. Creating it starts a thread that asks it.
 
-    The thread is a daemon: one that hangs must not keep the command from ending.
+    The thread is a daemon, so that it cannot keep the command from ending if a call hangs.
 
     Args:
-        ask: Returns the answer; called with the answers to ``needs``. A ``CommandError`` or an
-            error of the engine becomes a ``NoAnswer``.
-        needs: The questions that must be answered before.
-        missing: Why a question that needs this one is skipped if this one has no answer.
+        ask: Returns the answer; called with the answers to ``needs``. If it raises a
+            ``CommandError`` or an error of the engine, the answer is a ``NoAnswer``.
+        needs: The questions to wait for first.
+        missing: The reason for skipping questions that need this one if it has no answer.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Question(Generic[T]):
         Thread(target=self._run, name="ask", daemon=True).start()
 
     def answer(self, until: float) -> Answer[T]:
-        """Wait for the answer until a time of ``time.monotonic()``, and return it."""
+        """Return the answer; wait for it until a time of ``time.monotonic()``."""
         try:
             return self._answer.result(timeout=max(0.0, until - time.monotonic()))
         except TooLate:
@@ -129,13 +129,13 @@ class Question(Generic[T]):
             self._answer.set_result(self._find())
         except (CommandError, DrainError) as error:
             self._answer.set_result(NoAnswer(error.reason, error.hint))
-        except BaseException as error:  # noqa: BLE001 - raised again where the answer is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again by answer()
             self._answer.set_exception(error)
 
     def _find(self) -> Answer[T]:
         needed = []
         for need in self._needs:
-            answer = need._answer.result()  # noqa: SLF001 - of its own kind
+            answer = need._answer.result()  # noqa: SLF001 - of the same class
             if isinstance(answer, NoAnswer):
                 return NoAnswer(need.missing, is_skipped=True)
             needed.append(answer)

@@ -13,9 +13,9 @@ _HOUR: Final = 60
 
 
 def longest_gap(expression: str) -> timedelta | None:
-    """Return the longest time between two starts of an EventBridge Scheduler expression.
+    """Return the longest time between two starts by an EventBridge Scheduler expression.
 
-    None if it is unknown: the schedule does not start in every hour, or is not a schedule.
+    Returns None if it is unknown: the expression has hours without a start, or is invalid.
     """
     if rate := _RATE.fullmatch(expression):
         return timedelta(**{f"{rate[2]}s": int(rate[1])})
@@ -28,7 +28,7 @@ def longest_gap(expression: str) -> timedelta | None:
 
 
 def _minutes(text: str) -> set[int]:
-    """Return the minutes that a field of a cron expression means; empty if it is not understood."""
+    """Return the minutes that a field of a cron expression selects; empty if not recognised."""
     minutes: set[int] = set()
     for part in text.split(","):
         found = _MINUTES.fullmatch(part)

@@ -1,4 +1,4 @@
-"""The bucket, version by version: listed, read, rewritten, deleted for good."""
+"""Access to single object versions of a bucket: list, read, rewrite and permanently delete them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _LIST: Final = "s3:ListBucketVersions"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of an object.
+    """A version of an S3 object.
 
     Attributes:
         key: The object's key.
-        version_id: Its id; ``null`` if it was written before the bucket had versions.
-        size: In bytes.
-        is_current: Whether a request without a version gets it.
-        written: When it was written.
-        storage_class: S3's name of its storage class.
+        version_id: The version's id; ``null`` if it is older than the bucket's versioning.
+        size: The size in bytes.
+        is_current: Whether this is the object's current version.
+        written: When the version was written.
+        storage_class: S3's name of the storage class.
     """
 
     key: str
@@ -45,12 +45,12 @@ class Version:
 
 
 class Bucket:
-    """One bucket. Several threads may use it at once. Calls that fail raise ``ErasureError``.
+    """One bucket. It is thread-safe. If a call fails, methods raise ``ErasureError``.
 
     Args:
-        s3: The client; it must retry.
+        s3: The client. It must retry failed calls.
         name: The bucket's name.
-        bypasses_lock: Whether to delete objects under object lock, where that is allowed.
+        bypasses_lock: Whether to delete versions under object lock, which needs a permission.
     """
 
     def __init__(self, s3: S3Client, name: str, *, bypasses_lock: bool) -> None:
@@ -59,7 +59,7 @@ class Bucket:
         self._bypass: Any = {"BypassGovernanceRetention": True} if bypasses_lock else {}
 
     def objects(self, prefix: str) -> Iterator[Sequence[Version]]:
-        """Yield the versions of each key below a prefix, the newest first."""
+        """Yield the versions of each key below a prefix, newest first."""
         found = (
             Version(
                 each["Key"],
@@ -76,10 +76,10 @@ class Bucket:
             yield list(versions)
 
     def outside(self, known: Sequence[str]) -> Iterator[str]:
-        """Yield folders and keys that lie below none of some prefixes, as far up as possible.
+        """Yield the topmost folders, and the keys, that are outside the given prefixes.
 
         Args:
-            known: The prefixes, without a slash at the end.
+            known: The prefixes, without trailing slashes.
         """
         yield from self._outside("", tuple(f"{prefix}/" for prefix in known))
 
@@ -104,8 +104,8 @@ class Bucket:
         """Return the content of a version; None if it was deleted meanwhile.
 
         Raises:
-            UnreadableError: It is in a storage class from which it must be restored first.
-            ErasureError: It can't be read.
+            UnreadableError: The version must be restored from its storage class first.
+            ErasureError: The version can't be read.
         """
         try:
             answer = self._s3.get_object(
@@ -122,13 +122,10 @@ class Bucket:
             raise self._failed(error, "s3:GetObjectVersion", version.key) from error
 
     def replace(self, version: Version, key: str, body: bytes) -> bytes:
-        """Write an object that replaces another, and read it back.
+        """Write an object that replaces another, read it back, and return its content.
 
-        It gets the same content type and, if the other is locked, the same lock. If the key exists
-        already, it is not overwritten: an earlier run may have written it.
-
-        Returns:
-            What the key now holds.
+        The object gets the same content type and object lock as the other one. If the key already
+        exists, nothing is written, because an earlier run may have written the object.
         """
         action = "s3:PutObject"
         try:
@@ -146,17 +143,17 @@ class Bucket:
             raise self._failed(error, action, key) from error
 
     def delete(self, versions: Sequence[Version], *, is_last: bool = True) -> None:
-        """Delete versions of one key for good.
+        """Permanently delete versions of one key.
 
         Args:
-            versions: The versions, the newest first.
-            is_last: Whether no other version stays. If one stays and the current one is deleted,
-                the key is marked as deleted first, so that the other does not become current.
+            versions: The versions, newest first.
+            is_last: Whether these are all versions of the key. If not, a delete marker is written
+                before the current version is deleted, so that no older version becomes current.
         """
         try:
             if not is_last and any(version.is_current for version in versions):
                 self._s3.delete_object(Bucket=self._name, Key=versions[0].key)
-            # The newest last: if this is interrupted, no older version becomes current.
+            # Newest last: if this is interrupted, no older version becomes current.
             for version in reversed(versions):
                 self._s3.delete_object(
                     Bucket=self._name,
@@ -192,7 +189,7 @@ class Bucket:
                 raise
 
     def _locked_until(self, versions: Sequence[Version]) -> str | None:
-        """Return until when versions are locked; None if they are not."""
+        """Return the date until which versions are locked; None if they are not."""
         ends = []
         for version in versions:
             try:

@@ -40,7 +40,7 @@ def _ids(
     multiple=True,
     required=True,
     callback=_ids,
-    help="The subscription id, as the operator knows it; may be repeated for one person's others.",
+    help="The subscription id, not a pseudonym; may be repeated for other ids of the person.",
 )
 @click.option(
     "--archive-prefix",
@@ -58,14 +58,16 @@ def _ids(
     "--pseudonym-key",
     "pseudonym_keys",
     multiple=True,
-    help="The ARN of a secret with an earlier key of the pseudonyms; may be repeated.",
+    help="The ARN of a secret that holds an earlier key for pseudonyms; may be repeated.",
 )
-@click.option("--delete", is_flag=True, help="Delete. Without it, everything is only counted.")
+@click.option(
+    "--delete", is_flag=True, help="Delete the events. Without this option, they are only counted."
+)
 @click.option("--yes", is_flag=True, help="Delete without asking first.")
 @click.option(
     "--bypass-lock",
     is_flag=True,
-    help="Also delete what is under object lock; needs s3:BypassGovernanceRetention.",
+    help="Also delete objects under object lock; needs s3:BypassGovernanceRetention.",
 )
 @click.option(
     "--receipt",
@@ -86,15 +88,15 @@ def main(
     bypass_lock: bool,
     receipt_path: Path | None,
 ) -> None:
-    """Erase a subscriber from archive, quarantine and tables.
+    """Erase a subscriber from the archive, the quarantine and the tables.
 
-    It deletes their lines, records in quarantine, rows, and old versions of these. Other people's
-    events are all kept. Without --delete it counts and changes nothing. If it is interrupted or
-    fails, run the same command again: nothing is lost in between. With --json it prints what the
-    receipt says. docs/personal-data.md has the rights it needs and its limits.
+    Deletes the subscriber's lines, quarantined events and rows, with all old versions. Keeps all
+    events of other subscribers. Without --delete, only counts and changes nothing. If the command
+    fails or is interrupted, run it again: no other event is lost meanwhile. With --json, prints the
+    content of the receipt. docs/personal-data.md lists the rights that it needs, and its limits.
 
-    Exit status: 0 done, or counted; 1 failed, declined, or something could not be checked; 2 wrong
-    usage; 130 interrupted.
+    Exit status: 0 erased, or counted; 1 failed, declined, or something could not be checked; 2
+    wrong usage; 130 interrupted.
     """
     shown = console(is_json=is_json)
     started = datetime.now(UTC)

@@ -1,6 +1,7 @@
-"""One run: the passes in their order, and the receipt.
+"""One run of an erasure: all passes in order, and the receipt.
 
-Lines come before the tables: a compaction that starts in between must not find them again.
+Lines are deleted before rows of the tables, so that a compaction that starts in between does not
+write the rows again.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ class Erasure:
     """Erases one subscriber.
 
     Args:
-        run: The run.
-        locations: Where to look.
+        run: What all passes share.
+        locations: Where the stack stores events.
         subject: The subscriber.
         console: Shows the progress and the result.
-        receipt: Records the result; written at the end unless it is a dry run.
+        receipt: Records the result. It is written at the end, except in a dry run.
 
     Attributes:
-        result: What the receipt says; empty before the end.
+        result: The content of the receipt; empty before the end.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class Erasure:
         self.result: dict[str, Any] = {}
 
     def erase(self) -> int:
-        """Run all passes, show and record the result, and return the exit status.
+        """Run all passes, print and record the result, and return the exit status.
 
         Raises:
-            ErasureError: It failed; the receipt says so, too.
+            ErasureError: The erasure failed. The receipt holds the error too.
         """
         findings = self._run.findings
         error: str | None = "it ended unexpectedly"
@@ -112,7 +113,7 @@ class Erasure:
                 if tables is not None and not run.is_stopped():
                     tables.erase(stream)
             if not run.is_dry_run:
-                # What has arrived meanwhile, and what another run of this command has rewritten.
+                # Check objects that were written meanwhile, by the drain or another erasure.
                 for folder in found:
                     objects.erase(folder, since=run.started - _CLOCK_SKEW)
         for place in run.bucket.outside(where.known_prefixes):

@@ -1,4 +1,4 @@
-"""What a run has found and, unless it is a dry run, deleted; and what all passes of a run share."""
+"""The counts of one erasure, and the values that all its passes share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drainctl.erase.bucket import Bucket
 
 RUNS: Final = "erase-"
-"""What the names of runs begin with, and so the folders that they write."""
+"""The prefix of the names of runs, and so of the folders that they write."""
 _THEIRS: Final = {
     "lines": "lines of the subscriber",
     "records": "records of the subscriber in quarantine",
@@ -36,22 +36,22 @@ COUNTED: Final = {
     "days_rewritten": "days of the tables rewritten",
     "table_files": "files of the tables that nothing reads, or reads any longer",
 }
-"""What is counted: the names in the receipt, and what they mean."""
+"""The counts' names in the receipt, and their meanings."""
 
 
 class ErasureError(CommandError):
-    """Something could not be done. What was deleted before stays deleted."""
+    """An erasure failed. What was already deleted stays deleted."""
 
 
 def call_error(
     error: Exception, action: str, hint: str = "check that you may do that"
 ) -> CommandError:
-    """Return the error for a call of AWS that failed.
+    """Return the error for a failed AWS call.
 
     Args:
-        error: What botocore raised.
-        action: The IAM action, and what it was about.
-        hint: What to do, unless the error has a cause with a remedy of its own.
+        error: The error that botocore raised.
+        action: The IAM action and its resource.
+        hint: The default hint; some causes have their own.
     """
     return ErasureError(
         f"{action} failed with {describe_error(error)}; what was deleted before stays deleted",
@@ -64,8 +64,8 @@ class Findings:
     """The counts of one run. Several threads may add to it.
 
     Attributes:
-        counts: By name; see ``COUNTED``.
-        days: The days with events of the subscriber, by stream.
+        counts: The counts by name; see ``COUNTED``.
+        days: The days with events of the subscriber, by event type.
         unchecked: Keys that could not be checked, each with the reason.
     """
 
@@ -75,27 +75,27 @@ class Findings:
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, **counts: int) -> None:
-        """Add to the counts."""
+        """Increase counts."""
         with self._lock:
             self.counts.update(counts)
 
     def note_day(self, event_type: str, day: str) -> None:
-        """Note a day of a stream with events of the subscriber."""
+        """Record a day on which a stream has events of the subscriber."""
         with self._lock:
             self.days.setdefault(event_type, set()).add(day)
 
     def note_unchecked(self, key: str, reason: str) -> None:
-        """Note a key that could not be checked."""
+        """Record a key that could not be checked."""
         with self._lock:
             self.unchecked[key] = reason
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of the subscriber was found."""
+        """Whether no event of the subscriber was found."""
         return not any(self.counts[name] for name in _THEIRS)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for the receipt."""
+        """Return the findings for the receipt."""
         return {
             "counts": {name: self.counts[name] for name in COUNTED},
             "days": {stream: sorted(days) for stream, days in sorted(self.days.items())},
@@ -103,7 +103,7 @@ class Findings:
         }
 
     def as_table(self, *, is_dry_run: bool) -> Table:
-        """Return it as a table, which names nobody."""
+        """Return the findings as a table, without personal data."""
         title = "It would delete" if is_dry_run else "Deleted"
         shown = table(title, "", "", show_header=False)
         for name, meaning in COUNTED.items():
@@ -115,14 +115,14 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all passes of one run share.
+    """The values that all passes of one run share.
 
     Attributes:
         bucket: The archive's bucket.
-        findings: Each pass adds to them.
+        findings: The counts, which each pass adds to.
         is_dry_run: Whether to count only.
         started: When the run started, UTC.
-        is_stopped: Returns whether to begin nothing more.
+        is_stopped: Returns whether the run must end as soon as possible.
     """
 
     bucket: Bucket
@@ -133,5 +133,5 @@ class Run:
 
     @property
     def name(self) -> str:
-        """A name that no other run has."""
+        """The run's unique name."""
         return f"{RUNS}{self.started:%Y%m%dT%H%M%S%fZ}"

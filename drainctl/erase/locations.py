@@ -1,4 +1,4 @@
-"""Where a deployed stack stores what it has of a subscriber."""
+"""Where a deployed stack stores events."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ PATIENT: Final = Config(
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """Where to look. Prefixes have no slash at the end.
+    """Where a stack stores events. Prefixes have no trailing slash.
 
     Attributes:
         bucket: The archive's bucket.
-        archive_prefixes: The prefixes of lines: the current one and earlier ones.
-        quarantine_prefixes: Likewise of quarantine.
+        archive_prefixes: The current and earlier prefixes of lines.
+        quarantine_prefixes: The current and earlier prefixes of the quarantine.
         tables_prefix: The prefix of the compacted tables' files.
-        tables: The compacted tables; None if the stack has no catalogue.
-        pseudonyms: The archive's pseudonyms, for each of their keys.
+        tables: The compacted tables; None if the stack has no catalog.
+        pseudonyms: The pseudonyms under each key that the stack has or had.
     """
 
     bucket: str
@@ -48,7 +48,7 @@ class Locations:
 
     @property
     def known_prefixes(self) -> Sequence[str]:
-        """The prefixes that are looked through."""
+        """The prefixes that are searched."""
         tables = () if self.tables is None else (self.tables_prefix,)
         return (*self.archive_prefixes, *self.quarantine_prefixes, *tables)
 
@@ -61,18 +61,18 @@ def locations_of(
     earlier_quarantine_prefixes: Sequence[str],
     earlier_pseudonym_keys: Sequence[str],
 ) -> Locations:
-    """Return the locations, by a stack's outputs and parameters, and what it had earlier.
+    """Return the locations for a stack's outputs and parameters and their earlier values.
 
     Args:
-        session: Makes the clients.
+        session: The session that creates clients.
         stack: The stack.
-        earlier_archive_prefixes: Earlier values of the parameter.
-        earlier_quarantine_prefixes: Likewise.
-        earlier_pseudonym_keys: ARNs of secrets with earlier keys of pseudonyms.
+        earlier_archive_prefixes: Earlier values of ArchivePrefix.
+        earlier_quarantine_prefixes: Earlier values of QuarantinePrefix.
+        earlier_pseudonym_keys: The ARNs of secrets with earlier keys for pseudonyms.
 
     Raises:
-        StackError: The stack lacks something.
-        CredentialsError: A key of the pseudonyms can't be read.
+        StackError: The stack lacks an output or a parameter.
+        CredentialsError: A key for pseudonyms can't be read.
     """
     tables_prefix = stack.parameter("TablesPrefix")
     tables = None

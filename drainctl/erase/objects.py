@@ -1,10 +1,10 @@
-"""The pass over objects: lines of the archive, and records in quarantine.
+"""The pass over objects: lines of the archive, and quarantined events.
 
-An object that also holds other people's lines is first rewritten: a new object is written with
-their lines and read back, and only then is any version of the old one deleted. The new key is made
-of the old key and the ids of the lines that stay, so that a run after an interrupted one finds it.
-Until the old object is deleted both hold the others' lines. Everything that reads the archive
-ignores such copies.
+An object that also holds lines of other subscribers is rewritten: a new object with their lines is
+written and read back before any version of the old object is deleted. The new key is derived from
+the old key and the ids of the remaining lines, so that a run after an interrupted one finds it.
+Until the old object is deleted, both objects hold these lines. All readers of the archive ignore
+such duplicates.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Folder:
     """A prefix with objects of one kind.
 
     Attributes:
-        prefix: What their keys begin with, with a slash at the end.
-        counted_as: The name under which a line, or a record, of the subscriber is counted.
-        is_theirs: Returns whether a line, or a record, is the subscriber's.
-        may_be_theirs: Returns whether it may be, but can't be decided without a key.
-        excluded: Prefixes below this one that hold something else.
+        prefix: The key prefix, with a trailing slash.
+        counted_as: The name of the count for the subscriber's lines or quarantined events.
+        is_theirs: Returns whether a line or a quarantined event is the subscriber's.
+        may_be_theirs: Returns whether it could be, but only an unknown key could decide that.
+        excluded: Prefixes below this one that hold other objects.
     """
 
     prefix: str
@@ -64,12 +64,12 @@ def folders(
     quarantine_prefixes: Sequence[str],
     tables_prefix: str,
 ) -> Sequence[Folder]:
-    """Return the folders to look through; prefixes are given without a slash at the end.
+    """Return the folders to search. Prefixes are without a trailing slash.
 
     Args:
         subject: The subscriber.
         archive_prefixes: The prefixes of lines.
-        quarantine_prefixes: The prefixes of records in quarantine, which never have pseudonyms.
+        quarantine_prefixes: The prefixes of quarantined events, which are never pseudonymised.
         tables_prefix: The prefix of the compacted tables' files, which this pass excludes.
     """
     known = [f"{each}/" for each in (*archive_prefixes, *quarantine_prefixes, tables_prefix)]
@@ -90,11 +90,11 @@ def folders(
 
 
 class ObjectsPass:
-    """Goes through all objects of a folder. Raises ``ErasureError`` if something fails.
+    """Searches all objects of folders. Methods raise ``ErasureError`` if a call fails.
 
     Args:
-        run: The run.
-        on_progress: Called with the size of each object that is done.
+        run: What all passes share.
+        on_progress: Called with the size of each finished object.
     """
 
     def __init__(self, run: Run, on_progress: Callable[[int], None] = lambda _: None) -> None:
@@ -103,11 +103,11 @@ class ObjectsPass:
         self._on_progress = on_progress
 
     def erase(self, folder: Folder, *, since: datetime | None = None) -> None:
-        """Find the subscriber's lines and, unless it is a dry run, delete them.
+        """Find the subscriber's lines and, except in a dry run, delete them.
 
         Args:
-            folder: Where to look.
-            since: Only objects that have a version written since then.
+            folder: The folder to search.
+            since: Search only objects with a version written since then.
         """
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="erase") as threads:
             running: set[Future[None]] = set()
@@ -131,7 +131,7 @@ class ObjectsPass:
         self._on_progress(sum(version.size for version in versions))
 
     def _is_to_delete(self, folder: Folder, version: Version) -> bool:
-        """Return whether a version has lines of the subscriber; others' lines are then copied."""
+        """Return whether to delete a version, after copying its lines of other subscribers."""
         try:
             body = self._run.bucket.read(version)
             if body is None:
@@ -161,9 +161,9 @@ class ObjectsPass:
         return True
 
     def _copy(self, version: Version, lines: Sequence[bytes], ids: Sequence[str]) -> None:
-        """Write lines of a version into an object of their own."""
+        """Write some of a version's lines into a new object."""
         parsed = ArchiveKey.parse(version.key)
-        if parsed is None:  # its lines were read, so it is one
+        if parsed is None:  # impossible, because its lines were read
             raise UnreadableError(_NOT_OURS)
         key = parsed.for_events(ids).format()
         body = compress(b"".join(line + b"\n" for line in lines))
@@ -182,10 +182,10 @@ class ObjectsPass:
 
 
 def _lines_of(key: str, body: bytes) -> Sequence[bytes]:
-    """Return the lines of an object; a record in quarantine counts as one line.
+    """Return the lines of an object; a quarantined event is a single line.
 
     Raises:
-        UnreadableError: It is not an object of archive or quarantine, or is incomplete.
+        UnreadableError: The object does not belong to the archive or quarantine, or is incomplete.
     """
     if key.endswith(_RECORD):
         return [body.removesuffix(b"\n")]

@@ -1,4 +1,4 @@
-"""The receipt: a file that records what was deleted, when and where; of whom, only a digest."""
+"""The receipt: a file that records an erasure, with a digest of the subscription id."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ELSEWHERE: Final = "give --receipt another path"
 
 
 class Receipt:
-    """Writes one receipt, or raises ``ErasureError``. The file is always complete, or missing.
+    """Writes one receipt atomically. Methods raise ``ErasureError`` if it can't be written.
 
     Args:
         path: The file, which must not exist.
-        stack_name: The stack.
+        stack_name: The stack's name.
         subject: The subscriber.
         started: When the run started, UTC.
     """
@@ -46,12 +46,12 @@ class Receipt:
             raise ErasureError(f"the folder {self._path.parent} is not writable", _ELSEWHERE)
 
     def content(self, findings: Findings, *, ended: datetime, error: str | None) -> dict[str, Any]:
-        """Return what the receipt says.
+        """Return the content of the receipt.
 
         Args:
-            findings: What was done.
+            findings: What was found and deleted.
             ended: When the run ended, UTC.
-            error: Why it did not complete; None if it did.
+            error: Why the erasure did not complete; None if it did.
         """
         return {
             **self._head,
@@ -62,7 +62,7 @@ class Receipt:
         }
 
     def write(self, content: dict[str, Any]) -> None:
-        """Write the file."""
+        """Write the receipt."""
         new = self._path.with_name(f"{self._path.name}.new")
         try:
             new.write_text(json.dumps(content, indent=1) + "\n")

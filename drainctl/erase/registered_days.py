@@ -1,4 +1,4 @@
-"""The days of the compacted tables in Glue: each registered day is a partition with a folder."""
+"""The registered days of the compacted tables: partitions in Glue, each with a folder."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class RegisteredDays:
     """The registered days of one database's tables. A day is ``YYYY-MM-DD``.
 
-    All methods raise ``ErasureError`` if a call to Glue fails.
+    Methods raise ``ErasureError`` if a call to Glue fails.
 
     Args:
         glue: The client.
-        database: The database.
+        database: The database's name.
     """
 
     def __init__(self, glue: GlueClient, database: str) -> None:
@@ -60,7 +60,7 @@ class RegisteredDays:
                 DatabaseName=self._database,
                 TableName=table,
                 PartitionValueList=[day],
-                PartitionInput={"Values": [day], "StorageDescriptor": storage},  # type: ignore[typeddict-item] # Glue's own
+                PartitionInput={"Values": [day], "StorageDescriptor": storage},  # type: ignore[typeddict-item] # Glue returned it
             )
 
     def unregister(self, table: str, day: str) -> None:

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from eventdrain.events import Pseudonyms
 
 _SCRYPT: Final = {"n": 2**14, "r": 8, "p": 1}
-"""About 50 ms a guess: there are few enough subscription ids to try them all."""
+"""About 50 ms per guess, because there are few enough subscription ids to try them all."""
 _SALT_BYTES: Final = 16
 _LOW_BITS: Final = 0x7F
 _PSEUDONYM: Final = re.compile(rb'"subscription_id":"p[0-9a-f]{32}"')
-"""A line's subscription id that is a pseudonym, as ``eventdrain.events`` writes it."""
+"""Matches a pseudonymised subscription id in a line, as ``eventdrain.events`` writes it."""
 
 
 class UnreadableError(Exception):
-    """A line or record that may be the subscriber's can't be read; its text is the reason."""
+    """A line or quarantined event, perhaps the subscriber's, can't be read. The text says why."""
 
     def __init__(self, reason: str = "it can't be read") -> None:
         super().__init__(reason)
@@ -37,9 +37,9 @@ class Subject:
     """One subscriber, with one or more subscription ids.
 
     Args:
-        ids: The ids, as the operator knows them.
-        pseudonyms: The archive's pseudonyms, for each key that there was; empty if it has none.
-            Lines from before it had pseudonyms hold the ids, so both are looked for.
+        ids: The ids, not pseudonyms.
+        pseudonyms: The pseudonyms under each key that the stack has or had; empty for none. Lines
+            from before pseudonymisation hold ids, so ids are searched too.
     """
 
     def __init__(self, ids: Sequence[str], pseudonyms: Sequence[Pseudonyms]) -> None:
@@ -53,7 +53,7 @@ class Subject:
         """Return whether a line of the archive is an event of the subscriber.
 
         Raises:
-            UnreadableError: It contains their id and can't be read.
+            UnreadableError: The line contains an id, but can't be read.
         """
         if not any(name in line for name in self._in_json):
             return False
@@ -61,13 +61,13 @@ class Subject:
         return isinstance(subscription_id, str) and subscription_id in self._names
 
     def has_unknown_pseudonym(self, line: bytes) -> bool:
-        """Return whether a line has a pseudonym and no key is known: it may be theirs."""
+        """Return whether a line has a pseudonym that can't be checked, because no key is known."""
         return not self._has_key and _PSEUDONYM.search(line) is not None
 
     def has_record(self, record: bytes) -> bool:
-        """Return whether a record in quarantine is of a message that contains their id.
+        """Return whether the message of a quarantined event contains an id of the subscriber.
 
-        The message may be damaged, so this looks for the id as protobuf has it: after its length.
+        The message may be damaged, so this searches for the serialised id, preceded by its length.
 
         Raises:
             UnreadableError: The record can't be read.
@@ -79,10 +79,10 @@ class Subject:
         return any(text in message for text in self._on_the_wire)
 
     def condition(self) -> str:
-        """Return SQL that is true of the subscriber's rows and does not name them.
+        """Return an SQL condition for the subscriber's rows that does not contain an id.
 
         Athena keeps the text of each query for 45 days ("View recent queries"), so the condition
-        has salted digests.
+        contains salted digests instead.
         """
         salt = secrets.token_hex(_SALT_BYTES)
         digests = sorted(
@@ -93,7 +93,7 @@ class Subject:
         return f"to_hex(sha256(to_utf8({text}))) IN ({listed})"
 
     def digests(self) -> list[dict[str, Any]]:
-        """Return salted digests of the ids: whoever has an id can check it, nobody can read it."""
+        """Return salted digests, which allow checking a given id but do not reveal the ids."""
         found = []
         for each in self._ids:
             salt = secrets.token_bytes(_SALT_BYTES)
@@ -103,10 +103,10 @@ class Subject:
 
 
 def event_id_of(line: bytes) -> str:
-    """Return the event id of a line or record.
+    """Return the event id of a line or quarantined event.
 
     Raises:
-        UnreadableError: It has none.
+        UnreadableError: There is no event id.
     """
     event_id = _read(line).get("event_id")
     if not isinstance(event_id, str):
@@ -122,7 +122,7 @@ def _read(line: bytes) -> dict[str, Any]:
 
 
 def _length(length: int) -> bytes:
-    """Return a length as protobuf writes it."""
+    """Return a length in protobuf's serialisation."""
     written = bytearray()
     while length > _LOW_BITS:
         written.append(length & _LOW_BITS | 0x80)

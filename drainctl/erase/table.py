@@ -1,11 +1,12 @@
-"""The pass over the compacted tables: each day with rows of the subscriber is rewritten without.
+"""The pass over the compacted tables: rewrites each day that has rows of the subscriber.
 
-A day is rewritten as the compaction does it: into a folder that nothing reads, which is counted,
-and only then registered as the day. Then files that nothing reads are deleted, see
-``unregistered_files``.
+A day is rewritten as by the compaction: its other rows are written into a new folder and counted,
+and then the folder is registered as the day. Afterwards, files that no registered day reads are
+deleted; see ``unregistered_files``.
 
-A compaction that starts meanwhile must not lose anything, so files written since are left alone.
-Nor may it bring anything back: at the end none may be running, and the tables are queried again.
+A compaction may start during the pass. Files written since the start are kept, so that it loses
+nothing. It could also write the subscriber's rows again. At the end, therefore, no compaction may
+be running, and the tables are queried again.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ class Tables:
     """A stack's compacted tables.
 
     Attributes:
-        athena: Queries and rewrites them.
-        days: Their registered days.
-        steps: The client for the compaction.
-        compaction_arn: The state machine that compacts.
-        folder: Where their files are, as ``s3://bucket/prefix/``.
+        athena: Queries and rewrites the tables.
+        days: The tables' registered days.
+        steps: The Step Functions client.
+        compaction_arn: The ARN of the compaction's state machine.
+        folder: The folder of the tables' files, as ``s3://bucket/prefix/``.
     """
 
     athena: Athena
@@ -54,12 +55,12 @@ class Tables:
 
 
 class TablePass:
-    """Goes through the table of each stream. Raises ``ErasureError`` if something fails.
+    """Erases rows of the compacted tables. Methods raise ``ErasureError`` if a call fails.
 
     Args:
         tables: The tables.
-        run: The run.
-        condition: SQL that is true of the subscriber's rows.
+        run: What all passes share.
+        condition: The SQL condition for the subscriber's rows.
     """
 
     def __init__(self, tables: Tables, run: Run, condition: str) -> None:
@@ -69,7 +70,7 @@ class TablePass:
         self._files = UnregisteredFiles(tables.days, run, tables.folder)
 
     def check_no_compaction(self) -> None:
-        """Check that no compaction is running: it could write again what is deleted here."""
+        """Check that no compaction is running, which could write deleted rows again."""
         if running := self._running():
             raise ErasureError(
                 f"the compaction {running} is running",
@@ -77,7 +78,7 @@ class TablePass:
             )
 
     def _running(self) -> str | None:
-        """Return the name of a running compaction."""
+        """Return the name of a running compaction; None if there is none."""
         try:
             found = self._tables.steps.list_executions(
                 stateMachineArn=self._tables.compaction_arn, statusFilter="RUNNING", maxResults=1
@@ -87,7 +88,7 @@ class TablePass:
         return found[0]["name"] if found else None
 
     def erase(self, stream: EventStream) -> None:
-        """Find the subscriber's rows of a stream and, unless it is a dry run, delete them."""
+        """Find the subscriber's rows of a stream and, except in a dry run, delete them."""
         began = datetime.now(UTC)
         if not self._run.is_dry_run:
             self.check_no_compaction()
@@ -123,7 +124,7 @@ class TablePass:
         ((rows, events),) = self._ask(self._statement("count_others", stream, day=day))
         if rows == "0":
             self._check_location(name, day, replaced)
-            # In this order: if it is interrupted, no files of an unregistered day are left.
+            # The order matters: after an interruption, no files of an unregistered day may remain.
             self._files.delete_folder(replaced)
             self._tables.days.unregister(name, day)
             return
@@ -143,7 +144,7 @@ class TablePass:
         self._tables.days.register(name, day, {**definition, "Location": folder})
 
     def _check_location(self, name: str, day: str, location: str) -> None:
-        """Check that a day still has its folder: what another run has registered must stay."""
+        """Check that a day still has its folder, so that another run's folder is not replaced."""
         if self._tables.days.location(name, day) != location:
             raise ErasureError(f"another run has registered {day} of {name}", "run this again")
 

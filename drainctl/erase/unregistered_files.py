@@ -1,11 +1,14 @@
-"""Files of the compacted tables that no registered day reads: deleted for good, each version.
+"""Permanently deletes all versions of table files that no registered day reads.
 
-They are in folders that were replaced, now or earlier, or that failed runs have left, or they were
-deleted in the last 30 days. Nothing tells whose rows they hold.
+Such files are in folders that were replaced or that a failed run left behind, or they are old
+versions of deleted files. No query reads them, so each of them may hold rows of the subscriber.
 
-Three kinds are left, and reported. What was written a moment ago may be about to be registered by a
-compaction or by another run of this command. A folder of an unregistered day may be all there is of
-the day, for example after the catalogue was recreated. And files that a registered day reads stay.
+Three kinds of files are kept and reported:
+
+- Recent files: a compaction or another erasure may be about to register them.
+- Folders of unregistered days: a folder may be the only copy of its day, for example after the
+  catalog was recreated.
+- Files of a registered day that Athena skips, or that somebody deleted or replaced.
 """
 
 from __future__ import annotations
@@ -27,19 +30,19 @@ if TYPE_CHECKING:
 
 _CLOCK_SKEW: Final = timedelta(minutes=1)
 _LONGEST_REWRITE: Final = timedelta(minutes=90)
-"""From the first file of a day to its registration: two statements of half an hour each, and some
-calls. Whether a compaction is running can be found out; whether another erasure is can't."""
+"""The longest time from a day's first file to the day's registration: two statements of half an
+hour each, and some calls. A running compaction can be detected, but not another erasure."""
 _ARCHIVED: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Athena silently skips files in these storage classes."""
 
 
 class UnregisteredFiles:
-    """Finds and deletes these files. Raises ``ErasureError`` if something fails.
+    """Finds and deletes these files. Methods raise ``ErasureError`` if a call fails.
 
     Args:
         days: The registered days.
-        run: The run.
-        folder: Where the tables' files are, as ``s3://bucket/prefix/``.
+        run: What all passes share.
+        folder: The folder of the tables' files, as ``s3://bucket/prefix/``.
     """
 
     def __init__(self, days: RegisteredDays, run: Run, folder: str) -> None:
@@ -49,12 +52,12 @@ class UnregisteredFiles:
         self._bucket = f"s3://{bucket}/"
 
     def delete(self, stream: EventStream, *, rewritten: Collection[str], began: datetime) -> None:
-        """Delete the files of a stream; in a dry run count them.
+        """Delete the files of a stream; in a dry run, only count them.
 
         Args:
             stream: The stream.
-            rewritten: The days that are, or would be, rewritten.
-            began: Files written since then are left.
+            rewritten: The days that were rewritten, or would be in a dry run.
+            began: Files written since then are kept.
         """
         registered = dict(self._days.locations(compacted_table(stream)))
         read = [
@@ -77,12 +80,12 @@ class UnregisteredFiles:
                 self._run.findings.note_unchecked(key, reason)
 
     def delete_folder(self, location: str) -> None:
-        """Delete a folder with rows of the subscriber only, before its day is unregistered."""
+        """Delete the folder of a day on which all rows are the subscriber's."""
         for versions in self._run.bucket.objects(self._key(location)):
             self._delete(versions)
 
     def check_readable(self, location: str) -> None:
-        """Check that Athena reads all files of a folder."""
+        """Check that Athena can read all files of a folder."""
         for versions in self._run.bucket.objects(self._key(location)):
             if versions[0].is_current and versions[0].storage_class in _ARCHIVED:
                 raise ErasureError(
@@ -99,7 +102,7 @@ class UnregisteredFiles:
     def _why_left(
         self, versions: Sequence[Version], rest: str, *, is_known: bool, began: datetime
     ) -> str | None:
-        """Return why a file that no registered day reads is left; None if it is deleted."""
+        """Return why an unregistered file is kept; None if it is to be deleted."""
         newest = versions[0]
         before = began - _CLOCK_SKEW
         if newest.written >= before:
@@ -115,7 +118,7 @@ class UnregisteredFiles:
         return None
 
     def _key(self, location: str) -> str:
-        """Return what the keys of a folder begin with."""
+        """Return the key prefix of a folder."""
         key = location.removeprefix(self._bucket)
         if key == location or not key.startswith(self._prefix) or not key.endswith("/"):
             raise ErasureError(
@@ -127,7 +130,7 @@ class UnregisteredFiles:
 
 
 def _why_suspicious(versions: Sequence[Version]) -> str | None:
-    """Return what is wrong with a file that a registered day reads; None if nothing is."""
+    """Return the problem of a file that a registered day reads; None if it has none."""
     if not (len(versions) == 1 and versions[0].is_current):
         return "somebody deleted or replaced this file of a registered day"
     if versions[0].storage_class in _ARCHIVED:

@@ -1,20 +1,20 @@
-"""Turn an event rate into the stack's parameters, with their lag and cost; see docs/scale.md.
+"""Compute the stack's parameters for an event rate, with lag and cost; see docs/scale.md.
 
 ============== =====================================================================================
 ``command``    the options
 ``output``     tables, and the JSON document
 ``demand``     the event rate and its conditions
-``choose``     the cheapest parameters for a demand
+``choose``     the search for the cheapest parameters
 ``parameters`` the template's parameters that depend on the rate
-``cycle``      the runs of one stream at one rate; from ``flow``, ``pauses`` and ``throughput``
+``cycle``      the runs of one stream at one rate, from ``flow``, ``pauses`` and ``throughput``
 ``lag``        the median and the worst lag
-``bill``       billed quantities and dollars a month; from ``prices``
-``always_on``  what a process that always runs would cost
-``measured``   measurements that all this is computed from
-``rules``      bounds of the template, the engine and AWS
+``bill``       billed quantities and dollars a month, from ``prices``
+``always_on``  the cost of a process that never stops, for comparison
+``measured``   measurements and assumptions
+``rules``      limits of the template, the engine and AWS
 ============== =====================================================================================
 
-tests/simulation checks the formulas against the engine's own rules in simulated time.
+tests/simulation checks the formulas against a simulation with the engine's own decisions.
 """
 
 from __future__ import annotations

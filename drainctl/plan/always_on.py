@@ -1,7 +1,7 @@
-"""What the same engine costs in a process that always runs: in a container, or on a small machine.
+"""The cost of the engine in a process that never stops, in a container or on a virtual machine.
 
-It reads all the time, so there are no gaps, runs and schedules. It needs a public address but no
-load balancer. What it writes, its secrets and its metrics cost the same.
+Such a process reads continuously, without runs and schedules. It needs a public IP address but no
+load balancer. S3, SQS, secrets and metrics cost the same as with scheduled runs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _LINGER: Final = 5.0
 _DISK_GB: Final = 8
 _CREDITS_CORES: Final = 0.1
-"""What a t4g.nano may use on average: 5 % of each of its two processors. From its saved credits it
-may use a whole one for an hour."""
+"""The mean processor use that a t4g.nano is allowed: 5 % of each of its two processors. With saved
+credits it can use a whole processor for an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Host:
     """A container or machine for one process.
 
     Attributes:
-        name: Its name.
-        month: Dollars a month, with an address and a disk.
+        name: The name of the machine type or size.
+        month: Dollars a month, including an IP address and a disk.
         cores: The cores that the process can use at the peak.
-        mean_cores: The cores that it can use all day.
+        mean_cores: The cores that the process can use all day.
     """
 
     name: str
@@ -61,12 +61,12 @@ EC2: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AlwaysOn:
-    """Processes that always run, for a demand.
+    """The processes for a demand.
 
     Attributes:
-        host: What one runs on.
-        count: How many there are.
-        dollars: Dollars a month, with everything that they write.
+        host: The host of each process.
+        count: The number of processes.
+        dollars: Dollars a month in total, including S3 and SQS.
     """
 
     host: Host
@@ -75,7 +75,7 @@ class AlwaysOn:
 
 
 def always_on(demand: Demand, hosts: tuple[Host, ...]) -> AlwaysOn:
-    """Return the cheapest of some hosts for a demand, with the headroom of a plan."""
+    """Return the processes on the cheapest of the hosts, with the same headroom as a plan."""
     counted = [(host, _count(demand, host)) for host in hosts]
     host, count = min(counted, key=lambda each: each[0].month * each[1])
     written = bill.month(

@@ -1,4 +1,4 @@
-"""The quantities that AWS bills for a month, and what they cost, with a line for each thing."""
+"""The quantities that AWS bills for a month, and their cost."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What runs use in a second, an interval, a day or a month.
+    """The quantities that runs use per second, interval, day or month.
 
     Attributes:
         events: Events drained.
         ticks: Scheduled starts.
         runs: Runs of the function.
-        run_seconds: Their billed seconds.
+        run_seconds: Billed seconds of all runs.
         objects: Objects written to S3.
-        sqs_requests: Requests that SendMessageBatch calls are billed as.
+        sqs_requests: Billed requests of all SendMessageBatch calls.
     """
 
     events: float = 0.0
@@ -36,7 +36,7 @@ class Usage:
     sqs_requests: float = 0.0
 
     def times(self, factor: float) -> Usage:
-        """Return it multiplied."""
+        """Return the usage multiplied by a factor."""
         return Usage(**{each.name: getattr(self, each.name) * factor for each in fields(self)})
 
     def __add__(self, other: Usage) -> Usage:
@@ -49,7 +49,7 @@ class Usage:
 
 
 def usage_of_interval(cycle: Cycle) -> Usage:
-    """Return what an interval of one stream uses."""
+    """Return the usage of an interval of one stream."""
     packed = cycle.flow.parameters.events_per_message
     objects = requests = 0.0
     for count, events in cycle.batches:
@@ -67,24 +67,24 @@ def usage_of_interval(cycle: Cycle) -> Usage:
 
 
 def _sqs_calls(events: float, events_per_message: int) -> float:
-    """Return how many SendMessageBatch calls a batch of so many events makes on average."""
+    """Return the mean number of SendMessageBatch calls for a batch of the given size."""
     calls = max(1.0, events / events_per_message) / rules.MESSAGES_PER_SQS_CALL
     return calls if calls == int(calls) else max(1.0, calls + 0.45)
 
 
 def sqs_requests(events: float, events_per_message: int, calls: float) -> float:
-    """Return the billed requests of a batch's calls: one for each started 64 KB of a call."""
+    """Return the billed requests of a batch's calls: one for each started 64 KB of each call."""
     attributes = measured.MESSAGE_ATTRIBUTE_BYTES / events_per_message
     size = events * (measured.LINE_BYTES + attributes) / calls
     return calls * math.ceil(size / rules.SQS_REQUEST_BYTES)
 
 
 def month(demand: Demand, of_phases: Iterable[tuple[Usage, float]]) -> Usage:
-    """Return what a month uses.
+    """Return the usage of a month.
 
     Args:
         demand: The demand, for its number of streams.
-        of_phases: What each phase of the day uses in a second, and how many seconds it lasts.
+        of_phases: For each phase of the day, its usage per second and its length in seconds.
     """
     day = Usage()
     for usage, seconds in of_phases:
@@ -98,7 +98,7 @@ class Line:
 
     Attributes:
         service: The service.
-        what: What is billed, with the quantity.
+        what: The billed quantity and its unit.
         dollars: Dollars a month.
     """
 
@@ -108,11 +108,11 @@ class Line:
 
 
 def bill(demand: Demand, month: Usage, memory_mb: int) -> list[Line]:
-    """Return the stack's bill of a month.
+    """Return the stack's bill for a month.
 
     Args:
-        demand: What does not depend on the runs.
-        month: What the runs of a month use.
+        demand: The demand.
+        month: The usage of a month.
         memory_mb: The function's memory.
     """
     gb_seconds = month.run_seconds * memory_mb / 1024
@@ -139,7 +139,7 @@ def bill(demand: Demand, month: Usage, memory_mb: int) -> list[Line]:
 
 
 def sinks(demand: Demand, month: Usage) -> list[Line]:
-    """Return what S3 and SQS cost, the same for runs and for a process that always runs."""
+    """Return the cost of S3 and SQS, which is the same for runs and for an always-on process."""
     stored = archived_bytes(month) / 1e9
     price = prices.SQS_FIFO_REQUEST if demand.is_fifo else prices.SQS_REQUEST
     return [
@@ -154,7 +154,7 @@ def sinks(demand: Demand, month: Usage) -> list[Line]:
 
 
 def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
-    """Return what secrets, metrics, alarms and a key cost."""
+    """Return the cost of secrets, metrics, alarms and the KMS key."""
     reads = runs * measured.SECRET_READS_PER_RUN
     calls = reads + measured.TOKENS_PER_DAY * prices.DAYS_A_MONTH
     events_an_hour = demand.mean / demand.streams * 3_600
@@ -174,7 +174,7 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
         Line("CloudWatch", f"{alarms} metrics watched by alarms", alarms * prices.ALARM_MONTH),
     ]
     if demand.has_kms_key:
-        # One call per read of a secret; SQS reuses a data key for 5 minutes, a bucket key longer.
+        # Each read of a secret is a call. SQS reuses a data key for 5 minutes; S3, for longer.
         uses = reads + 3 * 12 * 24 * prices.DAYS_A_MONTH
         lines.append(
             Line("KMS", f"1 key, {uses:,.0f} calls", prices.KMS_KEY_MONTH + uses * prices.KMS_CALL)
@@ -183,7 +183,7 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
 
 
 def consumers(demand: Demand, month: Usage) -> Line:
-    """Return what a consumer adds at least: it receives and deletes ten messages at a time."""
+    """Return the minimum cost of a consumer, which receives and deletes ten messages per call."""
     messages = month.events / demand.events_per_message
     receives = max(messages / rules.MESSAGES_PER_SQS_CALL, _kilobyte_requests(demand, month))
     deletes = messages / rules.MESSAGES_PER_SQS_CALL
@@ -193,12 +193,12 @@ def consumers(demand: Demand, month: Usage) -> Line:
 
 
 def archived_bytes(month: Usage) -> float:
-    """Return by how many bytes the archive grows."""
+    """Return by how many bytes the usage makes the archive grow."""
     return month.objects * measured.OBJECT_BYTES + month.events * measured.ARCHIVED_BYTES_PER_EVENT
 
 
 def total(lines: list[Line]) -> float:
-    """Return the sum of lines."""
+    """Return the sum of the lines, in dollars."""
     return sum(line.dollars for line in lines)
 
 

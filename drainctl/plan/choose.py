@@ -1,4 +1,4 @@
-"""The plan: the cheapest parameters that keep the maximum lag, and what they result in."""
+"""The plan: the cheapest parameters that keep the maximum lag, with their results."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Plan:
     """A plan for a demand.
 
     Attributes:
-        demand: What is required.
-        parameters: What to set.
+        demand: The demand.
+        parameters: The parameters to set.
         quiet: The runs outside of the peak.
         busy: The runs at the peak.
-        month: What a month uses.
-        bill: What a month costs.
+        month: The usage of a month.
+        bill: The bill for a month.
     """
 
     demand: Demand
@@ -47,7 +47,7 @@ class Plan:
 
     @classmethod
     def of(cls, demand: Demand, parameters: Parameters) -> Plan:
-        """Return the plan with these parameters."""
+        """Return a plan with these parameters."""
         quiet = Cycle.at(demand.quiet.per_second, parameters, demand.latencies)
         busy = Cycle.at(demand.busy.per_second, parameters, demand.latencies)
         used = month(
@@ -67,7 +67,7 @@ class Plan:
         )
 
     def with_ack_timeout(self, seconds: int) -> Plan:
-        """Return the plan with another ack time-out, which changes nothing but the worst lag."""
+        """Return a plan with another ack time-out, which only changes the worst lag."""
         parameters = replace(self.parameters, ack_timeout=seconds)
         quiet, busy = (
             replace(cycle, flow=replace(cycle.flow, parameters=parameters))
@@ -77,33 +77,33 @@ class Plan:
 
     @property
     def dollars(self) -> float:
-        """Dollars a month."""
+        """The cost in dollars a month."""
         return total(self.bill)
 
     @property
     def worst_lag(self) -> float:
-        """The longest lag of a day without failures, in seconds."""
+        """The greatest lag on a day without failures, in seconds."""
         return max(worst_lag(self.quiet), worst_lag(self.busy))
 
     @property
     def runs_at_once(self) -> int:
-        """Concurrent runs of all streams at the peak."""
+        """The usual number of concurrent runs of all streams at the peak."""
         parameters = self.parameters
         overlap = math.ceil(self.busy.flow.readers / parameters.concurrent_runs)
         return self.demand.streams * parameters.concurrent_runs * overlap
 
     @property
     def most_runs_at_once(self) -> int:
-        """The most concurrent runs of all streams, with all backlog runs."""
+        """The maximum number of concurrent runs of all streams, including backlog runs."""
         return self.demand.streams * self.parameters.most_runs_at_once
 
 
 def choose(demand: Demand) -> Plan:
     """Return the best plan.
 
-    It is the cheapest of those that keep up with the peak, with headroom, and keep the maximum lag.
-    Of several whose cost differs by at most 1 % it is the one with the fewest connections, and of
-    these the one with the smallest lag.
+    The best plan is the cheapest one that drains the peak with headroom and keeps the maximum lag.
+    Among plans whose cost differs by at most 1 %, it has the fewest connections, and among these
+    the smallest lag.
 
     Raises:
         DemandError: No parameters keep the maximum lag.
@@ -127,7 +127,7 @@ def choose(demand: Demand) -> Plan:
 
 @lru_cache(maxsize=4)
 def _able(demand: Demand) -> list[Plan]:
-    """Return the plans that keep up, whatever their lag. Cached for other lags, as it is slow."""
+    """Return all plans that keep up. Cached, because it is slow and used for several lags."""
     able = _that_keep_up(demand, may_overlap=False) or _that_keep_up(demand, may_overlap=True)
     return [Plan.of(demand, parameters) for parameters in able]
 
@@ -148,7 +148,7 @@ def _best(plans: list[Plan]) -> Plan:
 
 
 def _that_keep_up(demand: Demand, *, may_overlap: bool) -> list[Parameters]:
-    """Return the parameters that drain the peak. Overlapping windows cost more: only if needed."""
+    """Return the parameters that drain the peak. Windows overlap only if needed: it costs more."""
     found = []
     memories = _MEMORY if demand.memory_mb is None else (demand.memory_mb,)
     for interval, window, parallel, memory in product(
@@ -172,7 +172,7 @@ def _that_keep_up(demand: Demand, *, may_overlap: bool) -> list[Parameters]:
 
 
 def _with_enough_runs(base: Parameters, demand: Demand) -> Parameters | None:
-    """Return the fewest concurrent runs, and backlog runs, that drain the peak with headroom."""
+    """Return the parameters with the fewest runs that drain the peak with headroom."""
     rate = demand.busy.per_second
     one = throughput.per_second(base, demand.latencies) * max(1.0, base.window / base.interval)
     least = max(1, math.ceil(rate / rules.HEADROOM / one))
@@ -202,7 +202,7 @@ def _complexity(plan: Plan) -> tuple[float, ...]:
 
 
 def _max_events(plan: Plan) -> int:
-    """Return a limit that no run reaches in its window: a run that does starts another."""
+    """Return a MaxEvents that no run reaches in its window, because reaching it starts a run."""
     one = plan.busy.flow.capacity / plan.busy.flow.readers
     most = one * plan.parameters.window * 1.5
     digits: int = 10 ** math.floor(math.log10(max(most, _LEAST_MAX_EVENTS)))

@@ -20,7 +20,7 @@ _THOUSANDS: Final = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 class _Number(click.ParamType[float]):
-    """A number as people write it: 1000000, 1,000,000 or 1e6."""
+    """A number, such as 1000000, 1,000,000 or 1e6."""
 
     name = "number"
 
@@ -53,28 +53,28 @@ class _Number(click.ParamType[float]):
     type=click.IntRange(1, rules.MOST_STREAMS),
     default=1,
     show_default=True,
-    help="How many streams. They are assumed to have equal rates; if they have not, multiply the"
-    " busiest one's rate by their number.",
+    help="The number of streams, assumed to have equal rates. If rates differ, multiply the rate of"
+    " the busiest stream by the number of streams.",
 )
 @click.option(
     "--events-per-message",
     type=click.IntRange(1, rules.MOST_EVENTS_PER_MESSAGE),
     default=1,
     show_default=True,
-    help="The most events in an SQS message.",
+    help="The maximum number of events in an SQS message.",
 )
 @click.option(
     "--max-lag",
     type=click.FloatRange(min=0, min_open=True),
     default=330.0,
     show_default=True,
-    help="The most seconds from an event until its line is in the archive. The default allows a"
-    " start every five minutes.",
+    help="The maximum time from an event to its line in the archive, in seconds. The default allows"
+    " a start every five minutes.",
 )
 @click.option(
     "--memory",
     type=click.IntRange(rules.LEAST_MEMORY_MB, rules.MOST_MEMORY_MB),
-    help="The function's memory in MB.  [default: the cheapest of 512 and more]",
+    help="The function's memory in MB, at least 512.  [default: the cheapest]",
 )
 @click.option(
     "--s3-ms",
@@ -128,12 +128,12 @@ def main(
     kms: bool,
     is_json: bool,
 ) -> None:
-    """Turn an event rate into parameters, with their lag and cost.
+    """Compute the stack's parameters for an event rate, with lag and cost.
 
-    It chooses the cheapest parameters that keep the lag, without calling AWS. docs/scale.md says
-    how it computes, and what it can't know.
+    Chooses the cheapest parameters that keep the lag. Does not call AWS. docs/scale.md describes
+    the model and its limits.
 
-    Exit status: 0 done; 1 no parameters do what is asked; 2 wrong usage.
+    Exit status: 0 done; 1 no parameters meet the requirements; 2 wrong usage.
     """
     try:
         demand = Demand(

@@ -1,4 +1,4 @@
-"""The runs of one stream at one rate: how many, for how long, with which batches."""
+"""The runs of one stream at one rate: their number, durations and batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Cycle:
 
     Attributes:
         flow: Events and runs.
-        turns: The intervals that repeat.
+        turns: The sequence of intervals that repeats.
     """
 
     flow: Flow
@@ -49,13 +49,13 @@ class Cycle:
 
     @classmethod
     def without_gap(cls, per_second: float, parameters: Parameters, latencies: Latencies) -> Cycle:
-        """Return the cycle of a process that always reads."""
+        """Return the cycle of a process that reads continuously."""
         flow = Flow(parameters=parameters, latencies=latencies, per_second=per_second, readers=1.0)
         return cls(flow=flow, turns=(Turn(0.0, 0.0, 0.0, parameters.interval, 1),))
 
     @property
     def keeps_up(self) -> bool:
-        """Whether the events of some intervals are drained in as many, by one chain at a time."""
+        """Whether runs drain events as fast as they arrive, with one chain of runs at a time."""
         flow = self.flow
         longest = max(turn.links for turn in self.turns)
         if flow.spare <= 0 or longest == 1:
@@ -65,16 +65,16 @@ class Cycle:
 
     @cached_property
     def gap(self) -> float:
-        """The mean time of an interval in which nothing is read, in seconds."""
+        """The mean time per interval in which nothing is read, in seconds."""
         return sum(turn.gap for turn in self.turns) / len(self.turns)
 
     @property
     def longest_gap(self) -> float:
-        """The longest gap of a day, which follows the run that ended soonest."""
+        """The longest gap of a day, in seconds. It follows the run that ended earliest."""
         interval = self.flow.parameters.interval
         if not self.gap:
             return 0.0
-        if len(self.turns) > 1:  # a single run came before the first chain
+        if len(self.turns) > 1:  # the first chain followed a single run
             return interval - self.flow.window
         (turn,) = self.turns
         soonest = self.flow.pauses_after(turn.catching_up).soonest(DAY / interval)
@@ -82,12 +82,12 @@ class Cycle:
 
     @property
     def behind(self) -> float:
-        """The greatest age of the oldest waiting event when the runs of an interval end."""
+        """The greatest age of a waiting event at the end of an interval's runs, in seconds."""
         return max(turn.behind_after for turn in self.turns)
 
     @property
     def may_reach_window(self) -> bool:
-        """Whether some runs of a day end because their window ends."""
+        """Whether some runs of a day read until the end of their window."""
         if len(self.turns) > 1:
             return True
         pauses = self.flow.pauses_after(self.turns[0].catching_up)
@@ -95,13 +95,13 @@ class Cycle:
 
     @property
     def runs(self) -> float:
-        """Runs per interval."""
+        """The mean number of runs per interval."""
         links = sum(turn.links for turn in self.turns) / len(self.turns)
         return self.flow.parameters.concurrent_runs * links
 
     @property
     def run_seconds(self) -> float:
-        """Billed seconds of all runs of an interval."""
+        """The mean billed seconds per interval, of all runs."""
         flow = self.flow
         reading = sum(turn.reading for turn in self.turns) / len(self.turns)
         around = flow.start
@@ -111,12 +111,12 @@ class Cycle:
 
     @property
     def events(self) -> float:
-        """Events per interval."""
+        """The mean number of events per interval."""
         return self.flow.per_second * self.flow.parameters.interval
 
     @property
     def batches(self) -> list[tuple[float, float]]:
-        """Numbers of batches per interval, each with its events per batch."""
+        """Pairs of a number of batches per interval and the number of events per batch."""
         flow, batch = self.flow, self.flow.parameters.batch
         catching_up = sum(turn.catching_up for turn in self.turns) / len(self.turns)
         backlog = min(self.events, flow.per_second * (self.gap + catching_up))

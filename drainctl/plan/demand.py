@@ -1,4 +1,4 @@
-"""What is required of the stack: how many events arrive, when, and how late they may be."""
+"""The demand on the stack: the event rate, its peak, and the maximum lag."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from drainctl.plan.measured import Latencies
 DAY: Final = 86_400
 
 PEAK_FACTOR: Final = 5.0
-"""The peak over the day's mean, if the peak is not given. People's traffic has a busy hour of about
-twice the mean; bulk changes in the network (a software roll-out, an outage and its end) add to it.
-A guess on the safe side: the metric ``Received`` shows the real one."""
+"""The default ratio of the peak to the day's mean, a cautious guess. People's traffic has a busy
+hour of about twice the mean; bulk changes in the network, such as a software roll-out, add to it.
+The metric ``Received`` shows the actual peak."""
 
 _PEAK_SECONDS: Final = 3_600
 _ROUNDING: Final = 1.0001
@@ -22,7 +22,7 @@ _MOST_IN_PEAK: Final = 0.25
 
 
 class DemandError(CommandError):
-    """The demand contradicts itself, or is beyond the design."""
+    """The demand contradicts itself, or exceeds the limits of the design."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Phase:
 
     Attributes:
         per_second: Events per second of one stream.
-        seconds: How long it lasts per day.
+        seconds: The length per day, in seconds.
     """
 
     per_second: float
@@ -43,19 +43,20 @@ class Demand:
     """An event rate, with its conditions.
 
     Attributes:
-        events_per_day: Of all streams together.
-        peak_per_second: Of all streams together; None for ``PEAK_FACTOR`` times the mean.
-        streams: How many streams are drained; they are assumed to have equal rates.
-        events_per_message: The most events in an SQS message.
+        events_per_day: Events per day, of all streams.
+        peak_per_second: Events per second at the peak, of all streams; None for ``PEAK_FACTOR``
+            times the mean.
+        streams: The number of streams, which are assumed to have equal rates.
+        events_per_message: The maximum number of events in an SQS message.
         memory_mb: The function's memory; None to choose it.
-        max_lag: The most seconds from an event until its line is in the archive.
+        max_lag: The maximum time from an event to its line in the archive, in seconds.
         latencies: The services' latencies.
         architecture: The function's processor.
         is_fifo: Whether the queue is FIFO.
-        has_kms_key: Whether a customer managed key encrypts everything.
+        has_kms_key: Whether the stack uses a customer managed KMS key.
 
     Raises:
-        DemandError: Says which value is impossible, and why.
+        DemandError: A value is impossible. The error names it and the reason.
     """
 
     events_per_day: float
@@ -111,14 +112,14 @@ class Demand:
 
     @property
     def quiet(self) -> Phase:
-        """The day without the peak, for one stream."""
+        """The part of the day outside the peak, for one stream."""
         rest = DAY - self.busy.seconds
         events = max(0.0, DAY * self.mean / self.streams - self.busy.seconds * self.busy.per_second)
         return Phase(per_second=events / rest, seconds=rest)
 
     @property
     def busy(self) -> Phase:
-        """The peak, for one stream: an hour a day, or less to have a quarter of the events."""
+        """The peak, for one stream: an hour a day, or less, to have a quarter of the events."""
         longest = _MOST_IN_PEAK * DAY * self.mean / self.peak
         return Phase(
             per_second=self.peak / self.streams, seconds=min(float(_PEAK_SECONDS), longest)

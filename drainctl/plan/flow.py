@@ -1,8 +1,8 @@
-"""How one stream's runs keep pace with its events at one rate: capacity, gaps, catching up.
+"""The flow of one stream's events through its runs at one rate: capacity, gaps, catching up.
 
-An interval begins with a gap, in which nothing is read. Then the runs read: they catch up with the
-events of the gap, and go on with live events, until none arrives for the idle limit or the window
-ends. A run that is behind when its window ends is followed at once by the next.
+An interval begins with a gap, in which nothing is read. Then runs read the events of the gap and
+live events, until no event arrives for the idle limit or the window ends. If a run is behind when
+its window ends, the next run follows at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drainctl.plan.parameters import Parameters
 
 HANDOVER_SECONDS: Final = 0.1
-"""From the end of a run to the start of the run that it requested: assumed."""
+"""The assumed time from the end of a run to the start of its backlog run."""
 
 _ROUNDS: Final = 14
 _TURNS: Final = 12
@@ -28,15 +28,15 @@ _TURNS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One interval; all times in seconds.
+    """One interval. All times are in seconds.
 
     Attributes:
-        gap: How long nothing is read.
-        behind: The age of the oldest waiting event when the gap begins.
-        catching_up: How long the runs then take to catch up, as far as they do.
-        reading: How long they read.
-        links: How many successive runs of each puller it takes.
-        behind_after: The age of the oldest waiting event when they end.
+        gap: The time in which nothing is read.
+        behind: The age of the oldest waiting event at the start of the gap.
+        catching_up: The time until the runs have caught up, or until their end if they do not.
+        reading: The time in which the runs read.
+        links: The length of each chain of successive runs.
+        behind_after: The age of the oldest waiting event at the end of the runs.
     """
 
     gap: float
@@ -52,10 +52,10 @@ class Flow:
     """Events and runs of one stream.
 
     Attributes:
-        parameters: The stack's.
-        latencies: The services'.
-        per_second: Events per second.
-        readers: Concurrent runs: of one start, and of all starts that overlap.
+        parameters: The stack's parameters.
+        latencies: The services' latencies.
+        per_second: The event rate.
+        readers: The number of concurrent runs, including those of overlapping starts.
     """
 
     parameters: Parameters
@@ -65,22 +65,22 @@ class Flow:
 
     @cached_property
     def capacity(self) -> float:
-        """Events per second that all readers together can drain."""
+        """The events per second that all readers together can drain."""
         return throughput.per_second(self.parameters, self.latencies) * self.readers
 
     @cached_property
     def start(self) -> float:
-        """Seconds from the start of a warm run to its open stream."""
+        """The seconds from the start of a warm run to its open stream."""
         return throughput.setup_seconds(self.parameters)
 
     @cached_property
     def window(self) -> float:
-        """The most seconds that a run reads; its window counts from its start."""
+        """The maximum time for which a run reads, in seconds. Its window begins at its start."""
         return self.parameters.window - self.start
 
     @cached_property
     def commit_seconds(self) -> float:
-        """Seconds for the last commits of a run, of all events that may be in flight."""
+        """The seconds that the last commits of a run take, with all events in flight."""
         parameters = self.parameters
         cpu = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
         events = parameters.max_in_flight * parameters.parallel_streams
@@ -89,18 +89,18 @@ class Flow:
 
     @cached_property
     def lost(self) -> float:
-        """Seconds without reading between a run and the one that follows it."""
+        """The seconds without reading between a run and its successor in a chain."""
         return self.commit_seconds + HANDOVER_SECONDS + self.start
 
     @cached_property
     def spare(self) -> float:
-        """Events per second that can be drained beside those that arrive meanwhile."""
+        """The capacity that is left for waiting events, in events per second."""
         return self.capacity - self.per_second * (1 + self.lost / self.window)
 
     def pauses_after(self, catching_up: float) -> Pauses:
-        """Return the pauses that a run sees after it has taken so long to catch up.
+        """Return the pauses that a run sees after it has caught up in ``catching_up`` seconds.
 
-        The idle limit counts from the end of the last commit, which waits for the linger.
+        The idle time starts at the end of the last commit, which waits for the linger.
         """
         write = throughput.write_seconds(self.latencies)
         quiet = self.parameters.idle + self.parameters.linger + write + self.latencies.ack
@@ -108,7 +108,7 @@ class Flow:
         return Pauses(self.per_second / self.readers, quiet, left)
 
     def turns(self) -> tuple[Turn, ...]:
-        """Return the intervals that repeat: one if all are equal, otherwise several in a row."""
+        """Return the sequence of intervals that repeats; a single one if all are equal."""
         turn = self._settled()
         if not turn.behind_after and turn.links == 1:
             return (turn,)
@@ -119,7 +119,7 @@ class Flow:
         return tuple(turns[_TURNS // 2 :])
 
     def _settled(self) -> Turn:
-        """Return the interval of one run, whose gap and reading depend on each other."""
+        """Return the interval with one run, whose gap and reading time depend on each other."""
         reading = self.window
         turn = Turn(0.0, 0.0, 0.0, reading, 1)
         for _ in range(_ROUNDS):
@@ -128,19 +128,19 @@ class Flow:
                 return turn
             pauses = self.pauses_after(turn.catching_up)
             live = pauses.mean
-            if turn.gap:  # without anything to catch up with, there is no commit to count from
+            if turn.gap:  # without a gap, no commit restarts the idle time
                 empty = math.exp(-pauses.per_second * (turn.gap + self.start))
                 live -= empty * max(0.0, min(live, pauses.quiet - self.parameters.idle))
             reading = (reading + turn.catching_up + live) / 2
         return replace(turn, reading=reading)
 
     def _after(self, turn: Turn) -> Turn:
-        """Return the interval after one; its gap is what that one's runs leave."""
+        """Return the next interval, whose gap is the time that the runs of this interval leave."""
         read_until = turn.links * (self.window + self.lost) - self.lost
         return self._turn(max(0.0, self.parameters.interval - read_until), turn.behind_after)
 
     def _turn(self, gap: float, behind: float) -> Turn:
-        """Return an interval in which runs read to the end of their windows."""
+        """Return an interval in which runs read until the end of their windows."""
         if not (gap or behind):
             return Turn(gap, behind, 0.0, self.window, 1)
         if self.spare <= 0:

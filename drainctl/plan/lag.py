@@ -1,4 +1,4 @@
-"""The lag from an event to its line in the archive: the median, and the worst of a day."""
+"""The lag from an event to its line in the archive: the median and the worst lag of a day."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _STEPS: Final = 50
 
 
 def median_lag(cycle: Cycle) -> float:
-    """Return the median lag in seconds."""
+    """Return the median lag, in seconds."""
     pieces = [piece for turn in cycle.turns for piece in _pieces(cycle, turn)]
     return _quantile(pieces, 0.5)
 
 
 def worst_lag(cycle: Cycle) -> float:
-    """Return the lag that no event exceeds on a day without failures; cold starts are included."""
+    """Return an upper bound of the lag on a day without failures, including cold starts."""
     if not cycle.gap:
         worst = max(piece.high for piece in _pieces(cycle, cycle.turns[-1]))
     else:
@@ -35,12 +35,12 @@ def worst_lag(cycle: Cycle) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some of the events, with lags evenly distributed between two.
+    """Events whose lags are uniformly distributed.
 
     Attributes:
-        weight: How many, relative to other pieces.
-        low: The smallest lag.
-        high: The greatest lag.
+        weight: The number of events, relative to other pieces.
+        low: The smallest lag, in seconds.
+        high: The greatest lag, in seconds.
     """
 
     weight: float
@@ -48,7 +48,7 @@ class _Piece:
     high: float
 
     def below(self, lag: float) -> float:
-        """Return the weight of the events with at most this lag."""
+        """Return the weight of the events whose lag is at most ``lag``."""
         if lag >= self.high:
             return self.weight
         if lag <= self.low:
@@ -57,7 +57,7 @@ class _Piece:
 
 
 def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
-    """Return the events of an interval: those of the backlog, and live ones."""
+    """Return the events of an interval: waiting events and live events."""
     parameters = cycle.flow.parameters
     rate = cycle.flow.per_second
     write = throughput.write_seconds(cycle.flow.latencies)
@@ -66,7 +66,7 @@ def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
     batch = min(parameters.batch, 1 + rate / cycle.flow.readers * linger)
     live = _Piece(
         rate * max(0.0, parameters.interval - turn.gap - turn.catching_up),
-        write + (linger if batch < 2 else 0.0),  # noqa: PLR2004 - alone in its batch
+        write + (linger if batch < 2 else 0.0),  # noqa: PLR2004 - one event per batch
         write + linger + cpu * batch,
     )
     if not (turn.gap or turn.behind):
@@ -82,7 +82,7 @@ def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
 
 
 def _written(cycle: Cycle, waited: float) -> float:
-    """Return the seconds that an event of a backlog takes from its delivery to the archive."""
+    """Return the seconds from delivery to archive for an event that has waited."""
     parameters = cycle.flow.parameters
     is_filled = cycle.flow.per_second * waited >= parameters.batch * parameters.concurrent_runs
     computed = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
@@ -92,10 +92,10 @@ def _written(cycle: Cycle, waited: float) -> float:
 
 
 def _of_unread(cycle: Cycle) -> float:
-    """Return the lag of events that a run leaves unread when its window ends.
+    """Return the lag of events that a run leaves unread at the end of its window.
 
-    They are sent again after the ack time-out. If nothing reads then, because the next run has
-    ended early, they wait for the next start. If that run was behind, they were already old.
+    The server sends them again after the ack time-out. If the next run has ended by then, they wait
+    for the next start. If the run was behind, they were already old.
     """
     parameters = cycle.flow.parameters
     written = cycle.flow.commit_seconds + parameters.linger
@@ -107,7 +107,7 @@ def _of_unread(cycle: Cycle) -> float:
     waited = cycle.behind + cycle.longest_gap + cycle.flow.start
     age = waited - first_end * (cycle.flow.capacity / cycle.flow.per_second - 1)
     again = first_end + parameters.ack_timeout
-    if again % interval > read_for:  # perhaps nothing reads: they wait for the next start
+    if again % interval > read_for:  # no run may be reading: they wait for the next start
         again = interval * math.ceil(again / interval)
     elif again < interval:
         again = interval

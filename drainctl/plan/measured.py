@@ -1,4 +1,4 @@
-"""Measurements of this project, and assumptions; all plans are computed from them.
+"""Measurements and assumptions that all plans are computed from.
 
 Units are seconds, bytes, and seconds of one processor core.
 """
@@ -9,57 +9,57 @@ from dataclasses import dataclass
 from typing import Final
 
 CPU_SECONDS_PER_EVENT: Final = 132e-6
-"""To receive an event, make its line, write it to S3 and SQS, and ack it. ``make bench`` of
-2026-11-24 (x86_64, Python 3.11): "CPU per event, drain", the highest of several runs; the last had
-127. A core of Lambda may be faster or slower."""
+"""The whole drain of an event, from receipt to ack: "CPU per event, drain" of ``make bench`` on
+2026-11-24 (x86_64, Python 3.11), the highest of several runs; the last was 127 µs. A core of Lambda
+may be faster or slower."""
 
 CPU_SECONDS_PER_SQS_CALL: Final = 150e-6
-"""The part of that for one SendMessageBatch: docs/decisions.md, "S3 and SQS are called by the AWS
-Common Runtime". What packing saves is computed from it."""
+"""The part for one SendMessageBatch call, which determines how much packing saves. See
+docs/decisions.md, "S3 and SQS are called by the AWS Common Runtime"."""
 
 SETUP_CPU_SECONDS: Final = 0.077
-"""From the handler's start to the open stream, on a whole core. ``make bench``: "set-up until the
-stream is open"."""
+"""From the start of the handler to the open stream, on a whole core. Measured by ``make bench``:
+"set-up until the stream is open"."""
 
 IMPORT_CPU_SECONDS: Final = 0.186
-"""The handler's import, on a whole core: a cold start only. ``make bench``: "handler's import"."""
+"""The handler's import in a cold start, on a whole core; ``make bench``: "handler's import"."""
 
 LINE_BYTES: Final = 440
-"""A handset change as a line with its newline, the longest of the five streams; the others have
-300 to 345. Mean of 1,600 made-up events of the simulator's event server."""
+"""The line of a handset change, with its newline: the mean of 1,600 made-up events. The lines of
+the other streams have 300 to 345 bytes."""
 
 MESSAGE_ATTRIBUTE_BYTES: Final = 76
-"""What SQS counts for ``event_id`` and ``event_type``, in addition to the body."""
+"""The size of the attributes ``event_id`` and ``event_type``, as SQS counts it."""
 
 OBJECT_BYTES: Final = 205
-"""A gzipped object without its events. Fitted to objects of 1 to 800 of the same events."""
+"""A gzipped object without its events. Fitted to objects of 1 to 800 such events."""
 
 ARCHIVED_BYTES_PER_EVENT: Final = 66
-"""What an event adds to an object, gzipped at level 1; the other streams 43."""
+"""What a handset change adds to an object, gzipped at level 1. Events of other streams add 43."""
 
 # --- Assumed, not measured ---
 
 COLD_START_SECONDS: Final = 0.5
-"""Lambda's own part of a cold start, before the import. Part of the worst lag."""
+"""Lambda's part of a cold start, before the import. It is included in the worst lag."""
 
 LOG_BYTES_PER_RUN: Final = 3_000
-"""START, END and REPORT, and the lines of report and metrics, about 1,000 each."""
+"""Lambda's START, END and REPORT, and the report and the metrics of about 1,000 bytes each."""
 
 SECRET_READS_PER_RUN: Final = 2
-"""``eventdrain.auth``: the credentials and the cached token."""
+"""``eventdrain.auth`` reads the credentials and the cached token."""
 
 TOKENS_PER_DAY: Final = 24
-"""A token is valid for an hour; each new one is stored in its secret once."""
+"""A token is valid for an hour, and each new token is written to its secret once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How long a call takes, in seconds. Measure yours; the defaults are those of the benchmark.
+    """The durations of calls, in seconds. The defaults are those of the benchmark; measure yours.
 
     Attributes:
         s3: A PutObject.
         sqs: A SendMessageBatch.
-        ack: An ack, until the server has sent the next event in its place.
+        ack: An ack, until the server has sent the next event.
     """
 
     s3: float = 0.060

@@ -1,4 +1,4 @@
-"""A plan as tables, or as JSON."""
+"""The output of a plan, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def tables(plan: Plan) -> Iterator[Table]:
 
 
 def remarks(plan: Plan) -> Iterator[str]:
-    """Yield remarks that do not fit into the tables."""
+    """Yield remarks to print below the tables."""
     parameters = plan.parameters
     demand = plan.demand
     consumer = bill.consumers(demand, plan.month)
@@ -103,7 +103,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def seconds(value: float) -> str:
-    """Return seconds as text."""
+    """Format a number of seconds."""
     return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"  # noqa: PLR2004 - two digits
 
 

@@ -10,9 +10,9 @@ from drainctl.shell import deploy_command
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """Values of the template's parameters that depend on the rate; the others are not set.
+    """Values of the template's parameters that depend on the rate.
 
-    ``as_template`` has the names. All times but the interval are in seconds.
+    ``as_template`` maps them to the template's names. Times are in seconds, except the interval.
     """
 
     interval_minutes: int
@@ -30,32 +30,32 @@ class Parameters:
 
     @property
     def interval(self) -> float:
-        """Seconds between two starts by the schedule."""
+        """The seconds between two starts by the schedule."""
         return self.interval_minutes * 60.0
 
     @property
     def batch(self) -> int:
-        """Events of a full batch."""
+        """The number of events in a full batch."""
         return rules.batch_events(self.max_in_flight)
 
     @property
     def share(self) -> float:
-        """The part of a core that a run has."""
+        """The share of a core that a run gets."""
         return rules.processor_share(self.memory_mb)
 
     @property
     def most_runs_at_once(self) -> int:
-        """The most concurrent runs of one stream, whatever happens.
+        """The maximum number of concurrent runs of one stream.
 
         A scheduled start begins ``concurrent_runs`` chains of at most ``backlog_runs`` + 1 runs. No
-        run outlives the function's time-out, so a chain lives for at most that many time-outs, and
-        all chains that are alive were started in that time.
+        run exceeds the function's time-out, so a chain lasts at most ``backlog_runs`` + 1
+        time-outs. Only chains that started within that time can overlap.
         """
         life = (self.backlog_runs + 1) * (self.window + rules.TIMEOUT_MARGIN_SECONDS)
         return self.concurrent_runs * -(-life // (self.interval_minutes * 60))
 
     def as_template(self) -> dict[str, str]:
-        """Return the values by the names of the template's parameters."""
+        """Return the values by the template's parameter names."""
         unit = "minute" if self.interval_minutes == 1 else "minutes"
         return {
             "ScheduleExpression": f"rate({self.interval_minutes} {unit})",
@@ -73,5 +73,5 @@ class Parameters:
         }
 
     def as_command(self) -> str:
-        """Return the command that deploys these values."""
+        """Return the command that deploys the values."""
         return deploy_command(self.as_template())

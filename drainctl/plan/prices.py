@@ -1,7 +1,7 @@
 """AWS's list prices in us-east-1 as of November 2026, in dollars, without free tiers.
 
-The comments name the pages. Prices change: look there before you rely on a sum. A month has
-30 days.
+The comments name the sources. Prices change: check the sources before you rely on a result. A month
+has 30 days.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bounds of every plan: what the template, the engine, the event server and AWS allow."""
+"""The limits of every plan: those of the template, the engine, the event server and AWS."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Final
 # --- template.yaml ---
 
 INTERVALS_MINUTES: Final = (1, 2, 3, 4, 5)
-"""The server forgets a queue's position after 30 minutes, and the alarm for a stream that is not
-drained expects a start every 5."""
+"""The server deletes a queue that had no listener for 30 minutes, and the NotDrained alarm expects
+a start at least every 5 minutes."""
 
 WINDOWS: Final = (20, 30, 60, 120, 180, 240, 300, 420, 600, 840)
 TIMEOUT_MARGIN_SECONDS: Final = 60
-"""How much longer than its window the function may run."""
+"""The function's time-out minus the window."""
 
 MOST_IN_FLIGHT: Final = 200
 MOST_PARALLEL_STREAMS: Final = 8
@@ -26,26 +26,27 @@ MOST_STREAMS: Final = 5
 SECRETS: Final = 2
 ALARM_METRICS_PER_STREAM: Final = 10
 ALARM_METRICS_PER_STACK: Final = 9
-"""An alarm is billed by the metrics that it watches. The compaction's count among the stack's."""
+"""Alarms are billed by the metrics that they watch. Includes the compaction's alarms."""
 
 METRICS_OF_EVERY_RUN: Final = 13
-"""functions/drain_events/app.py: ten counts, RunTime, how the run ended, and Completed."""
+"""See functions/drain_events/app.py: ten counts, RunTime, an EndedBy metric and Completed."""
 
 METRICS_OF_SOME_RUNS: Final = 3
-"""OldestEventAge, Batches, and a second reason for the end."""
+"""OldestEventAge, Batches and a second EndedBy metric."""
 
 METRICS_OF_MANY_RUNS: Final = 1
-"""Started, if runs start other runs."""
+"""Started, emitted if runs start other runs."""
 
 # --- The engine ---
 
 ACK_TIMEOUTS_SECONDS: Final = (45, 25, 10)
-"""The values of a plan. Events that a run leaves unread at its end are sent again after this time.
-If it is the interval, or a multiple of the window, another run ends just then and leaves them
-again, so these values are neither. The shorter it is, the sooner a slow sink causes duplicates."""
+"""The values that a plan may use. The server sends events that a run left unread again after this
+time. If another run ended at just that moment, it would leave them again, so no value equals an
+interval or a multiple of a window. The shorter the time, the sooner a slow sink causes
+duplicates."""
 
 BEHIND_SECONDS: Final = 60.0
-"""A run whose window ends is followed by another if its last events were older than this on
+"""A run that reached its window's end starts another one if its last events were older than this on
 arrival; see ``eventdrain.drain.Report``."""
 
 # --- AWS ---
@@ -53,25 +54,25 @@ arrival; see ``eventdrain.drain.Report``."""
 MESSAGES_PER_SQS_CALL: Final = 10
 SQS_REQUEST_BYTES: Final = 64 * 1024
 WHOLE_CORE_MB: Final = 1_769
-"""The memory for which Lambda gives one whole core. A run is one process and uses at most one."""
+"""The memory with which Lambda provides a whole core. A run is one process and uses at most one."""
 
 LAMBDA_CONCURRENCY: Final = 1_000
-"""An account's default; new accounts have less."""
+"""The default quota of an account. New accounts have less."""
 
 # --- The model ---
 
 MOST_PER_SECOND: Final = 100_000
-"""The highest rate at which a plan was checked against the simulation."""
+"""The highest rate at which plans were checked by the simulation."""
 
 HEADROOM: Final = 0.8
-"""A plan uses at most this part of its runs' capacity at the peak."""
+"""The share of its runs' capacity that a plan uses at most at the peak."""
 
 
 def batch_events(max_in_flight: int) -> int:
-    """Return the events of a full batch: half of those that a connection may have in flight."""
+    """Return the number of events in a full batch: half of a connection's limit in flight."""
     return max(1, max_in_flight // 2)
 
 
 def processor_share(memory_mb: int) -> float:
-    """Return the part of a core that a function with this memory has for one process."""
+    """Return the share of a core that a process gets in a function with this memory."""
     return min(1.0, memory_mb / WHOLE_CORE_MB)

@@ -1,4 +1,4 @@
-"""How many events a second one run drains while there is a backlog."""
+"""The throughput of one run while there is a backlog."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def cpu_per_event(events_per_message: int) -> float:
-    """Return the CPU seconds of an event on a whole core; packing saves calls to SQS."""
+    """Return the CPU seconds per event on a whole core; packing events into messages saves some."""
     calls = 1 / rules.MESSAGES_PER_SQS_CALL
     saved = calls - calls / events_per_message
     return measured.CPU_SECONDS_PER_EVENT - saved * measured.CPU_SECONDS_PER_SQS_CALL
 
 
 def per_second(parameters: Parameters, latencies: Latencies) -> float:
-    """Return the events per second of one run with a backlog.
+    """Return the events per second that one run drains.
 
-    The batches that may be in flight take turns: each waits for S3, SQS and the acks, and for the
-    one processor. That is a closed queueing network, and this is its mean value analysis. With a
-    whole core, the benchmark's latencies and one stream it returns 1,907; measured were 1,943.
+    The batches in flight share one processor, and each waits for S3, SQS and the acks. This is a
+    closed queueing network, computed here by mean value analysis. For a whole core, the benchmark's
+    latencies and one stream, it returns 1,907 events per second; 1,943 were measured.
     """
     batch = parameters.batch
     computing = batch * cpu_per_event(parameters.events_per_message) / parameters.share
@@ -44,18 +44,18 @@ def _turns_per_second(customers: int, computing: float, waiting: float) -> float
 
 
 def write_seconds(latencies: Latencies) -> float:
-    """Return how long S3 and SQS take for a batch, in addition to the CPU time.
+    """Return the seconds that S3 and SQS take for a batch, in addition to the CPU time.
 
-    All calls of a batch run at once: they are fewer than ``eventdrain.wiring`` allows.
+    All calls of a batch run concurrently: they are fewer than ``eventdrain.wiring`` allows.
     """
     return max(latencies.s3, latencies.sqs)
 
 
 def setup_seconds(parameters: Parameters) -> float:
-    """Return how long a warm run takes until its stream is open."""
+    """Return the seconds that a warm run takes until its stream is open."""
     return measured.SETUP_CPU_SECONDS / parameters.share
 
 
 def cold_seconds(parameters: Parameters) -> float:
-    """Return how much longer a cold run takes."""
+    """Return the additional seconds of a cold run."""
     return measured.COLD_START_SECONDS + measured.IMPORT_CPU_SECONDS / parameters.share

@@ -3,7 +3,7 @@
 =================== ================================================================================
 ``command``         the options
 ``options``         checks of single options
-``job``             what to replay, from the options and the stack
+``job``             the job, from the options and the stack
 ``session``         counts, asks, sends, and returns the exit status
 ``passes``          one pass over the archive, with a progress bar
 ``output``          tables

@@ -17,7 +17,7 @@ _ELSEWHERE: Final = "give --checkpoint another path"
 
 
 class CheckpointFile:
-    """Stores the newest checkpoint. At every moment the file is complete, or missing.
+    """Stores the newest checkpoint. The file is written atomically.
 
     Args:
         path: The file.
@@ -31,21 +31,21 @@ class CheckpointFile:
         """Check that the file can be written, before anything is sent.
 
         Raises:
-            ConfigurationError: It can't.
+            ConfigurationError: The file can't be written.
         """
         if not os.access(self._path.parent, os.W_OK):
             raise self._error(f"the folder {self._path.parent} is not writable", _ELSEWHERE)
 
     @property
     def is_there(self) -> bool:
-        """Whether there is progress to continue from."""
+        """Whether the file exists, so that the replay can continue."""
         return self._path.exists()
 
     def load(self, *, selection: str) -> Checkpoint | None:
         """Return the checkpoint; None if there is no file.
 
         Args:
-            selection: The digest of what is to be replayed.
+            selection: The digest of the selection to replay.
 
         Raises:
             ConfigurationError: The file is not a checkpoint, or belongs to another selection.
@@ -69,7 +69,7 @@ class CheckpointFile:
         """Replace the stored checkpoint.
 
         Raises:
-            ConfigurationError: It can't be written.
+            ConfigurationError: The checkpoint can't be written.
         """
         try:
             self._new.write_text(json.dumps(checkpoint.as_json(), indent=1) + "\n")
@@ -81,7 +81,7 @@ class CheckpointFile:
             ) from error
 
     def remove(self) -> None:
-        """Remove the file: there is nothing to continue."""
+        """Remove the file, because the replay is complete."""
         self._path.unlink(missing_ok=True)
 
     @staticmethod

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--prefix",
     callback=not_empty,
-    help="What the archive's keys begin with.  [default: the stack's, else events]",
+    help="The key prefix of the archive.  [default: the stack's, else events]",
 )
 @click.option(
     "--queue-url", callback=not_empty, help="A queue for all streams, instead of the stack's."
@@ -54,16 +54,16 @@ if TYPE_CHECKING:
     "event_types",
     multiple=True,
     callback=options.event_types,
-    help="Only this stream; may be repeated, or hold commas.  [default: all of the stack, or of the"
-    " archive]",
+    help="Only this stream; may be repeated or separated by commas.  [default: all of the stack, or"
+    " of the archive]",
 )
 @click.option(
     "--event-id",
     "event_ids",
     multiple=True,
     callback=options.event_ids,
-    help="Only the event with this id; may be repeated, or hold commas. The whole range is still"
-    " read.",
+    help="Only the event with this id; may be repeated or separated by commas. The whole range is"
+    " still read.",
 )
 @click.option(
     "--subscription",
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
 @click.option(
     "--events-per-message",
     type=click.IntRange(1, 100),
-    help="How many events one message may hold.  [default: the stack's, else 1]",
+    help="The maximum number of events in a message.  [default: the stack's, else 1]",
 )
 @click.option(
     "--name",
@@ -120,11 +120,11 @@ def main(
 ) -> None:
     """Send archived events to a queue again, each of them once.
 
-    It counts first, shows what it would send, and asks. A message is the same as the drain's, with
-    one more attribute, `replayed`. An event is sent if all options that select events match it.
+    Counts the events first, prints the counts and asks for confirmation. Messages are the same as
+    the drain's, with one more attribute, `replayed`. An event is sent if it matches all options.
 
-    Ctrl-C finishes the current calls and stores the progress; the same command then continues.
-    docs/replay.md has the guarantees and the cost.
+    Ctrl-C finishes the current calls and stores the progress. The same command then continues.
+    docs/replay.md describes guarantees and cost.
 
     Exit status: 0 done; 1 failed or declined; 2 wrong usage; 130 interrupted.
     """

@@ -1,4 +1,4 @@
-"""What to replay, from where to where: by the options, and for the rest by the stack."""
+"""The replay job, from the options and, for what they omit, from the stack."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def job_of(
     """Return the job that sends the selected events.
 
     Args:
-        selection: The events. Without event types, those of the stack or all that there are.
-        stack: The stack; None for none.
-        bucket: Instead of the stack's.
-        prefix: Instead of the stack's.
-        queue_url: Instead of the stack's, for all streams.
-        events_per_message: Instead of the stack's.
-        needs_queue: Whether anything will be sent.
+        selection: The selection. If it has no event types, those of the stack apply, or else all.
+        stack: The stack; may be None.
+        bucket: Overrides the stack's bucket.
+        prefix: Overrides the stack's key prefix.
+        queue_url: Overrides the stack's queues, for all streams.
+        events_per_message: Overrides the stack's parameter.
+        needs_queue: Whether messages will be sent.
         rate: Events per second; 0 for no limit.
 
     Raises:
         click.UsageError: Neither options nor stack name a bucket or a queue.
-        StackError: The stack lacks something.
+        StackError: The stack lacks an output or a parameter.
     """
     prefix = None if prefix is None else prefix.strip("/")
     if stack is None:

@@ -1,4 +1,4 @@
-"""Checks of the command's options: each is read, or rejected with what it may be."""
+"""Parsers and checks of the command's options."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Moment(click.ParamType[datetime]):
-    """A bound of the range.
+    """The parameter type of a bound of the time range.
 
     Args:
-        read: Parses it; raises ``ConfigurationError``.
+        read: Parses a bound. Raises ``ConfigurationError``.
     """
 
     name = "time"
@@ -46,13 +46,13 @@ def _split(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _reject_empty(values: tuple[str, ...]) -> None:
-    """Reject an empty text, as of a variable that is not set: it would select the wrong events."""
+    """Reject an empty value, as from an unset shell variable, which would select wrong events."""
     if "" in values:
         raise click.BadParameter("it is empty; leave the option out for all")
 
 
 def checked_rate(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    """Reject a rate out of range, infinity or what is not a number, which click accepts."""
+    """Reject a rate that is out of range, infinite or NaN, all of which click accepts."""
     if not 0 <= value <= MAX_RATE:
         raise click.BadParameter(f"it must be 0 to {MAX_RATE:,} events per second; 0 is no limit")
     return value
@@ -61,7 +61,7 @@ def checked_rate(_context: click.Context, _option: click.Parameter, value: float
 def event_types(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Return names of streams; several in one value are separated by commas."""
+    """Return the streams of all values. A value may hold several, separated by commas."""
     names = _split(values)
     if unknown := [name for name in names if name not in STREAMS]:
         raise click.BadParameter(
@@ -73,7 +73,7 @@ def event_types(
 def event_ids(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> frozenset[str]:
-    """Return ids of events; several in one value are separated by commas."""
+    """Return the event ids of all values. A value may hold several, separated by commas."""
     ids = _split(values)
     if any(EVENT_ID.fullmatch(each) is None for each in ids):
         raise click.BadParameter("an event id has 32 hexadecimal digits, in lower case")
@@ -83,13 +83,13 @@ def event_ids(
 def subscriptions(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> frozenset[str]:
-    """Return ids of subscriptions, which may contain commas."""
+    """Return the subscription ids, one per value, because they may contain commas."""
     _reject_empty(values)
     return frozenset(values)
 
 
 def check_job(job: ReplayJob, name: str | None) -> None:
-    """Reject options that exclude each other, as an error of usage."""
+    """Raise a usage error if the job is invalid, such as for options that exclude each other."""
     try:
         job.check()
         if name is not None:

@@ -1,4 +1,4 @@
-"""The tables that the command shows. None of them names a subscription."""
+"""The tables that the command prints. None of them contains a subscription id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def job_table(job: ReplayJob) -> Table:
-    """Return what will be replayed, with the range as it was understood."""
+    """Return the job as a table, with the exact time range."""
     shown = table("Replay", show_header=False)
     selection = job.selection
     since, until = selection.since, selection.until
@@ -34,7 +34,7 @@ def job_table(job: ReplayJob) -> Table:
 
 
 def count_table(report: ReplayReport, rate: float) -> Table:
-    """Return what a dry run has counted."""
+    """Return the counts of a dry run as a table."""
     shown = table("It would send", "", "", show_header=False)
     for name, value in (
         ("objects read", f"{report.objects:,}"),
@@ -55,7 +55,7 @@ def count_table(report: ReplayReport, rate: float) -> Table:
 
 
 def end_line(report: ReplayReport) -> str:
-    """Return how a pass that sent has ended."""
+    """Return the result of a pass that sent events, as one line."""
     return (
         f"Sent {report.events:,} events as the replay {report.replay} in"
         f" {timedelta(seconds=round(report.run_seconds))}; left out {report.duplicates:,}"

@@ -53,7 +53,7 @@ class _Bar:
         self._progress.stop()
 
     def expect(self, objects: int, size: int) -> None:
-        """Set how much there is to read."""
+        """Set the total size to read."""
         self._objects = objects
         self._progress.reset(self._task, total=size, done="")
 
@@ -81,13 +81,13 @@ def run_pass(
     on_checkpoint: Callable[[Checkpoint], None],
     console: Console,
 ) -> None:
-    """Run a replay and fill in its report, however it ends.
+    """Run a replay. Its report is complete however the replay ends.
 
     Args:
-        job: What to do.
-        report: Empty.
-        aws: The session to call AWS with.
-        after: Where an earlier run of the replay ended.
+        job: The job.
+        report: An empty report, to be filled.
+        aws: The AWS session.
+        after: The checkpoint to continue from; None to start at the beginning.
         on_checkpoint: Called with each new checkpoint.
         console: Shows the progress.
     """

@@ -1,4 +1,4 @@
-"""One session of an operator: count, show, ask, send; and the exit status."""
+"""One session of an operator: count, ask for confirmation, and send."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _INTERRUPTED: Final = 130
 
 
 class Session:
-    """Replays one job while an operator watches.
+    """Replays one job interactively.
 
     Args:
-        aws: The session to call AWS with.
-        job: What to send; already checked.
-        name: The replay's name; None for its start time.
-        checkpoint: Where an earlier run of the replay may have stored its progress.
-        console: Shows everything.
+        aws: The AWS session.
+        job: The valid job.
+        name: The replay's name; None to use the start time.
+        checkpoint: The file that stores the progress, perhaps of an earlier run.
+        console: Shows the progress and the result.
 
     Attributes:
         report: The report of the last pass.
@@ -64,7 +64,7 @@ class Session:
 
         Args:
             is_dry_run: Whether to count only.
-            is_sure: Whether to send without counting and asking.
+            is_sure: Whether to send without counting and asking first.
 
         Raises:
             ConfigurationError: The checkpoint can't be stored.
@@ -83,7 +83,7 @@ class Session:
             status = self._count()
             if status != _DONE:
                 return status
-            if not self.report.events:  # events that arrive now were not part of the question
+            if not self.report.events:  # do not send events that arrive from now on
                 self._file.remove()
                 return _DONE
             question = f"Send these {self.report.events:,} events?"

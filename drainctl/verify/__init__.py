@@ -1,9 +1,9 @@
-"""Check a deployed catalogue: run every saved query on Athena, and check that the views are whole.
+"""Check a deployed catalog: run all saved queries on Athena, and check the views' consistency.
 
 =============== ====================================================================================
-``command``     the options, and what the operator sees
-``checks``      which queries run with which parameters, and whether they succeeded
-``consistency`` what the answer of a consistency check means
+``command``     the options
+``checks``      the queries with their parameters, and their outcomes
+``consistency`` the evaluation of a consistency check
 ``athena``      runs one query and waits for its answer
 ``output``      tables, and the JSON document
 =============== ====================================================================================

@@ -1,4 +1,4 @@
-"""Runs queries on Athena and waits for their answers."""
+"""Queries on Athena."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _FIRST_WAIT: Final = 0.25
 _LONGEST_WAIT: Final = 5.0
 _GROWTH: Final = 1.5
 _LIMIT: Final = 30 * 60.0
-"""Seconds. Athena's own limit for a query is by default the same ("Service Quotas")."""
+"""In seconds. Athena's default limit for a query is the same ("Service Quotas")."""
 
 
 class QueryError(Exception):
-    """A query failed; its text is the reason, in Athena's words if they are known."""
+    """A query failed. The text is the reason, in Athena's words if known."""
 
 
 class QueryStoppedError(Exception):
@@ -42,10 +42,10 @@ class Answer:
 
     Attributes:
         columns: The names of the columns.
-        rows: The first rows, as texts; None is null.
-        row_count: How many rows there are.
-        scanned_bytes: What Athena read and bills.
-        seconds: How long it took, including the time in Athena's queue.
+        rows: The first rows. Values are strings; None stands for null.
+        row_count: The number of all rows.
+        scanned_bytes: The bytes that Athena scanned and bills.
+        seconds: The duration, including the time in Athena's queue.
     """
 
     columns: tuple[str, ...]
@@ -56,13 +56,14 @@ class Answer:
 
 
 class Athena:
-    """Runs queries in one database. Several threads may use it at once.
+    """Runs queries in one database and waits for their answers. It is thread-safe.
 
     Args:
-        client: Athena's; it must retry throttled calls.
-        database: Where unqualified names are looked up.
-        work_group: The workgroup, with its limits and its place for results.
-        wait: Waits for some seconds or until ``stop`` is called; returns whether it was.
+        client: The Athena client. It must retry throttled calls.
+        database: The database of unqualified names.
+        work_group: The workgroup, which sets the scan limit and the location of results.
+        wait: Waits for a number of seconds or until ``stop`` is called; returns whether it was
+            called.
         clock: Returns seconds.
     """
 
@@ -83,7 +84,7 @@ class Athena:
         self._clock = clock
 
     def stop(self) -> None:
-        """Stop the running queries, each in its own thread, and start no more."""
+        """Stop all running queries and start no more. Each query's own thread stops it."""
         self._is_stopped.set()
 
     def ask(self, sql: str, parameters: Sequence[str] = (), *, keep_rows: int) -> Answer:
@@ -92,7 +93,7 @@ class Athena:
         Args:
             sql: One statement.
             parameters: A literal for each ``?``, such as ``3`` or ``'text'``.
-            keep_rows: How many rows the answer has at most; the others are only counted.
+            keep_rows: The maximum number of rows in the answer. Further rows are only counted.
 
         Raises:
             QueryError: The query failed.
@@ -121,7 +122,7 @@ class Athena:
         try:
             execution = self._finished(execution_id)
         except BaseException:
-            # Nobody waits for its answer, and what it scans is billed.
+            # Nobody needs the answer any more, and scanned bytes are billed.
             with suppress(ClientError, BotoCoreError):
                 self._client.stop_query_execution(QueryExecutionId=execution_id)
             raise
@@ -132,7 +133,7 @@ class Athena:
         return execution
 
     def _finished(self, execution_id: str) -> QueryExecutionTypeDef:
-        """Return the execution of a query once it has ended, with or without success."""
+        """Wait until a query has ended, successfully or not; return its execution."""
         deadline = self._clock() + _LIMIT
         wait = _FIRST_WAIT
         while True:

@@ -1,4 +1,4 @@
-"""Which queries run, with which parameters, and whether they succeeded."""
+"""Runs saved queries with their parameters and evaluates the answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _CONSISTENCY_CHECK: Final = "seam_check"
 _AT_ONCE: Final = 5
-"""Other users of the account's Athena must be able to run queries meanwhile."""
+"""The number of concurrent queries, low enough for other users of the account."""
 _ALL: Final = sys.maxsize
 _LAST: Final = timedelta(days=30)
 _LATEST: Final = "9999-12-31"
@@ -31,14 +31,14 @@ _NOBODY: Final = "nobody"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the user wants to know.
+    """The options of a run.
 
     Attributes:
-        subscription: Whose history to query; None for anybody's.
-        more_than: How many moves of a SIM on one day are still normal.
-        day: The only day whose consistency matters and whose subscriptions may be taken, as
-            ``YYYY-MM-DD``; None for all days, and for the newest of the last 30.
-        keep_rows: How many rows of each answer are wanted.
+        subscription: The subscription for ``subscriber_history``; None to choose one.
+        more_than: The parameter of ``sims_moved_often``.
+        day: The day to check for consistency, and to choose a subscription of, as ``YYYY-MM-DD``.
+            None to check all days, and to choose a subscription of the newest of the last 30 days.
+        keep_rows: The maximum number of rows in each answer.
     """
 
     subscription: str | None
@@ -53,9 +53,9 @@ class Outcome:
 
     Attributes:
         query: The query.
-        answer: Its answer; None if it failed. A consistency check's has no rows.
-        reason: Why it failed; empty if it did not.
-        differences: What a consistency check found.
+        answer: The answer; None if the query failed. For a consistency check, without its rows.
+        reason: Why the query failed; empty if it did not.
+        differences: The differences that a consistency check found.
     """
 
     query: SavedQuery
@@ -65,7 +65,7 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether it was answered and found nothing wrong."""
+        """Whether the query was answered and found no differences."""
         return self.answer is not None and not self.differences
 
 
@@ -75,12 +75,12 @@ def base_name(query: SavedQuery) -> str:
 
 
 def chosen(queries: Sequence[SavedQuery], names: Sequence[str]) -> list[SavedQuery]:
-    """Return the queries with these names; all if there are no names.
+    """Return the queries with the given names; all queries if there are no names.
 
-    A name without a stream means that query of every stream.
+    A name without a stream selects the query of every stream.
 
     Raises:
-        LookupError: There is no query of a name; its text is the name.
+        LookupError: A name is unknown. The text is the name.
     """
     known = {name for query in queries for name in (query.name, base_name(query))}
     for name in names:
@@ -96,12 +96,12 @@ def run_all(
     choices: Choices,
     on_outcome: Callable[[Outcome], None],
 ) -> list[Outcome]:
-    """Run queries, several at once. Whatever ends it early also stops the running queries.
+    """Run queries concurrently. If an error or Ctrl-C ends this, running queries are stopped.
 
     Args:
-        queries: What to run.
-        athena: Where.
-        choices: What the user wants to know.
+        queries: The queries.
+        athena: Runs the queries.
+        choices: The options.
         on_outcome: Called with each outcome as soon as it is known.
 
     Returns:
@@ -131,7 +131,7 @@ def _run(query: SavedQuery, athena: Athena, choices: Choices) -> Outcome:
             return Outcome(query, answer)
         found = differences(query, answer, choices.day)
         if found:
-            # Lines may have arrived, or a day may have been registered, meanwhile: ask again.
+            # Meanwhile lines may have arrived, or a day may have been registered: check again.
             answer = athena.ask(query.sql, keep_rows=_ALL)
             found = lasting(found, differences(query, answer, choices.day))
         return Outcome(query, replace(answer, rows=()), "", tuple(found))
@@ -155,7 +155,7 @@ def some_subscription() -> str:
 
 
 def _some_subscription(athena: Athena, day: str | None) -> str:
-    """Return somebody's subscription; if there is none, one whose history is empty."""
+    """Return a subscription that has events; if there is none, an id without events."""
     first_day = day or (datetime.now(UTC) - _LAST).date().isoformat()
     days = (_text(first_day), _text(day or _LATEST))
     answer = athena.ask(some_subscription(), days, keep_rows=1)

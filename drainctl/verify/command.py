@@ -30,7 +30,7 @@ _PATIENT: Final = Config(
     read_timeout=60,
     retries={"mode": "standard", "total_max_attempts": 8},
 )
-"""Athena throttles an account's calls after some per second."""
+"""Retries calls often, because Athena throttles the calls of an account."""
 
 
 def _queries(
@@ -65,33 +65,33 @@ def _is_day(text: str) -> bool:
     multiple=True,
     metavar="NAME",
     callback=_queries,
-    help="Run this query only; may be repeated. NAME means it for all streams, NAME.STREAM for one."
+    help="Run only this query; may be repeated. NAME selects all streams, NAME.STREAM one stream."
     "  [default: all]",
 )
 @click.option(
     "--day",
     callback=_day,
     metavar="YYYY-MM-DD",
-    help="Check the consistency of this day only, and take a subscription of this day.",
+    help="Check the consistency of this day only, and choose a subscription of this day.",
 )
 @click.option(
     "--subscription",
     callback=not_empty,
-    help="Whose history to query.  [default: a subscription of the newest day]",
+    help="The subscription for subscriber_history.  [default: one of the newest day]",
 )
 @click.option(
     "--more-than",
     default=3,
     show_default=True,
     type=click.IntRange(min=0),
-    help="How many moves of a SIM on one day are still normal.",
+    help="sims_moved_often: find SIMs that moved more often than this on one day.",
 )
 @click.option(
     "--rows",
     default=0,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Print this many rows of each answer. They hold personal data.",
+    help="Print up to this many rows of each answer. Rows hold personal data.",
 )
 def main(
     *,
@@ -105,11 +105,11 @@ def main(
 ) -> None:
     """Run a stack's saved queries, and check that its views are consistent.
 
-    Each query runs in the stack's workgroup and is billed for the bytes that it scans. On each day
-    a stream's view must have every archived event exactly once.
+    Each query runs in the stack's workgroup and is billed for the bytes that it scans. A view is
+    consistent if it has every archived event of each day exactly once.
 
-    Exit status: 0 every query was answered and every view is consistent; 1 not; 2 wrong usage;
-    130 interrupted, and the running queries are stopped.
+    Exit status: 0 all queries were answered and all views are consistent; 1 otherwise; 2 wrong
+    usage; 130 interrupted; running queries are stopped.
     """
     session = target.session()
     stack = target.stack(session, _PATIENT)

@@ -1,4 +1,4 @@
-"""What the answer of a consistency check means, and what is left of it when it is asked again."""
+"""The evaluation of consistency checks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Difference:
 
     Attributes:
         stream: The event type.
-        day: As ``YYYY-MM-DD``.
-        expected: Distinct events in lines and compacted table.
-        rows: Rows of the view.
-        ids: Distinct events of the view.
+        day: The day as ``YYYY-MM-DD``.
+        expected: The number of distinct events in the lines and the compacted table.
+        rows: The number of the view's rows.
+        ids: The number of distinct events in the view.
     """
 
     stream: str
@@ -32,12 +32,12 @@ class Difference:
 
 
 def differences(query: SavedQuery, answer: Answer, day: str | None) -> list[Difference]:
-    """Return the days that differ, from the answer of a consistency check.
+    """Return the inconsistent days in the answer of a consistency check.
 
     Args:
         query: The check.
-        answer: Its answer, with all rows.
-        day: The only day that matters, as ``YYYY-MM-DD``; None for all.
+        answer: The check's answer, with all rows.
+        day: The only day to consider, as ``YYYY-MM-DD``; None for all days.
     """
     found = []
     for row in answer.rows:
@@ -49,15 +49,16 @@ def differences(query: SavedQuery, answer: Answer, day: str | None) -> list[Diff
 
 
 def lasting(before: Sequence[Difference], again: Sequence[Difference]) -> list[Difference]:
-    """Return the differences that lines arriving during the check don't explain.
+    """Return the differences that cannot result from lines that arrived during the checks.
 
-    The counts of one answer are of slightly different moments, so they differ on a day to which
-    lines keep coming. But an archive only grows: a complete view has at least the events that were
-    archived at the first check, and at the first check at most those that are archived now.
+    One check counts lines and view at slightly different times, so the counts may differ for a day
+    whose lines are still arriving. But an archive only grows. A complete view therefore has now at
+    least the events that were archived at the first check, and had then at most those that are
+    archived now.
 
     Args:
-        before: What the first answer said.
-        again: What the second answer said.
+        before: The differences of the first check.
+        again: The differences of the second check.
     """
     first = {each.day: each for each in before}
     return [

@@ -1,4 +1,4 @@
-"""What the operator sees: each query's outcome, the days that differ, and what to do about them."""
+"""The output of the command: outcomes, inconsistent days, and commands that fix them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def print_text(
     console: Console, stack: Stack, outcomes: Sequence[Outcome], compaction_arn: str
 ) -> None:
-    """Print the outcomes. Rows, which hold personal data, are printed only if they were kept."""
+    """Print the outcomes, with the rows that were kept; rows hold personal data."""
     for outcome in outcomes:
         if outcome.answer is not None and outcome.answer.rows:
             shown, count = len(outcome.answer.rows), outcome.answer.row_count
@@ -48,7 +48,7 @@ def print_text(
 
 
 def as_json(stack: Stack, outcomes: Sequence[Outcome], compaction_arn: str) -> dict[str, Any]:
-    """Return the JSON document; ``first_rows`` is there only if rows were asked for."""
+    """Return the JSON document. It has ``first_rows`` only for answers with kept rows."""
     differences = _differences(outcomes)
     return {
         "stack": stack.name,
@@ -115,7 +115,7 @@ def _differences_table(differences: Sequence[Difference]) -> Table:
 
 
 def _compactions(differences: Sequence[Difference], stack: Stack, arn: str) -> list[str]:
-    """Return the commands that compact the days that differ, one for each stream."""
+    """Return the commands that compact the inconsistent days, one for each stream."""
     first_days: dict[str, str] = {}
     for each in differences:
         first_days[each.stream] = min(each.day, first_days.get(each.stream, each.day))
