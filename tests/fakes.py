@@ -399,6 +399,7 @@ class FakeSecretStore:
         contents: By ARN; a secret that is not in it was never filled.
         unreadable: The ARNs that can't be read.
         unwritable: The ARNs that can't be written.
+        created: When secrets were created; the others don't exist.
         reads: The ARNs that were read.
         writes: The ARNs that were written.
     """
@@ -406,6 +407,7 @@ class FakeSecretStore:
     contents: dict[str, str] = field(default_factory=dict)
     unreadable: frozenset[str] = frozenset()
     unwritable: frozenset[str] = frozenset()
+    created: dict[str, datetime] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
 
@@ -415,6 +417,12 @@ class FakeSecretStore:
         if arn in self.unreadable:
             raise CredentialsError(f"reading {arn} failed with MadeUp")
         return self.contents.get(arn)
+
+    def created_at(self, arn: str) -> datetime | None:
+        """See ``ports.SecretStore``."""
+        if arn in self.unreadable:
+            raise CredentialsError(f"describing {arn} failed with MadeUp")
+        return self.created.get(arn)
 
     def put(self, arn: str, content: str) -> None:
         """See ``ports.SecretStore``."""

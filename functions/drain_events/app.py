@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
-from eventdrain.drain import Start
+from eventdrain.drain import EndReason, Start
 from eventdrain.errors import DrainFailed, StartFailed, note_unexpected
 from eventdrain.settings import Settings
 from eventdrain.wiring import SINKS, run_drain, start_run
@@ -78,6 +78,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     result = report.as_json()
     if report.has_failed:
         logger.error("drain failed", report=result)
+    elif report.end_reason is EndReason.WAITING:
+        logger.warning(
+            "waiting for credentials: put them in with `make credentials STACK=%s`. Runs fail if"
+            " there are none a day after the secret was created",
+            logger.service,
+            report=result,
+        )
     else:
         logger.info("drained", report=result)
     for other, started in starting:

@@ -19,7 +19,12 @@ from simulator.event_server import (
 )
 from simulator.token_server import TokenFault
 from tests.alarms.recording import record, record_stopped
-from tests.faults.http_proxy import PutObjectFault, PutSecretFault, SendBatchFault
+from tests.faults.http_proxy import (
+    DescribeSecretFault,
+    PutObjectFault,
+    PutSecretFault,
+    SendBatchFault,
+)
 
 if TYPE_CHECKING:
     from tests.alarms.timeline import RealRun
@@ -59,6 +64,18 @@ def credentials_malformed(scene: Scene) -> list[RealRun]:
     """An operator has put something else into the credentials secret."""
     scene.put_credentials({"client": "made-up-client"})
     return [record(scene)]
+
+
+def credentials_awaited(scene: Scene) -> list[RealRun]:
+    """A stack is new, and nobody has put in credentials."""
+    arn = scene.cloud.secrets.create_secret(Name=f"{scene.places.bucket}-empty")["ARN"]
+    return [record(scene, CREDENTIALS_SECRET_ARN=arn)]
+
+
+def credentials_not_put_in(scene: Scene) -> list[RealRun]:
+    """A day later nobody has."""
+    scene.faults.inject(DescribeSecretFault(older_by=timedelta(days=1)))
+    return credentials_awaited(scene)
 
 
 def stream_not_allowed(scene: Scene) -> list[RealRun]:

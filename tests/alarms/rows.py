@@ -62,6 +62,7 @@ ROWS: Final = [
     Row("Operations.ThrottledAlarm", 6, services=Timeline.throttle),
     Row("Operations.AuthenticationFailedAlarm", 1, outages.client_refused),
     Row("Operations.AuthenticationFailedAlarm", 1, outages.credentials_malformed),
+    Row("Operations.AuthenticationFailedAlarm", 1, outages.credentials_not_put_in),
     Row("Operations.AuthenticationFailedAlarm", 1, outages.stream_not_allowed),
     Row("Operations.AuthenticationFailedAlarm", 1, outages.acks_not_allowed),
     Row("Operations.AuthenticationFailedAlarm", 1, outages.bare_token_expired),

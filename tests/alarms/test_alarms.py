@@ -14,8 +14,10 @@ import pytest
 from eventdrain.events import STREAMS
 from tests.alarms.alarm import Alarm, State
 from tests.alarms.metrics import Metric
+from tests.alarms.outages import credentials_awaited, credentials_not_put_in
 from tests.alarms.rows import DAY, HOUR, ROWS, STREAM, Row, a_day, firings, name_of, with_fault
 from tests.alarms.stack_alarms import SERVICE, alarm_definitions
+from tests.alarms.timeline import INTERVAL, MINUTE, Timeline
 from tests.packaging.expanded_template import all_templates
 
 if TYPE_CHECKING:
@@ -41,6 +43,25 @@ def test_is_quiet_on_a_healthy_day(alarm: str, healthy: list[RealRun]) -> None:
     definition = alarm_definitions()[alarm]
 
     assert list(firings(definition, a_day(healthy), since=HOUR / 2, until=DAY)) == []
+
+
+def test_stack_without_credentials(recorded: Recorded) -> None:
+    """From its first run on, a new stack has no alarm; after a day without credentials it has."""
+    timeline = Timeline()
+    for at in range(0, DAY + HOUR, INTERVAL):
+        outage = credentials_awaited if at < DAY else credentials_not_put_in
+        timeline.run(recorded(outage)[0], at + 1.0)
+
+    fired = {}
+    for name, definition in alarm_definitions().items():
+        assert list(firings(definition, timeline, since=MINUTE, until=DAY)) == []
+        fired[name] = next(firings(definition, timeline, since=DAY, until=DAY + HOUR), None)
+    assert {name: minute for name, minute in fired.items() if minute is not None} == {
+        f"{STREAM}.FailedAlarm": 1,
+        f"{STREAM}.NotDrainedAlarm": 8,
+        "Operations.AuthenticationFailedAlarm": 1,
+        "Operations.FunctionErrorsAlarm": 1,
+    }
 
 
 def test_schedule_that_is_switched_on_again_and_starts_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
@@ -31,6 +32,7 @@ def make_vault(kind: str, aws: Aws, *, is_denied: bool = False) -> Vault:
     if kind == "fake":
         denied = frozenset({"arn:made-up"} if is_denied else ())
         store = FakeSecretStore(unreadable=denied, unwritable=denied | {"arn:elsewhere"})
+        store.created["arn:made-up"] = datetime.now(UTC)
         return Vault(store, "arn:made-up", "arn:elsewhere")
     clients = aws.powerless if is_denied else aws.allowed
     arn = aws.secrets.create_secret(Name=f"contract-{secrets.token_hex(6)}")["ARN"]
@@ -51,6 +53,16 @@ def test_secret_without_a_text(aws: Aws, kind: str) -> None:
 
 
 @every_store
+def test_creation_of_a_secret(aws: Aws, kind: str) -> None:
+    """A secret has the time of its creation, although it was never filled."""
+    vault = make_vault(kind, aws)
+    created = vault.store.created_at(vault.arn)
+    assert created is not None
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
+    assert vault.store.created_at(vault.elsewhere) is None
+
+
+@every_store
 def test_what_is_put_is_what_is_read(aws: Aws, kind: str) -> None:
     """Reading returns the content that was written last, unchanged."""
     vault = make_vault(kind, aws)
@@ -65,11 +77,14 @@ def test_caller_without_permission(aws: Aws, kind: str) -> None:
     vault = make_vault(kind, aws, is_denied=True)
     with pytest.raises(CredentialsError, match=vault.arn) as reading:
         vault.store.get(vault.arn)
+    with pytest.raises(CredentialsError, match=vault.arn) as asking:
+        vault.store.created_at(vault.arn)
     with pytest.raises(CredentialsError, match=vault.arn) as writing:
         vault.store.put(vault.arn, CONTENT)
     assert CONTENT not in str(writing.value)
     if kind != "fake":
-        for call, caught in (("GetSecretValue", reading), ("PutSecretValue", writing)):
+        calls = ("GetSecretValue", reading), ("DescribeSecret", asking), ("PutSecretValue", writing)
+        for call, caught in calls:
             assert caught.match(rf"{call}.*AccessDenied.*function's role")
 
 

@@ -74,6 +74,17 @@ class GetSecretFault(HttpFault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DescribeSecretFault(HttpFault):
+    """Strikes DescribeSecret.
+
+    Attributes:
+        older_by: By how much the answer makes the secret older than it is.
+    """
+
+    older_by: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PutSecretFault(HttpFault):
     """Strikes PutSecretValue."""
 
@@ -98,6 +109,7 @@ _KINDS: Final[dict[str, type[HttpFault]]] = {
     "PutObject": PutObjectFault,
     "SendMessageBatch": SendBatchFault,
     "GetSecretValue": GetSecretFault,
+    "DescribeSecret": DescribeSecretFault,
     "PutSecretValue": PutSecretFault,
 }
 
@@ -229,6 +241,9 @@ class HttpProxy:
             return hiding if hiding.status is None else self._error(hiding, request)
         answer = self._forward(request) if failing is None else self._without(failing, request)
         _enter(journal, operation, request, answer)
+        for fault in faults:
+            if isinstance(fault, DescribeSecretFault):
+                answer = answer._replace(body=_aged(answer.body, fault.older_by))
         return answer
 
     def _forward(self, request: _Request) -> _Answer:
@@ -282,6 +297,12 @@ class HttpProxy:
         }
         kind = "x-amz-json-1.0" if self._service == "sqs" else "x-amz-json-1.1"
         return _Answer(fault.status, _content_type(kind), json.dumps(content).encode())
+
+
+def _aged(description: bytes, by: timedelta) -> bytes:
+    content = json.loads(description)
+    content["CreatedDate"] -= by.total_seconds()
+    return json.dumps(content).encode()
 
 
 def _content_type(kind: str) -> dict[str, str]:

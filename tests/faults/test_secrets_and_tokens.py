@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from eventdrain.adapters.oauth import token_endpoint
+from eventdrain.drain import EndReason
 from simulator.token_server import TokenFault
-from tests.faults.http_proxy import GetSecretFault, PutSecretFault
+from tests.faults.http_proxy import DescribeSecretFault, GetSecretFault, PutSecretFault
 from tests.faults.scene import CLIENT_ID
 
 if TYPE_CHECKING:
     from tests.faults.scene import Scene
 
 _EVENTS: Final = 30
+_AT_ONCE_SECONDS: Final = 5.0
 _VALUE: Final = "made-up-value-of-a-secret"
 _SCOPE: Final = "subscription.handset_details:read"
 
@@ -33,13 +35,36 @@ def test_malformed_credentials(scene: Scene, content: str) -> None:
     assert '{"client_id": "...", "client_secret": "..."}' in error
 
 
-@pytest.mark.parametrize("is_deleted", [False, True], ids=["never-filled", "to-be-deleted"])
-def test_credentials_that_are_not_there(scene: Scene, *, is_deleted: bool) -> None:
+@pytest.mark.parametrize("state", ["empty-for-a-day", "of-unknown-age", "to-be-deleted", "deleted"])
+def test_credentials_that_are_not_there(scene: Scene, state: str) -> None:
     """A secret without a text to read fails the run, and the error names it."""
-    arn = scene.cloud.secrets.create_secret(Name=f"{scene.places.bucket}-absent")["ARN"]
-    if is_deleted:
-        scene.cloud.secrets.delete_secret(SecretId=arn)
+    arn = _empty_secret(scene)
+    if state == "empty-for-a-day":
+        scene.faults.inject(DescribeSecretFault(older_by=timedelta(days=1)))
+    elif state == "of-unknown-age":
+        scene.faults.inject(DescribeSecretFault(status=400, code="AccessDeniedException"))
+    else:
+        is_gone = state == "deleted"
+        scene.cloud.secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=is_gone)
     assert arn in _error_before_the_stream(scene, credentials_secret_arn=arn)
+
+
+def test_credentials_that_are_awaited(scene: Scene) -> None:
+    """A run of a stack that has no credentials yet ends at once, without a failure or a call."""
+    scene.publish(_EVENTS)
+    scene.faults.inject(DescribeSecretFault(older_by=timedelta(hours=23)))
+    report = scene.drain(credentials_secret_arn=_empty_secret(scene))
+    assert report.end_reason is EndReason.WAITING
+    assert not report.has_failed
+    assert report.run_seconds < _AT_ONCE_SECONDS
+    assert scene.token_server.minted == len(scene.event_server.ledger().streams) == 0
+    scene.settle()
+    assert scene.check().copies == 0
+
+
+def _empty_secret(scene: Scene) -> str:
+    secret = scene.cloud.secrets.create_secret(Name=f"{scene.places.bucket}-empty")
+    return str(secret["ARN"])
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,20 @@ class PrivilegedStack:
             assert invocation.payload["errorMessage"] in told, "the log has the error too"
         return runs, told
 
+    @contextmanager
+    def without_credentials(self) -> Iterator[None]:
+        """Empty the credentials secret for the length of a ``with`` block."""
+        secrets = self.deployment.aws.client("secretsmanager")
+        arn = self.deployment.stack.outputs["CredentialsSecretArn"]
+        version = secrets.get_secret_value(SecretId=arn)["VersionId"]
+        secrets.update_secret_version_stage(
+            SecretId=arn, VersionStage="AWSCURRENT", RemoveFromVersionId=version
+        )
+        try:
+            yield
+        finally:
+            self.deployment.stack.put_credentials(self.deployment.credentials)
+
     def forget_environments(self) -> None:
         """Let the function's next run start cold, as after any change of its configuration."""
         functions = self.deployment.aws.client("lambda")

@@ -68,6 +68,12 @@ def drain_and_mint(stack: PrivilegedStack) -> str:
     return drain(stack)
 
 
+def await_credentials(stack: PrivilegedStack) -> str:
+    """Run while there is nothing in the credentials secret, as in a new stack."""
+    with stack.without_credentials():
+        return stack.drain(is_last=True)[1]
+
+
 def drain_backlog(stack: PrivilegedStack) -> str:
     """Drain as many events as a run commits, which another run is to follow."""
     stack.publish(MOST_EVENTS)
@@ -112,6 +118,7 @@ JOBS: Final[Mapping[str, Callable[[PrivilegedStack], str]]] = {
     "DrainEventsRole: s3:PutObjectRetention on ArchiveBucket/events/*": drain,
     "DrainEventsRole: s3:PutObjectRetention on ArchiveBucket/quarantine/*": drain_unreadable,
     "DrainEventsRole: sqs:SendMessage on OutboxQueue": drain,
+    "DrainEventsRole: secretsmanager:DescribeSecret on secret:CredentialsSecret": await_credentials,
     "DrainEventsRole: secretsmanager:GetSecretValue on secret:CredentialsSecret": drain,
     "DrainEventsRole: secretsmanager:GetSecretValue on secret:TokenSecret": drain,
     "DrainEventsRole: secretsmanager:GetSecretValue on secret:PseudonymKeySecret": drain_cold,

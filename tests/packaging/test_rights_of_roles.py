@@ -35,7 +35,10 @@ def logs(group: str) -> tuple[list[str], dict[str, str]]:
                 "WriteArchive": (["s3:PutObject"], [ARCHIVE, QUARANTINE]),
                 "SendToOutbox": (["sqs:SendMessage"], arn("OutboxQueue")),
                 "WriteLogs": logs("DrainEventsLogGroup"),
-                "ReadCredentials": ([READ], arn("CredentialsSecret", "Id")),
+                "ReadCredentials": (
+                    ["secretsmanager:DescribeSecret", READ],
+                    arn("CredentialsSecret", "Id"),
+                ),
                 "KeepToken": ([READ, "secretsmanager:PutSecretValue"], arn("TokenSecret", "Id")),
                 "StartRuns": (["lambda:InvokeFunction"], arn("DrainEventsFunction")),
             },

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import json
 import traceback
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.auth import StaticToken, parse_credentials
-from eventdrain.errors import CredentialsError
+from eventdrain.auth import StaticToken, parse_credentials, read_credentials
+from eventdrain.errors import CredentialsAwaited, CredentialsError
 from eventdrain.ports import ClientCredentials
+from tests.fakes import FakeSecretStore
 
 NAME: Final = "the credentials secret arn:made-up"
 SHAPE: Final = '{"client_id": "...", "client_secret": "..."} or {"access_token": "..."}'
@@ -25,6 +27,26 @@ def everything_in(error: BaseException) -> str:
     """Return all that is printed of an error: its text and arguments, its traceback, its chain."""
     shown = [str(error), repr(error), repr(error.args), *traceback.format_exception(error)]
     return "".join([*shown, repr(vars(error.__context__ or error))])
+
+
+@pytest.mark.parametrize(
+    ("content", "age", "awaited"),
+    [
+        (None, timedelta(hours=23), True),
+        (None, timedelta(hours=25), False),
+        (None, None, False),
+        ("", timedelta(0), False),
+        ("{}", timedelta(0), False),
+    ],
+)
+def test_empty_secret(content: str | None, age: timedelta | None, *, awaited: bool) -> None:
+    """Credentials are awaited if nothing was ever put into a secret of less than a day."""
+    secrets = FakeSecretStore() if content is None else FakeSecretStore({"arn:made-up": content})
+    if age is not None:
+        secrets.created["arn:made-up"] = datetime.now(UTC) - age
+    with pytest.raises(CredentialsError, match="arn:made-up") as caught:
+        read_credentials(secrets, "arn:made-up")
+    assert isinstance(caught.value, CredentialsAwaited) is awaited
 
 
 def error_of(secret: str) -> CredentialsError:

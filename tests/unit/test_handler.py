@@ -245,6 +245,18 @@ def test_failed_drain_is_raised(function: Function) -> None:
     assert [emitted[name] for name in ("EndedByFailed", "Completed", "Acked")] == [[1], [0], [14]]
 
 
+def test_run_that_waits_for_credentials(function: Function) -> None:
+    """It completes, starts no other run, and its one line says how to put the credentials in."""
+    function.report = report(EndReason.WAITING, error=NO_TOKEN, acked=0)
+    run = function.run()
+    (line,) = run.lines
+    assert line["level"] == "WARNING"
+    assert "`make credentials STACK=made-up-stack`" in line["message"]
+    (emitted,) = run.metrics
+    assert [emitted[name] for name in ("EndedByWaiting", "Completed")] == [[1], [1]]
+    assert run.started == []
+
+
 @pytest.mark.parametrize(
     ("event", "max_in_flight"),
     [

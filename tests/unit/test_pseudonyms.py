@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +12,9 @@ from eventdrain.auth import read_pseudonyms
 from eventdrain.errors import CredentialsError
 from eventdrain.events import Kind, Pseudonyms
 from tests.unit.test_credentials import everything_in
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 KEY: Final = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
 ARN: Final = "arn:made-up:pseudonym-key"
@@ -34,6 +37,10 @@ class Secrets:
         if self._error is not None:
             raise self._error
         return self._content
+
+    def created_at(self, arn: str) -> datetime | None:
+        """See ``token_ports.SecretStore``."""
+        raise NotImplementedError
 
     def put(self, arn: str, content: str) -> None:
         """See ``token_ports.SecretStore``."""

@@ -5,6 +5,7 @@
     DrainError                  the base class; its text is safe to log
     ├── ConfigurationError      a setting is missing or invalid; the run does not start
     ├── CredentialsError        a secret is missing, empty or malformed; an operator must act
+    │   └── CredentialsAwaited  a new stack has no credentials yet; the run ends without a failure
     ├── TokenError              the token endpoint minted no token
     │   ├── TokenRefused        retrying does not help; an operator must act
     │   │   └── ScopeRefused    the client does not have a scope
@@ -72,6 +73,10 @@ class ConfigurationError(DrainError):
 
 class CredentialsError(DrainError):
     """A secret is missing, empty or malformed. The error names the secret and its format."""
+
+
+class CredentialsAwaited(CredentialsError):
+    """Nothing was put into the credentials secret yet, which was created less than a day ago."""
 
 
 class TokenError(DrainError):

@@ -184,6 +184,14 @@ class SecretStore(Protocol):
         """
         ...
 
+    def created_at(self, arn: str) -> datetime | None:
+        """Return when a secret was created, UTC; None if it does not exist.
+
+        Raises:
+            CredentialsError: It can't be asked; names the secret and the cause.
+        """
+        ...
+
     def put(self, arn: str, content: str) -> None:
         """Write a secret.
 

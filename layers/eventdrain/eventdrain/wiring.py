@@ -22,9 +22,15 @@ from eventdrain.adapters.aws import (
 )
 from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
-from eventdrain.auth import StaticToken, TokenCache, parse_credentials, read_pseudonyms
-from eventdrain.drain import Batch, Commit, Drain, Pace, Report, Window, stream_request
-from eventdrain.errors import ConfigurationError, DrainError, StartFailed, note_unexpected
+from eventdrain.auth import StaticToken, TokenCache, read_credentials, read_pseudonyms
+from eventdrain.drain import Batch, Commit, Drain, EndReason, Pace, Report, Window, stream_request
+from eventdrain.errors import (
+    ConfigurationError,
+    CredentialsAwaited,
+    DrainError,
+    StartFailed,
+    note_unexpected,
+)
 from eventdrain.events import ArchiveLayout, DeliveryReader
 
 if TYPE_CHECKING:
@@ -166,6 +172,8 @@ def run_drain(
                 renewals_failed=authorization.renewals_failed,
                 too_short=authorization.tokens_too_short,
             )
+    except CredentialsAwaited:
+        report.end_reason = EndReason.WAITING
     except DrainError as error:
         report.fail(error)
     except Exception as error:  # noqa: BLE001 - the caller needs the report in any case
@@ -249,7 +257,7 @@ def _authorization(
     if not arn:
         return StaticToken()
     secrets = SecretsManager(clients.secrets)
-    credentials = parse_credentials(secrets.get(arn) or "", name=f"the credentials secret {arn}")
+    credentials = read_credentials(secrets, arn)
     if isinstance(credentials, StaticToken):
         return credentials
     return TokenCache(

@@ -6,7 +6,12 @@ Also the key of pseudonyms, which is read from a secret like the credentials.
 from __future__ import annotations
 
 from eventdrain.auth.cached_token import from_json, minted_for
-from eventdrain.auth.credentials import Credentials, StaticToken, parse_credentials
+from eventdrain.auth.credentials import (
+    Credentials,
+    StaticToken,
+    parse_credentials,
+    read_credentials,
+)
 from eventdrain.auth.minting import mint
 from eventdrain.auth.pseudonym_key import read_pseudonyms
 from eventdrain.auth.tokens import TokenCache
@@ -19,5 +24,6 @@ __all__ = [
     "mint",
     "minted_for",
     "parse_credentials",
+    "read_credentials",
     "read_pseudonyms",
 ]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
-from eventdrain.errors import CredentialsError
+from eventdrain.errors import CredentialsAwaited, CredentialsError
 from eventdrain.json_shape import parse_json
 from eventdrain.ports import ClientCredentials
+
+if TYPE_CHECKING:
+    from eventdrain.ports import SecretStore
 
 _HINT: Final = (
     'put in a JSON object, either {"client_id": "...", "client_secret": "..."}'
     ' or {"access_token": "..."}'
 )
+_AWAITED_FOR: Final = timedelta(days=1)
+"""How long a new stack may have no credentials before its runs fail."""
 _CLIENT: Final = frozenset({"client_id", "client_secret"})
 _TOKEN: Final = frozenset({"access_token"})
 _BESIDE_TOKEN: Final = frozenset({"expires_in", "scope", "token_type"})
@@ -48,6 +54,21 @@ def secret_text(content: str) -> str:
     Windows PowerShell writes the mark into UTF-8 files; read as Windows-1252 it is three letters.
     """
     return content.strip().removeprefix("\ufeff").removeprefix("\xef\xbb\xbf").strip()
+
+
+def read_credentials(secrets: SecretStore, arn: str) -> Credentials:
+    """Return the credentials in a secret.
+
+    Raises:
+        CredentialsAwaited: Nothing was put in yet, and the secret is younger than a day.
+        CredentialsError: It can't be read or is malformed; see ``parse_credentials``.
+    """
+    content = secrets.get(arn)
+    if content is None:
+        created = secrets.created_at(arn)
+        if created is not None and datetime.now(UTC) - created < _AWAITED_FOR:
+            raise CredentialsAwaited(f"there is nothing in the credentials secret {arn}")
+    return parse_credentials(content or "", name=f"the credentials secret {arn}")
 
 
 def parse_credentials(secret: str, *, name: str) -> Credentials:

@@ -22,6 +22,8 @@ class EndReason(StrEnum):
     """The event API responded, sent nothing for a while, and everything was committed."""
     WINDOW = "window"
     """The time for reading is over."""
+    WAITING = "waiting"
+    """The stack is less than a day old, and nobody has put in the credentials yet."""
     FAILED = "failed"
     """An error occurred that retrying cannot fix."""
 

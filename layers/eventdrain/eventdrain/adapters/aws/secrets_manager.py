@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -50,6 +51,16 @@ class SecretsManager:
             f"secretsmanager:GetSecretValue of {arn} failed: SecretString is not a string",
             hint="check AWS_ENDPOINT_URL_SECRETS_MANAGER, if it is set",
         )
+
+    def created_at(self, arn: str) -> datetime | None:
+        """See ``ports.SecretStore``."""
+        try:
+            created: object = self._client.describe_secret(SecretId=arn).get("CreatedDate")
+        except _FAILURES as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return None
+            raise _failed("DescribeSecret", arn, error, "check the function's role") from None
+        return created if isinstance(created, datetime) else None
 
     def put(self, arn: str, content: str) -> None:
         """See ``ports.SecretStore``."""
