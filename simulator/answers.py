@@ -25,10 +25,10 @@ _MOST_SIDE_BY_SIDE: Final = 2
 
 
 def show_answers(deployment: LocalDeployment, event_types: Sequence[str], console: Console) -> None:
-    """Ask two of the saved queries, and show what the catalogue answers.
+    """Run two of the saved queries, and show the answers.
 
     Raises:
-        QueryError: One has no answer.
+        QueryError: A query failed.
     """
     catalogue = LocalCatalogue(deployment)
     for query in _chosen(event_types):
@@ -36,7 +36,7 @@ def show_answers(deployment: LocalDeployment, event_types: Sequence[str], consol
 
 
 def _chosen(event_types: Sequence[str]) -> Sequence[SavedQuery]:
-    """Choose what says something of what was drained just now."""
+    """Choose two queries whose answers show the events that were just drained."""
     first = event_types[0]
     names = (
         "todays_handset_changes"
@@ -63,7 +63,7 @@ def _table(query: SavedQuery, answer: Answer) -> Table:
         caption_justify="left",
     )
     texts = [["" if value is None else value for value in row] for row in rows]
-    if is_wide:  # a row is a column then, as a terminal is higher than wide
+    if is_wide:  # shown transposed, as a terminal has more lines than columns
         table.add_column("column", no_wrap=True)
         for number, _ in enumerate(rows, start=1):
             table.add_column(f"row {number}", overflow="fold")

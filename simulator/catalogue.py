@@ -1,4 +1,4 @@
-"""The catalogue of a deployed stack, as a person uses it: ask, compact, look what there is."""
+"""The catalogue of a deployed stack, as a user works with it: query, compact, list."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LocalCatalogue:
     """The catalogue of a stack in the embedded AWS.
 
     Args:
-        deployment: The stack; deployed before anything here is called.
+        deployment: The stack, which must be deployed before a method is called.
     """
 
     def __init__(self, deployment: LocalDeployment) -> None:
@@ -35,20 +35,20 @@ class LocalCatalogue:
 
     @cached_property
     def athena(self) -> Athena:
-        """Asks in the stack's database and workgroup."""
+        """A client for the stack's database and workgroup."""
         outputs = self._deployment.stack.outputs
         client = self._deployment.aws.client("athena")
         return Athena(client, outputs["DatabaseName"], outputs["WorkGroupName"])
 
     def rows(self, sql: str, *parameters: str) -> Sequence[tuple[str | None, ...]]:
-        """Ask, and return all rows.
+        """Run a query, and return all rows.
 
         Args:
             sql: One statement.
-            parameters: For each ``?`` a literal.
+            parameters: A literal for each ``?``.
 
         Raises:
-            QueryError: It has no answer.
+            QueryError: The query failed.
         """
         return self.athena.ask(sql, parameters, keep_rows=_ALL_ROWS).rows
 
@@ -61,7 +61,7 @@ class LocalCatalogue:
 
         Args:
             event_type: The stream.
-            more: What else its input shall say: ``since``, ``through``.
+            more: More of its input: ``since``, ``through``.
         """
         execution: str = self._deployment.aws.client("stepfunctions").start_execution(
             stateMachineArn=self._deployment.stack.outputs["CompactionStateMachineArn"],
@@ -76,7 +76,7 @@ class LocalCatalogue:
             Step Functions' description of the execution, with the output read.
 
         Raises:
-            CompactionNotEndedError: It runs on after two minutes.
+            CompactionNotEndedError: It still runs after two minutes.
         """
         client = self._deployment.aws.client("stepfunctions")
         end = time.monotonic() + _LIMIT.total_seconds()
@@ -84,12 +84,12 @@ class LocalCatalogue:
             "status"
         ] == "RUNNING":
             if time.monotonic() > end:
-                raise CompactionNotEndedError(f"{execution} runs on after {_LIMIT}")
+                raise CompactionNotEndedError(f"{execution} still runs after {_LIMIT}")
             time.sleep(0.1)
         return {**description, "output": json.loads(description.get("output", "{}"))}
 
     def closed_days(self, event_type: str) -> dict[str, str]:
-        """Return where each registered day of a stream has its folder."""
+        """Return the folder of each registered day of a stream."""
         partitions = self._deployment.aws.client("glue").get_partitions(
             DatabaseName=self._deployment.stack.outputs["DatabaseName"],
             TableName=f"{event_type}_compacted",

@@ -1,9 +1,8 @@
-"""Processes that end with the one that started them, however that ends.
+"""Child processes that end with their parent, however the parent ends.
 
-A process that is killed runs no ``finally``: what it started would stay behind. So each process
-that starts some has a guard, a process of its own that reads from a pipe which of them are alive.
-When the pipe ends, as it does with the process that holds its other end, the guard kills what is
-left.
+A killed process runs no ``finally``, so its children would remain. So a parent has a guard: another
+process, which learns from a pipe which children are alive. The pipe closes when the parent ends,
+and the guard then kills the remaining children.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ for pid, kill in alive.items():
 
 
 _guards: Final[dict[int, subprocess.Popen[bytes]]] = {}
-"""By the process that it guards: a fork of it needs one of its own."""
+"""The guards by the process that they guard: a forked process needs another one."""
 _starting: Final = Lock()
 
 
 def _guard() -> subprocess.Popen[bytes]:
-    """Return this process's guard; start it if need be."""
+    """Return this process's guard, which is started if needed."""
     own = os.getpid()
     with _starting:
         if own not in _guards:
@@ -55,7 +54,7 @@ def _guard() -> subprocess.Popen[bytes]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # a signal to our group is not for it
+                start_new_session=True,  # so that a signal to our group doesn't reach it
             )
             atexit.register(_end_guard, own)
         return _guards[own]
@@ -86,7 +85,7 @@ else:
         _is_guarded = False
 
         def __init__(self, *args, start_new_session: bool = False, **options) -> None:  # noqa: ANN002, ANN003 - its own
-            _guard()  # before there is something to guard
+            _guard()  # before the child exists
             super().__init__(*args, start_new_session=start_new_session, **options)
             self._is_guarded = True
             _report("group" if start_new_session else "process", self.pid)
@@ -119,13 +118,13 @@ def run_child(
 
     Args:
         command: The program and its arguments.
-        folder: Where.
-        environment: All of it; this process's if not given.
-        seconds: How long at the most.
-        is_merged: Whether what it writes to stderr goes with stdout.
+        folder: The working directory.
+        environment: The whole environment; by default this process's.
+        seconds: The time limit.
+        is_merged: Whether stderr is merged into stdout.
 
     Raises:
-        subprocess.TimeoutExpired: It took longer; it was killed.
+        subprocess.TimeoutExpired: It exceeded the limit and was killed.
     """
     with ChildProcess(
         command,

@@ -1,7 +1,7 @@
 """The whole product on this machine: event server, token server, and the stack in an embedded AWS.
 
-One object starts them on free ports and stops them. Between the two nothing is faked: the SAM CLI
-builds and deploys the template, the schedule fires, the function runs with its role's rights.
+One object starts them on free ports and stops them. Nothing is mocked: the SAM CLI builds and
+deploys the template, the schedule fires, the function runs with its role's rights.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ if TYPE_CHECKING:
 
 CLIENT_ID: Final = "made-up-client"
 _QUICK: Final = {"ScheduleExpression": "rate(1 minute)", "WindowSeconds": "60"}
-"""Nobody wants to wait five minutes for the schedule; a window then fits between its ticks."""
+"""A schedule of one minute instead of five, and a window that ends before the next start."""
 
 
 class LocalDeployment:
     """Event server (with production's authorization), token server, embedded AWS and stack.
 
     ``with LocalDeployment() as deployment:`` runs the servers until the block ends; then no
-    process, port or file of theirs is left. What goes into the AWS is up to :meth:`build` and
-    :meth:`deploy`.
+    process, port or file of theirs is left. :meth:`build` and :meth:`deploy` create the stack.
 
     Attributes:
         event_server: The event API.
-        token_server: The token endpoint; it knows one client, whose secret is made up at random.
+        token_server: The token endpoint, with one client, whose secret is random.
         aws: The embedded AWS.
         stack: The stack in it.
     """
@@ -50,12 +49,12 @@ class LocalDeployment:
         architecture: str = "arm64",
         function_python: Path | None = None,
     ) -> None:
-        """Put the parts together; nothing runs before the block.
+        """Create the parts, which the ``with`` block starts.
 
         Args:
-            built: What was built before, to be deployed instead of what :meth:`build` makes.
+            built: An earlier build, which makes :meth:`build` unnecessary.
             architecture: The stack's, arm64 or x86_64.
-            function_python: The Python that functions run on; by default the embedded AWS's own.
+            function_python: The Python that runs functions; by default the embedded AWS's own.
         """
         self._built = built
         tokens = TokenLedger()
@@ -89,14 +88,14 @@ class LocalDeployment:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What an operator puts into the credentials secret."""
+        """The content of the credentials secret."""
         return {"client_id": CLIENT_ID, "client_secret": self._client_secret}
 
     def build(self, project: Path = PROJECT_FOLDER) -> None:
         """Build function and layers.
 
         Args:
-            project: Where the templates are; another version of them than this one's, if need be.
+            project: The folder with the templates, which may be of another version.
 
         Raises:
             StackError: It failed.
@@ -105,18 +104,18 @@ class LocalDeployment:
         sam_build(self._built, architecture=self.stack.architecture, project=project)
 
     def deploy(self, **parameters: str) -> None:
-        """Deploy what was built, against the servers here.
+        """Deploy the build, connected to these servers.
 
         Args:
-            parameters: Template parameters that shall differ from their defaults; the schedule
-                fires every minute unless they say otherwise.
+            parameters: Template parameters that differ from their defaults. By default the
+                schedule fires every minute.
 
         Raises:
             StackError: It failed.
             ValueError: Nothing was built.
         """
         if self._built is None:
-            raise ValueError("nothing to deploy: call build() first, or give what was built")
+            raise ValueError("nothing to deploy: call build() first, or pass an earlier build")
         endpoints = {
             "ApiEndpoint": self.event_server.endpoint,
             "TokenEndpoint": self.token_server.endpoint,
@@ -137,24 +136,24 @@ class LocalDeployment:
         return list(archive_lines(self._s3, self.stack.outputs["ArchiveBucketName"]))
 
     def take_messages(self) -> list[dict[str, Any]]:
-        """Receive and delete every message of all queues that events go to."""
+        """Receive and delete every message of all queues for events."""
         return [
             message for messages in self.take_messages_by_queue().values() for message in messages
         ]
 
     def take_messages_by_queue(self) -> dict[str, list[dict[str, Any]]]:
-        """Do the same, by the name of the queue's output."""
+        """Receive and delete every message, by the name of the queue's output."""
         sqs = self.aws.client("sqs")
         return {name: take_messages(sqs, url) for name, url in self.stack.queue_urls.items()}
 
     def delete_cached_token(self) -> None:
-        """Take away the token that the function keeps, so that the next run mints another."""
+        """Delete the function's cached token, so that the next run mints another."""
         self.aws.client("secretsmanager").put_secret_value(
             SecretId=self.stack.outputs["TokenSecretArn"], SecretString="{}"
         )
 
     def allow_scopes(self, *scopes: str) -> None:
-        """Let the client have tokens for these scopes, and no others."""
+        """Allow the client only these scopes."""
         self.token_server.register(CLIENT_ID, self._client_secret, scopes)
 
     def token_expiry(self) -> str | None:

@@ -1,7 +1,7 @@
-"""Which fault strikes when: the schedule that the servers of the local stack draw from.
+"""Decides which fault strikes when, at the servers of the local stack.
 
-A fault is a value of the server that it belongs to (``StreamFault``, ``AckFault``, ...). Here is
-only how often it strikes, and the count that proves that it did.
+A fault is a value that its server defines (``StreamFault``, ``AckFault``, ...). This module decides
+how often it strikes, and counts that.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class _Injection:
 
 
 class Faults:
-    """The faults that are in force. May be changed from any thread while a server runs.
+    """The active faults. May be changed from any thread while a server runs.
 
     Args:
-        seed: Of the draws for faults with a probability.
+        seed: Of the random numbers for faults with a probability.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -46,25 +46,25 @@ class Faults:
         event_type: str | None = None,
         skip: int = 0,
     ) -> None:
-        """Put a fault in force.
+        """Activate a fault.
 
         Args:
-            fault: A hashable value that a server understands.
-            times: How often it strikes before it is spent; None for always.
-            probability: Of striking at each occasion.
-            event_type: Strikes only this stream's calls; None for all.
-            skip: How many occasions it lets pass first.
+            fault: A hashable value that a server knows.
+            times: How often it strikes; None for always.
+            probability: The probability that it strikes on an occasion.
+            event_type: The stream whose calls it strikes; None for all.
+            skip: How many occasions to skip first.
         """
         with self._lock:
             self._injections.append(_Injection(fault, times, probability, event_type, skip))
 
     def clear(self) -> None:
-        """Put no fault in force; the counts stay."""
+        """Deactivate all faults; the counts remain."""
         with self._lock:
             self._injections.clear()
 
     def draw(self, kind: type[FaultT], event_type: str | None = None) -> tuple[FaultT, ...]:
-        """Return the faults of a kind that strike on this occasion, and count them as struck."""
+        """Return the faults of a kind that strike on this occasion, and count them."""
         if not self._injections:  # the fast path: called once for each delivery and ack
             return ()
         with self._lock:

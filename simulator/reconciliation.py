@@ -1,7 +1,7 @@
-"""Reconciles a run: what the event server saw acked, what S3 holds and what SQS got.
+"""Reconciles the events that were acked at the event server, are in S3, and were sent to SQS.
 
-The same events must be in all three. An event is identified by its event id, which is computed here
-from the server's own record of it, and not taken from what the function reports.
+The same events must be in all three. They are compared by event id, which is computed here from the
+server's record, independently of the function.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Reconciliation:
     """The events of each place, by event id.
 
     Attributes:
-        published: Those that the event server has published.
-        acked: Those that it saw acked.
-        archived: How many lines of each are in S3.
-        queued: How many of each were in the messages that SQS gave.
+        published: Events that the event server published.
+        acked: Events acked at the event server.
+        archived: Lines of each event in S3.
+        queued: Occurrences of each event in messages received from SQS.
     """
 
     published: set[str] = field(default_factory=set)
@@ -46,13 +46,13 @@ class Reconciliation:
 
     @property
     def copies(self) -> int:
-        """How many lines and messages there are beyond one each."""
+        """The number of duplicate lines and messages."""
         lines, messages = self.archived, self.queued
         return lines.total() - len(lines) + messages.total() - len(messages)
 
     @property
     def is_balanced(self) -> bool:
-        """Whether S3, SQS and the server's acks name the same events, and all of them."""
+        """Whether all published events are in S3, in SQS and acked, and no others."""
         return (
             self.published == self.acked == self.archived.keys()
             and self.archived.keys() == self.queued.keys()
@@ -60,7 +60,7 @@ class Reconciliation:
 
 
 def event_ids(ledger: LedgerSnapshot, numbers: Iterable[int]) -> set[str]:
-    """Work out the event ids of some of the server's events."""
+    """Compute the event ids of some of the server's events."""
     readers = {name: DeliveryReader(stream) for name, stream in STREAMS.items()}
     events = (ledger.events[number].event for number in numbers)
     deliveries = (readers[each.event_type].read(each.undelivered, _NO_DELIVERY) for each in events)
@@ -82,12 +82,12 @@ def archive_lines(s3: S3Client, bucket: str) -> Iterator[dict[str, Any]]:
     """
     for key, _ in archive_keys(s3, bucket):
         body = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        assert body.endswith(b"\n"), f"{key} ends within a line"
+        assert body.endswith(b"\n"), f"{key} doesn't end in a newline"
         yield from map(json.loads, body.splitlines())
 
 
 def take_messages(sqs: SQSClient, queue_url: str) -> list[dict[str, Any]]:
-    """Receive every message of a queue, and delete it; return the messages as SQS does."""
+    """Receive and delete every message of a queue; return the messages in SQS's form."""
 
     def take() -> list[Any]:
         taken: list[Any] = []
@@ -114,14 +114,14 @@ def take_messages(sqs: SQSClient, queue_url: str) -> list[dict[str, Any]]:
 
 
 def message_lines(body: str) -> list[dict[str, Any]]:
-    """Read what the body of a message says: a line, several lines, or a pointer."""
+    """Parse the body of a message: a line, several lines, or a pointer."""
     return [json.loads(line) for line in body.split("\n")]
 
 
 def reconcile(
     ledger: LedgerSnapshot, lines: Iterable[dict[str, Any]], messages: Iterable[dict[str, Any]]
 ) -> Reconciliation:
-    """Compare what the three places hold."""
+    """Return the reconciliation of the three places."""
     return Reconciliation(
         published=event_ids(ledger, ledger.events),
         acked=event_ids(ledger, ledger.acked),

@@ -1,7 +1,7 @@
-"""The main job, to be watched: deploy the stack into an embedded AWS and let its schedules drain.
+"""Deploys the stack into an embedded AWS, lets its schedules drain events, and shows each step.
 
-``python -m simulator.run``, or ``make run``. Everything is on this machine's loopback and all
-data are made up. Exits with 1 if the counts don't reconcile, and leaves nothing running.
+``python -m simulator.run``, or ``make run``. Everything runs on this machine's loopback, with
+made-up data. Exits with 1 if the counts don't reconcile, and leaves nothing running.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _INTERRUPTED: Final = 130
     default=5000,
     show_default=True,
     type=click.IntRange(1, 100_000),
-    help="How many events wait at the event server, of all streams together.",
+    help="Number of events at the event server, for all streams together.",
 )
 @click.option(
     "--streams",
@@ -54,17 +54,17 @@ _INTERRUPTED: Final = 130
     default=DEFAULT_EVENT_TYPE,
     show_default=True,
     callback=lambda _context, _option, value: _event_types(value),
-    help=f"Which streams to drain, with commas between them, or all: {', '.join(STREAMS)}.",
+    help=f"Streams to drain, with commas between them, or all: {', '.join(STREAMS)}.",
 )
 def main(events: int, event_types: Sequence[str]) -> None:
-    """Run the main job."""
+    """Deploy and drain."""
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with LocalDeployment() as deployment:
             is_balanced = _run(deployment, events, event_types, console)
     except KeyboardInterrupt:
-        console.print("\nInterrupted: everything that ran is stopped.")
+        console.print("\nInterrupted: all processes are stopped.")
         sys.exit(_INTERRUPTED)
     except (EmbeddedAwsError, StackError, QueryError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
@@ -106,9 +106,9 @@ def _run(
     console.print("sam build         done")
     with console.status("sam deploy: the stack, into the embedded AWS"):
         deployment.deploy(EventTypes=",".join(event_types))
-    console.print(f"sam deploy        stack {deployment.stack.name} is there")
+    console.print(f"sam deploy        stack {deployment.stack.name} is deployed")
     deployment.stack.put_credentials(deployment.credentials)
-    console.print("Credentials       put into their secret")
+    console.print("Credentials       written to their secret")
     for number, event_type in enumerate(event_types):
         share = events // len(event_types) + (number < events % len(event_types))
         server.publish_made_up(event_type, share)
@@ -124,7 +124,7 @@ def _run(
 def _watch(
     deployment: LocalDeployment, events: int, schedules: int, console: Console
 ) -> Sequence[Run]:
-    """Show how the schedules' runs drain the events, and give those runs."""
+    """Show the progress of the schedules' runs, and return those runs."""
     with Progress(
         TextColumn("{task.description:<38}"),
         BarColumn(),
@@ -184,7 +184,7 @@ def _show_reconciliation(deployment: LocalDeployment, console: Console) -> bool:
         console.print("\n[bold]One message[/] of the queue:")
         console.print_json(data=_presentable(messages[0]))
     console.print(
-        f"\n[bold]Secrets Manager[/]: access token kept until {deployment.token_expiry()},"
+        f"\n[bold]Secrets Manager[/]: access token cached until {deployment.token_expiry()},"
         f" minted by the token server: {deployment.token_server.minted}",
         soft_wrap=True,
     )

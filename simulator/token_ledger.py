@@ -1,6 +1,6 @@
-"""The access tokens that exist: written by the token server, read by the event server.
+"""The issued access tokens: written by the token server, read by the event server.
 
-One object that both hold, in one process, so that a token expires or is revoked for both at once.
+Both share one object, so that a token expires or is revoked for both at once.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grant:
-    """What one token allows.
+    """An issued token and its scopes.
 
     Attributes:
-        client_id: Whose token it is.
-        scopes: What it allows.
+        client_id: The client that got it.
+        scopes: Its scopes.
         expires_at: In seconds of the ledger's clock.
-        token: The token itself.
+        token: The token.
     """
 
     client_id: str
@@ -34,10 +34,10 @@ class Grant:
 
 
 class TokenLedger:
-    """The tokens that were issued, whether expired, revoked or valid. Safe for threads.
+    """All issued tokens, also expired and revoked ones. Thread-safe.
 
     Args:
-        clock: Gives seconds, never going back.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -54,7 +54,7 @@ class TokenLedger:
         *,
         token: str | None = None,
     ) -> Grant:
-        """Make a token valid for a lifetime; a made-up one unless given."""
+        """Issue a token, by default a made-up one, for a lifetime."""
         token = token or f"made-up-{secrets.token_urlsafe(24)}"
         expires_at = self._clock() + lifetime.total_seconds()
         grant = Grant(client_id, frozenset(scopes), expires_at, token)
@@ -64,7 +64,7 @@ class TokenLedger:
         return grant
 
     def check(self, token: str) -> Grant | None:
-        """Return what a token allows; None if it is unknown, expired or revoked."""
+        """Return the grant of a token; None if it is unknown, expired or revoked."""
         with self._lock:
             grant = self._grants.get(token)
             if grant is None or token in self._revoked or self._clock() >= grant.expires_at:
@@ -72,12 +72,12 @@ class TokenLedger:
             return grant
 
     def revoke(self, token: str) -> None:
-        """Make a token invalid."""
+        """Revoke a token."""
         with self._lock:
             self._revoked.add(token)
 
     def revoke_all(self) -> None:
-        """Make every token that was issued so far invalid."""
+        """Revoke all tokens issued so far."""
         with self._lock:
             self._revoked.update(self._grants)
 

@@ -1,8 +1,7 @@
 """An OAuth 2.0 token endpoint on the loopback interface: the client credentials grant.
 
-Strict where a client can be wrong: it takes a client's id and secret by HTTP Basic only, and
-answers errors as RFC 6749, section 5.2, has them. It and the event server share a ``TokenLedger``,
-so that what it mints is what that one takes.
+It is strict: it accepts a client's id and secret only by HTTP Basic, and returns the errors of RFC
+6749, section 5.2. It shares a ``TokenLedger`` with the event server, which accepts its tokens.
 """
 
 from __future__ import annotations
@@ -36,19 +35,19 @@ _STOP_POLL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class TokenFault:
-    """What befalls one request for a token. Several at once: the longest times, the first status.
+    """A fault of one request. Of several at once, the longest times and the first status count.
 
     Attributes:
-        delay: Real time before the server looks at the request.
-        is_unanswered: The connection stays open, and nothing comes.
-        status: Answered, with the three below, without a look at the request. A redirect is a
-            status with a ``Location`` among the headers.
+        delay: Real time before the server processes the request.
+        is_unanswered: The connection stays open without an answer.
+        status: The status to answer with, instead of processing the request. For a redirect, add a
+            ``Location`` header.
         body: Of that answer.
         content_type: Of that answer.
         headers: Of that answer, such as ``("Retry-After", "1")``.
-        drip: Real time between two bytes of the answer, whichever it is.
-        fields: JSON values to set in a good answer; the ledger keeps the token as it was minted.
-        omitted: Fields to leave out of a good answer.
+        drip: Real time between two bytes of any answer.
+        fields: JSON values to change in a successful answer, not in the ledger.
+        omitted: Fields to leave out of a successful answer.
     """
 
     delay: timedelta = timedelta(0)
@@ -76,7 +75,7 @@ class _Answer:
 
 
 class _Refused(Exception):
-    """A request that gets an error of RFC 6749, section 5.2."""
+    """The request is answered with an error of RFC 6749, section 5.2."""
 
     def __init__(self, error: str, description: str, status: int = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(error)
@@ -91,17 +90,18 @@ class TokenServer:
     ``with TokenServer(event_server.tokens) as server:`` serves on a free port until the block
     ends; then its port, its connections and its threads are gone. An object serves once.
 
-    A client is granted those of the scopes it asks for that it may have, so maybe fewer than
-    asked; ``invalid_scope`` if it may have none of them. One that asks for none is granted none.
-    With ``narrows=False`` it is ``invalid_scope`` if there is one among them that it may not have.
+    A client is granted the requested scopes that it is allowed; if none is allowed, the error is
+    ``invalid_scope``. A request without scopes is granted none. With ``narrows=False`` the error is
+    ``invalid_scope`` if any requested scope is not allowed.
 
     Args:
-        tokens: Where minted tokens are entered; share it with an event server.
-        lifetime: How long a token is valid; may be changed while the server runs.
-        narrows: Whether a client that asks for too much gets less; may be changed likewise.
-        faults: What goes wrong, and when; may be changed while the server runs.
+        tokens: The ledger for minted tokens; share it with an event server.
+        lifetime: The lifetime of tokens; may be changed while the server runs.
+        narrows: Whether scopes that aren't allowed are left out instead of an error; may be changed
+            while the server runs.
+        faults: The faults to inject; may be changed while the server runs.
         host: The address to listen on.
-        port: 0 for a free one.
+        port: The port; 0 for a free one.
     """
 
     def __init__(
@@ -127,13 +127,13 @@ class TokenServer:
         self._http: _HttpServer | None = None
 
     def register(self, client_id: str, client_secret: str, scopes: Iterable[str] = ()) -> None:
-        """Let a client have tokens for these scopes; a client of that id is replaced."""
+        """Add a client, or replace the one with this id, and allow it these scopes."""
         with self._lock:
             self._clients[client_id] = _Client(client_secret, frozenset(scopes))
 
     @property
     def endpoint(self) -> str:
-        """The URL to ask for tokens."""
+        """The URL for token requests."""
         return f"http://{self._host}:{self.port}{_PATH}"
 
     @property
@@ -142,10 +142,10 @@ class TokenServer:
         return self.requests().get("minted", 0)
 
     def requests(self) -> dict[str, int]:
-        """Return how many requests had which outcome.
+        """Return the number of requests by outcome.
 
-        ``minted``; the error codes of RFC 6749; ``injected`` and ``unanswered`` for those that a
-        fault kept from being looked at; ``not_found`` and ``method_not_allowed``.
+        Outcomes are ``minted``, the error codes of RFC 6749, ``injected`` and ``unanswered`` for
+        faults, ``not_found`` and ``method_not_allowed``.
         """
         with self._lock:
             return dict(self._outcomes)
@@ -154,7 +154,7 @@ class TokenServer:
         """Listen.
 
         Raises:
-            OSError: The port can't be had.
+            OSError: The port is not available.
         """
         self._http = _HttpServer((self._host, self.port), self)
         self.port = self._http.server_port
@@ -179,7 +179,7 @@ class TokenServer:
         self.stop()
 
     def respond(self, request: _Handler) -> None:
-        """Answer one request, or not: called by the connection's thread."""
+        """Answer one request, unless a fault prevents it. Called by the connection's thread."""
         faults = self.faults.draw(TokenFault)
         delay = max((fault.delay.total_seconds() for fault in faults), default=0.0)
         if delay and self._stopping.wait(delay):
@@ -225,7 +225,7 @@ class TokenServer:
         """Grant a token.
 
         Raises:
-            _Refused: The client, what it asks for or how it asks is not right.
+            _Refused: The client, the scopes or the form of the request are invalid.
         """
         if authorization is not None and "client_secret" in form:
             raise _Refused("invalid_request", "the client authenticates in two ways")
@@ -256,7 +256,7 @@ class TokenServer:
             except ValueError:
                 pair = ""
             client_id, _, secret = pair.partition(":")
-            # RFC 6749, section 2.3.1: both were form-encoded before they were put together.
+            # RFC 6749, section 2.3.1: id and secret are form-encoded, then joined.
             client_id, secret = unquote_plus(client_id), unquote_plus(secret)
             with self._lock:
                 client = self._clients.get(client_id)
@@ -306,7 +306,7 @@ def _form(request: _Handler) -> dict[str, str]:
     """Read a request's form; parameters without a value count as omitted.
 
     Raises:
-        _Refused: It is no form, or has a parameter twice.
+        _Refused: It isn't a form, or has a parameter twice.
     """
     if request.headers.get_content_type() != "application/x-www-form-urlencoded":
         raise _Refused("invalid_request", "the body is not form-encoded")
@@ -318,19 +318,19 @@ def _form(request: _Handler) -> dict[str, str]:
         raise _Refused("invalid_request", "the body is not form-encoded") from None
     form = dict(pairs)
     if len(form) != len(pairs):
-        raise _Refused("invalid_request", "a parameter is there twice")
+        raise _Refused("invalid_request", "a parameter is repeated")
     return form
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads one request of one connection; the answer is the token server's."""
+    """Reads one request of a connection; the token server answers it."""
 
     server: _HttpServer
     body: bytes | None
-    """None if its length is not given or too large."""
+    """None if its length is missing or too large."""
 
     def do_POST(self) -> None:
-        # Read in any case: a connection that is closed on unread bytes is reset, and the client
+        # The body is always read: closing a connection with unread bytes resets it, and the client
         # may lose the answer.
         length = self.headers.get("Content-Length", "")
         is_readable = length.isascii() and length.isdigit() and int(length) <= _LONGEST_BODY
@@ -345,7 +345,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _HttpServer(ThreadingHTTPServer):
-    """A thread for each connection, all of which can be ended."""
+    """A server with a thread for each connection; all of them can be ended."""
 
     daemon_threads = False  # so that server_close waits for them
     request_queue_size = 128
@@ -368,7 +368,7 @@ class _HttpServer(ThreadingHTTPServer):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                continue  # it has ended by itself
+                continue  # it has already ended
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -380,6 +380,6 @@ class _HttpServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that hung up."""
+        """Log nothing if a client has disconnected."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)

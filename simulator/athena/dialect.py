@@ -1,6 +1,6 @@
-"""How a query in Athena's dialect is written for DuckDB, and the types of both.
+"""Translates queries from Athena's dialect to DuckDB's, and the types of both.
 
-sqlglot transpiles most of it. What it leaves different is rewritten here. These differences stay:
+sqlglot transpiles most of it; the rest is rewritten here. These differences remain:
 
 - division of integers by zero, an index beyond an array, and ``map[key]`` without that key are
   errors in Athena, NULL here;
@@ -35,7 +35,7 @@ SESSION: Final = (
       ELSE error('from_iso8601_timestamp: only UTC is answered as Athena does: ' || text)
     END""",
 )
-"""What every session begins with."""
+"""The statements that begin every session."""
 
 
 def rewritten(query: exp.Expr, now: datetime) -> exp.Expr:
@@ -43,10 +43,10 @@ def rewritten(query: exp.Expr, now: datetime) -> exp.Expr:
 
     Args:
         query: The query; it is not changed.
-        now: What the query takes for the current moment, in UTC.
+        now: The current time of the query, in UTC.
 
     Raises:
-        NotImplementedError: It needs something that can't be answered as Athena would.
+        NotImplementedError: It uses something that can't be translated.
     """
     result = query.copy()
     for node in reversed(list(result.walk())):  # what is within comes first

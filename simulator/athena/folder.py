@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class MemoryCatalogue:
-    """The tables of one database, with the partitions that were registered."""
+    """The tables of one database, with their registered partitions."""
 
     def __init__(self, database: str, table_inputs: Iterable[Mapping[str, Any]]) -> None:
-        """Make one.
+        """Create a catalogue.
 
         Args:
             database: The database's name.
@@ -48,7 +48,7 @@ class FolderObjects:
     """Objects in a folder: ``s3://bucket/key`` is its file ``bucket/key``."""
 
     def __init__(self, root: Path) -> None:
-        """Make one; the folder has to exist."""
+        """Use a folder, which must exist."""
         self._root = root
 
     def objects(self, location: str) -> Mapping[str, Path]:

@@ -1,11 +1,11 @@
 """Answers SQL in Athena's dialect with DuckDB, over the files of tables in Glue.
 
-What is asked is parsed as Athena's dialect and nothing else. Each table that it names becomes a
-view in DuckDB over the files that Athena would see (`tables`), with the columns and types that Glue
-has; the query is rewritten where the dialects differ (`dialect`); a session of its own holds all
-this (`session`). The bytes that Athena would scan are computed from the plan (`scan`).
+A statement is parsed in Athena's dialect. Each table in it becomes a DuckDB view over the files
+that Athena would read (`tables`), with Glue's columns and types. The query is rewritten where the
+dialects differ (`dialect`), and runs in its own session (`session`). The bytes that Athena would
+scan are computed from the plan (`scan`).
 
-Beside SELECT there are UNLOAD to Parquet and CREATE VIEW. Everything else is refused.
+Supported are SELECT, UNLOAD to Parquet and CREATE VIEW. Everything else is rejected.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ _COMPRESSIONS: Final = {"GZIP", "SNAPPY", "ZSTD", "LZ4", "UNCOMPRESSED"}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement gave.
+    """The result of a statement.
 
     Attributes:
         columns: The columns' names; none for UNLOAD and CREATE VIEW.
-        types: Their types, as Athena names them in queries, such as ``timestamp(3)``.
+        types: Their types, with Athena's names in queries, such as ``timestamp(3)``.
         rows: The rows, as Python values.
         scanned_bytes: How many bytes Athena would have scanned; see ``scan``.
     """
@@ -65,7 +65,7 @@ class Result:
 
 
 class AthenaOnDuckDB:
-    """Athena over a catalogue and its objects. Each statement has a DuckDB of its own."""
+    """Athena over a catalogue and its objects. Each statement has its own DuckDB."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class AthenaOnDuckDB:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Make one.
+        """Create an Athena.
 
         Args:
             catalogue: The tables.
@@ -90,12 +90,12 @@ class AthenaOnDuckDB:
 
         Args:
             sql: The statement, in Athena's dialect.
-            database: Where tables are whose database is not named.
-            parameters: What stands for its ``?``, in order, each as SQL: ``'abc'``, ``3``.
+            database: The database of tables without one.
+            parameters: A value for each ``?``, in order, as SQL: ``'abc'``, ``3``.
 
         Raises:
             AthenaError: It failed as it would in Athena.
-            NotImplementedError: It needs something that can't be answered here.
+            NotImplementedError: It uses something that is not implemented here.
         """
         with self._session() as session:
             try:
@@ -131,9 +131,11 @@ class AthenaOnDuckDB:
         options = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", statement["options"]))
         compression = options.pop("compression", "GZIP").upper()
         if options.pop("format", "").upper() != "PARQUET" or compression not in _COMPRESSIONS:
-            raise NotImplementedError(f"UNLOAD WITH ({statement['options']}) isn't answered here")
+            raise NotImplementedError(
+                f"UNLOAD WITH ({statement['options']}) isn't implemented here"
+            )
         if options:
-            raise NotImplementedError(f"UNLOAD WITH {', '.join(options)} isn't answered here")
+            raise NotImplementedError(f"UNLOAD WITH {', '.join(options)} isn't implemented here")
         location = statement["location"].rstrip("/") + "/"
         if self._objects.objects(location):
             raise AthenaError(

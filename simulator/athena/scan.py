@@ -1,9 +1,9 @@
-"""Computes how many bytes Athena would scan for a query, from DuckDB's plan of it.
+"""Computes the bytes that Athena would scan for a query, from DuckDB's plan.
 
 DuckDB prunes partitions and columns as Athena does, through views, unions and windows. Its plan
-says for each scan which columns and which files are left. Athena is billed for the objects of JSON
-as they are stored, and for the columns that are read of Parquet, without the row groups whose
-least and greatest values exclude them ("Performance tuning in Athena", "Athena pricing").
+lists the remaining columns and files of each scan. Athena bills JSON objects at their stored size,
+and of Parquet the columns that are read, without the row groups that their minimum and maximum
+values exclude ("Performance tuning in Athena", "Athena pricing").
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import duckdb
 
 REFERENCE: Final = "reference_"
-"""What the name of a relation's own partition key begins with; its number follows."""
+"""The prefix of the name of a relation's own partition key, before its number."""
 
-# One makes one scan of two, the other two of one. Athena scans a table where a query names it.
+# These merge or split scans. Athena scans a table once for each place where a query names it.
 _OPTIMIZERS_OFF: Final = "common_subplan,late_materialization"
 _BOUNDS: Final[Mapping[type[exp.Expr], str]] = {
     exp.EQ: "low <= {value} AND high >= {value}",
@@ -39,9 +39,9 @@ class SeenFile(NamedTuple):
     """A file of a relation.
 
     Attributes:
-        path: Where DuckDB finds it.
+        path: The path that DuckDB reads.
         values: The values of its partition keys, by name.
-        size: Its bytes.
+        size: Its size in bytes.
     """
 
     path: str
@@ -64,7 +64,7 @@ class Relation(NamedTuple):
 def scanned_bytes(
     connection: duckdb.DuckDBPyConnection, sql: str, relations: Mapping[int, Relation]
 ) -> int:
-    """Return how many bytes a query would scan.
+    """Return how many bytes a query scans.
 
     Args:
         connection: DuckDB, with the relations' views.
@@ -81,7 +81,7 @@ def scanned_bytes(
         filters = " AND ".join(_conditions("".join(_texts(scan, "File Filters"))))
         number = re.search(rf"{REFERENCE}(\d+)", filters)
         if number is None:
-            continue  # nothing of S3: a list of partitions, say
+            continue  # not of objects in S3, such as a list of partitions
         relation = relations[int(number[1])]
         left = _left(connection, relation.seen, number[0], filters)
         if relation.is_parquet:
@@ -99,13 +99,13 @@ def _scans(plan: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _texts(scan: Mapping[str, Any], name: str) -> Sequence[str]:
-    """Return what a plan says of a scan, which is a text or, if there is more than one, a list."""
+    """Return an attribute of a scan as a list; the plan has a string if there is only one value."""
     said = scan.get(name, [])
     return [said] if isinstance(said, str) else said
 
 
 def _conditions(text: str) -> list[str]:
-    """Take apart what a plan says of a scan's conditions: ``(a > 1)(b = 2)``."""
+    """Split a scan's conditions, which a plan lists as ``(a > 1)(b = 2)``."""
     conditions, depth, start = [], 0, 0
     for token in sqlglot.tokenize(text, read="duckdb"):
         depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
@@ -118,11 +118,11 @@ def _conditions(text: str) -> list[str]:
 def _left(
     connection: duckdb.DuckDBPyConnection, seen: Sequence[SeenFile], reference: str, filters: str
 ) -> list[SeenFile]:
-    """Return the files that a scan's conditions on their partitions leave."""
+    """Return the files whose partitions satisfy a scan's conditions."""
     if not seen:
         return []
     names = list(seen[0].values)
-    # Files of a partition share its values, and there are far fewer partitions than files.
+    # Partitions are checked instead of files, as there are far fewer.
     partitions = list({tuple(file.values.values()) for file in seen})
     quoted = ", ".join(f'"{name}"' for name in ("place", reference, *names))
     marks = ", ".join("?" for _ in ("place", reference, *names))
@@ -173,11 +173,11 @@ def _parquet_bytes(
 
 
 def _bounds(text: str) -> Iterator[tuple[str, str]]:
-    """Return what a condition between a column and a text says of the column's bounds."""
+    """Yield the columns that a condition compares with a string, each with a test of its bounds."""
     try:
         condition = sqlglot.parse_one(text, read="duckdb").unnest()
     except sqlglot.errors.ParseError:
-        return  # what a plan says is not always SQL; then nothing is excluded
+        return  # not all conditions in a plan are SQL; then nothing is excluded
     for part in condition.flatten() if isinstance(condition, exp.And) else (condition,):
         comparison = part.unnest()
         bounds = _BOUNDS.get(type(comparison))

@@ -50,7 +50,7 @@ class Session:
         return self.connection.execute(sql)
 
     def scanned_bytes(self, sql: str) -> int:
-        """Return how many bytes a query in DuckDB's dialect would scan."""
+        """Return how many bytes a query in DuckDB's dialect scans."""
         return scanned_bytes(self.connection, sql, self._relations)
 
     def columns(self, sql: str) -> tuple[list[tuple[str, Any]], tuple[str, ...]]:
@@ -60,14 +60,16 @@ class Session:
         return columns, tuple(athena_dialect.athena_type(kind) for _, kind in columns)
 
     def translated(self, sql: str, database: str, parameters: Sequence[str] = ()) -> str:
-        """Return a query in DuckDB's dialect, with the views that it needs made."""
+        """Return a query in DuckDB's dialect, after creating the views that it needs."""
         text = _filled_in(sql, parameters)
         try:
             query = sqlglot.parse_one(text, read=ATHENA)
         except sqlglot.errors.SqlglotError as error:
             raise AthenaError(f"SYNTAX_ERROR: {error}") from error
         if not isinstance(query, exp.Query):
-            raise NotImplementedError(f"only SELECT, UNLOAD, CREATE VIEW are answered: {sql[:60]}")
+            raise NotImplementedError(
+                f"only SELECT, UNLOAD, CREATE VIEW are implemented: {sql[:60]}"
+            )
         for scope in traverse_scope(query):
             where = scope.expression.args.get("where")
             for source in scope.sources.values():
@@ -88,7 +90,7 @@ class Session:
         return f"SELECT {items} FROM ({sql}) AS summed({names})"
 
     def _point(self, table: exp.Table, database: str, where: exp.Expr | None) -> None:
-        """Point the name of a table to a view of DuckDB, which is made."""
+        """Create a DuckDB view for a table, and make the table's name refer to it."""
         name = table.name.lower()
         relation = self._relation((table.db or database).lower(), name, where)
         if not table.alias:
@@ -129,7 +131,7 @@ class Session:
     def _expanded(self, database: str, table: Mapping[str, Any]) -> str:
         match = _VIEW_TEXT.fullmatch(table["ViewOriginalText"])
         if match is None:
-            raise AthenaError(f"INVALID_VIEW: '{database}.{table['Name']}' is no view of Athena's")
+            raise AthenaError(f"INVALID_VIEW: '{database}.{table['Name']}' is not an Athena view")
         definition = json.loads(base64.b64decode(match[1]))
         sql = self.translated(definition["originalSql"], definition["schema"])
         columns, types = self.columns(sql)
@@ -149,14 +151,14 @@ class Session:
     ) -> str:
         """Return the query that reads a table's files.
 
-        Each file is linked from a folder that says its partition, in the form that DuckDB knows.
-        Beside them there is an empty one with all the columns, in a partition of its own that is
-        filtered out: it gives columns that no file has, and all of them when there is no file.
+        Each file is linked from a folder that names its partition in the form that DuckDB reads.
+        Another partition, which is filtered out, has an empty file with all columns: so columns
+        that no file has exist too, and all columns if there is no file.
         """
         library = table["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
         is_parquet = library.endswith(".ParquetHiveSerDe")
         if not is_parquet and not library.endswith(".JsonSerDe"):
-            raise NotImplementedError(f"{library} isn't answered here")
+            raise NotImplementedError(f"{library} isn't implemented here")
         key = f"{REFERENCE}{number}"
         partitions = self.catalogue.partitions(database, table["Name"])
         files = athena_tables.files(table, partitions, self.objects, where, self.now)
@@ -208,11 +210,11 @@ def _text(value: str) -> str:
 
 
 def _linked(root: Path, key: str, files: Iterable[DataFile]) -> Iterator[SeenFile]:
-    """Link files; the folder of a partition is made once.
+    """Link files in one folder for each partition.
 
     Args:
-        root: Where the folders of all partitions are.
-        key: A partition key of its own, beside those of the table; its value is 1.
+        root: The folder of all partitions.
+        key: An additional partition key, with value 1.
         files: The files.
     """
     folders: dict[tuple[str, ...], Path] = {}
@@ -226,7 +228,7 @@ def _linked(root: Path, key: str, files: Iterable[DataFile]) -> Iterator[SeenFil
 
 
 def _folder_of(root: Path, first: str, values: Mapping[str, str]) -> Path:
-    """Make the folder of a partition: ``<first>/<name>=<value>/...``."""
+    """Create the folder of a partition: ``<first>/<name>=<value>/...``."""
     parts = (f"{name}={quote(value, safe='')}" for name, value in values.items())
     path = root.joinpath(first, *parts)
     path.mkdir(parents=True, exist_ok=True)
@@ -234,14 +236,14 @@ def _folder_of(root: Path, first: str, values: Mapping[str, str]) -> Path:
 
 
 def _filled_in(sql: str, parameters: Sequence[str]) -> str:
-    """Put execution parameters in the places of ``?``.
+    """Replace each ``?`` by an execution parameter.
 
     Args:
         sql: A statement, in Athena's dialect.
         parameters: One for each ``?``, in order, each as SQL: ``'abc'``, ``3``.
 
     Raises:
-        AthenaError: There are more or fewer than ``?``, or one is no constant.
+        AthenaError: Their number is wrong, or one isn't a constant.
     """
     try:
         marks = [

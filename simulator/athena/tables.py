@@ -1,4 +1,4 @@
-"""Which files Athena sees of a table in Glue, each with the values of its partition.
+"""Returns the files that Athena reads for a table in Glue, each with its partition's values.
 
 Sources, of the Athena user guide: "Partition your data", "Supported types for partition
 projection", "Dynamic ID partitioning", "Specify custom S3 storage locations".
@@ -39,7 +39,7 @@ class Catalogue(Protocol):
     """Glue's tables. Names are in lower case."""
 
     def table(self, database: str, name: str) -> Mapping[str, Any] | None:
-        """Return a table as Glue's ``TableInput`` or ``Table`` has it; None if there is none."""
+        """Return a table as Glue's ``TableInput`` or ``Table``; None if there is none."""
 
     def partitions(self, database: str, name: str) -> Iterable[Partition]:
         """Return the registered partitions of a table."""
@@ -52,10 +52,10 @@ class Objects(Protocol):
     """Objects in S3, as files of this machine."""
 
     def objects(self, location: str) -> Mapping[str, Path]:
-        """Return the objects whose ``s3://bucket/key`` begins with a location, by that."""
+        """Return the objects by ``s3://bucket/key``, for all that begin with a location."""
 
     def put(self, url: str, file: Path) -> None:
-        """Write an object, ``s3://bucket/key``, with a file's content."""
+        """Write a file's content as the object ``s3://bucket/key``."""
 
 
 _COMPARISONS: Final[Mapping[type[exp.Expr], Callable[[str, str], bool]]] = {
@@ -68,7 +68,7 @@ _COMPARISONS: Final[Mapping[type[exp.Expr], Callable[[str, str], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file that a table sees.
+    """A file of a table.
 
     Attributes:
         path: The file on this machine.
@@ -104,18 +104,19 @@ def files(
     where: exp.Expr | None,
     now: datetime,
 ) -> list[DataFile]:
-    """Return the files that a query sees of a table.
+    """Return the files of a table that a query reads.
 
     Args:
         table: The table.
-        partitions: Its registered partitions; they don't count if it is projected.
-        objects: Where its objects are.
-        where: The condition of the SELECT that reads it, for its values of partition columns.
-        now: The moment that is ``NOW`` in a projection's range.
+        partitions: Its registered partitions; ignored if it has a projection.
+        objects: The objects.
+        where: The condition of the SELECT, which limits the values of partition columns.
+        now: The value of ``NOW`` in a projection's range.
 
     Raises:
-        AthenaError: The condition doesn't give an injected value, or a file is not of a partition.
-        NotImplementedError: Its projection is of a kind that isn't answered here.
+        AthenaError: The condition has no value for an injected column, or a file is in no
+            partition.
+        NotImplementedError: A projection of this type is not implemented here.
     """
     names = key_names(table)
     location = table["StorageDescriptor"]["Location"]
@@ -138,14 +139,14 @@ def _seen(location: str, objects: Objects) -> Iterator[Path]:
 
 
 def _is_hidden(key: str) -> bool:
-    # "Names of ... files that begin with underscore or dot are hidden", and folders are no files.
+    # Names that begin with an underscore or a dot are hidden, and folders aren't files.
     return key.endswith("/") or any(part.startswith(("_", ".")) for part in key.split("/"))
 
 
 def _projected(
     table: Mapping[str, Any], objects: Objects, where: exp.Expr | None, now: datetime
 ) -> Iterator[DataFile]:
-    """Return the files of the folders that the projection makes."""
+    """Return the files in the folders of the projection."""
     names = key_names(table)
     parameters = table["Parameters"]
     location = table["StorageDescriptor"]["Location"].rstrip("/")
@@ -167,8 +168,8 @@ def _projected(
         elif kind == "date":
             is_projected[name] = _is_in_range(name, parameters, now)
         else:
-            raise NotImplementedError(f"projection.{name}.type = {kind!r} isn't answered here")
-        if len(values) == 1:  # then its folder is known: no other need be listed
+            raise NotImplementedError(f"projection.{name}.type = {kind!r} isn't implemented here")
+        if len(values) == 1:  # the folder is known, so no other is listed
             template = template.replace(f"${{{name}}}", values[0])
             known[name] = values[0]
     static, *_ = template.split("${", maxsplit=1)
@@ -186,7 +187,7 @@ def _projected(
 
 
 def _may_be(name: str, value: str, where: exp.Expr | None) -> bool:
-    """Return whether a condition leaves a value, as far as it compares the column with literals."""
+    """Return whether a value satisfies the conditions that compare the column with literals."""
     for part in where.flatten() if isinstance(where, exp.And) else (where,):
         is_left = _COMPARISONS.get(type(part)) if part is not None else None
         if is_left is None or not isinstance(part, exp.Binary):
@@ -200,7 +201,7 @@ def _may_be(name: str, value: str, where: exp.Expr | None) -> bool:
 
 def _is_in_range(name: str, parameters: Mapping[str, str], now: datetime) -> Callable[[str], bool]:
     if parameters[f"projection.{name}.format"].strip() != "yyyy-MM-dd":
-        raise NotImplementedError(f"projection.{name}.format isn't answered here")
+        raise NotImplementedError(f"projection.{name}.format isn't implemented here")
     first, last = (
         _day(text.strip(), now) for text in parameters[f"projection.{name}.range"].split(",")
     )
@@ -209,7 +210,7 @@ def _is_in_range(name: str, parameters: Mapping[str, str], now: datetime) -> Cal
         try:
             day = date.fromisoformat(value)
         except ValueError:
-            return False  # no day has this folder
+            return False  # the folder is not that of a day
         return first <= day <= last and day.isoformat() == value
 
     return is_day
@@ -225,7 +226,7 @@ def _day(text: str, now: datetime) -> date:
 
 
 def _literals(name: str, where: exp.Expr | None) -> Sequence[str]:
-    """Return the values that a condition allows: of ``name = 'literal'`` or ``name IN``."""
+    """Return the values that ``name = 'literal'`` or ``name IN`` allow."""
     for part in where.flatten() if isinstance(where, exp.And) else (where,):
         if isinstance(part, exp.EQ):
             sides = (part.this, part.expression)

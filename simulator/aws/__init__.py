@@ -1,4 +1,4 @@
-"""The embedded AWS: ministack, what it lacks added, and a stack deployed into it."""
+"""The embedded AWS (ministack with extensions), and a stack deployed into it."""
 
 from simulator.aws.embedded_aws import PROJECT_FOLDER, EmbeddedAws, EmbeddedAwsError
 from simulator.aws.sam import SAM, StackError, sam_build

@@ -1,14 +1,13 @@
-"""The embedded AWS: ministack, run as a process of ours on loopback, on a free port.
+"""The embedded AWS: ministack in a process on loopback, on a free port.
 
-It takes a real `sam deploy` and runs the deployed function, so that the template, the layers and
-the roles are tried as they are. What matters about how it is started:
+It accepts a real `sam deploy` and runs the deployed function, so that the template, the layers and
+the roles are tested as they are. How it is started:
 
-- `AUTH=true`: it checks IAM, so the function has no right that its role doesn't give it.
-- `USE_SSL=1`: it serves TLS, with a certificate that we make for it, as the stack's bucket and
-  queues refuse anything else. This needs no root: port 443, which ministack also tries to take, is
-  left alone where it can't be had.
-- A clean environment: ministack hands all of its own to the functions, and a certificate bundle
-  that the machine exports would replace the one with its certificate.
+- `AUTH=true`: it checks IAM, so the function has only the rights of its role.
+- `USE_SSL=1`: it serves TLS with our certificate, as the stack's bucket and queues reject plain
+  HTTP. This doesn't need root: ministack also tries port 443, and continues without it.
+- A clean environment: functions inherit ministack's environment, where a certificate bundle of the
+  machine would replace the one with its certificate.
 """
 
 from __future__ import annotations
@@ -40,24 +39,24 @@ if TYPE_CHECKING:
 
 PROJECT_FOLDER: Final = Path(__file__).resolve().parents[2]
 AWS_ENVIRONMENT: Final = PROJECT_FOLDER / ".venv-aws"
-"""Where ministack is installed. Its functions run on this environment's Python, so it holds nothing
-that the layers bring: what a deployed function imports comes from its layers or not at all."""
+"""Where ministack is installed. Functions run with this environment's Python. It has none of the
+layers' packages, so a deployed function can import them only from its layers."""
 
 _PROGRAM: Final = PROJECT_FOLDER / "simulator" / "ministack" / "server.py"
 _START_LIMIT: Final = timedelta(seconds=60)
 
 
 class EmbeddedAwsError(Exception):
-    """The embedded AWS could not be started. The message holds the end of its log."""
+    """The embedded AWS could not be started. The message has the end of its log."""
 
 
 class EmbeddedAws:
-    """A running ministack, from `start` to `stop`; as a context manager, for a block's length.
+    """A ministack that runs from `start` to `stop`, or for the length of a `with` block.
 
-    Nothing of it is left after `stop`: neither its processes nor its files.
+    After `stop`, no process and no file is left.
 
     Attributes:
-        region: The AWS region that it plays.
+        region: The AWS region.
         endpoint_url: Its address, such as `https://localhost:45013`. Set by `start`.
         ca_bundle: The certificate to trust for `endpoint_url`. Set by `start`.
     """
@@ -84,7 +83,7 @@ class EmbeddedAws:
 
     @property
     def folder(self) -> Path:
-        """The temporary folder that everything of this run is in.
+        """The temporary folder of this run.
 
         Raises:
             EmbeddedAwsError: It isn't running.
@@ -107,7 +106,7 @@ class EmbeddedAws:
         """Start ministack and wait until it answers.
 
         Raises:
-            EmbeddedAwsError: It isn't installed, it ended, or it didn't answer.
+            EmbeddedAwsError: It isn't installed, ended, or didn't answer in time.
         """
         if not (AWS_ENVIRONMENT / "bin" / "ministack").exists():
             raise EmbeddedAwsError(
@@ -117,13 +116,13 @@ class EmbeddedAws:
         self._issue_certificate()
         try:
             while not self._starts():
-                continue  # somebody else was faster to take the port
+                continue  # another process has taken the port
         except BaseException:
             self.stop()
             raise
 
     def _starts(self) -> bool:
-        """Start ministack on a free port; False if it couldn't have that."""
+        """Start ministack on a free port; return False if another process took the port."""
         port = _free_port()
         self.endpoint_url = f"https://localhost:{port}"
         with self.log_file.open("wb") as log:
@@ -133,15 +132,14 @@ class EmbeddedAws:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a process group of its own, to be ended as one
+                start_new_session=True,  # a new process group, which can be ended as a whole
             )
         return self._answers_in_time(self._process)
 
     def stop(self) -> None:
-        """End ministack and its functions' workers, and remove its files. May be repeated.
+        """End ministack and its functions' workers, and remove its files. Idempotent.
 
-        They are killed: ministack has nothing to save, and ends by itself only when its last client
-        has closed its connection.
+        They are killed: ministack has nothing to save, and otherwise waits for its clients.
         """
         if self._process is not None:
             end_group(self._process)
@@ -151,10 +149,10 @@ class EmbeddedAws:
             self._folder = None
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment of a process that uses this AWS and no other.
+        """Return the whole environment of a process that uses only this AWS.
 
-        It has root's keys of the embedded account, its endpoint and certificate, and neither
-        credentials, profiles nor settings of the person who runs it.
+        It has root's keys of the embedded account, its endpoint and its certificate, and none of
+        the user's credentials, profiles and settings.
         """
         return {
             **self._bare_environment(),
@@ -164,7 +162,7 @@ class EmbeddedAws:
         }
 
     def client(self, service: str) -> Any:
-        """Make a boto3 client of a service, with root's rights in the embedded account."""
+        """Return a boto3 client of a service, with root's rights in the embedded account."""
         make: Any = boto3.client
         return make(
             service,
@@ -183,7 +181,7 @@ class EmbeddedAws:
         authority = trustme.CA()
         certificate = authority.issue_cert("localhost", "127.0.0.1")
         certificate.private_key_pem.write_to_path(self._private_key)
-        # The functions trust what is in this file: so the authority is in it too.
+        # The functions trust the certificates in this file, so the authority must be in it too.
         for pem in (*certificate.cert_chain_pems, authority.cert_pem):
             pem.write_to_path(self.ca_bundle, append=True)
 
@@ -212,16 +210,16 @@ class EmbeddedAws:
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": self.region,
-            "IOT_MTLS_ENABLED": "0",  # else it takes port 8883 too
+            "IOT_MTLS_ENABLED": "0",  # otherwise it also uses port 8883
             "SFN_WAIT_SCALE": "0",  # Step Functions' waits end at once
             "FUNCTION_PYTHON": str(self._function_python or ""),
         }
 
     def _answers_in_time(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until it answers; False if it couldn't have its port.
+        """Wait until it answers; return False if its port was taken.
 
         Raises:
-            EmbeddedAwsError: It ended for another reason, or didn't answer.
+            EmbeddedAwsError: It ended for another reason, or didn't answer in time.
         """
         end = time.monotonic() + _START_LIMIT.total_seconds()
         while not self._answers():
@@ -258,7 +256,7 @@ def _free_port() -> int:
 
 
 def end_group(leader: subprocess.Popen[Any]) -> None:
-    """Kill what is left of the process group of a process that was started as its leader."""
+    """Kill all remaining processes of a process group."""
     with suppress(ProcessLookupError):  # nothing is left
         os.killpg(leader.pid, signal.SIGKILL)
     leader.wait()

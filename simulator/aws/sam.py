@@ -1,4 +1,4 @@
-"""The SAM CLI, run as a person would run it, from the environment `.venv-sam`."""
+"""Runs the SAM CLI of the environment `.venv-sam`, as a user would."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SET_BY_MAKE: Final = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 
 
 class StackError(Exception):
-    """The stack couldn't be built, deployed or watched. The message holds what the tool printed."""
+    """The stack couldn't be built, deployed or watched. The message has the tool's output."""
 
 
 def sam_build(
@@ -37,14 +37,14 @@ def sam_build(
     """Build functions and layers with `sam build`.
 
     Two things differ from a build for an account: the layers are built for this machine's Python
-    (`LAYER_TARGET=host`), as ministack's functions run on it; and the vendor layer of the other
-    architecture is not built, as nothing would use it.
+    (`LAYER_TARGET=host`), which runs ministack's functions, and the vendor layer of the other
+    architecture is not built, as nothing uses it.
 
     Args:
-        build_folder: A folder for the result, emptied first.
+        build_folder: A folder for the result, which is emptied first.
         architecture: The stack's, arm64 or x86_64.
-        project: Where the templates are, with the functions and layers of the same version.
-        layer_target: `lambda` for layers as an account gets them.
+        project: The folder with templates, functions and layers.
+        layer_target: `host`, or `lambda` for layers as in an account.
 
     Raises:
         StackError: It failed.
@@ -66,10 +66,10 @@ def sam_build(
 
 
 def _builder_environment() -> dict[str, str]:
-    """The caller's environment, which may say how to reach packages, less what would mislead.
+    """Return this process's environment, which may configure package indexes, with exceptions.
 
-    That is: AWS profiles and keys, which a build doesn't need; a make that we run in, whose flags
-    and variables would reach the makes that SAM runs; and a Python's settings.
+    Left out are AWS profiles and keys, which a build doesn't need, the flags and variables of an
+    outer make, which SAM's makes would use, and settings of Python.
     """
     return {
         name: value
@@ -81,9 +81,9 @@ def _builder_environment() -> dict[str, str]:
 def run_sam(
     arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path = PROJECT_FOLDER
 ) -> None:
-    """Run SAM quietly in a folder; show what it printed only if it fails.
+    """Run SAM in a folder; its output is shown only if it fails.
 
-    The settings of the person who runs it, in a `samconfig.toml` of the folder, don't count.
+    The user's own settings, a `samconfig.toml` in the folder, are ignored.
 
     Raises:
         StackError: It isn't installed, it failed, or it took longer than five minutes.
@@ -104,7 +104,7 @@ def run_sam(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,  # with the makes and pips that it starts, to be ended as one
+            start_new_session=True,  # a new process group, with SAM's child processes
         )
         try:
             output, _ = process.communicate(timeout=_COMMAND_LIMIT.total_seconds())

@@ -1,6 +1,6 @@
-"""The stack in the embedded AWS: built and deployed by the SAM CLI, looked into by boto3.
+"""The stack in the embedded AWS: deployed with the SAM CLI, inspected with boto3.
 
-What differs from a deployment to an account is in ``sam.build``.
+See ``sam_build`` for the differences from a deployment to an account.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the function, read from its log, which has it once the run has ended.
+    """One run of the function that has ended, read from its log.
 
     Attributes:
         request_id: Lambda's id of the run.
-        lines: What the function printed, one line each.
+        lines: The lines that the function printed.
     """
 
     request_id: str
@@ -35,17 +35,17 @@ class Run:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """Those lines that are JSON objects: log records and metrics."""
+        """The lines that are JSON objects: log records and metrics."""
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """The result of an invocation by hand.
+    """The result of a manual invocation.
 
     Attributes:
-        payload: What the function returned, or Lambda's description of its error.
-        error: Lambda's word for the kind of error, None if the function returned.
+        payload: The function's result, or Lambda's description of its error.
+        error: Lambda's name for the kind of error; None if the function returned.
     """
 
     payload: Any
@@ -57,13 +57,13 @@ class SamStack:
 
     Attributes:
         name: The stack's name.
-        architecture: The function's, arm64 or x86_64. Here it only chooses the vendor layer.
+        architecture: The function's, arm64 or x86_64. Here it only selects the vendor layer.
     """
 
     def __init__(
         self, aws: EmbeddedAws, *, name: str = "event-drain", architecture: str = "arm64"
     ) -> None:
-        """Name a stack; nothing happens before `deploy`.
+        """Define a stack, which `deploy` then creates.
 
         Args:
             aws: The running embedded AWS.
@@ -81,15 +81,15 @@ class SamStack:
         parameters: Mapping[str, str],
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Deploy what was built, or update the stack, with `sam deploy`.
+        """Create or update the stack with `sam deploy`.
 
         Args:
-            build_folder: Where `sam.build` put it.
-            parameters: The template's parameters that shall differ from their defaults.
+            build_folder: The result of `sam_build`.
+            parameters: The template's parameters that differ from their defaults.
             tags: The stack's tags.
 
         Raises:
-            StackError: It failed, among others because a value breaks the template's rules.
+            StackError: It failed, for example because a value breaks the template's rules.
             ValueError: A value can't be passed on SAM's command line.
         """
         values = {"Architecture": self.architecture, **parameters}
@@ -117,12 +117,12 @@ class SamStack:
 
     @property
     def outputs(self) -> Mapping[str, str]:
-        """The stack's outputs by name, such as `ArchiveBucketName`. Empty before `deploy`."""
+        """The stack's outputs by name, such as `ArchiveBucketName`; empty before `deploy`."""
         return self._outputs
 
     @property
     def queue_urls(self) -> Mapping[str, str]:
-        """The URL of every queue that gets events, by the name of its output."""
+        """The URL of every queue for events, by the name of its output."""
         return {
             name: url
             for name, url in self.outputs.items()
@@ -130,13 +130,13 @@ class SamStack:
         }
 
     def put_credentials(self, credentials: Mapping[str, str]) -> None:
-        """Put what an operator would put into the credentials secret."""
+        """Write the credentials secret, as an operator does."""
         self._aws.client("secretsmanager").put_secret_value(
             SecretId=self.outputs["CredentialsSecretArn"], SecretString=json.dumps(credentials)
         )
 
     def invoke(self, event: Mapping[str, Any] | None = None) -> Invocation:
-        """Run the function now, by hand, and wait for its end."""
+        """Invoke the function, and wait for its end."""
         answer = self._aws.client("lambda").invoke(
             FunctionName=self.outputs["DrainEventsFunctionName"],
             Payload=json.dumps(event or {}).encode(),
@@ -144,7 +144,7 @@ class SamStack:
         return Invocation(json.loads(answer["Payload"].read()), answer.get("FunctionError"))
 
     def runs(self) -> list[Run]:
-        """Return the runs that have ended, by whatever they were started, oldest first."""
+        """Return all runs that have ended, oldest first."""
         pages = self._aws.client("logs").get_paginator("filter_log_events")
         messages = [
             event["message"]
@@ -160,20 +160,20 @@ class SamStack:
         limit: timedelta = timedelta(minutes=3),
         on_wait: Callable[[], None] | None = None,
     ) -> list[Run]:
-        """Wait until at least so many runs have ended: the schedule's, if nobody invoked by hand.
+        """Wait until at least ``count`` runs have ended.
 
         A `rate(1 minute)` schedule fires for the first time 60 to 70 seconds after the deployment.
 
         Args:
-            count: How many, counted from the deployment.
-            limit: How long to wait at the most.
+            count: The number of runs since the deployment.
+            limit: The maximum wait.
             on_wait: Called about twice a second while waiting, to show progress.
 
         Returns:
             All runs that have ended.
 
         Raises:
-            StackError: There weren't so many in time. The message has the end of ministack's log.
+            StackError: Fewer runs ended in time. The message has the end of ministack's log.
         """
         end = time.monotonic() + limit.total_seconds()
         while len(runs := self.runs()) < count:

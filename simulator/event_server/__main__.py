@@ -1,4 +1,4 @@
-"""The event server by itself, for grpcurl or a client of one's own."""
+"""Runs the event server alone, for grpcurl or your own client."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _PUBLISH_INTERVAL_SECONDS: Final = 0.1
     "--rate",
     type=click.FloatRange(0),
     default=0.0,
-    help="Events a second to go on publishing, on each stream.",
+    help="Events to publish per second after the start, on each stream.",
 )
 @click.option(
     "--auth",
@@ -75,7 +75,7 @@ _PUBLISH_INTERVAL_SECONDS: Final = 0.1
     "--clock-speed",
     type=click.FloatRange(0, min_open=True),
     default=1.0,
-    help="Seconds that pass for the queues in a real one: their ack time-outs, their history.",
+    help="Seconds that pass for the queues per real second: for ack time-outs and history.",
 )
 @click.option(
     "--refuse-acks",
@@ -87,7 +87,7 @@ _PUBLISH_INTERVAL_SECONDS: Final = 0.1
     "--break-streams-after",
     type=click.IntRange(0),
     metavar="EVENTS",
-    help="End each stream with UNAVAILABLE after so many events.",
+    help="End each stream with UNAVAILABLE after this many events.",
 )
 @click.option(
     "--drip", type=click.FloatRange(0), metavar="SECONDS", help="Time between two events."
@@ -97,7 +97,7 @@ _PUBLISH_INTERVAL_SECONDS: Final = 0.1
     type=click.FloatRange(0, min_open=True),
     default=3600.0,
     metavar="SECONDS",
-    help="End each connection after so long, give or take a tenth.",
+    help="End each connection after this time, plus or minus a tenth.",
 )
 def main(
     *,
@@ -113,10 +113,10 @@ def main(
     drip: float | None,
     connection_age: float,
 ) -> None:
-    """Serve made-up events by the event API, until Ctrl-C or SIGTERM.
+    """Serve made-up events with the event API, until Ctrl-C or SIGTERM.
 
-    Queues, positions, redelivery and acks are those of the vendor's documentation. A stream starts
-    with new events unless it asks for older ones, as the printed example does.
+    Queues, positions, redelivery and acks follow the vendor's documentation. A stream starts with
+    new events unless it requests older ones, as the printed example does.
     """
     rules = ServerRules(clock_speed=clock_speed, connection_age=timedelta(seconds=connection_age))
     faults = _faults(refuse_acks, break_streams_after, drip)
@@ -152,7 +152,7 @@ def _faults(
 
 
 def _introduce(server: EventServer, auth: AuthMode, kind: EventType) -> None:
-    """Say where the server listens, and how to stream and ack with grpcurl."""
+    """Print the server's address, and how to stream and ack with grpcurl."""
     click.echo(f"The event server listens on {server.target}, plaintext. Ctrl-C ends it.")
     authorization = ""
     if auth is AuthMode.PRODUCTION:
@@ -173,7 +173,7 @@ def _introduce(server: EventServer, auth: AuthMode, kind: EventType) -> None:
 def _serve(
     server: EventServer, streams: Sequence[str], rate: float, stopping: threading.Event
 ) -> None:
-    """Go on publishing, and print the totals when they have changed, once a second at most."""
+    """Publish continuously, and print changed totals at most once a second."""
     upcoming = [_endless_events(name, rate) for name in streams] if rate else []
     started_at = shown_at = monotonic()
     published = 0
@@ -190,7 +190,7 @@ def _serve(
 
 
 def _endless_events(event_type: str, rate: float) -> Iterator[Event]:
-    """Make up events whose timestamps are about those of their publication."""
+    """Make up events whose timestamps are close to their publication."""
     for seed in itertools.count(1):
         yield from made_up_events(
             event_type, _EVENTS_PER_SEED, seed, interval=timedelta(seconds=1 / rate)

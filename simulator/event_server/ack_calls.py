@@ -45,9 +45,9 @@ class AckCalls:
             client_id = self._state.client_of(kind.scope, context)
             ack_info = _ack_info(request)
         except Refused as refused:
-            self._state.enter_failure(f"/{kind.service}/{kind.ack_method}", refused)
+            self._state.record_failure(f"/{kind.service}/{kind.ack_method}", refused)
             context.abort(refused.code, refused.reason)
-        if not ack_info:  # no ack of anything, so no fault of acks is used up by it
+        if not ack_info:  # not an ack, so it uses up no fault
             return _ANSWERS[_FAILURE]
         faults = self._state.faults.draw(AckFault, kind.name)
         if delay := max((fault.delay.total_seconds() for fault in faults), default=0.0):
@@ -63,7 +63,7 @@ class AckCalls:
     def _settle(
         self, client_id: str, kind: EventType, ack_info: str, faults: tuple[AckFault, ...]
     ) -> AckOutcome | None:
-        """Ack at the queue unless a fault is in the way, and enter what was made of it."""
+        """Ack at the queue unless a fault prevents it, and record the outcome."""
         with self._state.changed:
             found = self._state.queues.find(client_id, kind.name, ack_info)
             outcome = None

@@ -1,4 +1,4 @@
-"""What the stream and the ack calls have in common: who may call, what is shared, who is woken."""
+"""Shared by stream calls and ack calls: authorization, state, notification of streams."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AuthMode(Enum):
-    """Which endpoint of the vendor's the server behaves like."""
+    """The vendor's endpoint that the server behaves like."""
 
     PRODUCTION = "production"
     SANDBOX = "sandbox"
@@ -51,7 +51,7 @@ class Authorization:
 
         Args:
             header: The call's ``authorization`` metadata.
-            scope: What the token must allow; empty if any will do.
+            scope: The scope that the token must have; empty if none is needed.
 
         Raises:
             Refused: ``UNAUTHENTICATED`` without a valid token, ``PERMISSION_DENIED`` without the
@@ -80,11 +80,11 @@ class OpenStream:
         self._news = threading.Event()
 
     def wake(self) -> None:
-        """Let the stream look again whether there is something to send."""
+        """Make the stream check again for something to send."""
         self._news.set()
 
     def wait(self, timeout_seconds: float | None) -> None:
-        """Wait until somebody wakes this stream, or the time is over."""
+        """Wait until this stream is woken, or the time is over."""
         self._news.wait(timeout_seconds)
         self._news.clear()
 
@@ -95,13 +95,13 @@ class Wakeups:
     def __init__(self) -> None:
         self._open: dict[int, OpenStream] = {}
 
-    def enter(self, stream_id: int) -> OpenStream:
-        """Let a stream be woken from now on."""
+    def add(self, stream_id: int) -> OpenStream:
+        """Add a stream to those that are woken."""
         stream = self._open[stream_id] = OpenStream()
         return stream
 
-    def leave(self, stream_id: int) -> None:
-        """Let a stream be woken no more."""
+    def remove(self, stream_id: int) -> None:
+        """Remove a stream from those that are woken."""
         del self._open[stream_id]
 
     def wake(self, queue: DeliveryQueue) -> None:
@@ -123,16 +123,16 @@ class Wakeups:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerState:
-    """All that the calls of a server share.
+    """The state that the calls of a server share.
 
     Attributes:
-        rules: What the server promises and permits.
-        authorization: Who may call.
-        faults: What goes wrong, and when.
-        changed: Guards the three below, and is notified of every entry in the ledger.
-        queues: Who gets which event.
-        wakeups: How a stream learns that there is something to send.
-        ledger: Where all that happens is entered.
+        rules: Limits and behaviour of the server.
+        authorization: Checks who may call.
+        faults: The injected faults.
+        changed: Guards the three below, and is notified of every change of the ledger.
+        queues: Decides which stream gets which event.
+        wakeups: Notifies streams that there is something to send.
+        ledger: The record of all that happens.
     """
 
     rules: ServerRules
@@ -155,8 +155,8 @@ class ServerState:
         header = header.decode() if isinstance(header, bytes) else header
         return self.authorization.client_of(header, scope)
 
-    def enter_failure(self, path: str, refused: Refused) -> None:
-        """Enter in the ledger that a call is refused."""
+    def record_failure(self, path: str, refused: Refused) -> None:
+        """Record a refused call in the ledger."""
         with self.changed:
             self.ledger.record_failure(path, refused.code.name, refused.reason)
 

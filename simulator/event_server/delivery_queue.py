@@ -1,4 +1,4 @@
-"""Who gets which event next, and what an ack does: the rules of section "how a stream behaves".
+"""Which stream gets which event, and what an ack does, as the vendor documents it.
 
 Pure code: no gRPC, no thread, no timer. Time comes from an injected clock, in seconds since 1970.
 One :class:`EventLog` for each event type holds what was published; a :class:`DeliveryQueue` is a
@@ -34,11 +34,11 @@ class Published(NamedTuple):
 
 
 class EventLog:
-    """What was published on one event type, for as long as the history goes back.
+    """The published events of one type.
 
     Args:
-        rules: Their ``history`` counts.
-        clock: Gives seconds since 1970.
+        rules: Of these, ``history`` is used.
+        clock: Returns seconds since 1970.
     """
 
     def __init__(self, rules: ServerRules, clock: Callable[[], float]) -> None:
@@ -89,7 +89,7 @@ class EventLog:
 
 
 class AckOutcome(Enum):
-    """What an ack did."""
+    """The effect of an ack."""
 
     SETTLED = "settled"
     REPEATED = "repeated"  # a success, of an event that was settled before
@@ -109,10 +109,10 @@ class Delivery:
 
     Attributes:
         published: The event.
-        stream_id: Where it went.
-        ack_info: Its opaque handle, different for every delivery; None where no ack is waited for.
+        stream_id: The stream that it was sent on.
+        ack_info: Its opaque handle, different for every delivery; None if no ack is expected.
         is_redelivered: Whether the queue has sent the event before.
-        deadline: When its ack time-out strikes; infinite where no ack is waited for.
+        deadline: The time of its ack time-out; infinite if no ack is expected.
         is_out: Whether it counts as in flight: not acked, not overdue, not back in the queue.
     """
 
@@ -125,12 +125,12 @@ class Delivery:
 
 
 class DeliveryQueue:
-    """One reading position on one log, shared by the streams that have joined.
+    """A position in a log, shared by the streams that have joined.
 
     Args:
-        log: What it reads.
-        rules: How it answers where the documentation leaves that open.
-        clock: Gives seconds since 1970.
+        log: The log that it reads.
+        rules: Its behaviour where the documentation leaves it open.
+        clock: Returns seconds since 1970.
         start: Where it begins.
     """
 
@@ -156,7 +156,7 @@ class DeliveryQueue:
 
     @property
     def is_expired(self) -> bool:
-        """Whether its last stream went so long ago that the position is no longer held."""
+        """Whether its last stream left so long ago that the position is discarded."""
         kept = self._rules.position_kept.total_seconds()
         return not self._streams and self._clock() - self._left_at >= kept
 
@@ -166,7 +166,7 @@ class DeliveryQueue:
         return tuple(self._streams)
 
     def in_flight(self, stream_id: int) -> int:
-        """Return how many deliveries of a stream are out unacknowledged."""
+        """Return how many deliveries of a stream are in flight."""
         return len(self._out.get(stream_id, ()))
 
     def join(self, stream_id: int, terms: StreamTerms) -> None:
@@ -175,7 +175,7 @@ class DeliveryQueue:
         self._out[stream_id] = {}
 
     def leave(self, stream_id: int) -> None:
-        """End a stream's part; what it had out goes back by the rules' ``requeue``."""
+        """Remove a stream; its deliveries in flight go back to the queue as ``requeue`` says."""
         del self._streams[stream_id]
         if not self._streams:
             self._left_at = self._clock()
@@ -187,7 +187,7 @@ class DeliveryQueue:
 
         Args:
             stream_id: A stream that has joined.
-            in_flight_factor: Above 1, breaks the promise of ``max_in_flight``.
+            in_flight_factor: Multiplies ``max_in_flight``: a fault if above 1.
         """
         self.put_back_overdue()
         terms = self._streams[stream_id]
@@ -242,19 +242,19 @@ class DeliveryQueue:
             self._put_back([self._deliveries[ack_info]])
 
     def until_deadline(self) -> float | None:
-        """Return the seconds until the next ack time-out strikes; None while nothing is out."""
+        """Return the seconds until the next ack time-out; None if nothing is in flight."""
         while self._deadlines and not self._deliveries[self._deadlines[0][1]].is_out:
             heapq.heappop(self._deadlines)
         return self._deadlines[0][0] - self._clock() if self._deadlines else None
 
     def time_out(self, delivery: Delivery) -> None:
-        """Let a delivery's ack time-out strike now: a fault, "redelivered before its ack"."""
+        """Let a delivery's ack time-out pass now: the fault "redelivered before its ack"."""
         if delivery.is_out:
             delivery.deadline = self._clock()
             self._put_back([delivery])
 
     def forget_ack(self, ack_info: str) -> None:
-        """Forget that an event was acked and deliver it again: a fault, "redelivered after"."""
+        """Forget an ack and deliver the event again: the fault "redelivered after its ack"."""
         number = self._deliveries[ack_info].published.number
         if self._settled_by.pop(number, None) is not None:
             self._requeued[number] = self._latest[number].published
@@ -281,7 +281,7 @@ class DeliveryQueue:
 
 
 class QueueKey(NamedTuple):
-    """Whose queue it is, of which events, by which name; a regular stream has one of its own."""
+    """Client, event type and name of a queue; each regular stream has its own."""
 
     client_id: str
     event_type: str
@@ -293,8 +293,8 @@ class Queues:
     """The logs of all event types and the queues that read them. Pure, like the queues.
 
     Args:
-        rules: What the server promises and permits.
-        clock: Gives seconds since 1970.
+        rules: Limits and behaviour of the server.
+        clock: Returns seconds since 1970.
     """
 
     def __init__(self, rules: ServerRules, clock: Callable[[], float]) -> None:
@@ -311,7 +311,7 @@ class Queues:
     def join(
         self, client_id: str, event_type: str, stream_id: int, terms: StreamTerms
     ) -> tuple[QueueKey, DeliveryQueue]:
-        """Let a stream join its queue, made at its start position if none is held."""
+        """Let a stream join its queue, which is created at its start position if needed."""
         regular_stream = stream_id if terms.queue_name is None else None
         key = QueueKey(client_id, event_type, terms.queue_name or "", regular_stream)
         queue = self._queues.get(key)
@@ -322,20 +322,20 @@ class Queues:
         return key, queue
 
     def leave(self, key: QueueKey, queue: DeliveryQueue, stream_id: int) -> None:
-        """End a stream's part in its queue; a regular stream's position goes with it."""
+        """Remove a stream from its queue; a regular stream's queue is deleted."""
         queue.leave(stream_id)
         if key.regular_stream is not None:
             del self._queues[key]
 
     def remember(self, key: QueueKey, queue: DeliveryQueue, delivery: Delivery) -> None:
-        """Keep what a delivery's handle stands for, so that its ack is understood."""
+        """Store a delivery by its handle, so that its ack is recognised."""
         if delivery.ack_info is not None:
             self._handles[delivery.ack_info] = (key, queue, delivery)
 
     def find(
         self, client_id: str, event_type: str, ack_info: str
     ) -> tuple[QueueKey, DeliveryQueue, Delivery] | None:
-        """Return what a handle stands for; None unless it is this client's and of this type."""
+        """Return the delivery of a handle; None if it is of another client or type, or unknown."""
         found = self._handles.get(ack_info)
         if found is None or found[0][:2] != (client_id, event_type):
             return None

@@ -1,9 +1,9 @@
-"""One event as bytes: serialised once, sent as often as it takes.
+"""One event as bytes, serialised once for all its deliveries.
 
-An event reaches the wire in three parts that never change (metadata, payload, whatever follows)
-and one that differs for each delivery (``ack_info``, ``is_redelivered``). Keeping the parts apart
-makes a delivery cost a few concatenations, and lets a test send what no message object can hold:
-unknown fields, text that is no UTF-8, no payload at all.
+On the wire an event has three constant parts (metadata, payload, other fields) and one that differs
+by delivery (``ack_info``, ``is_redelivered``). With separate parts a delivery costs only a few
+concatenations, and a test can send what no message object can hold: unknown fields, text that isn't
+UTF-8, no payload.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def length_delimited(number: int, value: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Event:
-    """What a stream carries, without what belongs to one delivery of it.
+    """An event without the fields of a single delivery.
 
     Attributes:
         event_type: The name of its stream.
         metadata: The serialised ``Metadata``, without ``ack_info`` and ``is_redelivered``.
-        payload: The serialised event message; None where the field shall be unset.
-        extra: Serialised fields that follow at the top level.
-        frame: Sent in place of all of the above, and never with an ``ack_info``.
+        payload: The serialised event message; None to leave the field unset.
+        extra: More serialised fields at the top level.
+        frame: Sent instead of all of the above, without ``ack_info``.
     """
 
     event_type: str
@@ -58,7 +58,7 @@ class Event:
 
     @classmethod
     def of(cls, event_type: str, message: Any) -> Event:
-        """Take an event from a response message; its delivery's fields are left out."""
+        """Return the event in a response message, without the delivery's fields."""
         metadata = type(message.metadata)()
         metadata.CopyFrom(message.metadata)
         metadata.ClearField("ack_info")
@@ -71,23 +71,23 @@ class Event:
 
     @classmethod
     def from_json(cls, event_type: str, text: str) -> Event:
-        """Take an event from protobuf's JSON form of a response message.
+        """Return the event in protobuf's JSON form of a response message.
 
         Raises:
-            google.protobuf.json_format.ParseError: The text is no such message.
+            google.protobuf.json_format.ParseError: The text isn't such a message.
         """
         message = json_format.Parse(text, EVENT_TYPES[event_type].response())
         return cls.of(event_type, message)
 
     @cached_property
     def undelivered(self) -> bytes:
-        """The whole message with no ``ack_info`` and no ``is_redelivered``: what the event is."""
+        """The whole message without ``ack_info`` and ``is_redelivered``."""
         if self.frame is not None:
             return self.frame
         return length_delimited(_METADATA_NUMBER, self.metadata) + self._tail
 
     def delivery(self, ack_info: str | None, *, is_redelivered: bool) -> bytes:
-        """Return the message as one delivery carries it."""
+        """Return the message of one delivery."""
         if self.frame is not None:
             return self.frame
         metadata = self.metadata

@@ -1,7 +1,7 @@
 """The five event streams as the server offers them.
 
-Written from the vendor's interface and not taken from the engine's own table, so that a wrong
-path or scope there is found by the first test that streams.
+Written from the vendor's interface, not taken from the engine's table, so that tests detect a wrong
+path or scope there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class EventType:
         service: The gRPC service, with its package.
         stream_method: The server-streaming method.
         ack_method: The unary method.
-        scope: What a token must allow; empty where any valid token will do.
+        scope: The scope that a token must have; empty if none is needed.
         request: The message that opens the stream.
         response: The message that carries one event.
     """
@@ -37,7 +37,7 @@ class EventType:
 
     @classmethod
     def of(cls, name: str, messages: Any, service: str, scope: str) -> EventType:
-        """Name methods and messages after the event, as the vendor does."""
+        """Return the event type, with methods and messages named after it as the vendor does."""
         event = f"{name.title().replace('_', '')}Event"
         return cls(
             name,
@@ -71,4 +71,4 @@ EVENT_TYPES: Final = {
 """Every stream by its name."""
 
 ALL_SCOPES: Final = frozenset(kind.scope for kind in EVENT_TYPES.values() if kind.scope)
-"""What a token needs that may read every stream."""
+"""The scopes that a token needs to read every stream."""

@@ -1,7 +1,7 @@
-"""What can go wrong at the event server. A fault is a value; ``Faults`` says when it strikes.
+"""The faults of the event server. A fault is a value; ``Faults`` decides when it strikes.
 
-What an *event* can be (no payload, unknown fields, not even protobuf) is not here but in
-``odd_events``: such an event stays what it is however often it is delivered.
+Odd events (without payload, with unknown fields, not protobuf) are in ``odd_events``: they are the
+same in every delivery.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamFault:
-    """What befalls one stream. Drawn when it is opened; several at once add up.
+    """A fault of one stream. Drawn when it is opened; several at once add up.
 
     Attributes:
-        after: Deliveries that come first; 0 strikes before the stream joins its queue.
-        code: Ends the stream with this gRPC status; ``OK`` ends it as if nothing were wrong.
+        after: Deliveries before the fault; 0 strikes before the stream joins its queue.
+        code: Ends the stream with this gRPC status; ``OK`` ends it normally.
         details: The status's text.
         is_silent: Sends nothing more, and keeps the stream open.
         drip: Real time between two deliveries.
-        in_flight_factor: How many times ``max_in_flight`` the server has out.
+        in_flight_factor: The factor by which the server exceeds ``max_in_flight``.
     """
 
     after: int = 0
@@ -39,13 +39,13 @@ class StreamFault:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryFault:
-    """What befalls one delivery.
+    """A fault of one delivery.
 
     Attributes:
-        frame: Sent in its place.
+        frame: Sent instead of the delivery.
         omits_ack_info: Leaves out the handle, so that nobody can ack it.
-        is_overdue: Its ack time-out strikes at once: the event comes again while the first
-            delivery is being handled.
+        is_overdue: Its ack time-out passes at once: the event is redelivered while the first
+            delivery is being processed.
     """
 
     frame: bytes | None = None
@@ -55,14 +55,14 @@ class DeliveryFault:
 
 @dataclass(frozen=True, kw_only=True)
 class AckFault:
-    """What befalls one ack call. Several at once: the longest delay, and the first answer.
+    """A fault of one ack call. Of several at once, the longest delay and the first answer count.
 
     Attributes:
-        delay: Real time before the server looks at it.
-        is_taken: Whether the queue settles the event; with an error as the answer, this is the
-            answer that was lost.
-        status: An ``AckStatus`` code in place of the truth.
-        code: A gRPC status in place of an answer.
+        delay: Real time before the server processes it.
+        is_taken: Whether the queue accepts the ack; with an error as the answer, the true answer
+            is lost.
+        status: An ``AckStatus`` code instead of the true one.
+        code: A gRPC status instead of an answer.
         is_unanswered: The call stays open until the client gives up.
         is_forgotten: The event is delivered again although its ack succeeded.
     """
@@ -81,4 +81,4 @@ ACK_UNANSWERED: Final = AckFault(is_taken=False, is_unanswered=True)
 ACK_FORGOTTEN: Final = AckFault(is_forgotten=True)
 DELIVERED_TWICE: Final = DeliveryFault(is_overdue=True)
 NOT_PROTOBUF: Final = DeliveryFault(frame=b"\xff\xfe<html>502 Bad Gateway</html>")
-"""A frame that no parser takes, once; the event itself is sound and comes again."""
+"""A frame that isn't protobuf, once; the event itself is valid and is delivered again."""

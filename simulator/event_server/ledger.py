@@ -1,4 +1,4 @@
-"""What the server did: the oracle that tests hold a client against.
+"""A record of what the server did, with which tests compare a client.
 
 Every time is ``time.monotonic()``, which all processes of one machine share, so that an ack here
 can be set against a write recorded elsewhere. Tests get a
@@ -36,11 +36,11 @@ class AckRecord:
 
     Attributes:
         client_id: Who called.
-        ack_info: The handle as it came.
-        at: When the server looked at it; any delay by a fault has passed.
-        number: The event's; None where the handle is unknown.
-        outcome: What it did to the queue; None where a fault kept it from the queue.
-        answer: The name of the ``AckStatus`` code or of the gRPC status, ``unanswered`` for none.
+        ack_info: The handle in the request.
+        at: When the server processed it, after any delay by a fault.
+        number: The event's number; None if the handle is unknown.
+        outcome: Its effect on the queue; None if a fault kept it from the queue.
+        answer: The name of the ``AckStatus`` code or of the gRPC status; or ``unanswered``.
     """
 
     client_id: str
@@ -59,8 +59,8 @@ class EventRecord:
         number: Unique on the server.
         event: The event; ``event.undelivered`` is its message without a delivery's fields.
         published_at: When.
-        deliveries: In order; on all queues.
-        acks: In order; those that found the event.
+        deliveries: On all queues, in order.
+        acks: Acks with a handle of the event, in order.
     """
 
     number: int
@@ -72,20 +72,20 @@ class EventRecord:
 
 @dataclass(slots=True)
 class StreamRecord:
-    """One stream that was opened on terms that the server agreed to.
+    """One stream that was opened.
 
     Attributes:
         stream_id: Unique on the server.
-        client_id: Whose token opened it; empty in a sandbox without one.
-        event_type: What it streams.
-        configuration: As it came.
-        metadata: What came with the call; of an authorization only its SHA-256 in hexadecimal.
+        client_id: The client whose token opened it; empty without a token.
+        event_type: The event type that it streams.
+        configuration: The requested configuration.
+        metadata: The call's metadata; its authorization is replaced by its SHA-256 in hexadecimal.
         peer: The client's address, as gRPC names it.
         opened_at: When.
         closed_at: None while it is open.
         ending: Why it was closed; empty while it is open.
         sent: Deliveries handed to gRPC.
-        max_in_flight_seen: The most deliveries that were out unacknowledged at one time.
+        max_in_flight_seen: The maximum of unacknowledged deliveries.
     """
 
     stream_id: int
@@ -118,12 +118,12 @@ class LedgerSnapshot:
     Attributes:
         events: By number.
         streams: By stream id.
-        acks: Every ack call, those with unknown handles included.
-        failures: Calls refused for their token, scope, terms or form.
-        acked: Numbers of the events that a queue has settled: the server takes them as done.
+        acks: Every ack call, also with an unknown handle.
+        failures: Calls refused because of their token, scope, terms or form.
+        acked: Numbers of the acknowledged events.
         delivered: Numbers of the events that were handed to gRPC at least once.
-        deliveries: How many times that was.
-        redeliveries: How many of these were marked as such.
+        deliveries: The number of deliveries.
+        redeliveries: The number of deliveries marked as redelivered.
     """
 
     events: dict[int, EventRecord] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class LedgerSnapshot:
 
     @property
     def unacked(self) -> set[int]:
-        """Numbers of the events that no queue has settled."""
+        """Numbers of the events that are not acknowledged."""
         return self.events.keys() - self.acked
 
     def counts(self) -> dict[str, int]:
@@ -187,13 +187,13 @@ class Ledger(LedgerSnapshot):
         self._on_change()
 
     def record_closed(self, stream_id: int, ending: str) -> None:
-        """Enter how a stream ended."""
+        """Record how a stream ended."""
         stream = self.streams[stream_id]
         stream.closed_at, stream.ending = monotonic(), ending
         self._on_change()
 
     def record_delivery(self, key: QueueKey, delivery: Delivery, in_flight: int) -> None:
-        """Enter a delivery, and how many are out on its stream with it."""
+        """Record a delivery, and the number in flight on its stream, this one included."""
         number = delivery.published.number
         self.events[number].deliveries.append(
             DeliveryRecord(
@@ -209,7 +209,7 @@ class Ledger(LedgerSnapshot):
         self._on_change()
 
     def record_ack(self, ack: AckRecord) -> None:
-        """Enter an ack call."""
+        """Record an ack call."""
         self.acks.append(ack)
         if ack.number is not None:
             self.events[ack.number].acks.append(ack)
@@ -218,12 +218,12 @@ class Ledger(LedgerSnapshot):
         self._on_change()
 
     def record_failure(self, path: str, status: str, reason: str) -> None:
-        """Enter a call that was refused."""
+        """Record a call that was refused."""
         self.failures.append(FailureRecord(path, status, reason, monotonic()))
         self._on_change()
 
     def snapshot(self) -> LedgerSnapshot:
-        """Copy the ledger as it stands."""
+        """Return a copy of the ledger."""
         return LedgerSnapshot(
             {
                 number: replace(record, deliveries=[*record.deliveries], acks=[*record.acks])

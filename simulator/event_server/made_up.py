@@ -1,9 +1,8 @@
-"""Made-up events: distinct, repeatable, and of nobody.
+"""Made-up events: distinct, repeatable, without data of real people.
 
-Numbers are of the country code 999 that no country has, IMSIs of the test network 001-01, IMEIs
-of the test type allocation code 00100100. Every tenth event or so is as odd as the vendor's real
-samples are: a number without its plus sign, an IMSI that is no IMSI, only the deprecated
-identifier, no previous handset.
+Numbers have the unused country code 999, IMSIs the test network 001-01, IMEIs the test type
+allocation code 00100100. About every tenth event is odd in a way that the vendor's samples are: a
+number without plus sign, a malformed IMSI, only the deprecated identifier, no previous handset.
 """
 
 from __future__ import annotations
@@ -59,14 +58,14 @@ def made_up_events(
     start: datetime | None = None,
     interval: timedelta = timedelta(milliseconds=1),
 ) -> Iterator[Event]:
-    """Make up events; two of them are never equal, be it of one seed or of two below 10,000.
+    """Make up events, all different, also from those of other seeds below 10,000.
 
     Args:
         event_type: The name of a stream.
         count: How many; below a million.
-        seed: Equal seeds give equal events, but for the timestamps that ``start`` decides.
+        seed: Equal seeds make equal events, except for timestamps, which depend on ``start``.
         start: The first event's timestamp; the time of the call if not given.
-        interval: Between the timestamps of two events.
+        interval: The time between two timestamps.
 
     Raises:
         KeyError: There is no such stream.
@@ -84,7 +83,7 @@ def made_up_events(
 
 
 class _Someone:
-    """A made-up subscription, drawn as far as it is asked for."""
+    """A made-up subscription, whose values are drawn when they are used."""
 
     def __init__(self, chance: random.Random, serial: int) -> None:
         self._chance = chance
@@ -126,7 +125,7 @@ class _Someone:
 
 
 def luhn_digit(digits: str) -> str:
-    """Return the check digit that makes an IMEI of its first 14 digits."""
+    """Return the check digit of an IMEI's first 14 digits."""
     doubled = (
         int(digit) * (2 if index % 2 == 0 else 1) for index, digit in enumerate(reversed(digits))
     )
@@ -134,7 +133,7 @@ def luhn_digit(digits: str) -> str:
 
 
 def _another(previous: _Value | None, draw: Callable[[], _Value]) -> _Value:
-    """Draw until it is another value than the previous one: an event is of a change."""
+    """Draw until the value differs from the previous one: an event is of a change."""
     while (current := draw()) == previous:
         continue
     return current

@@ -1,7 +1,6 @@
-"""Events that a client has to live with: functions from an event to an odder one.
+"""Functions that turn an event into an odd one, which a client must tolerate.
 
-They compose, and an odd event stays what it is on every delivery, so that it can't be got rid of
-by waiting.
+They can be combined. An odd event is the same in every delivery.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from simulator.event_server.event import Event
 
 _UNKNOWN_NUMBER: Final = 1999
-"""Of no field that we know; two bytes of tag."""
+"""The number of an unknown field; its tag has two bytes."""
 
 _NOT_UTF8: Final = b"\xc3\x28"
 
@@ -54,7 +53,7 @@ def with_timestamp(event: Event, at: datetime | Timestamp | None) -> Event:
 
 
 def without_metadata(event: Event) -> Event:
-    """Leave all of the metadata unset, but for what a delivery adds."""
+    """Leave all metadata unset, except for what a delivery adds."""
     return replace(event, metadata=b"")
 
 
@@ -66,7 +65,7 @@ def of_size(event: Event, size_bytes: int) -> Event:
 
 
 def with_text(event: Event, text: str) -> Event:
-    """Set the payload's first number, of whatever length and characters.
+    """Set the payload's first number to any text.
 
     Only for event types whose payload has a ``number``.
     """
@@ -83,7 +82,7 @@ def with_bad_payload(event: Event) -> Event:
 
 
 def with_bad_utf8(event: Event) -> Event:
-    """Add text to the payload that is no UTF-8, which proto3 parsers refuse: a number."""
+    """Add a number that isn't UTF-8 to the payload, which proto3 parsers reject."""
     number_field = {"handset_change": 4, "country_change": 3, "consent_change": 4}
     number = length_delimited(1, _NOT_UTF8)
     field = length_delimited(number_field.get(event.event_type, 1), number)
@@ -96,5 +95,5 @@ def cut_short(event: Event) -> Event:
 
 
 def not_protobuf(event: Event, frame: bytes = b"\xff\xfe<html>502 Bad Gateway</html>") -> Event:
-    """Send these bytes and nothing else: there is no ``ack_info`` to ack it with."""
+    """Send only these bytes, without an ``ack_info``."""
     return replace(event, frame=frame)

@@ -1,7 +1,7 @@
-"""What the server promises and permits, and what one stream has asked for.
+"""The server's limits and behaviour, and the terms of one stream.
 
-The defaults are those of the vendor's documentation of its event streams. Where it leaves
-something open, the rule says which answer the server gives, so that a test can run under each.
+The defaults are those of the vendor's documentation of its event streams. Where it leaves something
+open, a rule sets the server's answer, so that tests can try each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NANOS_PER_SECOND: Final = 1_000_000_000
 
 
 class Answer(Enum):
-    """What the server does where the vendor's documentation does not say."""
+    """The server's answer where the vendor's documentation leaves it open."""
 
     ACCEPT = "accept"
     REFUSE = "refuse"
@@ -37,17 +37,17 @@ class ServerRules:
 
     Attributes:
         clock_speed: Seconds that pass for the queues in one real second. 100 lets an ack time-out
-            of 10 s strike after 0.1 s, with a client that still asks for what production allows.
-        ack_timeout: Where a stream asks for none.
-        ack_timeout_min: The least that a stream may ask for.
-        ack_timeout_max: The most.
-        max_in_flight: Where a stream asks for none.
-        max_in_flight_max: The most that a stream may ask for.
+            of 10 s pass in 0.1 s, with a client that requests what production allows.
+        ack_timeout: The default.
+        ack_timeout_min: The minimum that a stream may request.
+        ack_timeout_max: The maximum that a stream may request.
+        max_in_flight: The default.
+        max_in_flight_max: The maximum that a stream may request.
         position_kept: How long a durable queue outlives its last connection.
         history: How long an event can be delivered after it was published.
-        requeue: At once by default: a client that cancels before its acks are through then gets
-            its events again in the next stream, not half a minute later, which is both the
-            harder case for it and the faster test.
+        requeue: At once by default: if a client cancels before its acks arrive, the next stream
+            gets its events at once, not half a minute later. That is the harder case for the
+            client, and makes tests faster.
         stale_acks: Whether the handle of an earlier delivery acknowledges an event that is
             still unacknowledged.
         repeated_acks: Whether an ack that succeeded succeeds again.
@@ -76,7 +76,7 @@ class ServerRules:
 
 
 class InvalidTerms(ValueError):
-    """A stream was asked for on terms that the server does not offer."""
+    """A stream was requested with terms that the server does not offer."""
 
 
 StartKind: TypeAlias = Literal["new", "id", "timestamp", "oldest_possible"]
@@ -84,10 +84,10 @@ StartKind: TypeAlias = Literal["new", "id", "timestamp", "oldest_possible"]
 
 @dataclass(frozen=True)
 class StartPosition:
-    """Where a queue begins that has no position yet.
+    """Where a new queue begins.
 
     Attributes:
-        kind: The field of ``StreamConfiguration`` that asks for it, without ``start_at_``.
+        kind: The field of ``StreamConfiguration`` that requests it, without ``start_at_``.
         value: The event's number, or the time of publication in seconds since 1970.
     """
 
@@ -97,13 +97,13 @@ class StartPosition:
 
 @dataclass(frozen=True)
 class StreamTerms:
-    """What one stream was asked for, checked and with the defaults filled in.
+    """The requested terms of one stream, validated, with defaults for what is not set.
 
     Attributes:
         queue_name: The durable queue's; None for a regular stream.
-        ack_timeout: In seconds; None where nothing waits for an ack.
-        max_in_flight: How many deliveries may be out unacknowledged.
-        start: Used only where the queue holds no position.
+        ack_timeout: In seconds; None if no ack is expected.
+        max_in_flight: Maximum of unacknowledged deliveries.
+        start: Used only for a new queue.
     """
 
     queue_name: str | None
@@ -113,7 +113,7 @@ class StreamTerms:
 
     @classmethod
     def agree(cls, asked: StreamConfiguration, rules: ServerRules) -> StreamTerms:
-        """Check what a stream asks for.
+        """Validate a requested configuration.
 
         Raises:
             InvalidTerms: A value is outside what the rules allow.
@@ -149,7 +149,7 @@ def _agree_start(asked: StreamConfiguration) -> StartPosition:
         case "start_at_timestamp":
             at = asked.start_at_timestamp
             if not 0 <= at.nanos < _NANOS_PER_SECOND:
-                raise InvalidTerms("start_at_timestamp is no valid timestamp")
+                raise InvalidTerms("start_at_timestamp is not a valid timestamp")
             return StartPosition("timestamp", at.seconds + at.nanos / _NANOS_PER_SECOND)
         case "start_at_oldest_possible":
             return StartPosition("oldest_possible")

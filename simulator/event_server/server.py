@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from simulator.event_server.ledger import LedgerSnapshot
 
 _MOST_CALLS: Final = 1000
-"""Threads, made as calls need them: acks that are never answered hold one each."""
+"""Maximum of threads: an ack that is never answered occupies one."""
 
 
 class EventServer:
@@ -43,14 +43,14 @@ class EventServer:
     block ends; then its port and its threads are gone. An object serves once.
 
     Args:
-        rules: What the server promises and permits.
-        auth: Whether it asks for tokens like production or takes calls without like the sandbox.
-        tokens: The tokens to take; share it with a token server.
-        faults: What goes wrong, and when; may be changed while the server runs.
+        rules: Limits and behaviour of the server.
+        auth: Whether calls need a token, as in production, or not, as in the sandbox.
+        tokens: The valid tokens; share it with a token server.
+        faults: The faults to inject; may be changed while the server runs.
         host: The address to listen on.
-        port: 0 for a free one.
-        credentials: Serves TLS with these, plaintext without. The endpoint then names
-            ``localhost``, which the certificate has to be for.
+        port: The port; 0 for a free one.
+        credentials: Serves TLS with these, plaintext without. With TLS, the endpoint's host is
+            ``localhost``, so the certificate must be valid for that name.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class EventServer:
         """Listen.
 
         Raises:
-            RuntimeError: The port can't be had.
+            RuntimeError: The port is not available.
         """
         address = f"{self._host}:{self.port}"
         self.port = (
@@ -143,34 +143,37 @@ class EventServer:
         return numbers
 
     def publish_made_up(self, event_type: str, count: int, seed: int = 0) -> list[int]:
-        """Publish made-up events and give their numbers; other seeds give other events."""
+        """Publish made-up events and return their numbers; other seeds make other events."""
         return self.publish(made_up_events(event_type, count, seed))
 
     def ledger(self) -> LedgerSnapshot:
-        """Copy the ledger as it stands, also after :meth:`stop`."""
+        """Return a copy of the ledger, also after :meth:`stop`."""
         with self._changed:
             return self._ledger.snapshot()
 
     def counts(self) -> dict[str, int]:
-        """Return the ledger's totals; cheaper than a copy of it."""
+        """Return the ledger's totals."""
         with self._changed:
             return self._ledger.counts()
 
     def wait_until(
         self, predicate: Callable[[LedgerSnapshot], object], timeout_seconds: float = 30
     ) -> LedgerSnapshot:
-        """Wait until the ledger is as expected, and return a copy of it.
+        """Wait until a condition on the ledger holds, and return a copy of the ledger.
 
         Args:
-            predicate: Looks at the live ledger, after every change of it.
+            predicate: The condition; called with the live ledger after every change.
             timeout_seconds: How long to wait.
 
         Raises:
-            TimeoutError: It did not become so in time; the message gives the ledger's totals.
+            TimeoutError: The condition did not hold in time; the message has the ledger's totals.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: predicate(self._ledger), timeout_seconds):
-                raise TimeoutError(f"not so in {timeout_seconds:g} s: {self._ledger.counts()}")
+                raise TimeoutError(
+                    f"the condition did not hold within {timeout_seconds:g} s:"
+                    f" {self._ledger.counts()}"
+                )
             return self._ledger.snapshot()
 
     def abort_streams(
@@ -189,11 +192,11 @@ class EventServer:
 def _grpc_server(
     rules: ServerRules, streams: StreamCalls, acks: AckCalls, threads: ThreadPoolExecutor
 ) -> grpc.Server:
-    """Make a server that listens nowhere yet; its reflection needs no token.
+    """Return a server that doesn't listen yet; its reflection needs no token.
 
-    It is gRPC's threaded server and not its asyncio one: all asyncio users of a process share one
-    poller, which logs errors when their event loops come and go, and a client under test has a
-    loop of its own. Requests and responses are raw bytes: the calls serialise what they must, once.
+    It is gRPC's threaded server, not the asyncio one. All asyncio users of a process share one
+    poller, which logs errors if their event loops start and stop, and a client under test has its
+    own loop. Requests and responses are raw bytes.
     """
     methods: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)
     for kind in EVENT_TYPES.values():
@@ -217,7 +220,7 @@ def _grpc_server(
 
 def _options(rules: ServerRules) -> tuple[tuple[str, int], ...]:
     return (
-        ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared
+        ("grpc.so_reuseport", 0),  # a port in use is an error, not shared
         ("grpc.max_send_message_length", -1),
         ("grpc.max_connection_age_ms", _milliseconds(rules.connection_age)),
         ("grpc.max_connection_age_grace_ms", _milliseconds(rules.connection_age_grace)),

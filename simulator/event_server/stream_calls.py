@@ -35,7 +35,7 @@ class _Stream:
     faults: tuple[StreamFault, ...]
 
     def status_after(self, sent: int) -> tuple[grpc.StatusCode, str] | None:
-        """Return what the stream is to be ended with, once so many deliveries were sent."""
+        """Return the status with which the stream ends after ``sent`` deliveries, if any."""
         for fault in self.faults:
             if fault.code is not None and sent >= fault.after:
                 return fault.code, fault.details
@@ -47,12 +47,12 @@ class _Stream:
 
     @property
     def in_flight_factor(self) -> int:
-        """How many times its limit the server has out."""
+        """The factor by which the server exceeds ``max_in_flight``."""
         return max((fault.in_flight_factor for fault in self.faults), default=1)
 
     @property
     def drip_seconds(self) -> float:
-        """The least time between two deliveries."""
+        """The minimum time between two deliveries."""
         return max((fault.drip.total_seconds() for fault in self.faults), default=0.0)
 
 
@@ -72,8 +72,8 @@ class StreamCalls:
     ) -> Iterator[bytes]:
         """Answer one call with serialised responses, until the client cancels or a fault ends it.
 
-        The generator's ``finally`` is what returns a cancelled stream's events to its queue: gRPC
-        drops the generator when a message can't be sent, and a waiting one is woken and returns.
+        The generator's ``finally`` returns a cancelled stream's events to its queue. gRPC drops the
+        generator when a message can't be sent; a waiting generator is woken and returns.
         """
         faults = self._state.faults.draw(StreamFault, kind.name)
         try:
@@ -83,7 +83,7 @@ class StreamCalls:
                 if fault.code is not None and fault.after == 0:
                     raise Refused(fault.code, fault.details)  # noqa: TRY301 - one way to refuse
         except Refused as refused:
-            self._state.enter_failure(f"/{kind.service}/{kind.stream_method}", refused)
+            self._state.record_failure(f"/{kind.service}/{kind.stream_method}", refused)
             context.abort(refused.code, refused.reason)
 
         stream = self._join(client_id, kind, asked, terms, faults, context)
@@ -126,7 +126,7 @@ class StreamCalls:
         with self._state.changed:
             self._state.ledger.record_opened(record)
             key, queue = self._state.queues.join(client_id, kind.name, stream_id, terms)
-            open_stream = self._state.wakeups.enter(stream_id)
+            open_stream = self._state.wakeups.add(stream_id)
         if not context.add_callback(open_stream.wake):
             open_stream.wake()  # the call has ended already
         return _Stream(stream_id, key, queue, open_stream, faults)
@@ -134,7 +134,7 @@ class StreamCalls:
     def _leave(self, stream: _Stream, ending: str) -> None:
         with self._state.changed:
             self._state.queues.leave(stream.key, stream.queue, stream.stream_id)
-            self._state.wakeups.leave(stream.stream_id)
+            self._state.wakeups.remove(stream.stream_id)
             self._state.wakeups.wake(stream.queue)
             self._state.ledger.record_closed(stream.stream_id, ending)
 
@@ -142,7 +142,7 @@ class StreamCalls:
         return self._state.ledger.streams[stream.stream_id].sent
 
     def _deliver(self, stream: _Stream, context: grpc.ServicerContext) -> Iterator[bytes]:
-        """Send until the stream has a status to end with, or the client has ended it."""
+        """Send until a fault or the client ends the stream."""
         sent = 0
         drip_seconds = stream.drip_seconds
         while context.is_active() and stream.status_after(sent) is None:
@@ -158,7 +158,7 @@ class StreamCalls:
                 wait_for_end(context, drip_seconds)
 
     def _next_frame(self, stream: _Stream) -> tuple[bytes | None, float | None]:
-        """Take the next delivery; without one, give how long until an ack time-out strikes."""
+        """Return the next delivery's frame, else the seconds until the next ack time-out."""
         with self._state.changed:
             delivery = stream.queue.take(stream.stream_id, in_flight_factor=stream.in_flight_factor)
             if delivery is None:

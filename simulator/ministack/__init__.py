@@ -1,6 +1,6 @@
-"""What ministack lacks, added to it: the program that runs it, and a module for each service.
+"""Extensions of ministack: the program that runs it, and a module for each service.
 
-These modules run in ministack's own environment, `.venv-aws`: of ours, they import only what needs
-no other package than DuckDB and sqlglot. ministack has no public way to be extended: each module's
-``teach`` replaces functions of it.
+These modules run in ministack's environment, `.venv-aws`, so they import only what needs no package
+other than DuckDB and sqlglot. ministack has no public extension interface: each module's ``apply``
+replaces functions of ministack.
 """

@@ -75,7 +75,7 @@ class _S3Objects:
     def _file(self, bucket: str, key: str) -> Path | None:
         body = s3._get_object_data(bucket, key)
         if body is None:
-            return None  # deleted a moment ago
+            return None  # just deleted
         digest = hashlib.sha256(body).hexdigest()
         file = self._folder / (digest + "".join(Path(key).suffixes[-2:]))
         if not file.exists():
@@ -93,7 +93,7 @@ def _start_with_parameters(data: dict[str, Any]) -> Any:
     return answer
 
 
-def _teach_athena(engine: AthenaOnDuckDB, objects: _S3Objects) -> None:
+def _patch_athena(engine: AthenaOnDuckDB, objects: _S3Objects) -> None:
     def run(execution: dict[str, Any], query: str, database: str) -> Result:
         result = engine.run(query, database, execution.get("ExecutionParameters", ()))
         if result.columns:
@@ -116,7 +116,7 @@ def _teach_athena(engine: AthenaOnDuckDB, objects: _S3Objects) -> None:
         status["State"] = "RUNNING"
         try:
             result = await asyncio.to_thread(run, execution, query, database)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the query failed of it
+        except Exception as error:  # noqa: BLE001 - any error fails the query
             status["StateChangeReason"] = str(error)
             status["AthenaError"] = {"ErrorMessage": str(error), "Retryable": False}
             ended = "FAILED"
@@ -146,13 +146,13 @@ def _csv(result: Result) -> bytes:
 
 
 def _api_type(kind: str) -> str:
-    """Return a type's name as the API has it: without what is in brackets."""
+    """Return a type's name in the API: without parameters in brackets."""
     name, _, rest = kind.partition("(")
     return _API_TYPES.get(name, name) + rest.partition(")")[2] * name.startswith("timestamp")
 
 
 def _text(value: Any) -> str | None:  # noqa: PLR0911 - any column's value
-    """Write a value as Athena's results have it; None for NULL."""
+    """Return a value as text, as in Athena's results; None for NULL."""
     match value:
         case None:
             return None
@@ -177,7 +177,7 @@ def _text(value: Any) -> str | None:  # noqa: PLR0911 - any column's value
 
 
 def _double(value: float) -> str:
-    """Write a double as Java does: plain from 0.001 to 10,000,000."""
+    """Return a double as Java prints it: without exponent from 0.001 to 10,000,000."""
     if not math.isfinite(value):
         return str(value).replace("inf", "Infinity").replace("nan", "NaN")
     if value == 0 or 1e-3 <= abs(value) < 1e7:
@@ -190,7 +190,7 @@ def _double(value: float) -> str:
     return f"{digits}E{int(exponent)}"
 
 
-def teach() -> None:
-    """Replace how queries are answered."""
+def apply() -> None:
+    """Replace the execution of queries."""
     objects = _S3Objects()
-    _teach_athena(AthenaOnDuckDB(_GlueCatalogue(), objects), objects)
+    _patch_athena(AthenaOnDuckDB(_GlueCatalogue(), objects), objects)

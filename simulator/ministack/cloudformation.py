@@ -1,13 +1,13 @@
-"""What ministack's CloudFormation lacks.
+"""Extensions of ministack's CloudFormation.
 
-- ``Fn::Join`` and ``Fn::Split`` within conditions. It evaluates ``Ref`` and ``Fn::Select`` there,
-  and takes every other function for a text: so their results are put in their places first.
+- ``Fn::Join`` and ``Fn::Split`` in conditions: ministack evaluates only ``Ref`` and ``Fn::Select``
+  there, so these functions are replaced by their results first.
 - The types `AWS::Athena::NamedQuery` and `AWS::Logs::QueryDefinition`, and alarms on metric math,
-  which it refuses. Such an alarm is kept and described as any other, and stays in its first state.
-- State machines whose definition is a YAML file: it reads JSON only.
-- What it knows of a nested stack's resources. When that is updated, it forgets the attributes
-  (`Fn::GetAtt`) of those that don't change; when it is deleted, it deletes those too that are to be
-  retained. `RetainExceptOnCreate` retains unless the deletion undoes the stack's creation.
+  which ministack rejects. Such an alarm is stored, and stays in its first state.
+- State machines whose definition is a YAML file: ministack reads only JSON.
+- Nested stacks: on an update, ministack loses the attributes (`Fn::GetAtt`) of unchanged resources.
+  On deletion, it also deletes resources that must be retained. `RetainExceptOnCreate` retains,
+  unless the deletion is the rollback of the stack's creation.
 """
 
 import json
@@ -37,7 +37,7 @@ _known: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 def _resolved(value: Any, params: dict[str, Any], *, is_argument: bool = False) -> Any:
-    """Put the results of ``Fn::Join`` and ``Fn::Split`` in their places, at any depth."""
+    """Replace ``Fn::Join`` and ``Fn::Split`` by their results, at any depth."""
     if isinstance(value, list):
         return [_resolved(item, params, is_argument=is_argument) for item in value]
     if not isinstance(value, dict):
@@ -130,7 +130,7 @@ def _delete_nested_but_what_is_retained(physical_id: str, props: dict[str, Any])
     stack = _stacks.get(provisioners._nested_stack_lookup_name(physical_id), {})
     parent = _stacks.get(stack.get("_parent_stack_name"), {})
     retained = {"Retain"}
-    if parent.get("StackStatus") != "ROLLBACK_IN_PROGRESS":  # which is a creation's
+    if parent.get("StackStatus") != "ROLLBACK_IN_PROGRESS":  # the rollback of a creation
         retained.add("RetainExceptOnCreate")
     for name, resource in stack.get("_template", {}).get("Resources", {}).items():
         if resource.get("DeletionPolicy") in retained:
@@ -138,7 +138,7 @@ def _delete_nested_but_what_is_retained(physical_id: str, props: dict[str, Any])
     _delete_nested(physical_id, props)
 
 
-def teach() -> None:
+def apply() -> None:
     """Replace the functions, and add the types."""
     for module in (engine, changesets, handlers, stacks):
         module._evaluate_conditions = _evaluate_with_functions

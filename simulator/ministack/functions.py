@@ -1,12 +1,12 @@
-"""What ministack's Lambda lacks.
+"""Extensions of ministack's Lambda.
 
-- A layer is unpacked once, for all processes of all functions that have it. It unpacks each layer
-  anew for every process: a hundred megabytes at each cold start.
-- A function's process is kept when its handler has raised, as AWS does: the next run may find what
-  the failed one left in its environment. One that was too slow, or ended by itself, is still gone.
-- Functions run on the Python that FUNCTION_PYTHON names, if it is set. It knows only its own.
-- A run's log has all its lines. It waits some milliseconds for them: on a busy machine a run's last
-  lines are in the log of the next.
+- A layer is unpacked once for all functions. ministack unpacks each layer for every process, which
+  is a hundred megabytes for each cold start.
+- A process is reused after its handler raised, as in AWS, so that the next run finds the failed
+  run's state. A process that timed out or ended is not reused.
+- Functions run with the Python that FUNCTION_PYTHON names, if it is set.
+- A run's log has all its lines. ministack waits only some milliseconds for them, so that on a busy
+  machine the last lines of a run are in the next run's log.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ from typing import Any, Final
 from ministack.core import lambda_runtime
 
 _RAISED: Final = "trace"
-"""What a worker's answer has only if the handler raised."""
+"""The part of a worker's answer that shows that the handler raised."""
 
 _END_OF_LOG: Final = "-- end of the run's log --"
 _LOG_END_SECONDS: Final = 30
-"""Upper bound of the wait for the end of a log, whose process may have left one that holds it."""
+"""Upper bound of the wait for the end of a log, which a child of the process may keep open."""
 
 _ANSWER: Final = "            _real_stdout.write(json.dumps({"
 _LOGGED_ANSWER: Final = f"            print({_END_OF_LOG!r}, flush=True)\n{_ANSWER}"
@@ -74,7 +74,7 @@ def _named_binary_of(runtime: str) -> tuple[str, str]:
 
 
 def _whole_log(worker: Any) -> str:
-    """Return the lines up to the mark, or to the end of a process that wrote none."""
+    """Return the lines up to the mark, or all lines of a process that wrote no mark."""
     lines: list[str] = []
     end = time.monotonic() + _LOG_END_SECONDS
     while time.monotonic() < end:
@@ -92,7 +92,7 @@ def _whole_log(worker: Any) -> str:
 
 
 class _Unpacked(zipfile.ZipFile):
-    """A zip file whose content is linked to, if it is a layer's."""
+    """A zip file; that of a layer is extracted as links to an unpacked copy."""
 
     def extractall(self, path: Any = None, *more: Any) -> None:
         target = Path(path)
@@ -106,22 +106,22 @@ class _Unpacked(zipfile.ZipFile):
             super().extractall(folder, *more)
             try:
                 folder.rename(unpacked)
-            except OSError:  # another process of the function was faster
+            except OSError:  # another process of the function has done it
                 unpacked = folder
         target.rmdir()
         target.symlink_to(unpacked)
 
 
-def teach() -> None:
-    """Replace how workers unpack, log and end: not before it is known why.
+def apply() -> None:
+    """Replace how workers unpack, log and end.
 
     Raises:
-        RuntimeError: Its worker's script isn't what this was written for.
+        RuntimeError: ministack's worker script has changed.
     """
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     loop = script.index("while True:")
     if script.count(_ANSWER, loop) != len(("ok", "error")):
-        raise RuntimeError("ministack's Python worker answers in another way than it did")
+        raise RuntimeError("ministack's Python worker script is not the expected one")
     lambda_runtime._PYTHON_WORKER_SCRIPT = script[:loop] + script[loop:].replace(
         _ANSWER, _LOGGED_ANSWER
     )

@@ -1,14 +1,14 @@
-"""Checks rights as AWS does, where ministack checks others or none.
+"""Checks permissions as AWS does, where ministack checks others or none.
 
-- SQS has no actions of its own for batches: `SendMessageBatch` is allowed by `sqs:SendMessage`, and
-  so on (Service Authorization Reference, Amazon SQS).
-- Who writes an object with a retention needs `s3:PutObjectRetention` too (S3 User Guide, "Locking
+- SQS has no separate actions for batches: `SendMessageBatch` needs `sqs:SendMessage`, and so on
+  (Service Authorization Reference, Amazon SQS).
+- Writing an object with a retention also needs `s3:PutObjectRetention` (S3 User Guide, "Locking
   objects with Object Lock").
-- EventBridge Scheduler starts a target as the schedule's role. What the role may not start is
-  reported in the schedule's dead-letter queue, if the role may send to that (EventBridge Scheduler
-  User Guide, "Configuring a schedule's dead-letter queue"). Nothing is retried here.
+- EventBridge Scheduler invokes a target with the schedule's role. A denied invocation is reported
+  to the schedule's dead-letter queue, if the role may send to it (EventBridge Scheduler User Guide,
+  "Configuring a schedule's dead-letter queue"). There are no retries here.
 
-Due schedules are also looked for four times a second, not every ten seconds.
+Also, schedules are checked four times a second, not every ten seconds.
 """
 
 from typing import Any, Final
@@ -61,7 +61,7 @@ def _call_target_as_role(
 
 
 def _denied(role: str, action: str, resource: str) -> str:
-    """Return AWS's text of why a role may not call an action on a resource; empty where it may."""
+    """Return AWS's error text if a role may not call an action on a resource; else empty."""
     of_role, of_resource = arns.parse_arn(role), arns.parse_arn(resource)
     name = role.rpartition("/")[2]
     caller = f"arn:aws:sts::{of_role.account_id}:assumed-role/{name}/scheduler"
@@ -79,8 +79,8 @@ def _denied(role: str, action: str, resource: str) -> str:
     return str(iam_actions.identity_denial_message(action, caller, resource, explicit_deny=False))
 
 
-def teach() -> None:
-    """Replace what is checked."""
+def apply() -> None:
+    """Replace the checks."""
     iam_actions.extract_iam_action = _action_as_in_aws
     iam_actions.s3_additional_checks = _more_checks_as_in_aws
     eventbridge._invoke_target = _call_target_as_role

@@ -10,7 +10,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from simulator.ministack import athena, cloudformation, functions, rights, step_functions
 
 for service in (athena, cloudformation, functions, rights, step_functions):
-    service.teach()
+    service.apply()
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,10 +1,10 @@
-"""What ministack's Step Functions lack.
+"""Extensions of ministack's Step Functions.
 
-- Distributed Maps whose state is written in JSONata: it takes an expression for a text there, and
-  knows no batches. The items are read, selected and batched here; its own code runs the children.
-- Calls of Athena's API, with ``.sync`` too; Glue's `UpdatePartition`, which ministack has only as a
-  batch, for every caller; S3's `DeleteObjects`.
-- S3's `ListObjectsV2`: numbers are numbers, and one common prefix is a list of one structure.
+- Distributed Maps in JSONata: ministack doesn't evaluate their expressions, and has no batches. The
+  items are read, selected and batched here; ministack's code runs the children.
+- Calls of Athena's API, also with ``.sync``; S3's `DeleteObjects`; and for every caller Glue's
+  `UpdatePartition`, which ministack has only as a batch.
+- S3's `ListObjectsV2` returns numbers as numbers, and a single common prefix as a list.
 """
 
 import json
@@ -78,7 +78,7 @@ def _repeated_as_lists(parsed: Any, list_fields: Iterable[str]) -> Any:
 
 _run = stepfunctions._run_distributed_map
 
-# What is left of a state when its items are made: how its children are run.
+# The fields of a state that define how its children run.
 _OF_CHILDREN = frozenset(
     {"Type", "ItemProcessor", "Label", "Next", "End"}
     | {"MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage"}
@@ -90,7 +90,7 @@ def _evaluated(value: Any, given: Any, context: dict[str, Any]) -> Any:
 
 
 def _items(state: dict[str, Any], given: Any, context: dict[str, Any]) -> list[Any]:
-    """Return what the children get: the items, selected and batched."""
+    """Return the children's inputs: the items, selected and batched."""
     reader = state.get("ItemReader")
     if reader is None:
         items = _evaluated(state.get("Items", given), given, context)
@@ -168,12 +168,12 @@ def _start_query_execution(resource: str, arguments: dict[str, Any]) -> dict[str
 
 
 def _called(action: str, _resource: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Call an action, as a resource of Step Functions does."""
+    """Call an action as Step Functions does for a resource."""
     return _call(action, arguments)
 
 
-def teach() -> None:
-    """Replace how distributed Maps are run, and add the calls."""
+def apply() -> None:
+    """Replace the execution of distributed Maps, and add the calls."""
     app.SERVICE_HANDLERS["glue"] = _glue_with_update_partition
     stepfunctions._dispatch_aws_sdk_rest_xml = _dispatch_s3_right
     stepfunctions._s3_normalize_lists = _repeated_as_lists
