@@ -7,24 +7,24 @@ WITH_LAYERS := PYTHONPATH=layers/wgtwo:layers/eventdrain
 PROTOS := $(shell find protos -name '*.proto' | sort)
 SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 
-# Each process of a test run would compile anew what it imports.
+# Otherwise each process of a test run compiles what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve doctor plan verify replay erase test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-run: setup ## Deploy the stack into an embedded AWS here, and watch it drain 5,000 events: make run STREAMS=all
+run: setup ## Deploy the stack into an embedded AWS, and watch it drain 5,000 events: make run STREAMS=all
 	@$(WITH_LAYERS) $(BIN)/python -m simulator.run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
 
-serve: .venv/.made ## Run the event server by itself: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
+serve: .venv/.made ## Run only the event server: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
 	@$(WITH_LAYERS) $(BIN)/python -m simulator.event_server $(ARGS)
 
 # Short forms of `python -m drainctl`, which scripts should call: make turns every failure into exit status 2.
 DRAINCTL := DRAINCTL_NAME=make $(BIN)/python -m drainctl
-doctor: .venv/.made ## Check a deployed stack from here, changing nothing: make doctor STACK=event-drain, ARGS=--help for more
+doctor: .venv/.made ## Check a deployed stack without changing it: make doctor STACK=event-drain, ARGS=--help for more
 	@$(DRAINCTL) doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 plan: .venv/.made ## Turn a rate into parameters, lag and dollars: make plan EVENTS_PER_DAY=100000 PEAK_PER_SECOND=20
@@ -43,26 +43,26 @@ erase: .venv/.made ## Count the events of a subscriber, and with DELETE=1 delete
 	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
 	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
 
-# Before 4.0, as on macOS, make mixes the outputs of two jobs: then one job runs after the other. Only what a check
-# prints is collected until it ends: pytest prints as it goes.
+# Before 4.0, as on macOS, make mixes the outputs of parallel jobs, so there jobs run one after the other. A check's
+# output is collected until it ends; pytest prints continuously.
 SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2)
 COLLECTED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST := $(BIN)/pytest --numprocesses=5 --dist=loadfile --no-loadscope-reorder
-test: setup .venv/.made-dev .venv-checkov/.made ## Run make check, and beside it the tests but for those of `make test-all`
+test: setup .venv/.made-dev .venv-checkov/.made ## Run make check and all tests except the long ones of `make test-all`
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) tests check
 
 tests:
 	$(PYTEST) -m "not release"
 
-test-all: setup .venv/.made-dev .venv-readers/.made ## Run the long tests that `make test` leaves out, as before a release
+test-all: setup .venv/.made-dev .venv-readers/.made ## Run the long tests that `make test` leaves out, before a release
 	$(PYTEST) -m release
 
-# This audit is of what is deployed only: `make audit` asks about the tools as well.
+# This audits only deployed packages; `make audit` includes the tools.
 check: setup .venv/.made-dev ## Run lint, types, static checks of templates, secret scan, drift checks, audit
 	@$(MAKE) --no-print-directory $(COLLECTED) lint policies secrets types drift
 	@$(MAKE) --no-print-directory audit LOCKS=layers/vendor/requirements.txt
 
-# Stop a check that can't look. It passes, or fails where CI is set, unless ALLOW_SKIPPED names it (audit, secrets).
+# Skip a check that can't run. If CI is set, that fails, unless ALLOW_SKIPPED names the check (audit, secrets).
 skip = { echo "$(1): SKIPPED: $(2)."; case "$$CI" in ''|0|false) exit 0;; esac; \
   case ",$$ALLOW_SKIPPED," in *,$(1),*) exit 0;; esac; \
   echo "$(1): In CI a skipped check fails. To fix this, provide what is missing, or set ALLOW_SKIPPED=$(1)."; exit 1; }
@@ -73,11 +73,11 @@ lint: .venv/.made-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/cfn-lint --append-rules cfn_lint_serverless.rules --include-checks I -- $(TEMPLATES)
 
-policies: .venv-checkov/.made # as .checkov.yml says
+policies: .venv-checkov/.made # configured in .checkov.yml
 	.venv-checkov/bin/checkov --file $(TEMPLATES)
 
-# Every file that git tracks or would track, except locks: they are full of digests. Not secrets: what begins with
-# made-up, the emulator's key, names of rights, an ARN. `# pragma: allowlist secret` excludes one line.
+# Every file that git tracks or would track, except locks, which are full of digests. Excluded as harmless: what begins
+# with made-up, the emulator's key, names of permissions, ARN prefixes. `# pragma: allowlist secret` excludes one line.
 secrets: .venv/.made-dev
 	@git ls-files > /dev/null || $(call skip,secrets,git can't list the project's files); \
 	git ls-files -z --cached --others --exclude-standard ':(exclude)*requirements*.txt' \
@@ -99,13 +99,13 @@ drift: .venv/.made-dev
 
 LOCKS = layers/vendor/requirements.txt $(wildcard requirements/*.txt)
 ADVISORIES = https://pypi.org/pypi/pip/24.0/json
-audit: .venv/.made-dev ## Ask whether a locked package has a known vulnerability; needs a network
+audit: .venv/.made-dev ## Check the locked packages for known vulnerabilities; needs a network
 	@$(BIN)/python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=15)' $(ADVISORIES) \
 	  2> /dev/null || $(call skip,audit,$(ADVISORIES) has no answer); \
 	for lock in $(LOCKS); do echo "audit: $$lock"; \
 	  $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement $$lock || exit 1; done
 
-# The packages of the vendor layer as they are deployed, for the tools that read an environment.
+# An environment with the vendor layer's packages, for the tools that read one.
 ARCHITECTURE = arm64
 DEPLOYED = build/deployed
 deployed: .venv/.made-dev
@@ -120,7 +120,7 @@ sbom: deployed ## Write the bill of materials of the vendor layer, build/sbom.cd
 	  --output-file $(SBOM) $(DEPLOYED)
 
 LICENCES = docs/licences.md
-licences: deployed ## Check the licences of the vendor layer's packages, and write the table of docs/licences.md anew
+licences: deployed ## Check the licences of the vendor layer's packages, and rewrite the table of docs/licences.md
 	@sed '/^|/,$$d' docs/licences.md > $(DEPLOYED)/licences.md
 	@$(BIN)/pip-licenses --python $(DEPLOYED)/bin/python >> $(DEPLOYED)/licences.md
 	@cp $(DEPLOYED)/licences.md $(LICENCES)
@@ -145,13 +145,13 @@ build: setup ## Build the stack for an AWS account, as `sam build` does
 bench: .venv/.made-dev ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish
 	@$(WITH_LAYERS) $(BIN)/python -m benchmarks $(ARGS)
 
-soak: setup .venv/.made-dev ## Mix faults at random for as long as it is told: make soak ARGS="--minutes 30"
+soak: setup .venv/.made-dev ## Inject random faults for a given time: make soak ARGS="--minutes 30"
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.soak $(ARGS)
 
-mutants: setup .venv/.made-dev ## Break the engine on purpose, in many ways, and see that the tests notice each
+mutants: setup .venv/.made-dev ## Break the engine in many ways, and check that the tests detect each
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.mutants $(ARGS)
 
-release-archive: .venv/.made-dev ## Keep what a release deploys, for the upgrade test: make release-archive COMMIT=v1.2.3
+release-archive: .venv/.made-dev ## Archive a release for the upgrade test: make release-archive COMMIT=v1.2.3
 	@$(BIN)/python -m devtools.release_archive $(COMMIT)
 
 setup: .venv/.made .venv-sam/.made .venv-aws/.made
@@ -195,7 +195,7 @@ made = touch $@ && du -sm $(@D) | awk '{ print "  " $$1 " MB" }'
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate \
   --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock'
-lock: .venv/.made-dev ## Compile the locks anew from requirements/*.in and layers/vendor/requirements.in
+lock: .venv/.made-dev ## Compile the locks from requirements/*.in and layers/vendor/requirements.in
 	$(COMPILE) layers/vendor/requirements.in -o layers/vendor/requirements.txt
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) -c layers/vendor/requirements.txt requirements/run.in -o requirements/run.txt

@@ -1,8 +1,8 @@
-"""Keeps what a release deploys: ``python -m devtools.release_archive COMMIT``.
+"""Archives a release for the upgrade test: ``python -m devtools.release_archive COMMIT``.
 
-The upgrade test deploys the oldest release, then the current one over it. A clone may have no
-history, so a release is kept as an archive of the templates, functions and layers of its commit,
-``tests/upgrade/event-drain-<version>.tar.gz``. The same commit gives the same archive.
+The upgrade test deploys the oldest release, then updates it to the current version. As a clone may
+have no history, the templates, functions and layers of a release's commit are stored in
+``tests/upgrade/event-drain-<version>.tar.gz``. The archive of a commit is reproducible.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ class ReleaseError(Exception):
 
 
 def release_archive(project: Path, commit: str) -> tuple[str, bytes]:
-    """Pack what a commit deploys.
+    """Archive the templates, functions and layers of a commit.
 
     Args:
         project: A clone that has the commit.
-        commit: What git takes for one: a hash, a tag.
+        commit: A hash or a tag.
 
     Returns:
         The version of the commit's `pyproject.toml`, and a gzipped tar.
 
     Raises:
-        ReleaseError: There is no such commit, or no git.
+        ReleaseError: There is no such commit, or git is missing.
     """
     settings = tomllib.loads(_git(project, "show", f"{commit}:pyproject.toml").decode())
     at_top = _git(project, "ls-tree", "--name-only", commit).decode().splitlines()
     templates = [name for name in at_top if name.endswith(".yaml") or name == "stacks"]
-    # The time of everything in it is the commit's; the modes would be this machine's.
+    # Times in the archive are the commit's; modes must not depend on this machine.
     tar = _git(project, "-c", "tar.umask=0022", "archive", commit, *templates, *_FOLDERS)
     return settings["project"]["version"], gzip.compress(tar, mtime=0)
 
@@ -62,7 +62,7 @@ def _git(project: Path, *arguments: str) -> bytes:
 @click.command()
 @click.argument("commit")
 def main(commit: str) -> None:
-    """Keep what COMMIT deploys, for the upgrade test."""
+    """Archive COMMIT for the upgrade test."""
     try:
         version, archive = release_archive(PROJECT, commit)
     except ReleaseError as error:

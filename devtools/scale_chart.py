@@ -1,4 +1,4 @@
-"""The chart of docs/scale.md: dollars a month by rate, for runs and for what always runs."""
+"""The chart of docs/scale.md: dollars a month by rate, for runs and for always-on hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHARP: Final = "#bc4c00"
 
 
 def daily_rates() -> Iterator[float]:
-    """Yield events a day, evenly on a logarithmic scale, up to the most that is possible."""
+    """Yield events a day, evenly on a logarithmic scale, up to the maximum."""
     steps = math.floor(math.log10(_LAST / _FIRST) * _PER_DECADE)
     for step in range(steps + 1):
         yield _FIRST * 10 ** (step / _PER_DECADE)

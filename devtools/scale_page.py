@@ -59,7 +59,7 @@ _HEAD: Final = (
 
 
 _ALIKE: Final = 1.03
-"""Costs that differ by less count as equal: the formulas are not more exact."""
+"""Costs that differ by less count as equal, as the formulas are not more exact."""
 _STEPS: Final = 4
 
 

@@ -109,8 +109,8 @@ def with_blocks(template: str, event_types: Sequence[str], default: str) -> str:
         default: The default of EventTypes.
 
     Raises:
-        ValueError: A mark is missing, or one name is a part of another, which the template's
-            conditions could not tell apart.
+        ValueError: A mark is missing, or a stream's name is a part of another's, which the
+            template's conditions can't distinguish.
     """
     for name in event_types:
         if any(name in other for other in event_types if other != name):

@@ -2,7 +2,7 @@
 # oauthlib 4.0.1: sound answers of a token endpoint raise Warning or TypeError, which are no OAuth2Error.
 #
 # RFC 6749 lets an endpoint grant fewer scopes than were asked for, if it names them, and name none if they
-# are all granted. If the client was told what was asked for, the first raises the builtin Warning, as an
+# are all granted. If the client knows the requested scopes, the first raises the builtin Warning, as an
 # error, with the token in its attribute; OAUTHLIB_RELAX_TOKEN_SCOPE turns it off. If nothing was asked for
 # and nothing is named, the token is returned, and its property scopes raises a TypeError. An "error": null
 # beside a token, as some servers serialise what they haven't got, raises a TypeError too. Who catches

@@ -75,7 +75,7 @@ def table_inputs(
     """Yield all tables of the catalogue.
 
     Args:
-        places: The places that they refer to.
+        places: The names that they refer to.
         streams: The streams.
         encode: Encodes a view's definition in base64.
 

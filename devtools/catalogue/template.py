@@ -97,7 +97,7 @@ def compaction(template: str, streams: Mapping[str, EventStream] = STREAMS) -> s
     }
     texts = {_camel(name): unfilled_statement(name) for name in STATEMENTS}
     texts["Streams"] = json.dumps(of_streams, indent=1)
-    # CloudFormation doesn't escape what it substitutes in a definition: in base64 nothing needs it.
+    # CloudFormation doesn't escape what it substitutes in a definition; base64 needs no escaping.
     substitutions = {name: {"Fn::Base64": text} for name, text in texts.items()}
     names = [
         name
@@ -134,7 +134,7 @@ def _table(table_input: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_references(value: Any) -> Any:
-    """Put CloudFormation's functions where a text refers to a parameter or is to be encoded."""
+    """Insert CloudFormation's functions where a text refers to a parameter or must be encoded."""
     if isinstance(value, dict):
         return {name: _with_references(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -146,7 +146,7 @@ def _with_references(value: Any) -> Any:
         definition = rest.removesuffix(" */")
         view = {"Fn::Base64": _with_references(definition)}
         return {"Fn::Sub": [f"{before}${{View}} */", {"View": view}]}
-    # JSON writes the mark as an escape.
+    # In JSON the mark is escaped.
     value = value.replace(json.dumps("\x01").strip('"'), "\x01")
     if "\x01" not in value:
         return value
@@ -157,7 +157,7 @@ def _named_query(query: SavedQuery) -> dict[str, Any]:
     sql: Any = query.sql
     if query.stream:
         shared = {"Fn::FindInMap": ["Queries", _map_key(query), "Sql"]}
-        # CloudFormation has no function that replaces a text: this splits there and joins again.
+        # CloudFormation has no function that replaces text, so the text is split and joined.
         sql = {"Fn::Join": [query.stream, {"Fn::Split": [PLACEHOLDER, shared]}]}
     return {
         "Type": "AWS::Athena::NamedQuery",
@@ -172,7 +172,7 @@ def _named_query(query: SavedQuery) -> dict[str, Any]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as they are, and what is short on one line."""
+    """Writes multi-line strings as blocks, and short values on one line."""
 
     def represent_data(self, data: Any) -> yaml.Node:
         node = super().represent_data(data)

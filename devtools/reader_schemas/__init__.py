@@ -1,10 +1,10 @@
-"""The schemas of the archive's lines for readers that ask no catalogue: ``schemas/readers``.
+"""The schemas of the archive's lines for readers without a catalogue: ``schemas/readers``.
 
-Such a reader infers its columns from the lines that it happens to read first. What only later lines
-have is then lost without an error, or ends the read. With a schema all lines are read alike.
+Such a reader infers the columns from the first lines. A field that only later lines have is then
+lost without an error, or fails the read. With a schema all lines are read in the same way.
 
 =========== ========================================================================================
-``layout``  writes types within types on lines of their own
+``layout``  formats nested types
 ``writers`` the file of each reader: DuckDB, polars, pyarrow, ClickHouse
 =========== ========================================================================================
 

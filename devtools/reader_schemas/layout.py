@@ -1,4 +1,4 @@
-"""Writes types within types: on one line if they are short, else on lines of their own."""
+"""Formats nested types: on one line if they are short, else one line each."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def nested(opening: str, items: Iterable[str], closing: str) -> str:
     """Write items between brackets.
 
     Args:
-        opening: What stands before the first item, such as ``STRUCT(``.
+        opening: The text before the first item, such as ``STRUCT(``.
         items: The items, without commas.
-        closing: What stands behind the last item.
+        closing: The text after the last item.
     """
     items = list(items)
     text = f"{opening}{', '.join(items)}{closing}"

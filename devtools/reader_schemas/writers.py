@@ -1,7 +1,7 @@
-"""The schemas as each reader takes them.
+"""The schemas in each reader's form.
 
-What protobuf leaves out of the JSON is null in each, at any depth. A message without fields is
-there or null too, so each reader needs a type for ``{}`` that Parquet can hold: Parquet has no
+A field that protobuf leaves out of the JSON is null, at any depth. A message without fields can be
+present or null too, so each reader needs a type for ``{}`` that Parquet supports: Parquet has no
 struct without members.
 """
 
@@ -172,7 +172,7 @@ def _has_map(line_type: LineType) -> bool:
 
 
 def clickhouse(streams: Mapping[str, EventStream]) -> str:
-    """Write a function for each stream that gives the structure of its lines."""
+    """Write a function for each stream that returns the structure of its lines."""
     return "\n".join(
         (
             f"-- {_HEADER.format(reader='ClickHouse')}",
@@ -191,7 +191,7 @@ def clickhouse(streams: Mapping[str, EventStream]) -> str:
 
 
 def _nullable(line_type: LineType) -> str:
-    """Write a type for ClickHouse. Arrays and maps are empty there where others are null."""
+    """Write a type for ClickHouse, where missing arrays and maps are empty instead of null."""
     written = _clickhouse(line_type)
     return written if isinstance(line_type, Array | Map) else f"Nullable({written})"
 
@@ -219,4 +219,4 @@ WRITERS: Final[Mapping[str, Callable[[Mapping[str, EventStream]], str]]] = Mappi
         "clickhouse.sql": clickhouse,
     }
 )
-"""What writes each file of ``schemas/readers``, by its name."""
+"""The function that writes each file of ``schemas/readers``, by file name."""
