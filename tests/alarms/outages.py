@@ -115,7 +115,7 @@ def renewal_refused(scene: Scene) -> list[RealRun]:
     return [record(scene)]
 
 
-def token_not_kept(scene: Scene) -> list[RealRun]:
+def token_not_cached(scene: Scene) -> list[RealRun]:
     """Secrets Manager takes no new token: each run mints one of its own."""
     scene.faults.inject(PutSecretFault(status=400, code="AccessDeniedException"))
     return [record(scene)]

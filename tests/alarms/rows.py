@@ -67,7 +67,7 @@ ROWS: Final = [
     Row("Operations.AuthenticationFailedAlarm", 1, outages.acks_not_allowed),
     Row("Operations.AuthenticationFailedAlarm", 1, outages.bare_token_expired),
     Row("Operations.TokenRenewalFailedAlarm", 1, outages.renewal_refused),
-    Row("Operations.TokenRenewalFailedAlarm", 1, outages.token_not_kept),
+    Row("Operations.TokenRenewalFailedAlarm", 1, outages.token_not_cached),
     Row(
         "Operations.OutboxDeadLetterAlarm",
         1,

@@ -26,7 +26,7 @@ def test_descriptions_lead_to_the_document() -> None:
 def test_document_has_the_minutes() -> None:
     """How long docs/alarms.md says that an alarm takes is how long its test waits for it."""
     document = (PROJECT_FOLDER / "docs" / "alarms.md").read_text()
-    told = {
+    documented = {
         name.replace(" ", "").lower(): int(minutes)
         for name, minutes in re.findall(
             r"^\| \[(.+?)\].+?\| (\d+) minutes?\b", document, re.MULTILINE
@@ -43,7 +43,7 @@ def test_document_has_the_minutes() -> None:
         expected[name] = min(minutes, expected.get(name, minutes))
     plural = {"outboxdeadletter": "outboxdeadletters", "scheduledeadletter": "scheduledeadletters"}
 
-    assert told == {plural.get(name, name): minutes for name, minutes in expected.items()}
+    assert documented == {plural.get(name, name): minutes for name, minutes in expected.items()}
 
 
 def test_descriptions_of_streams_name_theirs() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _OUTAGES = (
     outages.client_refused,
-    outages.token_not_kept,
+    outages.token_not_cached,
     outages.short_lived_token,
     outages.more_than_the_limit,
     outages.others_can_not_be_started,

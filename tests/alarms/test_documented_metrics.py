@@ -35,9 +35,9 @@ def documented() -> set[tuple[str, frozenset[str]]]:
     found = set()
     dimensions: frozenset[str] = frozenset()
     for row in table.splitlines():
-        names, told, _ = row.strip("|").split("|")
-        if told.strip() != "likewise":
-            dimensions = frozenset(re.findall(r"`(\w+)`", told))
+        names, cell, _ = row.strip("|").split("|")
+        if cell.strip() != "likewise":
+            dimensions = frozenset(re.findall(r"`(\w+)`", cell))
         found |= {(name, dimensions) for name in re.findall(r"`(\w+)`", names)}
     return found
 

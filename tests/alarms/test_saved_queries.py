@@ -96,7 +96,7 @@ def test_tokens_are_found_by_their_words(recorded: Recorded) -> None:
         outages.stream_not_allowed,
         outages.bare_token_expired,
         outages.renewal_refused,
-        outages.token_not_kept,
+        outages.token_not_cached,
     ):
         texts = [
             line.get("report", {}).get("error") or line.get("message", "")

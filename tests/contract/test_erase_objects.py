@@ -206,18 +206,18 @@ def test_quarantine(aws: Aws) -> None:
         index: json.dumps({"event_id": f"{index:032d}", "raw": b64encode(body).decode()})
         for index, body in enumerate([poison_message(1), poison_message(11), message(1), b"\xff"])
     }
-    withheld = "quarantine/handset_change/withheld/20260301T120000Z-0.ndjson.gz"
+    originals = "quarantine/handset_change/withheld/20260301T120000Z-0.ndjson.gz"
     for index in (0, 1):
         bucket.put(f"quarantine/handset_change/{index}.json", [records[index]])
-    bucket.put(withheld, [records[2], records[3]])
+    bucket.put(originals, [records[2], records[3]])
     assert bucket.erase(subject(1)).counts["records"] == 2
     assert bucket.current() == {
         "quarantine/handset_change/1.json": [records[1]],
-        part_key(withheld, [f"{3:032d}"]): [records[3]],
+        part_key(originals, [f"{3:032d}"]): [records[3]],
     }
 
 
-def test_locked_object_is_told(aws: Aws) -> None:
+def test_locked_object_is_reported(aws: Aws) -> None:
     """What is under object lock stays, and so do the others' lines; it says until when."""
     bucket = MadeUpBucket(aws, has_lock=True)
     locked: Any = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": LATER}
@@ -228,9 +228,9 @@ def test_locked_object_is_told(aws: Aws) -> None:
 
     bucket.erase(subject(1), bypasses_lock=True)
     assert bucket.current() == {left_key(2): lines(2)}
-    told = bucket.s3.head_object(Bucket=bucket.name, Key=left_key(2))
-    assert told["ObjectLockMode"] == "GOVERNANCE"
-    assert abs(told["ObjectLockRetainUntilDate"] - LATER) < timedelta(seconds=1)
+    head = bucket.s3.head_object(Bucket=bucket.name, Key=left_key(2))
+    assert head["ObjectLockMode"] == "GOVERNANCE"
+    assert abs(head["ObjectLockRetainUntilDate"] - LATER) < timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_locked_object_is_told(aws: Aws) -> None:
     ],
     ids=["no gzip", "cut short", "no JSON", "no event id"],
 )
-def test_what_can_t_be_read_is_left_and_told(aws: Aws, body: bytes, reason: str) -> None:
+def test_unreadable_object_stays_and_is_reported(aws: Aws, body: bytes, reason: str) -> None:
     """An object that can't be read stays as it is and is named; others are gone through."""
     bucket = MadeUpBucket(aws)
     bucket.s3.put_object(Bucket=bucket.name, Key=KEY, Body=body)
@@ -282,7 +282,7 @@ def test_what_lies_elsewhere_is_named(aws: Aws) -> None:
     assert sorted(outside) == ["6", "a/b2/", "a/c/", "other/"]
 
 
-def test_pseudonyms_without_a_key_are_told(aws: Aws) -> None:
+def test_pseudonyms_without_a_key_are_reported(aws: Aws) -> None:
     """Where lines have pseudonyms and no key is known, it says that they could not be looked at."""
     bucket = MadeUpBucket(aws)
     name = PSEUDONYMS.of(Kind.SUBSCRIPTION, "madeup:eu:1")

@@ -112,7 +112,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Autho
 
 
 @pytest.mark.parametrize(
-    ("case", "told"),
+    ("case", "expected"),
     [
         ("expired", "certificate has expired"),
         ("not yet valid", "certificate is not valid yet"),
@@ -122,12 +122,12 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Autho
         ("unknown authority, sent along", "certificate is signed by an unknown authority"),
     ],
 )
-def test_certificate_that_is_not_trusted(authority: Authority, case: str, told: str) -> None:
+def test_certificate_that_is_not_trusted(authority: Authority, case: str, expected: str) -> None:
     """Each reason has an error of its own, which is fatal."""
     with serving(odd_servers.tls(authority.context(case), "h2")) as port:
         error = end_of_stream(f"https://localhost:{port}")
     assert type(error) is StreamRefused
-    assert told in error.reason
+    assert expected in error.reason
     assert error.hint
     assert error.setting == "API_ENDPOINT"
 
@@ -145,7 +145,7 @@ def test_tls_without_http2(authority: Authority, protocols: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize(
-    ("scheme", "serve", "told"),
+    ("scheme", "serve", "expected"),
     [
         ("https", http1, "expects plaintext, not TLS"),
         ("https", calls(odd_servers.unanswered), "expects plaintext, not TLS"),
@@ -161,7 +161,7 @@ def test_tls_without_http2(authority: Authority, protocols: tuple[str, ...]) -> 
     ],
 )
 def test_server_of_another_protocol(
-    monkeypatch: pytest.MonkeyPatch, scheme: str, serve: Serve, told: str
+    monkeypatch: pytest.MonkeyPatch, scheme: str, serve: Serve, expected: str
 ) -> None:
     """What the server does, in place of gRPC, is named; the next attempt may meet another."""
     quickly = (*grpc_channel.OPTIONS, ("grpc.min_reconnect_backoff_ms", 500))
@@ -169,7 +169,7 @@ def test_server_of_another_protocol(
     with serving(serve) as port:
         error = end_of_stream(f"{scheme}://localhost:{port}")
     assert type(error) is StreamEnded
-    assert told in error.reason
+    assert expected in error.reason
     assert error.setting == "API_ENDPOINT"
 
 
@@ -185,16 +185,16 @@ def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [("http://127.0.0.1:{}", "refuses connections"), ("https://made-up.invalid", "be resolved")],
 )
-def test_server_that_is_not_there(url: str, told: str) -> None:
+def test_server_that_is_not_there(url: str, expected: str) -> None:
     """A refused connection, and a name without an address, are named."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         error = end_of_stream(url.format(taken.getsockname()[1]))
     assert type(error) is StreamEnded
-    assert told in error.reason
+    assert expected in error.reason
 
 
 # --- Answers that are not the event API's ---
@@ -228,7 +228,7 @@ def test_gateway_with_a_status_of_grpc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "closes", "told"),
+    ("answer", "closes", "expected"),
     [
         (
             http_status(200),
@@ -244,12 +244,12 @@ def test_gateway_with_a_status_of_grpc() -> None:
     ],
     ids=["no status", "page", "reset", "inadequate security", "too many pings", "goaway", "closed"],
 )
-def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, told: str) -> None:
+def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, expected: str) -> None:
     """The error names what happened to the connection, and is retryable."""
     with serving(calls(answer, closes=closes)) as port:
         error = end_of_stream(f"http://127.0.0.1:{port}")
     assert type(error) is StreamEnded
-    assert told in error.reason
+    assert expected in error.reason
     assert "999" not in str(error)
 
 
@@ -297,7 +297,7 @@ def test_probe_that_a_gateway_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("Failed to connect to remote host: getsockopt(SO_ERROR): No route to host", "no route"),
         ("Failed to connect to remote host: connect: Network is unreachable", "no route"),
@@ -309,14 +309,14 @@ def test_probe_that_a_gateway_answers() -> None:
         ("made up", "cannot connect to the event server"),
     ],
 )
-def test_what_can_not_be_made_here(text: str, told: str) -> None:
+def test_what_can_not_be_made_here(text: str, expected: str) -> None:
     """Texts of grpcio 1.85.1 about networks and servers that a test can't have."""
     details = f"failed to connect to all addresses; last error: UNKNOWN: ipv6:%5B::1%5D:1: {text}"
     error = grpc_channel.stream_error(
         grpc.StatusCode.UNAVAILABLE, scope="", details=details, is_connected=False
     )
     assert type(error) is StreamEnded
-    assert told in error.reason
+    assert expected in error.reason
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_messages_come_in_order(serve: Serve) -> None:
 @every_source
 @pytest.mark.parametrize("events", [0, 20])
 @pytest.mark.parametrize("code", MEANINGS, ids=lambda code: code.name)
-def test_end_is_told_by_its_meaning(serve: Serve, code: grpc.StatusCode, events: int) -> None:
+def test_end_of_the_stream_has_a_meaning(serve: Serve, code: grpc.StatusCode, events: int) -> None:
     """What was sent before the end is received first; then the error has the status's meaning."""
     if events and code is grpc.StatusCode.INVALID_ARGUMENT:
         events = 1  # it comes at the begin, if it comes

@@ -245,7 +245,7 @@ def test_trouble_fails_every_event(aws: Aws, kind: str, trouble: Trouble) -> Non
         ("sqs-fifo", Trouble.DENIED, "AccessDenied", "role"),
     ],
 )
-def test_failure_tells_cause_and_cure(
+def test_failure_names_cause_and_hint(
     aws: Aws, kind: str, trouble: Trouble, code: str, setting: str
 ) -> None:
     """A fatal failure names the service's code, the place, and what to check."""
@@ -287,10 +287,10 @@ def test_original_messages_are_stored_apart(aws: Aws) -> None:
         for index in (1, 2)
     ]
     assert home.write([delivery_of(0), *odd]) == {}
-    withheld, written = layout_of(home.bucket).original_key(odd), home.list_keys()
-    assert withheld in written
+    key, written = layout_of(home.bucket).original_key(odd), home.list_keys()
+    assert key in written
     assert len(written) == 2
-    body = aws.s3.get_object(Bucket=home.bucket, Key=withheld)["Body"].read()
+    body = aws.s3.get_object(Bucket=home.bucket, Key=key)["Body"].read()
     assert gzip.decompress(body) == b'{"event_id": "1"}\n{"event_id": "2"}\n'
 
 

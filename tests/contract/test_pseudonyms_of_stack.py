@@ -40,7 +40,7 @@ def test_names_are_id_and_pseudonym(aws: Aws) -> None:
     assert names_of(["a"]) == {"a"}
 
 
-def test_key_that_can_t_be_read_is_told(aws: Aws) -> None:
+def test_unreadable_key_is_an_error(aws: Aws) -> None:
     """A key that isn't there is an error that names the stack and the secret."""
     arn = aws.secrets.create_secret(Name=f"key-{secrets.token_hex(6)}")["ARN"]
     with pytest.raises(CredentialsError, match="stack made-up has pseudonyms") as caught:

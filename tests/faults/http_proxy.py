@@ -240,7 +240,7 @@ class HttpProxy:
                 self._forward(request)
             return hiding if hiding.status is None else self._error(hiding, request)
         answer = self._forward(request) if failing is None else self._without(failing, request)
-        _enter(journal, operation, request, answer)
+        _record(journal, operation, request, answer)
         for fault in faults:
             if isinstance(fault, DescribeSecretFault):
                 answer = answer._replace(body=_aged(answer.body, fault.older_by))
@@ -319,7 +319,7 @@ def _operation(request: _Request) -> str:
     return target.rpartition(".")[2] or ("PutObject" if request.method == "PUT" else "")
 
 
-def _enter(journal: Journal, operation: str, request: _Request, answer: _Answer) -> None:
+def _record(journal: Journal, operation: str, request: _Request, answer: _Answer) -> None:
     """Enter what a service has accepted, as the answer says that now goes to the engine."""
     if operation == "PutObject" and answer.status in {_OK, _ALREADY_THERE}:
         journal.archived(ids_of_object(request.body), monotonic())

@@ -106,7 +106,7 @@ class Evidence:
     @property
     def copies(self) -> int:
         """How many lines and messages there are beyond one each."""
-        return sum(book.total() - len(book) for book in (self.archived, self.queued))
+        return sum(counts.total() - len(counts) for counts in (self.archived, self.queued))
 
     def ids_of(self, number: int) -> set[str]:
         """Return the ids that an event may have: one, or those under which it is in quarantine."""
@@ -151,8 +151,8 @@ def _lost(evidence: Evidence) -> Iterator[str]:
         if number not in evidence.ledger.acked and not evidence.is_settled:
             continue
         ids = evidence.ids_of(number)
-        for place, book in (("S3", evidence.archived), ("SQS", evidence.queued)):
-            if not ids & book.keys():
+        for place, counts in (("S3", evidence.archived), ("SQS", evidence.queued)):
+            if not ids & counts.keys():
                 yield f"event {number} is not in {place} ({len(record.deliveries)} deliveries)"
     if evidence.is_settled:
         for number in evidence.ledger.unacked:

@@ -175,10 +175,10 @@ def _beside_the_events(scene: Scene, folder: Path, sent: Sequence[dict[str, Any]
     """Return all that the runs have written but for the events themselves."""
     texts = [scene.log, *(key for key, _ in archive_keys(scene.cloud.s3, scene.places.bucket))]
     for message in sent:
-        told = {**message, "Body": ""}
+        attributes = {**message, "Body": ""}
         if "pointer" not in message["MessageAttributes"]:
-            told["MD5OfBody"] = ""
-        texts.append(json.dumps(told, default=str))
+            attributes["MD5OfBody"] = ""
+        texts.append(json.dumps(attributes, default=str))
     for path in folder.iterdir():
         texts += [path.name, path.read_text()]
     return "\n".join(texts)

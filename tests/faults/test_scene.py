@@ -77,11 +77,11 @@ _TAMPERED: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
 }
 
 
-@pytest.mark.parametrize(("tamper", "told"), _TAMPERED.values(), ids=_TAMPERED)
+@pytest.mark.parametrize(("tamper", "expected"), _TAMPERED.values(), ids=_TAMPERED)
 def test_what_is_wrong_is_found(
-    good: Evidence, tamper: Callable[[Evidence], Evidence], told: str
+    good: Evidence, tamper: Callable[[Evidence], Evidence], expected: str
 ) -> None:
     """Evidence of a good run that is changed in one point has that violation."""
     assert violations(good) == []
     found = violations(tamper(good))
-    assert any(told in violation for violation in found), found
+    assert any(expected in violation for violation in found), found

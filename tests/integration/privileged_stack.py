@@ -100,10 +100,10 @@ class PrivilegedStack:
             {"event_type": STREAM, "backlog_run": BACKLOG_RUNS if is_last else 0}
         )
         runs = self.runs_since(before)
-        told = "\n".join(_complaint(run) for run in runs).strip()
+        complaints = "\n".join(_complaint(run) for run in runs).strip()
         if invocation.error is not None:
-            assert invocation.payload["errorMessage"] in told, "the log has the error too"
-        return runs, told
+            assert invocation.payload["errorMessage"] in complaints, "the log has the error too"
+        return runs, complaints
 
     @contextmanager
     def without_credentials(self) -> Iterator[None]:
@@ -119,7 +119,7 @@ class PrivilegedStack:
         finally:
             self.deployment.stack.put_credentials(self.deployment.credentials)
 
-    def forget_environments(self) -> None:
+    def discard_environments(self) -> None:
         """Let the function's next run start cold, as after any change of its configuration."""
         functions = self.deployment.aws.client("lambda")
         name = self.deployment.stack.outputs["DrainEventsFunctionName"]
@@ -135,7 +135,7 @@ class PrivilegedStack:
 
     def replay(self, **event: Any) -> dict[str, Any]:
         """Run the function that replays; its messages are not the drain's, see `reconciled`."""
-        self._enter_messages()
+        self._collect_messages()
         answer = self.deployment.aws.client("lambda").invoke(
             FunctionName=self.deployment.stack.outputs["ReplayEventsFunctionName"],
             Payload=json.dumps(event).encode(),
@@ -175,7 +175,7 @@ class PrivilegedStack:
 
     def reconciled(self) -> Reconciliation:
         """Reconcile everything so far, what is in quarantine among it."""
-        self._enter_messages()
+        self._collect_messages()
         s3 = self.deployment.aws.client("s3")
         bucket = self.deployment.stack.outputs["ArchiveBucketName"]
         for key, _ in self.deployment.archive_keys():
@@ -211,7 +211,7 @@ class PrivilegedStack:
             if "reason" in entry and payload in b64decode(entry["raw"])
         } or {f"not in quarantine: {hash(payload)}"}
 
-    def _enter_messages(self) -> None:
+    def _collect_messages(self) -> None:
         self._queued.update(
             line["event_id"]
             for message in self.deployment.take_messages()

@@ -85,7 +85,7 @@ def test_durable_queue_keeps_its_events(server: EventServer) -> None:
     assert drained(server, token, 10) == [(number, False) for number in (*waiting, *coming)]
 
 
-def test_each_failure_has_its_cure(server: EventServer) -> None:
+def test_each_failure_has_its_hint(server: EventServer) -> None:
     """A stream whose scope the token lacks, and a token that the server doesn't know, are told."""
     stack = stack_at(server.endpoint, STREAM, OTHER)
     opened = open_streams(stack, token_of(server))

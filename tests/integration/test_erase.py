@@ -230,11 +230,11 @@ def test_drained_events_have_pseudonyms(stack: Stack) -> None:
 def test_dry_run_counts_and_changes_nothing(stack: Stack, tmp_path: Path) -> None:
     """Without --delete it tells what there is, names nobody, and leaves all as it is."""
     before = stack.versions()
-    told = stack.erase(tmp_path)
-    rows = {line.strip("│ \n").split("│")[0].strip(): line for line in told.splitlines()}
+    output = stack.erase(tmp_path)
+    rows = {line.strip("│ \n").split("│")[0].strip(): line for line in output.splitlines()}
     assert stack.versions() == before
     assert list(tmp_path.iterdir()) == []
-    assert found([stack.subject, stack.pseudonym], told) == []
+    assert found([stack.subject, stack.pseudonym], output) == []
     closed = stack.catalogue.closed_days(STREAM)
     count = sum(day in closed for day, _ in stack.theirs)
     assert f" {count} " in rows["rows of the subscriber in the tables"]
@@ -280,27 +280,27 @@ def test_what_comes_meanwhile_is_deleted(
     assert place not in {name for name, _ in stack.versions()}
 
 
-def test_what_a_stack_had_before_is_told_by_options(stack: Stack, tmp_path: Path) -> None:
-    """Below a prefix of before, under a key of before, it deletes once it is told of both."""
+def test_options_name_earlier_prefix_and_key(stack: Stack, tmp_path: Path) -> None:
+    """Below a prefix of before, under a key of before, it deletes once it is output of both."""
     secrets = stack.deployment.aws.client("secretsmanager")
     key = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
     arn = secrets.create_secret(Name="key-of-before", SecretString=key)["ARN"]
     pseudonym = Pseudonyms(key.encode()).of(Kind.SUBSCRIPTION, "madeup:eu:000")
     place = "before/handset_change/dt=2026-01-01/20260101T000000Z-0.ndjson.gz"
     stack.put(place, gzip.compress(line_of(pseudonym)))
-    told = stack.erase(tmp_path, subject="madeup:eu:000", status=1)
-    assert "not checked: before/: it is below no prefix of the stack" in told
+    output = stack.erase(tmp_path, subject="madeup:eu:000", status=1)
+    assert "not checked: before/: it is below no prefix of the stack" in output
 
     more = ("--archive-prefix", "before", "--pseudonym-key")
-    told = stack.erase(tmp_path, *more, f"{arn}0", subject="madeup:eu:000", status=1)
-    assert "--pseudonym-key can't be read" in told
+    output = stack.erase(tmp_path, *more, f"{arn}0", subject="madeup:eu:000", status=1)
+    assert "--pseudonym-key can't be read" in output
     stack.erase(tmp_path, *more, arn, "--delete", "--yes", subject="madeup:eu:000")
     assert place not in {name for name, _ in stack.versions()}
 
 
 def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
     """No version of anything holds them, every event of others is there once; a receipt says so."""
-    told = stack.erase(tmp_path, "--delete", "--yes")
+    output = stack.erase(tmp_path, "--delete", "--yes")
 
     for name in (stack.subject, stack.pseudonym):
         assert [key for key, body in stack.versions().items() if name.encode() in body] == []
@@ -315,7 +315,7 @@ def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
     assert stack.line_ids() >= set(stack.others)
     (check,) = [each for each in saved_queries() if each.name == f"seam_check.{STREAM}"]
     assert stack.catalogue.rows(check.sql) == ()
-    assert found([stack.subject], told) == []
+    assert found([stack.subject], output) == []
     text = (tmp_path / "receipt.json").read_text()
     receipt = json.loads(text)
     assert found([stack.subject], text) == []
@@ -328,9 +328,9 @@ def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
 def test_again_there_is_nothing(stack: Stack, tmp_path: Path) -> None:
     """The same command again finds nothing and changes nothing."""
     before = stack.versions()
-    told = stack.erase(tmp_path, "--delete", "--yes")
+    output = stack.erase(tmp_path, "--delete", "--yes")
     assert stack.versions() == before
-    assert json.loads((tmp_path / "receipt.json").read_text())["days"] == {}, told
+    assert json.loads((tmp_path / "receipt.json").read_text())["days"] == {}, output
 
 
 def test_compaction_brings_nothing_back(stack: Stack) -> None:

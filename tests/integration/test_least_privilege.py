@@ -1,7 +1,7 @@
 """Least privilege, proven on the deployed stack: enough, each right needed, and nothing else.
 
 The embedded AWS checks IAM; the roles' rights are read from it, so that a right which the template
-gains is a case here at once, and fails until it is told which job needs it. One deployment serves
+gains is a case here at once, and fails until a job needs it. One deployment serves
 all tests of this module, in their order.
 """
 
@@ -58,7 +58,7 @@ def drain_unreadable(stack: PrivilegedStack) -> str:
 
 def drain_cold(stack: PrivilegedStack) -> str:
     """Drain an event in a new environment: for its life it keeps what it has read once."""
-    stack.forget_environments()
+    stack.discard_environments()
     return drain(stack)
 
 
@@ -91,18 +91,18 @@ def start_drain(stack: PrivilegedStack) -> str:
     """Let the schedule start the drain."""
     before = len(stack.deployment.stack.runs())
     stack.fire("Schedule")
-    if not (told := "\n".join(stack.failed_starts())):
+    if not (complaints := "\n".join(stack.failed_starts())):
         stack.deployment.stack.wait_for_runs(before + 1)
-    return told
+    return complaints
 
 
 def start_compaction(stack: PrivilegedStack) -> str:
     """Let the schedule start the compaction."""
     before = executions(stack)
     stack.fire("CompactionStart")
-    told = "\n".join(stack.failed_starts())
-    assert executions(stack) == before + (not told)
-    return told
+    complaints = "\n".join(stack.failed_starts())
+    assert executions(stack) == before + (not complaints)
+    return complaints
 
 
 def executions(stack: PrivilegedStack) -> int:
@@ -181,8 +181,8 @@ def test_rights_suffice(stack: PrivilegedStack) -> None:
     stack.publish(1, make=with_bad_utf8)
     stack.publish(1, make=too_large)
     stack.publish(2)
-    runs, told = stack.drain()
-    assert told == ""
+    runs, complaints = stack.drain()
+    assert complaints == ""
     reports = [record["report"] for run in runs for record in run.records if "report" in record]
     assert [report["acked"] for report in reports] == [MOST_EVENTS, MOST_EVENTS, 1]
     assert sum(report["quarantined"] for report in reports) == 1
@@ -206,9 +206,9 @@ def test_each_right_is_needed(stack: PrivilegedStack, subtests: pytest.Subtests)
             continue
         with subtests.test(str(right)):
             with stack.rights.without([right]):
-                told = job(stack)
-            assert right.action in told, f"not named as what is missing, but: {told!r}"
-            assert right.resource.rpartition(":")[2].partition("/")[0] in told, (
+                complaints = job(stack)
+            assert right.action in complaints, f"not named as what is missing, but: {complaints!r}"
+            assert right.resource.rpartition(":")[2].partition("/")[0] in complaints, (
                 "where it is missing"
             )
             found = stack.reconciled()

@@ -91,9 +91,9 @@ def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
         checkpoint = wait_for_checkpoint(tmp_path)
         process.kill()
         process.wait(SECONDS)
-    told = replay(scene, tmp_path, "--yes", "--rate", "0").stdout
+    output = replay(scene, tmp_path, "--yes", "--rate", "0").stdout
 
-    assert f"Continuing the replay {checkpoint['replay']}" in told
+    assert f"Continuing the replay {checkpoint['replay']}" in output
     taken = messages(scene)
     found = ids(taken)
     assert found.keys() == lines_by_id(scene).keys()
@@ -126,10 +126,10 @@ def test_checkpoint_of_another_selection_is_refused(scene: Scene, tmp_path: Path
         process.wait(SECONDS)
     messages(scene)
 
-    told = replay(scene, tmp_path, "--yes", "--stream", "handset_change", status=1)
+    refused = replay(scene, tmp_path, "--yes", "--stream", "handset_change", status=1)
 
-    assert "another selection" in told.stderr
-    assert "--checkpoint" in told.stderr
+    assert "another selection" in refused.stderr
+    assert "--checkpoint" in refused.stderr
     assert messages(scene) == []
 
 
@@ -166,10 +166,10 @@ def test_failure_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None
     scene.faults.inject(SendBatchFault(status=403, code="AccessDeniedException"), skip=2, times=2)
 
     slowly = ("--yes", "--rate", str(SLICE))
-    told = replay(scene, tmp_path, *slowly, status=1).stdout
+    output = replay(scene, tmp_path, *slowly, status=1).stdout
 
-    assert "AccessDeniedException" in told
-    assert "--queue-url" in told
+    assert "AccessDeniedException" in output
+    assert "--queue-url" in output
     first = ids(messages(scene))
     assert first.total() == SLICE
     replay(scene, tmp_path, *slowly)

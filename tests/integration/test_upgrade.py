@@ -170,7 +170,7 @@ def test_content_is_kept(upgrade: Upgrade) -> None:
     assert location == DAY["StorageDescriptor"]["Location"]  # type: ignore[index]
 
 
-def test_kept_token_is_used(upgrade: Upgrade) -> None:
+def test_cached_token_is_used(upgrade: Upgrade) -> None:
     """The new version reads the token that the old one kept, and mints none."""
     assert upgrade.deployment.token_server.minted == 1
 

@@ -193,7 +193,7 @@ def test_own_part(logical_id: str, tmp_path: Path, request: pytest.FixtureReques
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "expected"),
     [
         ({"PYTHON": "/nowhere/python3"}, "/nowhere/python3 isn't there, or has no pip"),
         ({"PYTHON": f"{sys.executable} -I -S"}, "isn't there, or has no pip"),
@@ -201,14 +201,14 @@ def test_own_part(logical_id: str, tmp_path: Path, request: pytest.FixtureReques
     ],
 )
 def test_build_that_cannot_be(
-    variables: dict[str, str], told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    variables: dict[str, str], expected: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A Python that is missing or has no pip, and a mistyped target: the error names it."""
     with pytest.raises(subprocess.CalledProcessError):
         build("VendorLayerArm64", tmp_path / "layer", **variables)
 
     error = capfd.readouterr().err
-    assert told in error
+    assert expected in error
     assert "Traceback" not in error
     if "PYTHON" in variables:
         assert "To fix this, name another Python, as in: PYTHON=/path/to/python3 sam build" in error

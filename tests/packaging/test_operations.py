@@ -41,15 +41,15 @@ def dashboard_body(template: ExpandedTemplate) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [("", {"Ref": "AlarmTopic"}), (TOPIC, TOPIC)], ids=["made", "given"]
+    ("given", "topic"), [("", {"Ref": "AlarmTopic"}), (TOPIC, TOPIC)], ids=["made", "given"]
 )
-def test_every_alarm_notifies_the_topic(given: str, told: object) -> None:
+def test_every_alarm_notifies_the_topic(given: str, topic: object) -> None:
     """Every alarm notifies the stack's topic, or the one that was given."""
     alarms = all_alarms(ExpandedTemplate(AlarmTopicArn=given, EventTypes=",".join(STREAMS)))
 
     assert len(alarms) > 5 * len(STREAMS)
     for name, alarm in alarms.items():
-        assert alarm["AlarmActions"] == [told], name
+        assert alarm["AlarmActions"] == [topic], name
 
 
 def test_silence_alarms_for_one_thing_only() -> None:

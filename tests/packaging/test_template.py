@@ -311,11 +311,11 @@ def test_own_queues(fifo: str) -> None:
         ("QueueUrl", {"Outbox", "OutboxDeadLetter", "ScheduleDeadLetter"}),
         ("QueueArn", {"Outbox"}),
     ):
-        told = {name.removesuffix(kind) for name in template.outputs if name.endswith(kind)}
-        assert told == shared | {event_type.title().replace("_", "") for event_type in STREAMS}
+        named = {name.removesuffix(kind) for name in template.outputs if name.endswith(kind)}
+        assert named == shared | {event_type.title().replace("_", "") for event_type in STREAMS}
 
 
-def test_blocks_of_names_that_can_t_be_told_apart() -> None:
+def test_blocks_of_names_that_overlap() -> None:
     """A stream whose name is a part of another's is refused: conditions would mix them up."""
     text = stream_blocks.TEMPLATE.read_text()
 

@@ -152,14 +152,14 @@ def test_key_does_not_depend_on_the_delivery() -> None:
         assert LAYOUT.key([later]) == LAYOUT.key([build(1)])
 
 
-def test_what_is_withheld_is_apart() -> None:
+def test_original_messages_have_their_own_object() -> None:
     """What lines have withheld goes to an object of its own, named by its events, in quarantine."""
-    withheld = [line_delivery(each * 16)._replace(original=f'"{each}"') for each in ("ab", "cd")]
-    assert LAYOUT.original_key(withheld) == (
+    originals = [line_delivery(each * 16)._replace(original=f'"{each}"') for each in ("ab", "cd")]
+    assert LAYOUT.original_key(originals) == (
         "quarantine/handset_change/withheld/"
         "20260301T120000Z-c95247afbfed299e66b89170001fc02d.ndjson.gz"
     )
-    assert gzip.decompress(original_body(withheld)) == b'"ab"\n"cd"\n'
+    assert gzip.decompress(original_body(originals)) == b'"ab"\n"cd"\n'
 
 
 @pytest.mark.parametrize(

@@ -31,18 +31,18 @@ def receipt_at(path: Path) -> Receipt:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         ([], "Missing option '--stack-name'"),
         (["--stack-name", "made-up"], "Missing option '--subscription'"),
         (["--stack-name", "made-up", "--subscription", " "], "it is empty"),
     ],
 )
-def test_nonsense_is_told(arguments: list[str], told: str) -> None:
+def test_invalid_options_are_rejected(arguments: list[str], expected: str) -> None:
     """What can't be is an error that names the option, and nothing is asked of AWS."""
     result = CliRunner().invoke(drainctl, ["erase", *arguments])
     assert result.exit_code == 2
-    assert told in result.output
+    assert expected in result.output
 
 
 def test_receipt_names_nobody(tmp_path: Path) -> None:
@@ -58,9 +58,11 @@ def test_receipt_names_nobody(tmp_path: Path) -> None:
     text = path.read_text()
     content = json.loads(text)
     assert found([PERSONAL], text) == []
-    [told] = content["subscriptions"]
-    salt = bytes.fromhex(told["salt"])
-    assert hashlib.scrypt(PERSONAL.encode(), salt=salt, **told["scrypt"]).hex() == told["digest"]
+    [digest] = content["subscriptions"]
+    salt = bytes.fromhex(digest["salt"])
+    assert (
+        hashlib.scrypt(PERSONAL.encode(), salt=salt, **digest["scrypt"]).hex() == digest["digest"]
+    )
     assert content["counts"]["lines"] == 2
     assert content["days"] == {"made_up": ["2026-03-01"]}
     assert content["is_complete"]

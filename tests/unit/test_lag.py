@@ -72,6 +72,6 @@ def test_one_old_event_is_no_backlog() -> None:
 
 
 @pytest.mark.parametrize("deliveries", [[], [aged(None)] * 3, [aged(90, redelivered=True)] * 3])
-def test_no_age_without_events_that_tell_it(deliveries: list[Delivery]) -> None:
+def test_no_age_without_events_that_have_one(deliveries: list[Delivery]) -> None:
     """Where no event says how long it waited, none is taken to have."""
     assert age_after(*deliveries) == 0.0

@@ -222,7 +222,7 @@ def test_id_can_t_be_guessed(
 
 
 @given(stream_responses(), unknown_fields, st.data())
-def test_unknown_fields_are_withheld(
+def test_unknown_fields_go_to_quarantine_only(
     drawn: tuple[EventStream, Message], extra: bytes, data: st.DataObject
 ) -> None:
     """A field that isn't known is not in the line, and with the whole message in a record."""

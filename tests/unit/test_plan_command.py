@@ -31,7 +31,7 @@ def test_plan_and_the_command_that_deploys_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--events-per-day", "0"], "--events-per-day must be a number above 0"),
         (["--events-per-day", "1e12"], "the design ends at 100,000"),
@@ -42,9 +42,9 @@ def test_plan_and_the_command_that_deploys_it() -> None:
         ([], "--events-per-day"),
     ],
 )
-def test_nonsense_is_told_in_one_line(arguments: list[str], told: str) -> None:
+def test_invalid_options_are_rejected_in_one_line(arguments: list[str], expected: str) -> None:
     """What can't be is an error that names it, without a traceback."""
     result = CliRunner().invoke(drainctl, ["plan", *arguments], prog_name="make")
     assert result.exit_code != 0
-    assert told in result.output
+    assert expected in result.output
     assert "Traceback" not in result.output

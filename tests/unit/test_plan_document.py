@@ -19,8 +19,8 @@ def test_tables_are_the_calculators(name: str) -> None:
 @pytest.mark.parametrize(("name", "hosts"), [("Fargate", FARGATE), ("EC2", EC2)])
 def test_crossovers_are_the_calculators(name: str, hosts: tuple[Host, ...]) -> None:
     """Below the rate that is told, runs are cheaper, and above it what is always on is."""
-    told = part(DOCUMENT.read_text(), "crossover")
-    found = re.search(rf"{name}: from ([\d,]+) events a second", told)
+    text = part(DOCUMENT.read_text(), "crossover")
+    found = re.search(rf"{name}: from ([\d,]+) events a second", text)
     assert found
     rate = int(found[1].replace(",", "")) * DAY
     assert not is_dearer(rate * 0.75, hosts, 330.0)

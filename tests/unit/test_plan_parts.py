@@ -25,7 +25,7 @@ from drainctl.plan.pauses import Pauses
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "expected"),
     [
         ({"events_per_day": 0}, "--events-per-day"),
         ({"events_per_day": -1}, "--events-per-day"),
@@ -41,9 +41,9 @@ from drainctl.plan.pauses import Pauses
         ({"events_per_day": 1, "is_fifo": True, "events_per_message": 2}, "FIFO"),
     ],
 )
-def test_nonsense_is_refused(values: dict[str, Any], told: str) -> None:
+def test_invalid_demand_is_rejected(values: dict[str, Any], expected: str) -> None:
     """What can't be is refused, and named."""
-    with pytest.raises(DemandError, match=told):
+    with pytest.raises(DemandError, match=expected):
         Demand(**values)
 
 

@@ -24,7 +24,7 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         ([], "give --stack-name, or both --bucket and --queue-url"),
         (["--bucket", "made-up"], "give --stack-name, or both --bucket and --queue-url"),
@@ -46,11 +46,11 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
         ([*PLACES, "--name", "two words"], "the replay's name"),
     ],
 )
-def test_nonsense_is_told(arguments: list[str], told: str) -> None:
+def test_invalid_options_are_rejected(arguments: list[str], expected: str) -> None:
     """What can't be is an error that names the option, and nothing is asked of AWS."""
     result = CliRunner().invoke(drainctl, ["replay", *arguments])
     assert result.exit_code == 2
-    assert told in " ".join(result.output.split())
+    assert expected in " ".join(result.output.split())
     assert "Traceback" not in result.output
 
 

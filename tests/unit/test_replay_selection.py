@@ -126,7 +126,7 @@ def test_digest_is_slow_to_guess() -> None:
     assert slow.call_args.kwargs["n"] >= 2**14
 
 
-def test_digest_tells_selections_apart() -> None:
+def test_digest_distinguishes_selections() -> None:
     """Each thing that changes what is sent changes the digest; the order of streams does too."""
     both = ("handset_change", "country_change")
     variants = [

@@ -34,7 +34,7 @@ class RefusingBucket:
         return b""
 
 
-def test_lines_wait_for_what_they_have_withheld() -> None:
+def test_lines_wait_for_their_original_messages() -> None:
     """Where a record can't be written, the lines that lack it aren't; those of other days are."""
     bucket = RefusingBucket()
     odd = delivery_of(1)._replace(original="{}")

@@ -207,7 +207,7 @@ def test_lag(archive: Archive) -> None:
     assert today[4] == 3.5
 
 
-def test_seam(archive: Archive) -> None:
+def test_consistency(archive: Archive) -> None:
     """Each way to differ is a row: missing, twice, one for another, not archived at all.
 
     Copies, and events that lines and table both have, make no difference.

@@ -72,7 +72,7 @@ def test_some_at_once(endpoint: VerifyEndpoint) -> None:
     assert endpoint.most_at_once == 5
 
 
-def test_subscription_is_found_and_not_told(endpoint: VerifyEndpoint) -> None:
+def test_subscription_is_found_and_not_printed(endpoint: VerifyEndpoint) -> None:
     """Somebody of the newest days is asked about, and appears nowhere."""
     endpoint.script = lambda started: (
         Scripted(columns=("subscription_id",), rows=((_PERSON,),))
