@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from drainctl.catalogue import compacted_table
 from drainctl.erase.findings import RUNS, ErasureError
+from eventdrain.events import ArchiveKey
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -71,8 +72,9 @@ class UnregisteredFiles:
             if any(f"{self._bucket}{key}".startswith(location) for location in read):
                 reason = _why_suspicious(versions)
             else:
-                day, _, rest = key.removeprefix(within).partition("/")
-                is_known = day.startswith("dt=") and day.removeprefix("dt=") in registered
+                folder, _, rest = key.removeprefix(within).partition("/")
+                parsed = ArchiveKey.parse(f"{within}{folder}/")
+                is_known = parsed is not None and parsed.day in registered
                 reason = self._why_left(versions, rest, is_known=is_known, began=began)
                 if reason is None:
                     self._delete(versions)

@@ -170,6 +170,7 @@ def test_original_messages_have_their_own_object() -> None:
         ("a/moves/dt=2026-03-01/", ArchiveKey("a", "moves", "2026-03-01")),
         ("a/moves/dt=2026-03-01", None),
         ("a/moves/dt=2026-3-1/n", None),
+        ("a/moves/dt=2026-99-99/n", None),
         ("a/moves/dt=2026-03-01/x/n", None),
         ("moves/dt=2026-03-01/n", None),
     ],
@@ -192,3 +193,17 @@ def test_key_of_a_part_keeps_the_time() -> None:
     part = whole.for_events(["2"])
     assert part.name.partition("-")[0] == whole.name.partition("-")[0]
     assert part != whole
+    other = ArchiveKey("a", "moves", "2026-03-01", "another's.ndjson.gz").for_events(["2"])
+    assert other.name == part.name.replace("20260301T120000Z", "another's")
+
+
+@pytest.mark.parametrize(
+    ("event_type", "day", "name"),
+    [("a/b", None, "n"), ("moves", None, "a/n"), ("moves", "2026-99-99", "n")],
+)
+def test_key_that_would_not_be_parsed_is_not_made(
+    event_type: str, day: str | None, name: str
+) -> None:
+    """A slash in an event type or a name, and a day that does not exist, are rejected."""
+    with pytest.raises(ValueError, match=r"slash|month"):
+        ArchiveKey("a", event_type, day, name)

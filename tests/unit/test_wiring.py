@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -9,9 +10,10 @@ import pytest
 
 from eventdrain import wiring
 from eventdrain.adapters.aws import AwsEndpoint
-from eventdrain.drain import EndReason
+from eventdrain.drain import EndReason, LeftReason
 from eventdrain.errors import ConfigurationError, CredentialsError
 from eventdrain.settings import Settings
+from tests.fakes import FakeSink
 
 if TYPE_CHECKING:
     from eventdrain.drain import Report
@@ -75,3 +77,10 @@ def test_what_ends_a_run_before_its_drain_is_reported(
     assert reported in str(report.error)
     assert "+999" not in str(report.error)
     assert report.is_access_refused is is_about_access
+
+
+@pytest.mark.parametrize("name", LeftReason)
+def test_sink_is_not_named_as_a_reason_for_leaving_events(name: str) -> None:
+    """The report counts what a sink failed to write beside what was left for other reasons."""
+    with pytest.raises(ValueError, match=name):
+        wiring.SinkRow(name, "MadeUpFailed", lambda *_: nullcontext(FakeSink()))

@@ -23,7 +23,17 @@ from eventdrain.adapters.aws import (
 from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.auth import StaticToken, TokenCache, read_credentials, read_pseudonyms
-from eventdrain.drain import Batch, Commit, Drain, EndReason, Pace, Report, Window, stream_request
+from eventdrain.drain import (
+    Batch,
+    Commit,
+    Drain,
+    EndReason,
+    LeftReason,
+    Pace,
+    Report,
+    Window,
+    stream_request,
+)
 from eventdrain.errors import (
     ConfigurationError,
     CredentialsAwaited,
@@ -53,14 +63,22 @@ class SinkRow:
     """A sink that every event is written to before it is acked.
 
     Attributes:
-        name: The sink's name in reports and failures.
+        name: The sink's name in reports and failures; not a ``LeftReason``, which is counted with
+            the names.
         failed_metric: The metric that counts deliveries that the sink failed to write.
         connect: Opens the sink. Raises ConfigurationError if the settings are invalid.
+
+    Raises:
+        ValueError: The name is a ``LeftReason``.
     """
 
     name: str
     failed_metric: str
     connect: Callable[[Settings, AwsClients, ArchiveLayout], AbstractAsyncContextManager[Sink]]
+
+    def __post_init__(self) -> None:
+        if self.name in set(LeftReason):
+            raise ValueError(f"a sink can't have the name {self.name}, which is a LeftReason")
 
 
 def _archive(

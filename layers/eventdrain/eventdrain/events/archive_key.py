@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,9 @@ class ArchiveKey:
         event_type: The stream's event type.
         day: The UTC day of the events as ``YYYY-MM-DD``; None for original messages.
         name: The object's name within its folder; empty for a folder.
+
+    Raises:
+        ValueError: The event type or the name contains a slash, or the day is not in the calendar.
     """
 
     prefix: str
@@ -48,11 +52,20 @@ class ArchiveKey:
     day: str | None
     name: str = ""
 
+    def __post_init__(self) -> None:
+        if "/" in self.event_type + self.name:
+            raise ValueError("an event type and an object's name must not contain a slash")
+        if self.day is not None:
+            date.fromisoformat(self.day)
+
     @classmethod
     def parse(cls, key: str) -> ArchiveKey | None:
         """Parse an object key or a folder (with a trailing slash); return None for other keys."""
         found = _KEY.fullmatch(key)
-        return None if found is None else cls(**found.groupdict())
+        try:
+            return None if found is None else cls(**found.groupdict())
+        except ValueError:  # such as dt=2026-99-99
+            return None
 
     def format(self) -> str:
         """Return the key as a string. A folder's key ends with a slash."""
@@ -72,7 +85,7 @@ class ArchiveKey:
             time: The ``event_time`` of the object's first event. By default the time in this key's
                 name, for an object that keeps some of this object's events.
         """
-        stamp = self.name.partition("-")[0]
+        stamp = self.name.removesuffix(_SUFFIX).partition("-")[0]
         if time is not None:
             stamp = time.replace("-", "").replace(":", "")
         digest = sha256("\n".join(sorted(event_ids)).encode()).hexdigest()[:_DIGEST_LENGTH]
