@@ -49,6 +49,12 @@ class RecordingReader:
         self.unreadable = 0
         self.read_at: list[float] = []
 
+    def is_heartbeat(self, message: bytes) -> bool:
+        """See ``DeliveryReader``."""
+        is_heartbeat = self._reader.is_heartbeat(message)
+        self.taken += is_heartbeat
+        return is_heartbeat
+
     def read(self, message: bytes, received_at: datetime) -> Delivery | None:
         """See ``DeliveryReader``."""
         self.taken += 1

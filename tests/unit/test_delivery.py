@@ -184,7 +184,9 @@ def test_unreadable(message: bytes, reason: str) -> None:
 )
 def test_heartbeat(message: bytes) -> None:
     """A message with neither an event nor a handle is no delivery."""
-    assert DeliveryReader(STREAMS["handset_change"]).read(message, RECEIVED_AT) is None
+    reader = DeliveryReader(STREAMS["handset_change"])
+    assert reader.read(message, RECEIVED_AT) is None
+    assert reader.is_heartbeat(message)
 
 
 def test_delivery_that_trips_a_bug_goes_to_quarantine(

@@ -9,6 +9,7 @@ import pytest
 from eventdrain.drain import Batch, EndReason, LeftReason
 from tests.fakes import (
     END_RUN,
+    Arrival,
     FakeAuthorization,
     FakeEventSource,
     FakeSink,
@@ -23,6 +24,7 @@ from tests.unit.drain_bench import (
     DrainBench,
     burst,
     down,
+    messages,
     trickle,
 )
 from tests.virtual_time import now
@@ -57,6 +59,15 @@ def test_limit(limit: int) -> None:
     assert len(bench.archive.held) == len(bench.queue.held) == limit
     assert report.left == {LeftReason.NOT_TAKEN: report.received - limit}
     assert bench.took < LINGER, "the last batch doesn't wait for others"
+
+
+def test_heartbeats_that_are_not_taken_are_no_events() -> None:
+    """What is left when the limit is reached counts as events only if it may be some."""
+    sent = [*messages(range(3)), b"", b"\xff"]
+    bench = DrainBench(FakeEventSource(Script([Arrival(0.0, sent)])), limit=2)
+    report = bench.drain()
+    assert (report.received, report.committed, report.heartbeats) == (4, 2, 1)
+    assert report.left == {LeftReason.NOT_TAKEN: 2}
 
 
 def test_window() -> None:

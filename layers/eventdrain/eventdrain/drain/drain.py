@@ -125,8 +125,9 @@ class Drain:
                 task.cancel()
             await asyncio.gather(*subscribing, *self._commits, return_exceptions=True)
         for subscription in self._subscriptions:
-            untaken = subscription.take(subscription.unread)
-            self._report.add_untaken([message for message, _ in untaken])
+            untaken = [message for message, _ in subscription.take(subscription.unread)]
+            heartbeats = sum(map(self._reader.is_heartbeat, untaken))
+            self._report.add_untaken(untaken, heartbeats=heartbeats)
         self._report.end(
             reason,
             connections=self._connections,

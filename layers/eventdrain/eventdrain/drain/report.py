@@ -122,12 +122,12 @@ class Report:
             self.oversize += delivery.pointer is PointerReason.OVERSIZE
             self.oldest_event_age_seconds = max(self.oldest_event_age_seconds, delivery.age_seconds)
 
-    def add_untaken(self, messages: Sequence[bytes]) -> None:
-        """Count messages that arrived too late to be taken."""
-        self.bytes_received += sum(map(len, messages))
-        self.received += len(messages)
-        if messages:
-            self.left[LeftReason.NOT_TAKEN] += len(messages)
+    def add_untaken(self, messages: Sequence[bytes], *, heartbeats: int = 0) -> None:
+        """Count messages that arrived too late to be taken, and the heartbeats among them."""
+        self.add_messages(sum(map(len, messages)), (), heartbeats)
+        if events := len(messages) - heartbeats:
+            self.received += events
+            self.left[LeftReason.NOT_TAKEN] += events
 
     def add_outcome(self, outcome: Outcome) -> None:
         """Count the outcome of a batch. A fatal failure fails the drain."""

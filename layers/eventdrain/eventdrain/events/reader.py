@@ -109,17 +109,30 @@ class DeliveryReader:
         )
         return delivery
 
+    def is_heartbeat(self, message: bytes) -> bool:
+        """Return whether a message has neither an event nor an ack handle."""
+        try:
+            return self._is_empty(self._parse(message))
+        except DecodeError:
+            return False
+
+    def _is_empty(self, response: Any) -> bool:
+        # An unknown field may be a new kind of event.
+        has_event = response.HasField(self._payload_name)
+        return not (
+            has_event or response.metadata.ack_info.value or discard_unknown_fields(response)
+        )
+
     def _read(self, message: bytes, received_at: datetime) -> Delivery | None:
         try:
             response: Any = self._parse(message)
         except DecodeError as error:
             # The error's text may quote the message.
             raise UnreadableDelivery("does not parse") from error
-        if not response.HasField(self._payload_name):
-            # An unknown field may be a new kind of event.
-            if response.metadata.ack_info.value or discard_unknown_fields(response):
-                raise UnreadableDelivery("holds no event")
+        if self._is_empty(response):
             return None
+        if not response.HasField(self._payload_name):
+            raise UnreadableDelivery("holds no event")
         payload = getattr(response, self._payload_name)
         has_original = False
         if self._in_messages is None:
