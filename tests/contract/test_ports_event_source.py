@@ -307,6 +307,28 @@ def test_answer_without_a_status_of_the_api_proves_nothing(
     assert is_api_response(grpc.StatusCode[code], details) is is_proof
 
 
+def test_second_cancellation_frees_the_thread() -> None:
+    """A stream is closed even if its task is cancelled again while it leaves the stream."""
+
+    async def cancel_twice(server: EventServer) -> None:
+        async def stay() -> None:
+            async with opened(adapter(server.endpoint)):
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(stay())
+        await asyncio.to_thread(server.wait_until, lambda ledger: ledger.open_streams)
+        for _ in range(2):
+            await asyncio.sleep(0.05)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not any(thread.name == "event-stream" for thread in threading.enumerate())
+
+    with EventServer() as server:
+        asyncio.run(asyncio.wait_for(cancel_twice(server), WAIT_SECONDS))
+        server.wait_until(lambda ledger: not ledger.open_streams)
+
+
 @pytest.mark.parametrize("is_broken", [False, True], ids=["left", "left-by-an-error"])
 def test_leaving_frees_thread_call_and_connection(*, is_broken: bool) -> None:
     """Thread, call and connection end with the context, even if the thread waited for room."""

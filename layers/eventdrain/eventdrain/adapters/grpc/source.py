@@ -97,10 +97,12 @@ class GrpcEventSource:
         try:
             yield connection
         finally:
-            await connection.leave()
-            # This ends the call. Cancelling the call would leave the connection open.
-            channel.close()
-            await connection.joined()
+            try:
+                await connection.leave()
+            finally:  # even if this task is cancelled again
+                # This ends the call. Cancelling the call would leave the connection open.
+                channel.close()
+                await connection.joined()
 
 
 class GrpcConnection:
