@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from eventdrain.errors import TokenError
     from eventdrain.events import Delivery
-    from eventdrain.ports import ClientCredentials
 
 Answer: TypeAlias = "Failure | None"
 """What became of one event or one ack; None for success."""
@@ -444,21 +443,20 @@ class FakeTokenEndpoint:
         now: When tokens are minted.
         lifetime: How long a token lives; None if the endpoint does not say.
         error: What minting raises instead.
-        asked: The client and the scope of each call.
+        asked: The scopes of each call.
     """
 
     url: str = "https://id.made-up.example/oauth2/token"
+    client_id: str = "made-up-id"
     now: datetime = NOW
     lifetime: timedelta | None = timedelta(hours=1)
     error: TokenError | None = None
-    asked: list[tuple[ClientCredentials, str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
-    def mint(
-        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
-    ) -> AccessToken:
+    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``; answers in no time, whatever that is given."""
         assert timeout_seconds >= 0
-        self.asked.append((credentials, scope))
+        self.asked.append(scope)
         if self.error is not None:
             raise self.error
         return AccessToken(

@@ -9,7 +9,7 @@ from eventdrain.errors import ScopeRefused, TokenUnavailable
 from tests.fakes import FakeTokenEndpoint
 
 if TYPE_CHECKING:
-    from eventdrain.ports import AccessToken, ClientCredentials
+    from eventdrain.ports import AccessToken
 
 
 @dataclass
@@ -28,16 +28,9 @@ class GrantingEndpoint(FakeTokenEndpoint):
     most: int = 5
     answers: int | None = None
 
-    @property
-    def requested(self) -> list[str]:
-        """The scopes of each request."""
-        return [scope for _, scope in self.asked]
-
-    def mint(
-        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
-    ) -> AccessToken:
+    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``."""
-        token = super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+        token = super().mint(scope, timeout_seconds=timeout_seconds)
         if self.answers is not None and len(self.asked) > self.answers:
             raise TokenUnavailable(f"{self.url} answers 429")
         granted = tuple(each for each in token.scopes if each in self.granted)

@@ -87,9 +87,11 @@ def find_token(
     if not isinstance(credentials.content, ClientCredentials):
         return Token(Origin.GIVEN, credentials.content.value)
     secret = _secret(client, stack.output("TokenSecretArn"), "the secret of the cached token")
-    endpoint = Endpoint.parse(stack.parameters["TokenEndpoint"])
+    endpoint = OAuthTokenEndpoint(
+        Endpoint.parse(stack.parameters["TokenEndpoint"]), credentials.content
+    )
     scopes = tuple(sorted({scope_of(name) for name in stack.event_types} - {""}))
-    purpose = minted_for(credentials.content, endpoint.url, scopes)
+    purpose = minted_for(endpoint, scopes)
     cached = None if secret is None else from_json(secret.get("SecretString", ""), purpose)
     why = why_not_cached(cached, credentials, now=now)
     if cached is not None and not why:
@@ -99,7 +101,7 @@ def find_token(
             f"there is no token to check: {why}",
             "run this without --skip-stream, so that it may request one",
         )
-    return _minted(credentials.content, endpoint, scopes, why)
+    return _minted(endpoint, scopes, why)
 
 
 def why_not_cached(
@@ -115,13 +117,9 @@ def why_not_cached(
     return ""
 
 
-def _minted(
-    credentials: ClientCredentials, endpoint: Endpoint, scopes: tuple[str, ...], why: str
-) -> Token:
+def _minted(endpoint: OAuthTokenEndpoint, scopes: tuple[str, ...], why: str) -> Token:
     try:
-        token, is_complete = mint(
-            OAuthTokenEndpoint(endpoint), credentials, scopes, needed="", seconds=_MINTING_SECONDS
-        )
+        token, is_complete = mint(endpoint, scopes, needed="", seconds=_MINTING_SECONDS)
     except TokenUnavailable as error:
         # The engine's hint is for the function, but this is the operator's machine.
         hint = "" if error.setting == "TOKEN_ENDPOINT" else error.hint

@@ -202,9 +202,9 @@ def test_token_endpoint(aws: OddAws, status: int, body: bytes) -> None:
     """Requesting a token returns one that fits into a header, or raises an error."""
     aws.status, aws.body = status, body
     try:
-        token = OAuthTokenEndpoint(Endpoint.parse(aws.url)).mint(
-            ClientCredentials("made-up", "made-up"), "made.up:read", timeout_seconds=30
-        )
+        token = OAuthTokenEndpoint(
+            Endpoint.parse(aws.url), ClientCredentials("made-up", "made-up")
+        ).mint("made.up:read", timeout_seconds=30)
     except TokenError:
         return
     assert token.value.isascii()

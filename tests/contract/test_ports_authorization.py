@@ -17,7 +17,7 @@ from tests.unit.token_caching import cache, store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eventdrain.ports import AccessToken, Authorization, ClientCredentials
+    from eventdrain.ports import AccessToken, Authorization
 
 _CALLERS: Final = 8
 
@@ -25,12 +25,10 @@ _CALLERS: Final = 8
 class _SlowEndpoint(FakeTokenEndpoint):
     """Lets other threads in between."""
 
-    def mint(
-        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
-    ) -> AccessToken:
+    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``."""
         time.sleep(0.01)
-        return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+        return super().mint(scope, timeout_seconds=timeout_seconds)
 
 
 def _failing_cache() -> Authorization:

@@ -51,9 +51,9 @@ def endpoint(request: pytest.FixtureRequest, server: TokenServer) -> TokenEndpoi
     return GrantingEndpoint(granted=frozenset({SCOPE, OTHER}))
 
 
-def adapter(url: str) -> OAuthTokenEndpoint:
+def adapter(url: str, client: ClientCredentials = CLIENT) -> OAuthTokenEndpoint:
     """Return the adapter for a URL."""
-    return OAuthTokenEndpoint(Endpoint.parse(url))
+    return OAuthTokenEndpoint(Endpoint.parse(url), client)
 
 
 def mint(
@@ -62,7 +62,7 @@ def mint(
     """Mint a token by the adapter while a fault lasts."""
     if fault is not None:
         server.faults.inject(fault)
-    return adapter(server.endpoint).mint(CLIENT, SCOPE, timeout_seconds=seconds)
+    return adapter(server.endpoint).mint(SCOPE, timeout_seconds=seconds)
 
 
 def error_of(
@@ -104,7 +104,7 @@ def answer(**changes: Any) -> TokenFault:
 )
 def test_minted_token(endpoint: TokenEndpoint, requested: str, granted: tuple[str, ...]) -> None:
     """Each call mints one, which has its granted scopes and times in UTC, and hides its value."""
-    tokens = [endpoint.mint(CLIENT, requested, timeout_seconds=SECONDS) for _ in range(2)]
+    tokens = [endpoint.mint(requested, timeout_seconds=SECONDS) for _ in range(2)]
     assert tokens[0].value != tokens[1].value
     for token in tokens:
         assert token.value not in repr(token)
@@ -119,7 +119,7 @@ def test_scopes_that_are_rejected_together(endpoint: TokenEndpoint, server: Toke
     if isinstance(endpoint, GrantingEndpoint):
         endpoint.narrows = False
     with pytest.raises(ScopeRefused, match=MISSING) as caught:
-        endpoint.mint(CLIENT, f"{MISSING} {SCOPE}", timeout_seconds=SECONDS)
+        endpoint.mint(f"{MISSING} {SCOPE}", timeout_seconds=SECONDS)
     assert endpoint.url in str(caught.value)
 
 
@@ -135,8 +135,8 @@ def test_any_id_and_secret_reach_the_server(
 ) -> None:
     """Characters that have a meaning in HTTP Basic or in forms are encoded."""
     server.register(client_id, secret, [SCOPE])
-    credentials = ClientCredentials(client_id, secret)
-    token = adapter(server.endpoint).mint(credentials, SCOPE, timeout_seconds=SECONDS)
+    client = ClientCredentials(client_id, secret)
+    token = adapter(server.endpoint, client).mint(SCOPE, timeout_seconds=SECONDS)
     assert server.tokens.check(token.value)
 
 
@@ -153,7 +153,7 @@ def test_query_of_the_endpoint_is_sent(target: str) -> None:
     with Noting() as server:
         server.faults.inject(answer())
         url = f"http://127.0.0.1:{server.port}{target}"
-        assert adapter(url).mint(CLIENT, SCOPE, timeout_seconds=SECONDS).value == VALUE
+        assert adapter(url).mint(SCOPE, timeout_seconds=SECONDS).value == VALUE
     assert seen == [target if target.startswith("/") else f"/{target}"]
 
 
@@ -202,13 +202,13 @@ def test_pause_after_a_rejection(server: TokenServer) -> None:
     """The next request of the run waits for a second; it fails if there is no time for that."""
     endpoint = adapter(server.endpoint)
     with pytest.raises(ScopeRefused):
-        endpoint.mint(CLIENT, MISSING, timeout_seconds=SECONDS)
+        endpoint.mint(MISSING, timeout_seconds=SECONDS)
     with pytest.raises(TokenUnavailable):
-        endpoint.mint(CLIENT, SCOPE, timeout_seconds=0.5)
+        endpoint.mint(SCOPE, timeout_seconds=0.5)
     began = time.monotonic()
-    endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    endpoint.mint(SCOPE, timeout_seconds=SECONDS)
     paused = time.monotonic()
-    endpoint.mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+    endpoint.mint(SCOPE, timeout_seconds=SECONDS)
     assert paused - began >= 1 > time.monotonic() - paused
     assert server.requests() == {"invalid_scope": 1, "minted": 2}
 
@@ -317,7 +317,7 @@ def test_endpoint_that_is_not_there() -> None:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/oauth2/token"
         with pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT") as caught:
-            adapter(url).mint(CLIENT, SCOPE, timeout_seconds=SECONDS)
+            adapter(url).mint(SCOPE, timeout_seconds=SECONDS)
     assert url in str(caught.value)
 
 

@@ -7,11 +7,13 @@ import pytest
 from eventdrain.adapters.oauth import OAuthTokenEndpoint, token_endpoint
 from eventdrain.auth import TokenCache
 from eventdrain.errors import ScopeRefused
+from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
 from simulator.token_server import TokenFault, TokenServer
 from tests.fakes import FakeSecretStore
-from tests.unit.token_caching import CLIENT, FIRST, NONE, SCOPES, settings
+from tests.unit.token_caching import FIRST, NONE, SCOPES, settings
 
+CLIENT = ClientCredentials("made-up-id", "made-up-secret")
 GRANTED = frozenset({*SCOPES} - {FIRST})
 
 
@@ -26,9 +28,9 @@ def tokens_of_all_streams(server: TokenServer, granted: frozenset[str]) -> list[
     server.register(CLIENT.client_id, CLIENT.client_secret, granted)
     secrets, tokens = FakeSecretStore(), []
     for scope in (*SCOPES, NONE):
-        endpoint = OAuthTokenEndpoint(Endpoint.parse(server.endpoint))
+        endpoint = OAuthTokenEndpoint(Endpoint.parse(server.endpoint), CLIENT)
         every = (*SCOPES, NONE)
-        run = TokenCache(settings(scope, every), CLIENT, secrets, endpoint, lambda: 60.0)
+        run = TokenCache(settings(scope, every), secrets, endpoint, lambda: 60.0)
         if scope in {*granted, NONE}:
             tokens.append(run.token())
             grant = server.tokens.check(tokens[-1])

@@ -136,7 +136,7 @@ def test_token_endpoint(
     monkeypatch.setattr(token_endpoint, "system_roots", lambda: ROOTS)
     client = ClientCredentials("made-up", "made-up-secret")
     with server_with(certificate) as server, pytest.raises(TokenUnavailable) as caught:
-        OAuthTokenEndpoint(Endpoint.parse(server.url)).mint(client, "", timeout_seconds=GENEROUS)
+        OAuthTokenEndpoint(Endpoint.parse(server.url), client).mint("", timeout_seconds=GENEROUS)
     assert server.bodies == []
     assert problem in str(caught.value)
     assert caught.value.setting == "TOKEN_ENDPOINT"

@@ -167,7 +167,7 @@ def test_unknown_streams_are_named() -> None:
 def test_scopes_are_those_of_all_streams() -> None:
     """The token is for every stream of the stack; the one that needs no scope adds none."""
     assert settings(EVENT_TYPES="consent_change").scopes == ()
-    subjects = ("handset_details", "country_change", "first_attachment", "periodic_country")
+    subjects = ("country_change", "first_attachment", "handset_details", "periodic_country")
     assert settings("consent_change", EVENT_TYPES=",".join(STREAMS)).scopes == tuple(
         f"subscription.{subject}:read" for subject in subjects
     )

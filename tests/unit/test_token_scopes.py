@@ -14,7 +14,6 @@ from eventdrain.errors import ScopeRefused, TokenError, TokenRefused, TokenUnava
 from tests.granting_endpoint import GrantingEndpoint
 from tests.unit.token_caching import (
     CACHED,
-    CLIENT,
     COUNTRY,
     FIRST,
     HANDSET,
@@ -29,7 +28,7 @@ from tests.unit.token_caching import (
 )
 
 if TYPE_CHECKING:
-    from eventdrain.ports import AccessToken, ClientCredentials
+    from eventdrain.ports import AccessToken
     from tests.fakes import FakeSecretStore
 
 EVERY: Final = (*SCOPES, NONE)
@@ -66,7 +65,7 @@ def test_missing_scope_fails_alone(first: str, *, narrows: bool) -> None:
     calls = 1 if narrows else 1 + len(SCOPES) + 1
     # A run whose own scope is refused asks for no other.
     calls += 2 if first == MISSING and not narrows else 0
-    assert len(endpoint.requested) == calls
+    assert len(endpoint.asked) == calls
     assert len(secrets.writes) == 1
 
 
@@ -142,13 +141,13 @@ def test_requests_to_an_endpoint_that_rejects_the_whole(
     endpoint = GrantingEndpoint(granted=frozenset(granted), narrows=False)
 
     if needed in {*granted, NONE}:
-        token, is_complete = mint(endpoint, CLIENT, SCOPES, needed=needed, seconds=30)
+        token, is_complete = mint(endpoint, SCOPES, needed=needed, seconds=30)
         assert is_complete
         assert {*token.scopes} == {*granted}
     else:
         with pytest.raises(ScopeRefused, match=needed):
-            mint(endpoint, CLIENT, SCOPES, needed=needed, seconds=30)
-    assert endpoint.requested == requested
+            mint(endpoint, SCOPES, needed=needed, seconds=30)
+    assert endpoint.asked == requested
 
 
 @pytest.mark.parametrize(
@@ -167,8 +166,8 @@ def test_request_that_is_the_last(
 ) -> None:
     """Where another request would not help, none is made."""
     with pytest.raises(error):
-        mint(endpoint, CLIENT, scopes, needed=scopes[0] if scopes else NONE, seconds=30)
-    assert endpoint.requested == [" ".join(scopes)]
+        mint(endpoint, scopes, needed=scopes[0] if scopes else NONE, seconds=30)
+    assert endpoint.asked == [" ".join(scopes)]
 
 
 @pytest.mark.parametrize("needed", [HANDSET, NONE])
@@ -176,14 +175,14 @@ def test_interrupted_without_a_token(needed: str) -> None:
     """The error is the one that may pass."""
     endpoint = GrantingEndpoint(granted=GRANTED, narrows=False, answers=1)
     with pytest.raises(TokenUnavailable, match="429"):
-        mint(endpoint, CLIENT, SCOPES, needed=needed, seconds=30)
+        mint(endpoint, SCOPES, needed=needed, seconds=30)
 
 
 def test_endpoint_that_grants_scopes_one_by_one_only() -> None:
     """The token for the needed scope is usable, but not for the other streams."""
     endpoint = GrantingEndpoint(granted=frozenset(SCOPES), narrows=False, most=1)
 
-    token, is_complete = mint(endpoint, CLIENT, SCOPES, needed=HANDSET, seconds=30)
+    token, is_complete = mint(endpoint, SCOPES, needed=HANDSET, seconds=30)
 
     assert (token.scopes, is_complete) == ((HANDSET,), False)
 
@@ -210,14 +209,12 @@ def test_requests_for_other_scopes_take_half_of_the_time() -> None:
     timeouts: list[float] = []
 
     class Timed(GrantingEndpoint):
-        def mint(
-            self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
-        ) -> AccessToken:
+        def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
             timeouts.append(timeout_seconds)
-            token = super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+            token = super().mint(scope, timeout_seconds=timeout_seconds)
             return replace(token, value="made-up")
 
     endpoint = Timed(granted=GRANTED, narrows=False)
-    mint(endpoint, CLIENT, SCOPES, needed=HANDSET, seconds=40)
+    mint(endpoint, SCOPES, needed=HANDSET, seconds=40)
 
     assert timeouts == pytest.approx([40.0, 40.0, 20.0, 20.0, 20.0, 20.0], abs=0.1)

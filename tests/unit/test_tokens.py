@@ -4,7 +4,7 @@ import json
 import logging
 import random
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,7 +14,6 @@ from eventdrain.ports import AccessToken
 from tests.fakes import NOW, FakeTokenEndpoint
 from tests.unit.token_caching import (
     CACHED,
-    CLIENT,
     COUNTRY,
     HANDSET,
     LIFETIME,
@@ -28,9 +27,6 @@ from tests.unit.token_caching import (
     store,
 )
 
-if TYPE_CHECKING:
-    from eventdrain.ports import ClientCredentials
-
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 
@@ -38,12 +34,10 @@ MINUTE = timedelta(minutes=1)
 class TimedEndpoint(FakeTokenEndpoint):
     """Notes how long it may be waited for."""
 
-    def mint(
-        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
-    ) -> AccessToken:
+    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``."""
         self.timeout_seconds = timeout_seconds
-        return super().mint(credentials, scope, timeout_seconds=timeout_seconds)
+        return super().mint(scope, timeout_seconds=timeout_seconds)
 
 
 # --- The cached token ---
@@ -124,7 +118,7 @@ def test_minted_token_is_cached(caplog: pytest.LogCaptureFixture) -> None:
     secrets, endpoint = store(), FakeTokenEndpoint()
 
     assert [cache(secrets, endpoint).token() for _ in range(2)] == ["minted-1"] * 2
-    assert endpoint.asked == [(CLIENT, HANDSET)]
+    assert endpoint.asked == [HANDSET]
     assert "made-up-secret" not in caplog.text + secrets.contents[SECRET]
     assert "minted-1" not in caplog.text
 

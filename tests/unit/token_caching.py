@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.auth import TokenCache
 from eventdrain.events import STREAMS
-from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Settings
 from tests.fakes import NOW, FakeSecretStore, FakeTokenEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CLIENT: Final = ClientCredentials("made-up-id", "made-up-secret")
 SECRET: Final = "arn:token"
 WINDOW: Final = timedelta(minutes=4)
 NEEDED: Final = WINDOW + timedelta(minutes=2)
@@ -64,7 +62,6 @@ def cache(
     """Return the token cache of a run; its stream is the only one by default."""
     return TokenCache(
         settings(scope, scopes or (scope,), concurrent_runs),
-        CLIENT,
         secrets,
         endpoint,
         lambda: seconds_left,

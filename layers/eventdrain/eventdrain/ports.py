@@ -202,20 +202,20 @@ class SecretStore(Protocol):
 
 
 class TokenEndpoint(Protocol):
-    """Mints access tokens by the client-credentials grant."""
+    """Mints access tokens for one client by the client-credentials grant.
 
-    @property
-    def url(self) -> str:
-        """Its URL."""
-        ...
+    Attributes:
+        url: The endpoint's URL.
+        client_id: The client.
+    """
 
-    def mint(
-        self, credentials: ClientCredentials, scope: str, *, timeout_seconds: float
-    ) -> AccessToken:
+    url: str
+    client_id: str
+
+    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """Mint a token.
 
         Args:
-            credentials: The client.
             scope: The requested scopes, separated by spaces; may be empty.
             timeout_seconds: How long to wait at most.
 

@@ -142,9 +142,8 @@ class Settings:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes that the stack's streams require, without duplicates."""
-        scopes = (STREAMS[event_type].scope for event_type in self.event_types)
-        return tuple(dict.fromkeys(scope for scope in scopes if scope))
+        """The scopes that the stack's streams require, distinct and sorted."""
+        return tuple(sorted({STREAMS[event_type].scope for event_type in self.event_types} - {""}))
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str], *, event_type: str | None = None) -> Settings:

@@ -280,8 +280,7 @@ def _authorization(
         return credentials
     return TokenCache(
         settings,
-        credentials,
         secrets,
-        OAuthTokenEndpoint(settings.token_endpoint),
+        OAuthTokenEndpoint(settings.token_endpoint, credentials),
         lambda: window.commit_until - time.monotonic(),
     )

@@ -5,7 +5,6 @@ Also the key of pseudonyms, which is read from a secret like the credentials.
 
 from __future__ import annotations
 
-from eventdrain.auth.cached_token import from_json, minted_for
 from eventdrain.auth.credentials import (
     Credentials,
     StaticToken,
@@ -14,7 +13,7 @@ from eventdrain.auth.credentials import (
 )
 from eventdrain.auth.minting import mint
 from eventdrain.auth.pseudonym_key import read_pseudonyms
-from eventdrain.auth.tokens import TokenCache
+from eventdrain.auth.tokens import TokenCache, from_json, minted_for
 
 __all__ = [
     "Credentials",

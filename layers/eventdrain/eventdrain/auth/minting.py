@@ -14,24 +14,18 @@ from typing import TYPE_CHECKING
 from eventdrain.errors import ScopeRefused, TokenError
 
 if TYPE_CHECKING:
-    from eventdrain.ports import AccessToken, ClientCredentials, TokenEndpoint
+    from eventdrain.ports import AccessToken, TokenEndpoint
 
 _logger = logging.getLogger(__name__)
 
 
 def mint(
-    endpoint: TokenEndpoint,
-    credentials: ClientCredentials,
-    scopes: tuple[str, ...],
-    *,
-    needed: str,
-    seconds: float,
+    endpoint: TokenEndpoint, scopes: tuple[str, ...], *, needed: str, seconds: float
 ) -> tuple[AccessToken, bool]:
     """Mint a token for as many of the scopes as the endpoint grants.
 
     Args:
         endpoint: The token endpoint.
-        credentials: The client.
         scopes: Distinct scopes, none empty.
         needed: The scope without which the run can't continue; empty for none.
         seconds: How long to wait. A request for other scopes takes at most half of what is left.
@@ -48,7 +42,7 @@ def mint(
 
     def request(*wanted: str, share: float = 1.0) -> AccessToken:
         timeout = max(0.0, until - time.monotonic()) * share
-        return endpoint.mint(credentials, " ".join(wanted), timeout_seconds=timeout)
+        return endpoint.mint(" ".join(wanted), timeout_seconds=timeout)
 
     try:
         return request(*scopes), True
@@ -56,20 +50,16 @@ def mint(
         if scopes in {(), (needed,)}:
             raise
     _logger.warning("the token endpoint refuses the scopes together: each is requested alone")
-    token = request(needed) if needed else None
-    granted = [needed] if needed else []
+    tokens = {needed: request(needed)} if needed else {}
     try:
-        for scope in scopes:
+        for scope in sorted({*scopes} - {needed}):
             with suppress(ScopeRefused):
-                if scope != needed:
-                    alone = request(scope, share=0.5)
-                    token = token or alone
-                    granted.append(scope)
-        if token is None or len(granted) > 1:
-            token = request(*sorted(granted), share=0.5)
+                tokens[scope] = request(scope, share=0.5)
+        if len(tokens) == 1:
+            return next(iter(tokens.values())), True
+        return request(*sorted(tokens), share=0.5), True
     except TokenError as error:
-        if token is None:
+        if not tokens:
             raise
         _logger.warning("could not mint a token for all scopes that are granted: %s", error)
-        return token, False
-    return token, True
+        return next(iter(tokens.values())), False

@@ -5,20 +5,24 @@ The vendor asks clients to reuse a token until it expires, and limits the rate o
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.auth.cached_token import from_json, minted_for, to_json
+from msgspec import Struct
+
 from eventdrain.auth.minting import mint
 from eventdrain.errors import CredentialsError, ScopeRefused, TokenError
+from eventdrain.json_shape import Moment, Text, parse_json
+from eventdrain.ports import AccessToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from eventdrain.ports import AccessToken, ClientCredentials, SecretStore, TokenEndpoint
+    from eventdrain.ports import SecretStore, TokenEndpoint
     from eventdrain.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -30,6 +34,50 @@ _CACHING_SECONDS: Final = 12.0
 """Caching a token may take this long if Secrets Manager is slow."""
 
 
+class _Cached(Struct):
+    """The content of the token secret."""
+
+    access_token: Text
+    scopes: tuple[Text, ...]
+    minted_at: Moment
+    expires_at: Moment
+    minted_for: dict[str, str]
+    undecided: tuple[Text, ...] | None = None
+    """Scopes that earlier versions, which cached such tokens, had not requested."""
+
+
+def minted_for(endpoint: TokenEndpoint, scopes: Iterable[str]) -> dict[str, str]:
+    """Return what a token can be used for: a client, a token endpoint and a set of scopes."""
+    return {
+        "client_id": endpoint.client_id,
+        "scope": " ".join(sorted(scopes)),
+        "token_endpoint": endpoint.url,
+    }
+
+
+def from_json(content: str, purpose: dict[str, str]) -> AccessToken | None:
+    """Parse the content of the token secret; None if it is malformed or for another purpose."""
+    cached = parse_json(content, _Cached)
+    if cached is None or cached.minted_for != purpose or cached.undecided:
+        return None
+    try:
+        moments = cached.minted_at.astimezone(UTC), cached.expires_at.astimezone(UTC)
+    except OverflowError:
+        return None
+    return AccessToken(cached.access_token, cached.scopes, *moments)
+
+
+def _to_json(token: AccessToken, purpose: dict[str, str]) -> str:
+    fields = {
+        "access_token": token.value,
+        "scopes": token.scopes,
+        "minted_at": token.minted_at,
+        "expires_at": token.expires_at,
+        "minted_for": purpose,
+    }
+    return json.dumps(fields, default=datetime.isoformat)
+
+
 class TokenCache:
     """The token of one run, as a ``ports.Authorization``.
 
@@ -39,10 +87,9 @@ class TokenCache:
     versions than Secrets Manager keeps; see ``docs/decisions.md``.
 
     Args:
-        settings: Of the run.
-        credentials: The client.
+        settings: The settings of the run.
         secrets: Where the token is cached.
-        endpoint: Mints tokens.
+        endpoint: Mints tokens for the client.
         seconds_left: Returns how long the endpoint may be waited for.
         now: Returns the time, UTC.
         draw: Returns random numbers in [0, 1).
@@ -55,7 +102,6 @@ class TokenCache:
     def __init__(
         self,
         settings: Settings,
-        credentials: ClientCredentials,
         secrets: SecretStore,
         endpoint: TokenEndpoint,
         seconds_left: Callable[[], float],
@@ -65,13 +111,9 @@ class TokenCache:
     ) -> None:
         self.renewals_failed = 0
         self.tokens_too_short = 0
-        self._scopes = tuple(sorted(settings.scopes))
-        self._scope = settings.stream.scope
-        self._secret_arn = settings.token_secret_arn
-        self._purpose = minted_for(credentials, endpoint.url, self._scopes)
+        self._settings = settings
+        self._purpose = minted_for(endpoint, settings.scopes)
         self._needed_for = settings.window + _SPARE
-        self._runs = len(settings.event_types) * settings.concurrent_runs
-        self._credentials = credentials
         self._secrets = secrets
         self._endpoint = endpoint
         self._seconds_left = seconds_left
@@ -93,8 +135,8 @@ class TokenCache:
         if self._token is None:
             cached = self._cached()
             self._token = self._checked(cached or self._mint())
-            if cached and self._is_due(cached) and self._draw() * self._runs < 1:
-                self._token = self._renew_early(cached).value
+            if cached is not None:
+                self._token = self._renewed_early(cached).value
         return self._token
 
     def renew(self, rejected: str | None) -> bool:
@@ -117,7 +159,7 @@ class TokenCache:
 
     def _cached(self) -> AccessToken | None:
         """Return the cached token if it is for this stack, lasts, and was not rejected."""
-        content = self._secrets.get(self._secret_arn)
+        content = self._secrets.get(self._settings.token_secret_arn)
         if content is None:
             return None
         token = from_json(content, self._purpose)
@@ -125,20 +167,23 @@ class TokenCache:
             _logger.warning(
                 "a new token is minted: the cached one in %s is malformed, or for another client,"
                 " token endpoint or set of streams",
-                self._secret_arn,
+                self._settings.token_secret_arn,
             )
             return None
         is_usable = token.lasts(self._needed_for, now=self._now())
         return token if is_usable and token.value not in self._rejected else None
 
-    def _is_due(self, cached: AccessToken) -> bool:
-        """Return whether to renew a token with which a run can still start."""
-        lead = min(_LONGEST_LEAD, (cached.lifetime - self._needed_for) / 4)
-        is_ending = not cached.lasts(self._needed_for + lead, now=self._now())
-        return is_ending and self._has_time_to_cache()
+    def _renewed_early(self, cached: AccessToken) -> AccessToken:
+        """Return a new token if this run is drawn to renew the cached one, which else serves on.
 
-    def _renew_early(self, cached: AccessToken) -> AccessToken:
-        """Mint a token in half of the time left; return the cached one if that allows less."""
+        The token endpoint gets half of the time left. A new token that allows less is not used.
+        """
+        lead = min(_LONGEST_LEAD, (cached.lifetime - self._needed_for) / 4)
+        is_due = not cached.lasts(self._needed_for + lead, now=self._now())
+        has_time = self._seconds_left() > _CACHING_SECONDS
+        runs = len(self._settings.event_types) * self._settings.concurrent_runs
+        if not (is_due and has_time and self._draw() * runs < 1):
+            return cached
         try:
             return self._mint(share=0.5, allowing=cached.scopes)
         except TokenError as error:
@@ -147,31 +192,31 @@ class TokenCache:
             return cached
 
     def _mint(self, *, share: float = 1.0, allowing: Sequence[str] = ()) -> AccessToken:
+        """Mint a token in a share of the time left, and cache it if other runs can use it."""
         token, is_complete = mint(
             self._endpoint,
-            self._credentials,
-            self._scopes,
-            needed=self._scope,
+            self._settings.scopes,
+            needed=self._settings.stream.scope,
             seconds=self._seconds_left() * share,
         )
         _logger.info("minted a new access token")
         if lost := " ".join(sorted({*allowing} - {*token.scopes})):
             raise ScopeRefused(f"the token endpoint {self._endpoint.url} no longer grants {lost}")
-        if not is_complete:
+        if is_complete:
+            self._cache(token)
+        else:
             self.renewals_failed += 1
             _logger.warning(
                 "the new token is not cached: %s did not say which of the streams' scopes it grants"
                 " together, and each run requests its own",
                 self._endpoint.url,
             )
-        else:
-            if missing := " ".join(sorted({*self._scopes} - {*token.scopes})):
-                _logger.warning("the new token lacks scopes that were requested: %s", missing)
-            self._cache(token)
         return token
 
     def _cache(self, token: AccessToken) -> None:
-        """Cache a token that other runs can use. Failing to cache it does not stop the run."""
+        """Cache a token if it lasts long enough. Failing to cache it does not stop the run."""
+        if missing := " ".join(sorted({*self._settings.scopes} - {*token.scopes})):
+            _logger.warning("the new token lacks scopes that were requested: %s", missing)
         if not token.lasts(self._needed_for, now=self._now()):
             self.tokens_too_short += 1
             _logger.warning(
@@ -183,27 +228,21 @@ class TokenCache:
                 token.lifetime.total_seconds(),
                 self._needed_for.total_seconds(),
             )
-        elif self._has_time_to_cache():
+        elif self._seconds_left() > _CACHING_SECONDS:
             try:
-                self._secrets.put(self._secret_arn, to_json(token, self._purpose))
+                self._secrets.put(self._settings.token_secret_arn, _to_json(token, self._purpose))
             except CredentialsError as error:
                 self.renewals_failed += 1
                 _logger.warning("could not cache the new token: %s", error)
 
-    def _has_time_to_cache(self) -> bool:
-        return self._seconds_left() > _CACHING_SECONDS
-
     def _checked(self, token: AccessToken) -> str:
-        """Return the value of a token that has the scope that this run needs.
-
-        Raises:
-            ScopeRefused: It does not have it.
-        """
-        if not self._scope or self._scope in token.scopes:
+        """Return the value of a token; raise ``ScopeRefused`` if it lacks this run's scope."""
+        scope = self._settings.stream.scope
+        if not scope or scope in token.scopes:
             return token.value
         by = f", by {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
         raise ScopeRefused(
-            f"the token endpoint {self._endpoint.url} does not grant the scope {self._scope}, which"
+            f"the token endpoint {self._endpoint.url} does not grant the scope {scope}, which"
             " this run's stream needs, to the client of the credentials secret",
             hint=f"request it at the vendor's portal; it takes effect with the next token{by}",
         )
