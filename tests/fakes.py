@@ -444,6 +444,7 @@ class FakeTokenEndpoint:
         lifetime: How long a token lives; None if the endpoint does not say.
         error: What minting raises instead.
         asked: The scopes of each call.
+        timeouts: How many seconds each call might take.
     """
 
     url: str = "https://id.made-up.example/oauth2/token"
@@ -452,10 +453,11 @@ class FakeTokenEndpoint:
     lifetime: timedelta | None = timedelta(hours=1)
     error: TokenError | None = None
     asked: list[str] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
 
     def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``; answers in no time, whatever that is given."""
-        assert timeout_seconds >= 0
+        self.timeouts.append(timeout_seconds)
         self.asked.append(scope)
         if self.error is not None:
             raise self.error

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eventdrain.auth import StaticToken, from_json
+from eventdrain.auth import from_json
 from eventdrain.errors import CredentialsError, TokenUnavailable
 from eventdrain.ports import AccessToken
 from tests.fakes import NOW, FakeTokenEndpoint
@@ -29,15 +29,6 @@ from tests.unit.token_caching import (
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-
-
-class TimedEndpoint(FakeTokenEndpoint):
-    """Notes how long it may be waited for."""
-
-    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
-        """See ``ports.TokenEndpoint``."""
-        self.timeout_seconds = timeout_seconds
-        return super().mint(scope, timeout_seconds=timeout_seconds)
 
 
 # --- The cached token ---
@@ -164,10 +155,10 @@ def test_token_that_can_not_be_cached_is_used(caplog: pytest.LogCaptureFixture) 
 @pytest.mark.parametrize(("left", "expected"), [(12.5, 12.5), (0.0, 0.0), (-1.0, 0.0)])
 def test_endpoint_is_waited_for_no_longer_than_the_window(left: float, expected: float) -> None:
     """The endpoint gets the time that is left, and none once it is over."""
-    endpoint = TimedEndpoint()
+    endpoint = FakeTokenEndpoint()
     cache(store(), endpoint, seconds_left=left).token()
 
-    assert endpoint.timeout_seconds == pytest.approx(expected, abs=0.1)
+    assert endpoint.timeouts == pytest.approx([expected], abs=0.1)
 
 
 # --- A rejected token ---
@@ -210,7 +201,7 @@ def test_repr_holds_no_token() -> None:
     token = from_json(content(), _FOR)
 
     assert isinstance(token, AccessToken)
-    assert CACHED not in repr(token) + repr(StaticToken(CACHED))
+    assert CACHED not in repr(token)
 
 
 # --- Renewal before the token must be replaced ---
@@ -246,13 +237,13 @@ def test_cached_token_serves_on_if_it_can_not_be_renewed(caplog: pytest.LogCaptu
 
     Without time to cache the new token for other runs, none is minted.
     """
-    secrets, endpoint = store(content(NEEDED)), TimedEndpoint(error=TokenUnavailable("made up"))
+    secrets, endpoint = store(content(NEEDED)), FakeTokenEndpoint(error=TokenUnavailable("made up"))
     assert cache(secrets, endpoint, seconds_left=12.0).token() == CACHED
     assert endpoint.asked == []
     run = cache(secrets, endpoint, seconds_left=100.0)
     assert run.token() == CACHED
     assert (run.renewals_failed, secrets.writes) == (1, [])
-    assert endpoint.timeout_seconds == pytest.approx(50.0, abs=0.1)
+    assert endpoint.timeouts == pytest.approx([50.0], abs=0.1)
     assert "made up" in caplog.text
     assert CACHED not in caplog.text
 

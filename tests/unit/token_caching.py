@@ -39,16 +39,6 @@ def store(content: str | None = None) -> FakeSecretStore:
     return FakeSecretStore({} if content is None else {SECRET: content})
 
 
-def settings(scope: str, scopes: tuple[str, ...], concurrent_runs: int = 1) -> Settings:
-    """Return the settings of a run over the stream of a scope; the stack's streams need scopes."""
-    return replace(
-        _SETTINGS,
-        event_type=_STREAM_OF[scope],
-        event_types=tuple(_STREAM_OF[each] for each in scopes),
-        concurrent_runs=concurrent_runs,
-    )
-
-
 def cache(
     secrets: FakeSecretStore,
     endpoint: FakeTokenEndpoint,
@@ -60,8 +50,14 @@ def cache(
     draw: Callable[[], float] = lambda: 0.0,
 ) -> TokenCache:
     """Return the token cache of a run; its stream is the only one by default."""
+    settings = replace(
+        _SETTINGS,
+        event_type=_STREAM_OF[scope],
+        event_types=tuple(_STREAM_OF[each] for each in scopes or (scope,)),
+        concurrent_runs=concurrent_runs,
+    )
     return TokenCache(
-        settings(scope, scopes or (scope,), concurrent_runs),
+        settings,
         secrets,
         endpoint,
         lambda: seconds_left,
