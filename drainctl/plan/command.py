@@ -14,6 +14,7 @@ from drainctl.plan.choose import choose
 from drainctl.plan.demand import PEAK_FACTOR, Demand, DemandError
 from drainctl.plan.measured import Latencies
 from drainctl.plan.output import as_json, remarks, tables
+from eventdrain.events import max_events_per_message
 
 _LATENCIES = Latencies()
 _THOUSANDS: Final = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
@@ -58,7 +59,7 @@ class _Number(click.ParamType[float]):
 )
 @click.option(
     "--events-per-message",
-    type=click.IntRange(1, rules.MOST_EVENTS_PER_MESSAGE),
+    type=click.IntRange(1, max_events_per_message(is_fifo=False)),
     default=1,
     show_default=True,
     help="The maximum number of events in an SQS message.",

@@ -8,6 +8,7 @@ from typing import Final
 from drainctl.errors import CommandError
 from drainctl.plan import rules
 from drainctl.plan.measured import Latencies
+from eventdrain.events import max_events_per_message
 
 DAY: Final = 86_400
 
@@ -95,8 +96,10 @@ class Demand:
             )
         if self.max_lag <= 0:
             raise DemandError("the maximum lag must be above 0 seconds")
-        if self.is_fifo and self.events_per_message > 1:
-            raise DemandError("with a FIFO queue --events-per-message must be 1")
+        most_events = max_events_per_message(is_fifo=self.is_fifo)
+        if self.events_per_message > most_events:
+            queue = "a FIFO queue" if self.is_fifo else "a queue"
+            raise DemandError(f"with {queue} --events-per-message must be at most {most_events}")
 
     @property
     def mean(self) -> float:

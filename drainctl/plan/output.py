@@ -9,6 +9,7 @@ from rich.table import Table
 from drainctl.plan import bill, prices, rules
 from drainctl.plan.always_on import EC2, FARGATE, always_on
 from drainctl.plan.lag import median_lag, worst_lag
+from eventdrain.events import max_events_per_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def remarks(plan: Plan) -> Iterator[str]:
     demand = plan.demand
     consumer = bill.consumers(demand, plan.month)
     yield f"A consumer of the queue adds at least ${consumer.dollars:,.2f}: {consumer.what}."
-    if demand.events_per_message == 1 and not demand.is_fifo:
+    if demand.events_per_message == 1 < max_events_per_message(is_fifo=demand.is_fifo):
         line = next(line for line in plan.bill if line.service == "SQS")
         if line.dollars > 1:
             yield "--events-per-message 10 would make a tenth of the requests to SQS."

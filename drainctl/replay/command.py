@@ -19,6 +19,7 @@ from drainctl.replay.job import job_of
 from drainctl.replay.session import Session
 from drainctl.target import Target, asks_aws, not_empty
 from eventdrain.adapters.aws import SecretsManager, aws_clients
+from eventdrain.events import max_events_per_message
 from eventdrain.replay import DEFAULT_RATE, Selection, since, until
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--events-per-message",
-    type=click.IntRange(1, 100),
+    type=click.IntRange(1, max_events_per_message(is_fifo=False)),
     help="The maximum number of events in a message.  [default: the stack's, else 1]",
 )
 @click.option(

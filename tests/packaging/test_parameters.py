@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from eventdrain.events import max_events_per_message
 from simulator.aws import PROJECT_FOLDER
 from tests.packaging.expanded_template import ExpandedTemplate, other_values, written_template
 from tests.packaging.identities import Identity, identities
@@ -39,6 +40,22 @@ def test_changes_are_the_templates() -> None:
         }
         expected = next(each for each in ("replaces", "adds", "kept") if each in effects)
         assert change == expected, name
+
+
+def test_fifo_queues_get_one_event_a_message() -> None:
+    """The template's rule and the page say what ``max_events_per_message`` decides."""
+    template = written_template()
+    most = max_events_per_message(is_fifo=False)
+    [row] = [line for line in PAGE.splitlines() if line.startswith("| `EventsPerMessage`")]
+    assert template["Parameters"]["EventsPerMessage"]["MaxValue"] == most
+    assert f" 1 to {most}. " in row
+
+    only = str(max_events_per_message(is_fifo=True))
+    rule = template["Rules"]["PackedOrFifo"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "FifoQueue"}, "true"]}
+    [assertion] = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "EventsPerMessage"}, only]}
+    assert (" Not with a FIFO queue " in row) is (only == "1")
 
 
 def effect(before: dict[str, Identity], after: dict[str, Identity]) -> str:

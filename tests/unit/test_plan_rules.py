@@ -32,7 +32,6 @@ def test_bounds_are_the_templates() -> None:
         "BacklogRuns": rules.MOST_BACKLOG_RUNS,
         "MemorySize": rules.MOST_MEMORY_MB,
         "MaxEvents": rules.MOST_EVENTS,
-        "EventsPerMessage": rules.MOST_EVENTS_PER_MESSAGE,
     }
     assert {name: template[name]["MaxValue"] for name in bounds} == bounds
     assert template["MemorySize"]["MinValue"] == rules.LEAST_MEMORY_MB

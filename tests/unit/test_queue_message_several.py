@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdrain.adapters.aws import SqsPublisher
 from eventdrain.events import (
     EVENTS,
     MAX_LINE_BYTES,
@@ -28,7 +27,6 @@ from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, qu
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eventdrain.adapters.aws import SignedHttp
     from eventdrain.events import Delivery
 
 MOST_MESSAGES: Final = 10
@@ -137,14 +135,3 @@ def test_fullest_message_leaves_room_for_its_attributes(event_type: str) -> None
     [written] = write(deliveries, 1000)
     assert len(written.body) == MAX_LINE_BYTES
     assert written.size <= MAX_MESSAGE_BYTES
-
-
-def test_fifo_queue_gets_one_event_a_message() -> None:
-    """A publisher to a FIFO queue that should put several events into a message is not made."""
-    with pytest.raises(ValueError, match=r"made-up\.fifo is a FIFO queue"):
-        SqsPublisher(
-            cast("SignedHttp", object()),
-            queue_url="http://made.up/made-up.fifo",
-            layout=LAYOUT,
-            events_per_message=2,
-        )

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from eventdrain.errors import ConfigurationError
-from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS, EventStream
+from eventdrain.events import (
+    DEFAULT_EVENT_TYPE,
+    STREAMS,
+    EventStream,
+    is_fifo,
+    max_events_per_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,10 +203,12 @@ class Settings:
             quarantine_prefix=env.prefix("QUARANTINE_PREFIX", "quarantine"),
             object_lock=timedelta(days=env.number("OBJECT_LOCK_DAYS", 0, 0, 36_500)),
             queue_url=queue_url.replace("{event_type}", event_type),
-            events_per_message=env.number("EVENTS_PER_MESSAGE", 1, 1, 100),
+            events_per_message=env.number(
+                "EVENTS_PER_MESSAGE", 1, 1, max_events_per_message(is_fifo=False)
+            ),
             pseudonym_key_secret_arn=env.text("PSEUDONYM_KEY_SECRET_ARN", ""),
         )
-        if settings.events_per_message > 1 and queue_url.endswith(".fifo"):
+        if settings.events_per_message > max_events_per_message(is_fifo=is_fifo(queue_url)):
             env.problem(
                 "EVENTS_PER_MESSAGE",
                 "EVENTS_PER_MESSAGE is above 1, which FIFO queues do not support: the events of a"

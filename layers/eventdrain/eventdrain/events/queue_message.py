@@ -72,6 +72,19 @@ class Message(NamedTuple):
         return self.group if _GROUP_ID.fullmatch(self.group) else _digest(self.group)
 
 
+def is_fifo(queue_url: str) -> bool:
+    """Return whether a queue is FIFO, which SQS requires its name to show."""
+    return queue_url.endswith(".fifo")
+
+
+def max_events_per_message(*, is_fifo: bool) -> int:
+    """Return the maximum number of events in a message.
+
+    A message of a FIFO queue has one group id and one deduplication id, but each event has its own.
+    """
+    return 1 if is_fifo else 100
+
+
 def messages(
     deliveries: Iterable[Delivery], layout: ArchiveLayout, *, events_per_message: int
 ) -> Iterator[Message]:

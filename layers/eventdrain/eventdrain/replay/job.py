@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eventdrain.errors import ConfigurationError
-from eventdrain.events import ArchiveLayout, milliseconds
+from eventdrain.events import ArchiveLayout, is_fifo, max_events_per_message, milliseconds
 from eventdrain.replay.checkpoint import check_name
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class ReplayJob:
             raise ConfigurationError(
                 "the time range is empty", hint="choose an end that is after the start"
             )
-        fifo = sorted({url for url in self.queue_urls.values() if url.endswith(".fifo")})
-        if fifo and self.events_per_message > 1:
+        fifo = sorted(filter(is_fifo, self.queue_urls.values()))
+        if fifo and self.events_per_message > max_events_per_message(is_fifo=True):
             raise ConfigurationError(
                 f"{fifo[0]} is a FIFO queue, which does not support several events per message",
                 hint="set --events-per-message, or the function's EVENTS_PER_MESSAGE, to 1",

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from eventdrain.adapters.aws.errors import failure_from, safe_code
 from eventdrain.errors import Failure, FailureKind, unexpected_failure
-from eventdrain.events import EVENTS, Message, json_string, mark_replayed, messages, pack
+from eventdrain.events import EVENTS, Message, is_fifo, json_string, mark_replayed, messages, pack
 from eventdrain.json_shape import parse_json
 
 if TYPE_CHECKING:
@@ -54,13 +54,10 @@ class SqsPublisher:
         queue_url: The queue's URL. A name that ends in ``.fifo`` means a FIFO queue, whose messages
             get group and deduplication ids.
         layout: The archive that pointers point to.
-        events_per_message: The maximum number of events in a message; 1 for a FIFO queue.
+        events_per_message: The maximum number of events in a message; at most
+            ``max_events_per_message``.
         replay: The replay's name; empty for a drain.
         hint: The hint for permanent failures.
-
-    Raises:
-        ValueError: ``events_per_message`` is above 1 for a FIFO queue. Its group and deduplication
-            ids apply to messages, but each event has its own.
     """
 
     def __init__(
@@ -79,11 +76,7 @@ class SqsPublisher:
         self._events_per_message = events_per_message
         self._replay = replay
         self._hint = hint
-        self._is_fifo = queue_url.endswith(".fifo")
-        if self._is_fifo and events_per_message > 1:
-            raise ValueError(
-                f"{queue_url} is a FIFO queue, which does not support several events per message"
-            )
+        self._is_fifo = is_fifo(queue_url)
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
