@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.aws.sam import StackError, run_sam
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+    from mypy_boto3_scheduler.type_defs import ScheduleSummaryTypeDef
+
     from simulator.aws.embedded_aws import EmbeddedAws
+
+_FIRE_LIMIT: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,44 @@ class SamStack:
         )
         return Invocation(json.loads(answer["Payload"].read()), answer.get("FunctionError"))
 
+    def fire(self, *schedules: str) -> None:
+        """Let schedules fire once, within about a second, whether they are enabled or not.
+
+        One-time copies of them fire, so that their targets, roles and dead-letter queues take part.
+
+        Args:
+            schedules: Their names.
+
+        Raises:
+            StackError: A copy doesn't fire.
+        """
+        scheduler = self._aws.client("scheduler")
+        copies = {f"once-{secrets.token_hex(8)}": schedule for schedule in schedules}
+        for copy, schedule in copies.items():
+            scheduler.create_schedule(
+                Name=copy,
+                ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                Target=scheduler.get_schedule(Name=schedule)["Target"],
+            )
+        end = time.monotonic() + _FIRE_LIMIT.total_seconds()
+        while copies.keys() & {each["Name"] for each in _schedules(scheduler)}:
+            if time.monotonic() > end:
+                raise StackError(f"{', '.join(schedules)} didn't fire within {_FIRE_LIMIT}.")
+            time.sleep(0.05)
+
+    def fire_drains(self) -> None:
+        """Let the schedules that start the streams' runs fire once: see `fire`."""
+        function = f":function:{self.outputs['DrainEventsFunctionName']}"
+        self.fire(
+            *(
+                each["Name"]
+                for each in _schedules(self._aws.client("scheduler"))
+                if each["Target"]["Arn"].endswith(function)
+            )
+        )
+
     def runs(self) -> list[Run]:
         """Return all runs that have ended, oldest first."""
         pages = self._aws.client("logs").get_paginator("filter_log_events")
@@ -162,7 +206,7 @@ class SamStack:
     ) -> list[Run]:
         """Wait until at least ``count`` runs have ended.
 
-        A `rate(1 minute)` schedule fires for the first time 60 to 70 seconds after the deployment.
+        A `rate(1 minute)` schedule fires for the first time a minute after the deployment.
 
         Args:
             count: The number of runs since the deployment.
@@ -193,6 +237,11 @@ class SamStack:
         return {
             output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])
         }
+
+
+def _schedules(scheduler: EventBridgeSchedulerClient) -> list[ScheduleSummaryTypeDef]:
+    pages = scheduler.get_paginator("list_schedules").paginate()
+    return [schedule for page in pages for schedule in page["Schedules"]]
 
 
 def _split_into_runs(messages: Sequence[str]) -> list[Run]:

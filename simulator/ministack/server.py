@@ -7,9 +7,9 @@ from ministack.app import main
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from simulator.ministack import athena, cloudformation, functions, rights, step_functions
+from simulator.ministack import athena, cloudformation, functions, rights, scheduler, step_functions
 
-for service in (athena, cloudformation, functions, rights, step_functions):
+for service in (athena, cloudformation, functions, rights, scheduler, step_functions):
     service.apply()
 
 if __name__ == "__main__":

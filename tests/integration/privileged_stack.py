@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from base64 import b64decode
 from collections import Counter
 from contextlib import contextmanager
@@ -35,8 +34,6 @@ MOST_EVENTS: Final = 2
 """That a run commits, so that few events make a backlog."""
 BACKLOG_RUNS: Final = 2
 """That follow a run which leaves a backlog."""
-
-_LIMIT_SECONDS: Final = 60
 
 
 @dataclass
@@ -150,20 +147,8 @@ class PrivilegedStack:
         return LocalCatalogue(self.deployment).compact(STREAM)
 
     def fire(self, schedule: str) -> None:
-        """Let one of the stack's schedules fire once, now: a copy of it that is enabled."""
-        scheduler = self.deployment.aws.client("scheduler")
-        name = self.rights.named("AWS::Scheduler::Schedule")[schedule]
-        scheduler.create_schedule(
-            Name="once",
-            ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
-            FlexibleTimeWindow={"Mode": "OFF"},
-            ActionAfterCompletion="DELETE",
-            Target=scheduler.get_schedule(Name=name)["Target"],
-        )
-        end = time.monotonic() + _LIMIT_SECONDS
-        while any(each["Name"] == "once" for each in scheduler.list_schedules()["Schedules"]):
-            assert time.monotonic() < end, f"{name} doesn't fire"
-            time.sleep(0.05)
+        """Let one of the stack's schedules fire once, now."""
+        self.deployment.stack.fire(self.rights.named("AWS::Scheduler::Schedule")[schedule])
 
     def failed_starts(self) -> list[str]:
         """Take out of their queue, and give, why starts failed."""
