@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from eventdrain.events import STREAMS
-from simulator.aws import PROJECT_FOLDER, EmbeddedAws, SamStack, sam_build
+from simulator.aws import EmbeddedAws, SamStack, current_build, sam_build
 from simulator.event_server import AuthMode, EventServer, TokenLedger
 from simulator.reconciliation import archive_keys, archive_lines, take_messages
 from simulator.token_server import TokenServer
@@ -91,17 +91,21 @@ class LocalDeployment:
         """The content of the credentials secret."""
         return {"client_id": CLIENT_ID, "client_secret": self._client_secret}
 
-    def build(self, project: Path = PROJECT_FOLDER) -> None:
+    def build(self, project: Path | None = None) -> None:
         """Build function and layers.
 
         Args:
-            project: The folder with the templates, which may be of another version.
+            project: Where another version's templates are; if not given, this version's build is
+                reused as long as no source changes.
 
         Raises:
             StackError: It failed.
         """
-        self._built = self.aws.folder / "build"
-        sam_build(self._built, architecture=self.stack.architecture, project=project)
+        if project is None:
+            self._built = current_build()
+        else:
+            self._built = self.aws.folder / "build"
+            sam_build(self._built, architecture=self.stack.architecture, project=project)
 
     def deploy(self, **parameters: str) -> None:
         """Deploy the build, connected to these servers.

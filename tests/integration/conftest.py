@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.aws import sam_build
+from simulator.aws import quicken, sam_build
 from tests.integration.compaction_stack import events, lines, table
-from tests.integration.quick_build import quicken
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from simulator.aws import SAM
+from simulator.aws.sam import SAM
 
 # Runs in the SAM CLI's environment: its reader knows the short forms of functions.
 _AS_JSON: Final = """
