@@ -16,8 +16,9 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
+SIMULATOR := SIMULATOR_NAME=make $(BIN)/python -m simulator
 run: setup ## Deploy the stack into an embedded AWS, and watch it drain 5,000 events: make run STREAMS=all
-	@$(WITH_LAYERS) $(BIN)/python -m simulator.run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
+	@$(SIMULATOR) run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
 
 serve: .venv/.made ## Run only the event server: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
 	@$(WITH_LAYERS) $(BIN)/python -m simulator.event_server $(ARGS)

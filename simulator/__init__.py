@@ -8,7 +8,7 @@
 - ``athena``: Athena's SQL, answered by DuckDB.
 - ``deployment``: servers, embedded AWS and stack together; ``catalogue`` queries and compacts.
 - ``reconciliation``: checks that the same events are published, acked, in S3 and in SQS.
-- ``run``: the command behind `make run`.
+- ``run``: the command behind `make run`; ``python -m simulator`` lists all commands.
 - ``child_process``: processes that end with the one that started them.
 
 Nothing here imports from ``tests``. Of the packages, only the package itself is imported.

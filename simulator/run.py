@@ -1,12 +1,11 @@
 """Deploys the stack into an embedded AWS, lets its schedules drain events, and shows each step.
 
-``python -m simulator.run``, or ``make run``. Everything runs on this machine's loopback, with
+``python -m simulator run``, or ``make run``. Everything runs on this machine's loopback, with
 made-up data. Exits with 1 if the counts don't reconcile, and leaves nothing running.
 """
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections import Counter
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from simulator.aws import Run
     from simulator.reconciliation import Reconciliation
 
-_MOST_KEYS: Final = 6
+_MOST_KEYS: Final = 3
 _INTERRUPTED: Final = 130
 
 
@@ -103,7 +102,7 @@ def _run(
     console.print(f"Embedded AWS      {deployment.aws.endpoint_url}")
     with console.status("sam build: the function and its layers"):
         deployment.build()
-    console.print("sam build         done")
+    console.print("sam build         done; kept until a source changes")
     with console.status("sam deploy: the stack, into the embedded AWS"):
         deployment.deploy(EventTypes=",".join(event_types))
     console.print(f"sam deploy        stack {deployment.stack.name} is deployed")
@@ -113,7 +112,9 @@ def _run(
         share = events // len(event_types) + (number < events % len(event_types))
         server.publish_made_up(event_type, share)
         console.print(f"Events            {share:,} {event_type} wait at the event server")
-    console.print()
+    with console.status("EventBridge Scheduler: a one-time copy of each schedule fires"):
+        deployment.stack.fire_drains()
+    console.print("Schedule          fired at once, by a one-time copy of it\n")
     runs = _watch(deployment, events, len(event_types), console)
     _show_reports(runs, console)
     is_balanced = _show_reconciliation(deployment, console)
@@ -126,20 +127,20 @@ def _watch(
 ) -> Sequence[Run]:
     """Show the progress of the schedules' runs, and return those runs."""
     with Progress(
-        TextColumn("{task.description:<38}"),
-        BarColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(complete_style="cyan", finished_style="green"),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
     ) as progress:
-        task = progress.add_task("Waiting for the schedule to fire", total=events)
+        task = progress.add_task("The function starts", total=events)
 
         def show() -> None:
             counts = deployment.event_server.counts()
             progress.update(
                 task,
                 completed=counts["acked"],
-                description="The schedule fired: draining" if counts["streams"] else None,
+                description="Draining           " if counts["streams"] else None,
             )
 
         runs = deployment.stack.wait_for_runs(schedules, on_wait=show)
@@ -158,13 +159,21 @@ def _has_failed(run: Run) -> bool:
 def _show_reports(runs: Sequence[Run], console: Console) -> None:
     reports = [record["report"] for run in runs for record in run.records if "report" in record]
     table = Table(title="\nThe runs", title_justify="left")
-    table.add_column("report", no_wrap=True)
-    for number, _ in enumerate(reports, start=1):
-        table.add_column(f"run {number}", overflow="fold")
-    for name in dict.fromkeys(name for report in reports for name in report):
-        values = (report.get(name) for report in reports)
-        texts = (each if isinstance(each, str) else json.dumps(each) for each in values)
-        table.add_row(name, *texts)
+    table.add_column("stream")
+    for name in ("received", "acked", "left", "batches", "kB received", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("ended because")
+    for report in reports:
+        table.add_row(
+            report["event_type"],
+            f"{report['received']:,}",
+            f"{report['acked']:,}",
+            f"{sum(report['left'].values()):,}",
+            f"{report['batches']:,}",
+            f"{report['bytes_received'] / 1000:,.0f}",
+            f"{report['run_seconds']:,.1f}",
+            report["error"] or report["end_reason"],
+        )
     console.print(table)
 
 
@@ -234,7 +243,3 @@ def _reconciliation_table(found: Reconciliation) -> Table:
     for place, ids in (("lines in S3", found.archived), ("messages from SQS", found.queued)):
         table.add_row(place, f"{len(ids):,}", f"{ids.total() - len(ids):,}")
     return table
-
-
-if __name__ == "__main__":
-    main()
