@@ -28,11 +28,11 @@ DRAINCTL := DRAINCTL_NAME=make $(BIN)/python -m drainctl
 doctor: .venv/.made ## Check a deployed stack without changing it: make doctor STACK=event-drain, ARGS=--help for more
 	@$(DRAINCTL) doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
-plan: .venv/.made ## Turn a rate into parameters, lag and dollars: make plan EVENTS_PER_DAY=100000 PEAK_PER_SECOND=20
+plan: .venv/.made ## Choose parameters for an event rate, with lag and cost: make plan EVENTS_PER_DAY=100000 PEAK_PER_SECOND=20
 	@$(DRAINCTL) plan $(if $(EVENTS_PER_DAY),--events-per-day $(EVENTS_PER_DAY)) \
 	  $(if $(PEAK_PER_SECOND),--peak-per-second $(PEAK_PER_SECOND)) $(ARGS)
 
-verify: .venv/.made ## Check a deployed stack's catalogue: make verify STACK=event-drain, ARGS=--help for more
+verify: .venv/.made ## Check a deployed stack's tables and views: make verify STACK=event-drain, ARGS=--help for more
 	@$(DRAINCTL) verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 replay: .venv/.made ## Send archived events to the queue again: make replay STACK=event-drain ARGS="--from ... --dry-run"

@@ -263,7 +263,7 @@ def _compaction(
 ) -> Iterator[Finding]:
     check = "compaction"
     if executions is None:
-        yield ok(check, "not needed: the stack has no catalogue")
+        yield ok(check, "not needed: the stack has no catalog")
         return
     failed = [each for each in executions if each.status in _FAILED and now - each.started < _DAY]
     if failed:

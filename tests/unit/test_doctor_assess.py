@@ -173,7 +173,7 @@ BARE = StackCredentials(StaticToken("made-up-secret"))
         ("alarm topic", {"topic": Topic("arn", 0, 0)}, WARNING, "nobody is subscribed", "sns"),
         ("alarm topic", {"topic": Topic("arn", 0, 1)}, WARNING, "(1 pending)", "open the link"),
         ("alarm topic", {"topic": Topic("arn", 2, 1)}, OK, "2 confirmed, 1 pending", ""),
-        ("compaction", {"executions": None}, OK, "no catalogue", ""),
+        ("compaction", {"executions": None}, OK, "no catalog", ""),
         ("compaction", executions("FAILED"), WARNING, "1 of the last day's", "describe-execution"),
         ("compaction", executions("SUCCEEDED", "TIMED_OUT", "ABORTED"), WARNING, "2 of the", "des"),
         ("compaction", executions("FAILED", hours=72), OK, "FAILED", ""),

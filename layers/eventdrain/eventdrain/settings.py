@@ -99,7 +99,7 @@ class Settings:
         ack_timeout: The time after which the server redelivers an unacked event.
         parallel_streams: The number of streams that a run opens.
         concurrent_runs: The number of concurrent runs per stream.
-        backlog_runs: The maximum number of runs that follow a scheduled run at once.
+        backlog_runs: The maximum number of runs that immediately follow a scheduled run.
         max_in_flight: The maximum number of unacked events per stream.
         max_events: The maximum number of events that a run commits.
         window: The maximum time for which a run reads.

@@ -1,5 +1,5 @@
--- Counts a day before its compaction: the events that lines and compacted rows have together, the
--- compacted rows and their distinct events, the lines, and the copies that the compacted rows count.
+-- Counts a day before its compaction: the distinct events in lines and compacted rows together, the
+-- compacted rows and their distinct events, the lines, and the sum of the compacted rows' copies.
 SELECT
   count(DISTINCT event_id) AS events,
   coalesce(sum(compacted), 0) AS compacted_rows,

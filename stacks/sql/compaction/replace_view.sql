@@ -1,11 +1,11 @@
 -- Creates the view of all events of a stream, each once, with {since} as its cutover day.
 --
 -- Days before {since} are closed: the view reads them from the compacted table alone. From {since} on
--- it also reads lines, except of events that the compacted table has. So the view is correct whenever
--- every line of the days before {since} is compacted.
+-- it also reads lines, except those of events that the compacted table has. So the view is correct if
+-- all lines of the days before {since} are compacted.
 --
--- Athena prunes partitions when it plans a query: therefore each condition on dt compares it with a
--- constant text, and the windows are partitioned by dt, so that a condition on dt reaches below them.
+-- Athena prunes partitions when it plans a query. For this, each condition on dt compares it with a
+-- constant string, and the windows are partitioned by dt, so that a query's condition on dt is pushed down.
 CREATE OR REPLACE VIEW {stream} AS
 SELECT
   event_id,

@@ -1,12 +1,12 @@
 -- Writes a day's events, each once, into a new folder.
 --
--- It reads lines and compacted rows together, so that it can run again at any time, also after lines
--- were deleted. `copies` is the number of lines, or the number that the compacted row has if that is
--- greater. Of an event's copies, the one received first is kept; of those received at the same time,
--- one that was not a redelivery.
+-- It reads lines and compacted rows together, so it can run again at any time, even after lines were
+-- deleted. `copies` is the number of lines, or the compacted row's `copies` if that is greater. Of an
+-- event's copies, the one received first is kept; of those received at the same time, preferably one
+-- that was not a redelivery.
 --
--- It is an UNLOAD because that is the only statement whose documentation promises that ORDER BY holds
--- within each file; the documentation of CREATE TABLE AS says that it is ignored there.
+-- UNLOAD is used because, according to Athena's documentation, it is the only statement that keeps ORDER
+-- BY within each file; CREATE TABLE AS ignores it.
 UNLOAD (
   SELECT
     event_id,

@@ -266,7 +266,7 @@ class Commit:
         return Failure("UNAUTHENTICATED", cause.reason, kind, is_about_access=True, hint=cause.hint)
 
     async def _wait_to_retry(self, backoff: Backoff, until: float) -> bool:
-        """Wait for the next attempt; return False at once if it would miss the deadline."""
+        """Wait for the next attempt; return False immediately if it would miss the deadline."""
         wait = backoff.wait_seconds()
         if self._clock() + wait >= until:
             return False

@@ -1,7 +1,7 @@
 """The start of a run: its invocation event, and which further runs it starts.
 
 The schedule starts one run per stream. That run starts the other concurrent runs, if any. A run
-that leaves a backlog starts the next run at once. Runs need no coordination, because the server
+that leaves a backlog immediately starts the next run. Runs need no coordination, because the server
 distributes a durable queue's events among all connections.
 """
 

@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 _FIRST_REOPEN: Final = timedelta(seconds=1)
 _LONGEST_REOPEN: Final = timedelta(seconds=30)
 _FIRST_PROBE_SECONDS: Final = 0.25
-"""Most runs receive an event at once, which proves the stream without a probe."""
+"""Most runs receive an event immediately, which proves the stream without a probe."""
 _NEXT_PROBE: Final = timedelta(seconds=1)
 _LONGEST_PROBE: Final = timedelta(seconds=5)
 _AFTER_AUTHENTICATION_ERROR: Final = timedelta(seconds=10)
@@ -46,7 +46,7 @@ class Subscription:
     Args:
         source: Opens streams.
         authorization: Provides the token. It is renewed once if the server rejects it.
-        pace: Gets notified of proven streams; see ``Pace``.
+        pace: The drain's pace, which is notified of proven streams; see ``Pace``.
         on_change: Called whenever messages have arrived or a stream is proven.
         clock: Returns seconds; the clock of ``pace``.
 

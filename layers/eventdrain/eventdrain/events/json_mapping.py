@@ -80,7 +80,7 @@ def _fast(descriptor: Descriptor, *, within: frozenset[str]) -> Mapping | None:
 
 
 def _one_text(name: str, key: str) -> Mapping:
-    """Compile the mapping of a message with a single string, which each event has several of."""
+    """Compile the mapping of a message with a single string, the most common kind of message."""
 
     def convert(message: Message) -> str:
         value = getattr(message, name)

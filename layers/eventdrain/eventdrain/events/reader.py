@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _HAS_UNKNOWN_FIELDS: Final = "has fields that are not known"
-"""Like the other reasons it is in the records of live archives: its words stay."""
+"""This text must not change: it is in the records of live archives, as are the other reasons."""
 
 
 class DeliveryReader:

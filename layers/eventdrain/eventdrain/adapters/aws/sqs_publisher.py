@@ -46,8 +46,8 @@ class _Answer(Struct, rename="pascal"):
 class SqsPublisher:
     """Sends messages to one queue; see ``ports.Sink`` and ``events.queue_message``.
 
-    If SQS does not accept a message, all of its events fail. A retry may group the events
-    differently than a copy that SQS did accept.
+    If SQS does not confirm a message, all of its events fail. If SQS had accepted the message, a
+    retry may send its events again in messages with other events.
 
     Args:
         sqs: Calls SQS.
