@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     help="The key prefix of the archive.  [default: the stack's, else events]",
 )
 @click.option(
-    "--queue-url", callback=not_empty, help="A queue for all streams, instead of the stack's."
+    "--queue-url",
+    callback=options.queue_url,
+    help="A queue for all streams, instead of the stack's.",
 )
 @click.option(
     "--from",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from drainctl.target import not_empty
 from eventdrain.errors import ConfigurationError
 from eventdrain.events import STREAMS
 from eventdrain.replay import EVENT_ID, MAX_RATE, check_name
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eventdrain.replay import ReplayJob
+
+_QUEUE_URL: Final = re.compile(r"https?://[^/\s]+(/[\w-]+)+(\.fifo)?", re.ASCII)
 
 
 class Moment(click.ParamType[datetime]):
@@ -55,6 +59,15 @@ def checked_rate(_context: click.Context, _option: click.Parameter, value: float
     """Reject a rate that is out of range, infinite or NaN, all of which click accepts."""
     if not 0 <= value <= MAX_RATE:
         raise click.BadParameter(f"it must be 0 to {MAX_RATE:,} events per second; 0 is no limit")
+    return value
+
+
+def queue_url(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Reject what is not the URL of a queue, such as its name or ARN."""
+    if not_empty(context, option, value) is not None and not _QUEUE_URL.fullmatch(value or ""):
+        raise click.BadParameter(
+            "it must be a queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/name"
+        )
     return value
 
 

@@ -107,7 +107,8 @@ class Session:
 
     def _send(self) -> int:
         self._pass(self._job, self._file.save)
-        self._console.print(end_line(self.report), markup=False)
+        if self.report.events or self.report.error is None:
+            self._console.print(end_line(self.report), markup=False)
         if self.report.is_done:
             self._file.remove()
         elif self._file.is_there:

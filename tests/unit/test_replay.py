@@ -21,7 +21,7 @@ from tests.deliveries import (
     reader,
 )
 from tests.fakes import FakeSink
-from tests.replay_archive import FakeArchive
+from tests.replay_archive import SLOW_DOWN, FakeArchive
 from tests.unit.replay_bench import (
     ALL,
     DAY,
@@ -204,18 +204,35 @@ def test_survey_counts_what_is_left() -> None:
     run.run()
     reads = len(archive.reads)
 
-    async def survey(after: Checkpoint | None) -> tuple[int, int] | None:
+    sizes = [len(body) for _, body in sorted(archive.objects_by_key.items())]
+    assert survey(archive)[0] == (30, sum(sizes))
+    assert survey(archive, run.checkpoints[-1])[0] == (21, sum(sizes[9:]))
+    assert len(archive.reads) == reads
+
+
+def test_survey_that_fails_has_a_duration() -> None:
+    """If the archive can't even be listed, the report says for how long that was tried."""
+    found, report = survey(FakeArchive(decide=lambda _call, _attempt: SLOW_DOWN))
+    assert (found, report.end_reason) == (None, ReplayEnd.FAILED)
+    assert report.run_seconds > 10
+
+
+def survey(
+    archive: FakeArchive, after: Checkpoint | None = None
+) -> tuple[tuple[int, int] | None, ReplayReport]:
+    """Return what a survey finds, and its report."""
+    report = ReplayReport("made-up", is_dry_run=True)
+
+    async def found() -> tuple[int, int] | None:
         return await Replay(
             archive=archive,
             publishers={},
             selection=ALL,
             rate=RateLimit(0),
-            report=ReplayReport("made-up", is_dry_run=True),
+            report=report,
             digest="made-up",
             after=after,
+            clock=virtual_time.now,
         ).survey()
 
-    sizes = [len(body) for _, body in sorted(archive.objects_by_key.items())]
-    assert virtual_time.run(survey(None)) == (30, sum(sizes))
-    assert virtual_time.run(survey(run.checkpoints[-1])) == (21, sum(sizes[9:]))
-    assert len(archive.reads) == reads
+    return virtual_time.run(found()), report

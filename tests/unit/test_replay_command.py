@@ -39,6 +39,7 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
         ([*PLACES, "--rate", "-1"], "--rate"),
         ([*PLACES, "--rate", "nan"], "--rate"),
         (["--bucket", "made-up", "--queue-url", ""], "'--queue-url': it is empty"),
+        ([*PLACES, "--queue-url", "arn:aws:sqs:::made-up"], "'--queue-url': it must be a queue's"),
         ([*PLACES, "--bucket", ""], "'--bucket': it is empty"),
         ([*PLACES, "--prefix", "/"], "'--prefix': it is empty"),
         ([*PLACES, "--stack-name", ""], "'--stack-name': it is empty"),

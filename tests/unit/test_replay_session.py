@@ -143,5 +143,6 @@ def test_session(
     assert message in output.getvalue()
     assert PERSONAL not in output.getvalue()
     assert ("Continuing the replay made-up" in output.getvalue()) is (after is not None)
+    assert "Sent 0" not in output.getvalue()
     is_sent = status == 0 and not options.get("is_dry_run")
     assert path.exists() is (not is_sent and (after is not None or "send" in passes))

@@ -105,9 +105,7 @@ class Replay:
 
     async def run(self) -> ReplayReport:
         """Send the selected events and return the report. Errors are recorded in the report."""
-        started = self._clock()
         await self._record_errors(self._replay_all())
-        self._report.run_seconds = self._clock() - started
         return self._report
 
     async def survey(self) -> tuple[int, int] | None:
@@ -119,7 +117,12 @@ class Replay:
         return await self._record_errors(self._scan.survey())
 
     async def _record_errors(self, work: Awaitable[_T]) -> _T | None:
-        """Await work; record an error, or an early end, in the report and return None."""
+        """Await work; record its time, and an error or an early end, in the report.
+
+        Returns:
+            The result of the work; None after an error or an early end.
+        """
+        started = self._clock()
         try:
             return await work
         except ReplayInterrupted as interrupted:
@@ -130,6 +133,8 @@ class Replay:
         except Exception as error:  # noqa: BLE001 - the caller needs the report and the checkpoint
             self._report.end_reason = ReplayEnd.FAILED
             self._report.error = str(note_unexpected(error, "the replay"))
+        finally:
+            self._report.run_seconds += self._clock() - started
         return None
 
     async def _replay_all(self) -> None:

@@ -42,7 +42,7 @@ class ReplayReport:
         message_bytes: Dry run only: the messages' total size, as SQS counts it.
         requests: Dry run only: requests that would send the messages, without retries.
         billed_requests: Dry run only: requests that AWS would bill, one per 64 KiB.
-        run_seconds: The duration of the run.
+        run_seconds: The duration of the run, including the survey.
     """
 
     replay: str
