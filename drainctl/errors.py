@@ -16,6 +16,7 @@ class CommandError(click.ClickException):
     """
 
     def __init__(self, reason: str, hint: str = "") -> None:
+        reason = reason.rstrip(".")  # botocore's own texts may end in one
         super().__init__(with_hint(reason, hint))
         self.reason = reason
         self.hint = hint

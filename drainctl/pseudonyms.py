@@ -30,7 +30,7 @@ def pseudonyms_of(stack: Stack, secrets: SecretStore) -> Pseudonyms | None:
     arn = stack.outputs.get(KEY_OUTPUT)
     if arn is None:
         return None
-    return pseudonyms_with(secrets, arn, f"the stack {stack.name} has pseudonyms, but their key")
+    return pseudonyms_with(secrets, arn, f"the pseudonym key of the stack {stack.name}")
 
 
 def pseudonyms_with(secrets: SecretStore, arn: str, what: str) -> Pseudonyms:
@@ -48,7 +48,7 @@ def pseudonyms_with(secrets: SecretStore, arn: str, what: str) -> Pseudonyms:
         return read_pseudonyms(secrets, arn)
     except CredentialsError as error:
         raise CredentialsError(
-            f"{what} can't be read: {error.reason}", hint=error.hint, setting=error.setting
+            f"reading {what} failed: {error.reason}", hint=error.hint, setting=error.setting
         ) from None
 
 

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.config import Config
 
-_HINT: Final = "check --profile and --region, that you are still logged in, and that you may do it"
+CALL_HINT: Final = "check --profile, --region, that you are logged in, and the network"
+_HINT: Final = (
+    "check --profile and --region, that you are logged in, and that you have this permission"
+)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
-_DEPLOY: Final = "deploy it completely, from this version: sam build && sam deploy"
+_DEPLOY: Final = "deploy the stack from this version: sam build && sam deploy"
 
 
 class StackError(CommandError):
@@ -74,19 +77,16 @@ class Stack:
         except ClientError as error:
             if "does not exist" in error.response["Error"].get("Message", ""):
                 raise StackError(
-                    f"there is no stack {name} in {session.region_name}",
-                    "give its name with --stack-name, its region with --region and its account with"
-                    " --profile",
+                    f"reading the stack {name} failed: it does not exist in {session.region_name}",
+                    "check --stack-name, --region and --profile",
                 ) from None
             raise StackError(
-                f"cloudformation:DescribeStacks of {name} failed with {describe_error(error)}",
+                f"reading the stack {name} failed: cloudformation:DescribeStacks returned"
+                f" {describe_error(error)}",
                 error_hint(error, _HINT),
             ) from None
         except (BotoCoreError, ValueError) as error:
-            raise StackError(
-                f"AWS can't be called about {name} ({error})",
-                "check --profile, --region, that you are logged in, and the network",
-            ) from None
+            raise StackError(f"reading the stack {name} failed: {error}", CALL_HINT) from None
         return cls(
             name=name,
             parameters={
@@ -130,18 +130,18 @@ class Stack:
     @property
     def event_types(self) -> tuple[str, ...]:
         """The event types of the streams that the stack drains."""
-        names = self.parameter("EventTypes", "give --stream").split(",")
+        names = self.parameter("EventTypes", "specify --stream").split(",")
         return tuple(dict.fromkeys(filter(None, names)))
 
     @property
     def bucket(self) -> str:
         """The archive's bucket."""
-        return self.output("ArchiveBucketName", "give --bucket")
+        return self.output("ArchiveBucketName", "specify --bucket")
 
     @property
     def prefix(self) -> str:
         """The key prefix of the archive."""
-        return self.parameter("ArchivePrefix", "give --prefix")
+        return self.parameter("ArchivePrefix", "specify --prefix")
 
     def queue_urls(self, event_types: Iterable[str]) -> dict[str, str]:
         """Return the URL of each stream's queue.
@@ -150,13 +150,13 @@ class Stack:
             StackError: A stream has no queue.
         """
         if self.parameters.get("QueuePerStream") != "true":
-            url = self.output("OutboxQueueUrl", "give --queue-url")
+            url = self.output("OutboxQueueUrl", "specify --queue-url")
             return dict.fromkeys(event_types, url)
         return {
             name: self.output(
                 f"{name.title().replace('_', '')}QueueUrl",
-                f"choose among the streams that it drains ({', '.join(self.event_types)}), or give"
-                " --queue-url for others",
+                f"select streams that the stack drains ({', '.join(self.event_types)}), or specify"
+                " --queue-url",
             )
             for name in event_types
         }

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from drainctl.errors import CommandError
 from drainctl.output import json_option
-from drainctl.stack import Stack
+from drainctl.stack import CALL_HINT, Stack
 from eventdrain.adapters.aws import AwsSession
 from eventdrain.errors import DrainError
 
@@ -39,7 +39,7 @@ class Target:
             return AwsSession(region=self.region, profile=self.profile)
         except BotoCoreError as error:
             raise CommandError(
-                f"AWS can't be called ({error})",
+                f"reading the AWS configuration failed: {error}",
                 "check --profile and the configuration files of the AWS CLI",
             ) from None
 
@@ -51,7 +51,7 @@ class Target:
 def not_empty(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     """Reject an empty value, as from an unset shell variable: the default would apply silently."""
     if value is not None and not value.strip("/"):
-        raise click.BadParameter("it is empty; leave the option out for its default")
+        raise click.BadParameter("it is empty. To fix this, leave the option out for its default.")
     return value
 
 
@@ -92,7 +92,9 @@ def asks_aws(*, needs_stack: bool = True) -> Callable[[Callable[..., None]], Cal
         ) -> None:
             try:
                 command(target=Target(stack_name, region, profile), **others)
-            except (BotoCoreError, DrainError) as error:
+            except BotoCoreError as error:
+                raise CommandError(f"calling AWS failed: {error}", CALL_HINT) from None
+            except DrainError as error:
                 raise click.ClickException(str(error)) from None
 
         return with_target

@@ -36,14 +36,14 @@ _REJECTING_SECONDS: Final = 2.0
 """How long to wait for a rejection. A server that accepts the call sends nothing until an event."""
 _HTTP2: Final = "h2"
 _CHECK: Final = (
-    "try again; then check the parameter ApiEndpoint, the gateways on the way, and the API itself"
+    "try again; then check the parameter ApiEndpoint, any proxy on the way, and the API itself"
 )
 _FROM_HERE: Final = (
     "check the parameter ApiEndpoint, and the network between this machine and it; the check"
     " `last run` shows whether the function reaches it"
 )
 _TOKEN_HINTS: Final = {
-    Origin.CACHED: "nothing yet: the next run requests another token; check again after it",
+    Origin.CACHED: "check again after the next run, which requests another token",
     Origin.GIVEN: "store a valid token, or a client's id and secret, in the credentials secret",
     Origin.MINTED: "check that the parameters TokenEndpoint and ApiEndpoint belong together",
     Origin.NONE: "deploy with Authentication=secret: this server requires a token",
@@ -69,7 +69,7 @@ def find_endpoint(stack: Stack) -> Reached:
     except ssl.SSLCertVerificationError as error:
         reason = f"the certificate of {where} is not trusted: {error.verify_message}"
     except ssl.SSLError as error:
-        reason = f"there is no TLS with {where} ({error.reason or 'the connection was closed'})"
+        reason = f"the TLS handshake with {where} failed ({error.reason or 'connection closed'})"
     except socket.gaierror:
         reason = f"the name {endpoint.host} can't be resolved"
     except TimeoutError:
@@ -116,7 +116,7 @@ def probe_request(stream: EventStream) -> bytes:
 
 async def _open(stream: EventStream, endpoint: Endpoint, token: Token) -> Answer[None]:
     if token.scopes is not None and stream.scope and stream.scope not in token.scopes:
-        return NoAnswer("the token lacks its scope", is_skipped=True)
+        return NoAnswer("the token does not have the scope of this stream", is_skipped=True)
     source = GrpcEventSource(
         stream,
         endpoint,

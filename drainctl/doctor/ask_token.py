@@ -46,7 +46,7 @@ def find_credentials(client: SecretsManagerClient, stack: Stack) -> StackCredent
     if stack.parameters.get("Authentication") == "none":
         return None
     arn = stack.output("CredentialsSecretArn")
-    hint = "store what the vendor gave you: " + stack.aws(
+    hint = "store the credentials that the vendor gave you: " + stack.aws(
         "secretsmanager put-secret-value",
         *("--secret-id", arn),
         *("--secret-string", '{"client_id": "...", "client_secret": "..."}'),
@@ -99,7 +99,7 @@ def find_token(
     if not may_mint:
         raise UnansweredError(
             f"there is no token to check: {why}",
-            "run this without --skip-stream, so that it may request one",
+            "run this command without --skip-stream, so that it may request a token",
         )
     return _minted(endpoint, scopes, why)
 

@@ -73,8 +73,8 @@ def _scope(event_type: str, scope: str, token: Token) -> Finding:
         return warning(
             check,
             f"the token endpoint did not answer whether {scope} is granted",
-            "run the doctor again in a few minutes; if it stays, ask the vendor whether one client"
-            " may have all scopes in one token",
+            "run the doctor again in a few minutes; if the answer is still missing, ask the vendor"
+            " whether one client may have all scopes in one token",
             event_type,
         )
     is_cached = token.origin is Origin.CACHED and token.expires

@@ -246,7 +246,7 @@ def _topic(stack: Stack, topic: Topic | None) -> Iterator[Finding]:
     elif not topic.confirmed:
         yield warning(
             check,
-            "nobody is subscribed, so alarms notify nobody",
+            "the topic has no subscription, so alarms notify nobody",
             stack.aws(
                 "sns subscribe",
                 *("--topic-arn", topic.arn, "--protocol", "email"),

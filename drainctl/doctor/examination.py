@@ -51,8 +51,9 @@ class Examination:
         """
         if missing := [each for each in _OURS if each not in stack.parameters]:
             raise StackError(
-                f"the stack {stack.name} is not an event drain: it has no parameter {missing[0]}",
-                "give the name of the stack itself, not of one nested in it",
+                f"checking the stack {stack.name} failed: it is not an event drain, because it has"
+                f" no parameter {missing[0]}",
+                "specify the name of the stack itself, not of one nested in it",
             )
         end, now = time.monotonic() + LIMIT_SECONDS, datetime.now(UTC)
         asked = self._ask(stack, now)

@@ -76,16 +76,17 @@ def calling(action: str, what: str, *, also: str = "") -> Iterator[None]:
         if code in _DENIED:
             raise UnansweredError(
                 f"{action} of {what} is denied ({code})",
-                f"allow {action}{also} for whoever runs this; docs/doctor.md lists all rights",
+                f"allow {action}{also} for the role that runs this command; docs/doctor.md lists"
+                " all rights",
             ) from None
         if any(word in code for word in _MISSING):
             raise UnansweredError(
                 f"{what} does not exist ({code})",
-                "somebody has deleted it: see docs/operations.md for how to deploy again",
+                "deploy the stack again, see docs/operations.md",
             ) from None
         raise UnansweredError(
             f"{action} of {what} failed with {describe_error(error)}",
-            error_hint(error, "try again; if it stays, look up the code"),
+            error_hint(error, "try again; if the error persists, look up its code"),
         ) from None
     except BotoCoreError as error:
         raise UnansweredError(
@@ -121,7 +122,7 @@ class Question(Generic[T]):
             return self._answer.result(timeout=max(0.0, until - time.monotonic()))
         except TooLate:
             return NoAnswer(
-                "it took too long", "try again; check the network between this machine and AWS"
+                "the check timed out", "try again; check the network between this machine and AWS"
             )
 
     def _run(self) -> None:

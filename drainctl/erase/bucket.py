@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drainctl.erase.findings import ErasureError, call_error
+from drainctl.erase.findings import FINAL, ErasureError, call_error
 from drainctl.erase.subject import UnreadableError
 from eventdrain.adapters.aws import error_code
 
@@ -117,7 +117,7 @@ class Bucket:
                 return None
             if error_code(error) == "InvalidObjectState":
                 raise UnreadableError(
-                    "it is in an archive storage class of S3: restore it first"
+                    "it is in an archive storage class of S3. To fix this, restore it"
                 ) from error
             raise self._failed(error, "s3:GetObjectVersion", version.key) from error
 
@@ -167,8 +167,8 @@ class Bucket:
             if until is None:
                 raise self._failed(error, "s3:DeleteObjectVersion", key) from error
             raise ErasureError(
-                f"{key} is under object lock until {until}; what was deleted before stays deleted",
-                "run this again then, or now with --bypass-lock and the right"
+                f"deleting {key} failed: it is under object lock until {until}; {FINAL}",
+                "run this command again after that, or now with --bypass-lock and the permission"
                 " s3:BypassGovernanceRetention",
             ) from error
 
@@ -203,5 +203,5 @@ class Bucket:
         return max(locked).isoformat() if locked else None
 
     def _failed(self, error: Exception, action: str, key: str) -> Exception:
-        hint = "check that you may do that, and use the key that encrypts it"
+        hint = "check that you have this permission, and may use the key that encrypts the object"
         return call_error(error, f"{action} of s3://{self._name}/{key}", hint)

@@ -32,8 +32,8 @@ _FAILED: Final = 1
 _MOST_SHOWN: Final = 20
 _CLOCK_SKEW: Final = timedelta(minutes=1)
 _OUTSIDE: Final = (
-    "it is below no prefix of the stack: if it was one earlier, give --archive-prefix or"
-    " --quarantine-prefix; otherwise check what it is"
+    "it is outside the stack's prefixes. To fix this, specify earlier prefixes of the stack with"
+    " --archive-prefix or --quarantine-prefix, or check yourself what it is"
 )
 
 
@@ -73,17 +73,19 @@ class Erasure:
             ErasureError: The erasure failed. The receipt holds the error too.
         """
         findings = self._run.findings
-        error: str | None = "it ended unexpectedly"
+        error: str | None = "the run ended unexpectedly"
         try:
             self._run_passes()
-            error = "it was interrupted" if self._run.is_stopped() else None
+            error = "the run was interrupted" if self._run.is_stopped() else None
         except ErasureError as failed:
             error = str(failed)
             raise
         finally:
             self._console.print(findings.as_table(is_dry_run=self._run.is_dry_run))
             if findings.is_empty:
-                self._console.print("Nothing of the subscriber was found. Is the id right?")
+                self._console.print(
+                    "No data of the subscriber was found. Check that the subscription id is right."
+                )
             self._show_unchecked()
             self.result = self._receipt.content(findings, ended=datetime.now(UTC), error=error)
             if not self._run.is_dry_run:

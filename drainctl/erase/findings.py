@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 RUNS: Final = "erase-"
 """The prefix of the names of runs, and so of the folders that they write."""
+FINAL: Final = "earlier deletions remain in effect"
+"""Ends the reason of an error that may come after some deletions."""
 _THEIRS: Final = {
     "lines": "lines of the subscriber",
     "records": "records of the subscriber in quarantine",
@@ -40,11 +42,11 @@ COUNTED: Final = {
 
 
 class ErasureError(CommandError):
-    """An erasure failed. What was already deleted stays deleted."""
+    """An erasure failed. Earlier deletions remain in effect."""
 
 
 def call_error(
-    error: Exception, action: str, hint: str = "check that you may do that"
+    error: Exception, action: str, hint: str = "check that you have this permission"
 ) -> CommandError:
     """Return the error for a failed AWS call.
 
@@ -54,7 +56,7 @@ def call_error(
         hint: The default hint; some causes have their own.
     """
     return ErasureError(
-        f"{action} failed with {describe_error(error)}; what was deleted before stays deleted",
+        f"{action} failed with {describe_error(error)}; {FINAL}",
         error_hint(error, hint),
     )
 

@@ -98,7 +98,10 @@ def locations_of(
         tables=tables,
         pseudonyms=[
             *([] if current is None else [current]),
-            *(pseudonyms_with(secrets, arn, "--pseudonym-key") for arn in earlier_pseudonym_keys),
+            *(
+                pseudonyms_with(secrets, arn, "the secret of --pseudonym-key")
+                for arn in earlier_pseudonym_keys
+            ),
         ],
     )
 

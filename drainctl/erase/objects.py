@@ -33,8 +33,8 @@ _AHEAD: Final = 64
 _RECORD: Final = ".json"
 _NOT_OURS: Final = "the drain did not write it"
 _NO_KEY: Final = (
-    "it has pseudonyms, and the stack has no key for them: give the secret that held the key with"
-    " --pseudonym-key"
+    "it has pseudonyms, but the stack has no key for them. To fix this, specify the secret that"
+    " held the key with --pseudonym-key"
 )
 
 
@@ -170,9 +170,10 @@ class ObjectsPass:
         written = self._run.bucket.replace(version, key, body)
         if sorted(ids) != sorted(map(event_id_of, _lines_of(key, written))):
             raise ErasureError(
-                f"{key} already exists and holds something else, so nothing of {version.key} was"
-                " deleted",
-                "compare the two objects, delete the first if it is of no use, and run this again",
+                f"rewriting {version.key} failed: {key} already exists with other content, so"
+                " nothing was deleted",
+                f"compare the two objects, delete {key} if it is not needed, and run this command"
+                " again",
             )
 
     def _note_day(self, key: str) -> None:
@@ -195,7 +196,7 @@ def _lines_of(key: str, body: bytes) -> Sequence[bytes]:
     try:
         text = gzip.decompress(body)
     except (OSError, EOFError, zlib.error):
-        raise UnreadableError("it is not a gzip file, or is incomplete") from None
+        raise UnreadableError("it is not a complete gzip file") from None
     return text.removesuffix(b"\n").split(b"\n") if text else []
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from drainctl.erase.subject import Subject
 
 _VERSION: Final = 1
-_ELSEWHERE: Final = "give --receipt another path"
+_ELSEWHERE: Final = "specify another path with --receipt"
 
 
 class Receipt:
@@ -41,9 +41,13 @@ class Receipt:
     def check(self) -> None:
         """Check that the file can be written, before anything is deleted."""
         if self._path.exists():
-            raise ErasureError(f"the receipt {self._path} already exists", _ELSEWHERE)
+            raise ErasureError(
+                f"writing the receipt would fail: {self._path} already exists", _ELSEWHERE
+            )
         if not os.access(self._path.parent, os.W_OK):
-            raise ErasureError(f"the folder {self._path.parent} is not writable", _ELSEWHERE)
+            raise ErasureError(
+                f"writing the receipt would fail: {self._path.parent} is not writable", _ELSEWHERE
+            )
 
     def content(self, findings: Findings, *, ended: datetime, error: str | None) -> dict[str, Any]:
         """Return the content of the receipt.
@@ -69,6 +73,6 @@ class Receipt:
             new.replace(self._path)
         except OSError as cause:
             raise ErasureError(
-                f"the receipt can't be written to {self._path} ({cause.strerror})",
-                f"free some space, or {_ELSEWHERE}, and run this again to get one",
+                f"writing the receipt to {self._path} failed: {cause.strerror}",
+                f"free some space, or {_ELSEWHERE}, and run this command again to get one",
             ) from cause

@@ -29,7 +29,7 @@ _PSEUDONYM: Final = re.compile(rb'"subscription_id":"p[0-9a-f]{32}"')
 class UnreadableError(Exception):
     """A line or quarantined event, perhaps the subscriber's, can't be read. The text says why."""
 
-    def __init__(self, reason: str = "it can't be read") -> None:
+    def __init__(self, reason: str = "its content is malformed") -> None:
         super().__init__(reason)
 
 
@@ -110,7 +110,7 @@ def event_id_of(line: bytes) -> str:
     """
     event_id = _read(line).get("event_id")
     if not isinstance(event_id, str):
-        raise UnreadableError("beside the subscriber's events there is a line without an event id")
+        raise UnreadableError("beside the subscriber's events it has a line without an event id")
     return event_id
 
 

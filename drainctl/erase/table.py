@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.catalogue import compacted_table, read_sql, statement
-from drainctl.erase.findings import ErasureError, call_error
+from drainctl.erase.findings import FINAL, ErasureError, call_error
 from drainctl.erase.unregistered_files import UnregisteredFiles
 from drainctl.verify import QueryError
 
@@ -73,8 +73,9 @@ class TablePass:
         """Check that no compaction is running, which could write deleted rows again."""
         if running := self._running():
             raise ErasureError(
-                f"the compaction {running} is running",
-                "run this again when it has ended, half an hour after its last day, or stop it",
+                f"the tables can't be changed: the compaction {running} is running",
+                "wait until half an hour after its last day, or stop it; then run this command"
+                " again",
             )
 
     def _running(self) -> str | None:
@@ -106,9 +107,9 @@ class TablePass:
         self.check_no_compaction()
         if left := self._days_to_rewrite(stream):
             raise ErasureError(
-                f"{compacted_table(stream)} has rows of the subscriber again, of"
-                f" {', '.join(left)}: a compaction ran meanwhile",
-                "run this again when none is running",
+                f"erasing from {compacted_table(stream)} failed: it has rows of the subscriber"
+                f" again on {', '.join(left)}, because a compaction ran meanwhile",
+                "run this command again when no compaction is running",
             )
 
     def _days_to_rewrite(self, stream: EventStream) -> Mapping[str, int]:
@@ -136,9 +137,10 @@ class TablePass:
         ((written_rows, written_events),) = self._ask(counting)
         if (written_rows, written_events) != (rows, events):
             raise ErasureError(
-                f"on {day} {name} has {rows} rows of {events} events of others, but {written_rows}"
-                f" rows of {written_events} events were written: the day was not changed",
-                "run this again",
+                f"rewriting {name} failed: {day} has {rows} rows of {events} events of others, but"
+                f" {written_rows} rows of {written_events} events were written; the day was not"
+                " changed",
+                "run this command again",
             )
         self._check_location(name, day, replaced)
         self._tables.days.register(name, day, {**definition, "Location": folder})
@@ -146,7 +148,10 @@ class TablePass:
     def _check_location(self, name: str, day: str, location: str) -> None:
         """Check that a day still has its folder, so that another run's folder is not replaced."""
         if self._tables.days.location(name, day) != location:
-            raise ErasureError(f"another run has registered {day} of {name}", "run this again")
+            raise ErasureError(
+                f"rewriting {name} failed: another run has registered {day} meanwhile",
+                "run this command again",
+            )
 
     def _statement(self, name: str, stream: EventStream, **values: str) -> str:
         """Return a statement of ``stacks/sql/erase`` with its placeholders replaced."""
@@ -157,6 +162,4 @@ class TablePass:
         try:
             return self._tables.athena.ask(sql, keep_rows=_MOST_DAYS).rows
         except QueryError as error:
-            raise ErasureError(
-                f"a query on Athena failed: {error}; what was deleted before stays deleted"
-            ) from error
+            raise ErasureError(f"a query on Athena failed: {error}; {FINAL}") from error

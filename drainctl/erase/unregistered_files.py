@@ -91,9 +91,9 @@ class UnregisteredFiles:
         for versions in self._run.bucket.objects(self._key(location)):
             if versions[0].is_current and versions[0].storage_class in _ARCHIVED:
                 raise ErasureError(
-                    f"{versions[0].key} is in an archive storage class of S3, which Athena skips;"
-                    " the day was not changed",
-                    "restore it, copy it onto itself, and run this again",
+                    f"rewriting a day failed: {versions[0].key} is in an archive storage class of"
+                    " S3, which Athena skips; the day was not changed",
+                    "restore the object, copy it onto itself, and run this command again",
                 )
 
     def _delete(self, versions: Sequence[Version]) -> None:
@@ -108,14 +108,17 @@ class UnregisteredFiles:
         newest = versions[0]
         before = began - _CLOCK_SKEW
         if newest.written >= before:
-            return "it was written a moment ago: run this again"
+            return "it was written a moment ago. To fix this, run this command again"
         is_other_run = rest.startswith(RUNS) and not rest.startswith(f"{self._run.name}/")
         if newest.is_current and is_other_run and newest.written >= before - _LONGEST_REWRITE:
-            return "another erasure may be about to register it: run this again in two hours"
+            return (
+                "another erasure may be about to register it. To fix this, run this command again"
+                " in two hours"
+            )
         if newest.is_current and not is_known:
             return (
-                "its day is not registered, so it may be all there is of that day: compact the day"
-                " or delete the file, and run this again"
+                "its day is not registered, so it may hold the only copy of that day. To fix this,"
+                " compact the day or delete the file, and run this command again"
             )
         return None
 
@@ -124,9 +127,9 @@ class UnregisteredFiles:
         key = location.removeprefix(self._bucket)
         if key == location or not key.startswith(self._prefix) or not key.endswith("/"):
             raise ErasureError(
-                f"the registered location {location} is not a folder below"
+                f"rewriting a day failed: its registered location {location} is not a folder below"
                 f" {self._bucket}{self._prefix}",
-                "let a compaction rewrite its day (with `since`), and run this again",
+                "let a compaction rewrite the day (with `since`), and run this command again",
             )
         return key
 
@@ -136,5 +139,7 @@ def _why_suspicious(versions: Sequence[Version]) -> str | None:
     if not (len(versions) == 1 and versions[0].is_current):
         return "somebody deleted or replaced this file of a registered day"
     if versions[0].storage_class in _ARCHIVED:
-        return "it is in an archive storage class of S3, which Athena skips: restore it first"
+        return (
+            "it is in an archive storage class of S3, which Athena skips. To fix this, restore it"
+        )
     return None

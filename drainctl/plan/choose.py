@@ -111,7 +111,8 @@ def choose(demand: Demand) -> Plan:
     able = _able(replace(demand, max_lag=math.inf))
     if not able:
         raise DemandError(
-            f"no parameters drain {demand.busy.per_second:,.0f} events a second of one stream",
+            f"planning failed: no parameters can drain {demand.busy.per_second:,.0f} events per"
+            " second of one stream",
             "see docs/scale.md, Where the design ends",
         )
     plans = [_within_lag(replace(plan, demand=demand)) for plan in able]
@@ -119,8 +120,9 @@ def choose(demand: Demand) -> Plan:
     if not fitting:
         least = min(plan.worst_lag for plan in plans)
         raise DemandError(
-            f"no parameters keep the lag below {demand.max_lag:g} s: the smallest is {least:.0f} s",
-            "give a larger --max-lag",
+            f"planning failed: no parameters keep the lag below {demand.max_lag:g} s, the smallest"
+            f" possible lag is {least:.0f} s",
+            "specify a larger --max-lag",
         )
     return _best(fitting)
 

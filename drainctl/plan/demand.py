@@ -78,13 +78,14 @@ class Demand:
             raise DemandError("--peak-per-second must be a number above 0")
         if self.peak < self.mean * 0.9999:
             raise DemandError(
-                f"--peak-per-second is {self.peak:g}, below the day's mean, {self.mean:g} a second"
+                f"--peak-per-second is {self.peak:g}, which is below the day's mean of"
+                f" {self.mean:g} per second"
             )
         if self.peak > rules.MOST_PER_SECOND:
             what = "" if self.peak_per_second else f", {PEAK_FACTOR:g} times the mean,"
             raise DemandError(
-                f"the peak{what} is {self.peak:,.0f} events a second, but the design ends at"
-                f" {rules.MOST_PER_SECOND:,}",
+                f"the peak{what} is {self.peak:,.0f} events per second, but a stack supports at"
+                f" most {rules.MOST_PER_SECOND:,}",
                 "see docs/scale.md, Where the design ends",
             )
         if self.peak * _PEAK_SECONDS > self.events_per_day * _ROUNDING:
@@ -92,7 +93,7 @@ class Demand:
             raise DemandError(
                 f"--peak-per-second is {self.peak:g}, so the busiest hour alone would have"
                 f" {self.peak * _PEAK_SECONDS:,.0f} of the day's {self.events_per_day:,.0f} events",
-                f"give at most {most:.3g}: the events of the busiest hour / 3,600",
+                f"specify at most {most:.3g}: the events of the busiest hour / 3,600",
             )
         if self.max_lag <= 0:
             raise DemandError("the maximum lag must be above 0 seconds")

@@ -13,7 +13,7 @@ from eventdrain.replay import Checkpoint
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ELSEWHERE: Final = "give --checkpoint another path"
+_ELSEWHERE: Final = "specify another path with --checkpoint"
 
 
 class CheckpointFile:
@@ -34,7 +34,9 @@ class CheckpointFile:
             ConfigurationError: The file can't be written.
         """
         if not os.access(self._path.parent, os.W_OK):
-            raise self._error(f"the folder {self._path.parent} is not writable", _ELSEWHERE)
+            raise self._error(
+                f"saving the checkpoint would fail: {self._path.parent} is not writable", _ELSEWHERE
+            )
 
     @property
     def is_there(self) -> bool:
@@ -56,14 +58,16 @@ class CheckpointFile:
             return None
         except (OSError, UnicodeError) as error:
             raise self._error(
-                f"{self._path} can't be read as a checkpoint ({type(error).__name__})",
+                f"reading the checkpoint {self._path} failed: {type(error).__name__}",
                 f"{_ELSEWHERE}, or remove the file to start from the beginning",
             ) from error
         try:
             return Checkpoint.from_json(content, selection=selection)
         except ConfigurationError as error:
             hint = f"{error.hint}: remove the file, or {_ELSEWHERE}"
-            raise self._error(f"{self._path}: {error.reason}", hint) from None
+            raise self._error(
+                f"reading the checkpoint {self._path} failed: {error.reason}", hint
+            ) from None
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the stored checkpoint.
@@ -76,7 +80,7 @@ class CheckpointFile:
             self._new.replace(self._path)
         except OSError as error:
             raise self._error(
-                f"the checkpoint can't be written to {self._path} ({error.strerror})",
+                f"saving the checkpoint to {self._path} failed: {error.strerror}",
                 f"free some space, or {_ELSEWHERE}",
             ) from error
 

@@ -47,7 +47,10 @@ def job_of(
     prefix = None if prefix is None else prefix.strip("/")
     if stack is None:
         if bucket is None or (queue_url is None and needs_queue):
-            raise click.UsageError("give --stack-name, or both --bucket and --queue-url")
+            raise click.UsageError(
+                "the archive or the queue is missing. To fix this, specify --stack-name, or both"
+                " --bucket and --queue-url."
+            )
         queue_urls = dict.fromkeys(selection.event_types or STREAMS, queue_url or "")
         prefix = prefix or _DEFAULT_PREFIX
     else:
@@ -55,16 +58,16 @@ def job_of(
         queue_urls = dict.fromkeys(names, queue_url) if queue_url else stack.queue_urls(names)
         bucket, prefix = bucket or stack.bucket, prefix or stack.prefix
         if events_per_message is None:
-            hint = "give --events-per-message"
+            hint = "specify --events-per-message"
             events_per_message = int(stack.parameter("EventsPerMessage", hint))
     return ReplayJob(
         selection=replace(selection, event_types=tuple(queue_urls)),
         rate=rate,
         is_dry_run=False,
         archive_hint="check --stack-name, --bucket and --prefix, --profile and --region, and that"
-        " you may s3:ListBucket and s3:GetObject there",
-        queue_hint="check --queue-url or --stack-name, --profile and --region, and that you may"
-        " sqs:SendMessage to it and use the key that encrypts it",
+        " you have the permissions s3:ListBucket and s3:GetObject there",
+        queue_hint="check --queue-url or --stack-name, --profile and --region, and that you have"
+        " the permission sqs:SendMessage for it and may use the key that encrypts it",
         bucket=bucket,
         prefix=prefix,
         queue_urls=queue_urls,

@@ -52,13 +52,15 @@ def _split(values: tuple[str, ...]) -> tuple[str, ...]:
 def _reject_empty(values: tuple[str, ...]) -> None:
     """Reject an empty value, as from an unset shell variable, which would select wrong events."""
     if "" in values:
-        raise click.BadParameter("it is empty; leave the option out for all")
+        raise click.BadParameter("it is empty. To fix this, leave the option out for all.")
 
 
 def checked_rate(_context: click.Context, _option: click.Parameter, value: float) -> float:
     """Reject a rate that is out of range, infinite or NaN, all of which click accepts."""
     if not 0 <= value <= MAX_RATE:
-        raise click.BadParameter(f"it must be 0 to {MAX_RATE:,} events per second; 0 is no limit")
+        raise click.BadParameter(
+            f"it must be 0 to {MAX_RATE:,} events per second; 0 means no limit"
+        )
     return value
 
 
@@ -89,7 +91,7 @@ def event_ids(
     """Return the event ids of all values. A value may hold several, separated by commas."""
     ids = _split(values)
     if any(EVENT_ID.fullmatch(each) is None for each in ids):
-        raise click.BadParameter("an event id has 32 hexadecimal digits, in lower case")
+        raise click.BadParameter("an event id must have 32 hexadecimal digits, in lower case")
     return frozenset(ids)
 
 

@@ -128,7 +128,7 @@ class Athena:
             raise
         status = execution["Status"]
         if status["State"] != "SUCCEEDED":
-            reason = status.get("StateChangeReason", "without a reason")
+            reason = status.get("StateChangeReason", "Athena gave no reason")
             raise QueryError(f"{status['State'].lower()}: {reason}")
         return execution
 
@@ -142,7 +142,7 @@ class Athena:
             if execution["Status"]["State"] in _ENDS:
                 return execution
             if self._clock() > deadline:
-                raise QueryError(f"stopped: it took longer than {_LIMIT / 60:.0f} minutes")
+                raise QueryError(f"it took longer than {_LIMIT / 60:.0f} minutes and was stopped")
             if self._wait(wait):
                 raise QueryStoppedError
             wait = min(_LONGEST_WAIT, wait * _GROWTH)

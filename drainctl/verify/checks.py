@@ -146,7 +146,7 @@ def _literal(parameter: str, athena: Athena, choices: Choices) -> str:
         case "subscription_id":
             return _text(choices.subscription or _some_subscription(athena, choices.day))
         case _:
-            raise QueryError(f"this command does not know its parameter {parameter}")
+            raise QueryError(f"verify has no value for the query's parameter {parameter}")
 
 
 def some_subscription() -> str:

@@ -46,7 +46,7 @@ def _queries(
 
 def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _is_day(value):
-        raise click.BadParameter("it must be a day of the calendar, such as 2026-11-24")
+        raise click.BadParameter("it must be a date such as 2026-11-24")
     return value
 
 

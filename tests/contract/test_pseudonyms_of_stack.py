@@ -43,6 +43,6 @@ def test_names_are_id_and_pseudonym(aws: Aws) -> None:
 def test_unreadable_key_is_an_error(aws: Aws) -> None:
     """A key that isn't there is an error that names the stack and the secret."""
     arn = aws.secrets.create_secret(Name=f"key-{secrets.token_hex(6)}")["ARN"]
-    with pytest.raises(CredentialsError, match="stack made-up has pseudonyms") as caught:
+    with pytest.raises(CredentialsError, match="pseudonym key of the stack made-up") as caught:
         pseudonyms_of(stack_with(arn), SecretsManager(aws.allowed.secrets))
     assert arn in str(caught.value)

@@ -289,11 +289,11 @@ def test_options_name_earlier_prefix_and_key(stack: Stack, tmp_path: Path) -> No
     place = "before/handset_change/dt=2026-01-01/20260101T000000Z-0.ndjson.gz"
     stack.put(place, gzip.compress(line_of(pseudonym)))
     output = stack.erase(tmp_path, subject="madeup:eu:000", status=1)
-    assert "not checked: before/: it is below no prefix of the stack" in output
+    assert "not checked: before/: it is outside the stack's prefixes" in output
 
     more = ("--archive-prefix", "before", "--pseudonym-key")
     output = stack.erase(tmp_path, *more, f"{arn}0", subject="madeup:eu:000", status=1)
-    assert "--pseudonym-key can't be read" in output
+    assert "reading the secret of --pseudonym-key failed" in output
     stack.erase(tmp_path, *more, arn, "--delete", "--yes", subject="madeup:eu:000")
     assert place not in {name for name, _ in stack.versions()}
 

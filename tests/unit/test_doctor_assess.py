@@ -170,7 +170,7 @@ BARE = StackCredentials(StaticToken("made-up-secret"))
             *(WARNING, "2 of 3", "enable-alarm-actions --alarm-names a b"),
         ),
         ("alarm topic", {"topic": None}, WARNING, "no topic", "AlarmTopicArn"),
-        ("alarm topic", {"topic": Topic("arn", 0, 0)}, WARNING, "nobody is subscribed", "sns"),
+        ("alarm topic", {"topic": Topic("arn", 0, 0)}, WARNING, "no subscription", "sns"),
         ("alarm topic", {"topic": Topic("arn", 0, 1)}, WARNING, "(1 pending)", "open the link"),
         ("alarm topic", {"topic": Topic("arn", 2, 1)}, OK, "2 confirmed, 1 pending", ""),
         ("compaction", {"executions": None}, OK, "no catalog", ""),

@@ -158,12 +158,12 @@ def test_dry_run_changes_nothing() -> None:
         ({"running": [[{"name": "made-up"}]]}, "compaction made-up is running", []),
         ({"running": [[], [{"name": "made-up"}]]}, "made-up is running", [f"register {DAY}"]),
         ({"found": [[DAY], [DAY]]}, "has rows of the subscriber again", [f"register {DAY}"]),
-        ({"written": 2}, "2 rows of 2 events were written: the day was not changed", []),
+        ({"written": 2}, "2 rows of 2 events were written; the day was not changed", []),
         ({"moves": True}, "another run has registered 2026-03-01", []),
         ({"moves": True, "others": 0}, "another run has registered 2026-03-01", []),
         ({"files": [file(READ.key, storage_class="GLACIER")]}, "run/0 is in an archive stor", []),
         ({"files": [file(READ.key, storage_class="DEEP_ARCHIVE")]}, "run/0 is in an arch", []),
-        ({"registered": {DAY: "s3://other/run/"}}, "let a compaction rewrite its day", []),
+        ({"registered": {DAY: "s3://other/run/"}}, "let a compaction rewrite the day", []),
     ],
 )
 def test_what_fails_it(changed: dict[str, Any], error: str, steps: list[str]) -> None:

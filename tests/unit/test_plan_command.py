@@ -34,7 +34,7 @@ def test_plan_and_the_command_that_deploys_it() -> None:
     ("arguments", "expected"),
     [
         (["--events-per-day", "0"], "--events-per-day must be a number above 0"),
-        (["--events-per-day", "1e12"], "the design ends at 100,000"),
+        (["--events-per-day", "1e12"], "supports at most 100,000"),
         (["--events-per-day", "1,5"], "not a valid float"),
         (["--events-per-day", "1000", "--max-lag", "nan"], "--max-lag"),
         (["--events-per-day", "many"], "run: make plan ARGS=--help"),

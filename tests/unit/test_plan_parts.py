@@ -34,9 +34,9 @@ from drainctl.plan.pauses import Pauses
         ({"events_per_day": DAY, "peak_per_second": 0.9}, "below the day's mean"),
         ({"events_per_day": 1, "peak_per_second": 0}, "--peak-per-second"),
         ({"events_per_day": 1, "peak_per_second": float("nan")}, "--peak-per-second"),
-        ({"events_per_day": DAY, "peak_per_second": 100_001}, "the design ends at 100,000"),
+        ({"events_per_day": DAY, "peak_per_second": 100_001}, "supports at most 100,000"),
         ({"events_per_day": DAY * 25_000}, "5 times the mean, is"),
-        ({"events_per_day": 1_000, "peak_per_second": 0.28}, "give at most 0.278"),
+        ({"events_per_day": 1_000, "peak_per_second": 0.28}, "specify at most 0.278"),
         ({"events_per_day": 3_600, "max_lag": 0}, "lag"),
         ({"events_per_day": 1, "is_fifo": True, "events_per_message": 2}, "FIFO"),
     ],
@@ -140,7 +140,7 @@ def test_the_wanted_lag_and_the_peak_are_kept(events_per_day: float) -> None:
 
 def test_an_impossible_lag_is_refused() -> None:
     """A lag that no parameters keep is refused, with the least that there is."""
-    with pytest.raises(DemandError, match="the smallest is"):
+    with pytest.raises(DemandError, match="the smallest possible lag is"):
         choose(Demand(events_per_day=100_000, max_lag=1))
 
 

@@ -26,8 +26,8 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "give --stack-name, or both --bucket and --queue-url"),
-        (["--bucket", "made-up"], "give --stack-name, or both --bucket and --queue-url"),
+        ([], "specify --stack-name, or both --bucket and --queue-url"),
+        (["--bucket", "made-up"], "specify --stack-name, or both --bucket and --queue-url"),
         ([*PLACES, "--from", "yesterday"], "Invalid value for '--from': 'yesterday'"),
         ([*PLACES, "--to", "2026-02-30"], "Invalid value for '--to'"),
         ([*PLACES, "--from", "2026-03-02", "--to", "2026-03-01"], "time range is empty"),
@@ -94,7 +94,7 @@ def test_stack_without_an_output(missing: str) -> None:
     outputs = {"ArchiveBucketName": "made-up", "OutboxQueueUrl": "made-up"}
     del outputs[missing]
     stack = Stack(name="made-up-stack", outputs=outputs, parameters={})
-    with pytest.raises(StackError, match=rf"made-up-stack.*{missing}.*give --"):
+    with pytest.raises(StackError, match=rf"made-up-stack.*{missing}.*specify --"):
         _ = stack.bucket, stack.queue_urls(["handset_change"])
 
 
@@ -106,5 +106,5 @@ def test_queues_of_the_streams() -> None:
         parameters={"QueuePerStream": "true", "EventTypes": "handset_change"},
     )
     assert stack.queue_urls(["handset_change"]) == {"handset_change": "own"}
-    with pytest.raises(StackError, match=r"drains \(handset_change\), or give --queue-url"):
+    with pytest.raises(StackError, match=r"drains \(handset_change\), or specify --queue-url"):
         stack.queue_urls(["handset_change", "country_change"])

@@ -89,11 +89,20 @@ class Trouble:
 
 TROUBLES: Final = {
     "no such stack": Trouble(
-        ("no stack other in eu-west-1", "--stack-name", "--region", "--profile"),
+        (
+            "stack other failed: it does not exist in eu-west-1",
+            "--stack-name",
+            "--region",
+            "--profile",
+        ),
         ("--stack-name", "other"),
     ),
     "not allowed": Trouble(
-        ("cloudformation:DescribeStacks of made-up-stack", "AccessDenied", "--region", "--profile"),
+        (
+            "stack made-up-stack failed: cloudformation:DescribeStacks returned AccessDenied",
+            "--region",
+            "--profile",
+        ),
         failure="AccessDenied",
     ),
     "no such profile": Trouble(("profile (nobodys)", "--profile"), ("--profile", "nobodys")),
@@ -183,7 +192,7 @@ def test_json_is_all_of_standard_output() -> None:
         True,
         0,
     )
-    assert "Nothing of the subscriber was found" in erase.stderr
+    assert "No data of the subscriber was found" in erase.stderr
 
 
 def test_region_is_that_of_the_profile(

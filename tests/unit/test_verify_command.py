@@ -212,7 +212,7 @@ def test_stack_without_a_catalogue(endpoint: VerifyEndpoint) -> None:
     del endpoint.outputs["WorkGroupName"]
     result = _verify()
     assert result.exit_code == 1
-    assert "has no output WorkGroupName. To fix this, deploy it" in result.stderr
+    assert "has no output WorkGroupName. To fix this, deploy the stack" in result.stderr
     assert endpoint.started == []
 
 
@@ -224,9 +224,9 @@ def test_stack_without_a_catalogue(endpoint: VerifyEndpoint) -> None:
             "there is no query lag; the queries are duplicates_and_redeliveries, lag_to",
         ),
         (("--query", "lag_to_archive.sms"), "there is no query lag_to_archive.sms"),
-        (("--day", "yesterday"), "it must be a day"),
-        (("--day", "2026-02-31"), "it must be a day"),
-        (("--day", "20261120"), "it must be a day"),
+        (("--day", "yesterday"), "it must be a date"),
+        (("--day", "2026-02-31"), "it must be a date"),
+        (("--day", "20261120"), "it must be a date"),
         (("--subscription", ""), "it is empty"),
         (("--rows", "-1"), "-1 is not in the range"),
     ],
