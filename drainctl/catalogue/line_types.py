@@ -155,7 +155,7 @@ def _of_message(field: FieldDescriptor, within: Sequence[Descriptor]) -> LineTyp
 
 def _message_type(message: Descriptor, within: Sequence[Descriptor]) -> LineType:
     if message in within:
-        raise ValueError(f"{message.full_name} holds itself: no column type can")
+        raise ValueError(f"{message.full_name} is recursive: no column type can represent it")
     if not message.fields:
         return Mark()
     inside = (*within, message)

@@ -204,7 +204,9 @@ def _quarantine(stack: Stack, quarantine: Quarantine) -> Iterator[Finding]:
         )
     elif not quarantine.is_complete:
         yield warning(
-            check, "it holds too many events to tell whether some are new", f"list them: {listing}"
+            check,
+            "it holds too many events to find out whether some are new",
+            f"list them: {listing}",
         )
     else:
         yield ok(check, f"no event came in the last {QUARANTINE_DAYS} days")

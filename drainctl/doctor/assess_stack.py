@@ -175,7 +175,7 @@ def _limits(stack: Stack, drain: Function) -> Iterator[Finding]:
     elif drain.reserved is None and wanted != "none":
         yield warning(
             check,
-            f"{drain.duty} lacks the reserved concurrency that ReservedConcurrency asks for",
+            f"{drain.duty} has no reserved concurrency, but ReservedConcurrency is {wanted}",
             stack.aws(
                 "lambda put-function-concurrency",
                 *named,

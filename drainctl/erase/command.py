@@ -119,7 +119,7 @@ def main(
     erasure = Erasure(run, locations, subject, shown, receipt)
     if delete:
         receipt.check()
-        question = f"Delete this subscriber's events from {stack.name} for good?"
+        question = f"Permanently delete this subscriber's events from {stack.name}?"
         if not (yes or click.confirm(question, err=is_json)):
             sys.exit(_DECLINED)
     for number in (signal.SIGINT, signal.SIGTERM):

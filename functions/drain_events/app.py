@@ -70,7 +70,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         report = run_drain(
             settings,
             remaining=timedelta(milliseconds=context.get_remaining_time_in_millis()),
-            # Only once there is a token: otherwise each run would mint its own, or fail to.
+            # Start them once there is a token. Otherwise each run would request its own, or fail.
             on_token=lambda: start_others(start.others(settings.concurrent_runs)),
         )
         _measure(report)

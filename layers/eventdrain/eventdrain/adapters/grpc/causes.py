@@ -144,7 +144,7 @@ _WHY_WITHOUT_STATUS: Final = (
         ),
     ),
     ("No status received", _NO_GRPC),
-    # Sometimes replaces a text with an HTTP status, which is then lost.
+    # grpcio sometimes reports this instead of an HTTP status, which is then unknown.
     ("Data frame with END_STREAM flag received", _NO_GRPC),
     ("RST_STREAM", Cause("the server or a gateway reset the call")),
     ("", Cause("the connection broke")),
