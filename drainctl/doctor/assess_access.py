@@ -47,7 +47,7 @@ def _credentials(credentials: StackCredentials | None) -> Iterator[Finding]:
         yield warning(
             "credentials",
             f"the secret holds only an access token{when}: nothing renews it when it expires",
-            "replace it by a client's id and secret, if the vendor gives you one",
+            "replace it with a client's id and secret, if the vendor gives you one",
         )
 
 

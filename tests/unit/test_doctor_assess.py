@@ -189,7 +189,7 @@ BARE = StackCredentials(StaticToken("made-up-secret"))
         ("parameters", given(IdleSeconds="60", WindowSeconds="60"), WARNING, "IdleSec", DEPLOY),
         ("parameters", given(ReservedConcurrency="4"), WARNING, "needs 5 concurrent runs", DEPLOY),
         ("parameters", given(ReservedConcurrency="5"), OK, "no parameter is risky", ""),
-        ("functions", given(ReservedConcurrency="9"), WARNING, "has no", "put-function-concurrency"),
+        ("functions", given(ReservedConcurrency="9"), WARNING, "has no", "put-function-conc"),
         (
             "schedule",
             given(ScheduleState="DISABLED") | {"schedules": (DISABLED,)},
