@@ -80,8 +80,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.error("drain failed", report=result)
     elif report.end_reason is EndReason.WAITING:
         logger.warning(
-            "waiting for credentials: store them with `make credentials STACK=%s`. Without them, runs"
-            " fail once the secret is a day old",
+            "waiting for credentials: store them with `make credentials STACK=%s`. Without them,"
+            " runs fail once the secret is a day old",
             logger.service,
             report=result,
         )
