@@ -17,10 +17,13 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from eventdrain.events import DeliveryReader
+from simulator import deployment
+from tests import schema_checks
 from tests.faults.fixtures import cloud, scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = ["cloud", "scene"]
@@ -44,6 +47,16 @@ settings.register_profile(
     suppress_health_check=_PATIENT,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schemas() -> Iterator[None]:
+    """Check every line that is read in this process, and what a deployment holds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DeliveryReader, "read", schema_checks.read)
+        for name in ("archive_lines", "take_messages"):
+            patch.setattr(deployment, name, getattr(schema_checks, name))
+        yield
 
 
 @pytest.fixture(scope="session")

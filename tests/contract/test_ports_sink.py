@@ -21,9 +21,10 @@ from botocore.exceptions import ClientError
 from eventdrain.adapters.aws import S3Archive, SignedHttp, SqsPublisher
 from eventdrain.errors import FailureKind
 from eventdrain.events import MAX_LINE_BYTES, ArchiveLayout
-from simulator.reconciliation import archive_keys, archive_lines, message_lines, take_messages
+from simulator.reconciliation import archive_keys, message_lines
 from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import END_RUN, TRY_AGAIN, FakeSink, always_well
+from tests.schema_checks import archive_lines, take_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -334,20 +335,23 @@ def test_fifo_queue(aws: Aws) -> None:
 def test_fifo_queue_takes_any_subscription(aws: Aws, subscription: str) -> None:
     """An event whose subscription id can't be a message group is sent all the same."""
     home = SqsHome(aws, None, is_fifo=True)
-    assert home.write([line_delivery(subscription_id=subscription)]) == {}
+    assert home.write([delivery_of()._replace(subscription_id=subscription)]) == {}
     assert len(home.held()) == 1
+
+
+def _of_length(length: int, index: int) -> Delivery:
+    delivery = delivery_of(index)
+    start, end = f'{delivery.line[:-1]},"raw":"', '"}'
+    return delivery._replace(line=start + "x" * (length - len(start) - len(end)) + end)
 
 
 @pytest.mark.parametrize("kind", QUEUES)
 def test_long_messages_are_packed(aws: Aws, kind: str) -> None:
     """Messages that are too long together, each as long as SQS allows, are all sent."""
     home = make_home(kind, aws)
-    deliveries = [
-        line_delivery(f"{index:032}", line=f'"{"x" * (size - 2)}"')
-        for index, size in enumerate(
-            [MAX_LINE_BYTES, MAX_LINE_BYTES, 400_000, 400_000, 400_000, 10]
-        )
-    ]
+    lengths = (MAX_LINE_BYTES, MAX_LINE_BYTES, 400_000, 400_000, 400_000)
+    deliveries = [*(_of_length(length, index) for index, length in enumerate(lengths))]
+    deliveries.append(delivery_of(len(lengths)))
     assert home.write(deliveries) == {}
     assert home.held() == lines(deliveries)
 

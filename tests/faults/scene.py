@@ -25,11 +25,12 @@ from eventdrain.settings import Settings
 from eventdrain.wiring import SINKS, run_drain
 from simulator.event_server import AuthMode, EventServer, ServerRules, TokenLedger, made_up_events
 from simulator.injection import Faults
-from simulator.reconciliation import archive_keys, message_lines, take_messages
+from simulator.reconciliation import archive_keys, message_lines
 from simulator.token_server import TokenServer
 from tests.faults.invariants import Evidence, RunRecord, violations
 from tests.faults.journal import Journal
 from tests.faults.tcp_proxy import TcpProxy
+from tests.schema_checks import check_line, take_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -222,11 +223,14 @@ class Scene:
             body = self.cloud.s3.get_object(Bucket=places.bucket, Key=key)["Body"].read()
             if key.endswith(".json"):
                 quarantine[key] = json.loads(body)
+                check_line(quarantine[key])
                 continue
             text = decompress(body)
             assert text.endswith(b"\n"), f"{key} ends within a line"
             those = [json.loads(line) for line in text.splitlines()]
             ids_by_key[key] = {line["event_id"] for line in those}
+            for line in those:
+                check_line(line)
             lines += those
         tokens = {grant.token for grant in self.event_server.tokens.issued()}
         return Evidence(

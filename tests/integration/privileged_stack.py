@@ -21,6 +21,7 @@ from simulator.event_server import made_up_events
 from simulator.reconciliation import Reconciliation, message_lines, take_messages
 from tests.deliveries import EventReader
 from tests.integration.rights import Rights
+from tests.schema_checks import check_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -169,6 +170,8 @@ class PrivilegedStack:
                 text = gzip.decompress(body) if key.endswith(".gz") else body
                 self._archived[key] = [json.loads(each) for each in text.splitlines()]
         archived = [entry for entries in self._archived.values() for entry in entries]
+        for entry in archived:
+            check_line(entry)
         ledger = self.deployment.event_server.ledger()
         ids = {number: self._ids(each.event, archived) for number, each in ledger.events.items()}
         return Reconciliation(

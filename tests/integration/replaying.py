@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import ChildProcess
-from simulator.reconciliation import archive_lines, take_messages
 from tests.faults.processes import PATH
+from tests.schema_checks import archive_lines, take_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from eventdrain.events import MAX_MESSAGE_BYTES, Message, message, pack
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
+from tests.schema_checks import check_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +72,7 @@ def test_attributes(build: Callable[[int], Delivery], reason: dict[str, str]) ->
         "event_type": "handset_change",
         **reason,
     }
+    check_message(written.body, dict(written.attributes))
     assert written.size == len(written.body.encode()) + sum(
         len(name) + len("String") + len(value) for name, value in written.attributes.items()
     )

@@ -17,12 +17,14 @@ from eventdrain.events import (
     MAX_MESSAGE_BYTES,
     STREAMS,
     Message,
+    mark_replayed,
     message,
     messages,
     pack,
 )
 from simulator.aws import PROJECT_FOLDER
 from tests.deliveries import LAYOUT, delivery_of, line_delivery, oversize_of, quarantined_of
+from tests.schema_checks import check_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +78,10 @@ def test_documented_snippet_reads_every_body(most_events: int) -> None:
     names: dict[str, Any] = {"json": json}
     exec(snippet, names)  # noqa: S102 - it is ours
     deliveries = [delivery_of(0), delivery_of(1), quarantined_of(2), delivery_of(3)]
-    read = [names["events_of"](each.body) for each in write(deliveries, most_events)]
+    written = [*mark_replayed(write(deliveries, most_events), "made-up")]
+    for each in (*written, *write(deliveries, most_events)):
+        check_message(each.body, dict(each.attributes))
+    read = [names["events_of"](each.body) for each in written]
     assert [event["event_id"] for events in read for event in events] == [
         delivery.event_id for delivery in deliveries
     ]
