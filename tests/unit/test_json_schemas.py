@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +15,9 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from devtools.json_schemas import MessageSchemas, schemas, strict
-from eventdrain.events import json_mapping
+from eventdrain.events import compress, json_mapping, object_body
+from simulator.aws import PROJECT_FOLDER
+from tests.deliveries import delivery_of
 from tests.made_up_stream import stream_of
 from tests.payload_shapes import shapes
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
 
     from devtools.json_schemas import Schema
 
-FOLDER: Final = Path(__file__).parents[2] / "schemas"
+FOLDER: Final = PROJECT_FOLDER / "schemas"
 WRITTEN: Final = schemas()
 JSON_SCHEMAS: Final = {path: WRITTEN[path] for path in WRITTEN if path.startswith("json/")}
 
@@ -63,6 +69,27 @@ def test_published_schemas_allow_new_properties() -> None:
     assert not jsonschema_rs.is_valid(strict(schema), line)
     assert not jsonschema_rs.is_valid(strict(schema), {**line, "event": {}, "new": 1})
     assert jsonschema_rs.is_valid(strict(schema), {**line, "event": {}})
+
+
+def test_documented_command_validates_a_line(tmp_path: Path) -> None:
+    """The command of docs/formats.md takes a line of an archive object, and no other object."""
+    document = (PROJECT_FOLDER / "docs/formats.md").read_text()
+    [command] = re.findall(r"^```sh\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def exit_status(body: bytes) -> int:
+        (tmp_path / "line.ndjson.gz").write_bytes(body)
+        done = subprocess.run(
+            ("sh", "-c", command.replace("OBJECT", str(tmp_path / "line"))),
+            cwd=PROJECT_FOLDER,
+            env={**os.environ, "PATH": path},
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        return done.returncode
+
+    assert exit_status(object_body([delivery_of(), delivery_of(1)])) == 0
+    assert exit_status(compress(b"{}\n")) == 1
 
 
 @pytest.mark.parametrize(
