@@ -55,7 +55,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in _COPIED:
         without = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT_FOLDER / name, folder / name, ignore=without)
-    for name in ("Makefile", "template.yaml"):
+    for name in ("Makefile", "pyproject.toml", "template.yaml"):
         shutil.copy(PROJECT_FOLDER / name, folder)
     protos = folder / "protos/wgtwo/made_up/v1"
     protos.mkdir(parents=True)
@@ -84,7 +84,7 @@ def run(tree: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def make(tree: Path, target: str) -> None:
     """Make a target of the copied Makefile, with the tools that this tree has installed."""
-    completed = run(tree, "make", "--assume-old=.venv/.made", f"BIN={_BIN}", target)
+    completed = run(tree, "make", "--assume-old=.venv/.made-dev", f"BIN={_BIN}", target)
     assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
@@ -103,6 +103,7 @@ def test_template_gets_the_stream(tree: Path) -> None:
     make(tree, "template")
 
     assert run(tree, *check).returncode == 0
+    assert (tree / f"schemas/json/{NAME}_line.json").exists()
     after = template.read_text()
     assert without_streams(after) == without_streams(before)
     assert re.fullmatch(allowed_event_types(after), f"{NAME},{','.join(STREAMS)},{NAME}")
