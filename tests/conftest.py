@@ -1,11 +1,10 @@
-"""What all tests share: the embedded AWS of a process, and how hypothesis searches.
+"""Fixtures of all tests: the embedded AWS of a process, and hypothesis's profiles.
 
-The fixtures are here because those of two folders would be two, each with an AWS of its own, and
-the engine's clients, which are made once in a process, know only the one that they were made for.
+The AWS is shared by all folders of tests: a process has one set of the engine's clients, which can
+use only one AWS.
 
-Hypothesis searches quickly by default, the same every time; longer and freely on demand:
-``HYPOTHESIS_PROFILE=thorough pytest tests/unit`` looks at a hundred times as many examples, other
-ones with every run.
+By default hypothesis tries few examples, the same each time. ``HYPOTHESIS_PROFILE=thorough pytest
+tests/unit`` tries a hundred times as many, different in each run.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cloud", "scene"]
 
-# The machine that runs the tests may be busy with something else: no example has a deadline, and
-# slow drawing is no failure.
+# The machine may be busy, so examples have no deadline, and slow data generation is no failure.
 _PATIENT: Final = (HealthCheck.too_slow,)
 
 settings.register_profile(
@@ -63,9 +61,9 @@ def _schemas() -> Iterator[None]:
 def made_once(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Return what makes a file or folder of a name, once for all processes of a test run."""
+    """Return a function that makes a named file or folder once for all processes of a test run."""
     folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):  # one of several processes: its folder is in theirs
+    if hasattr(request.config, "workerinput"):  # one of several processes, which share the parent
         folder = folder.parent
 
     def make_once(name: str, make: Callable[[Path], object]) -> Path:

@@ -1,6 +1,6 @@
-"""Stream messages and deliveries for tests: builders, and strategies that find the odd ones.
+"""Stream messages and deliveries for tests: builders, and strategies that draw odd ones.
 
-All of it is made up; see ``simulator.event_server.made_up`` for events that look real.
+All of it is made up; see ``simulator.event_server.made_up`` for realistic events.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 RECEIVED_AT: Final = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LAYOUT: Final = ArchiveLayout("made-up-bucket", "events", "quarantine")
 FIRST_SECOND: Final = 1_772_366_400
-"""2026-03-01T12:00:00Z: when event 0 of :func:`message` happened; one each second follows."""
+"""2026-03-01T12:00:00Z: the time of event 0 of :func:`message`; each next one is a second later."""
 
 # --- Builders ---
 
@@ -43,13 +43,13 @@ FIRST_SECOND: Final = 1_772_366_400
 def message(
     index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
 ) -> bytes:
-    """Build a handset change as it comes over the wire.
+    """Return a serialised handset change.
 
     Args:
-        index: Which event: distinct ones are distinct events.
-        delivery: Which delivery of it: its ``ack_info`` is ``ack-<index>-<delivery>``.
-        redelivered: Whether it is marked as sent before.
-        ack_info: In place of that; empty for none.
+        index: The number of the event.
+        delivery: The number of the delivery; its ``ack_info`` is ``ack-<index>-<delivery>``.
+        redelivered: Whether it is marked as redelivered.
+        ack_info: Another ``ack_info``; empty for none.
     """
     response = StreamHandsetChangeEventsResponse()
     response.metadata.timestamp.seconds = FIRST_SECOND + index
@@ -61,20 +61,20 @@ def message(
 
 
 def unreadable_message(index: int = 0) -> bytes:
-    """Build a message that doesn't parse, and that no handle can be found in."""
+    """Return a message that doesn't parse and has no handle."""
     return b"\xff\xff" + str(index).encode()
 
 
 def poison_message(
     index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
 ) -> bytes:
-    """Build what :func:`message` builds, with a number that is no UTF-8: it has its handle."""
+    """Return a message with a number that isn't UTF-8, so it doesn't parse; it has its handle."""
     readable = message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
     return readable.replace(b"+999", b"\xff999")
 
 
 def oversize_message(index: int = 0) -> bytes:
-    """Build what :func:`message` builds, with a number that makes its line too large for SQS."""
+    """Return a message with a number so long that its line is too large for SQS."""
     response = StreamHandsetChangeEventsResponse.FromString(message(index))
     response.handset_change_event.number.e164 += "9" * MAX_LINE_BYTES
     return response.SerializeToString(deterministic=True)
@@ -83,7 +83,7 @@ def oversize_message(index: int = 0) -> bytes:
 def delivery_of(
     index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
 ) -> Delivery:
-    """Read the delivery that :func:`message` builds."""
+    """Return the delivery of :func:`message`."""
     return reader().read(
         message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info), RECEIVED_AT
     )
@@ -92,7 +92,7 @@ def delivery_of(
 def quarantined_of(
     index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
 ) -> Delivery:
-    """Put what :func:`poison_message` builds into quarantine."""
+    """Return the quarantined delivery of :func:`poison_message`."""
     poison = poison_message(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
     return quarantined(
         poison, RECEIVED_AT, event_type="handset_change", reason="made up: cannot be parsed"
@@ -105,23 +105,23 @@ _TOO_LONG_LINE: Final = "x" * (MAX_LINE_BYTES + 1)
 def oversize_of(
     index: int = 0, *, delivery: int = 0, redelivered: bool = False, ack_info: str | None = None
 ) -> Delivery:
-    """Make what :func:`delivery_of` reads too large for a message, by one byte."""
+    """Return :func:`delivery_of` with a line that is one byte too large for a message."""
     fitting = delivery_of(index, delivery=delivery, redelivered=redelivered, ack_info=ack_info)
     return fitting._replace(line=_TOO_LONG_LINE, pointer=PointerReason.OVERSIZE)
 
 
 class EventReader(DeliveryReader):
-    """A reader of messages that are no heartbeats."""
+    """A reader that fails on heartbeats."""
 
     def read(self, message: bytes, received_at: datetime) -> Delivery:
         """See ``DeliveryReader``."""
         delivery = super().read(message, received_at)
-        assert delivery is not None, "it is a heartbeat"
+        assert delivery is not None, "the message is a heartbeat"
         return delivery
 
 
 def reader() -> EventReader:
-    """Make a reader for what :func:`message` builds."""
+    """Return a reader for messages of :func:`message`."""
     return EventReader(STREAMS["handset_change"])
 
 
@@ -133,7 +133,7 @@ def line_delivery(
     received_at: datetime = RECEIVED_AT,
     line: str = "{}",
 ) -> Delivery:
-    """Build a delivery that no message is behind."""
+    """Return a delivery without a message."""
     return Delivery(
         event_id=event_id,
         event_type="handset_change",
@@ -153,7 +153,7 @@ streams: Final = st.sampled_from(list(STREAMS.values()))
 
 
 def descriptor_of(message: Message | type[Message]) -> Descriptor:
-    """Return the message type, which the stubs know by the name of its implementation."""
+    """Return the descriptor of a message, with the type that its stubs use."""
     return cast("Descriptor", message.DESCRIPTOR)
 
 
@@ -192,7 +192,7 @@ timestamps_in_range: Final = st.tuples(
         st.integers(0, 999_999_999),
     ),
 )
-"""Seconds and nanoseconds that ``google.protobuf.Timestamp`` allows."""
+"""Seconds and nanoseconds within the range of ``google.protobuf.Timestamp``."""
 
 
 @st.composite
@@ -237,16 +237,16 @@ unknown_fields: Final = st.one_of(
         st.binary(min_size=4, max_size=4),
     ),
 )
-"""One serialised field that none of our messages knows, of each of the wire's kinds."""
+"""Serialised unknown fields, one of each wire type."""
 
-# --- The wire, taken apart: for the other ways in which a server may write the same message ---
+# --- Other serialisations of the same message ---
 
 
 def fields_on_the_wire(message: bytes) -> Iterator[tuple[int, bytes, bytes | None]]:
-    """Take a serialised message apart.
+    """Split a serialised message into its fields.
 
     Yields:
-        Each field's number, its bytes whole, and its content where it is length-delimited.
+        Each field's number, all its bytes, and its content if it is length-delimited.
     """
     position = 0
     while position < len(message):
@@ -284,8 +284,7 @@ def _read_varint(message: bytes, position: int) -> tuple[int, int]:
 def rewritten(draw: st.DrawFn, message: bytes, descriptor: Descriptor) -> bytes:
     """Draw another serialisation of the same message: fields in any order, messages in parts.
 
-    Fields that our descriptors don't know stay behind the others, in their order: nobody knows
-    what another order would mean.
+    Unknown fields come last, in their order, as another order could change their meaning.
     """
     known: list[list[bytes]] = []
     unknown = b""
@@ -310,7 +309,7 @@ def rewritten(draw: st.DrawFn, message: bytes, descriptor: Descriptor) -> bytes:
 
 
 def _split(draw: st.DrawFn, content: bytes) -> list[bytes]:
-    """Cut a message between two of its fields: a parser merges the parts."""
+    """Split a message between two of its fields; a parser merges the parts."""
     fields = [whole for _, whole, _ in fields_on_the_wire(content)]
     if not draw(st.booleans(), label="in two parts"):
         return [content]

@@ -1,8 +1,8 @@
-"""Fakes of the engine's ports: in memory, true to each port's contract, recording what happens.
+"""Fakes of the engine's ports: in memory, true to each port's contract, with a record of calls.
 
-What a fake answers is decided by a function that the test gives; by default everything succeeds at
-once. Waits are ``asyncio.sleep``, so that they take no real time in ``tests.virtual_time``. A fake
-that is called against its port's contract fails the test.
+A function from the test decides each answer; by default everything succeeds at once. Fakes wait
+with ``asyncio.sleep``, which takes no real time in ``tests.virtual_time``. A call that breaks the
+port's contract fails the test.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery
 
 Answer: TypeAlias = "Failure | None"
-"""What became of one event or one ack; None for success."""
+"""The result of one event or one ack; None for success."""
 
 TRY_AGAIN: Final = Failure("MadeUpThrottle", "it may succeed later", FailureKind.RETRYABLE)
 SLOW_DOWN: Final = Failure("RESOURCE_EXHAUSTED", "too many at a time", FailureKind.THROTTLED)
-LEAVE_EVENT: Final = Failure("MadeUpTooLong", "this one will never do", FailureKind.EVENT_REJECTED)
+LEAVE_EVENT: Final = Failure("MadeUpTooLong", "it can never succeed", FailureKind.EVENT_REJECTED)
 RENEW_TOKEN: Final = Failure(
     "UNAUTHENTICATED", "the token is not accepted", FailureKind.TOKEN_REJECTED
 )
@@ -43,18 +43,18 @@ END_RUN: Final = Failure("MadeUpDenied", "somebody must act", FailureKind.FATAL)
 TIMED_OUT: Final = Failure("DEADLINE_EXCEEDED", "no answer in time", FailureKind.RETRYABLE)
 
 ACK_TIMEOUT: Final = timedelta(minutes=10)
-"""Longer than the window of any test that does not ask for another."""
+"""Longer than the default window of tests."""
 FOR_EVER: Final = 1e9
-"""Seconds that no window outlasts."""
+"""Seconds, longer than any window."""
 
 
 def always_well(_delivery: Delivery, _attempt: int) -> Answer:
-    """Decide that everything succeeds."""
+    """Return success for everything."""
     return None
 
 
 def no_time(_call: int) -> float:
-    """Decide that answers take no time."""
+    """Return 0 seconds."""
     return 0.0
 
 
@@ -62,14 +62,13 @@ class FakeSink:
     """A ``ports.Sink``.
 
     Args:
-        decide: Gives the answer for an event, by the delivery and the number of the attempt at
-            it, from 0.
-        seconds: Gives how long a call takes, by its number, from 0.
-        keeps_refused: Whether what it refuses is durable all the same, as when an answer is lost.
+        decide: Returns the answer for a delivery and the number of the attempt, from 0.
+        seconds: Returns the duration of a call by its number, from 0.
+        keeps_refused: Whether failed events are durable all the same, as if an answer was lost.
 
     Attributes:
         calls: The ids of the events of each call.
-        held: What is durable, by event id.
+        held: The durable deliveries by event id.
     """
 
     def __init__(
@@ -91,8 +90,8 @@ class FakeSink:
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         ids = [delivery.event_id for delivery in deliveries]
-        assert ids, "asked to write nothing"
-        assert len(set(ids)) == len(ids), "asked to write an event twice in one call"
+        assert ids, "called without events"
+        assert len(set(ids)) == len(ids), "called with the same event twice"
         self.calls.append(ids)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -112,7 +111,7 @@ class FakeSink:
 
 
 def every_ack_well(_delivery: Delivery, _attempt: int, _token: str | None) -> Answer:
-    """Decide that every ack is confirmed."""
+    """Return success for every ack."""
     return None
 
 
@@ -120,15 +119,14 @@ class FakeAcker:
     """A ``ports.Acker``.
 
     Args:
-        decide: Gives the answer to an ack, by the delivery, the number of the attempt at it, from
-            0, and the token.
-        seconds: Gives how long the answers to a call take, by its number, from 0.
-        after: The sinks that must hold an event at the moment of its ack.
+        decide: Returns the answer for a delivery, the number of the attempt, from 0, and the token.
+        seconds: Returns the duration of a call by its number, from 0.
+        after: The sinks that must hold an event when it is acked.
 
     Attributes:
         calls: The ``ack_info`` of each delivery of each call.
         tokens: The token of each call.
-        acked: The ``ack_info`` of every ack that was confirmed, in order.
+        acked: The ``ack_info`` of each confirmed ack, in order.
         premature: The ids of events that were acked before all sinks held them.
     """
 
@@ -152,12 +150,12 @@ class FakeAcker:
         self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
     ) -> Sequence[Failure | None]:
         """See ``ports.Acker``."""
-        assert deliveries, "asked to ack nothing"
-        assert all(delivery.ack_info for delivery in deliveries), "asked to ack without a handle"
+        assert deliveries, "called without deliveries"
+        assert all(delivery.ack_info for delivery in deliveries), "called without a handle"
         assert timeout_seconds >= 0
         self.calls.append([delivery.ack_info for delivery in deliveries])
         self.tokens.append(token)
-        # The request is on its way at once, and may do its work whatever becomes of the answer.
+        # The request is sent at once, and may take effect although its answer is lost.
         self.premature.extend(
             delivery.event_id
             for delivery in deliveries
@@ -183,9 +181,9 @@ class FakeAuthorization:
 
     Attributes:
         current: The token.
-        renewed: The token to renew it by, once; None if there is none to be had.
-        error: What renewing raises instead, the first time.
-        rejections: What :meth:`renew` was called with.
+        renewed: The token that replaces it, once; None if there is none.
+        error: The error that the first renewal raises instead.
+        rejections: The arguments of calls of :meth:`renew`.
         renewals: How often the token was replaced.
     """
 
@@ -207,7 +205,7 @@ class FakeAuthorization:
         if self.renewed is None:
             return False
         if self.error is not None:
-            self.renewed = None  # once in a run, whatever comes of it
+            self.renewed = None  # at most once in a run
             raise self.error
         self.current, self.renewed = self.renewed, None
         self.renewals += 1
@@ -229,16 +227,16 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Script:
-    """What happens on one connection.
+    """The script of one connection.
 
     Attributes:
         arrivals: In the order of their times.
-        ends_at: When it ends by itself, in seconds after it was opened; never if None.
-        error: What it ends with.
-        refused_with: What :meth:`FakeConnection.opened` raises instead of opening.
+        ends_at: When the server ends it, in seconds after it was opened; None for never.
+        error: The error that it ends with.
+        refused_with: The error that :meth:`FakeConnection.opened` raises.
         opening_seconds: How long it takes to open.
-        proven_at: When the event API answers probes, in seconds after it was opened; it is silent
-            to those that come before.
+        proven_at: From when the event API answers probes, in seconds after it was opened; earlier
+            probes get no answer.
     """
 
     arrivals: Sequence[Arrival] = ()
@@ -254,22 +252,22 @@ def _nothing() -> None:
 
 
 class FakeEventSource:
-    """A ``ports.EventSource``: each connection follows a script, those after the last are quiet.
+    """A ``ports.EventSource`` whose connections follow scripts; those after the last are quiet.
 
-    Messages that were sent and not read when a connection is left reach the next one first.
+    Messages that a closed connection has not read are sent first on the next one.
 
     Args:
         scripts: One for each connection.
         max_unread: How many messages a connection reads ahead of the drain.
-        parallel: How many connections there may be at once.
-        connection_class: What connections are; :class:`FakeConnection` by default.
+        parallel: Maximum of open connections.
+        connection_class: The class of connections.
 
     Attributes:
-        connected_at: When each connection was asked for, by the running loop's clock.
-        left_at: When each was left.
-        tokens: The token of each.
-        handed_over: How many messages connections have read.
-        on_hand_over: Called whenever that has grown.
+        connected_at: When each connection was requested, by the running loop's clock.
+        left_at: When each connection was closed.
+        tokens: The token of each connection.
+        handed_over: How many messages the connections have read.
+        on_hand_over: Called whenever ``handed_over`` has grown.
     """
 
     def __init__(
@@ -331,7 +329,7 @@ class FakeConnection:
         self._opened_at = asyncio.get_running_loop().time()
 
     async def probe(self) -> None:
-        """See ``ports.Connection``; answers in no time."""
+        """See ``ports.Connection``; answers at once."""
         assert self._opened_at is not None, "probed before it was opened"
         if asyncio.get_running_loop().time() - self._opened_at < self._script.proven_at:
             raise ApiSilent("made up: no answer to a probe")
@@ -373,7 +371,7 @@ class FakeConnection:
             self._on_arrival()
 
     def note_arrivals(self) -> float:
-        """Let arrive what is due by now, and give how long the connection has been open."""
+        """Deliver the arrivals that are due, and return how long the connection has been open."""
         if self._opened_at is None:
             return 0.0
         age = asyncio.get_running_loop().time() - self._opened_at
@@ -383,7 +381,7 @@ class FakeConnection:
 
     @property
     def _next_at(self) -> float:
-        """When something happens next; a server that says nothing never ends."""
+        """Return the time of the next event; infinite if the server never ends the connection."""
         times = [arrival.at for arrival in self._arrivals]
         if self._script.ends_at is not None:
             times.append(self._script.ends_at)
@@ -395,7 +393,7 @@ class FakeSecretStore:
     """A ``ports.SecretStore``.
 
     Attributes:
-        contents: By ARN; a secret that is not in it was never filled.
+        contents: By ARN; other secrets are empty.
         unreadable: The ARNs that can't be read.
         unwritable: The ARNs that can't be written.
         created: When secrets were created; the others don't exist.
@@ -432,7 +430,7 @@ class FakeSecretStore:
 
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-"""The time of the token endpoint, and of the tests that use it."""
+"""The current time of the token endpoint, and of the tests that use it."""
 
 
 @dataclass
@@ -441,10 +439,10 @@ class FakeTokenEndpoint:
 
     Attributes:
         now: When tokens are minted.
-        lifetime: How long a token lives; None if the endpoint does not say.
-        error: What minting raises instead.
+        lifetime: A token's lifetime; None if the endpoint's answer has none.
+        error: The error that minting raises.
         asked: The scopes of each call.
-        timeouts: How many seconds each call might take.
+        timeouts: The time limit of each call.
     """
 
     url: str = "https://id.made-up.example/oauth2/token"
@@ -456,7 +454,7 @@ class FakeTokenEndpoint:
     timeouts: list[float] = field(default_factory=list)
 
     def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
-        """See ``ports.TokenEndpoint``; answers in no time, whatever that is given."""
+        """See ``ports.TokenEndpoint``; answers at once."""
         self.timeouts.append(timeout_seconds)
         self.asked.append(scope)
         if self.error is not None:

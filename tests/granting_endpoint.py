@@ -17,9 +17,9 @@ class GrantingEndpoint(FakeTokenEndpoint):
     """A ``ports.TokenEndpoint`` whose client has some scopes.
 
     Attributes:
-        granted: Those scopes.
-        narrows: Whether it grants what it can, instead of rejecting the whole request.
-        most: How many scopes it grants at once.
+        granted: The client's scopes.
+        narrows: Whether it leaves out other scopes, instead of rejecting the whole request.
+        most: Maximum of scopes that it grants at once.
         answers: How many requests it answers before the rate limit; None for all.
     """
 

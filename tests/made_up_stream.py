@@ -1,4 +1,4 @@
-"""Streams that don't exist, whose events have whatever fields a test wants."""
+"""Made-up streams, whose events have the fields that a test needs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ service {{
 
 
 def stream_of(*fields: str) -> EventStream:
-    """Make a stream whose event has some fields, given as `name type` or `name message`."""
+    """Return a stream whose event has these fields, given as `name type` or `name message`."""
     written = ""
     for number, field in enumerate(fields, start=1):
         name, kind, *label = field.split()

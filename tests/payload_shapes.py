@@ -27,9 +27,9 @@ _VALUES: Final[dict[int, Any]] = {
 
 
 def shapes(descriptor: Descriptor) -> Iterator[Message]:
-    """Yield messages of a type: one without anything, one for each shape of each field, a full one.
+    """Yield messages of a type: an empty one, one for each shape of each field, a full one.
 
-    Of a well-known type there is one message alone, its default.
+    For a well-known type, only its default is yielded.
     """
     new: Any = GetMessageClass(descriptor)
     yield new()

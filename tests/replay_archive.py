@@ -21,7 +21,7 @@ DENIED: Final = Failure("MadeUpDenied", "made up: check the role", FailureKind.F
 
 
 def no_failure(_call: str, _attempt: int) -> Failure | None:
-    """Decide that everything succeeds."""
+    """Return success for everything."""
     return None
 
 
@@ -29,14 +29,14 @@ class FakeArchive:
     """An archive in memory.
 
     Args:
-        layout: Which event goes where.
-        page: How many objects a call lists at the most.
-        decide: Gives the failure of a call, by ``list`` or the key that is read and the number of
-            the attempt at it, from 0; None for none.
+        layout: The layout of the archive.
+        page: Maximum of objects that a call lists.
+        decide: Returns the failure of a call, or None, for ``list`` or the key that is read, and
+            the number of the attempt, from 0.
         seconds: How long each read takes.
 
     Attributes:
-        objects_by_key: What is stored.
+        objects_by_key: The stored objects.
         reads: The keys that were read, in order.
         listed: The folders that were listed.
     """
@@ -59,7 +59,7 @@ class FakeArchive:
         self.listed: list[Folder] = []
 
     def put(self, deliveries: Iterable[Delivery]) -> list[str]:
-        """Archive a batch as the drain does; give the keys that it wrote, new or not."""
+        """Archive a batch as the drain does; return the keys that it wrote, new or not."""
         keys = []
         for together in group_by_object(deliveries):
             keys.append(self._layout.key(together))

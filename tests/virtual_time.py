@@ -1,8 +1,7 @@
-"""An event loop whose time jumps: hours of waiting take no real time, and always as long.
+"""An event loop with virtual time: waiting takes no real time and is reproducible.
 
-Whenever nothing is left to do but wait, the time becomes that of the next timer. Each turn of the
-loop takes a microsecond, so that, as in life, no two moments are the same and time never stands
-still.
+When there is nothing to do but wait, the time jumps to the next timer. Each iteration of the loop
+takes a microsecond, so that time always advances.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ _T = TypeVar("_T")
 
 TURN_SECONDS: Final = 1e-6
 MOST_CPU_SECONDS: Final = 10.0
-"""For one run, forty times what the longest takes. CPU time: a busy machine doesn't count."""
+"""CPU time for one run, forty times that of the longest one."""
 
 
 class NothingLeftToWaitFor(AssertionError):
-    """Everything waits for something that nobody will do: a deadlock."""
+    """A deadlock: everything waits, and nothing is scheduled."""
 
 
 class Spinning(BaseException):
-    """What runs takes no end of turns, or never comes back to the loop: time can't move on.
+    """The run never waits, or never returns to the loop, so that time doesn't advance.
 
-    Not an Exception: neither may what spins catch it, nor may hypothesis look for a smaller example
-    that spins as well.
+    It isn't an Exception, so that the code under test can't catch it, and hypothesis doesn't search
+    for a smaller example.
     """
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Polls the files, and instead of waiting moves the time on."""
+    """Polls the files, and advances the time instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,11 +53,11 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """The event loop. Its :meth:`time` starts at 0 and is the clock to give to what is tested.
+    """The event loop. Its :meth:`time` starts at 0; the code under test uses it as its clock.
 
     Attributes:
-        seconds_in_thread: How long what is handed to a thread takes. It runs in the loop's own
-            thread, all of it at the end of that time.
+        seconds_in_thread: The duration of functions that run in a thread. They run in the loop's
+            own thread at the end of that time.
     """
 
     def __init__(self) -> None:
@@ -82,7 +81,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         def run() -> None:
             try:
                 result = func(*args)
-            except Exception as error:  # noqa: BLE001 - handed on, whatever it is
+            except Exception as error:  # noqa: BLE001 - passed on, whatever it is
                 if not future.cancelled():
                     future.set_exception(error)
             else:
@@ -94,11 +93,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, _T], *, seconds_in_thread: float = 0.0) -> _T:
-    """Run a coroutine to its end, in virtual time.
+    """Run a coroutine in virtual time.
 
     Raises:
-        NothingLeftToWaitFor: It waits for what can't happen.
-        Spinning: It takes more CPU time than any run needs.
+        NothingLeftToWaitFor: It waits for something that can't happen.
+        Spinning: It needs more CPU time than any run should.
     """
 
     def loop() -> VirtualTimeLoop:
@@ -120,7 +119,7 @@ def _interrupted_after(cpu_seconds: float) -> Iterator[None]:
         raise Spinning
 
     before = signal.signal(signal.SIGPROF, interrupt)
-    # Again and again: the first may only end a task whose errors nobody looks at.
+    # Repeated, as the first may only end a task whose errors are ignored.
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
     try:
         yield
@@ -132,5 +131,5 @@ def _interrupted_after(cpu_seconds: float) -> Iterator[None]:
 
 
 def now() -> float:
-    """Return the time of the running loop: a clock for what is tested."""
+    """Return the time of the running loop, as a clock for the code under test."""
     return asyncio.get_running_loop().time()

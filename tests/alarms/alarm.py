@@ -1,10 +1,10 @@
 """An alarm as CloudWatch evaluates it, from its definition in a template.
 
-Facts are those of "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data" in
+It follows "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data" in
 CloudWatch's user guide. An alarm is evaluated every minute, over periods that end in that minute.
-Where data points are missing CloudWatch looks at more periods than it was told (the *evaluation
-range*), and every real data point in there counts. The guide's example has five for an alarm of
-three, and says that the number depends on the period; here it is always two more.
+If data points are missing, CloudWatch considers more periods (the *evaluation range*), and every
+real data point in it counts. In the guide's example an alarm of three periods has a range of five;
+the number depends on the period. Here the range always has two more periods.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ALL: Final = _OF_ONE_METRIC | {
 
 
 class State(StrEnum):
-    """What an alarm is in."""
+    """The state of an alarm."""
 
     OK = "OK"
     ALARM = "ALARM"
@@ -58,14 +58,14 @@ class Alarm:
 
     Attributes:
         definition: The resource's properties, without references.
-        state: Since it was last evaluated.
+        state: The state after the last evaluation.
     """
 
     definition: Mapping[str, Any]
     state: State = State.INSUFFICIENT_DATA
 
     def __post_init__(self) -> None:
-        """Refuse a definition of which something would be overlooked.
+        """Reject a definition with properties that would be ignored.
 
         Raises:
             NotImplementedError: It has properties that this module does not know.
@@ -73,11 +73,11 @@ class Alarm:
         if unknown := self.definition.keys() - _ALL:
             raise NotImplementedError(f"{sorted(unknown)}")
         if "Metrics" in self.definition and self.definition.keys() & _OF_ONE_METRIC:
-            raise NotImplementedError("an alarm on one metric and on several")
+            raise NotImplementedError("an alarm with both MetricName and Metrics")
 
     @property
     def metrics(self) -> list[Metric]:
-        """The metrics that it looks at."""
+        """The metrics that it evaluates."""
         if "Metrics" not in self.definition:
             return [_metric(self.definition)]
         return [
@@ -87,11 +87,11 @@ class Alarm:
         ]
 
     def evaluate(self, metrics: Metrics, now: float) -> State:
-        """Evaluate the metrics at a whole minute, in seconds, and return the state that follows."""
+        """Evaluate the metrics at a whole minute, given in seconds, and return the new state."""
         periods = int(self.definition["EvaluationPeriods"])
         series = self._series(metrics, now, periods + MORE_PERIODS)
         real = [value for value in series if value is not None]
-        # Where enough are real the latest of them count, else what is missing is made up for.
+        # If there are enough real data points, the latest count; else missing ones are filled in.
         latest, missing = real[-periods:], max(0, periods - len(real))
         treatment = self.definition.get("TreatMissingData", "missing")
         needed = int(self.definition.get("DatapointsToAlarm", periods))
@@ -101,7 +101,7 @@ class Alarm:
         elif missing and treatment == "ignore":
             pass
         elif treatment == "missing":
-            # The fewer there are, the fewer suffice.
+            # With fewer data points, fewer breaching ones suffice.
             self.state = State.ALARM if breaching >= min(needed, len(real)) else State.OK
         else:
             breaching += missing * (treatment == "breaching")

@@ -1,4 +1,4 @@
-"""What the alarm tests share: the runs of a stack that is well, and of outages."""
+"""Fixtures of the alarm tests: recorded runs of a healthy stack, and of outages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def once(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Recording:
-    """Return what records runs under a name, once for all processes of a test run."""
+    """Return a function that records runs once for all processes of a test run, by name."""
 
     def recorded_once(name: str, record: Callable[[], Sequence[RealRun]]) -> list[RealRun]:
         def write(path: Path) -> None:
@@ -38,13 +38,13 @@ def once(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Recordin
 
 @pytest.fixture(scope="session")
 def healthy(once: Recording, cloud: Cloud) -> list[RealRun]:
-    """Return runs of a stack that is well."""
+    """Return runs of a healthy stack."""
     return once("healthy", lambda: healthy_runs(cloud))
 
 
 @pytest.fixture(scope="session")
 def recorded(once: Recording, cloud: Cloud) -> Callable[[Outage], Sequence[RealRun]]:
-    """Return the runs of an outage, each recorded once, in a scene of its own."""
+    """Return a function that returns the runs of an outage, recorded once in a new scene."""
 
     def runs_of(outage: Outage) -> Sequence[RealRun]:
         def record() -> Sequence[RealRun]:

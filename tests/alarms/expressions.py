@@ -1,7 +1,7 @@
 """Metric math, as far as the stack's alarms use it: arithmetic, comparisons and ``IF``.
 
-Facts are those of "Using math expressions with CloudWatch metrics" in CloudWatch's user guide. What
-is not here is refused, not guessed.
+It follows "Using math expressions with CloudWatch metrics" in CloudWatch's user guide, and rejects
+anything else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Series = list[float | None]
-"""A value for each period; None where there is none."""
+"""A value for each period; None if there is none."""
 
 _OPERATORS: Final[Mapping[type[ast.AST], Callable[[float, float], float]]] = {
     ast.Add: operator.add,
@@ -32,11 +32,11 @@ def evaluate(expression: str, series: Mapping[str, Series]) -> Series:
     """Compute an expression, period by period.
 
     Args:
-        expression: In CloudWatch's syntax, of which the part that is used here is Python's too.
-        series: The metrics that it names, by id, each of as many periods.
+        expression: In CloudWatch's syntax; the part used here is also valid Python.
+        series: The metrics in it, by id, all with the same number of periods.
 
     Raises:
-        NotImplementedError: It has something that this module does not know.
+        NotImplementedError: It uses something that this module does not implement.
     """
     tree = ast.parse(expression, mode="eval").body
     (length,) = {len(values) for values in series.values()}
@@ -47,7 +47,7 @@ def evaluate(expression: str, series: Mapping[str, Series]) -> Series:
 
 
 def _value(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
-    """Compute one period: there is no value where one is missing, or by zero is divided."""
+    """Compute one period; None if a value is missing or the divisor is zero."""
 
     def apply(operation: ast.AST, *operands: ast.expr) -> float | None:
         left, right = (_value(operand, values) for operand in operands)

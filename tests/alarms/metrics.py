@@ -1,7 +1,7 @@
 """Metrics as CloudWatch keeps them: data points by namespace, name and dimensions, in periods.
 
-Facts are those of "CloudWatch concepts" in CloudWatch's user guide, and of "Specification:
-Embedded metric format" for :func:`of_line`.
+It follows "CloudWatch concepts" in CloudWatch's user guide; :func:`of_line` follows "Specification:
+Embedded metric format".
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _MOST_VALUES: Final = 100
-"""Of one metric in one line."""
+"""Maximum of values for one metric in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What identifies a metric: another set of dimensions is another metric.
+    """The identity of a metric: other dimensions make another metric.
 
     Attributes:
-        namespace: Whose it is.
-        name: What it measures.
+        namespace: Its namespace.
+        name: Its name.
         dimensions: Pairs of name and value.
     """
 
@@ -34,7 +34,7 @@ class Metric:
 
     @classmethod
     def of(cls, namespace: str, name: str, dimensions: Mapping[str, str]) -> Metric:
-        """Make one of a mapping of dimensions."""
+        """Create a metric from a mapping of dimensions."""
         return cls(namespace, name, frozenset(dimensions.items()))
 
 
@@ -57,19 +57,19 @@ class Metrics:
         """Add data points.
 
         Args:
-            metric: Of which.
-            at: The moment that they are of.
+            metric: The metric.
+            at: Their time.
             values: One data point each.
-            known_from: When they are told, if that is later.
+            known_from: When they are reported, if that is later.
         """
         told_at = at if known_from is None else known_from
         self._points[metric] += [_Point(at, told_at, value) for value in values]
 
     def add_lines(self, lines: Iterable[str], at: float) -> None:
-        """Add what lines of a log say, as if they had been written at a moment.
+        """Add the metrics in lines of a log, with a simulated time.
 
-        The line's own time is that of the machine that recorded it: the simulated one takes its
-        place. Lines that are not of the embedded metric format count for nothing.
+        The time replaces that in the lines, which is when they were recorded. Lines that are not in
+        the embedded metric format are ignored.
         """
         for line in lines:
             for metric, values in of_line(line):
@@ -82,14 +82,14 @@ class Metrics:
     def statistic(
         self, metric: Metric, statistic: str, period: int, *, until: float, periods: int
     ) -> list[float | None]:
-        """Aggregate some periods in a row, oldest first.
+        """Aggregate consecutive periods, oldest first.
 
         Args:
             metric: Matched exactly.
             statistic: ``Sum``, ``Maximum``, ``Minimum``, ``Average`` or ``SampleCount``.
             period: In seconds.
-            until: When the last of them ends, which is now: what is told later is not in it.
-            periods: How many.
+            until: The end of the last period, and the current time: later reports don't count.
+            periods: The number of periods.
 
         Returns:
             A value for each period; None for one without data points.
@@ -105,11 +105,10 @@ class Metrics:
 def of_line(line: str) -> Iterator[tuple[Metric, list[float]]]:
     """Read the metrics of one line of a log in the embedded metric format.
 
-    A metric whose value is missing is skipped, and so is a dimension set of which a value is
-    missing, as the specification has it.
+    As specified, a metric without a value is skipped, and so is a dimension set that lacks a value.
 
     Raises:
-        ValueError: The line is of the format and breaks it.
+        ValueError: The line is in the format, but malformed.
     """
     try:
         content = json.loads(line)
@@ -119,7 +118,7 @@ def of_line(line: str) -> Iterator[tuple[Metric, list[float]]]:
         return
     metadata = content["_aws"]
     if not isinstance(metadata.get("Timestamp"), int):
-        raise ValueError("_aws.Timestamp is no whole number of milliseconds")  # noqa: TRY004
+        raise ValueError("_aws.Timestamp must be a whole number of milliseconds")  # noqa: TRY004
     for directive in metadata["CloudWatchMetrics"]:
         for names in directive["Dimensions"]:
             if not all(isinstance(content.get(name), str) for name in names):
@@ -134,7 +133,7 @@ def of_line(line: str) -> Iterator[tuple[Metric, list[float]]]:
 def _values(value: Any) -> list[float]:
     values = value if isinstance(value, list) else [value]
     if len(values) > _MOST_VALUES or not all(isinstance(each, int | float) for each in values):
-        raise ValueError("a metric's value is a number, or up to a hundred")
+        raise ValueError("a metric's value must be a number, or a list of up to 100 numbers")
     return [float(each) for each in values]
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong: each makes a scene so, and records the runs that follow."""
+"""Outages: each function causes one in a scene, and records the runs that follow."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ _INVALID_CLIENT: Final = TokenFault(status=401, body=b'{"error": "invalid_client
 
 
 def archive_denied(scene: Scene) -> list[RealRun]:
-    """S3 denies access: each run fails, and gets the same events."""
+    """S3 denies access: each run fails, and receives the same events."""
     scene.faults.inject(PutObjectFault(status=403, code="AccessDenied"))
     scene.publish(30)
     return [record(scene), record(scene)]
 
 
 def archive_unavailable(scene: Scene) -> list[RealRun]:
-    """S3 has an outage, and the stream few events: runs complete, and get the same events."""
+    """S3 has an outage, with few events: runs complete, and receive the same events."""
     scene.faults.inject(PutObjectFault(status=503, code="ServiceUnavailable"))
     scene.publish(3)
     return [record(scene), record(scene)]
 
 
 def queue_unavailable(scene: Scene) -> list[RealRun]:
-    """SQS has an outage, likewise."""
+    """SQS has an outage, with few events."""
     scene.faults.inject(SendBatchFault(status=503, code="ServiceUnavailable"))
     scene.publish(3)
     return [record(scene), record(scene)]
 
 
 def client_refused(scene: Scene, **environment: str) -> list[RealRun]:
-    """The token endpoint does not know the client any more."""
+    """The token endpoint no longer knows the client."""
     scene.faults.inject(_INVALID_CLIENT)
     return [record(scene, **environment)]
 
 
 def credentials_malformed(scene: Scene) -> list[RealRun]:
-    """An operator has put something else into the credentials secret."""
+    """The credentials secret is malformed."""
     scene.put_credentials({"client": "made-up-client"})
     return [record(scene)]
 
@@ -85,26 +85,26 @@ def stream_not_allowed(scene: Scene) -> list[RealRun]:
 
 
 def acks_not_allowed(scene: Scene) -> list[RealRun]:
-    """The event server lets the stream be read, and answers acks with PERMISSION_DENIED."""
+    """The event server opens the stream, but answers acks with PERMISSION_DENIED."""
     scene.faults.inject(AckFault(is_taken=False, code=grpc.StatusCode.PERMISSION_DENIED))
     scene.publish(5)
     return [record(scene)]
 
 
 def bare_token_expired(scene: Scene) -> list[RealRun]:
-    """The token that an operator has put in is not accepted, and can't be renewed."""
+    """The operator's own token has expired and can't be renewed."""
     scene.put_credentials({"access_token": "made-up-and-expired"})
     return [record(scene)]
 
 
 def renewal_refused(scene: Scene) -> list[RealRun]:
-    """The cached token nears its end, and the token endpoint mints no other."""
+    """The cached token expires soon, and the token endpoint mints no other."""
     first = record(scene)
     content = json.loads(
         scene.cloud.secrets.get_secret_value(SecretId=scene.places.token_arn)["SecretString"]
     )
     now = datetime.now(UTC)
-    # It was minted an hour ago; a window of four minutes, and two to spare, still fit into it.
+    # It was minted an hour ago, and is valid for a window of four minutes plus two minutes.
     ages = {"minted_at": now - timedelta(minutes=53), "expires_at": now + timedelta(minutes=7)}
     content |= {name: moment.isoformat() for name, moment in ages.items()}
     scene.cloud.secrets.put_secret_value(
@@ -116,32 +116,32 @@ def renewal_refused(scene: Scene) -> list[RealRun]:
 
 
 def token_not_cached(scene: Scene) -> list[RealRun]:
-    """Secrets Manager takes no new token: each run mints one of its own."""
+    """Secrets Manager rejects the new token, so each run mints one."""
     scene.faults.inject(PutSecretFault(status=400, code="AccessDeniedException"))
     return [record(scene)]
 
 
 def short_lived_token(scene: Scene) -> list[RealRun]:
-    """The token endpoint's tokens live for a minute: each run mints one of its own."""
+    """Tokens are valid for a minute, so each run mints one."""
     scene.faults.inject(TokenFault(fields=(("expires_in", 60),)))
     return [record(scene)]
 
 
 def old_events(scene: Scene) -> list[RealRun]:
-    """What arrives happened twenty minutes before."""
+    """Events are twenty minutes old on arrival."""
     past = datetime.now(UTC) - timedelta(minutes=20)
     scene.publish_odd(partial(with_timestamp, at=past), count=5)
     return [record(scene)]
 
 
 def more_than_the_limit(scene: Scene) -> list[RealRun]:
-    """Run after run ends by its limit, and leaves events waiting."""
+    """Each run ends by its limit, and leaves events waiting."""
     scene.publish(400)
     return [record(scene, MAX_EVENTS="50") for _ in range(2)]
 
 
 def no_payload(scene: Scene) -> list[RealRun]:
-    """An event comes that can't become a line."""
+    """An event can't be written as a line."""
     scene.publish_odd(without_payload)
     return [record(scene)]
 
@@ -153,19 +153,19 @@ def heartbeats(scene: Scene) -> list[RealRun]:
 
 
 def acks_not_confirmed(scene: Scene) -> list[RealRun]:
-    """The server confirms no ack: each run gets and writes the same events again."""
+    """The server confirms no ack, so each run receives and writes the same events."""
     scene.faults.inject(ACK_FAILURE)
     scene.publish(30)
     return [record(scene), record(scene)]
 
 
 def setting_that_can_not_work(scene: Scene) -> list[RealRun]:
-    """A run raises before it has a report."""
+    """An invalid setting: the run raises before it has a report."""
     return [record(scene, MAX_IN_FLIGHT="0")]
 
 
 def stopped_in_its_midst(scene: Scene) -> list[RealRun]:
-    """A run hangs, and is stopped without a report; those after it are well."""
+    """A run hangs and is stopped without a report; later runs are healthy."""
     scene.publish(10)
     scene.faults.inject(PutObjectFault(is_unanswered=True))
     stopped = record_stopped(scene)

@@ -1,7 +1,6 @@
-"""Runs of the function's handler, recorded: the real handler between real servers that fail.
+"""Records runs of the function's real handler, between real servers with faults.
 
-Each takes place in a process of its own, in a scene of the fault tests, and is as short as its
-settings allow.
+Each run is a process, in a scene of the fault tests, and as short as its settings allow.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ def record(scene: Scene, **environment: str) -> RealRun:
     """Run the handler once.
 
     Args:
-        scene: Where.
-        environment: Variables of the function that shall differ.
+        scene: The scene.
+        environment: Variables of the function that differ.
     """
     began = time.monotonic()
     running = _start(scene, environment)
@@ -59,7 +58,7 @@ def record_stopped(scene: Scene) -> RealRun:
 
 
 def healthy_runs(cloud: Cloud) -> list[RealRun]:
-    """Record runs of a stack that is well: some events, few, none, and many."""
+    """Record runs of a healthy stack: with some events, few, none, and many."""
     with Scene(cloud) as scene:
         runs = []
         for seed, count in enumerate((40, 3, 0, 250)):

@@ -1,4 +1,4 @@
-"""What each alarm is for, and how soon it must fire: the table of the tests."""
+"""The table of the tests: the fault of each alarm, and how soon it must fire."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 STREAM: Final = "HandsetChangeStream"
-"""The nested stack whose alarms stand for those of all streams."""
+"""The nested stack whose alarms represent those of all streams."""
 
 
 def _nothing(_timeline: Timeline, _at: float) -> None:
@@ -30,13 +30,13 @@ def _nothing(_timeline: Timeline, _at: float) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """What an alarm is for.
+    """An alarm and its fault.
 
     Attributes:
         alarm: Its logical id, with that of its nested stack.
-        minutes: How long after the first tick with the fault it fires.
-        outage: Records the runs that there are then, of which the last goes on; None for no runs.
-        services: What AWS's services count beside, at each tick.
+        minutes: How long after the first start with the fault it fires.
+        outage: Records the runs during the fault, of which the last repeats; None for no runs.
+        services: Adds the metrics of AWS's services at each start.
     """
 
     alarm: str
@@ -92,20 +92,20 @@ ROWS: Final = [
 
 
 def name_of(row: Row) -> str:
-    """Return what a row's test is called."""
+    """Return the id of a row's test."""
     fault = row.outage.__name__ if row.outage else "services"
     return f"{row.alarm.partition('.')[2]}-{fault}"
 
 
 def a_day(healthy: Sequence[RealRun], until: float = DAY) -> Timeline:
-    """Return a day of a stack that is well: a run every five minutes, many of a quiet night."""
+    """Return a day of a healthy stack: a run every five minutes, without events at night."""
     timeline = Timeline()
     quiet = healthy[2]
     for tick in range(int(until // INTERVAL)):
         at = tick * INTERVAL + 1.0
         is_night = at >= DAY - 6 * HOUR
         timeline.run(quiet if is_night else healthy[tick % len(healthy)], at)
-        if at < 6 * HOUR:  # a queue that nobody touches has metrics for six hours
+        if at < 6 * HOUR:  # an unused queue has metrics for six hours
             timeline.queues(at)
     timeline.compaction(1.5 * HOUR)
     return timeline
@@ -122,7 +122,7 @@ def firings(
 
 
 def with_fault(row: Row, recorded: Recorded, healthy: Sequence[RealRun]) -> Timeline:
-    """Return an hour of a stack that is well, and one with the fault."""
+    """Return an hour of a healthy stack, then an hour with the fault."""
     runs = recorded(row.outage) if row.outage else []
     timeline = a_day(healthy, HOUR)
     for number, at in enumerate(range(HOUR, 2 * HOUR, INTERVAL)):

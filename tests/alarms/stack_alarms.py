@@ -1,4 +1,4 @@
-"""Every alarm of every template, with the names that a deployment would give put in."""
+"""Every alarm of every template, with names like those of a deployment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def alarm_definitions(**parameters: str) -> dict[str, dict[str, Any]]:
     """Return the alarms' properties by ``<logical id of the nested stack>.<logical id>``.
 
     Args:
-        parameters: The stack's that differ from their defaults.
+        parameters: The stack's parameters that differ from their defaults.
     """
     template = ExpandedTemplate(**parameters)
     parts: dict[str, ResolvedTemplate] = {"": template, **template.nested}
@@ -49,12 +49,12 @@ def alarm_definitions(**parameters: str) -> dict[str, dict[str, Any]]:
 
 
 def named(part: ResolvedTemplate, value: Any, more: Mapping[str, str] = {}) -> Any:
-    """Put names and the stack's parameters where a deployment would.
+    """Resolve references to names and the stack's parameters, as a deployment does.
 
     Args:
-        part: The template that it is of.
+        part: The template of the value.
         value: Any part of a resource.
-        more: What else its texts refer to.
+        more: More values that its strings refer to.
     """
     if isinstance(value, list):
         return [named(part, each, more) for each in value]

@@ -1,4 +1,4 @@
-"""What alarms say of themselves, and what docs/alarms.md says of them."""
+"""The alarms' descriptions and docs/alarms.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.alarms.timeline import INTERVAL, MINUTE
 
 
 def test_descriptions_lead_to_the_document() -> None:
-    """Each alarm's text names its section of docs/alarms.md, and no section is left over."""
+    """Each description names its section of docs/alarms.md, and each section has an alarm."""
     document = (PROJECT_FOLDER / "docs" / "alarms.md").read_text()
     sections = set(re.findall(r"^### (.+)$", document, re.MULTILINE))
     named = set()
@@ -24,7 +24,7 @@ def test_descriptions_lead_to_the_document() -> None:
 
 
 def test_document_has_the_minutes() -> None:
-    """How long docs/alarms.md says that an alarm takes is how long its test waits for it."""
+    """The time to fire in docs/alarms.md is the one that the alarm's test checks."""
     document = (PROJECT_FOLDER / "docs" / "alarms.md").read_text()
     documented = {
         name.replace(" ", "").lower(): int(minutes)
@@ -33,8 +33,8 @@ def test_document_has_the_minutes() -> None:
         )
     }
     interval = INTERVAL // MINUTE
-    # Told from the last completed run, which is an interval before the first that is missing; and
-    # from the end of a run that is stopped after five minutes.
+    # In the document, NotDrained counts from the last completed run, one interval before the first
+    # missing one, and TimedOut from the end of a run that is stopped after five minutes.
     shifts = {"notdrained": interval, "timedout": -interval}
     expected: dict[str, int] = {}
     for row in ROWS:
@@ -47,7 +47,7 @@ def test_document_has_the_minutes() -> None:
 
 
 def test_descriptions_of_streams_name_theirs() -> None:
-    """Whoever is woken up by a stream's alarm reads at once which stream it is."""
+    """The description of a stream's alarm names the stream."""
     for name, definition in alarm_definitions().items():
         if name.startswith(STREAM):
             assert "handset_change" in definition["AlarmDescription"]

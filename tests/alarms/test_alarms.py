@@ -1,8 +1,8 @@
-"""Each alarm fires by the fault that it is for, and on a healthy day none does.
+"""Each alarm fires on its fault, and none on a healthy day.
 
-The definitions are the templates', the metrics are those that real runs of the function emit. What
-the embedded AWS can't do, to make metrics of log lines and to evaluate alarms over them, is done
-here; see ``alarm``, ``metrics`` and ``timeline``.
+The definitions are those of the templates, the metrics those of real runs of the function. The
+embedded AWS can't extract metrics from logs and evaluate alarms, so ``alarm``, ``metrics`` and
+``timeline`` do that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
 def test_fires_by_its_fault(row: Row, recorded: Recorded, healthy: list[RealRun]) -> None:
-    """An alarm is quiet before its fault, and fires within the minutes that the table has."""
+    """An alarm doesn't fire before its fault, and then fires within the minutes in the table."""
     definition = alarm_definitions()[row.alarm]
     timeline = with_fault(row, recorded, healthy)
 
@@ -39,7 +39,7 @@ def test_fires_by_its_fault(row: Row, recorded: Recorded, healthy: list[RealRun]
 
 @pytest.mark.parametrize("alarm", sorted(alarm_definitions()))
 def test_is_quiet_on_a_healthy_day(alarm: str, healthy: list[RealRun]) -> None:
-    """Over a day of runs that do what they should, at no minute is any alarm in ALARM."""
+    """No alarm is in ALARM at any minute of a healthy day."""
     definition = alarm_definitions()[alarm]
 
     assert list(firings(definition, a_day(healthy), since=HOUR / 2, until=DAY)) == []
@@ -67,7 +67,7 @@ def test_stack_without_credentials(recorded: Recorded) -> None:
 def test_schedule_that_is_switched_on_again_and_starts_nothing(
     healthy: list[RealRun],
 ) -> None:
-    """Off for two hours, the alarm is OK; on again without runs, it changes to ALARM."""
+    """The alarm is OK while the schedule is off, and ALARM if it is on again without runs."""
     states = []
     timeline = a_day(healthy, HOUR)
     state = State.OK
@@ -81,7 +81,7 @@ def test_schedule_that_is_switched_on_again_and_starts_nothing(
 
 
 def test_every_alarm_has_a_row() -> None:
-    """No template has an alarm that no row tests, and no row tests one that isn't there."""
+    """Each alarm of the templates has a row, and each row an alarm."""
     declared = {
         name
         for template in all_templates().values()
@@ -93,7 +93,7 @@ def test_every_alarm_has_a_row() -> None:
 
 
 def test_every_stream_has_the_same_alarms() -> None:
-    """What is shown of one stream's alarms holds for all: only the dimension differs."""
+    """The alarms of all streams are the same, except for the dimension."""
     definitions = alarm_definitions(EventTypes=",".join(STREAMS))
     of_one = {name: it for name, it in definitions.items() if name.startswith(f"{STREAM}.")}
 
@@ -129,7 +129,7 @@ def test_every_stream_has_the_same_alarms() -> None:
 def test_wrong_definition_does_not_fire_in_time(
     alarm: str, change: dict[str, Any], recorded: Recorded, healthy: list[RealRun]
 ) -> None:
-    """A definition that is wrong in one word fails the test of its row."""
+    """A definition with one wrong value fails the test of its row."""
     row = next(row for row in ROWS if row.alarm.endswith(f".{alarm}Alarm"))
     timeline = with_fault(row, recorded, healthy)
     definition = alarm_definitions()[row.alarm] | change
@@ -152,7 +152,7 @@ def test_wrong_definition_does_not_fire_in_time(
 def test_wrong_definition_is_not_quiet(
     alarm: str, change: dict[str, Any], healthy: list[RealRun]
 ) -> None:
-    """A definition that is wrong in one word fails the test of the healthy day."""
+    """A definition with one wrong value fails the test of the healthy day."""
     definition = alarm_definitions()[f"{STREAM}.{alarm}Alarm"] | change
 
     assert list(firings(definition, a_day(healthy), since=HOUR / 2, until=DAY))

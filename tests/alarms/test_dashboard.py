@@ -1,4 +1,4 @@
-"""What the dashboard shows is what runs emit."""
+"""The dashboard shows metrics that runs emit."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _SEARCH = re.compile(r"""SEARCH\('\{([\w/]+),([^}]+)\} MetricName="(\w+)"([^']*)
 
 
 def graphs() -> list[dict[str, Any]]:
-    """Return the dashboard's graphs, with made-up names for what only a deployment knows."""
+    """Return the dashboard's graphs, with made-up names for values of a deployment."""
     part = ExpandedTemplate().nested["Operations"]
     text = named(part, part.properties("EventsDashboard")["DashboardBody"])
     return [each for each in json.loads(text)["widgets"] if each["type"] == "metric"]
 
 
 def shown(widget: dict[str, Any], known: list[Metric]) -> Iterator[tuple[str, bool]]:
-    """Yield each metric or search of a graph, and whether there is such a metric."""
+    """Yield each metric or search of a graph, and whether it finds a metric."""
     for entry in widget["properties"]["metrics"]:
         if len(entry) == 1:
             expression = entry[0]["expression"]
@@ -66,7 +66,7 @@ def shown(widget: dict[str, Any], known: list[Metric]) -> Iterator[tuple[str, bo
 def test_every_metric_is_emitted(
     widget: dict[str, Any], healthy: list[RealRun], recorded: Recorded
 ) -> None:
-    """No graph has a metric that no run emits, be it by a slip in its name or its dimensions."""
+    """Every metric in a graph is emitted, with the same name and dimensions."""
     timeline = Timeline()
     runs = [*healthy, *(run for outage in _OUTAGES for run in recorded(outage))]
     for number, run in enumerate(runs):

@@ -1,4 +1,4 @@
-"""docs/formats.md lists the metrics that runs emit: all of them, and no other."""
+"""docs/formats.md lists exactly the metrics that runs emit."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _OUTAGES: Final = (
     outages.short_lived_token,
 )
 _NOT_RECORDED: Final = "Started"
-"""That takes a Lambda to start other runs; tests/integration has one."""
+"""Emitted only if Lambda starts other runs, which tests/integration tests."""
 
 
 def documented() -> set[tuple[str, frozenset[str]]]:
-    """Return the names in the table, each with the names of its dimensions."""
+    """Return the names in the table, with the names of their dimensions."""
     table = (
         (PROJECT_FOLDER / "docs/formats.md").read_text().partition(_HEAD)[2].partition("\n\n")[0]
     )
@@ -42,9 +42,9 @@ def documented() -> set[tuple[str, frozenset[str]]]:
     return found
 
 
-@pytest.mark.timeout(600)  # it may be the first to ask for the runs, of which there are many
+@pytest.mark.timeout(600)  # it may have to record all runs
 def test_metrics_are_those_of_the_table(healthy: list[RealRun], recorded: Recorded) -> None:
-    """Whoever makes an alarm of their own by the table gets one that sees something."""
+    """The table has every metric that runs emit, with its dimensions, and no others."""
     metrics = Metrics()
     for run in (*healthy, *(run for outage in _OUTAGES for run in recorded(outage))):
         metrics.add_lines(run.lines, 0.0)

@@ -1,4 +1,4 @@
-"""The evaluator itself, held to the examples of CloudWatch's user guide."""
+"""The evaluator gives the results of the examples in CloudWatch's user guide."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ UNKNOWN: Final = State.INSUFFICIENT_DATA
 def test_missing_data(
     needed: int, points: str, missing: State, breaching: State, not_breaching: State
 ) -> None:
-    """The guide's two tables of what fills the gaps, row by row: two or three of three periods."""
+    """The guide's two tables on missing data, row by row: two or three of three periods."""
     metrics = Metrics()
     for minute, point in enumerate(points):
         if point != "-":
@@ -59,7 +59,7 @@ def test_missing_data(
 
 
 def test_metrics_are_matched_exactly_and_reported_late() -> None:
-    """Another set of dimensions is another metric; what is reported later is not there before."""
+    """Other dimensions make another metric; a value doesn't count before it is reported."""
     metrics = Metrics()
     metrics.add(Metric.of("MadeUp", "Size", {"of": "it", "by": "me"}), 0.0, 1.0)
     metrics.add(METRIC, 10.0, 1.0, known_from=100.0)
@@ -69,7 +69,7 @@ def test_metrics_are_matched_exactly_and_reported_late() -> None:
 
 
 def test_line_of_the_embedded_format() -> None:
-    """Each dimension set makes a metric; values are one or many; what has no value is skipped."""
+    """Each dimension set makes a metric with one or more values; one without is skipped."""
     directive = {
         "Namespace": "MadeUp",
         "Dimensions": [["of"], ["of", "by"], ["absent"]],
@@ -98,7 +98,7 @@ def test_line_of_the_embedded_format() -> None:
     ],
 )
 def test_expressions(expression: str, expected: Series | None) -> None:
-    """A missing value has no result, nor has a division by zero; what is unknown is refused."""
+    """A missing value or a division by zero has no result; unknown syntax is rejected."""
     series: dict[str, Series] = {"a": [1.0, 4.0, 6.0], "b": [10.0, None, 0.0]}
     if expected is None:
         with pytest.raises(NotImplementedError):

@@ -1,4 +1,4 @@
-"""The saved queries of the log ask for fields that its lines have."""
+"""The saved queries of the log use only fields that its lines have."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Recorded = Callable[[Callable[[Scene], Sequence[RealRun]]], Sequence[RealRun]]
 
 _OF_INSIGHTS: Final = {"@timestamp", "@message", "@requestId"}
-"""What CloudWatch adds to lines: "Supported logs and discovered fields" in its user guide."""
+"""Fields that CloudWatch adds: "Supported logs and discovered fields" in its user guide."""
 _COMMANDS: Final = {"filter", "fields", "stats", "sort", "limit", "by", "as", "asc", "desc"}
 _FUNCTIONS: Final = {"and", "or", "not", "like", "count", "max", "coalesce", "ispresent"}
 _QUERIES: Final = {
@@ -36,7 +36,7 @@ _QUERIES: Final = {
 
 @pytest.fixture
 def records(healthy: list[RealRun], recorded: Recorded) -> list[dict[str, Any]]:
-    """Return every line of the log of some real runs, good ones and others."""
+    """Return all log lines of some real runs, successful and failed."""
     runs = [
         *healthy,
         *recorded(outages.archive_denied),
@@ -50,7 +50,7 @@ def records(healthy: list[RealRun], recorded: Recorded) -> list[dict[str, Any]]:
 
 
 def paths(record: dict[str, Any], before: str = "") -> Iterator[str]:
-    """Return the fields of a line as Logs Insights finds them: those inside of others with dots."""
+    """Return the fields of a line with the names in Logs Insights, where nested ones have dots."""
     for name, value in record.items():
         if isinstance(value, dict):
             yield from paths(value, f"{before}{name}.")
@@ -59,7 +59,7 @@ def paths(record: dict[str, Any], before: str = "") -> Iterator[str]:
 
 
 def asked_for(query: str) -> set[str]:
-    """Return the fields that a query names: all its words but commands, functions and its own."""
+    """Return the fields in a query: its words except commands, functions and its own aliases."""
     text = re.sub(r"(?m)^\s*#.*$|'[^']*'|/[^/\n]+/", " ", query.replace('"', "'"))
     own = set(re.findall(r"\bas (\w+)", text))
     return set(re.findall(r"@?[a-zA-Z_][\w.]*", text)) - _COMMANDS - _FUNCTIONS - own
@@ -67,9 +67,9 @@ def asked_for(query: str) -> set[str]:
 
 @pytest.mark.parametrize("name", _QUERIES)
 def test_fields_are_those_of_the_log(name: str, records: list[dict[str, Any]]) -> None:
-    """Every field that a query names is in a line of a real run, or is CloudWatch's."""
+    """Every field in a query is in a line of a real run, or is added by CloudWatch."""
     known = {path for record in records for path in paths(record)} | _OF_INSIGHTS
-    # Reasons that need a fault of their own; their names are the report's.
+    # Not all reasons occur in these runs; their names are those in the report.
     known |= {f"report.left.{reason}" for reason in (*LeftReason, *(row.name for row in SINKS))}
 
     assert asked_for(_QUERIES[name]) - known == set()
@@ -77,7 +77,7 @@ def test_fields_are_those_of_the_log(name: str, records: list[dict[str, Any]]) -
 
 
 def test_there_are_five_and_each_is_the_stacks() -> None:
-    """Their names begin with the stack's, so that the console shows them in a folder of its own."""
+    """Their names begin with the stack's, so that the console groups them in a folder."""
     part = ExpandedTemplate().nested["Operations"]
     queries = part.of_type("AWS::Logs::QueryDefinition")
 
@@ -88,7 +88,7 @@ def test_there_are_five_and_each_is_the_stacks() -> None:
 
 
 def test_tokens_are_found_by_their_words(recorded: Recorded) -> None:
-    """What the log says of tokens has the words that the query looks for."""
+    """Log lines about tokens have the words that the query searches for."""
     (pattern, *_) = re.findall(r"like /([^/]+)/", _QUERIES["TokensAndAuthenticationQuery"])
     for outage in (
         outages.client_refused,

@@ -1,10 +1,10 @@
-"""A simulated clock, on which recorded runs take place and alarms are evaluated minute by minute.
+"""A simulated clock with recorded runs, on which alarms are evaluated every minute.
 
-What a run logged is taken as it is, but for its time: recorded within seconds, it is put where the
-simulated schedule has it. What AWS's services count themselves is derived from how the run ended:
-Lambda's from whether it raised and how long it took, SQS's from what was put into a queue. Lambda
-counts a run at the time of its start, and tells when it has ended ("Viewing metrics for Lambda
-functions" in its guide): an alarm on it has to look back for as long as a run can take.
+A run's log lines are unchanged, except for their time, which is that of the simulated schedule. The
+metrics of AWS's services are derived: Lambda's from the run's result and duration, SQS's from the
+number of messages in a queue. Lambda counts a run at the time of its start, but reports it when it
+has ended ("Viewing metrics for Lambda functions" in its guide), so an alarm on it must look back as
+long as a run can take.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ MINUTE: Final = 60
 INTERVAL: Final = 5 * MINUTE
 """Of the schedule."""
 TIME_OUT: Final = 300.0
-"""The function's, with the default window."""
+"""The function's time-out with the default window."""
 _QUEUES: Final = (QUEUE_DEAD_LETTERS, SCHEDULE_DEAD_LETTERS)
 
 
 @dataclass(frozen=True, slots=True)
 class RealRun:
-    """What one run of the function's handler left behind.
+    """The result of one run of the function's handler.
 
     Attributes:
-        lines: What it wrote to its log.
-        seconds: How long it took.
-        has_raised: Whether it ended with an error.
-        was_stopped: Whether it was stopped in its midst, as Lambda does at the time-out.
+        lines: Its log lines.
+        seconds: Its duration.
+        has_raised: Whether it raised an error.
+        was_stopped: Whether it was stopped while it ran, as Lambda does at the time-out.
     """
 
     lines: Sequence[str]
@@ -50,12 +50,12 @@ class RealRun:
 
 @dataclass(slots=True)
 class Timeline:
-    """Metrics of a stack, by a clock that starts at 0."""
+    """The metrics of a stack, on a clock that starts at 0."""
 
     metrics: Metrics = field(default_factory=Metrics)
 
     def run(self, run: RealRun, at: float) -> None:
-        """Let a run start at a moment."""
+        """Add a run that starts at a time."""
         seconds = TIME_OUT if run.was_stopped else run.seconds
         self.metrics.add_lines(run.lines, at + seconds)
         has_failed = run.has_raised or run.was_stopped
@@ -67,11 +67,11 @@ class Timeline:
         ):
             self._count_lambda(name, at, value, known_from=at + seconds)
         if has_failed:
-            # It is not tried again, and its start counts as dropped.
+            # It is not retried, so its start counts as dropped.
             self._count_lambda("AsyncEventsDropped", at + seconds, 1)
 
     def throttle(self, at: float) -> None:
-        """Let a start find no place, and be dropped after a minute."""
+        """Add a start that is throttled, and dropped after a minute."""
         self._count_lambda("Throttles", at, 3)
         self._count_lambda("AsyncEventsDropped", at + MINUTE, 1)
 
@@ -82,7 +82,7 @@ class Timeline:
             self.metrics.add(Metric.of("AWS/SQS", name, {"QueueName": name_of_queue}), at, count)
 
     def compaction(self, at: float, *, failed: int = 0, timed_out: int = 0) -> None:
-        """Let an execution of the compaction end."""
+        """Add the end of an execution of the compaction."""
         dimensions = {"StateMachineArn": STATE_MACHINE}
         for name, count in (("ExecutionsFailed", failed), ("ExecutionsTimedOut", timed_out)):
             self.metrics.add(Metric.of("AWS/States", name, dimensions), at, count)

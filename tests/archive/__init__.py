@@ -1,7 +1,7 @@
 """A made-up archive, and what the saved queries must answer about it.
 
-``made_up`` makes the objects and the facts of their lines, ``expected`` the answers, which it works
-out of the facts in plain Python.
+``made_up`` makes the objects and the facts of their lines. ``expected`` computes the answers from
+the facts in plain Python.
 """
 
 from tests.archive.made_up import (

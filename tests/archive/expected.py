@@ -1,8 +1,8 @@
 """What the saved queries must answer, computed in plain Python from the facts of the lines.
 
-Written from what each query is to mean, not from its SQL. Times are UTC without a zone, cut to
-milliseconds; null comes last in every order. ``today`` is the day on which the query is asked; the
-last 30 days begin 30 days before it, so they are 31 with today.
+Written from each query's description, not from its SQL. Times are UTC without a zone, truncated to
+milliseconds; null comes last in every order. ``today`` is the day of the query; the last 30 days
+begin 30 days before, so they are 31 days including today.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class ArchivedEvent(NamedTuple):
-    """An event, however many lines the archive has of it.
+    """An event, with all its lines.
 
     Attributes:
-        line: The first received; of those that came in the same millisecond, the one that is not
-            marked as sent before.
-        copies: How many lines there are.
+        line: The first line received; of several in the same millisecond, the one that is not
+            marked as redelivered.
+        copies: The number of lines.
     """
 
     line: MadeUpLine
@@ -39,7 +39,7 @@ class ArchivedEvent(NamedTuple):
 
     @property
     def time(self) -> datetime | None:
-        """When it happened, as a query shows it."""
+        """Its time, as in a query's answer."""
         if self.event.time is None:
             return None
         milliseconds = timedelta(milliseconds=self.event.time // 1_000_000)
@@ -47,7 +47,7 @@ class ArchivedEvent(NamedTuple):
 
 
 def events_of(lines: Iterable[MadeUpLine]) -> list[ArchivedEvent]:
-    """Return each event once, in the order of its first line here: what the views hold."""
+    """Return each event once, in the order of first lines, as the views do."""
     copies: defaultdict[str, list[MadeUpLine]] = defaultdict(list)
     for line in lines:
         copies[line.event.event_id].append(line)
@@ -146,7 +146,7 @@ def lags_to_archive(
 def _in_order(
     events: Iterable[ArchivedEvent], since: date | None = None
 ) -> list[tuple[ArchivedEvent, HandsetChange]]:
-    """Return the handset changes by event time as it is shown, then by id."""
+    """Return the handset changes by truncated event time, then by id."""
     first = "" if since is None else _first_day(since)
 
     def changes() -> Iterator[tuple[ArchivedEvent, HandsetChange]]:

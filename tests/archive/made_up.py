@@ -1,7 +1,7 @@
 """The objects of a made-up archive, as the engine writes them, with the facts of their lines.
 
-Times are whole numbers since 1970, UTC. Each event becomes a message of the event API, which the
-engine's own reader reads: so lines, keys and event ids are the engine's.
+Times are whole numbers since 1970, UTC. Each event becomes a message of the event API, from which
+the engine makes lines, keys and event ids.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ _SHARES: Final = {
 }
 """How the events are distributed over the streams, in percent."""
 _UNDATED: Final = frozenset({"handset_change", "consent_change"})
-"""Streams with an event without a time on each day."""
+"""Streams that have an event without a time on each day."""
 _MODELS: Final = [f"001001{model:02d}" for model in range(40)]
 _POPULARITY: Final = list(accumulate(1 / (rank + 3) for rank in range(len(_MODELS))))
 
 
 class HandsetChange(NamedTuple):
-    """What a handset change says, by the columns of its view."""
+    """A handset change, by the columns of its view."""
 
     previous_imei: str | None
     previous_software_version: str | None
@@ -70,9 +70,9 @@ class MadeUpEvent(NamedTuple):
     Attributes:
         event_type: Its stream.
         event_id: Its id, computed by the engine.
-        time: When it happened, in nanoseconds; None if it doesn't say.
-        subscription_id: None if it doesn't say.
-        change: What changed; None for events of another stream than ``handset_change``.
+        time: Its time in nanoseconds; None if it has none.
+        subscription_id: Its subscription; None if it has none.
+        change: The handset change; None for events of other streams.
     """
 
     event_type: str
@@ -88,7 +88,7 @@ class MadeUpLine(NamedTuple):
     Attributes:
         event: The event.
         received_at: When it was delivered, in milliseconds.
-        redelivered: Whether the server marked this delivery as sent before.
+        redelivered: Whether the server marked this delivery as redelivered.
     """
 
     event: MadeUpEvent
@@ -117,16 +117,16 @@ class ArchiveObject(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivePlan:
-    """What kind of archive to make. Equal plans make equal archives.
+    """The kind of archive to make. Equal plans make equal archives.
 
-    One line in a hundred is a copy of another one, one event in fifty is marked as sent before in
-    its only line, one in two hundred arrives one hour to three days late. On each day one event has
-    no subscription id, and of some streams one has no time. In an archive of three days or more,
-    ``country_change`` has no event on the day in the middle, and ``first_attachment`` only one.
+    One line in a hundred is a duplicate, one event in fifty is marked as redelivered in its only
+    line, one in two hundred arrives one hour to three days late. On each day one event has no
+    subscription id, and in some streams one has no time. In an archive of three days or more,
+    ``country_change`` has no event on the middle day, and ``first_attachment`` only one.
 
     Attributes:
         last_day: The last day, UTC; nothing arrives later.
-        events: About how many different events, of all streams together.
+        events: The approximate number of different events, of all streams together.
         days: Number of days.
         streams: The event types.
         slice_minutes: Lines that arrive further apart never share an object.
@@ -140,7 +140,7 @@ class ArchivePlan:
 
     @property
     def first_day(self) -> date:
-        """The first day that events may be of."""
+        """The first day with events."""
         return self.last_day - timedelta(days=self.days - 1)
 
     def counts(self, event_type: str) -> list[int]:
@@ -170,7 +170,7 @@ class _Subscriber(NamedTuple):
 
 
 class _HandsetChanges:
-    """Makes up handset changes; one starts with the handset that its subscriber's last one left."""
+    """Makes up handset changes; each starts with the subscriber's current handset."""
 
     def __init__(self, subscribers: list[_Subscriber], chance: random.Random) -> None:
         self._subscribers = subscribers
@@ -212,7 +212,7 @@ class _HandsetChanges:
 def made_up_objects(plan: ArchivePlan) -> Iterator[ArchiveObject]:
     """Make up the objects of an archive, stream by stream, in the order of their writing.
 
-    No object comes twice: where the very same events come again, the engine writes nothing.
+    No object occurs twice: if exactly the same events arrive again, the engine writes nothing.
     """
     for event_type in plan.streams:
         read, keys = DeliveryReader(STREAMS[event_type]).read, set()
@@ -242,7 +242,7 @@ def write_archive(plan: ArchivePlan, folder: Path) -> Iterator[ArchiveObject]:
 
 
 def _batches(plan: ArchivePlan, event_type: str) -> Iterator[list[tuple[MadeUpLine, Event]]]:
-    """Cut the lines into what is committed together; copies never are."""
+    """Split the lines into batches; an event and its copies are in different batches."""
     batch: list[tuple[MadeUpLine, Event]] = []
     ids: set[str] = set()
     current = -1
@@ -292,7 +292,7 @@ def _arrivals(plan: ArchivePlan, event_type: str) -> Iterator[tuple[MadeUpLine, 
 def _event(
     other: Event, time: int | None, subscription_id: str | None, change: HandsetChange | None
 ) -> tuple[Event, MadeUpEvent]:
-    """Return an event its time and subscription."""
+    """Return an event with its time and subscription."""
     metadata = Metadata()
     if time is not None:
         metadata.timestamp.CopyFrom(Timestamp(seconds=time // 10**9, nanos=time % 10**9))
@@ -322,7 +322,7 @@ def _handset(imei: str | None, version: str | None) -> Handset | None:
 
 
 def _beyond(chance: random.Random) -> int:
-    """Return the nanoseconds that an event's time has beyond its millisecond: mostly none."""
+    """Return the nanoseconds of an event's time beyond its millisecond: mostly 0."""
     return chance.choices((0, chance.randrange(1000) * 1000, chance.randrange(10**6)), (18, 1, 1))[
         0
     ]
@@ -335,10 +335,10 @@ def _deliveries(
     is_late = chance.random() < 0.005
     lag = chance.randrange(_HOUR, 3 * DAY) if is_late else 200 + chance.expovariate(1 / 45_000)
     received_at = min(happened + int(lag), last)
-    # An event without a time has the day of its arrival: a copy could lie in another one.
+    # An event without a time has the day of its arrival, so its copy could be in another day.
     if event.time is None or chance.random() >= 0.01:
         yield MadeUpLine(event, received_at, chance.random() < 0.02)
-    elif chance.random() < 0.05:  # two concurrent runs, and the copy that was sent again is first
+    elif chance.random() < 0.05:  # of two concurrent runs, the one with the redelivery is first
         yield MadeUpLine(event, received_at, redelivered=True)
         yield MadeUpLine(event, received_at, redelivered=False)
     else:

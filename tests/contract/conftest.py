@@ -1,4 +1,4 @@
-"""The embedded AWS for the contracts of the ports that AWS stands behind."""
+"""The embedded AWS for the contract tests of adapters that call AWS."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Aws:
-    """An AWS to write to and to look into.
+    """An AWS, with clients to write to it and to inspect it.
 
     Attributes:
-        allowed: The engine's clients in the environment of a caller with all permissions.
-        powerless: The same without any permission.
-        s3: For looking into the buckets.
-        sqs: For looking into the queues.
-        secrets: For looking into the secrets.
+        allowed: The engine's clients for a caller with all permissions.
+        powerless: The engine's clients for a caller without permissions.
+        s3: A client to inspect buckets.
+        sqs: A client to inspect queues.
+        secrets: A client to inspect secrets.
     """
 
     allowed: AwsClients
@@ -44,7 +44,7 @@ class Aws:
 
 @pytest.fixture(scope="module")
 def aws(cloud: Cloud) -> Iterator[Aws]:
-    """Yield the AWS, in an environment that leads to it while the module's tests run."""
+    """Yield the AWS; the environment refers to it while the module's tests run."""
     with closing(cloud.aws.client("iam")) as iam:
         user = f"powerless-{secrets.token_hex(6)}"
         iam.create_user(UserName=user)
@@ -60,11 +60,11 @@ def aws(cloud: Cloud) -> Iterator[Aws]:
 
 @contextmanager
 def _clients_in(environment: Mapping[str, str]) -> Iterator[AwsClients]:
-    """Yield the clients that the engine makes in an environment, which stays for the block."""
+    """Yield the clients that the engine makes in an environment, which is set during the block."""
     with patch.dict(os.environ, environment):
         aws_clients.cache_clear()
         clients = aws_clients()
-        clients.session.get_credentials()  # else it looks for them later, when they are another's
+        clients.session.get_credentials()  # now, as the environment is another one later
         try:
             yield clients
         finally:

@@ -1,4 +1,4 @@
-"""Servers that are no event server: each accepts real connections, and does one thing."""
+"""Servers other than event servers: each accepts real connections and has one behaviour."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def calls(*answers: Answer, closes: bool = False) -> Serve:
     """Answer calls over HTTP/2, without TLS.
 
     Args:
-        answers: Each makes the frames that answer a call, from its stream's number: the first for
-            a connection's first call, and so on; the last for all that follow.
+        answers: Functions that return the frames of an answer for a stream's number: the first for
+            a connection's first call, and so on; the last for all later calls.
         closes: Whether the connection is closed after the first answer.
     """
 
@@ -136,7 +136,7 @@ def unanswered(_stream: bytes) -> bytes:
 
 
 def http_status(status: int, *headers: tuple[str, str]) -> Answer:
-    """Answer by HTTP's status, as gateways do; gRPC's is not there, unless it is in the headers."""
+    """Answer with an HTTP status, as gateways do; a gRPC status can be added as a header."""
     block = http2.literal_headers((":status", str(status)), *headers)
     return lambda stream: http2.headers_before_stream(block, ends=True) + stream + block
 
@@ -153,12 +153,12 @@ def http_body(content: bytes) -> Answer:
 
 
 def reset(code: int) -> Answer:
-    """Reset the call with an error code of HTTP/2's."""
+    """Reset the call with an error code of HTTP/2."""
     return lambda stream: http2.frame(_RST_STREAM, 0, _rst_stream.pack(code), stream)
 
 
 def goaway(code: int, debug: bytes) -> Answer:
-    """Ask the client to leave, with an error code of HTTP/2's."""
+    """Send GOAWAY with an error code of HTTP/2."""
     return lambda _: http2.frame(_GOAWAY, 0, _goaway.pack(0, code) + debug)
 
 
@@ -171,4 +171,4 @@ FORWARDED: Final = http_status(
         "failed to connect to all addresses: CERTIFICATE_VERIFY_FAILED: certificate has expired",
     ),
 )
-"""Passes on what its own gRPC said of a server behind it."""
+"""Repeats its own gRPC's error about a server behind it."""

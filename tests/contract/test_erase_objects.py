@@ -1,4 +1,4 @@
-"""Objects without a subscriber's lines: rewritten, locked as before, and never lost on the way."""
+"""Rewriting objects without a subscriber's lines: locks are kept, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PSEUDONYMS: Final = Pseudonyms(b"made-up-key-of-letters-and-digits-0123456789ABC
 
 
 class MadeUpBucket:
-    """A bucket of its own, with versions, and with locks if asked for."""
+    """A new bucket, with versions, optionally with object lock."""
 
     def __init__(self, aws: Aws, *, has_lock: bool = False) -> None:
         self.s3 = aws.s3
@@ -58,7 +58,7 @@ class MadeUpBucket:
         bypasses_lock: bool = False,
         since: datetime | None = None,
     ) -> Findings:
-        """Go through all objects."""
+        """Erase the subject from all objects."""
         bucket = Bucket(self.s3, self.name, bypasses_lock=bypasses_lock)
         run = Run(bucket, Findings(), is_dry_run, datetime.now(UTC))
         for folder in folders(
@@ -88,7 +88,7 @@ class MadeUpBucket:
 
 
 def subject(index: int, *pseudonyms: Pseudonyms) -> Subject:
-    """Return the subject of an event of ``delivery_of``."""
+    """Return the subscriber of an event of ``delivery_of``."""
     return Subject([f"madeup:eu:{index}"], pseudonyms)
 
 
@@ -139,7 +139,7 @@ def test_versions_with_their_lines_go(
     kept: list[str],
     counts: dict[str, int],
 ) -> None:
-    """Every version with a line of the subscriber goes; others' lines of the current one stay.
+    """Every version with a line of the subscriber is deleted; others' current lines stay.
 
     A dry run before counts the same and changes nothing; a second run finds nothing.
     """
@@ -164,7 +164,7 @@ def test_versions_with_their_lines_go(
 
 @pytest.mark.parametrize("there", [2, 3])
 def test_new_object_that_is_there_already(aws: Aws, there: int) -> None:
-    """What an interrupted run has written is used; if it is something else, nothing is deleted."""
+    """An object of an interrupted run is used; if another one is there, nothing is deleted."""
     bucket = MadeUpBucket(aws)
     bucket.put(KEY, lines(1, 2))
     bucket.put(left_key(2), lines(there))
@@ -180,7 +180,7 @@ def test_new_object_that_is_there_already(aws: Aws, there: int) -> None:
 def test_cut_off_between_versions_nothing_comes_back(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If all versions hold them, the one that is read goes last: no older one takes its place."""
+    """The current version is deleted last, so that no older one with the lines becomes current."""
     bucket = MadeUpBucket(aws)
     bucket.put(KEY, lines(1, 3))
     bucket.put(KEY, lines(1, 2))
@@ -200,7 +200,7 @@ def test_cut_off_between_versions_nothing_comes_back(
 
 
 def test_quarantine(aws: Aws) -> None:
-    """A record goes if its message has the id in it, whole; one of a longer id stays."""
+    """A record is deleted if its message contains the whole id; one with a longer id stays."""
     bucket = MadeUpBucket(aws)
     records = {
         index: json.dumps({"event_id": f"{index:032d}", "raw": b64encode(body).decode()})
@@ -218,7 +218,7 @@ def test_quarantine(aws: Aws) -> None:
 
 
 def test_locked_object_is_reported(aws: Aws) -> None:
-    """What is under object lock stays, and so do the others' lines; it says until when."""
+    """A locked object stays, and so do others' lines; the error names the end of the lock."""
     bucket = MadeUpBucket(aws, has_lock=True)
     locked: Any = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": LATER}
     bucket.put(KEY, lines(1, 2), **locked)
@@ -250,7 +250,7 @@ def test_locked_object_is_reported(aws: Aws) -> None:
     ids=["no gzip", "cut short", "no JSON", "no event id"],
 )
 def test_unreadable_object_stays_and_is_reported(aws: Aws, body: bytes, reason: str) -> None:
-    """An object that can't be read stays as it is and is named; others are gone through."""
+    """An object that can't be read is unchanged and reported; others are processed."""
     bucket = MadeUpBucket(aws)
     bucket.s3.put_object(Bucket=bucket.name, Key=KEY, Body=body)
     other = KEY.replace("12000", "12001")
@@ -261,7 +261,7 @@ def test_unreadable_object_stays_and_is_reported(aws: Aws, body: bytes, reason: 
 
 
 def test_which_objects_are_read(aws: Aws) -> None:
-    """Lines below a prefix of before are, files of the table are not, nor what is older."""
+    """Lines below an earlier prefix are read; files of the table and older objects are not."""
     bucket = MadeUpBucket(aws)
     file = "events/tables/handset_change/dt=2026-03-01/run/part-0"
     bucket.put(KEY.replace("events/", "earlier/"), lines(1))
@@ -273,7 +273,7 @@ def test_which_objects_are_read(aws: Aws) -> None:
 
 
 def test_what_lies_elsewhere_is_named(aws: Aws) -> None:
-    """What is below no known prefix is named, deleted or not, and what is known is not."""
+    """Objects below no known prefix are named, deleted ones too; others are not."""
     bucket = MadeUpBucket(aws)
     for key in ("a/b/1", "a/c/2", "a/c/3", "a/b2/4", "other/5", "6", "known/7"):
         bucket.put(key, [])
@@ -283,7 +283,7 @@ def test_what_lies_elsewhere_is_named(aws: Aws) -> None:
 
 
 def test_pseudonyms_without_a_key_are_reported(aws: Aws) -> None:
-    """Where lines have pseudonyms and no key is known, it says that they could not be looked at."""
+    """Lines with pseudonyms are reported as not checked if there is no key."""
     bucket = MadeUpBucket(aws)
     name = PSEUDONYMS.of(Kind.SUBSCRIPTION, "madeup:eu:1")
     bucket.put(KEY, [delivery_of(1).line.replace("madeup:eu:1", name), *lines(2)])

@@ -1,4 +1,4 @@
-"""What the pinned grpcio reports for each fault on the way to the event API, and its error."""
+"""The engine's error for each fault of a connection to the event API, with the pinned grpcio."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Authority:
         self._folder = folder
 
     def context(self, case: str) -> ssl.SSLContext:
-        """Return the server's side with such a certificate."""
+        """Return the server's TLS context with the certificate of a case."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if case == "self-signed":
             path = self._folder / "self-signed.pem"
@@ -123,7 +123,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Autho
     ],
 )
 def test_certificate_that_is_not_trusted(authority: Authority, case: str, expected: str) -> None:
-    """Each reason has an error of its own, which is fatal."""
+    """Each reason has its own error, which is fatal."""
     with serving(odd_servers.tls(authority.context(case), "h2")) as port:
         error = end_of_stream(f"https://localhost:{port}")
     assert type(error) is StreamRefused
@@ -132,12 +132,12 @@ def test_certificate_that_is_not_trusted(authority: Authority, case: str, expect
     assert error.setting == "API_ENDPOINT"
 
 
-# --- Servers that are not reached, or are no gRPC servers ---
+# --- Servers that are unreachable or don't speak gRPC ---
 
 
 @pytest.mark.parametrize("protocols", [(), ("http/1.1",)], ids=["none", "1.1"])
 def test_tls_without_http2(authority: Authority, protocols: tuple[str, ...]) -> None:
-    """A server that doesn't choose HTTP/2 is named as that."""
+    """The error says that the server doesn't speak HTTP/2."""
     with serving(odd_servers.tls(authority.context("good"), *protocols)) as port:
         error = end_of_stream(f"https://localhost:{port}")
     assert type(error) is StreamEnded
@@ -163,7 +163,7 @@ def test_tls_without_http2(authority: Authority, protocols: tuple[str, ...]) -> 
 def test_server_of_another_protocol(
     monkeypatch: pytest.MonkeyPatch, scheme: str, serve: Serve, expected: str
 ) -> None:
-    """What the server does, in place of gRPC, is named; the next attempt may meet another."""
+    """The error names what the server does instead of gRPC, and is retryable."""
     quickly = (*grpc_channel.OPTIONS, ("grpc.min_reconnect_backoff_ms", 500))
     monkeypatch.setattr(grpc_source, "OPTIONS", quickly)  # a connect time-out is as long
     with serving(serve) as port:
@@ -174,7 +174,7 @@ def test_server_of_another_protocol(
 
 
 def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that the environment names is not mistaken for the event server."""
+    """A proxy in the environment is not mistaken for the event server."""
     with serving(http1) as port:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
@@ -191,7 +191,7 @@ def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_server_that_is_not_there(url: str, expected: str) -> None:
     """A refused connection, and a name without an address, are named."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        taken.bind(("127.0.0.1", 0))  # without listening
         error = end_of_stream(url.format(taken.getsockname()[1]))
     assert type(error) is StreamEnded
     assert expected in error.reason
@@ -208,7 +208,7 @@ def test_server_that_is_not_there(url: str, expected: str) -> None:
     ],
 )
 def test_gateway_that_answers_by_http(status: int, kind: type[StreamError]) -> None:
-    """A gateway's answer is named as that, with a hint, and proves no API."""
+    """The error says that a gateway answered, with a hint, and doesn't prove the API."""
     with serving(calls(http_status(status, ("server", SERVERS_WORDS)))) as port:
         error = end_of_stream(f"http://127.0.0.1:{port}")
     assert type(error) is kind
@@ -219,7 +219,7 @@ def test_gateway_that_answers_by_http(status: int, kind: type[StreamError]) -> N
 
 
 def test_gateway_with_a_status_of_grpc() -> None:
-    """A status of gRPC's counts, whatever HTTP's beside it; its text is not repeated."""
+    """A gRPC status takes priority over the HTTP status; its text is not repeated."""
     answer = http_status(403, ("grpc-status", "7"), ("grpc-message", SERVERS_WORDS))
     with serving(calls(answer)) as port:
         error = end_of_stream(f"http://127.0.0.1:{port}")
@@ -254,16 +254,16 @@ def test_call_that_ends_without_a_status(answer: Answer, *, closes: bool, expect
 
 
 def test_words_that_a_server_passes_on() -> None:
-    """What a server's own gRPC said of its connections is not ours, and is retryable."""
+    """A server's own gRPC error about its connections is not taken for ours, and is retryable."""
     with serving(calls(odd_servers.FORWARDED)) as port:
-        for _ in range(10):  # gRPC notes by another thread that it is connected
+        for _ in range(10):  # gRPC sets its state to connected in another thread
             error = end_of_stream(f"http://127.0.0.1:{port}")
             assert type(error) is StreamEnded
             assert error.reason == "the stream ended with UNAVAILABLE"
 
 
 def test_status_whose_text_is_too_long() -> None:
-    """A text beyond 16 KB hides its status: the error says so, and blames nothing."""
+    """A text beyond 16 KB hides its status: the error says that the status is unknown."""
 
     def end(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         context.abort(grpc.StatusCode.UNAUTHENTICATED, "9" * 17_000)
@@ -277,7 +277,7 @@ def test_status_whose_text_is_too_long() -> None:
 
 
 def test_probe_that_a_gateway_answers() -> None:
-    """The error names why a gateway's answer to a probe proves nothing."""
+    """The error says that a gateway answered the probe, which doesn't prove the API."""
 
     async def probe(port: int) -> None:
         url = f"http://127.0.0.1:{port}"
@@ -310,7 +310,7 @@ def test_probe_that_a_gateway_answers() -> None:
     ],
 )
 def test_what_can_not_be_made_here(text: str, expected: str) -> None:
-    """Texts of grpcio 1.85.1 about networks and servers that a test can't have."""
+    """Texts of grpcio 1.85.1 about faults that a test can't cause."""
     details = f"failed to connect to all addresses; last error: UNKNOWN: ipv6:%5B::1%5D:1: {text}"
     error = grpc_channel.stream_error(
         grpc.StatusCode.UNAVAILABLE, scope="", details=details, is_connected=False
@@ -329,7 +329,7 @@ def test_what_can_not_be_made_here(text: str, expected: str) -> None:
     ],
 )
 def test_gateways_words_about_its_own_upstream(details: str) -> None:
-    """A text that gRPC did not begin says nothing about our connection."""
+    """A text that isn't gRPC's says nothing about our connection."""
     error = grpc_channel.stream_error(
         grpc.StatusCode.UNAVAILABLE, scope="", details=details, is_connected=False
     )

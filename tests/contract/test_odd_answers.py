@@ -1,4 +1,4 @@
-"""Whatever a service answers, each adapter returns or raises what its port says."""
+"""For any answer of a service, each adapter returns or raises what its port specifies."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def client(service: Any, aws: OddAws) -> Any:
 @example(status=200, body=b'{"Successful": [7], "Failed": null}')
 @example(status=200, body=b'{"Successful": {"Id": "2"}, "Failed": [{"Id": []}]}')
 def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
-    """A sink returns a failure for each event that is not clearly confirmed, and for no other."""
+    """A sink returns a failure for each event that is not clearly confirmed, and no other."""
     aws.status, aws.body = status, body
     deliveries = [delivery_of(index) for index in range(3)]
     endpoint = AwsEndpoint(aws.url, "s3", "eu-north-1", "made-up", "made-up", None, b"")
@@ -153,7 +153,7 @@ def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
 
     assert refused.keys() <= {delivery.event_id for delivery in deliveries}
     if kind == "queue" and not _names_as_taken(body, "2"):
-        assert deliveries[2].event_id in refused, "it was not named as taken"
+        assert deliveries[2].event_id in refused, "the answer doesn't confirm it"
 
 
 def _names_as_taken(body: bytes, name: str) -> bool:
@@ -216,7 +216,7 @@ def test_token_endpoint(aws: OddAws, status: int, body: bytes) -> None:
 def test_archive_reader(aws: OddAws, status: int, body: bytes) -> None:
     """Listing the archive returns days or objects, or raises the archive's error."""
     aws.status, aws.body = status, body
-    http: Any = None  # a listing does not go by it
+    http: Any = None  # a listing doesn't use it
     reader = S3ArchiveReader(client("s3", aws), http, bucket="made-up", prefix="events", hint="")
     with suppress(ArchiveReadError):
         assert all(isinstance(day, str) for day in asyncio.run(reader.days("handset_change")))

@@ -70,11 +70,11 @@ class Plan:
     """How a server answers acks.
 
     Attributes:
-        code: A name of :data:`KINDS`; None for the truth.
-        is_taken: Whether an ack that is answered so is accepted all the same.
+        code: A name of :data:`KINDS`; None for the true answer.
+        is_taken: Whether an ack that is answered with the code is accepted all the same.
         delay: Time before each answer.
         is_unanswered: Whether acks are never answered.
-        times: How many acks are answered so; None for all.
+        times: How many acks are answered with the code; None for all.
         is_strict: Whether a token is needed.
     """
 
@@ -210,7 +210,7 @@ def test_confirmed_acks(serve: Serve, count: int) -> None:
 
 @every_acker
 def test_answers_are_in_the_order_of_the_deliveries(serve: Serve) -> None:
-    """An ack that the server rejects fails at its place; the others are confirmed."""
+    """The result of an ack that the server rejects is at its place; the others are confirmed."""
     with serve(Plan()) as served:
         deliveries = [*served.deliveries]
         deliveries[7] = deliveries[7]._replace(ack_info="unknown")
@@ -265,7 +265,7 @@ def test_acks_are_concurrent(serve: Serve) -> None:
 @every_acker
 @pytest.mark.parametrize("token", [None, "made-up-unknown"])
 def test_token_that_is_not_accepted(serve: Serve, token: str | None) -> None:
-    """Acks without a valid token fail for the token, and succeed with a valid one."""
+    """Acks without a valid token fail because of it, and succeed with a valid one."""
     with serve(Plan(is_strict=True)) as served:
         answers = served.ack(served.deliveries, token, GENEROUS)
         assert served.confirmed() == set()
@@ -287,7 +287,7 @@ def test_answer_that_says_nothing_confirms_nothing(answers: list[bytes], code: s
     async def ack(port: int) -> Sequence[Failure | None]:
         return await grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)] * 2, None, GENEROUS)
 
-    # As a stream, for a unary handler always sends a message.
+    # As a stream, because a unary handler always sends a message.
     handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(
         lambda _request, _: iter(answers)
     )
@@ -350,7 +350,7 @@ ENVOYS_LIMIT: Final = http_status(
     ],
 )
 def test_answer_of_a_gateway(answer: Answer, kind: FailureKind) -> None:
-    """A gateway's answer is a failure of its kind, and says nothing of this client's rights."""
+    """A gateway's answer is a failure of its kind, and doesn't blame the client's permissions."""
     with serving(calls(answer)) as port:
         (failure,) = asyncio.run(
             grpc_ack(f"http://127.0.0.1:{port}", [delivery_of(0)], None, GENEROUS)

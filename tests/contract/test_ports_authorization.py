@@ -23,7 +23,7 @@ _CALLERS: Final = 8
 
 
 class _SlowEndpoint(FakeTokenEndpoint):
-    """Lets other threads in between."""
+    """Gives other threads time to run."""
 
     def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``."""
@@ -32,7 +32,7 @@ class _SlowEndpoint(FakeTokenEndpoint):
 
 
 def _failing_cache() -> Authorization:
-    """Return a token cache that has a token, and whose endpoint mints no other."""
+    """Return a token cache with a token, whose endpoint mints no other."""
     endpoint = FakeTokenEndpoint()
     run = cache(store(), endpoint)
     run.token()
@@ -51,7 +51,7 @@ renewable: Final = pytest.mark.parametrize(
 
 @renewable
 def test_rejected_token_is_replaced_once(authorization: Callable[[], Authorization]) -> None:
-    """There is one other token. A caller whose first token is rejected late gets that one."""
+    """A token is replaced once; a caller whose first token is rejected later gets the second."""
     run = authorization()
     first = run.token()
     assert first == run.token()

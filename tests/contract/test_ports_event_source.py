@@ -57,8 +57,8 @@ class Plan:
     """Behaviour of a server.
 
     Attributes:
-        events: How many it has.
-        code: Status that ends the first stream after them; None to leave it open.
+        events: How many events it has.
+        code: The status that ends the first stream after them; None to leave it open.
     """
 
     events: int = 0
@@ -143,7 +143,7 @@ def ids(messages: Sequence[bytes]) -> list[str]:
 
 
 class Receiver:
-    """Takes what an open stream brings, as a subscription does."""
+    """Takes the messages of an open stream, as a subscription does."""
 
     def __init__(self, connection: Connection, arrived: asyncio.Event) -> None:
         self.connection = connection
@@ -151,7 +151,7 @@ class Receiver:
         self._ending = asyncio.create_task(connection.ended())
 
     async def receive(self) -> list[bytes]:
-        """Wait for messages, and take those that are there; raises the stream's end after them."""
+        """Wait for messages, and take all; after the last one, raise the stream's end."""
         while not self.connection.unread:
             if self._ending.done():
                 await self._ending
@@ -166,7 +166,7 @@ class Receiver:
         return [message for message, _ in taken]
 
     async def receive_many(self, count: int) -> list[bytes]:
-        """Receive so many messages."""
+        """Receive ``count`` messages."""
         received: list[bytes] = []
         async with asyncio.timeout(WAIT_SECONDS):
             while len(received) < count:
@@ -174,7 +174,7 @@ class Receiver:
         return received
 
     async def close(self) -> None:
-        """Wait no longer for the stream's end."""
+        """Stop waiting for the stream's end."""
         self._ending.cancel()
         await asyncio.wait([self._ending])
         if not self._ending.cancelled():
@@ -226,9 +226,9 @@ def test_messages_come_in_order(serve: Serve) -> None:
 @pytest.mark.parametrize("events", [0, 20])
 @pytest.mark.parametrize("code", MEANINGS, ids=lambda code: code.name)
 def test_end_of_the_stream_has_a_meaning(serve: Serve, code: grpc.StatusCode, events: int) -> None:
-    """What was sent before the end is received first; then the error has the status's meaning."""
+    """Messages sent before the end are received first; the error has the status's meaning."""
     if events and code is grpc.StatusCode.INVALID_ARGUMENT:
-        events = 1  # it comes at the begin, if it comes
+        events = 1  # this status occurs only at the begin
     with serve(Plan(events=events, code=code)) as served:
         received, error = asyncio.run(drained(served.source))
     assert ids(received) == ids([message(index) for index in range(events)])
@@ -251,7 +251,7 @@ def test_quiet_stream_is_open(serve: Serve) -> None:
 
 @every_source
 def test_what_is_not_taken_stays(serve: Serve) -> None:
-    """Messages are taken as many as asked for, the oldest first, also after the stream's end."""
+    """Messages are taken oldest first, up to the limit, also after the stream's end."""
 
     async def take(source: EventSource) -> list[bytes]:
         async with asyncio.timeout(WAIT_SECONDS), source.connect(None, lambda: None) as connection:
@@ -303,7 +303,7 @@ def test_call_carries_the_token(serve: Serve, token: str | None) -> None:
 def test_answer_without_a_status_of_the_api_proves_nothing(
     code: str, details: str | None, *, is_proof: bool
 ) -> None:
-    """A status that gRPC made up for an answer without one does not prove the API."""
+    """A status that gRPC adds to an answer without one does not prove the API."""
     assert is_api_response(grpc.StatusCode[code], details) is is_proof
 
 
@@ -375,7 +375,7 @@ def test_no_more_is_read_ahead_than_allowed() -> None:
         sizes: list[int] = []
         async with opened(adapter(server.endpoint, max_unread=max_unread)) as stream:
             while sum(sizes) < MAX_IN_FLIGHT:
-                # The loop stands still until all is sent: the thread could read all of it.
+                # The loop is blocked until all is sent, so the thread could read all of it.
                 server.wait_until(lambda ledger: ledger.deliveries == MAX_IN_FLIGHT)
                 sizes.append(len(await asyncio.wait_for(stream.receive(), WAIT_SECONDS)))
         return sizes
@@ -388,7 +388,7 @@ def test_no_more_is_read_ahead_than_allowed() -> None:
 
 
 def test_bug_in_the_reading_thread_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that nobody reads must not look like a quiet one."""
+    """A stream that is no longer read must not look like a quiet one."""
     monkeypatch.setattr("eventdrain.adapters.grpc.source.datetime", None)
     with EventServer() as server:
         publish(server, range(1))

@@ -20,7 +20,7 @@ CONTENT: Final = '{"made-up": "content, \\u00e9 and \\"quotes\\""}'
 
 
 class Vault(NamedTuple):
-    """A store, the ARN of a secret in it that was never filled, and one of no secret."""
+    """A store, the ARN of an empty secret in it, and the ARN of a missing secret."""
 
     store: SecretStore
     arn: str
@@ -44,7 +44,7 @@ every_store: Final = pytest.mark.parametrize("kind", ["fake", "secrets-manager"]
 
 @every_store
 def test_secret_without_a_text(aws: Aws, kind: str) -> None:
-    """Reading returns None for a secret that was never filled, and for one that is not there."""
+    """Reading returns None for a secret that is empty or doesn't exist."""
     vault = make_vault(kind, aws)
     assert vault.store.get(vault.arn) is vault.store.get(vault.elsewhere) is None
     with pytest.raises(CredentialsError, match=vault.elsewhere) as caught:
@@ -64,7 +64,7 @@ def test_creation_of_a_secret(aws: Aws, kind: str) -> None:
 
 @every_store
 def test_what_is_put_is_what_is_read(aws: Aws, kind: str) -> None:
-    """Reading returns the content that was written last, unchanged."""
+    """Reading returns the last content, unchanged."""
     vault = make_vault(kind, aws)
     for content in (CONTENT, "another", CONTENT):
         vault.store.put(vault.arn, content)
@@ -89,7 +89,7 @@ def test_caller_without_permission(aws: Aws, kind: str) -> None:
 
 
 def test_secret_of_bytes_is_no_text(aws: Aws) -> None:
-    """A secret that was filled with bytes has no text to read."""
+    """A secret with bytes instead of a text can't be read."""
     vault = make_vault("secrets-manager", aws)
     aws.secrets.put_secret_value(SecretId=vault.arn, SecretBinary=b"made up")
     assert vault.store.get(vault.arn) is None

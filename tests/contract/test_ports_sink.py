@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CALLS_AT_ONCE: Final = 4
 NOT_XML: Final = "\x0b"
-"""SQS takes no message that holds it. A line never does; it stands for whatever SQS may refuse."""
+"""A character that SQS rejects. No line contains it; tests use it for any rejection."""
 
 
 class Trouble(Enum):
@@ -83,7 +83,7 @@ class S3Home:
         self._endpoint = _in_trouble(endpoint, trouble)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
-        """Write over connections of its own, and return the failures."""
+        """Write with new connections, and return the failures."""
 
         def archive(http: SignedHttp) -> Sink:
             return S3Archive(http, layout_of(self.bucket), locked_for=self._locked_for)
@@ -117,7 +117,7 @@ class SqsHome:
         self._endpoint = _in_trouble(_clients(aws, trouble).sqs_endpoint(), trouble)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
-        """Write over connections of its own, and return the failures."""
+        """Write with new connections, and return the failures."""
 
         def queue(http: SignedHttp) -> Sink:
             return SqsPublisher(
@@ -170,7 +170,7 @@ async def _write(
 
 
 def make_home(kind: str, aws: Aws, trouble: Trouble | None = None) -> FakeHome | S3Home | SqsHome:
-    """Make a sink of a kind, and a look at what it holds."""
+    """Return a sink of a kind, with methods that inspect what it holds."""
     match kind:
         case "fake":
             return FakeHome(trouble)
@@ -187,13 +187,13 @@ def make_home(kind: str, aws: Aws, trouble: Trouble | None = None) -> FakeHome |
 
 QUEUES: Final = ("sqs-standard", "sqs-fifo")
 SEVERAL: Final = "sqs-several"
-"""A standard queue that gets several events in a message."""
+"""A standard queue with several events in a message."""
 EVENTS_PER_MESSAGE: Final = 10
 every_sink: Final = pytest.mark.parametrize("kind", ["fake", "s3", *QUEUES, SEVERAL])
 
 
 def lines(deliveries: Iterable[Delivery]) -> dict[str, str]:
-    """Return what a sink must hold of deliveries."""
+    """Return the lines that a sink must hold, by event id."""
     return {delivery.event_id: delivery.line for delivery in deliveries}
 
 
@@ -211,7 +211,7 @@ def test_what_is_not_refused_is_durable(aws: Aws, kind: str) -> None:
 
 @every_sink
 def test_writing_again_does_no_harm(aws: Aws, kind: str) -> None:
-    """Writing events again, in another order or with others, succeeds and loses nothing."""
+    """Writing the same events again, in another order or with others, loses nothing."""
     home = make_home(kind, aws)
     deliveries = [delivery_of(index) for index in range(12)]
     assert home.write(deliveries) == {}
@@ -261,7 +261,7 @@ def test_failure_names_cause_and_hint(
 
 
 def test_locked_object_stays(aws: Aws) -> None:
-    """A locked object can't be deleted until then, and has the checksum that S3 requires."""
+    """An object can't be deleted until its lock ends, and has the checksum that S3 requires."""
     home = S3Home(aws, None, locked_for=timedelta(days=14))
     before = datetime.now(UTC).replace(microsecond=0)
     assert home.write([delivery_of()]) == {}
@@ -281,7 +281,7 @@ def checksum(body: bytes) -> str:
 
 
 def test_original_messages_are_stored_apart(aws: Aws) -> None:
-    """Original messages are stored in an object apart, one for each object of lines."""
+    """Original messages are in a separate object, one for each object of lines."""
     home = S3Home(aws, None)
     odd = [
         delivery_of(index)._replace(original=json.dumps({"event_id": f"{index}"}))
@@ -296,7 +296,7 @@ def test_original_messages_are_stored_apart(aws: Aws) -> None:
 
 
 def test_key_that_exists_is_a_success(aws: Aws) -> None:
-    """The same events make one object for each UTC day, in whichever order they are written."""
+    """The same events make one object for each UTC day, in any order."""
     home = S3Home(aws, None)
     seconds = (*range(12), 24 * 3600)
     deliveries = [delivery_of(second) for second in seconds]
@@ -311,7 +311,7 @@ def test_key_that_exists_is_a_success(aws: Aws) -> None:
 
 
 def test_fifo_queue(aws: Aws) -> None:
-    """The event id deduplicates, and the subscription is the group, within which order stays."""
+    """The event id is the deduplication id, and the subscription the group, which keeps order."""
     home = SqsHome(aws, None, is_fifo=True)
     events = [line_delivery(f"{index:032}", line=str(index)) for index in range(10)]
     for _ in range(2):
@@ -333,7 +333,7 @@ def test_fifo_queue(aws: Aws) -> None:
 
 @pytest.mark.parametrize("subscription", ["", "x" * 300, "a b", "é", "a\nb"])
 def test_fifo_queue_takes_any_subscription(aws: Aws, subscription: str) -> None:
-    """An event whose subscription id can't be a message group is sent all the same."""
+    """An event is sent even if its subscription id is not allowed as a message group."""
     home = SqsHome(aws, None, is_fifo=True)
     assert home.write([delivery_of()._replace(subscription_id=subscription)]) == {}
     assert len(home.held()) == 1
@@ -347,7 +347,7 @@ def _of_length(length: int, index: int) -> Delivery:
 
 @pytest.mark.parametrize("kind", QUEUES)
 def test_long_messages_are_packed(aws: Aws, kind: str) -> None:
-    """Messages that are too long together, each as long as SQS allows, are all sent."""
+    """Messages that together exceed a call's limit are sent in several calls."""
     home = make_home(kind, aws)
     lengths = (MAX_LINE_BYTES, MAX_LINE_BYTES, 400_000, 400_000, 400_000)
     deliveries = [*(_of_length(length, index) for index, length in enumerate(lengths))]
@@ -359,7 +359,7 @@ def test_long_messages_are_packed(aws: Aws, kind: str) -> None:
 @pytest.mark.parametrize("kind", [*QUEUES, SEVERAL])
 @pytest.mark.parametrize("delivery", [oversize_of(), quarantined_of()], ids=["large", "poison"])
 def test_pointer_leads_to_the_archive(aws: Aws, kind: str, delivery: Delivery) -> None:
-    """An event that is too large for a message has one that says where in the archive it is."""
+    """The message of an event that is too large points to the archive."""
     archive, queue = S3Home(aws, None), make_home(kind, aws)
     deliveries = [delivery_of(1), delivery, delivery_of(2)]
     assert archive.write(deliveries) == {}
@@ -425,7 +425,7 @@ def test_bug_in_one_call_is_not_the_end_of_others(kind: str) -> None:
     [(1, ("event_id", "String", delivery_of().event_id)), (10, ("events", "Number", "10"))],
 )
 def test_message(aws: Aws, count: int, attribute: tuple[str, str, str]) -> None:
-    """A message has its events' lines as body, and beside it their type and their id or number."""
+    """A message's body has its events' lines, its attributes their type and their id or number."""
     home = SqsHome(aws, None, is_fifo=False, events_per_message=count)
     deliveries = [delivery_of(index) for index in range(count)]
     assert home.write(deliveries) == {}

@@ -59,7 +59,7 @@ def adapter(url: str, client: ClientCredentials = CLIENT) -> OAuthTokenEndpoint:
 def mint(
     server: TokenServer, fault: TokenFault | None = None, *, seconds: float = SECONDS
 ) -> AccessToken:
-    """Mint a token by the adapter while a fault lasts."""
+    """Mint a token with the adapter during a fault."""
     if fault is not None:
         server.faults.inject(fault)
     return adapter(server.endpoint).mint(SCOPE, timeout_seconds=seconds)
@@ -68,7 +68,7 @@ def mint(
 def error_of(
     server: TokenServer, fault: TokenFault | None = None, *, seconds: float = SECONDS
 ) -> TokenError:
-    """Return the error while a fault lasts: it names the endpoint, and holds no secret."""
+    """Return the error during a fault; it names the endpoint, and holds no secret."""
     with pytest.raises(TokenError) as caught:
         mint(server, fault, seconds=seconds)
     text = str(caught.value)
@@ -85,7 +85,7 @@ def body(text: str | bytes, status: int = 200) -> TokenFault:
 
 
 def answer(**changes: Any) -> TokenFault:
-    """Answer with a good token, but for these fields."""
+    """Answer with a valid token, with these fields changed."""
     fields = {"access_token": VALUE, "token_type": "bearer", "expires_in": 3599}
     return body(json.dumps(fields | changes))
 
@@ -103,7 +103,7 @@ def answer(**changes: Any) -> TokenFault:
     ],
 )
 def test_minted_token(endpoint: TokenEndpoint, requested: str, granted: tuple[str, ...]) -> None:
-    """Each call mints one, which has its granted scopes and times in UTC, and hides its value."""
+    """Each call mints a token with its scopes and times in UTC; its repr hides its value."""
     tokens = [endpoint.mint(requested, timeout_seconds=SECONDS) for _ in range(2)]
     assert tokens[0].value != tokens[1].value
     for token in tokens:
@@ -114,7 +114,7 @@ def test_minted_token(endpoint: TokenEndpoint, requested: str, granted: tuple[st
 
 
 def test_scopes_that_are_rejected_together(endpoint: TokenEndpoint, server: TokenServer) -> None:
-    """If the whole request is rejected for one scope, the error says so."""
+    """If the whole request is rejected because of one scope, the error says so."""
     server.narrows = False
     if isinstance(endpoint, GrantingEndpoint):
         endpoint.narrows = False
@@ -133,7 +133,7 @@ def test_scopes_that_are_rejected_together(endpoint: TokenEndpoint, server: Toke
 def test_any_id_and_secret_reach_the_server(
     server: TokenServer, client_id: str, secret: str
 ) -> None:
-    """Characters that have a meaning in HTTP Basic or in forms are encoded."""
+    """Characters with a meaning in HTTP Basic or in forms are encoded."""
     server.register(client_id, secret, [SCOPE])
     client = ClientCredentials(client_id, secret)
     token = adapter(server.endpoint, client).mint(SCOPE, timeout_seconds=SECONDS)
@@ -142,7 +142,7 @@ def test_any_id_and_secret_reach_the_server(
 
 @pytest.mark.parametrize("target", ["/oauth2/token?tenant=a%20b&x=1", "/?x", "?x=1"])
 def test_query_of_the_endpoint_is_sent(target: str) -> None:
-    """Some endpoints take a tenant or a version in the query."""
+    """The query of the endpoint's URL, such as a tenant, is sent."""
     seen: list[str] = []
 
     class Noting(TokenServer):
@@ -182,7 +182,7 @@ def test_redirect_is_not_followed(server: TokenServer, status: int) -> None:
     ],
 )
 def test_rejection(server: TokenServer, code: str, status: int, kind: type[TokenError]) -> None:
-    """It is not repeated. The error has status, code, scope and remedy, but not their free text."""
+    """A rejection is not retried. The error has status, code, scope and hint, but no free text."""
     content = {"error": code, "error_description": ECHO, "error_uri": ECHO, "expires_in": "soon"}
     error = error_of(server, body(json.dumps(content), status))
     assert type(error) is kind
@@ -193,13 +193,13 @@ def test_rejection(server: TokenServer, code: str, status: int, kind: type[Token
 
 @pytest.mark.parametrize("status", [200, 400])
 def test_token_beside_an_error(server: TokenServer, status: int) -> None:
-    """An answer with an error is a rejection, even if it has a token."""
+    """An answer with an error is a rejection, even if it also has a token."""
     content = {"access_token": VALUE, "token_type": "bearer", "error": "invalid_client"}
     assert type(error_of(server, body(json.dumps(content), status))) is TokenRefused
 
 
 def test_pause_after_a_rejection(server: TokenServer) -> None:
-    """The next request of the run waits for a second; it fails if there is no time for that."""
+    """The run's next request waits for a second, and fails if there is no time for that."""
     endpoint = adapter(server.endpoint)
     with pytest.raises(ScopeRefused):
         endpoint.mint(MISSING, timeout_seconds=SECONDS)
@@ -213,7 +213,7 @@ def test_pause_after_a_rejection(server: TokenServer) -> None:
     assert server.requests() == {"invalid_scope": 1, "minted": 2}
 
 
-# --- What may pass ---
+# --- Retryable failures ---
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_pause_after_a_rejection(server: TokenServer) -> None:
 def test_trouble_of_the_endpoint(
     server: TokenServer, status: int, content: str, named: str
 ) -> None:
-    """The error has the status and says to wait. It does not blame the client."""
+    """The error has the status and the hint to wait. It does not blame the client."""
     hour = (("Retry-After", "3600"),)
     error = error_of(server, TokenFault(status=status, body=content.encode(), headers=hour))
     assert type(error) is TokenUnavailable
@@ -245,7 +245,7 @@ def test_trouble_of_the_endpoint(
 
 
 def test_endpoint_that_stays_down(server: TokenServer) -> None:
-    """It is asked three times."""
+    """The request is made three times."""
     assert "500" in error_of(server, body(SECRET, 500)).reason
     assert server.requests() == {"injected": 3}
 
@@ -269,7 +269,7 @@ def test_endpoint_that_stays_down(server: TokenServer) -> None:
     ],
 )
 def test_retry_after(server: TokenServer, headers: dict[str, str], least_seconds: int) -> None:
-    """An endpoint that is busy is asked again, not before it asks for; malformed values count 0."""
+    """A busy endpoint is retried after the time it gives; a malformed time counts as 0."""
     server.faults.inject(TokenFault(status=429, headers=tuple(headers.items())), times=1)
     began = time.monotonic()
     mint(server)
@@ -289,7 +289,7 @@ def test_retry_after(server: TokenServer, headers: dict[str, str], least_seconds
     ],
 )
 def test_retry_after_that_is_too_long(server: TokenServer, asked: str, seconds: float) -> None:
-    """The endpoint is not asked again in this run."""
+    """The request is not retried in this run."""
     fault = TokenFault(status=429, headers=(("Retry-After", asked),))
     assert "asks to wait" in error_of(server, fault, seconds=seconds).reason
     assert server.requests() == {"injected": 1}
@@ -307,14 +307,14 @@ def test_retry_after_that_is_too_long(server: TokenServer, asked: str, seconds: 
 def test_no_longer_than_the_time_given(
     server: TokenServer, fault: TokenFault | None, seconds: float
 ) -> None:
-    """An endpoint that has not answered by then is unavailable."""
+    """An endpoint that doesn't answer within the time is unavailable."""
     assert type(error_of(server, fault, seconds=seconds)) is TokenUnavailable
 
 
 def test_endpoint_that_is_not_there() -> None:
     """The error names the endpoint and its setting."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        taken.bind(("127.0.0.1", 0))  # without listening
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/oauth2/token"
         with pytest.raises(TokenUnavailable, match="TOKEN_ENDPOINT") as caught:
             adapter(url).mint(SCOPE, timeout_seconds=SECONDS)
@@ -353,7 +353,7 @@ def test_endpoint_that_is_not_there() -> None:
     ids=lambda fault: repr(fault.body[:40]),
 )
 def test_answer_without_a_usable_token(server: TokenServer, fault: TokenFault) -> None:
-    """The error says to check the endpoint, and repeats nothing of the answer."""
+    """The error's hint is to check the endpoint; nothing of the answer is repeated."""
     error = error_of(server, fault)
     assert type(error) is TokenUnavailable
     assert error.setting == "TOKEN_ENDPOINT"
@@ -384,14 +384,14 @@ def test_usable_answers(server: TokenServer, fault: TokenFault) -> None:
     ],
 )
 def test_lifetime(server: TokenServer, expires_in: object, seconds: float) -> None:
-    """It is between zero and a day, in any form of a number; it may be missing."""
+    """A lifetime may be any form of a number from zero to a day, or missing."""
     token = mint(server, answer(expires_in=expires_in))
     assert token.lifetime == timedelta(seconds=seconds)
     assert (token.expires_at is None) is (expires_in is None)
 
 
 def test_lifetime_counts_from_the_request(server: TokenServer) -> None:
-    """The endpoint counts from a later moment, which is not known."""
+    """The lifetime counts from the request, as the later time of minting is unknown."""
     delay = timedelta(seconds=1)
     token = mint(server, TokenFault(delay=delay, fields=(("expires_in", 3600),)))
     assert token.expires_at is not None
@@ -411,12 +411,12 @@ def test_lifetime_counts_from_the_request(server: TokenServer) -> None:
     ],
 )
 def test_granted_scopes(server: TokenServer, scope: object, granted: list[str]) -> None:
-    """If the answer does not name any, all requested ones are granted (RFC 6749, section 5.1)."""
+    """If the answer names no scopes, all requested ones are granted (RFC 6749, section 5.1)."""
     assert mint(server, answer(scope=scope)).scopes == tuple(granted)
 
 
 def test_minting_logs_nothing(server: TokenServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Nor is anything left behind that the event loop would complain about."""
+    """Minting leaves no log line, and nothing that the event loop would warn about."""
     for _ in range(20):
         mint(server)
     gc.collect()

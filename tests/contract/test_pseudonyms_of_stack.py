@@ -20,13 +20,13 @@ KEY: Final = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
 
 
 def stack_with(arn: str | None) -> Stack:
-    """Make what CloudFormation says of a stack."""
+    """Return a stack as CloudFormation describes it."""
     outputs = {} if arn is None else {KEY_OUTPUT: arn}
     return Stack(name="made-up", outputs=outputs, parameters={})
 
 
 def test_names_are_id_and_pseudonym(aws: Aws) -> None:
-    """With a key a subscription has two names; without one it has its own."""
+    """With a key a subscriber is found by id and pseudonym; without one only by id."""
     name = f"key-{secrets.token_hex(6)}"
     arn = aws.secrets.create_secret(Name=name, SecretString=KEY)["ARN"]
     store = SecretsManager(aws.allowed.secrets)
@@ -41,7 +41,7 @@ def test_names_are_id_and_pseudonym(aws: Aws) -> None:
 
 
 def test_unreadable_key_is_an_error(aws: Aws) -> None:
-    """A key that isn't there is an error that names the stack and the secret."""
+    """A missing key is an error that names the stack and the secret."""
     arn = aws.secrets.create_secret(Name=f"key-{secrets.token_hex(6)}")["ARN"]
     with pytest.raises(CredentialsError, match="pseudonym key of the stack made-up") as caught:
         pseudonyms_of(stack_with(arn), SecretsManager(aws.allowed.secrets))

@@ -51,7 +51,7 @@ class Home:
         self._aws = aws
         self._clients = aws.powerless if is_denied else aws.allowed
         self.bucket = f"contract-{secrets.token_hex(6)}"
-        # With what must be percent-encoded in a path.
+        # The prefix has characters that must be percent-encoded.
         self.layout = ArchiveLayout(self.bucket, "a prefix+/é", "quarantine")
         self._fake = (
             FakeArchive(self.layout, decide=lambda _call, _attempt: DENIED if is_denied else None)
@@ -106,7 +106,7 @@ every_archive: Final = pytest.mark.parametrize("kind", ["fake", "s3"])
 
 @every_archive
 def test_days_and_objects(aws: Aws, kind: str) -> None:
-    """The stream's days and a folder's objects are listed in order, from a key on."""
+    """The stream's days and a folder's objects are listed in order, after a key."""
     home = Home(aws, kind)
     assert home.ask(lambda archive: archive.days(STREAM)) == []
     for batch in BATCHES:
@@ -126,7 +126,7 @@ def test_days_and_objects(aws: Aws, kind: str) -> None:
 
 @every_archive
 def test_read(aws: Aws, kind: str) -> None:
-    """Reading returns an object as it is stored, of the listed size; None if it is gone."""
+    """Reading returns an object's stored bytes, of the listed size; None if it is deleted."""
     home = Home(aws, kind)
     home.write(BATCHES[0])
     ((key, size),) = home.ask(lambda archive: archive.objects(FOLDER, after=""))
@@ -160,7 +160,7 @@ def test_denied(aws: Aws, kind: str, question: Callable[[ArchiveReader], Awaitab
 
 
 def test_other_objects_are_passed_over(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other objects and folders are not listed, even where a page holds nothing else."""
+    """Other objects and folders are skipped, even if a page has nothing else."""
     home = Home(aws, "s3")
     home.write(BATCHES[0])
     prefix = f"{home.layout.prefix}/{STREAM}"
@@ -179,7 +179,7 @@ def test_other_objects_are_passed_over(aws: Aws, monkeypatch: pytest.MonkeyPatch
 
 
 def test_connections_with_new_credentials(aws: Aws) -> None:
-    """After some minutes the credentials are read again, and calls continue meanwhile."""
+    """Credentials are read again after some minutes; calls continue meanwhile."""
     home = Home(aws, "s3")
     home.write(BATCHES[0])
     asked: list[AwsEndpoint] = []
@@ -199,4 +199,4 @@ def test_connections_with_new_credentials(aws: Aws) -> None:
             return [await http.call("GetObject", "GET", path, (), b"") for _ in range(4)]
 
     assert len({*asyncio.run(call())}) == 1
-    assert len(asked) == 1 + 2, "for the URL; then at first, and once the minutes are over"
+    assert len(asked) == 1 + 2, "once for the URL, once at first, and once after the minutes"

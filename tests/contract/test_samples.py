@@ -1,4 +1,4 @@
-"""The samples in ``events/`` are what they say they are."""
+"""The samples in ``events/`` are valid events and invocations."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _samples(event_type: str) -> list[dict[str, Any]]:
 
 
 def test_every_stream_has_samples() -> None:
-    """There is a file for each stream, one for the schedule, and no other."""
+    """There is a file for each stream and one for the schedule."""
     assert {path.stem for path in _FOLDER.iterdir()} == {*STREAMS, "schedule"}
     assert all(_samples(event_type) for event_type in STREAMS)
 
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_sample_becomes_its_line(event_type: str) -> None:
-    """The event server takes each sample, and its line says what the sample says."""
+    """The event server can send each sample, and its line has the sample's content."""
     stream = STREAMS[event_type]
     event_ids = set()
     for sample in _samples(event_type):
@@ -62,7 +62,7 @@ def test_sample_becomes_its_line(event_type: str) -> None:
 
 
 def test_samples_are_of_nobody() -> None:
-    """Numbers are of no country, IMEIs and long IMSIs of the test ranges."""
+    """Numbers have an unused country code; IMEIs and long IMSIs are in the test ranges."""
     text = "".join((_FOLDER / f"{event_type}.json").read_text() for event_type in STREAMS)
     for pattern, beginning in (
         (r'"e164": "\+?(\d+)"', "999"),
@@ -75,7 +75,7 @@ def test_samples_are_of_nobody() -> None:
 
 
 def test_schedule_is_a_schedulers_invocation() -> None:
-    """It is what EventBridge Scheduler sends where a schedule names no input."""
+    """It is the default input of EventBridge Scheduler."""
     event = json.loads((_FOLDER / "schedule.json").read_text())
     keys = "version id detail-type source account time region resources detail"
     assert list(event) == keys.split()
@@ -83,4 +83,4 @@ def test_schedule_is_a_schedulers_invocation() -> None:
     (schedule,) = event["resources"]
     prefix = f"arn:aws:scheduler:{event['region']}:{event['account']}:schedule/default/"
     assert schedule.startswith(prefix)
-    assert json.loads(event["detail"]) == {}  # text, not an object: that is how it comes
+    assert json.loads(event["detail"]) == {}  # the scheduler sends text, not an object

@@ -1,7 +1,7 @@
-"""The wire contract: the generated code is what was compared with the vendor's published interface.
+"""The wire contract: the generated code is as compared with the vendor's published interface.
 
-A digest pins each file: whoever changes one on purpose compares it with what the vendor publishes,
-and writes down its new digest.
+A digest pins each file. After a deliberate change, compare the file with the vendor's interface and
+update its digest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PATHS: Final = {
 
 
 def _digest(descriptor: bytes) -> str:
-    """Return a digest of all of a file that the wire, or a client's code, depends on."""
+    """Return a digest of the parts of a file that the wire or a client's code depends on."""
     file = FileDescriptorProto.FromString(descriptor)
     file.ClearField("dependency")
     for message in file.message_type:
@@ -52,7 +52,7 @@ def _digest(descriptor: bytes) -> str:
 
 
 def test_every_generated_file_was_compared() -> None:
-    """No generated file is missing, and there is no other."""
+    """Every generated file has a digest, and every digest a file."""
     names = {str(path.relative_to(_GENERATED)) for path in _GENERATED.rglob("*_pb2.py")}
     compared = {module.DESCRIPTOR.name.replace(".proto", "_pb2.py") for module in _COMPARED}
     assert compared == names
@@ -60,7 +60,7 @@ def test_every_generated_file_was_compared() -> None:
 
 @pytest.mark.parametrize(("module", "digest"), _COMPARED.items(), ids=lambda each: str(each)[-60:])
 def test_generated_code_is_the_vendors(module: object, digest: str) -> None:
-    """Messages, fields, types, labels, oneofs, enums, services and methods are as compared."""
+    """Messages, fields, types, labels, oneofs, enums, services and methods are unchanged."""
     assert _digest(module.DESCRIPTOR.serialized_pb) == digest  # type: ignore[attr-defined]
 
 

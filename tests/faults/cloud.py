@@ -30,7 +30,7 @@ class Cloud:
     """The AWS that the engine calls through proxies, for the length of a ``with`` block.
 
     Attributes:
-        aws: The embedded AWS itself, for tests to look into.
+        aws: The embedded AWS, for tests to inspect.
         proxies: The proxies by service.
     """
 
@@ -49,7 +49,7 @@ class Cloud:
                     ca_bundle=self.aws.ca_bundle,
                 )
                 self.proxies[service] = starting.enter_context(proxy)
-            starting.callback(aws_clients.cache_clear)  # they know this cloud's addresses
+            starting.callback(aws_clients.cache_clear)  # they have this cloud's addresses
             self.s3 = self.aws.client("s3")
             self.sqs = self.aws.client("sqs")
             self.secrets = self.aws.client("secretsmanager")
@@ -63,7 +63,7 @@ class Cloud:
         self._running.close()
 
     def attach(self, faults: Faults, journal: Journal) -> None:
-        """Make all proxies draw from these faults and write this journal."""
+        """Make all proxies use these faults and this journal."""
         for proxy in self.proxies.values():
             proxy.attach(faults, journal)
 
@@ -77,7 +77,7 @@ class Cloud:
         }
 
     def new_places(self) -> Places:
-        """Create a bucket, a standard queue and two secrets, with names of their own."""
+        """Create a bucket, a standard queue and two secrets, with unique names."""
         name = f"scene-{secrets.token_hex(6)}"
         self.s3.create_bucket(
             Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}

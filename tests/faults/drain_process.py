@@ -1,7 +1,7 @@
-"""One drain in a process of its own, for tests that kill or freeze it.
+"""One drain in its own process, for tests that kill or freeze it.
 
-``python -m tests.faults.drain_process OPTIONS``, with the engine's environment; prints that it is
-ready, waits for its input to end, drains, and prints the report.
+``python -m tests.faults.drain_process OPTIONS``, with the engine's environment: prints that it is
+ready, waits for the end of its input, drains, and prints the report.
 """
 
 from __future__ import annotations

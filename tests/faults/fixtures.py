@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
-    """Give the AWS behind its proxies."""
+    """Return the AWS behind its proxies."""
     with Cloud() as running:
         yield running
 
 
 @pytest.fixture
 def scene(cloud: Cloud) -> Iterator[Scene]:
-    """Give a scene on the event server's default rules."""
+    """Return a scene with the event server's default rules."""
     with Scene(cloud) as running:
         yield running

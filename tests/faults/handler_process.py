@@ -1,4 +1,4 @@
-"""A function's handler in a process of its own, run as Lambda runs it.
+"""A function's handler in its own process, called as Lambda does.
 
 ``python -m tests.faults.handler_process FUNCTION EVENT``, with the function's environment, where
 FUNCTION is a folder of ``functions`` and EVENT is JSON; by default the drain's and ``{}``. Logs and

@@ -1,8 +1,7 @@
-"""A reverse proxy before one AWS service that injects faults and keeps a journal.
+"""A reverse proxy for one AWS service that injects faults and writes a journal.
 
-The engine calls it in plain HTTP, and it calls the embedded AWS, which checks no signature, by TLS.
-Its faults happen on the wire: botocore and the Common Runtime themselves
-have to cope with them.
+The engine calls it by plain HTTP. It calls the embedded AWS, which checks no signatures, by TLS. As
+faults happen on the wire, botocore and the Common Runtime themselves handle them.
 """
 
 from __future__ import annotations
@@ -32,22 +31,21 @@ _OK: Final = 200
 _ALREADY_THERE: Final = 412
 _CONNECTIONS: Final = 64
 _QUOTED: Final = 300
-"""How much of a request an error quotes. Services do that, so no engine may repeat their text."""
+"""How much of a request an error quotes, as services do: so the engine must not repeat it."""
 _HOP_BY_HOP: Final = frozenset({"connection", "content-length", "expect", "transfer-encoding"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpFault:
-    """What befalls one call. Use the class of the operation that it shall strike.
+    """A fault of one call. Use the class for the operation.
 
     Attributes:
-        delay: Real time before the call is looked at.
-        status: Answered, with the code below, in place of the service's own answer.
-        code: The error's code as the service names it.
-        is_reset: The connection is reset in place of an answer.
-        is_unanswered: The connection stays open, and nothing comes.
-        is_forwarded: Whether the service gets the call although its answer is one of the three
-            above: then only the answer is lost.
+        delay: Real time before the call is processed.
+        status: The status of an error, instead of the service's answer.
+        code: The code of that error.
+        is_reset: The connection is reset instead of an answer.
+        is_unanswered: The connection stays open without an answer.
+        is_forwarded: Whether the service receives the call, so that only the answer is lost.
     """
 
     delay: timedelta = timedelta(0)
@@ -59,7 +57,7 @@ class HttpFault:
 
     @property
     def hides_answer(self) -> bool:
-        """Whether the engine doesn't get the service's answer."""
+        """Whether the engine doesn't receive the service's answer."""
         return self.is_reset or self.is_unanswered or self.status is not None
 
 
@@ -94,10 +92,9 @@ class SendBatchFault(HttpFault):
     """Strikes SendMessageBatch.
 
     Attributes:
-        failed: Positions of the entries that the queue doesn't take, in an answer of status 200
-            that says so.
-        failed_code: The code that it gives for them.
-        is_senders_fault: Whether it says that the sender is at fault.
+        failed: Positions of the entries that fail, in an answer with status 200.
+        failed_code: The code of their failure.
+        is_senders_fault: The failure's ``SenderFault``.
     """
 
     failed: tuple[int, ...] = ()
@@ -152,8 +149,8 @@ class HttpProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def open_connections(self) -> int:
-        """Count the connections of clients, those included that are just being made."""
-        # The kernel hands them over in the order in which they were made: our own is the last.
+        """Count the connections of clients, including those that are being opened."""
+        # The kernel accepts them in the order in which they were opened: our own is the last.
         with socket.create_connection(("127.0.0.1", self.port)) as own:
             name = own.getsockname()
             while name not in self._open:
@@ -163,7 +160,7 @@ class HttpProxy:
         return len(self._open)
 
     def attach(self, faults: Faults, journal: Journal) -> None:
-        """Draw from these faults and write this journal from now on; end hung calls."""
+        """Use these faults and this journal from now on; end hanging calls."""
         self._faults, self._journal = faults, journal
         for connection in tuple(self._open.values()):
             with suppress(OSError):
@@ -226,9 +223,9 @@ class HttpProxy:
         self._upstream.close()
 
     def _answer(self, request: _Request) -> _Answer | HttpFault:
-        """Return the answer to send, or the fault because of which none is sent."""
+        """Return the answer to send, or the fault that prevents one."""
         operation = _operation(request)
-        journal = self._journal  # this call's, whatever is attached meanwhile
+        journal = self._journal  # that of this call, even if another is attached meanwhile
         kind = _KINDS.get(operation)
         faults: tuple[HttpFault, ...] = () if kind is None else self._faults.draw(kind)
         journal.note_call(operation, monotonic())
@@ -258,7 +255,7 @@ class HttpProxy:
         return _Answer(response.status, _end_to_end(response.headers), response.data)
 
     def _without(self, fault: SendBatchFault, request: _Request) -> _Answer:
-        """Forward a SendMessageBatch without some of its entries, and answer that they failed."""
+        """Forward a SendMessageBatch without some entries, and add them to the answer as failed."""
         content = json.loads(request.body)
         entries: list[dict[str, Any]] = content["Entries"]
         failed = [
@@ -320,7 +317,7 @@ def _operation(request: _Request) -> str:
 
 
 def _record(journal: Journal, operation: str, request: _Request, answer: _Answer) -> None:
-    """Enter what a service has accepted, as the answer says that now goes to the engine."""
+    """Record the events that a service has accepted, according to its answer."""
     if operation == "PutObject" and answer.status in {_OK, _ALREADY_THERE}:
         journal.archived(ids_of_object(request.body), monotonic())
     elif operation == "SendMessageBatch" and answer.status == _OK:

@@ -1,8 +1,8 @@
-"""What must hold after every fault, worked out from what was seen outside of the engine.
+"""The invariants that hold after every fault, checked from outside the engine.
 
-The event server's ledger says what was delivered and acked, the proxies' journal when what was
-durable, the bucket and the queue what is there. An event is known by its event id, which is worked
-out here from the server's own record of it.
+The event server's ledger records what was delivered and acked, the proxies' journal when it was
+durable; the bucket and the queue show what is stored. Event ids are computed here from the server's
+record.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_THE_EVENT: Final = ("event_id", "event_type", "event_time", "subscription_id", "event")
 _TELLING_LENGTH: Final = 8
-"""Shorter values, such as a software version, are part of any number."""
+"""Shorter values, such as a software version, occur in any number by chance."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run, seen from outside: its report (None if killed), its times, and what it left."""
+    """One run: its report (None if killed), its times, and its leftovers."""
 
     report: Report | None
     seconds: float
@@ -43,18 +43,18 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that was seen of a scene.
+    """The observations of a scene.
 
     Attributes:
-        ledger: The event server's.
-        durable_at: Since when the engine could know of each event id that both sinks have it.
-        lines: The archive's, of all objects.
+        ledger: The event server's ledger.
+        durable_at: From when the engine could know that both sinks have an event, by event id.
+        lines: All lines of the archive.
         quarantine: The quarantine's objects, by key.
         ids_by_key: The event ids in each of the archive's other objects.
-        messages: The queue's bodies.
-        runs: In the order in which they began.
-        text: All that the engine has logged, raised, reported and measured.
-        secrets: Values that must not stand in it, besides those of the events.
+        messages: The bodies of the queue's messages.
+        runs: In the order of their start.
+        text: All logs, errors, reports and metrics of the engine.
+        secrets: Values that must not be in the text, besides those of the events.
         is_settled: Whether the faults have stopped and everything should have arrived.
     """
 
@@ -71,7 +71,7 @@ class Evidence:
 
     @cached_property
     def expected(self) -> dict[int, dict[str, Any]]:
-        """What the line of each event must say, by the event's number, where it can have one."""
+        """The expected line of each event that can have one, by the event's number."""
         readers = {name: DeliveryReader(stream) for name, stream in STREAMS.items()}
         lines = {}
         for number, record in self.ledger.events.items():
@@ -83,7 +83,7 @@ class Evidence:
 
     @cached_property
     def quarantined(self) -> dict[int, set[str]]:
-        """The event ids under which each event without a line is in quarantine, by its number."""
+        """The event ids in quarantine of each event without a line, by the event's number."""
         raws = [(entry["event_id"], b64decode(entry["raw"])) for entry in self.quarantine.values()]
         return {
             number: {event_id for event_id, raw in raws if _is_of(record.event, raw)}
@@ -93,30 +93,30 @@ class Evidence:
 
     @cached_property
     def archived(self) -> Counter[str]:
-        """How many copies of each event are in the bucket."""
+        """The number of copies of each event in the bucket."""
         return Counter(line["event_id"] for line in self.lines) + Counter(
             entry["event_id"] for entry in self.quarantine.values()
         )
 
     @cached_property
     def queued(self) -> Counter[str]:
-        """How many messages of each event the queue has got."""
+        """The number of messages of each event in the queue."""
         return Counter(message["event_id"] for message in self.messages)
 
     @property
     def copies(self) -> int:
-        """How many lines and messages there are beyond one each."""
+        """The number of duplicate lines and messages."""
         return sum(counts.total() - len(counts) for counts in (self.archived, self.queued))
 
     def ids_of(self, number: int) -> set[str]:
-        """Return the ids that an event may have: one, or those under which it is in quarantine."""
+        """Return the ids of an event: one, or several in quarantine."""
         if number in self.expected:
             return {self.expected[number]["event_id"]}
         return self.quarantined[number]
 
 
 def violations(evidence: Evidence) -> list[str]:
-    """Return what does not hold, in words; empty if all is well."""
+    """Return a description of each violated invariant."""
     rules = (
         _acked_unwritten,
         _lost,
@@ -130,7 +130,7 @@ def violations(evidence: Evidence) -> list[str]:
 
 
 def _acked_unwritten(evidence: Evidence) -> Iterator[str]:
-    """An event was acked before both sinks had said that they have it."""
+    """An event was acked before both sinks had confirmed it."""
     for number, record in evidence.ledger.events.items():
         if not record.acks:
             continue
@@ -161,14 +161,14 @@ def _lost(evidence: Evidence) -> Iterator[str]:
 
 
 def _unexpected(evidence: Evidence) -> Iterator[str]:
-    """Something is in a sink that does not say what the event says."""
+    """A sink has something that differs from the event."""
     expected = {line["event_id"]: line for line in evidence.expected.values()}
     known = expected.keys() | {i for ids in evidence.quarantined.values() for i in ids}
     for place, contents in (("S3", evidence.lines), ("SQS", evidence.messages)):
         for content in contents:
             event_id = content["event_id"]
             if event_id not in known:
-                yield f"{place} has {event_id}, which is no event's"
+                yield f"{place} has {event_id}, which is not the id of an event"
             elif "s3" not in content and any(
                 content[key] != expected[event_id][key] for key in _OF_THE_EVENT
             ):
@@ -176,7 +176,7 @@ def _unexpected(evidence: Evidence) -> Iterator[str]:
 
 
 def _ids_differ(evidence: Evidence) -> Iterator[str]:
-    """There are not as many ids as events."""
+    """The number of ids differs from the number of events."""
     for number, ids in evidence.quarantined.items():
         if len(ids) > 1:
             yield f"event {number} is in quarantine under {len(ids)} ids"
@@ -186,7 +186,7 @@ def _ids_differ(evidence: Evidence) -> Iterator[str]:
 
 
 def _does_not_reconcile(evidence: Evidence) -> Iterator[str]:
-    """A report's counts don't add up, or say more than the server saw."""
+    """A report's counts don't add up, or exceed those of the server."""
     reports = [run.report for run in evidence.runs if run.report is not None]
     for report in reports:
         if report.received != report.acked + report.left.total():
@@ -194,7 +194,7 @@ def _does_not_reconcile(evidence: Evidence) -> Iterator[str]:
         if any(count < 0 for count in report.left.values()):
             yield f"a negative count is left: {report.as_json()}"
         if report.has_failed != (report.error is not None):
-            yield f"the end reason and the error don't fit: {report.as_json()}"
+            yield f"the end reason and the error don't match: {report.as_json()}"
     confirmed = sum(ack.answer == "STATUS_CODE_SUCCESS" for ack in evidence.ledger.acks)
     if sum(report.acked for report in reports) > confirmed:
         yield f"more acks are reported than the server has confirmed, {confirmed}"
@@ -209,7 +209,7 @@ def _left_behind(evidence: Evidence) -> Iterator[str]:
 
 
 def _leaked(evidence: Evidence) -> Iterator[str]:
-    """A secret or a value of an event stands in a log, an error, a report or a metric."""
+    """A secret or a value of an event is in a log, an error, a report or a metric."""
     for secret in evidence.secrets:
         if secret in evidence.text:
             yield f"a secret of {len(secret)} characters is in the log"
@@ -220,11 +220,11 @@ def _leaked(evidence: Evidence) -> Iterator[str]:
 
 
 def texts_of(event: Event) -> set[str]:
-    """Return the longer texts of an event; none of one that does not parse."""
+    """Return the longer texts of an event; empty if it doesn't parse."""
     response = STREAMS[event.event_type].stream_response
     try:
         message = response.FromString(event.undelivered)
-    except Exception:  # noqa: BLE001 - whatever the parser finds wrong with it
+    except Exception:  # noqa: BLE001 - any error of the parser
         return set()
     return {text for text in _texts(message) if len(text) >= _TELLING_LENGTH}
 

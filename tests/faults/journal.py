@@ -1,6 +1,6 @@
-"""The journal: when each event was durably accepted, as the engine was told.
+"""The journal: when the sinks confirmed each event to the engine.
 
-It is compared with the event server's ledger: an ack before both acceptances is a violation.
+It is compared with the event server's ledger: an ack before both confirmations is a violation.
 Times are ``time.monotonic()``, as the ledger's.
 """
 
@@ -20,7 +20,7 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 class Journal:
-    """Written by the proxies, read by the test. Safe for threads: each write is one operation."""
+    """Written by the proxies, read by the test. Thread-safe: each write is one operation."""
 
     def __init__(self) -> None:
         self._archived: dict[str, float] = {}
@@ -28,17 +28,17 @@ class Journal:
         self._calls: defaultdict[str, list[float]] = defaultdict(list)
 
     def archived(self, event_ids: Iterable[str], at: float) -> None:
-        """Record that S3 has these events, and that the engine is told so."""
+        """Record that S3 has confirmed these events to the engine."""
         for event_id in event_ids:
             self._archived.setdefault(event_id, at)
 
     def published(self, event_ids: Iterable[str], at: float) -> None:
-        """Record that SQS has accepted these events, and that the engine is told so."""
+        """Record that SQS has confirmed these events to the engine."""
         for event_id in event_ids:
             self._published.setdefault(event_id, at)
 
     def note_call(self, operation: str, at: float) -> None:
-        """Record a call, whatever becomes of it."""
+        """Record a call, whether or not it succeeds."""
         self._calls[operation].append(at)
 
     def calls(self, operation: str) -> list[float]:
@@ -46,7 +46,7 @@ class Journal:
         return list(self._calls[operation])
 
     def durable_at(self) -> dict[str, float]:
-        """Return since when the engine could know of each event that both sinks have it."""
+        """Return from when the engine could know that both sinks have an event, by event id."""
         archived, published = self._archived.copy(), self._published.copy()
         return {name: max(archived[name], published[name]) for name in archived.keys() & published}
 

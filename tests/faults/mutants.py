@@ -1,4 +1,4 @@
-"""Break the engine on purpose, in one way after another, and check that the tests notice.
+"""Break the engine in many ways, and check that the tests detect each.
 
 ``make mutants``. Each mutant of ``mutants.yaml`` is one replacement in one module of a copy of the
 tree; the tests named with it must fail there. Exits with 1 if a mutant survives, or if its text is
@@ -122,7 +122,7 @@ def _is_killed(mutant: Mutant) -> bool:
             seconds=_LONGEST_SECONDS,
             is_merged=True,
         )
-    # 1: tests failed. Anything else is no kind: nothing was collected, or pytest broke.
+    # 1: tests failed. Any other status is an error: nothing was collected, or pytest failed.
     if tests.returncode not in {0, 1}:
         raise ValueError(f"{mutant.name}: pytest ended with {tests.returncode}:\n{tests.stdout}")
     return tests.returncode == 1

@@ -1,9 +1,9 @@
-"""What of an event must not be found where it doesn't belong, in every form that it could have.
+"""The personal values of events, in every form in which they could leak.
 
-Of an identifier that is the text itself, the part of it that still names somebody (an IMSI without
-its network, a number without plus sign or country code, a serial with its check digit), each of
-them in base64 at whatever place of a longer text, in hexadecimal, and as a plain digest, which
-anybody can compute from a guess.
+Of an identifier these are the text and the part of it that still identifies somebody (an IMSI
+without its network, a number without plus sign or country code, a serial with its check digit).
+Each is searched for in base64 at any offset of a longer text, in hexadecimal, and as a plain
+digest, which anybody can compute from a guess.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from simulator.event_server import Event
 
 _TELLING_LENGTH: Final = 9
-"""Less than that is found by chance, among times and counts."""
+"""Shorter texts occur by chance, among times and counts."""
 _CODES: Final = {Kind.IMSI: (3, 5), Kind.NUMBER: (1, 3, 4), Kind.IMEI: (6,)}
-"""How many letters of an identifier are no one's: country and network, plus sign, type."""
+"""Lengths of prefixes that identify nobody: country, network, plus sign, type."""
 _LONGEST: Final = 400
-"""Of a text: one that is larger than a message is as telling by its first letters."""
+"""How much of a text is searched for: the beginning of a very long text identifies it as well."""
 
 
 def personal_values(events: Iterable[Event]) -> frozenset[str]:
-    """Give every value of some events that identifies somebody, and its telling parts."""
+    """Return every personal value of some events, and its identifying parts."""
     values = set()
     for event in events:
         message = STREAMS[event.event_type].stream_response.FromString(event.undelivered)
@@ -43,7 +43,7 @@ def personal_values(events: Iterable[Event]) -> frozenset[str]:
 
 
 def forms(value: str) -> frozenset[str]:
-    """Give each form that a value could be written in."""
+    """Return each form of a value."""
     encoded = value.encode()
     shifted = (b64encode(bytes(offset) + encoded).decode() for offset in range(3))
     return frozenset(
@@ -52,7 +52,7 @@ def forms(value: str) -> frozenset[str]:
             encoded.hex(),
             encoded.hex().upper(),
             hashlib.sha256(encoded).hexdigest(),
-            hashlib.md5(encoded).hexdigest(),  # noqa: S324 - what somebody might have used
+            hashlib.md5(encoded).hexdigest(),  # noqa: S324 - a digest that might be used
             *(
                 text[-(-offset * 8 // 6) : (offset + len(encoded)) * 8 // 6]
                 for offset, text in enumerate(shifted)
@@ -62,7 +62,7 @@ def forms(value: str) -> frozenset[str]:
 
 
 def found(values: Iterable[str], text: str) -> list[str]:
-    """Give the forms of values that a text holds."""
+    """Return the forms of values that are in a text."""
     return sorted(form for value in values for form in forms(value) if form in text)
 
 

@@ -1,4 +1,4 @@
-"""Drains and functions in processes of their own: started, stopped, continued, killed."""
+"""Drains and functions in separate processes: started, stopped, continued, killed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.faults.scene import Scene
 
 _END_SECONDS: Final = 20.0
-"""What the end of a run and of its process may take on a busy machine."""
+"""Time for the end of a run and its process on a busy machine."""
 _FUNCTION_SECONDS: Final = 90.0
 PATH: Final = os.pathsep.join(
     str(PROJECT_FOLDER / folder) for folder in (".", "layers/wgtwo", "layers/eventdrain")
@@ -58,7 +58,7 @@ class DrainProcess:
         )
 
     def wait_until_ready(self) -> None:
-        """Wait until everything is imported, however long a busy machine takes for that."""
+        """Wait until everything is imported, which may take long on a busy machine."""
         assert self.process.stdout is not None
         if self.process.stdout.readline() != "ready\n":
             raise AssertionError(f"it ended before it began: {self.process.communicate()[1]}")
@@ -68,14 +68,14 @@ class DrainProcess:
         assert self.process.stdin is not None
         self._began = time.monotonic()
         self.process.stdin.close()
-        self.process.stdin = None  # else `communicate` would use it
+        self.process.stdin = None  # so that `communicate` doesn't use it
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         self.process.send_signal(number)
 
     def wait(self) -> Report | None:
-        """Wait for its end, record the run, and return its report; None if it was killed."""
+        """Wait for the end, record the run, and return its report; None if it was killed."""
         stdout, stderr = self.process.communicate(timeout=self._allowed)
         report = None
         if self.process.returncode != -signal.SIGKILL:
@@ -98,9 +98,9 @@ def drain_process(
 
     Args:
         scene: Where it drains.
-        is_held: Whether the caller lets it go, as several that shall begin at the same time.
-        remaining_seconds: How long it is told that it may live.
-        settings: Settings that shall differ; times as floats of seconds.
+        is_held: Whether it waits for ``go``, so that several can begin at the same time.
+        remaining_seconds: Its remaining time.
+        settings: Settings that differ; times as floats of seconds.
     """
     quick = {"idle": 0.5, "linger": 0.02, "window": 10.0, "reserve": 5.0}
     arguments = ["tests.faults.drain_process", f"--remaining-seconds={remaining_seconds}"]
@@ -118,11 +118,11 @@ def drain_process(
 
 
 def let_go(scene: Scene, drains: Sequence[DrainProcess]) -> None:
-    """Let drains begin together, and wait until each has its stream: no other's idle time passes.
+    """Let drains begin together, and wait until each has its stream, before any can be idle.
 
     Args:
-        scene: Where they drain, and nobody else.
-        drains: Held ones.
+        scene: Their scene, which no other drain uses.
+        drains: Drains that are held.
     """
     for drain in drains:
         drain.wait_until_ready()
@@ -136,7 +136,7 @@ def invoke(
 ) -> list[str]:
     """Run a function's handler as Lambda does, and return the lines that it printed.
 
-    The last line is its answer, or what it raised.
+    The last line is its answer, or its error.
     """
     arguments = ["tests.faults.handler_process", function, json.dumps(event or {})]
     environment = {"IDLE_SECONDS": "1", "LINGER_MILLISECONDS": "20", **environment}
@@ -148,7 +148,7 @@ def invoke(
 
 
 def _report_of(content: dict[str, Any]) -> Report:
-    """Return the report whose fields a drain has printed."""
+    """Return the report that a drain has printed."""
     values: dict[str, Any] = {
         name: Counter(value) if isinstance(value, dict) else value
         for name, value in content.items()

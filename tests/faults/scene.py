@@ -49,7 +49,7 @@ QUICK: Final[Mapping[str, Any]] = {
     "window": timedelta(seconds=10),
     "reserve": timedelta(seconds=5),
 }
-"""Of a drain that a test waits for."""
+"""The settings of a drain in tests."""
 _ALLOWED: Final = timedelta(seconds=20)
 _OTHERS_THREADS: Final = (
     "event-server",
@@ -60,8 +60,8 @@ _OTHERS_THREADS: Final = (
     "_poll_wrapper",
     "Dummy-",
 )
-"""In the names of threads that are the servers', or gRPC's or the Common Runtime's own for the life
-of the process: ``Dummy-`` is what Python calls a native thread that has called it."""
+"""Parts of the names of threads of the servers, and of gRPC and the Common Runtime, which keep
+them until the process ends. Python calls a native thread that uses it ``Dummy-``."""
 _GONE_WITHIN_SECONDS: Final = 10.0
 
 
@@ -70,18 +70,18 @@ class Scene:
 
     Args:
         cloud: The AWS.
-        rules: The event server's.
-        seed: Of the faults' draws.
-        credentials: Serves the event stream by TLS with these, and without the proxy.
+        rules: The event server's rules.
+        seed: Of the faults' random numbers.
+        credentials: If set, the event server uses TLS with these, and has no proxy.
 
     Attributes:
-        faults: What goes wrong, and when, at every server and proxy.
-        journal: What the sinks have taken.
+        faults: The faults of all servers and proxies.
+        journal: When the sinks confirmed which events.
         event_server: The event API, with production's authorization.
-        token_server: The token endpoint; it knows one client.
+        token_server: The token endpoint, with one client.
         wire: The proxy before the event server.
         places: Where the engine writes.
-        runs: What was run so far.
+        runs: The runs so far.
         secrets: Values that must not be logged.
     """
 
@@ -130,11 +130,11 @@ class Scene:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self.cloud.attach(Faults(), Journal())  # ends the calls that a fault keeps waiting
+        self.cloud.attach(Faults(), Journal())  # ends the calls that a fault keeps open
         self._running.close()
 
     def put_credentials(self, content: Mapping[str, Any] | str) -> None:
-        """Fill the credentials secret, as an operator would."""
+        """Write the credentials secret, as an operator does."""
         text = content if isinstance(content, str) else json.dumps(content)
         self.cloud.secrets.put_secret_value(SecretId=self.places.credentials_arn, SecretString=text)
 
@@ -171,9 +171,9 @@ class Scene:
         """Run one window in this process, and record it.
 
         Args:
-            allowed: How long the process may live, as a Lambda's time-out would have it.
-            sinks: The engine's, and others.
-            changes: Settings that shall differ from ``QUICK``.
+            allowed: The remaining time of the process, as with Lambda's time-out.
+            sinks: The sinks; by default the engine's.
+            changes: Settings that differ from ``QUICK``.
         """
         if "event_type" in changes:
             changes.setdefault("event_types", (changes["event_type"],))
@@ -187,10 +187,10 @@ class Scene:
         return report
 
     def settle(self, *, max_windows: int = 4, **changes: Any) -> None:
-        """Stop all faults, and run windows until every event is acked that can be.
+        """Stop all faults, and run windows until every event that can be acked is.
 
         Raises:
-            AssertionError: That took too many windows.
+            AssertionError: It takes more than ``max_windows``.
         """
         self.faults.clear()
         self.wire.heal()
@@ -204,12 +204,12 @@ class Scene:
 
     @property
     def is_drained(self) -> bool:
-        """Whether every event is acked that has something to ack it with."""
+        """Whether every event that can be acked is."""
         ledger = self.event_server.ledger()
         return all(ledger.events[number].event.frame is not None for number in ledger.unacked)
 
     def evidence(self, *, is_settled: bool = True) -> Evidence:
-        """Gather what was seen."""
+        """Return the observations."""
         places = self.places
         self._messages += [
             line
@@ -226,7 +226,7 @@ class Scene:
                 check_line(quarantine[key])
                 continue
             text = decompress(body)
-            assert text.endswith(b"\n"), f"{key} ends within a line"
+            assert text.endswith(b"\n"), f"{key} doesn't end in a newline"
             those = [json.loads(line) for line in text.splitlines()]
             ids_by_key[key] = {line["event_id"] for line in those}
             for line in those:
@@ -259,23 +259,23 @@ class Scene:
 
     @property
     def log(self) -> str:
-        """All that the engine has logged so far."""
+        """The engine's log so far."""
         return "\n".join(self._texts)
 
     def record(self, run: RunRecord, text: str) -> None:
-        """Record a run that was made elsewhere, and what it printed."""
+        """Record a run of another process, and its output."""
         self.runs.append(run)
         self.record_text(text)
 
     def record_text(self, text: str) -> None:
-        """Record what the engine printed elsewhere."""
+        """Record the output of another process."""
         self._texts.append(text)
 
     @contextmanager
     def when(
         self, predicate: Callable[[LedgerSnapshot], object], strike: Callable[[], object]
     ) -> Iterator[None]:
-        """During the block, call a function once the event server's ledger is so."""
+        """During the block, call a function once a condition on the event server's ledger holds."""
 
         def wait_and_strike() -> None:
             self.event_server.wait_until(predicate)
@@ -288,7 +288,7 @@ class Scene:
 
     @contextmanager
     def _captured(self) -> Iterator[None]:
-        """Set the engine's environment, and keep all that it logs, tracebacks included."""
+        """Set the engine's environment, and capture its log, tracebacks included."""
         capture = logging.StreamHandler(log := StringIO())
         root, engine = logging.getLogger(), logging.getLogger("eventdrain")
         level = engine.level
@@ -304,10 +304,10 @@ class Scene:
 
     @contextmanager
     def _watched(self) -> Iterator[list[str]]:
-        """Yield a list that afterwards holds what the run has left behind."""
+        """Yield a list, to which the run's leftovers are added at the end of the block."""
         left: list[str] = []
         threads = set(threading.enumerate())
-        # Those of a process that drains beside this run, or is frozen in it.
+        # Connections of another process that drains or is frozen at the same time.
         connections = self._sink_connections()
         with patch.object(tempfile, "tempdir", str(self._folder)):
             yield left

@@ -1,4 +1,4 @@
-"""Random schedules: a seed decides which faults strike when, over several windows of one scene."""
+"""Random schedules: a seed decides which faults strike when, over several windows of a scene."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
     from tests.faults.invariants import Evidence
 
 _MOST_WINDOWS: Final = 8
-"""After the faults have stopped: the bound within which everything must have arrived."""
+"""Windows after the faults have stopped, within which everything must have arrived."""
 _ENTRIES: Final = 10
 _UNREADABLE: Final = (cut_short, with_bad_payload, with_bad_utf8, without_payload)
 _OVERSIZE: Final = 1_200_000
 _FAST: Final = 10
-"""Of the event server's clock: the shortest ack time-out then strikes after a second. Much sooner,
-a busy machine has no ack in time, and every event comes again for ever."""
+"""Of the event server's clock: the shortest ack time-out is then a second. If it were much shorter,
+no ack would be in time on a busy machine, and every event would be redelivered forever."""
 
 _STREAM_CODES: Final = ("OK", "UNAVAILABLE", "INTERNAL", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED")
 _REFUSING_CODES: Final = ("PERMISSION_DENIED", "INVALID_ARGUMENT", "UNIMPLEMENTED")
@@ -75,9 +75,9 @@ _SECRET_ERRORS: Final = ((400, "ThrottlingException"), (500, "InternalServiceErr
 
 
 def run_schedule(cloud: Cloud, seed: int) -> list[str]:
-    """Run the schedule of a seed, and return what did not hold after a window, in words.
+    """Run the schedule of a seed, and return a description of each violated invariant.
 
-    Threads and sockets take their own turns: a seed reproduces the faults, not every moment.
+    A seed reproduces the faults, but not the timing of threads and sockets.
     """
     with Scene(cloud, rules=_rules(random.Random(seed)), seed=seed) as scene:  # noqa: S311
         return _Schedule(scene, seed).run()
@@ -128,7 +128,7 @@ class _Schedule:
         evidence = scene.evidence()
         self._found += violations(evidence)
         if evidence.copies > self._explained_copies(evidence):
-            self._found.append(f"{evidence.copies} copies, which the faults don't explain")
+            self._found.append(f"{evidence.copies} duplicates, more than the faults explain")
         return list(dict.fromkeys(self._found))
 
     def _publish(self, window: int) -> None:
@@ -155,12 +155,12 @@ class _Schedule:
         reserve = timedelta(seconds=self._chance.uniform(0.1, 0.6) if hurry else 1.5)
         try:
             self._scene.drain(**self._settings, window=window, reserve=reserve)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        except Exception as error:  # noqa: BLE001 - any error is a finding
             self._found.append(f"a run raised {error!r}")
 
     def _settle(self) -> None:
         self._scene.faults.clear()
-        # What was lost on the way comes again after its ack time-out only.
+        # Lost deliveries are only redelivered after their ack time-out.
         idle = timedelta(milliseconds=1300)
         settings = {**self._settings, "idle": idle}
         try:
@@ -221,7 +221,7 @@ class _Schedule:
         return AckFault(is_taken=self._chance.random() < 0.5, code=code)
 
     def _broken_call(self, errors: tuple[tuple[int, str], ...]) -> dict[str, Any]:
-        """Draw what may befall a call of any service."""
+        """Draw a fault that may strike a call of any service."""
         is_forwarded = self._chance.random() < 0.4
         kind = self._chance.random()
         if kind < 0.2:

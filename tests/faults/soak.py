@@ -1,7 +1,7 @@
-"""Run random schedules of faults for some time, and check all promises after each window.
+"""Run random schedules of faults for some time, and check all invariants after each window.
 
-Prints the seeds of schedules that break a promise, and exits with 1 if there are any.
-``--seed S --schedules 1`` runs the one schedule of a seed again.
+Prints the seeds of schedules with violations, and exits with 1 if there are any. ``--seed S
+--schedules 1`` repeats the schedule of a seed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import ChildProcess
 
 _PROCESSES: Final = 3 * (os.cpu_count() or 1)
-"""Most of a schedule's time is waiting."""
+"""More than there are cores, as schedules mostly wait."""
 _AT_ONCE: Final = 10 * _PROCESSES
 _SEEDS: Final = 1_000_000
 _MOST_MINUTES: Final = 7 * 24 * 60
@@ -33,12 +33,12 @@ _MOST_MINUTES: Final = 7 * 24 * 60
     type=click.FloatRange(min=0, min_open=True, max=_MOST_MINUTES),
     default=10,
     show_default=True,
-    help="How long to start schedules.",
+    help="How long to keep starting schedules.",
 )
 @click.option(
     "--schedules",
     type=click.IntRange(min=1),
-    help="How many schedules instead, however long they take.",
+    help="Number of schedules to run, instead of --minutes.",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), help="Seed of the first schedule; random by default."
@@ -56,7 +56,7 @@ def main(minutes: float, schedules: int | None, seed: int | None) -> None:
         count += some
         if time.monotonic() >= ends_at:
             break
-    console.print(f"{count} schedules, {'some broke a promise' if failed else 'no violation'}.")
+    console.print(f"{count} schedules, {'some with violations' if failed else 'no violation'}.")
     sys.exit(failed)
 
 

@@ -25,12 +25,12 @@ _FOR_EVER: Final = 1 << 62
 class ConnectionFault:
     """A fault of one connection, drawn when it is opened.
 
-    The engine opens one for the stream, and another for acks once there is something to ack.
+    The engine opens one for the stream, and another one when there is something to ack.
 
     Attributes:
-        reset_after: Both ends are reset once so many bytes have come from the server, within a
-            message or not; None for never.
-        frozen_after: From so many bytes of the server on, nothing passes in either direction,
+        reset_after: Both ends are reset after this many bytes from the server, even within a
+            message; None for never.
+        frozen_after: After this many bytes from the server nothing passes in either direction,
             and the connection stays open; None for never.
     """
 
@@ -39,7 +39,7 @@ class ConnectionFault:
 
 
 def reset(connection: socket.socket) -> None:
-    """Close a connection with RST, as a peer that died: what is on its way is lost."""
+    """Close a connection with RST, as if the peer crashed: data in transit is lost."""
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         os.close(connection.detach())
@@ -75,7 +75,7 @@ class _Pair:
         self._end()
 
     def _end(self) -> None:
-        """Wake up both directions, without sending anything."""
+        """Unblock both directions, without sending anything."""
         for end in (self.client, self.server):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RD)
@@ -120,7 +120,7 @@ class TcpProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def are_gone(self, *, within_seconds: float) -> bool:
-        """Wait until no connection is left, and return whether that is so after so long."""
+        """Wait until no connection is left; return False if some are left after that time."""
         give_up_at = time.monotonic() + within_seconds
         while self._pairs and time.monotonic() < give_up_at:
             time.sleep(0.01)
@@ -131,7 +131,7 @@ class TcpProxy:
         self._listening.close()
 
     def heal(self) -> None:
-        """Accept connections again, on the same port, and end those that a fault has frozen."""
+        """Accept connections again, on the same port, and end frozen ones."""
         self.refuse()
         self.port = self._listening.enter_context(serving(self._serve, self.port))
         for pair in tuple(self._pairs):

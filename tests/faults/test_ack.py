@@ -1,4 +1,4 @@
-"""Faults of acks: the events are written by then, so they can only come again."""
+"""Faults of acks: as the events are already written, they can only be redelivered."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_run_ends_in_time_though_acks_hang(scene: Scene) -> None:
 
 
 def test_ack_that_is_not_allowed(scene: Scene) -> None:
-    """An ack that is rejected until an operator acts fails the run, and the error says so."""
+    """An ack that is rejected until an operator acts fails the run, with an error that says so."""
     scene.publish(_EVENTS)
     fault = AckFault(is_taken=False, code=grpc.StatusCode.PERMISSION_DENIED)
     scene.faults.inject(fault, skip=90)

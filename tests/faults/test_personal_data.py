@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _SOUND: Final = 20
 _BEGINNINGS: Final = ("+999", "00101", "madeup:", "00100100")
-"""Of a number with its plus sign, an IMSI, a subscription id, an IMEI."""
+"""The shape of a number with its plus sign, an IMSI, a subscription id, an IMEI."""
 _KEY: Final = "made-up-key-of-letters-and-digits-0123456789ABCDEF"
 _OVERSIZE: Final = 1_200_000
 
@@ -78,13 +78,13 @@ _FATAL_FAULTS: Final = (
 
 
 class Known:
-    """Publishes events, and knows their personal values.
+    """Publishes events, and records their personal values.
 
     Attributes:
-        values: What must be found nowhere else.
+        values: Values that must not be anywhere else.
         lines: How many of the events become lines.
-        not_in_lines: The events that no line holds whole.
-        subscription: Somebody's.
+        not_in_lines: The events that aren't completely in a line.
+        subscription: One of their subscription ids.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -98,7 +98,7 @@ class Known:
         self.subscription = delivery.subscription_id
 
     def publish(self) -> None:
-        """Publish some sound events, and one of each odd kind."""
+        """Publish some valid events, and one of each odd kind."""
         for change in (*[lambda event: event] * _SOUND, *_ODD_LINES):
             self._publish_one(change)
         self.lines += _SOUND + len(_ODD_LINES) + len(_STORED_APART)
@@ -119,7 +119,7 @@ class Known:
 
 @pytest.fixture
 def known(scene: Scene) -> Known:
-    """Return the publisher; its first event is published, and is of the subscription."""
+    """Return the publisher after its first event, which is of its subscription."""
     return Known(scene)
 
 
@@ -137,7 +137,7 @@ def _drain(scene: Scene, event: object = None, **variables: str) -> None:
 def _drain_through_faults(
     scene: Scene, known: Known, *windows: tuple[object, ...], **variables: str
 ) -> None:
-    """Drain in windows with faults, each with others, and then in some without."""
+    """Drain in windows with different faults, and then without faults."""
     for faults in windows:
         known.publish()
         for fault in faults:
@@ -172,7 +172,7 @@ def _replay_every_way(scene: Scene, folder: Path, subscription: str) -> None:
 
 
 def _beside_the_events(scene: Scene, folder: Path, sent: Sequence[dict[str, Any]]) -> str:
-    """Return all that the runs have written but for the events themselves."""
+    """Return all that the runs have written, except for the events themselves."""
     texts = [scene.log, *(key for key, _ in archive_keys(scene.cloud.s3, scene.places.bucket))]
     for message in sent:
         attributes = {**message, "Body": ""}
@@ -196,7 +196,7 @@ def _archived(scene: Scene, prefix: str) -> Iterator[dict[str, Any]]:
 def test_logs_metrics_errors_and_names_hold_nothing_personal(
     scene: Scene, known: Known, tmp_path: Path
 ) -> None:
-    """With all logging on, through every fault, only the events say whom they are about."""
+    """With all logging on and every fault, only the events hold personal data."""
     _drain_through_faults(scene, known, *((fault,) for fault in _FATAL_FAULTS), _PASSING_FAULTS)
     _drain(scene, {"event_type": "none"})
     sent = messages(scene)
@@ -204,7 +204,7 @@ def test_logs_metrics_errors_and_names_hold_nothing_personal(
 
     assert found(known.values, _beside_the_events(scene, tmp_path, [*sent, *messages(scene)])) == []
     lines = json.dumps([*_archived(scene, "events/")])
-    assert found([known.subscription], lines), "the search finds it where it is"
+    assert found([known.subscription], lines), "the search works"
 
 
 def test_pseudonyms_leave_nothing_personal_but_in_quarantine(
@@ -245,7 +245,7 @@ def test_without_a_key_nothing_is_read(scene: Scene) -> None:
 
 
 def test_key_is_read_once(scene: Scene) -> None:
-    """However many runs an execution environment has, the key is requested once."""
+    """The key is requested once for all runs of an execution environment."""
     arn = _store_key(scene)
     asked = []
     for seed, key in enumerate((arn, arn, "")):
@@ -254,7 +254,7 @@ def test_key_is_read_once(scene: Scene) -> None:
         assert scene.drain(pseudonym_key_secret_arn=key).acked == 3
         asked.append(len(scene.journal.calls("GetSecretValue")) - before)
 
-    assert asked[0] > asked[1] == asked[2], "the others request the token alone"
+    assert asked[0] > asked[1] == asked[2], "later runs request only the token"
 
 
 def test_search_finds_every_form() -> None:

@@ -1,4 +1,4 @@
-"""Faults of the process: killed, frozen, out of time, beside others, under a jumping clock."""
+"""Faults of the process: killed, frozen, out of time, concurrent, with a jumping clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EVENTS: Final = 400
 _IN_FLIGHT: Final = 100
 _COPIES: Final = 2 * _IN_FLIGHT
-"""The most that one kill costs: what was in flight comes again, to both sinks."""
+"""Maximum of duplicates of one kill: all events in flight, in both sinks."""
 _NO_ARCHIVE: Final = PutObjectFault(is_unanswered=True)
 _NO_QUEUE: Final = SendBatchFault(is_unanswered=True)
 
@@ -50,14 +50,14 @@ _NO_QUEUE: Final = SendBatchFault(is_unanswered=True)
 def test_kill(
     scene: Scene, faults: list[object], skips: list[tuple[int, ...]], moment: int
 ) -> None:
-    """A process that is killed while a step of a commit is under way loses nothing."""
+    """A process that is killed during a step of a commit loses nothing."""
     scene.publish(_EVENTS)
     for fault, skip in zip(faults, skips[moment], strict=True):
         scene.faults.inject(fault, skip=skip)
     with drain_process(scene, max_in_flight=_IN_FLIGHT) as running:
         while running.process.poll() is None and not any(map(scene.faults.struck, faults)):
             time.sleep(0.01)
-        time.sleep(0.2)  # what can be written beside the step that hangs, is
+        time.sleep(0.2)  # for the writes that don't hang
         running.signal(signal.SIGKILL)
         assert running.wait() is None
     scene.check(is_settled=False)
@@ -85,7 +85,7 @@ def test_freeze_for_longer_than_the_ack_time_out(
         ) as running:
             scene.event_server.wait_until(lambda ledger: ledger.deliveries >= _IN_FLIGHT)
             running.signal(signal.SIGSTOP)
-            # What it holds comes to this one, in part, each time its ack time-out strikes.
+            # Events that it holds are redelivered to this one, some at each ack time-out.
             scene.drain(
                 max_in_flight=_IN_FLIGHT, ack_timeout=ten_seconds, window=timedelta(seconds=2)
             )
@@ -101,7 +101,7 @@ def test_freeze_for_longer_than_the_ack_time_out(
 
 @pytest.mark.parametrize("reading_seconds", [-1, 0.05])
 def test_run_with_hardly_any_time(scene: Scene, reading_seconds: float) -> None:
-    """A run that begins with hardly more than its reserve ends in time, and loses nothing."""
+    """A run that begins with little more than its reserve ends in time, and loses nothing."""
     scene.publish(_EVENTS)
     allowed = timedelta(seconds=3 + reading_seconds)
     scene.drain(allowed=allowed, reserve=timedelta(seconds=3))
@@ -111,7 +111,7 @@ def test_run_with_hardly_any_time(scene: Scene, reading_seconds: float) -> None:
 
 @pytest.mark.parametrize("count", [2, pytest.param(5, marks=pytest.mark.release)])
 def test_drains_at_once(scene: Scene, count: int) -> None:
-    """Drains that run side by side share the events: each gets some, and none is written twice."""
+    """Concurrent drains share the events: each receives some, and none is written twice."""
     scene.faults.inject(StreamFault(drip=timedelta(milliseconds=5)))
     with ExitStack() as processes:
         running: list[DrainProcess] = [
@@ -124,7 +124,7 @@ def test_drains_at_once(scene: Scene, count: int) -> None:
     assert all(report is not None and report.acked > 0 for report in reports)
     assert sum(report.acked for report in reports if report is not None) == _EVENTS
     assert scene.check().copies == 0
-    # All of them found no token and minted one: what is kept of that serves the next run.
+    # Each found no token and minted one; the cached one serves the next run.
     minted = scene.token_server.minted
     scene.drain()
     assert scene.token_server.minted == minted
@@ -132,7 +132,7 @@ def test_drains_at_once(scene: Scene, count: int) -> None:
 
 @pytest.mark.parametrize("hours", [-30, 30], ids=["back", "forth"])
 def test_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
-    """If the wall clock jumps by more than a day during a run, only time stamps change."""
+    """If the wall clock jumps by more than a day during a run, only timestamps change."""
     clock = _jumping_clock(timedelta(hours=hours))
     for module in (source, tokens):
         monkeypatch.setattr(module, "datetime", clock)
@@ -145,7 +145,7 @@ def test_clock_that_jumps(scene: Scene, monkeypatch: pytest.MonkeyPatch, hours: 
 
 def _jumping_clock(jump: timedelta) -> type[datetime]:
     class JumpingClock(datetime):
-        """Right at first, then off, then right again, and so on."""
+        """Alternates between the right time and the wrong one."""
 
         calls = 0
 

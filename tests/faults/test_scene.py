@@ -1,4 +1,4 @@
-"""The scene finds nothing wrong without a fault, and everything that is wrong."""
+"""The scene finds no violation without a fault, and every violation that there is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_without_faults_everything_arrives_once(scene: Scene) -> None:
 
 @pytest.fixture(scope="module")
 def good(cloud: Cloud) -> Evidence:
-    """Return what is seen of a run without faults."""
+    """Return the evidence of a run without faults."""
     with Scene(cloud) as scene:
         scene.publish(20)
         scene.drain()
@@ -59,11 +59,11 @@ _TAMPERED: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
     ),
     "nobodys-event": (
         lambda e: replace(e, messages=[{**e.messages[0], "event_id": "0"}, *e.messages]),
-        "is no event's",
+        "is not the id of an event",
     ),
     "more-received": (lambda e: _with_report(e, received=21), "does not reconcile"),
     "more-acked": (lambda e: _with_report(e, received=21, acked=21), "more acks are reported"),
-    "error-without-failure": (lambda e: _with_report(e, error="made up"), "don't fit"),
+    "error-without-failure": (lambda e: _with_report(e, error="made up"), "don't match"),
     "too-long": (lambda e: replace(e, runs=[RunRecord(None, 9, 5)]), "took 9.0 s of 5.0 s"),
     "thread-left": (
         lambda e: replace(e, runs=[RunRecord(None, 1, 5, ("thread made-up",))]),
@@ -81,7 +81,7 @@ _TAMPERED: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
 def test_what_is_wrong_is_found(
     good: Evidence, tamper: Callable[[Evidence], Evidence], expected: str
 ) -> None:
-    """Evidence of a good run that is changed in one point has that violation."""
+    """One change to the evidence of a good run is found as a violation."""
     assert violations(good) == []
     found = violations(tamper(good))
     assert any(expected in violation for violation in found), found

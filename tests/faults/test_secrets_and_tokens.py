@@ -151,7 +151,7 @@ def test_what_answers_later(scene: Scene, fault: GetSecretFault | TokenFault) ->
 def test_token_endpoint_that_stays_down(
     scene: Scene, fault: TokenFault, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An endpoint that is down or never done fails the run after three attempts."""
+    """An endpoint that is down or never finishes fails the run after three attempts."""
     monkeypatch.setattr(token_endpoint, "_CALL_SECONDS", 0.5)
     scene.publish(_EVENTS)
     scene.faults.inject(fault)
@@ -164,7 +164,7 @@ def test_token_endpoint_that_stays_down(
 
 
 def test_cached_token_serves_while_the_endpoint_is_down(scene: Scene) -> None:
-    """A run with a token that lives long enough does not need the token endpoint."""
+    """A run with a token that is valid long enough does not need the token endpoint."""
     scene.drain()
     scene.publish(_EVENTS)
     scene.faults.inject(TokenFault(status=503))
@@ -188,7 +188,7 @@ def test_odd_lifetime_of_a_token(scene: Scene, fault: TokenFault) -> None:
 
 
 _LONG_WINDOW: Final = timedelta(minutes=10)
-"""Longer than what a token must have to spare beyond it."""
+"""Longer than a token must be valid beyond the window."""
 
 
 @pytest.mark.parametrize("kind", ["not-json", "expires-with-the-window"])

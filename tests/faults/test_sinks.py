@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EVENTS: Final = 200
 _IN_FLIGHT: Final = 40
 _ENTRIES: Final = 10
-"""Of one SendMessageBatch call. These events take ten PutObject calls and twenty of these."""
+"""Events of one SendMessageBatch call. The tests make ten PutObject calls, and twenty of these."""
 
 both_sinks: Final = pytest.mark.parametrize(
     ("sink", "fault"), [("archive", PutObjectFault), ("queue", SendBatchFault)]
@@ -105,7 +105,7 @@ def test_lasting_fault_fails_the_run(
     assert set(report.left) <= {"archive" if is_s3 else "queue", "not_taken"}
     scene.check(is_settled=False)
     scene.settle()
-    # The other sink has what this one rejected, and gets it again.
+    # The other sink has the events that this one rejected, and receives them again.
     assert scene.check().copies <= 2 * _IN_FLIGHT
 
 
@@ -127,7 +127,7 @@ def test_entry_that_sqs_rejects_leaves_that_event_alone(scene: Scene) -> None:
 def test_outage_stops_the_reading(
     scene: Scene, sink: str, fault: type[PutObjectFault | SendBatchFault]
 ) -> None:
-    """While a sink is down, no more than the in-flight limit is read, and the run succeeds."""
+    """While a sink is down, at most ``max_in_flight`` events are read, and the run succeeds."""
     scene.publish(_EVENTS)
     scene.faults.inject(fault(status=503, code="SlowDown"))
     report = scene.drain(

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _EVENTS: Final = 200
 _IN_FLIGHT: Final = 40
 _COPIES: Final = 2 * 2 * _IN_FLIGHT
-"""The most that one broken stream costs: what was in flight comes again, to both sinks."""
+"""Maximum of duplicates of one broken stream: all events in flight, in both sinks."""
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_connection_age(cloud: Cloud) -> None:
 
 def test_peer_that_is_frozen(cloud: Cloud) -> None:
     """If an open connection brings nothing more, the run ends in time with what it has."""
-    # The server learns of the end of the stream by its ack time-out alone.
+    # The server notices the end of the stream only by its ack time-out.
     with Scene(cloud, rules=ServerRules(clock_speed=20)) as scene:
         scene.publish(_EVENTS)
         scene.faults.inject(ConnectionFault(frozen_after=8_000), times=1)
@@ -186,7 +186,7 @@ def test_one_event_at_a_time(scene: Scene) -> None:
 
 
 def test_more_in_flight_than_asked_for(scene: Scene) -> None:
-    """If a server sends ten times what may be in flight, no more than that is taken at a time."""
+    """If a server sends ten times ``max_in_flight`` events, at most that many are held."""
     scene.publish(_EVENTS)
     scene.faults.inject(StreamFault(in_flight_factor=10))
     report = scene.drain(max_in_flight=20, max_events=60)
@@ -224,7 +224,7 @@ def test_token_that_is_never_accepted(scene: Scene) -> None:
 
 
 def test_event_that_comes_again_before_its_ack(scene: Scene) -> None:
-    """An event that is delivered again while it is being written is acked, by either handle."""
+    """An event that is redelivered while it is written is acked, with either handle."""
     scene.publish(_EVENTS)
     scene.faults.inject(DELIVERED_TWICE, skip=20, times=30)
     report = scene.drain(max_in_flight=_IN_FLIGHT)
@@ -267,7 +267,7 @@ _UNREADABLE: Final = (without_payload, with_bad_payload, with_bad_utf8, cut_shor
 
 
 def test_odd_events_arrive(scene: Scene) -> None:
-    """Odd events among others arrive whole, each on one line, and hold up none of them."""
+    """Odd events arrive completely, each on one line, and delay no others."""
     scene.publish(20)
     for seed, change in enumerate(_ODD):
         scene.publish_odd(change, seed=100 + seed)
@@ -278,7 +278,7 @@ def test_odd_events_arrive(scene: Scene) -> None:
 
 
 def test_oversize_events_are_pointed_to(scene: Scene) -> None:
-    """An event too large for SQS is archived, and its message says where; others continue."""
+    """An event too large for SQS is archived, and its message points to it; others continue."""
     scene.publish(20)
     for seed, change in enumerate(_OVERSIZE):
         scene.publish_odd(change, seed=100 + seed)
@@ -295,7 +295,7 @@ def test_oversize_events_are_pointed_to(scene: Scene) -> None:
 
 
 def test_unreadable_events_go_to_quarantine(scene: Scene) -> None:
-    """What can't become a line is quarantined with a pointer in SQS, and holds up no other."""
+    """An unreadable event is quarantined with a pointer in SQS, and delays no others."""
     scene.publish(20)
     for seed, change in enumerate(_UNREADABLE):
         scene.publish_odd(change, seed=100 + seed)
