@@ -1,7 +1,7 @@
-"""A build that deploys quickly: what `sam deploy` does anew each time is done once.
+"""A build that deploys quickly: work that `sam deploy` repeats each time is done once.
 
-Half of its time goes into reading YAML, nested templates more than once, and packing the layers.
-The content stays what it was.
+Half of its time is spent on reading YAML, nested templates repeatedly, and on packing layers. The
+content is unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from simulator.aws.sam import SAM
 
-# Runs in the SAM CLI's environment: its reader knows the short forms of functions.
+# Runs in the SAM CLI's environment, whose YAML reader knows the short forms of functions.
 _AS_JSON: Final = """
 import json, pathlib, sys
 from samcli.yamlhelper import yaml_parse
@@ -28,10 +28,10 @@ def quicken(build_folder: Path) -> None:
     """Write a build's templates as JSON, and its functions and layers as archives.
 
     Args:
-        build_folder: Where `sam.build` put it.
+        build_folder: The result of `sam_build`.
 
     Raises:
-        subprocess.CalledProcessError: SAM can't read a template, and has said why.
+        subprocess.CalledProcessError: SAM can't read a template, and has printed the reason.
     """
     templates = sorted(build_folder.rglob("template.yaml"))
     subprocess.run([SAM.with_name("python"), "-c", _AS_JSON, *templates], check=True)
@@ -40,7 +40,7 @@ def quicken(build_folder: Path) -> None:
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         for name in ("CodeUri", "ContentUri"):
-            # What was not built, and nothing uses, is still where its source is.
+            # Layers that were not built refer to their source folder, and aren't used.
             if (folder := build_folder / properties.get(name, "")).parent == build_folder:
                 properties[name] = Path(shutil.make_archive(str(folder), "zip", folder)).name
     main.write_text(json.dumps(template))

@@ -1,4 +1,4 @@
-"""What the tests of the compaction share: a deployed stack with an archive, and its table."""
+"""Shared by the compaction's tests: a deployed stack with an archive, and its table."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 STREAM: Final = "handset_change"
 QUIET: Final = "consent_change"
-"""A stream that never had an event."""
+"""A stream without events."""
 LATE_DAYS: Final = 2
 CLOSED: Final = (datetime.now(UTC) - timedelta(hours=25)).date()
-"""The last day that is closed; a test run that crosses the next 01:00 UTC has one more."""
+"""The last closed day; if a test run passes the next 01:00 UTC, there is one more."""
 PLAN: Final = ArchivePlan(
     last_day=CLOSED + timedelta(days=1), events=1500, days=6, streams=(STREAM,), slice_minutes=1440
 )
@@ -36,7 +36,7 @@ PLAN: Final = ArchivePlan(
 
 @dataclass
 class Table:
-    """The stream's table in the deployed stack: what a person can do with it."""
+    """The stream's table in the deployed stack, with a user's operations."""
 
     deployment: LocalDeployment
 
@@ -55,24 +55,24 @@ class Table:
         )
 
     def consistency_differences(self) -> Sequence[tuple[str | None, ...]]:
-        """Ask the saved query that an operator checks the seam with."""
+        """Run the saved query of the consistency check."""
         (check,) = [each for each in saved_queries() if each.name == f"seam_check.{STREAM}"]
         return self.rows(check.sql)
 
     def compact(self, event_type: str = STREAM, **more: str) -> dict[str, Any]:
-        """Run the compaction, and return how it ended: its status, output or error and cause."""
+        """Run the compaction, and return its status, and its output or error and cause."""
         return self.catalogue.compact(event_type, **more)
 
     def closed_days(self) -> dict[str, str]:
-        """Return where each registered day has its folder."""
+        """Return the folder of each registered day."""
         return self.catalogue.closed_days(STREAM)
 
     def files(self) -> list[str]:
-        """List the files of all folders, registered or not."""
+        """Return the files of all folders, registered or not."""
         return [key for key, _ in self.deployment.archive_keys() if key.startswith("tables/")]
 
     def put_lines(self, day: str, name: str, lines: Sequence[str]) -> None:
-        """Write an object as the drain would."""
+        """Write an object as the drain does."""
         self.deployment.aws.client("s3").put_object(
             Bucket=self.deployment.stack.outputs["ArchiveBucketName"],
             Key=f"events/{STREAM}/dt={day}/{name}.ndjson.gz",
@@ -80,7 +80,7 @@ class Table:
         )
 
     def put_event(self, day: str, event_id: str) -> None:
-        """Write an object with one event of a day, which says no more than it has to."""
+        """Write an object with one event of a day, with only the required fields."""
         line: dict[str, Any] = {
             "event_id": event_id,
             "event_type": STREAM,
@@ -99,7 +99,7 @@ class Table:
 
     @contextmanager
     def machine(self, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-        """Change the state machine for a while; executions that run go on as they began.
+        """Change the state machine during a block; running executions keep the old definition.
 
         Args:
             change: Changes the definition in place.
@@ -144,12 +144,12 @@ def lines() -> list[MadeUpLine]:
 
 @pytest.fixture(scope="module")
 def events(lines: list[MadeUpLine]) -> Counter[tuple[str, str]]:
-    """Return the events that the view shall have, by day and id, each once."""
+    """Return the expected events of the view, by day and id, each once."""
     return Counter({(line.dt, line.event.event_id) for line in lines})
 
 
 def day_before(day: date, days: int) -> str:
-    """Return an earlier day as the tables have it."""
+    """Return an earlier day in the tables' format."""
     return (day - timedelta(days=days)).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""What the integration tests share: an archive, and a build of the stack."""
+"""Fixtures of the integration tests: builds of the stack."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["events", "lines", "table"]
 
 @pytest.fixture(scope="session")
 def plainly_built(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """Return what `sam build` made of this version."""
+    """Return the result of `sam build`."""
     return made_once("plainly-built", sam_build)
 
 
 @pytest.fixture(scope="session")
 def built(made_once: Callable[[str, Callable[[Path], object]], Path], plainly_built: Path) -> Path:
-    """Return the same, quick to deploy."""
+    """Return a build that deploys quickly."""
 
     def make(folder: Path) -> None:
         shutil.copytree(plainly_built, folder, dirs_exist_ok=True)

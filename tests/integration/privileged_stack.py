@@ -1,4 +1,4 @@
-"""What the tests of rights share: a deployed stack, its jobs, and what they say when one fails."""
+"""Shared by the tests of permissions: a deployed stack, its jobs, and their errors."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 STREAM: Final = "handset_change"
 MOST_EVENTS: Final = 2
-"""That a run commits, so that few events make a backlog."""
+"""The limit of a run, small so that few events make a backlog."""
 BACKLOG_RUNS: Final = 2
-"""That follow a run which leaves a backlog."""
+"""The number of runs that follow one which leaves a backlog."""
 
 
 @dataclass
 class PrivilegedStack:
-    """A deployed stack of one stream, whose runs the test alone starts.
+    """A deployed stack of one stream, whose runs only the test starts.
 
     Attributes:
-        deployment: The stack and the servers around it.
-        rights: What its roles may do.
+        deployment: The stack and its servers.
+        rights: The permissions of its roles.
     """
 
     deployment: LocalDeployment
@@ -55,7 +55,7 @@ class PrivilegedStack:
     @classmethod
     @contextmanager
     def deployed(cls, built: Path) -> Iterator[PrivilegedStack]:
-        """Deploy one, with whatever asks for more rights, and credentials in their secret."""
+        """Deploy a stack with all parameters that need more permissions, and with credentials."""
         with LocalDeployment(built=built) as local:
             local.deploy(
                 EventTypes=STREAM,
@@ -70,7 +70,7 @@ class PrivilegedStack:
                 BacklogRuns=str(BACKLOG_RUNS),
             )
             local.stack.put_credentials(local.credentials)
-            # Of a bucket the embedded CloudFormation ignores this.
+            # The embedded CloudFormation ignores this property of a bucket.
             local.aws.client("s3").put_object_lock_configuration(
                 Bucket=local.stack.outputs["ArchiveBucketName"],
                 ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"},
@@ -78,20 +78,20 @@ class PrivilegedStack:
             yield cls(local, Rights(local.aws, local.stack.name))
 
     def publish(self, count: int = 1, make: Callable[[Event], Event] = lambda event: event) -> None:
-        """Publish new events, each made odd if need be."""
+        """Publish new events, each changed by ``make``."""
         self._seed += 1
         self.deployment.event_server.publish(
             make(event) for event in made_up_events(STREAM, count, seed=self._seed)
         )
 
     def drain(self, *, is_last: bool = False) -> tuple[list[Run], str]:
-        """Run the function, and wait for the runs that it starts in turn.
+        """Run the function, and wait for the runs that it starts.
 
         Args:
-            is_last: Runs it as the last for a backlog, which starts no other.
+            is_last: Whether to run it as the last one for a backlog, which starts no other.
 
         Returns:
-            The runs, and what their logs say of calls that failed; empty if none did.
+            The runs, and the failed calls in their logs; empty if there are none.
         """
         before = len(self.deployment.stack.runs())
         invocation = self.deployment.stack.invoke(
@@ -118,21 +118,21 @@ class PrivilegedStack:
             self.deployment.stack.put_credentials(self.deployment.credentials)
 
     def discard_environments(self) -> None:
-        """Let the function's next run start cold, as after any change of its configuration."""
+        """Make the function's next run a cold start, by a change of its configuration."""
         functions = self.deployment.aws.client("lambda")
         name = self.deployment.stack.outputs["DrainEventsFunctionName"]
         now = functions.get_function_configuration(FunctionName=name)
         functions.update_function_configuration(FunctionName=name, MemorySize=now["MemorySize"])
 
     def runs_since(self, before: int) -> list[Run]:
-        """Wait for the end of a run, and of those that it and they started."""
+        """Wait for the end of a run, and of all runs that it started directly or indirectly."""
         runs: list[Run] = []
         while len(runs) < (wanted := 1 + _started_by(runs)):
             runs = self.deployment.stack.wait_for_runs(before + wanted)[before:]
         return runs
 
     def replay(self, **event: Any) -> dict[str, Any]:
-        """Run the function that replays; its messages are not the drain's, see `reconciled`."""
+        """Run the replay function; its messages are kept apart from the drain's."""
         self._collect_messages()
         answer = self.deployment.aws.client("lambda").invoke(
             FunctionName=self.deployment.stack.outputs["ReplayEventsFunctionName"],
@@ -144,7 +144,7 @@ class PrivilegedStack:
         return report
 
     def compact(self) -> dict[str, Any]:
-        """Run the compaction, and return how it ended."""
+        """Run the compaction, and return its result."""
         return LocalCatalogue(self.deployment).compact(STREAM)
 
     def fire(self, schedule: str) -> None:
@@ -152,7 +152,7 @@ class PrivilegedStack:
         self.deployment.stack.fire(self.rights.named("AWS::Scheduler::Schedule")[schedule])
 
     def failed_starts(self) -> list[str]:
-        """Take out of their queue, and give, why starts failed."""
+        """Receive and delete the reports of failed starts in the dead-letter queue."""
         url = self.deployment.stack.outputs["ScheduleDeadLetterQueueUrl"]
         return [
             message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
@@ -160,7 +160,7 @@ class PrivilegedStack:
         ]
 
     def reconciled(self) -> Reconciliation:
-        """Reconcile everything so far, what is in quarantine among it."""
+        """Reconcile all events so far, including those in quarantine."""
         self._collect_messages()
         s3 = self.deployment.aws.client("s3")
         bucket = self.deployment.stack.outputs["ArchiveBucketName"]
@@ -188,7 +188,7 @@ class PrivilegedStack:
         return EventReader(STREAMS[STREAM], read_pseudonyms(secrets, arn))
 
     def _ids(self, event: Event, archived: Sequence[dict[str, Any]]) -> set[str]:
-        """Return the id of an event; of one that can't be read, those that it has in quarantine."""
+        """Return the id of an event; if it can't be read, its ids in quarantine."""
         delivery = self._reader.read(event.undelivered, datetime.now(UTC))
         if delivery.pointer is not PointerReason.QUARANTINE:
             return {delivery.event_id}
@@ -212,9 +212,9 @@ def _started_by(runs: list[Run]) -> int:
 
 
 def _complaint(run: Run) -> str:
-    """Return what a run's log says of calls that failed, whether they ended the run or not.
+    """Return the failed calls in a run's log, whether or not they ended the run.
 
-    Lines that aren't records are Lambda's: that it could not start a run, or ended it.
+    Lines that aren't records are Lambda's: it couldn't start a run, or stopped it.
     """
     texts = (
         " ".join(

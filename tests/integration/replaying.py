@@ -1,4 +1,4 @@
-"""What the tests of replays share: the command, run in a process as an operator would."""
+"""Shared by the replay's tests: the command, run in a process as an operator does."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ SECONDS: Final = 60
 
 
 def arguments(scene: Scene, folder: Path, *more: str) -> list[str]:
-    """Return the command line that replays a scene's archive, by default into its queue."""
+    """Return the command line that replays a scene's archive, by default to its queue."""
     places = ["--bucket", scene.places.bucket, "--queue-url", scene.places.queue_url]
     if "--stack-name" in more:
         places = []
     checkpoint = ["--checkpoint", str(folder / "checkpoint.json")]
-    # The last of several values is the one that counts.
+    # Of an option's values, the last one counts.
     return [sys.executable, "-m", "drainctl", "replay", *places, *checkpoint, *more]
 
 
 def replay(
     scene: Scene, folder: Path, *more: str, answer: str = "", status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, which must have this exit status; what it says is recorded."""
+    """Run the command, which must end with this exit status, and record its output."""
     done = subprocess.run(
         arguments(scene, folder, *more),
         cwd=PROJECT_FOLDER,
@@ -53,13 +53,13 @@ def replay(
 def replay_stack(
     scene: Scene, folder: Path, stack: str, *, status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command over the places of a stack."""
+    """Run the command for a stack."""
     return replay(scene, folder, "--stack-name", stack, "--yes", status=status)
 
 
 @contextmanager
 def replaying(scene: Scene, folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """Start the command; the block's end kills it if it has not ended."""
+    """Start the command; it is killed at the end of the block if it still runs."""
     with ChildProcess(
         arguments(scene, folder, *more),
         cwd=PROJECT_FOLDER,
@@ -78,7 +78,7 @@ def replaying(scene: Scene, folder: Path, *more: str) -> Iterator[subprocess.Pop
 
 
 def environment(scene: Scene) -> dict[str, str]:
-    """Return the command's environment: an account, a wide terminal, and no more."""
+    """Return the command's environment: only an account and a wide terminal."""
     return {**scene.environment(), "PYTHONPATH": PATH, "COLUMNS": "200"}
 
 
@@ -91,7 +91,7 @@ def lines_by_id(scene: Scene) -> dict[str, list[dict[str, Any]]]:
 
 
 def messages(scene: Scene, queue_url: str | None = None) -> list[dict[str, Any]]:
-    """Take all messages of a queue, the scene's own if none is given."""
+    """Receive all messages of a queue, by default the scene's."""
     return take_messages(scene.cloud.sqs, queue_url or scene.places.queue_url)
 
 

@@ -1,7 +1,6 @@
-"""The rights of a deployed stack's roles, each of which can be taken away for a while.
+"""The permissions of a deployed stack's roles, each of which can be revoked for a while.
 
-They are read from IAM, not from a template: so what is granted by whichever nested stack, and for
-whichever parameters, is found.
+They are read from IAM, not from a template, so those of all nested stacks and parameters are found.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _NAMED: Final = {
     "AWS::SecretsManager::Secret",
     "AWS::StepFunctions::StateMachine",
 }
-"""The types whose resources are shown by their name in the template."""
+"""Types of resources that are shown by their name in the template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,10 @@ class Right:
     Attributes:
         role: The role's name in the template.
         policy: The name of the policy that allows it.
-        statement: The number of its statement in there.
+        statement: The number of its statement in the policy.
         action: Such as ``s3:PutObject``.
         resource: The ARN, or ``*``.
-        place: The same, told by names in the template: ``ArchiveBucket/events/*``.
+        place: The resource by names in the template: ``ArchiveBucket/events/*``.
     """
 
     role: str
@@ -56,11 +55,11 @@ class Right:
 
 
 class Rights:
-    """The rights of all roles of a deployed stack and its nested stacks.
+    """The permissions of all roles of a deployed stack and its nested stacks.
 
     Args:
-        aws: Where it is deployed.
-        stack: Its name.
+        aws: The AWS with the stack.
+        stack: The stack's name.
     """
 
     def __init__(self, aws: EmbeddedAws, stack: str) -> None:
@@ -69,16 +68,16 @@ class Rights:
         self._stack = stack
 
     def named(self, kind: str) -> Mapping[str, str]:
-        """Return the ids of a type's resources, by the names that they have in the template."""
+        """Return the ids of a type's resources, by their names in the template."""
         return {name: physical for name, each, physical in self._resources if each == kind}
 
     @cached_property
     def roles(self) -> Mapping[str, str]:
-        """The roles' names, by those that they have in the template."""
+        """The roles' names, by their names in the template."""
         return self.named("AWS::IAM::Role")
 
     def all(self) -> Sequence[Right]:
-        """Read what the roles may do."""
+        """Read the roles' permissions."""
         return [
             Right(role, policy, number, action, resource, self._place(resource))
             for role in self.roles
@@ -89,7 +88,7 @@ class Rights:
         ]
 
     def managed(self) -> Mapping[str, Sequence[str]]:
-        """Return the ARNs of the managed policies that roles have: rights that are not in `all`."""
+        """Return the ARNs of the roles' managed policies, whose permissions are not in `all`."""
         attached = {
             role: self._iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
             for role, name in self.roles.items()
@@ -98,7 +97,7 @@ class Rights:
 
     @contextmanager
     def without(self, taken: Iterable[Right]) -> Iterator[None]:
-        """Take rights away, just these, and put them back when the block ends."""
+        """Revoke exactly these permissions, and restore them at the end of the block."""
         by_policy = sorted(taken, key=lambda right: (right.role, right.policy))
         before = {
             (role, policy): self._policies(role)[policy]
@@ -162,7 +161,7 @@ class Rights:
 def _without(
     statements: Sequence[Mapping[str, Any]], taken: Sequence[Right]
 ) -> Sequence[Mapping[str, Any]]:
-    """Write statements anew, one for each resource, without what is taken."""
+    """Return statements, one for each resource, without the revoked permissions."""
     pairs = {(right.statement, right.action, right.resource) for right in taken}
     left = []
     for number, statement in enumerate(statements):

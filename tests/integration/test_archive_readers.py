@@ -41,7 +41,7 @@ EXAMPLES: Final[dict[str, str]] = dict(
         re.DOTALL | re.MULTILINE,
     )
 )
-# What a reader makes of its lines, and then of a Parquet file that it has written of them.
+# The rows that a reader returns for the lines, and for a Parquet file that it has written of them.
 ROWS: Final = {
     "DuckDB": """
 rows = lambda read: [dict(zip(read.columns, row)) for row in read.fetchall()]
@@ -71,7 +71,7 @@ _UNKNOWN_FIELD: Final = length_delimited(1000, b"made up")
 
 @pytest.mark.parametrize("reader", ROWS)
 def test_a_reader_reads_every_line_of_every_stream(reader: str, tmp_path: Path) -> None:
-    """What only late lines have is read as well: ``raw``, parts of an event, and empty ones."""
+    """Fields that only later lines have are read: ``raw``, parts of an event, and empty ones."""
     for stream in STREAMS.values():
         write(read_lines(stream), tmp_path)
     assert_all_is_read(reader, tmp_path)
@@ -81,10 +81,10 @@ def test_a_reader_reads_every_line_of_every_stream(reader: str, tmp_path: Path) 
 
 
 def read_lines(stream: EventStream) -> Iterator[Delivery]:
-    """Read an event of each shape, one a day from the first of the month on.
+    """Yield an event of each shape, one a day from the first of the month on.
 
-    The first lines have neither an event nor anything else that could be left out. Every other
-    event has a field that isn't known, and pseudonyms.
+    The first lines have only required fields, without an event. Every other event has an unknown
+    field, and pseudonyms.
     """
     as_it_came = EventReader(stream)
     with_pseudonyms = EventReader(stream, Pseudonyms(b"made up" * 10))
@@ -107,12 +107,12 @@ def read_lines(stream: EventStream) -> Iterator[Delivery]:
             yield with_pseudonyms.read(message, arrival)
             response.metadata.timestamp.seconds = _OUT_OF_RANGE
             yield as_it_came.read(response.SerializeToString(), arrival)
-    # The examples don't ask for the month before.
+    # The examples don't read the month before.
     yield as_it_came.read(message, FIRST_DAY - timedelta(days=1))
 
 
 def write(deliveries: Iterable[Delivery], bucket: Path) -> None:
-    """Write deliveries as the archive has them."""
+    """Write deliveries as archive objects."""
     layout = ArchiveLayout("", "events", "quarantine")
     for each in group_by_object(deliveries):
         path = bucket / layout.key(each)
@@ -151,7 +151,7 @@ def assert_all_is_read(reader: str, bucket: Path) -> None:
 
 
 def lines_of_the_month(event_type: str, bucket: Path, *, with_day: bool) -> Iterator[str]:
-    """Read the lines of November without what is null, and the day of their folder."""
+    """Yield the lines of November without null values, with the day of their folder."""
     for path in (bucket / "events" / event_type).glob("dt=2026-11-*/*.ndjson.gz"):
         for line in gzip.decompress(path.read_bytes()).splitlines():
             known = {name: value for name, value in json.loads(line).items() if value is not None}
@@ -160,7 +160,7 @@ def lines_of_the_month(event_type: str, bucket: Path, *, with_day: bool) -> Iter
 
 
 def as_line(row: dict[str, Any], stream: EventStream) -> str:
-    """Write a row as the line that it was read from."""
+    """Return the line of a row."""
     types = {**line_types(stream), "dt": Scalar.TEXT}
     return json.dumps(_without_nulls(Struct(tuple(types.items())), row), sort_keys=True)
 

@@ -1,7 +1,7 @@
 """The compaction of the deployed stack: its own state machine, its statements, its tables.
 
-The state machine runs in the embedded AWS, which runs Athena's statements on DuckDB over the
-bucket's objects. One deployment serves all tests of this module, in their order.
+The state machine runs in the embedded AWS, which answers Athena's statements with DuckDB over the
+bucket's objects. The tests of this module share one deployment and depend on their order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def test_catalogue_answers_before_any_compaction(
     table: Table, events: Counter[tuple[str, str]]
 ) -> None:
-    """As soon as there are lines the view has their events, each once."""
+    """As soon as there are lines, the view has each of their events once."""
     assert table.ids_by_day() == events
     assert table.consistency_differences() == ()
 
@@ -35,7 +35,7 @@ def test_catalogue_answers_before_any_compaction(
 def test_closed_days_are_compacted(
     table: Table, lines: list[MadeUpLine], events: Counter[tuple[str, str]]
 ) -> None:
-    """A run registers each closed day with its events, and leaves the open one alone."""
+    """A run registers each closed day with its events, and doesn't change the open one."""
     ended = table.compact()
     closed = sorted({line.dt for line in lines if line.dt <= CLOSED.isoformat()})
     assert ended["status"] == "SUCCEEDED", ended
@@ -48,13 +48,13 @@ def test_closed_days_are_compacted(
 
 
 def test_view_spans_the_cutover_day(table: Table, events: Counter[tuple[str, str]]) -> None:
-    """Closed and open days together have each event once: none missing, none twice."""
+    """Closed and open days together have each event exactly once."""
     assert table.ids_by_day() == events
     assert table.consistency_differences() == ()
 
 
 def test_rows_say_what_the_lines_said(table: Table, lines: list[MadeUpLine]) -> None:
-    """Every column of a compacted day is what was worked out from the facts, without SQL."""
+    """Every column of a compacted day equals the facts, without SQL."""
     day = day_before(CLOSED, 1)
     names = "event_id, copies, subscription_id, redelivered, current_imei, number"
     rows = table.rows(f"SELECT {names} FROM {STREAM} WHERE dt = ?", f"'{day}'")
@@ -71,7 +71,7 @@ def test_rows_say_what_the_lines_said(table: Table, lines: list[MadeUpLine]) -> 
 
 
 def test_rows_are_sorted(table: Table) -> None:
-    """A file has the rows of a subscription side by side, in the order of time."""
+    """A file is sorted by subscription, then by time."""
     day = day_before(CLOSED, 1)
     rows = table.rows(
         f"SELECT subscription_id, event_time FROM {STREAM}_compacted WHERE dt='{day}'"
@@ -81,7 +81,7 @@ def test_rows_are_sorted(table: Table) -> None:
 
 
 def test_second_run_does_nothing(table: Table) -> None:
-    """A run over days that are whole writes and moves nothing."""
+    """A run over complete days changes nothing."""
     before = table.closed_days(), table.files()
     ended = table.compact(since=PLAN.first_day.isoformat())
     assert ended["output"]["days_checked"] == len(before[0])
@@ -92,9 +92,9 @@ def test_second_run_does_nothing(table: Table) -> None:
 def test_late_event_is_seen_at_once_and_merged_by_the_next_run(
     table: Table, events: Counter[tuple[str, str]]
 ) -> None:
-    """An event for a closed day is in the view when it comes, and in the table after the run.
+    """A late event of a closed day is in the view at once, and in the table after the next run.
 
-    The folder of before is gone then, and a new copy of an old event is no new row.
+    The old folder is then deleted, and a duplicate of an old event makes no new row.
     """
     day = CLOSED.isoformat()
     (line,) = table.rows(
@@ -131,7 +131,7 @@ def test_late_event_is_seen_at_once_and_merged_by_the_next_run(
 def test_view_is_right_wherever_the_cutover_day_is(
     table: Table, events: Counter[tuple[str, str]]
 ) -> None:
-    """Registered days that are not before the cutover day, as during a run, don't count twice."""
+    """Registered days on or after the cutover day, as during a run, don't count twice."""
     for since in (ALL_OPEN, day_before(CLOSED, 3)):
         table.rows(statement("replace_view", STREAMS[STREAM]).replace("{since}", since))
         assert table.ids_by_day() == events
@@ -139,21 +139,21 @@ def test_view_is_right_wherever_the_cutover_day_is(
 
 
 def test_stream_without_events(table: Table) -> None:
-    """A stream that never had an event compacts nothing, and its view answers with no rows."""
+    """The compaction of a stream without events succeeds, and its view has no rows."""
     ended = table.compact(QUIET)
     assert (ended["status"], ended["output"]["days_checked"]) == ("SUCCEEDED", 0)
     assert table.rows(f"SELECT number, revoked, added_scopes FROM {QUIET}") == ()
 
 
 def test_unknown_stream_is_named(table: Table) -> None:
-    """A run over a stream that doesn't exist fails, and says which do."""
+    """A run over an unknown stream fails, and the error lists the streams."""
     ended = table.compact("sim_swap")
     assert (ended["status"], ended["error"]) == ("FAILED", "UnknownStream")
     assert STREAM in ended["cause"]
 
 
 def test_verify_succeeds(table: Table) -> None:
-    """The operator's command runs every saved query and the consistency check, and ends with 0."""
+    """The verify command runs every saved query and the consistency check, and exits with 0."""
     completed = verify(table)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     for query in saved_queries():
@@ -161,7 +161,7 @@ def test_verify_succeeds(table: Table) -> None:
 
 
 def test_verify_names_a_day_that_is_missing(table: Table) -> None:
-    """A cutover day that hides lines is found: output and status name the day and the fix."""
+    """A cutover day that hides lines fails the command, whose output names the day and the fix."""
     today = PLAN.last_day.isoformat()
     tomorrow = (PLAN.last_day + timedelta(days=1)).isoformat()
     table.rows(statement("replace_view", STREAMS[STREAM]).replace("{since}", tomorrow))
@@ -175,7 +175,7 @@ def test_verify_names_a_day_that_is_missing(table: Table) -> None:
 
 
 def verify(table: Table, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as an operator would."""
+    """Run the command as an operator does."""
     layers = os.pathsep.join(
         str(PROJECT_FOLDER / "layers" / each) for each in ("wgtwo", "eventdrain")
     )

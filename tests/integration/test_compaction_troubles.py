@@ -1,6 +1,6 @@
-"""A compaction that something comes in between of: other runs, other hands, failures, deletions.
+"""Compactions with interference: other runs, manual changes, failures, deletions.
 
-One deployment serves all tests of this module, in their order.
+The tests of this module share one deployment and depend on their order.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ pytestmark = pytest.mark.release
 
 @pytest.fixture(scope="module", autouse=True)
 def closed_days(table: Table) -> None:
-    """Have all closed days compacted."""
+    """Compact all closed days."""
     assert table.compact()["status"] == "SUCCEEDED"
 
 
 def test_day_whose_counts_differ_is_not_registered(
     table: Table, events: Counter[tuple[str, str]]
 ) -> None:
-    """Where what was written isn't what was counted the run fails, and nothing else changes."""
+    """If the written rows differ from the counted events, the run fails and changes nothing."""
     before = table.closed_days()
     day = CLOSED.isoformat()
     table.put_event(day, "e" * 32)
@@ -58,7 +58,7 @@ def test_day_whose_counts_differ_is_not_registered(
 
 @contextmanager
 def candidates_elsewhere(table: Table) -> Iterator[None]:
-    """Let the table that new folders are counted through look where there are none."""
+    """Point the table that counts new folders to an empty location."""
     glue: Any = table.deployment.aws.client("glue")
     database = table.deployment.stack.outputs["DatabaseName"]
     candidates = glue.get_table(DatabaseName=database, Name=CANDIDATES)["Table"]
@@ -74,9 +74,9 @@ def candidates_elsewhere(table: Table) -> Iterator[None]:
 
 
 def test_run_that_is_overtaken_counts_again(table: Table, events: Counter[tuple[str, str]]) -> None:
-    """Of two runs over a day, the slower one registers nothing that it wrote before the other did.
+    """Of two concurrent runs over a day, the slower one doesn't register what it wrote.
 
-    Otherwise the day would lose what came in between, and with it lines that the quicker one has
+    Otherwise the day would lose events that arrived in between, whose lines the faster run may have
     deleted.
     """
     day = CLOSED.isoformat()
@@ -101,7 +101,7 @@ RELEASED: Final = "released"
 
 
 def hold_before_registering(definition: dict[str, Any]) -> None:
-    """Let a run wait until there is an object, once it has counted what it has written."""
+    """Let a run wait, after counting what it has written, until an object exists."""
     states = of_a_day(definition)
     (agree,) = states["DoCountsAgree"]["Choices"]
     states["Hold"] = {
@@ -120,7 +120,7 @@ def hold_before_registering(definition: dict[str, Any]) -> None:
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so, for a minute at the most."""
+    """Wait until a condition holds, for at most a minute."""
     end = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < end
@@ -130,9 +130,9 @@ def wait_for(is_so: Callable[[], bool]) -> None:
 def test_folder_above_the_new_one_is_not_deleted(
     table: Table, events: Counter[tuple[str, str]]
 ) -> None:
-    """A partition of all folders of a day, as `MSCK REPAIR TABLE` makes it, is replaced unharmed.
+    """A partition with all folders of a day, as `MSCK REPAIR TABLE` makes it, is replaced safely.
 
-    It may have rows twice, and it holds the folder that replaces it.
+    It may have rows twice, and contains the folder that replaces it, which must not be deleted.
     """
     day = day_before(CLOSED, 1)
     glue: Any = table.deployment.aws.client("glue")
@@ -161,10 +161,10 @@ def test_folder_above_the_new_one_is_not_deleted(
 def test_lines_are_deleted_only_where_they_are_compacted(
     table: Table, events: Counter[tuple[str, str]]
 ) -> None:
-    """With a retention, lines of older closed days go once they are checked; the view has them all.
+    """With a retention, lines of older closed days are deleted after a check; the view is the same.
 
-    Lines that are younger than an hour stay, and here all are: so the machine's margin is moved.
-    Where they can't be deleted the run says so.
+    Lines younger than an hour stay. As all lines here are, the test changes the state machine's
+    limit. If lines can't be deleted, the run fails with an error that says so.
     """
     table.deployment.deploy(LinesRetentionDays="2")
     assert table.compact()["status"] == "SUCCEEDED"
@@ -195,7 +195,7 @@ def test_lines_are_deleted_only_where_they_are_compacted(
 
 
 def delete_all(definition: dict[str, Any]) -> None:
-    """Move the margin of an hour, so that objects of this moment are old enough."""
+    """Change the limit of an hour, so that new objects are old enough."""
     batch = of_a_day(definition)["DeleteLines"]["ItemBatcher"]["BatchInput"]
     assert batch == {"before": "{% $started / 1000 - 3600 %}"}
     batch["before"] = "{% $started / 1000 + 3600 %}"

@@ -1,4 +1,4 @@
-"""Runs at once on one durable queue share it; none starves, and any may end at any time."""
+"""Concurrent runs share a durable queue; none starves, and any may end at any time."""
 
 from __future__ import annotations
 
@@ -27,23 +27,22 @@ RUNS: Final = 4
 BACKLOG: Final = 600
 IN_FLIGHT: Final = 40
 SLOW: Final = SendBatchFault(delay=timedelta(milliseconds=100))
-"""So that runs wait rather than compute: then a busy machine changes nothing."""
+"""So long that runs mostly wait, and a busy machine makes no difference."""
 IDLE_SECONDS: Final = 5.0
-"""Longer than runs that begin together need for their streams, and than an ack time-out of the
-server of these tests."""
+"""Longer than it takes until all runs have their streams, and than the server's ack time-out."""
 WINDOW_SECONDS: Final = 4.0
-"""Several times what a run needs for a token, a stream and a first commit on a busy machine."""
+"""Several times as long as a run needs for token, stream and first commit on a busy machine."""
 
 
 @pytest.fixture
 def scene(scene: Scene) -> Scene:
-    """Return a scene whose queue takes its time."""
+    """Return a scene whose queue is slow."""
     scene.faults.inject(SLOW)
     return scene
 
 
 def test_runs_share_a_backlog(scene: Scene) -> None:
-    """Runs in processes of their own drain one queue: each event once, a fair part for each."""
+    """Runs in separate processes drain one queue: each event once, a fair share for each run."""
     with ExitStack() as running:
         runs = [running.enter_context(start_run(scene)) for _ in range(RUNS)]
         let_go(scene, runs)
@@ -55,7 +54,7 @@ def test_runs_share_a_backlog(scene: Scene) -> None:
 
 
 def test_parallel_streams_share_a_backlog(scene: Scene) -> None:
-    """The connections of one run do so too."""
+    """The connections of one run share a queue in the same way."""
     with scene.when(lambda ledger: ledger.open_streams == RUNS, lambda: scene.publish(BACKLOG)):
         report = scene.drain(
             parallel_streams=RUNS,
@@ -67,14 +66,14 @@ def test_parallel_streams_share_a_backlog(scene: Scene) -> None:
 
 
 def test_run_whose_window_ends(scene: Scene) -> None:
-    """It commits and acks what it has taken, and the others get the rest: nothing comes twice."""
+    """It commits and acks what it has taken; the others drain the rest, without duplicates."""
     seeds = itertools.count()
     published = 0
     with ExitStack() as running:
         others = [running.enter_context(start_run(scene)) for _ in range(RUNS - 1)]
         leaving = running.enter_context(start_run(scene, window=WINDOW_SECONDS))
         let_go(scene, [*others, leaving])
-        while leaving.process.poll() is None:  # there is a backlog for as long as it is there
+        while leaving.process.poll() is None:  # keep a backlog until it has ended
             scene.publish(IN_FLIGHT * RUNS, seed=next(seeds))
             published += IN_FLIGHT * RUNS
             scene.event_server.wait_until(lambda ledger: len(ledger.unacked) <= IN_FLIGHT * RUNS)
@@ -89,7 +88,7 @@ def test_run_whose_window_ends(scene: Scene) -> None:
 
 
 def test_run_that_dies(cloud: Cloud) -> None:
-    """What it had not acked comes to the others when its ack time-out strikes; nothing is lost."""
+    """Its unacked events are redelivered to the others after the ack time-out; none is lost."""
     rules = ServerRules(requeue=Requeue.AFTER_ACK_TIMEOUT, clock_speed=10)
     with Scene(cloud, rules=rules) as scene, ExitStack() as running:
         scene.faults.inject(SLOW)
@@ -112,21 +111,21 @@ def start_run(
     scene: Scene,
     **changes: Any,
 ) -> AbstractContextManager[DrainProcess]:
-    """Start a run over one stream, in a process of its own, that is held."""
-    # The window ends of itself only where a test asks for it.
+    """Start a run over one stream in its own process, which waits for ``go``."""
+    # By default the window is longer than the tests need.
     settings = {"max_in_flight": IN_FLIGHT, "idle": IDLE_SECONDS, "window": 30.0} | changes
     return drain_process(scene, is_held=True, remaining_seconds=45, **settings)
 
 
 def ended(running: DrainProcess) -> Report:
-    """Wait for the end of a run that is not killed."""
+    """Wait for the end of a run, and return its report."""
     report = running.wait()
     assert report is not None
     return report
 
 
 def check_shared(scene: Scene) -> None:
-    """See that nothing is lost, nothing came twice, and every connection got its part."""
+    """Check that no event is lost or duplicated, and that every connection received its share."""
     evidence = scene.check()
     assert evidence.copies == evidence.ledger.redeliveries == 0
     sent = [stream.sent for stream in evidence.ledger.streams.values()]

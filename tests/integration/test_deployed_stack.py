@@ -1,7 +1,8 @@
-"""The deployed stack, end to end: what `make run` shows, and what each parameter changes.
+"""The deployed stack, end to end: what `make run` shows, and the effect of each parameter.
 
-One deployment serves all tests of this module, in their order: each looks at what is new since the
-one before it. The schedules are off until the last part, as their runs would take the events first.
+The tests of this module share one deployment and depend on their order: each checks what is new
+since the one before. The schedules are off until the last part, as their runs would take the
+events.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ EVENTS: Final = 200
 
 @pytest.fixture(scope="module")
 def deployment(plainly_built: Path) -> Iterator[LocalDeployment]:
-    """Deploy all streams as a user does, with the schedules off and credentials in their secret."""
+    """Deploy all streams as a user does, with credentials, and with the schedules off."""
     with LocalDeployment(built=plainly_built) as local:
         local.deploy(EventTypes=",".join(STREAMS), ScheduleState="DISABLED", IdleSeconds="1")
         local.stack.put_credentials(local.credentials)
@@ -37,7 +38,7 @@ def deployment(plainly_built: Path) -> Iterator[LocalDeployment]:
 
 
 def invoke(deployment: LocalDeployment, event_type: str = DEFAULT_EVENT_TYPE) -> Invocation:
-    """Run the function over one stream, as its schedule would."""
+    """Run the function over one stream, as its schedule does."""
     return deployment.stack.invoke({"event_type": event_type})
 
 
@@ -55,7 +56,7 @@ def read_lines(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_one_token_serves_all_streams(deployment: LocalDeployment) -> None:
-    """The first stream's run mints a token for the scopes of all streams; the other runs read it.
+    """The first run mints a token for the scopes of all streams, which the other runs use.
 
     A run without events writes nothing.
     """
@@ -84,7 +85,7 @@ def test_malformed_secret_fails_the_run(deployment: LocalDeployment) -> None:
 def test_missing_scope_fails_its_stream_alone(
     deployment: LocalDeployment, *, narrows: bool
 ) -> None:
-    """The stream whose scope the client may not have is named and fails; the others drain."""
+    """The stream whose scope is not granted fails, with an error that names it; others drain."""
     granted = [
         stream.scope
         for event_type, stream in STREAMS.items()
@@ -107,7 +108,7 @@ def test_missing_scope_fails_its_stream_alone(
 
 
 def test_granted_again_catches_up(deployment: LocalDeployment) -> None:
-    """Once the scope is granted and the old token gone, the stream has lost nothing."""
+    """Once the scope is granted and the old token deleted, the stream has lost nothing."""
     deployment.allow_scopes(*(stream.scope for stream in STREAMS.values() if stream.scope))
     deployment.delete_cached_token()
     invocation = invoke(deployment, MISSING)
@@ -121,7 +122,7 @@ def test_granted_again_catches_up(deployment: LocalDeployment) -> None:
 def test_backlog_is_drained_without_the_schedule(deployment: LocalDeployment, built: Path) -> None:
     """A run that leaves a backlog starts another one at once, up to the limit.
 
-    With several events to a message, its body holds their lines as they are in the archive.
+    With several events per message, the body has their lines as in the archive.
     """
     deployment.stack.deploy(
         built, {"MaxEvents": "50", "BacklogRuns": "3", "EventsPerMessage": "10"}
@@ -135,19 +136,19 @@ def test_backlog_is_drained_without_the_schedule(deployment: LocalDeployment, bu
     assert [report["end_reason"] for report in reports_of(runs)] == ["limit"] * 4
     assert sum(report["acked"] for report in reports_of(runs)) == 200
     starts = [record["start"] for run in runs for record in run.records if "start" in record]
-    assert [start["backlog_run"] for start in starts] == [1, 2, 3], "and the last started none"
+    assert [start["backlog_run"] for start in starts] == [1, 2, 3], "the last one started none"
 
     taken = deployment.take_messages()
     assert len(read_lines(taken)) == 200
-    assert 20 <= len(taken) < 50  # a batch that doesn't wait for more has less than ten to pack
+    assert 20 <= len(taken) < 50  # a batch that doesn't linger may have fewer than ten
     archived = {line["event_id"]: line for line in deployment.archive_lines()}
     assert all(archived[line["event_id"]] == line for line in read_lines(taken))
 
 
 def test_concurrent_runs_share_the_stream(deployment: LocalDeployment, built: Path) -> None:
     """The first run starts the other ones; together they drain each event once."""
-    # A busy machine can keep a run from what has arrived for seconds: were they its idle time, the
-    # server would send that again.
+    # On a busy machine a run may not process arrived events for seconds. If the idle time were
+    # shorter, it would end, and the server would redeliver them.
     changes = {"MaxEvents": "10000", "BacklogRuns": "0", "IdleSeconds": "8"}
     deployment.stack.deploy(built, {**changes, "Pullers": "3", "ParallelStreams": "2"})
     deployment.event_server.publish_made_up("consent_change", 3000, seed=5)
@@ -165,7 +166,7 @@ def test_concurrent_runs_share_the_stream(deployment: LocalDeployment, built: Pa
 
 
 def test_replay_sends_the_archive_again(deployment: LocalDeployment) -> None:
-    """The stack's own function sends what is archived once more, with the drain's bodies.
+    """The replay function sends archived events again, with the drain's message bodies.
 
     It only counts unless the event has ``dry_run: false``.
     """
@@ -185,7 +186,7 @@ def test_replay_sends_the_archive_again(deployment: LocalDeployment) -> None:
 
 
 def replay(deployment: LocalDeployment, event: dict[str, Any]) -> dict[str, Any]:
-    """Invoke the function that replays, and return its answer."""
+    """Invoke the replay function, and return its answer."""
     answer = deployment.aws.client("lambda").invoke(
         FunctionName=deployment.stack.outputs["ReplayEventsFunctionName"],
         Payload=json.dumps(event).encode(),
@@ -196,7 +197,7 @@ def replay(deployment: LocalDeployment, event: dict[str, Any]) -> dict[str, Any]
 
 
 def test_fifo_queue(deployment: LocalDeployment, built: Path) -> None:
-    """In a FIFO queue a message's group is its subscription, its deduplication id its event id."""
+    """In a FIFO queue the group is the subscription, and the deduplication id the event id."""
     changes = {"FifoQueue": "true", "Pullers": "1", "ParallelStreams": "1", "IdleSeconds": "1"}
     deployment.stack.deploy(built, {**changes, "EventsPerMessage": "1"})
     deployment.event_server.publish_made_up(DEFAULT_EVENT_TYPE, 50, seed=1)
@@ -238,20 +239,20 @@ def scheduled_runs(deployment: LocalDeployment, built: Path) -> list[Run]:
 def queues(
     deployment: LocalDeployment, scheduled_runs: list[Run]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Receive the messages of those runs, by queue."""
+    """Return the messages of those runs, by queue."""
     assert scheduled_runs
     return deployment.take_messages_by_queue()
 
 
 def test_each_stream_has_a_schedule_of_its_own(scheduled_runs: list[Run]) -> None:
-    """Every stream is drained by a run that nothing but its schedule started."""
+    """Every stream is drained by a run that its schedule started."""
     for report in reports_of(scheduled_runs):
         assert report["end_reason"] == "idle"
         assert report["received"] == report["acked"] >= EVENTS
 
 
 def test_each_stream_has_a_queue_of_its_own(queues: dict[str, list[dict[str, Any]]]) -> None:
-    """A queue gets the events of one stream, and the shared queue gets none."""
+    """A stream's queue receives its events, and the shared queue none."""
     assert queues["OutboxQueueUrl"] == []
     types = {
         name: {message["MessageAttributes"]["event_type"]["StringValue"] for message in queue}
@@ -266,7 +267,7 @@ def test_each_stream_has_a_queue_of_its_own(queues: dict[str, list[dict[str, Any
 def test_places_reconcile(
     deployment: LocalDeployment, queues: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """Every event is in S3 once, below its stream's prefix, and acked; messages are its lines."""
+    """Every event is acked, and is in S3 once, below its stream's prefix, and in one message."""
     lines = deployment.archive_lines()
     messages = [message for queue in queues.values() for message in queue]
     reconciliation = reconcile(deployment.event_server.ledger(), lines, messages)
@@ -294,7 +295,7 @@ def test_metrics_equal_the_report(scheduled_runs: list[Run]) -> None:
 def test_alarms_have_the_dimensions_of_the_metrics(
     deployment: LocalDeployment, scheduled_runs: list[Run]
 ) -> None:
-    """Metrics are emitted with the dimensions that each stream's alarms evaluate."""
+    """Metrics have the dimensions that each stream's alarms evaluate."""
     emitted = {
         (record["event_type"], record["service"], name)
         for run in scheduled_runs
@@ -318,7 +319,10 @@ def test_alarms_have_the_dimensions_of_the_metrics(
     by_stream = [each for each in own if "event_type" in each[0]]
     assert len(by_stream) == rules.ALARM_METRICS_PER_STREAM * len(STREAMS)
     for dimensions, name in by_stream:
-        if name not in ("EndedByFailed", "Backlog"):  # of runs that fail or fall behind: none did
+        if name not in (
+            "EndedByFailed",
+            "Backlog",
+        ):  # emitted only by runs that fail or fall behind
             assert (dimensions["event_type"], dimensions["service"], name) in emitted
 
 
@@ -350,7 +354,7 @@ def texts_of(value: object) -> Iterator[str]:
 
 
 def test_streams_come_and_go(deployment: LocalDeployment, built: Path) -> None:
-    """On a live stack, a stream that is removed is no longer scheduled, and one added is."""
+    """On a live stack, a removed stream is no longer scheduled, and an added one is."""
     for event_types in ("handset_change", "handset_change,consent_change"):
         deployment.stack.deploy(built, {"EventTypes": event_types})
         scheduler = deployment.aws.client("scheduler")

@@ -65,7 +65,7 @@ ACTIONS: Final = {
 
 @pytest.fixture(scope="module")
 def deployment(built: Path) -> Iterator[LocalDeployment]:
-    """Give a stack of two streams, one of which needs a scope, with an empty secret."""
+    """Return a stack of two streams, one of which needs a scope, with an empty secret."""
     with LocalDeployment(built=built) as local:
         local.deploy(
             EventTypes=f"{STREAM},{OTHER}", ScheduleExpression="rate(5 minutes)", IdleSeconds="1"
@@ -95,7 +95,7 @@ def called(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> list
 
 @pytest.fixture
 def healthy(deployment: LocalDeployment, called: list[str]) -> LocalDeployment:
-    """Give a stack that has drained, with a token kept and somebody who hears alarms."""
+    """Return a stack that has drained, with a token kept and somebody who hears alarms."""
     if not deployment.archive_keys():
         aws: Any = deployment.aws
         sns = aws.client("sns")
@@ -281,17 +281,17 @@ def doctor(
 
 
 def titles(checks: Mapping[str, Mapping[str, Any]], status: str) -> set[str]:
-    """Give the checks that have come to this."""
+    """Return the checks that have come to this."""
     return {title for title, each in checks.items() if each["status"] == status}
 
 
 def wrong(checks: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Give the checks that are wrong."""
+    """Return the checks that are wrong."""
     return titles(checks, "problem")
 
 
 def versions(deployment: LocalDeployment) -> Sequence[str]:
-    """Give the current version of each secret, which a write would change."""
+    """Return the current version of each secret, which a write would change."""
     client = deployment.aws.client("secretsmanager")
     return [
         client.get_secret_value(SecretId=deployment.stack.outputs[name])["VersionId"]
@@ -301,7 +301,7 @@ def versions(deployment: LocalDeployment) -> Sequence[str]:
 
 @contextmanager
 def operator(deployment: LocalDeployment, policy: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
-    """Give the keys of somebody who has these rights and no others."""
+    """Return the keys of somebody who has these rights and no others."""
     policy = {**policy, "Statement": [*policy["Statement"], EMULATOR]}
     iam = deployment.aws.client("iam")
     iam.create_user(UserName="operator")

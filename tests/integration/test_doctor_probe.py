@@ -41,19 +41,19 @@ CLIENT: Final = "made-up-client"
 
 @pytest.fixture
 def server() -> Iterator[EventServer]:
-    """Give an event server with production's authorization."""
+    """Return an event server with production's authorization."""
     with EventServer(auth=AuthMode.PRODUCTION) as running:
         yield running
 
 
 def stack_at(endpoint: str, *event_types: str) -> Stack:
-    """Give a stack that drains from a server."""
+    """Return a stack that drains from a server."""
     parameters = {"ApiEndpoint": endpoint, "EventTypes": ",".join(event_types or (STREAM,))}
     return replace(STACK, parameters=parameters)
 
 
 def token_of(server: EventServer, *scopes: str) -> Token:
-    """Give a token that the server takes."""
+    """Return a token that the server takes."""
     grant = server.tokens.issue(CLIENT, scopes, timedelta(minutes=5))
     return Token(Origin.CACHED, grant.token)
 

@@ -117,7 +117,7 @@ class Stack:
         return Counter((str(day), str(event_id)) for day, event_id in rows)
 
     def line_ids(self) -> set[tuple[str, str]]:
-        """Give the lines of the archive by day and event id."""
+        """Return the lines of the archive by day and event id."""
         return {
             (name[0].split("/")[2].removeprefix("dt="), json.loads(line)["event_id"])
             for name, body in self.versions().items()
@@ -150,7 +150,7 @@ def record(event_id: str, raw: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def stack(built: Path) -> Iterator[Stack]:
-    """Give a stack with an archive of some days, of which the closed ones are compacted."""
+    """Return a stack with an archive of some days, of which the closed ones are compacted."""
     with LocalDeployment(built=built) as local:
         local.deploy(
             EventTypes=STREAM,
@@ -189,7 +189,7 @@ def stack(built: Path) -> Iterator[Stack]:
 
 
 def texts(made_up: Any) -> list[tuple[Any, str]]:
-    """Give the lines of an object, each with its facts."""
+    """Return the lines of an object, each with its facts."""
     written = gzip.decompress(made_up.body()).decode().splitlines()
     return list(zip(made_up.lines, written, strict=True))
 
