@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import zlib
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -28,6 +29,7 @@ Resources:
   Queue:
     Type: AWS::SQS::Queue
 """
+CRC_OF_APACHE_2_0: Final = 0x86E2B4B4
 NOBODY: Final = "http://127.0.0.1:9/"
 
 
@@ -145,12 +147,20 @@ def test_bill_lists_what_is_locked(tmp_path: Path) -> None:
     bill = tmp_path / "sbom.cdx.json"
     result = make("sbom", f"DEPLOYED={tmp_path / 'deployed'}", f"SBOM={bill}")
     assert result.returncode == 0, result
-    components = json.loads(bill.read_text())["components"]
+    written = json.loads(bill.read_text())
 
-    assert {it["purl"] for it in components} == {
+    assert written["metadata"]["component"]["licenses"][0]["license"]["id"] == "Apache-2.0"
+    assert {it["purl"] for it in written["components"]} == {
         f"pkg:pypi/{name}@{str(requirement.specifier).removeprefix('==')}"
         for name, requirement in locked().items()
     }
+
+
+def test_licence_is_whole() -> None:
+    """LICENSE is the text of Apache-2.0 to the byte, so that tools recognise it."""
+    text = (PROJECT_FOLDER / "LICENSE").read_bytes()
+
+    assert zlib.crc32(text) == CRC_OF_APACHE_2_0
 
 
 def test_licences(tmp_path: Path) -> None:
