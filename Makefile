@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve doctor plan verify replay erase test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
+.PHONY: help run serve deploy credentials doctor plan verify replay erase test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -25,6 +25,12 @@ serve: .venv/.made ## Run only the event server: make serve ARGS="--events 100 -
 
 # Short forms of `python -m drainctl`, which scripts should call: make turns every failure into exit status 2.
 DRAINCTL := DRAINCTL_NAME=make $(BIN)/python -m drainctl
+deploy: .venv/.made .venv-sam/.made ## Build the stack and deploy it into your AWS account: five questions, whose answers deploy.toml keeps
+	@$(DRAINCTL) deploy $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+
+credentials: .venv/.made ## Put the event API's credentials into a stack: make credentials STACK=event-drain
+	@$(DRAINCTL) credentials $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+
 doctor: .venv/.made ## Check a deployed stack without changing it: make doctor STACK=event-drain, ARGS=--help for more
 	@$(DRAINCTL) doctor $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 

@@ -1,4 +1,4 @@
-"""The operator's command line: ``python -m drainctl`` with doctor, plan, verify, replay and erase.
+"""The operator's command line: ``python -m drainctl``.
 
 Each command is a package that exports ``main``. Its ``command`` module parses the options and
 prints the result; its other modules do the work. All commands share the modules below.

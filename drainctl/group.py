@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-COMMANDS: Final = ("doctor", "plan", "verify", "replay", "erase")
+COMMANDS: Final = (*("deploy", "credentials", "doctor", "plan", "verify", "replay", "erase"),)
 _INTERRUPTED: Final = 130
 """The exit status that shells use for a command that was ended by Ctrl-C."""
 
@@ -38,7 +38,7 @@ class _Commands(click.Group):
 
 @click.group("drainctl", cls=_Commands, context_settings={"max_content_width": 100})
 def drainctl() -> None:
-    """Operate a deployed stack: check it, size it, verify its tables, replay and erase events.
+    """Deploy a stack and operate it: check it, size it, verify its tables, replay and erase events.
 
     Exit status: 0 done, and nothing is wrong; 1 the command found a problem, failed, or you
     declined; 2 wrong usage; 130 interrupted.

@@ -127,6 +127,12 @@ class Stack:
         """Return an AWS CLI command for the stack's region and profile, to paste into a shell."""
         return aws_command(call, *options, region=self.region, profile=self.profile)
 
+    def make(self, command: str) -> str:
+        """Return a command of the Makefile for the stack, its region and profile, to be pasted."""
+        named = (("--region", self.region), ("--profile", self.profile))
+        where = " ".join(f"{option} {value}" for option, value in named if value)
+        return f"make {command} STACK={self.name}" + (f' ARGS="{where}"' if where else "")
+
     @property
     def event_types(self) -> tuple[str, ...]:
         """The event types of the streams that the stack drains."""

@@ -46,14 +46,10 @@ def find_credentials(client: SecretsManagerClient, stack: Stack) -> StackCredent
     if stack.parameters.get("Authentication") == "none":
         return None
     arn = stack.output("CredentialsSecretArn")
-    hint = "store the credentials that the vendor gave you: " + stack.aws(
-        "secretsmanager put-secret-value",
-        *("--secret-id", arn),
-        *("--secret-string", '{"client_id": "...", "client_secret": "..."}'),
-    )
+    hint = f"put in the credentials that the vendor gave you: {stack.make('credentials')}"
     found = _secret(client, arn, "the credentials secret")
     if found is None:
-        raise UnansweredError("the credentials secret is empty, so no run can get a token", hint)
+        raise UnansweredError("the credentials secret is empty, so runs drain nothing", hint)
     try:
         content = parse_credentials(found.get("SecretString", ""), name="the credentials secret")
     except CredentialsError as error:

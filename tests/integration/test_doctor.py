@@ -118,9 +118,7 @@ def test_empty_secret(deployment: LocalDeployment, called: list[str]) -> None:
     assert result.exit_code == 1
     assert wrong(checks) == {"credentials"}
     hint = checks["credentials"]["hint"]
-    assert (
-        f"put-secret-value --secret-id {deployment.stack.outputs['CredentialsSecretArn']}" in hint
-    )
+    assert f"make credentials STACK={deployment.stack.name}" in hint
     skipped = {"token", f"scope {STREAM}", f"stream {STREAM}", f"stream {OTHER}"}
     assert titles(checks, "skipped") == skipped
     assert checks["token"]["message"] == "the credentials secret can't be used"

@@ -38,7 +38,10 @@ def test_old_make_runs_the_tests() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "serve", "doctor", "plan", "verify", "replay", "erase", "bench", "soak", "mutants"],
+    [
+        *("run", "serve", "deploy", "credentials", "doctor", "plan", "verify", "replay", "erase"),
+        *("bench", "soak", "mutants"),
+    ],
 )
 def test_arguments_reach_the_command(command: str) -> None:
     """What is given in ARGS is on the command line of each command that documents options."""

@@ -59,5 +59,6 @@ def test_own_settings_win(tmp_path: Path) -> None:
 
 
 def test_own_settings_are_ignored() -> None:
-    """They make no checkout dirty."""
-    assert "samconfig.toml" in (PROJECT_FOLDER / ".gitignore").read_text().splitlines()
+    """They make no checkout dirty, nor do the answers of `make deploy`."""
+    ignored = (PROJECT_FOLDER / ".gitignore").read_text().splitlines()
+    assert {"samconfig.toml", "deploy.toml"} <= {*ignored}
