@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve deploy credentials doctor plan verify replay erase test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
+.PHONY: help run serve deploy credentials doctor plan verify replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ erase: .venv/.made ## Count the events of a subscriber, and with DELETE=1 delete
 	@$(DRAINCTL) erase $(if $(STACK),--stack-name $(STACK)) \
 	  $(if $(value SUBSCRIPTION),--subscription '$(subst ','\'',$(value SUBSCRIPTION))') \
 	  $(if $(filter 1,$(DELETE)),--delete) $(ARGS)
+
+delete: .venv/.made ## Delete a stack, and list what stays: make delete STACK=event-drain
+	@$(DRAINCTL) delete $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 # Before 4.0, as on macOS, make mixes the outputs of parallel jobs, so there jobs run one after the other. A check's
 # output is collected until it ends; pytest prints continuously.

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import click
 
-COMMANDS: Final = (*("deploy", "credentials", "doctor", "plan", "verify", "replay", "erase"),)
+COMMANDS: Final = (
+    *("deploy", "credentials", "doctor", "plan", "verify", "replay", "erase", "delete"),
+)
 _INTERRUPTED: Final = 130
 """The exit status that shells use for a command that was ended by Ctrl-C."""
 

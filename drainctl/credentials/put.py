@@ -38,12 +38,12 @@ def are_missing(session: Session, stack: Stack) -> bool:
     """
     arn = stack.output("CredentialsSecretArn")
     try:
-        session.client("secretsmanager").get_secret_value(SecretId=arn)
+        found = session.client("secretsmanager").get_secret_value(SecretId=arn)
     except ClientError as error:
         if error_code(error) == "ResourceNotFoundException":
             return True
         raise _failed("GetSecretValue", arn, error) from None
-    return False
+    return found.get("SecretString") == ""
 
 
 def put_credentials(session: Session, stack: Stack, shown: Console) -> dict[str, Any]:
@@ -112,13 +112,11 @@ def _check(stack: Stack, credentials: ClientCredentials) -> str:
         CommandError: The token endpoint rejects the client.
     """
     logging.getLogger("eventdrain").addHandler(logging.NullHandler())
-    endpoint = OAuthTokenEndpoint(Endpoint.parse(stack.parameter("TokenEndpoint")))
+    endpoint = OAuthTokenEndpoint(Endpoint.parse(stack.parameter("TokenEndpoint")), credentials)
     streams = [STREAMS[name] for name in stack.event_types if name in STREAMS]
     scopes = {stream.scope for stream in streams} - {""}
     try:
-        token, _ = mint(
-            endpoint, credentials, tuple(sorted(scopes)), needed="", seconds=_MINTING_SECONDS
-        )
+        token, _ = mint(endpoint, tuple(sorted(scopes)), needed="", seconds=_MINTING_SECONDS)
     except ScopeRefused:
         granted: set[str] = set()
     except TokenRefused as error:

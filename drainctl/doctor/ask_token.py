@@ -48,7 +48,7 @@ def find_credentials(client: SecretsManagerClient, stack: Stack) -> StackCredent
     arn = stack.output("CredentialsSecretArn")
     hint = f"put in the credentials that the vendor gave you: {stack.make('credentials')}"
     found = _secret(client, arn, "the credentials secret")
-    if found is None:
+    if found is None or found.get("SecretString") == "":
         raise UnansweredError("the credentials secret is empty, so runs drain nothing", hint)
     try:
         content = parse_credentials(found.get("SecretString", ""), name="the credentials secret")

@@ -119,7 +119,7 @@ class SamStack:
             ],
             environment={**self._aws.environment(), "SAM_CLI_POLL_DELAY": "1"},
         )
-        self._outputs = self._read_outputs()
+        self.read_outputs()
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -232,9 +232,10 @@ class SamStack:
             time.sleep(0.5)
         return runs
 
-    def _read_outputs(self) -> dict[str, str]:
+    def read_outputs(self) -> None:
+        """Read the outputs of a stack that somebody else has deployed."""
         stacks = self._aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
-        return {
+        self._outputs = {
             output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])
         }
 

@@ -33,7 +33,7 @@ FLOORS: Final = {
         ("catalogue", "stack"),
         ("pseudonyms", "target"),
         ("credentials", "plan", "verify"),
-        ("deploy", "doctor", "erase", "replay"),
+        ("delete", "deploy", "doctor", "erase", "replay"),
         ("group",),
         ("__main__",),
     ),

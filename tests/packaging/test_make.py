@@ -40,7 +40,7 @@ def test_old_make_runs_the_tests() -> None:
     "command",
     [
         *("run", "serve", "deploy", "credentials", "doctor", "plan", "verify", "replay", "erase"),
-        *("bench", "soak", "mutants"),
+        *("delete", "bench", "soak", "mutants"),
     ],
 )
 def test_arguments_reach_the_command(command: str) -> None:

@@ -35,7 +35,8 @@ def everything_in(error: BaseException) -> str:
         (None, timedelta(hours=23), True),
         (None, timedelta(hours=25), False),
         (None, None, False),
-        ("", timedelta(0), False),
+        ("", timedelta(0), True),
+        (" ", timedelta(0), False),
         ("{}", timedelta(0), False),
     ],
 )

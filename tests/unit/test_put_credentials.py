@@ -46,7 +46,7 @@ class Command:
         self.stack = STACK
         self.endpoint = GrantingEndpoint(granted=frozenset({SCOPE}))
         self.stored: list[dict[str, Any]] = []
-        monkeypatch.setattr(put, "OAuthTokenEndpoint", lambda _: self.endpoint)
+        monkeypatch.setattr(put, "OAuthTokenEndpoint", lambda *_: self.endpoint)
         monkeypatch.setattr(target.Target, "stack", lambda *_: self.stack)
         client = SimpleNamespace(put_secret_value=lambda **call: self.stored.append(call))
         session = SimpleNamespace(client=lambda _: client)
@@ -70,7 +70,7 @@ def test_client_is_checked_and_stored(command: Command) -> None:
     """One token is requested for all streams' scopes; then the client is stored."""
     result = command.run(CLIENT)
     assert result.exit_code == 0, result.output
-    assert command.endpoint.requested == [SCOPE]
+    assert command.endpoint.asked == [SCOPE]
     [call] = command.stored
     assert call["SecretId"] == "arn:made-up"
     assert json.loads(call["SecretString"]) == CLIENT
@@ -111,7 +111,7 @@ def test_bare_token(command: Command) -> None:
     result = command.run({"access_token": SECRET, "expires_in": 3600})
     assert result.exit_code == 0, result.output
     assert json.loads(command.stored[0]["SecretString"]) == {"access_token": SECRET}
-    assert command.endpoint.requested == []
+    assert command.endpoint.asked == []
 
 
 @pytest.mark.parametrize("content", [None, {}, {"client_id": "made-up"}, {"secret": SECRET}])
@@ -133,7 +133,7 @@ def test_stack_of_the_sandbox(command: Command) -> None:
 
 def test_what_is_typed_is_not_shown() -> None:
     """At a terminal id and secret are asked for, and not echoed."""
-    code = "from drainctl.credentials.put import read_input; print(len(read_input().client_secret))"
+    code = "from drainctl.credentials.put import read_input; print('typed', read_input())"
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -151,7 +151,8 @@ def test_what_is_typed_is_not_shown() -> None:
             while shown.count("(not shown): ") < number:
                 shown += terminal.read(1000).decode()
             terminal.write(f"{typed}\n".encode())
-        while str(len(SECRET)) not in shown:
-            shown += terminal.read(1000).decode()
-    assert process.wait() == 0
-    assert "made-up" not in shown
+        assert process.wait() == 0, shown
+        shown += terminal.read(1000).decode()
+    before, _, after = shown.partition("typed ")
+    assert "made-up" not in before
+    assert after.startswith("ClientCredentials(client_id='made-up-client')")

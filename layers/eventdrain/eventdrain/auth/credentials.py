@@ -64,7 +64,7 @@ def read_credentials(secrets: SecretStore, arn: str) -> Credentials:
         CredentialsError: It can't be read or is malformed; see ``parse_credentials``.
     """
     content = secrets.get(arn)
-    if content is None:
+    if not content:  # Secrets Manager takes no empty text: nobody has put it in
         created = secrets.created_at(arn)
         if created is not None and datetime.now(UTC) - created < _AWAITED_FOR:
             raise CredentialsAwaited(f"there is nothing in the credentials secret {arn}")

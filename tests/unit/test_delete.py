@@ -1,0 +1,49 @@
+"""``drainctl delete``: it lists all that CloudFormation keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from drainctl.delete.kept import kept_by
+from drainctl.stack import Stack
+from tests.packaging.expanded_template import all_templates
+
+OUTPUTS = {
+    "ArchiveBucketName": "made-up-archive",
+    "AccessLogBucketName": "made-up-logs",
+    "QueryResultsBucketName": "made-up-answers",
+    "CredentialsSecretArn": "arn:credentials",
+    "TokenSecretArn": "arn:token",
+    "PseudonymKeySecretArn": "arn:pseudonyms",
+    "KeyArn": "arn:key",
+}
+STACK = Stack(name="made-up", parameters={}, outputs=OUTPUTS, region="eu-west-1")
+
+
+def test_list_is_the_templates() -> None:
+    """Each resource that a template retains has an output, and is in the list."""
+    retained = {
+        name
+        for template in all_templates().values()
+        for name, resource in template["Resources"].items()
+        if resource.get("DeletionPolicy", "Delete") != "Delete"
+    }
+    assert {name.removesuffix("Arn").removesuffix("Name") for name in OUTPUTS} == retained
+    assert [each.id for each in kept_by(STACK)] == [*OUTPUTS.values()], "the key last"
+
+
+def test_key_of_another_is_not_listed() -> None:
+    """A key that was given to the stack is not the stack's."""
+    stack = replace(STACK, parameters={"KmsKeyArn": "arn:key"})
+    assert "arn:key" not in [each.id for each in kept_by(stack)]
+
+
+def test_commands_can_be_pasted() -> None:
+    """They have the region, and leave time to change one's mind."""
+    commands = {each.id: each.how_to_delete for each in kept_by(STACK)}
+    assert commands["arn:token"] == (
+        "aws secretsmanager delete-secret --secret-id arn:token --recovery-window-in-days 30"
+        " --region eu-west-1"
+    )
+    assert "all versions" in commands["made-up-archive"]
+    assert commands["arn:key"].startswith("last, ")
