@@ -95,7 +95,7 @@ secrets: .venv/.made-dev
 	    --exclude-secrets '^(secretsmanager:)?(Get|Put)SecretValue$$|^arn(:[a-z]+)?$$'
 
 types: .venv/.made-dev
-	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests
+	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests examples/archive
 
 drift: .venv/.made-dev
 	@rm -rf build/proto && mkdir -p build/proto
@@ -107,7 +107,7 @@ drift: .venv/.made-dev
 	$(WITH_LAYERS) $(BIN)/python -m devtools.json_schemas --check
 	$(WITH_LAYERS) $(BIN)/python -m devtools.dashboard --check
 
-LOCKS = layers/vendor/requirements.txt $(wildcard requirements/*.txt)
+LOCKS = layers/vendor/requirements.txt $(wildcard requirements/*.txt examples/*/requirements.txt)
 ADVISORIES = https://pypi.org/pypi/pip/24.0/json
 audit: .venv/.made-dev ## Check the locked packages for known vulnerabilities; needs a network
 	@$(BIN)/python -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=15)' $(ADVISORIES) \
@@ -214,6 +214,7 @@ lock: .venv/.made-dev ## Compile the locks from requirements/*.in and layers/ven
 	$(COMPILE) requirements/aws.in -o requirements/aws.txt
 	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) requirements/readers.in -o requirements/readers.txt
+	$(COMPILE) -c requirements/dev.txt examples/archive/requirements.in -o examples/archive/requirements.txt
 
 clean: ## Remove what was built and installed
 	rm -rf .venv .venv-sam .venv-aws .venv-checkov .venv-readers .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,7 +13,11 @@ from simulator.aws import PROJECT_FOLDER
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCUMENTS: Final = sorted([*PROJECT_FOLDER.glob("*.md"), *PROJECT_FOLDER.glob("docs/*.md")])
+DOCUMENTS: Final = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "examples/*.md")
+    for path in PROJECT_FOLDER.glob(pattern)
+)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)

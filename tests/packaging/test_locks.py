@@ -12,8 +12,8 @@ from simulator.aws import PROJECT_FOLDER
 
 LOCKS: Final = sorted(
     path.relative_to(PROJECT_FOLDER).as_posix()
-    for folder in ("requirements", "layers/vendor")
-    for path in (PROJECT_FOLDER / folder).glob("*.txt")
+    for pattern in ("requirements/*.txt", "layers/vendor/*.txt", "examples/*/requirements.txt")
+    for path in PROJECT_FOLDER.glob(pattern)
 )
 MAKEFILE: Final = (PROJECT_FOLDER / "Makefile").read_text()
 
