@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve deploy credentials doctor plan verify replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
+.PHONY: help run serve deploy credentials doctor plan verify tail replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ plan: .venv/.made ## Choose parameters for an event rate, with lag and cost: mak
 
 verify: .venv/.made ## Check a deployed stack's tables and views: make verify STACK=event-drain, ARGS=--help for more
 	@$(DRAINCTL) verify $(if $(STACK),--stack-name $(STACK)) $(ARGS)
+
+tail: .venv/.made ## Print a deployed stack's events as they arrive, and its runs: make tail STACK=event-drain ARGS="--since 10m"
+	@$(DRAINCTL) tail $(if $(STACK),--stack-name $(STACK)) $(ARGS)
 
 replay: .venv/.made ## Send archived events to the queue again: make replay STACK=event-drain ARGS="--from ... --dry-run"
 	@$(DRAINCTL) replay $(if $(STACK),--stack-name $(STACK)) $(ARGS)

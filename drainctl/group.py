@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 COMMANDS: Final = (
-    *("deploy", "credentials", "doctor", "plan", "verify", "replay", "erase", "delete"),
+    *("deploy", "credentials", "doctor", "plan", "verify", "tail", "replay", "erase", "delete"),
 )
 _INTERRUPTED: Final = 130
 """The exit status that shells use for a command that was ended by Ctrl-C."""
@@ -40,13 +40,13 @@ class _Commands(click.Group):
 
 @click.group("drainctl", cls=_Commands, context_settings={"max_content_width": 100})
 def drainctl() -> None:
-    """Deploy a stack and operate it: check it, size it, verify its tables, replay and erase events.
+    """Deploy a stack and operate it: check, size and watch it; verify, replay and erase events.
 
     Exit status: 0 done, and nothing is wrong; 1 the command found a problem, failed, or you
-    declined; 2 wrong usage; 130 interrupted.
+    declined; 2 wrong usage; 130 interrupted (tail: 0).
 
-    With --json a command prints one JSON document to standard output, and everything else to
-    standard error. If it fails before it has a result, standard output is empty.
+    With --json a command prints one JSON document to standard output (tail: one per line), and
+    everything else to standard error. If it fails before it has a result, standard output is empty.
 
     `make doctor`, `make plan` and so on are short forms. make turns every failure into exit status
     2, so scripts should call `python -m drainctl`.

@@ -33,7 +33,7 @@ FLOORS: Final = {
         ("catalogue", "stack"),
         ("pseudonyms", "target"),
         ("credentials", "plan", "verify"),
-        ("delete", "deploy", "doctor", "erase", "replay"),
+        ("delete", "deploy", "doctor", "erase", "replay", "tail"),
         ("group",),
         ("__main__",),
     ),

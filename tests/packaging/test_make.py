@@ -39,8 +39,8 @@ def test_old_make_runs_the_tests() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "serve", "deploy", "credentials", "doctor", "plan", "verify", "replay", "erase"),
-        *("delete", "bench", "soak", "mutants"),
+        *("run", "serve", "deploy", "credentials", "doctor", "plan", "verify", "tail"),
+        *("replay", "erase", "delete", "bench", "soak", "mutants"),
     ],
 )
 def test_arguments_reach_the_command(command: str) -> None:

@@ -17,7 +17,7 @@ from simulator.aws import PROJECT_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ASKING: Final = ("deploy", "credentials", "doctor", "verify", "replay", "erase", "delete")
+ASKING: Final = ("deploy", "credentials", "doctor", "verify", "tail", "replay", "erase", "delete")
 
 
 def commands() -> dict[str, click.Command]:
