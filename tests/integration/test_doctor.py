@@ -1,7 +1,7 @@
-"""The doctor over a deployed stack: well, and broken in many ways, one after the other.
+"""The doctor on a deployed stack: healthy, and broken in several ways.
 
-One deployment serves all tests of this module, in their order; each mends what it has broken. The
-schedules are too slow to fire meanwhile: what runs, a test has invoked.
+The tests of this module share one deployment and depend on their order; each undoes its damage. The
+schedules are too slow to fire during the tests, so only tests start runs.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ POLICY: Final = json.loads(
         re.DOTALL,
     )[1]
 )
-"""The rights that the documentation says are needed."""
+"""The permissions in the documentation."""
 EMULATOR: Final = {
     "Effect": "Allow",
     "Action": "lambda:PutFunctionConcurrency",
     "Resource": "*",
 }
-"""What ministack asks for where GetFunctionConcurrency is called, unlike AWS."""
+"""The action that ministack, unlike AWS, requires for GetFunctionConcurrency."""
 ACTIONS: Final = {
     "cloudformation.DescribeStacks": "cloudformation:DescribeStacks",
     "cloudformation.ListStackResources": "cloudformation:ListStackResources",
@@ -60,7 +60,7 @@ ACTIONS: Final = {
     "sns.GetTopicAttributes": "sns:GetTopicAttributes",
     "sqs.GetQueueAttributes": "sqs:GetQueueAttributes",
 }
-"""Every operation that the doctor may call, by its action: all of them only read."""
+"""Every operation that the doctor may call, by its action; all are read-only."""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def deployment(built: Path) -> Iterator[LocalDeployment]:
 
 @pytest.fixture
 def called(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let the doctor find the embedded AWS; give the operations that it calls there."""
+    """Let the doctor use the embedded AWS, and return the list of operations that it calls."""
     for name, value in deployment.aws.environment().items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
@@ -95,7 +95,7 @@ def called(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> list
 
 @pytest.fixture
 def healthy(deployment: LocalDeployment, called: list[str]) -> LocalDeployment:
-    """Return a stack that has drained, with a token kept and somebody who hears alarms."""
+    """Return a stack that has drained, with a cached token and a subscriber for alarms."""
     if not deployment.archive_keys():
         aws: Any = deployment.aws
         sns = aws.client("sns")
@@ -112,7 +112,7 @@ def healthy(deployment: LocalDeployment, called: list[str]) -> LocalDeployment:
 
 
 def test_empty_secret(deployment: LocalDeployment, called: list[str]) -> None:
-    """A new stack whose secret nobody has filled: that is told, and what hangs on it is skipped."""
+    """An empty secret of a new stack is a problem; checks that depend on it are skipped."""
     assert called == []
     result, checks = doctor(deployment)
     assert result.exit_code == 1
@@ -126,9 +126,9 @@ def test_empty_secret(deployment: LocalDeployment, called: list[str]) -> None:
 
 
 def test_all_is_well(healthy: LocalDeployment, called: list[str]) -> None:
-    """A stack that drains has nothing but ticks; calls only read, and no token is minted.
+    """For a healthy stack all checks are ok, with read-only calls, and without minting a token.
 
-    No secret, no token, nobody's address and no value of an event is in the lines.
+    The output has no secret, token, e-mail address or value of an event.
     """
     minted = healthy.token_server.minted
     result, checks = doctor(healthy)
@@ -150,7 +150,7 @@ def test_all_is_well(healthy: LocalDeployment, called: list[str]) -> None:
 
 
 def test_documented_rights_are_enough(healthy: LocalDeployment) -> None:
-    """With the policy of the documentation, and no right besides, everything is well.
+    """With only the policy of the documentation, all checks are ok.
 
     The policy has an action for each operation that may be called, and kms:Decrypt.
     """
@@ -163,7 +163,7 @@ def test_documented_rights_are_enough(healthy: LocalDeployment) -> None:
 
 
 def test_missing_right_is_named(healthy: LocalDeployment) -> None:
-    """A denied call is a problem that names the action; what does not depend on it goes on."""
+    """A denied call is a problem that names the action; other checks continue."""
     actions = {
         "last run": "logs:FilterLogEvents",
         "dead letters": "sqs:GetQueueAttributes",
@@ -183,7 +183,7 @@ def test_missing_right_is_named(healthy: LocalDeployment) -> None:
 
 
 def test_what_is_broken_in_aws(healthy: LocalDeployment) -> None:
-    """Dead letters, a schedule that somebody has disabled, and an alarm that fires, all at once."""
+    """Dead letters, a disabled schedule, and an alarm in ALARM are found, all at once."""
     aws: Any = healthy.aws
     sqs, scheduler, cloudwatch = (aws.client(name) for name in ("sqs", "scheduler", "cloudwatch"))
     urls = [healthy.stack.outputs[f"{name}DeadLetterQueueUrl"] for name in ("Outbox", "Schedule")]
@@ -225,7 +225,7 @@ def test_what_is_broken_in_aws(healthy: LocalDeployment) -> None:
 
 
 def test_token_is_minted_only_if_needed(healthy: LocalDeployment) -> None:
-    """A changed secret is tried at once, though the cached token is valid; nothing is stored.
+    """A changed secret is tested even if the cached token is valid; nothing is stored.
 
     If it is wrong, that is reported. With --skip-stream no token is requested.
     """
@@ -248,7 +248,7 @@ def test_token_is_minted_only_if_needed(healthy: LocalDeployment) -> None:
 
 
 def test_endpoint_is_down(healthy: LocalDeployment) -> None:
-    """An event API that isn't there is told once; its streams are skipped, with the reason."""
+    """An unreachable event API is reported once; its streams are skipped, with the reason."""
     healthy.event_server.stop()
     result, checks = doctor(healthy)
     assert result.exit_code == 1
@@ -272,24 +272,24 @@ def run(
 def doctor(
     deployment: LocalDeployment, *options: str, environment: Mapping[str, str] | None = None
 ) -> tuple[Result, dict[str, dict[str, Any]]]:
-    """Run the command; give its checks by title."""
+    """Run the command, and return its checks by title."""
     result = run(deployment, "--json", *options, environment=environment)
     checks = json.loads(result.stdout)["checks"]
     return result, {f"{c['check']} {c['event_type'] or ''}".strip(): c for c in checks}
 
 
 def titles(checks: Mapping[str, Mapping[str, Any]], status: str) -> set[str]:
-    """Return the checks that have come to this."""
+    """Return the checks with a status."""
     return {title for title, each in checks.items() if each["status"] == status}
 
 
 def wrong(checks: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return the checks that are wrong."""
+    """Return the checks that found a problem."""
     return titles(checks, "problem")
 
 
 def versions(deployment: LocalDeployment) -> Sequence[str]:
-    """Return the current version of each secret, which a write would change."""
+    """Return the current version of each secret, which a write changes."""
     client = deployment.aws.client("secretsmanager")
     return [
         client.get_secret_value(SecretId=deployment.stack.outputs[name])["VersionId"]
@@ -299,7 +299,7 @@ def versions(deployment: LocalDeployment) -> Sequence[str]:
 
 @contextmanager
 def operator(deployment: LocalDeployment, policy: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
-    """Return the keys of somebody who has these rights and no others."""
+    """Return the keys of a user with only these permissions."""
     policy = {**policy, "Statement": [*policy["Statement"], EMULATOR]}
     iam = deployment.aws.client("iam")
     iam.create_user(UserName="operator")

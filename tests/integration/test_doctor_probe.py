@@ -1,7 +1,4 @@
-"""How the doctor opens a stream: it takes nothing from a durable queue and leaves nothing behind.
-
-Against the event server that behaves as the real one.
-"""
+"""The doctor's probe of a stream: it takes nothing from the durable queue and leaves nothing."""
 
 from __future__ import annotations
 
@@ -59,9 +56,9 @@ def token_of(server: EventServer, *scopes: str) -> Token:
 
 
 def test_durable_queue_keeps_its_events(server: EventServer) -> None:
-    """Events that wait, and those that come meanwhile, are all still the durable queue's.
+    """Events that wait, and those that arrive during the probe, stay in the durable queue.
 
-    The probe sees copies on a queue of its own, which is gone when it has left.
+    The probe receives copies on a temporary queue, which is then deleted.
     """
     waiting = server.publish_made_up(STREAM, 5)
     token = token_of(server, STREAMS[STREAM].scope)
@@ -81,12 +78,12 @@ def test_durable_queue_keeps_its_events(server: EventServer) -> None:
     assert all(key.regular_stream is not None for key in keys)
     assert len(ledger.acks) == 0
     assert [event for event in waiting if ledger.events[event].deliveries] == []
-    assert server._queues._queues == {}  # noqa: SLF001 - nothing else tells what is kept
+    assert server._queues._queues == {}  # noqa: SLF001 - not visible otherwise
     assert drained(server, token, 10) == [(number, False) for number in (*waiting, *coming)]
 
 
 def test_each_failure_has_its_hint(server: EventServer) -> None:
-    """A stream whose scope the token lacks, and a token that the server doesn't know, are told."""
+    """A missing scope and an unknown token are reported, each with its hint."""
     stack = stack_at(server.endpoint, STREAM, OTHER)
     opened = open_streams(stack, token_of(server))
     assert opened[OTHER] is None
@@ -103,7 +100,7 @@ def test_each_failure_has_its_hint(server: EventServer) -> None:
 
 
 def test_gateway_that_refuses() -> None:
-    """A gateway's failure is told as such, with what the engine's error says to do."""
+    """A gateway's failure is reported as such, with the hint of the engine's error."""
     with serving(calls(http_status(403))) as port:
         refused = open_streams(stack_at(f"http://127.0.0.1:{port}"), Token(Origin.NONE))[STREAM]
     assert isinstance(refused, NoAnswer)
@@ -112,7 +109,7 @@ def test_gateway_that_refuses() -> None:
 
 
 def test_scope_that_is_known_to_lack_is_not_tried(server: EventServer) -> None:
-    """A stream whose scope the endpoint has refused is not opened: the scope's line says why."""
+    """A stream whose scope was not granted is not opened; the scope's check reports it."""
     token = replace(token_of(server), scopes=())
     opened = open_streams(stack_at(server.endpoint), token)[STREAM]
     assert isinstance(opened, NoAnswer)
@@ -121,13 +118,13 @@ def test_scope_that_is_known_to_lack_is_not_tried(server: EventServer) -> None:
 
 
 def test_sandbox_needs_no_token() -> None:
-    """Where the stack calls without a token, so does the probe."""
+    """If the stack uses no token, neither does the probe."""
     with EventServer() as sandbox:
         assert open_streams(stack_at(sandbox.endpoint), Token(Origin.NONE)) == {STREAM: None}
 
 
 def test_endpoint_with_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TLS and HTTP/2 are tried; a server whose authority nobody trusts is told as that."""
+    """TLS and HTTP/2 are tested; an untrusted certificate is reported."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost")
     key = certificate.private_key_pem.bytes()
@@ -142,7 +139,7 @@ def test_endpoint_with_tls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_endpoint_without_http2(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that speaks TLS and no HTTP/2, as a proxy in between, is told."""
+    """A server with TLS but without HTTP/2, such as a proxy, is reported."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(context)
@@ -156,7 +153,7 @@ def test_endpoint_without_http2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_endpoint_that_is_not_there() -> None:
-    """A port that nobody listens to is told, with the parameter to check."""
+    """A refused connection is reported, with the parameter to check."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(UnansweredError, match=r"the connection to .* failed") as raised:
@@ -165,7 +162,7 @@ def test_endpoint_that_is_not_there() -> None:
 
 
 def shake_hands_once(listener: socket.socket, context: ssl.SSLContext) -> None:
-    """Serve one TLS connection, and say nothing in it."""
+    """Accept one TLS connection, and send nothing."""
     connection, _ = listener.accept()
     with (
         connection,
@@ -176,7 +173,7 @@ def shake_hands_once(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 
 def drained(server: EventServer, token: Token, count: int) -> list[tuple[int, bool]]:
-    """Read the durable queue as the stack does: the events' numbers, and whether sent before."""
+    """Drain the durable queue, and return the events' numbers and redelivery flags."""
     stream = STREAMS[STREAM]
     configuration = StreamConfiguration(
         durable_queue=DurableQueue(), start_at_oldest_possible=Empty()

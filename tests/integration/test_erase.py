@@ -1,6 +1,6 @@
-"""A subscriber is erased from a deployed stack: from its archive, its quarantine and its tables.
+"""Erasure of a subscriber from a deployed stack's archive, quarantine and tables.
 
-One deployment serves all tests of this module, in their order.
+The tests of this module share one deployment and depend on their order.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ NUMBER: Final = "+9990000000000"
 
 
 class CutOffError(Exception):
-    """Stands for a process that dies."""
+    """Simulates a process that is killed."""
 
 
 @dataclass
 class Stack:
-    """The deployed stack, and what is in it.
+    """The deployed stack and its events.
 
     Attributes:
-        subject: Who is erased.
-        pseudonym: Their name since the archive has pseudonyms.
+        subject: The id of the subscriber who is erased.
+        pseudonym: The subscriber's pseudonym in newer lines.
         others: The events of all others by day and id.
-        theirs: Likewise of the subject.
+        theirs: The events of the subscriber by day and id.
     """
 
     deployment: LocalDeployment
@@ -79,7 +79,7 @@ class Stack:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def drain(self, *subscriptions: str) -> None:
-        """Let the function drain an event of each, with pseudonyms: the first is the subject's."""
+        """Drain an event of each subscription, with pseudonyms; the first is the subject's."""
         responses = [StreamHandsetChangeEventsResponse() for _ in subscriptions]
         for response, subscription in zip(responses, subscriptions, strict=True):
             response.metadata.timestamp.GetCurrentTime()
@@ -100,7 +100,7 @@ class Stack:
             (self.theirs if event_id == theirs else self.others)[day, event_id] = 1
 
     def versions(self) -> dict[tuple[str, str], bytes]:
-        """Give what each version of each object holds, uncompressed."""
+        """Return the uncompressed content of each version of each object."""
         held = {}
         for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
             for each in page.get("Versions", ()):
@@ -117,7 +117,7 @@ class Stack:
         return Counter((str(day), str(event_id)) for day, event_id in rows)
 
     def line_ids(self) -> set[tuple[str, str]]:
-        """Return the lines of the archive by day and event id."""
+        """Return day and event id of each line in the archive."""
         return {
             (name[0].split("/")[2].removeprefix("dt="), json.loads(line)["event_id"])
             for name, body in self.versions().items()
@@ -143,7 +143,7 @@ class Stack:
 
 
 def record(event_id: str, raw: bytes) -> bytes:
-    """Write a record of the quarantine."""
+    """Return a record for the quarantine."""
     content = {"event_id": event_id, "raw": b64encode(raw).decode(), "reason": "made up"}
     return json.dumps(content).encode() + b"\n"
 
@@ -178,7 +178,7 @@ def stack(built: Path) -> Iterator[Stack]:
             gzip.compress(record("3" * 32, theirs(stack.subject)) + record("4" * 32, message(2))),
         )
         assert stack.catalogue.compact(STREAM)["status"] == "SUCCEEDED"
-        # What a compaction that failed has left, and what somebody has deleted.
+        # Leftovers of a failed compaction, and a deleted object.
         (folder, *_) = sorted(stack.catalogue.closed_days(STREAM).values())
         left = folder.removeprefix(f"s3://{stack.bucket}/").rsplit("/", 2)[0]
         stack.put(f"{left}/failed-1/part-0", stack.subject.encode())
@@ -189,13 +189,13 @@ def stack(built: Path) -> Iterator[Stack]:
 
 
 def texts(made_up: Any) -> list[tuple[Any, str]]:
-    """Return the lines of an object, each with its facts."""
+    """Return the lines of an object, with their facts."""
     written = gzip.decompress(made_up.body()).decode().splitlines()
     return list(zip(made_up.lines, written, strict=True))
 
 
 def theirs(subject: str) -> bytes:
-    """Build a message of the subject's that does not parse."""
+    """Return a message of the subject that doesn't parse."""
     return poison_message(1).replace(b"\x12\x0bmadeup:eu:1", _field(subject)) + _field(subject)
 
 
@@ -204,7 +204,7 @@ def _field(subject: str) -> bytes:
 
 
 def line_of(subscription_id: str) -> bytes:
-    """Write a line that was deleted long ago."""
+    """Return a line of a subscription."""
     event = delivery_of(1)
     line = event.line.replace("madeup:eu:1", subscription_id).replace(event.event_id, "5" * 32)
     return line.encode() + b"\n"
@@ -212,13 +212,13 @@ def line_of(subscription_id: str) -> bytes:
 
 @pytest.fixture(autouse=True)
 def no_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take what was written a moment ago for older than the run."""
+    """Treat objects that were just written as older than the run."""
     monkeypatch.setattr(unregistered_files, "_CLOCK_SKEW", -timedelta(hours=1))
     monkeypatch.setattr(unregistered_files, "_LONGEST_REWRITE", timedelta())
 
 
 def test_drained_events_have_pseudonyms(stack: Stack) -> None:
-    """The deployed function, with its role's rights, writes and sends no number of anybody."""
+    """The deployed function, with its role's permissions, writes and sends only pseudonyms."""
     bodies = [body for body in stack.versions().values() if stack.pseudonym.encode() in body]
     assert len(bodies) == 1
     assert found([NUMBER, stack.subject, STRANGER], bodies[0].decode()) == []
@@ -228,7 +228,7 @@ def test_drained_events_have_pseudonyms(stack: Stack) -> None:
 
 
 def test_dry_run_counts_and_changes_nothing(stack: Stack, tmp_path: Path) -> None:
-    """Without --delete it tells what there is, names nobody, and leaves all as it is."""
+    """Without --delete it counts, names nobody, and changes nothing."""
     before = stack.versions()
     output = stack.erase(tmp_path)
     rows = {line.strip("│ \n").split("│")[0].strip(): line for line in output.splitlines()}
@@ -246,7 +246,7 @@ def test_dry_run_counts_and_changes_nothing(stack: Stack, tmp_path: Path) -> Non
 def test_cut_off_it_loses_nothing(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int
 ) -> None:
-    """Cut off before any deletion, others' events are all there, and each once in the view."""
+    """After an interruption before any deletion, the view has others' events exactly once."""
     delete, left = Bucket.delete, [None] * deletions
 
     def die(bucket: Bucket, versions: Sequence[Version], **options: bool) -> None:
@@ -267,7 +267,7 @@ def test_cut_off_it_loses_nothing(
 def test_what_comes_meanwhile_is_deleted(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lines of theirs that are written after the archive was gone through go in the same run."""
+    """Lines written while the command processes the archive are deleted in the same run."""
     place = "events/handset_change/dt=2026-01-01/20260101T000000Z-1.ndjson.gz"
     erase = table.TablePass.erase
 
@@ -299,7 +299,7 @@ def test_options_name_earlier_prefix_and_key(stack: Stack, tmp_path: Path) -> No
 
 
 def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
-    """No version of anything holds them, every event of others is there once; a receipt says so."""
+    """No version has the subscriber's data, others' events are there once; a receipt is written."""
     output = stack.erase(tmp_path, "--delete", "--yes")
 
     for name in (stack.subject, stack.pseudonym):
@@ -326,7 +326,7 @@ def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_again_there_is_nothing(stack: Stack, tmp_path: Path) -> None:
-    """The same command again finds nothing and changes nothing."""
+    """A second run finds nothing and changes nothing."""
     before = stack.versions()
     output = stack.erase(tmp_path, "--delete", "--yes")
     assert stack.versions() == before
@@ -334,6 +334,6 @@ def test_again_there_is_nothing(stack: Stack, tmp_path: Path) -> None:
 
 
 def test_compaction_brings_nothing_back(stack: Stack) -> None:
-    """A compaction that looks at all days again has the events of others, each once."""
+    """After another compaction of all days, the view has others' events exactly once."""
     assert stack.catalogue.compact(STREAM, since="2025-01-01")["status"] == "SUCCEEDED"
     assert stack.view() == stack.others

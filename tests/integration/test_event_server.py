@@ -1,4 +1,4 @@
-"""The event server is true to the vendor's documentation, seen through a client of raw gRPC."""
+"""The event server follows the vendor's documentation, tested with a raw gRPC client."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ _SUCCESS: Final = AckStatus.STATUS_CODE_SUCCESS
 
 
 class _Client:
-    """One connection to the handset changes, with nothing but the generated stubs."""
+    """A connection for handset changes, which uses only the generated stubs."""
 
     def __init__(self, channel: grpc.Channel, token: str | None) -> None:
         self._stub = SubscriptionEventServiceStub(channel)
         self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-        self._streams: list[_Stream] = []  # one that is dropped is cancelled
+        self._streams: list[_Stream] = []  # kept, as garbage collection cancels a stream
 
     def stream(self, **configuration: Any) -> _Stream:
         """Open a stream; everything in the configuration is optional."""
@@ -76,7 +76,7 @@ class _Client:
         return self._streams[-1]
 
     def ack(self, ack_info: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> int:
-        """Ack by a handle, and return the status code of the answer."""
+        """Ack a handle, and return the status code of the answer."""
         request = AckHandsetChangeEventRequest(ack_info=AckInfo(value=ack_info))
         answer = self._stub.AckHandsetChangeEvent(
             request, metadata=self._metadata, timeout=timeout_seconds
@@ -93,13 +93,13 @@ class _Stream:
         self.call = call
 
     def take(self, count: int) -> list[StreamHandsetChangeEventsResponse]:
-        """Wait for so many deliveries."""
+        """Wait for ``count`` deliveries."""
         taken = list(islice(self.call, count))
         assert len(taken) == count, f"{self.call.code()}: {self.call.details()}"
         return taken
 
     def ending(self) -> grpc.StatusCode:
-        """Wait until the server has ended the stream, whatever comes before."""
+        """Wait until the server has ended the stream, and ignore earlier messages."""
         try:
             for _ in self.call:
                 pass
@@ -109,7 +109,7 @@ class _Stream:
         return code
 
     def cancel(self, server: EventServer) -> None:
-        """End the stream, and wait until the server knows."""
+        """Cancel the stream, and wait until the server has noticed."""
         before = server.ledger().open_streams
         self.call.cancel()
         server.wait_until(lambda ledger: ledger.open_streams < before)
@@ -138,7 +138,7 @@ def _is_joined(count: int) -> Any:
 
 
 def test_in_flight_limit_is_held_until_an_ack() -> None:
-    """Only an ack makes room; the ledger saw no more out than asked for."""
+    """Only an ack makes room; never more than the requested number is in flight."""
     with EventServer() as server, _client(server) as client:
         server.publish_made_up("handset_change", 10)
         stream = client.stream(**_oldest(max_in_flight=4))
@@ -161,7 +161,7 @@ def test_in_flight_limit_is_held_until_an_ack() -> None:
     ids=str,
 )
 def test_terms_that_are_not_offered(configuration: dict[str, Any]) -> None:
-    """What the vendor does not allow is refused, and no queue is made."""
+    """Terms that the vendor does not allow are rejected, and no queue is created."""
     with EventServer() as server, _client(server) as client:
         assert client.stream(**configuration).ending() is grpc.StatusCode.INVALID_ARGUMENT
         ledger = server.ledger()
@@ -171,7 +171,7 @@ def test_terms_that_are_not_offered(configuration: dict[str, Any]) -> None:
 @pytest.mark.parametrize("auth", AuthMode)
 @pytest.mark.parametrize("kind", ["none", "unknown", "expired", "revoked", "valid"])
 def test_token_rules(auth: AuthMode, kind: str) -> None:
-    """Production needs a valid token; the sandbox takes none at all, but no invalid one.
+    """Production needs a valid token; the sandbox accepts no token, but not an invalid one.
 
     The ledger never has the token itself.
     """
@@ -197,7 +197,7 @@ def test_token_rules(auth: AuthMode, kind: str) -> None:
 
 
 def test_stop_ends_waiting_calls_and_threads() -> None:
-    """A stop waits neither for open streams nor for faults that wait, and leaves no thread."""
+    """A stop doesn't wait for open streams or delayed answers, and leaves no thread."""
     before = set(threading.enumerate())
     fault = AckFault(delay=timedelta(hours=1))
     server = EventServer().start()
@@ -251,7 +251,7 @@ def test_clients_need_no_proto_files() -> None:
 
 @contextmanager
 def _process(*options: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the server as a person would, in a process of its own on a free port."""
+    """Run the server as a user does, in its own process on a free port."""
     command = [sys.executable, "-m", "simulator.event_server", "--port", "0", *options]
     with ChildProcess(
         command,
@@ -268,7 +268,7 @@ def _process(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def _printed(process: subprocess.Popen[str], pattern: str) -> str:
-    """Read what the process prints until a line matches, and return the match's only group."""
+    """Read the process's output until a line matches, and return the match's only group."""
     assert process.stdout is not None
     for line in process.stdout:
         if match := re.search(pattern, line):
@@ -277,7 +277,7 @@ def _printed(process: subprocess.Popen[str], pattern: str) -> str:
 
 
 def test_server_by_itself() -> None:
-    """It prints where it listens, a token and what to call, and ends cleanly with its totals.
+    """It prints its address, a token and example calls, and at the end its totals.
 
     Acks are refused and streams broken as its options say.
     """

@@ -1,4 +1,4 @@
-"""A first deployment that fails, and the next one: nothing of the first is left, or in the way."""
+"""A first deployment that fails leaves nothing that prevents the next one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATABASE = "mobility_events"
 
 
 def test_first_deployment_that_fails_leaves_nothing(built: Path) -> None:
-    """No bucket, secret or enabled key is left, and the next succeeds once the cause is gone."""
+    """No bucket, secret or enabled key is left; without the cause, the next one succeeds."""
     with LocalDeployment(built=built) as local:
         glue = local.aws.client("glue")
         cloudformation = local.aws.client("cloudformation")
@@ -41,7 +41,7 @@ def test_first_deployment_that_fails_leaves_nothing(built: Path) -> None:
 
 
 def made(events: list[Any]) -> set[str]:
-    """Return the logical ids of what a deployment had made."""
+    """Return the logical ids of resources that a deployment has created."""
     return {
         event["LogicalResourceId"]
         for event in events
@@ -50,8 +50,8 @@ def made(events: list[Any]) -> set[str]:
 
 
 def keeping(local: LocalDeployment) -> list[tuple[str, str]]:
-    """Return the buckets, secrets and usable keys of the account, but for the SAM CLI's bucket."""
-    aws: Any = local.aws  # has no types of KMS
+    """Return the account's buckets, except the SAM CLI's, secrets and usable keys."""
+    aws: Any = local.aws  # without types for KMS
     kms = aws.client("kms")
     keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
     buckets = local.aws.client("s3").list_buckets()["Buckets"]

@@ -1,8 +1,8 @@
-"""Least privilege, proven on the deployed stack: enough, each right needed, and nothing else.
+"""Least privilege on the deployed stack: permissions are sufficient, and each is needed.
 
-The embedded AWS checks IAM; the roles' rights are read from it, so that a right which the template
-gains is a case here at once, and fails until a job needs it. One deployment serves
-all tests of this module, in their order.
+The embedded AWS checks IAM, and the roles' permissions are read from it. So a new permission in the
+template is a new case, which fails until it has a job that needs it. The tests of this module share
+one deployment and depend on their order.
 """
 
 from __future__ import annotations
@@ -25,45 +25,45 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.release
 
 TOO_LARGE: Final = 1_100_000
-"""Bytes, for a message of SQS."""
+"""Bytes, too many for an SQS message."""
 
 
 @pytest.fixture(scope="module")
 def stack(built: Path) -> Iterator[PrivilegedStack]:
-    """Return a stack whose runs only the test starts."""
+    """Return a stack whose runs are started only by the test."""
     with PrivilegedStack.deployed(built) as deployed:
         yield deployed
 
 
 def too_large(event: Event) -> Event:
-    """Make an event too large for a message, by what no pseudonym replaces."""
+    """Make an event too large for a message, in a field that pseudonyms don't replace."""
     message = EVENT_TYPES[event.event_type].response.FromString(event.undelivered)
     change = getattr(message, EVENT_TYPES[event.event_type].payload_field)
     change.current.imei_sv.software_version = "9" * TOO_LARGE
     return type(event).of(event.event_type, message)
 
 
-# --- What needs which right: each gives what the job's log complains of ---------------------------
+# --- Jobs: each returns the errors in its log ----------------------------------------------------
 def drain(stack: PrivilegedStack) -> str:
-    """Drain an event, and one that is left from before: as many as a run commits."""
+    """Drain an event, and one left from before: together the limit of a run."""
     stack.publish()
     return stack.drain(is_last=True)[1]
 
 
 def drain_unreadable(stack: PrivilegedStack) -> str:
-    """Drain an event that can't become a line, and one that is left from before."""
+    """Drain an unreadable event, and one left from before."""
     stack.publish(make=with_bad_utf8)
     return stack.drain(is_last=True)[1]
 
 
 def drain_cold(stack: PrivilegedStack) -> str:
-    """Drain an event in a new environment: for its life it keeps what it has read once."""
+    """Drain an event in a new environment, as an old one caches secrets."""
     stack.discard_environments()
     return drain(stack)
 
 
 def drain_and_mint(stack: PrivilegedStack) -> str:
-    """Drain an event with a token that isn't kept yet."""
+    """Drain an event without a cached token."""
     stack.deployment.delete_cached_token()
     return drain(stack)
 
@@ -75,13 +75,13 @@ def await_credentials(stack: PrivilegedStack) -> str:
 
 
 def drain_backlog(stack: PrivilegedStack) -> str:
-    """Drain as many events as a run commits, which another run is to follow."""
+    """Drain the limit of a run, after which it starts another one."""
     stack.publish(MOST_EVENTS)
     return stack.drain()[1]
 
 
 def replay(stack: PrivilegedStack) -> str:
-    """Send again what is archived."""
+    """Replay the archive."""
     report = stack.replay(dry_run=False, rate=0)
     assert (report["messages"] == 0) == bool(report["error"])
     return report["error"] or ""
@@ -130,53 +130,53 @@ JOBS: Final[Mapping[str, Callable[[PrivilegedStack], str]]] = {
     "ScheduleRole: lambda:InvokeFunction on function:DrainEventsFunction": start_drain,
     "CompactionScheduleRole: states:StartExecution on stateMachine:Compaction": start_compaction,
 }
-"""The job that fails without a right, by how the right reads."""
+"""The job that fails without a permission, by the permission's text."""
 
 RECORDS: Final[Mapping[str, str]] = {
     "ScheduleRole: sqs:SendMessage on ScheduleDeadLetterQueue": "Schedule",
     "CompactionScheduleRole: sqs:SendMessage on ScheduleDeadLetterQueue": "CompactionStart",
 }
-"""Rights to record that a start failed, and the schedules that need them. Without one, the only
-sign is AWS's own metric InvocationsFailedToBeSentToDeadLetterCount."""
+"""Permissions to record a failed start, and the schedules that need them. Without one, the only
+sign is AWS's metric InvocationsFailedToBeSentToDeadLetterCount."""
 
 UNENFORCED: Final[Mapping[str, str]] = {
-    r".*: kms:.*": "the embedded AWS encrypts nothing, and asks no key",
-    r"\w+EventsRole: logs:.*": "it writes a function's log itself, not as the function's role",
+    r".*: kms:.*": "the embedded AWS doesn't encrypt",
+    r"\w+EventsRole: logs:.*": "it writes a function's log without the function's role",
     r".*: xray:.*": "it has no traces",
-    r"CompactionRole: .*": "its Step Functions and Athena call services without asking the role",
+    r"CompactionRole: .*": "its Step Functions and Athena call services without the role",
 }
-"""Why a right can't be a case here. `tests/packaging` reads these in the template instead."""
+"""Why a permission can't be tested here. `tests/packaging` checks these in the template."""
 
 
 def reason(right: Right) -> str | None:
-    """Return why the embedded AWS doesn't enforce a right; None where it does."""
+    """Return why the embedded AWS doesn't enforce a permission; None if it does."""
     return next((why for what, why in UNENFORCED.items() if re.fullmatch(what, str(right))), None)
 
 
 def test_rights_are_all_in_the_policies(stack: PrivilegedStack) -> None:
-    """No role has a managed policy, whose rights aren't read here, and none allows a pattern."""
+    """No role has a managed policy, which isn't read here, and none allows a pattern of actions."""
     assert {role: found for role, found in stack.rights.managed().items() if found} == {}
     assert [str(right) for right in stack.rights.all() if "*" in right.action] == []
 
 
 def test_every_right_has_a_job(stack: PrivilegedStack) -> None:
-    """Each right that is deployed is one that a job here needs, or one that can't be enforced here.
+    """Each deployed permission has a job that needs it, or can't be enforced here.
 
-    And each that is written down here is deployed, once.
+    Each permission in these tables is deployed exactly once.
     """
     enforced = [str(right) for right in stack.rights.all() if reason(right) is None]
     known = [*JOBS, *RECORDS]
     assert sorted(enforced) == sorted(known), (
-        "a right that isn't in JOBS: if there is a job that needs it, name it there, else take the"
-        " right from the template. One that is only in JOBS isn't deployed; one that is here twice"
-        " is allowed by two statements."
+        "a permission that isn't in JOBS: if a job needs it, add it there, else remove it from the"
+        " template. One that is only in JOBS isn't deployed; one that is here twice is allowed by"
+        " two statements."
     )
     reasons = {reason(right) for right in stack.rights.all()} - {None}
-    assert reasons == set(UNENFORCED.values()), "a reason that no right needs"
+    assert reasons == set(UNENFORCED.values()), "a reason that applies to no permission"
 
 
 def test_rights_suffice(stack: PrivilegedStack) -> None:
-    """With just these rights every job is done, and everything reconciles."""
+    """With these permissions every job succeeds, and all events reconcile."""
     stack.publish(1)
     stack.publish(1, make=with_bad_utf8)
     stack.publish(1, make=too_large)
@@ -187,7 +187,9 @@ def test_rights_suffice(stack: PrivilegedStack) -> None:
     assert [report["acked"] for report in reports] == [MOST_EVENTS, MOST_EVENTS, 1]
     assert sum(report["quarantined"] for report in reports) == 1
     assert sum(report["oversize"] for report in reports) == 1
-    assert stack.deployment.token_server.minted == 1, "each run after the first finds the token"
+    assert stack.deployment.token_server.minted == 1, (
+        "each run after the first uses the cached token"
+    )
 
     found = stack.reconciled()
     assert found.is_balanced
@@ -197,9 +199,9 @@ def test_rights_suffice(stack: PrivilegedStack) -> None:
 
 
 def test_each_right_is_needed(stack: PrivilegedStack, subtests: pytest.Subtests) -> None:
-    """Without any one of them its job fails, says which it lacks, and is well once it is back.
+    """Without a permission its job fails and logs the missing one; with it the job succeeds again.
 
-    Until then nothing is acked that isn't in both places.
+    Meanwhile nothing is acked that isn't in both places.
     """
     for right in stack.rights.all():
         if (job := JOBS.get(str(right))) is None:
@@ -207,21 +209,21 @@ def test_each_right_is_needed(stack: PrivilegedStack, subtests: pytest.Subtests)
         with subtests.test(str(right)):
             with stack.rights.without([right]):
                 complaints = job(stack)
-            assert right.action in complaints, f"not named as what is missing, but: {complaints!r}"
+            assert right.action in complaints, f"the action is not named: {complaints!r}"
             assert right.resource.rpartition(":")[2].partition("/")[0] in complaints, (
-                "where it is missing"
+                "the resource is not named"
             )
             found = stack.reconciled()
             assert found.acked <= found.archived.keys() & found.queued.keys()
 
-            assert job(stack) == "", "it still fails, although the right is back"
+            assert job(stack) == "", "it still fails with the permission"
             assert stack.reconciled().is_balanced
 
 
 def test_failed_start_is_recorded_by_right(
     stack: PrivilegedStack, subtests: pytest.Subtests
 ) -> None:
-    """If a schedule may not start its target, its queue says so, if it may send to that queue."""
+    """If a schedule may not start its target, that is reported to its dead-letter queue."""
     for text, schedule in RECORDS.items():
         with subtests.test(text):
             rights = stack.rights.all()
@@ -234,9 +236,9 @@ def test_failed_start_is_recorded_by_right(
 
 
 def test_what_is_not_enforced_is_not(stack: PrivilegedStack) -> None:
-    """Without all rights that are said not to be enforced here, every job is done nonetheless.
+    """Every job succeeds without the permissions that the embedded AWS doesn't enforce.
 
-    If this fails, the embedded AWS has learnt to enforce some of them: they are cases then.
+    If this fails, the embedded AWS enforces some of them now: move them to JOBS.
     """
     with stack.rights.without([right for right in stack.rights.all() if reason(right)]):
         assert drain_and_mint(stack) == drain_unreadable(stack) == replay(stack) == ""

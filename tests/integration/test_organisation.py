@@ -1,7 +1,7 @@
-"""The stack as an organisation wants it: path, tags, the longest name, queues for its consumers.
+"""The stack with an organisation's parameters: path, tags, the longest name, queues per stream.
 
-The embedded AWS's CloudFormation gives roles no boundary and functions no VPC:
-`tests/packaging/test_organisation.py` looks at the templates for these.
+The embedded CloudFormation ignores permissions boundaries and VPCs, which
+`tests/packaging/test_organisation.py` checks in the templates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EVENTS: Final = 20
 
 @pytest.fixture(scope="module")
 def deployment(built: Path) -> Iterator[LocalDeployment]:
-    """Return a stack with every parameter that an organisation may ask for."""
+    """Return a stack with all of an organisation's parameters."""
     with LocalDeployment(built=built) as local:
         local.stack = SamStack(local.aws, name=LONGEST_NAME)
         local.stack.deploy(
@@ -52,7 +52,7 @@ def deployment(built: Path) -> Iterator[LocalDeployment]:
 
 
 def test_it_drains(deployment: LocalDeployment) -> None:
-    """Under its path and with its name, a run does its work."""
+    """A run succeeds with this path and this name."""
     deployment.event_server.publish_made_up("handset_change", EVENTS)
     invocation = deployment.stack.invoke({"event_type": "handset_change"})
 
@@ -62,7 +62,7 @@ def test_it_drains(deployment: LocalDeployment) -> None:
 
 
 def test_roles(deployment: LocalDeployment) -> None:
-    """Every role, those of nested stacks too, has path and tags."""
+    """Every role, also in nested stacks, has path and tags."""
     iam = deployment.aws.client("iam")
     names = [name for kind, name in resources(deployment) if kind == "AWS::IAM::Role"]
 
@@ -74,7 +74,7 @@ def test_roles(deployment: LocalDeployment) -> None:
 
 
 def test_nested_stacks_are_tagged(deployment: LocalDeployment) -> None:
-    """The stack's tags are those of each nested stack, from which its resources have them."""
+    """Each nested stack has the stack's tags, which its resources inherit."""
     cloudformation = deployment.aws.client("cloudformation")
     nested = [name for kind, name in resources(deployment) if kind == "AWS::CloudFormation::Stack"]
 

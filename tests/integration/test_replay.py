@@ -1,4 +1,4 @@
-"""The command that replays, as a process between real servers, over what real drains archived."""
+"""The replay command, as a process between real servers, with an archive of real drains."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 EVENTS: Final = 60
 SLICE: Final = 20
-"""Events that are sent at once at a rate of as many a second."""
+"""A rate per second, and how many events are sent at once at this rate."""
 SLOWLY: Final = 120
 """Events that take long enough at that rate to be interrupted on a busy machine."""
 
@@ -39,7 +39,7 @@ def ids(taken: list[dict[str, Any]]) -> Counter[str]:
 
 
 def bodies(taken: list[dict[str, Any]]) -> list[str]:
-    """Return the bodies of messages in an order of their own."""
+    """Return the sorted bodies of messages."""
     return sorted(each["Body"] for each in taken)
 
 
@@ -51,7 +51,7 @@ def archive(scene: Scene, count: int) -> None:
 
 
 def test_messages_are_those_of_the_drain(scene: Scene, tmp_path: Path) -> None:
-    """Of every stream, each message comes again with its body and attributes, and says so."""
+    """Each message of every stream is sent again, with its body and attributes, and marked."""
     for event_type in ("handset_change", "consent_change"):
         scene.publish(EVENTS, event_type=event_type)
         scene.drain(event_type=event_type)
@@ -65,10 +65,10 @@ def test_messages_are_those_of_the_drain(scene: Scene, tmp_path: Path) -> None:
     before = {each["Body"]: attributes(each) for each in first}
     for each in again:
         assert attributes(each) == before[each["Body"]] | {"replayed": ("String", "made-up-name")}
-    assert list(tmp_path.iterdir()) == [], "the checkpoint of what is done is of no use"
+    assert list(tmp_path.iterdir()) == [], "a complete replay leaves no checkpoint"
 
 
-# --- Interrupted, and taken up again ---
+# --- Interrupted and continued ---
 
 
 def wait_for_checkpoint(folder: Path) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def wait_for_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
-    """Killed in the middle it loses nothing; what was in hand may come twice, nothing else."""
+    """A killed replay that continues loses nothing; only events in flight may be sent twice."""
     archive(scene, SLOWLY)
 
     slowly = ("--yes", "--rate", str(SLICE))
@@ -102,7 +102,7 @@ def test_killed_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_interrupted_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
-    """Asked to end, it finishes what it has in hand and says so: then nothing comes twice."""
+    """An interrupted replay sends its events in flight first, so that nothing is sent twice."""
     archive(scene, SLOWLY)
 
     slowly = ("--yes", "--rate", str(SLICE))
@@ -118,7 +118,7 @@ def test_interrupted_and_taken_up_again(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_checkpoint_of_another_selection_is_refused(scene: Scene, tmp_path: Path) -> None:
-    """Another selection does not continue there; the error says what to do, and nothing is sent."""
+    """A checkpoint of another selection is rejected with a hint, and nothing is sent."""
     archive(scene, SLOWLY)
     with replaying(scene, tmp_path, "--yes", "--rate", str(SLICE)) as process:
         wait_for_checkpoint(tmp_path)
@@ -133,11 +133,11 @@ def test_checkpoint_of_another_selection_is_refused(scene: Scene, tmp_path: Path
     assert messages(scene) == []
 
 
-# --- Queues that don't take it ---
+# --- Failures of the queue ---
 
 
 def test_entries_that_fail_for_now_are_sent_again(scene: Scene, tmp_path: Path) -> None:
-    """What SQS doesn't take of a call is sent again, until it is taken; nothing else is."""
+    """Only failed entries of a call are retried, until they succeed."""
     archive(scene, EVENTS)
     fault = SendBatchFault(failed=(0, 3, 9))
     scene.faults.inject(fault, times=8)
@@ -149,7 +149,7 @@ def test_entries_that_fail_for_now_are_sent_again(scene: Scene, tmp_path: Path) 
 
 
 def test_lost_answer_costs_copies(scene: Scene, tmp_path: Path) -> None:
-    """SQS took a call and its answer was lost: those ten come twice, and nothing is lost."""
+    """If the answer to a call is lost, its ten events are sent twice, and none is lost."""
     archive(scene, EVENTS)
     scene.faults.inject(SendBatchFault(is_reset=True, is_forwarded=True), times=1)
 
@@ -161,7 +161,7 @@ def test_lost_answer_costs_copies(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_failure_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None:
-    """What won't pass ends it with status 1 and the hint; mended, the rest is sent."""
+    """A fatal failure ends the replay with status 1 and a hint; later the rest is sent."""
     archive(scene, EVENTS)
     scene.faults.inject(SendBatchFault(status=403, code="AccessDeniedException"), skip=2, times=2)
 
@@ -177,7 +177,7 @@ def test_failure_ends_it_and_loses_nothing(scene: Scene, tmp_path: Path) -> None
 
 
 def test_fifo_queue(scene: Scene, tmp_path: Path) -> None:
-    """To a FIFO queue events go with the group of their subscription, and deduplicated by id."""
+    """In a FIFO queue the group is the subscription, and the deduplication id the event id."""
     scene.publish(EVENTS)
     scene.drain()
     url = scene.cloud.sqs.create_queue(
@@ -198,7 +198,7 @@ def test_fifo_queue(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_packed_messages(scene: Scene, tmp_path: Path) -> None:
-    """On demand several events share a message, marked like the others."""
+    """Several events can share a message, which is marked like the others."""
     scene.publish(EVENTS)
     scene.drain()
     messages(scene)
@@ -229,7 +229,7 @@ TEMPLATE: Final = {
 
 @pytest.mark.parametrize("has_queue_per_stream", [False, True])
 def test_places_of_a_stack(scene: Scene, tmp_path: Path, *, has_queue_per_stream: bool) -> None:
-    """Bucket, prefix, streams and queues are those of the stack's outputs and parameters."""
+    """Bucket, prefix, streams and queues come from the stack's outputs and parameters."""
     scene.publish(EVENTS)
     scene.drain(archive_prefix="a/prefix")
     messages(scene)

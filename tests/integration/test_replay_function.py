@@ -1,4 +1,4 @@
-"""The function that replays, its handler called in this process, between real S3 and SQS."""
+"""The replay function's handler, called in this process, with S3 and SQS of the embedded AWS."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POWERTOOLS: Final = {
 
 @pytest.fixture
 def invoke(scene: Scene) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Invoke the function in the environment of the scene, with so many seconds to live."""
+    """Return a function that invokes the handler with a remaining time."""
     with patch.dict(os.environ, scene.environment() | POWERTOOLS):
         path = PROJECT_FOLDER / "functions" / "replay_events" / "app.py"
         spec = importlib.util.spec_from_file_location("replay_events_app", path)
@@ -63,7 +63,7 @@ def ids(scene: Scene) -> Counter[str]:
 def test_it_goes_on_until_it_is_done(
     scene: Scene, invoke: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Runs that are too short each do a part; together they send all, and nothing twice."""
+    """Runs that are too short each send a part; together they send all events exactly once."""
     scene.publish(EVENTS)
     scene.drain(max_in_flight=16)
     messages(scene)

@@ -1,4 +1,4 @@
-"""The engine whole, in this process: from its settings to its report, between real servers."""
+"""The whole engine in this process, from settings to report, between real servers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AUTHORITY: Final = trustme.CA()
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_each_stream_drains(scene: Scene, event_type: str) -> None:
-    """Every event of a stream, and of no other, is in S3 and in SQS once, and acked."""
+    """Every event of one stream is in S3 and SQS once, and acked; those of others are not."""
     scene.publish(EVENTS, event_type=event_type)
     report = scene.drain(event_type=event_type)
     assert (report.end_reason, report.received, report.acked) == ("idle", EVENTS, EVENTS)
@@ -45,7 +45,7 @@ def test_each_stream_drains(scene: Scene, event_type: str) -> None:
 
 
 def test_third_sink_is_a_row(scene: Scene) -> None:
-    """An event that a third sink rejects is not acked; once that takes it, it is."""
+    """An event is acked only once a third sink has accepted it too."""
     has_room = False
     ledger = FakeSink(lambda _delivery, _attempt: None if has_room else LEAVE_EVENT)
     row = SinkRow("ledger", "LedgerFailed", lambda *_: nullcontext(ledger))
@@ -61,7 +61,7 @@ def test_third_sink_is_a_row(scene: Scene) -> None:
 
 
 def test_limit_is_exact(scene: Scene) -> None:
-    """So many events are written and acked, not one more; another run brings the others."""
+    """Exactly the limit is written and acked; the next run drains the others."""
     limit = 7
     scene.publish(EVENTS)
     report = scene.drain(max_events=limit, max_in_flight=20)
@@ -75,7 +75,7 @@ def test_limit_is_exact(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", ["", "made-up queue"])
 def test_durable_queue_is_the_one_that_was_asked_for(scene: Scene, name: str) -> None:
-    """The stream reads a durable queue of this name, from the oldest event that there is."""
+    """The stream uses a durable queue of this name, from the oldest event on."""
     scene.publish(EVENTS)
     scene.drain(durable_queue_name=name, max_in_flight=33, ack_timeout=timedelta(seconds=42))
     [stream] = scene.event_server.ledger().streams.values()
@@ -106,7 +106,7 @@ def test_no_secret_means_no_authorization(scene: Scene) -> None:
 def test_token_that_is_revoked_in_a_run_is_replaced_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When a token is no longer accepted there is one new one, and the run goes on with it."""
+    """A token that is no longer accepted is renewed once, and the run continues."""
     monkeypatch.setattr(reading, "_AFTER_AUTHENTICATION_ERROR", timedelta(milliseconds=100))
     scene.publish(EVENTS)
 
@@ -180,7 +180,7 @@ def test_certificate_that_nobody_trusts(
 
 
 def test_no_plaintext_where_tls_was_asked_for(scene: Scene) -> None:
-    """A server that does not answer the TLS handshake gets to see nothing else."""
+    """Nothing but the TLS handshake is sent to a server that doesn't answer it."""
     seen: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

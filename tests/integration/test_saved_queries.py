@@ -1,7 +1,7 @@
-"""The saved queries, asked of a made-up archive on DuckDB, against answers found without SQL.
+"""The saved queries on a made-up archive with DuckDB, compared with answers computed without SQL.
 
-They are asked as the stack is deployed, when every day is open; when the first days are compacted
-and before the cutover day; and when the lines of these are deleted.
+They run on an archive without compacted days, on one whose first days are compacted and before the
+cutover day, and on one where the lines of these days are deleted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LAST_DAY: Final = date(2026, 11, 24)
 _PLAN: Final = ArchivePlan(last_day=_LAST_DAY, events=5_000, days=30, slice_minutes=1440)
 _LATER: Final = _LAST_DAY + timedelta(days=5)
-"""When the first days of the archive are no longer of the last 30."""
+"""A day on which the archive's first days are no longer among the last 30."""
 _CLOSED_DAYS: Final = 10
 _ASKED: Final = ("handset_change", "country_change")
 """The other streams differ in names only; `country_change` has a day without lines."""
@@ -42,12 +42,12 @@ _SQL: Final = {query.name: query.sql for query in saved_queries()}
 
 @dataclass
 class Asked:
-    """An archive that can be asked, and the facts that it was made of.
+    """An archive that can be queried, and its facts.
 
     Attributes:
         lines: All lines.
         events: The events in them.
-        today: When it is asked.
+        today: The day of queries.
     """
 
     lines: list[MadeUpLine]
@@ -64,23 +64,23 @@ class Asked:
         )
 
     def answer(self, name: str, *parameters: str) -> list[tuple[Any, ...]]:
-        """Ask a saved query."""
+        """Run a saved query."""
         return self._athena.run(_SQL[name], _DATABASE, parameters).rows
 
     def write(self, event_type: str, days: Sequence[str]) -> None:
-        """Write days of a stream for its table."""
+        """Write compacted days of a stream."""
         for day in days:
             sql = statement("unload", STREAMS[event_type]).replace("{tables}", _TABLES)
             self._athena.run(sql.replace("{day}", day).replace("{run}", "run"), _DATABASE)
 
     def register(self, event_type: str, days: Sequence[str]) -> None:
-        """Let the table of a stream have days that were written; the cutover day is not moved."""
+        """Register written days in a stream's table, without changing the cutover day."""
         table = compacted_table(STREAMS[event_type])
         for day in days:
             self._catalogue.register(table, (day,), f"{_TABLES}{event_type}/dt={day}/run/")
 
     def move_cutover_day(self, event_type: str, since: str) -> None:
-        """Let the view of a stream read lines from a day on."""
+        """Change the cutover day of a stream's view."""
         sql = statement("replace_view", STREAMS[event_type]).replace("{since}", since)
         self._athena.run(sql, _DATABASE)
 
@@ -91,13 +91,13 @@ class Asked:
             shutil.rmtree(stream_folder / f"dt={day}", ignore_errors=True)
 
     def days(self, event_type: str) -> list[str]:
-        """Return the days that a stream has lines of."""
+        """Return the days with lines of a stream."""
         return sorted({line.dt for line in self.lines if line.event.event_type == event_type})
 
 
 @pytest.fixture(scope="module")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    """An archive, every day of it open."""
+    """An archive with only open days."""
     folder = tmp_path_factory.mktemp("objects")
     written = write_archive(_PLAN, folder / _PLACES.bucket)
     lines = [line for each in written for line in each.lines]
@@ -106,7 +106,7 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Asked:
 
 @pytest.fixture(scope="module")
 def compacted(made_up: Asked, tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    """That archive, with its first days compacted, one more than before the cutover day."""
+    """The archive with its first days compacted: those before the cutover day, and one more."""
     asked = _copy(made_up, tmp_path_factory)
     for event_type in STREAMS:
         *closed, first_open = asked.days(event_type)[: _CLOSED_DAYS + 1]
@@ -118,7 +118,7 @@ def compacted(made_up: Asked, tmp_path_factory: pytest.TempPathFactory) -> Asked
 
 @pytest.fixture(scope="module")
 def without_lines(compacted: Asked, tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    """The compacted archive, the lines of days before the cutover day deleted."""
+    """The compacted archive without the lines of days before the cutover day."""
     asked = _copy(compacted, tmp_path_factory)
     for event_type in STREAMS:
         *closed, first_open = asked.days(event_type)[: _CLOSED_DAYS + 1]
@@ -143,7 +143,7 @@ def archive(request: pytest.FixtureRequest) -> Asked:
 
 @pytest.fixture(params=[_LAST_DAY, _LATER], ids=str)
 def asked(request: pytest.FixtureRequest, archive: Asked) -> Asked:
-    """The same, on its last day, and when its first days are past."""
+    """The same on its last day, and on a later one."""
     archive.today = request.param
     return archive
 
@@ -160,14 +160,14 @@ def asked(request: pytest.FixtureRequest, archive: Asked) -> Asked:
 def test_handset_changes(
     asked: Asked, name: str, parameters: tuple[int, ...], expectation: Callable[..., expected.Rows]
 ) -> None:
-    """Each answer equals that of plain Python, in its order, however much is compacted."""
+    """Each answer equals that of plain Python, in order, on each archive."""
     answer = asked.answer(name, *map(str, parameters))
     assert answer == expectation(asked.events, asked.today, *parameters)
     assert answer or (name == "todays_handset_changes" and asked.today == _LATER)
 
 
 def test_subscriber_history(archive: Asked) -> None:
-    """The history of the subscription with the most events has those of closed and open days."""
+    """The history of the subscription with most events includes closed and open days."""
     ids = [each.event.subscription_id for each in archive.events if each.event.change]
     busiest = max(set(filter(None, ids)), key=ids.count)
     answer = archive.answer("subscriber_history", f"'{busiest}'")
@@ -177,7 +177,7 @@ def test_subscriber_history(archive: Asked) -> None:
 
 @pytest.mark.parametrize("event_type", _ASKED)
 def test_duplicates_and_redeliveries(archive: Asked, event_type: str) -> None:
-    """The answer has each day's lines and rates; days whose lines are deleted are not there."""
+    """The answer has the counts and rates of each day with lines."""
     answer = archive.answer(f"duplicates_and_redeliveries.{event_type}")
     folder = archive.folder / _PLACES.bucket / _PLACES.archive_prefix / event_type
     there = {path.name.removeprefix("dt=") for path in folder.iterdir()}
@@ -211,7 +211,7 @@ def test_consistency_check(archive: Asked, event_type: str) -> None:
 def test_consistency_check_that_fails(
     made_up: Asked, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Lines of a closed day that came after its compaction are found, until the day is open."""
+    """Late lines of a closed day are found as a difference, until the day is open again."""
     asked = _copy(made_up, tmp_path_factory)
     day, next_day, *_ = asked.days("first_attachment")
     archived = asked.folder / _PLACES.bucket / _PLACES.archive_prefix / "first_attachment"

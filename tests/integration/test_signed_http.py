@@ -1,4 +1,4 @@
-"""Signed HTTP calls over real connections: what a service answers, and what it fails to answer."""
+"""Signed HTTP calls over real connections, with and without answers of the service."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def endpoint(url: str) -> AwsEndpoint:
 
 
 async def call(url: str, *bodies: bytes) -> list[bytes]:
-    """Make calls at once, over one pool of connections."""
+    """Make concurrent calls over one pool of connections."""
     async with SignedHttp.connect(endpoint(url), max_concurrent_calls=CALLS_AT_ONCE) as client:
         calls = (
             client.call("Operation", "POST", "/", [("X-Amz-Target", "a.b")], body)
@@ -93,7 +93,7 @@ async def call(url: str, *bodies: bytes) -> list[bytes]:
 
 
 def test_calls_share_few_connections() -> None:
-    """Each call gets its own answer; no more connections are opened than calls may be at once."""
+    """Each call gets its own answer, with at most as many connections as concurrent calls."""
     connections = set()
 
     def echo(request: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -119,7 +119,7 @@ def test_calls_share_few_connections() -> None:
     ],
 )
 def test_error_answer_is_raised(status: int, body: object, code: str) -> None:
-    """An error is raised as botocore raises it: with the service's code and the status."""
+    """An error is raised like botocore's, with the service's code and the status."""
     text = body if isinstance(body, str) else json.dumps(body)
     with (
         serving(lambda request, _: reply(request, status, text.encode())) as url,
@@ -142,7 +142,7 @@ def test_error_answer_is_raised(status: int, body: object, code: str) -> None:
     ],
 )
 def test_cause_is_all_that_is_quoted(message: str, kept: str) -> None:
-    """Of what a service says nothing is kept but the missing right, or that the clock is wrong."""
+    """Of an error's text only a missing permission or a wrong clock is kept."""
     answer = json.dumps({"__type": "InvalidSignatureException", "message": message}).encode()
     with (
         serving(lambda request, _: reply(request, 400, answer)) as url,
@@ -154,7 +154,7 @@ def test_cause_is_all_that_is_quoted(message: str, kept: str) -> None:
 
 
 def test_connection_that_closes_as_a_call_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that was kept open and closes before a request is sent costs nothing."""
+    """If an idle connection is closed before a request is sent, the call succeeds."""
     bodies: list[bytes] = []
     was_open: list[bool] = []
     is_open = HttpClientConnection.is_open
@@ -165,7 +165,7 @@ def test_connection_that_closes_as_a_call_begins(monkeypatch: pytest.MonkeyPatch
         request.close_connection = len(bodies) == 1
 
     def see_it_close(connection: HttpClientConnection) -> bool:
-        """Say what was true a moment ago."""
+        """Return the state before the connection was closed."""
         if was_open:
             return is_open(connection)
         was_open.append(is_open(connection))
@@ -191,7 +191,7 @@ def test_connection_that_closes_as_a_call_begins(monkeypatch: pytest.MonkeyPatch
     [("/ ", ("a", "b")), ("/\n", ("a", "b")), ("/", ("a b", "c")), ("/", ("a", "b\nc"))],
 )
 def test_request_that_can_not_be_sent(path: str, header: tuple[str, str]) -> None:
-    """A request that the Common Runtime can't send is an error of its own: no retry helps."""
+    """A request that the Common Runtime can't send is a separate error, which isn't retried."""
 
     async def call_path(url: str) -> None:
         async with CrtHttp.connect(url, roots=b"", max_concurrent_calls=1) as client:
@@ -205,7 +205,7 @@ def test_request_that_can_not_be_sent(path: str, header: tuple[str, str]) -> Non
 
 
 def test_connection_of_a_call_that_was_given_up_is_not_used_again() -> None:
-    """An answer may still come over it, and must not be taken for that of another call."""
+    """A connection is not reused after its call was given up, as the answer may still arrive."""
     connections: set[object] = set()
     given_up = threading.Event()
 

@@ -1,6 +1,6 @@
-"""A sixth stream is one row in the engine's table and its messages in ``protos/``, nothing else.
+"""A sixth stream needs only a row in the engine's table and its messages in ``protos/``.
 
-It is added to a copy of the files that define streams or are made from them.
+It is added to a copy of the files that define streams or are generated from them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(tree: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a program in the copy, on the copy's layers."""
-    # An outer make would hand its own options down.
+    # An outer make would pass its own options on.
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
     }
@@ -98,7 +98,7 @@ def test_template_gets_the_stream(tree: Path) -> None:
     template = tree / "template.yaml"
     before = template.read_text()
     check = (sys.executable, "-m", "devtools.stream_blocks", "--check")
-    assert run(tree, *check).returncode == 1, "a table that the template doesn't follow is told"
+    assert run(tree, *check).returncode == 1, "a template that differs from the table is reported"
 
     make(tree, "template")
 
@@ -117,7 +117,7 @@ def test_template_gets_the_stream(tree: Path) -> None:
         "a stack for each stream": "SimSwapStream",
         "the streams' own queues": "SimSwapQueueUrl",
     }
-    # What is said of the sixth stream is what is said of the fifth, by another name.
+    # The sixth stream has the same text as the fifth, with another name.
     for title, block in added.items():
         renamed = block.replace(NAME, LAST.event_type).replace("SimSwap", camel(LAST.event_type))
         assert blocks(before)[title].endswith(renamed)
@@ -136,7 +136,7 @@ def blocks(template: str) -> dict[str, str]:
 
 
 def without_streams(template: str) -> str:
-    """Return what the template would be if there were no streams."""
+    """Return the template without its streams."""
     return with_blocks(template, (), "")
 
 

@@ -1,4 +1,4 @@
-"""The token server answers as RFC 6749 has it, seen through plain HTTP."""
+"""The token server answers as specified in RFC 6749, tested over plain HTTP."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _ask(
     form: str = _form(),
     headers: Mapping[str, str] | None = None,
 ) -> _Answer:
-    """Ask for a token; by default in the right way."""
+    """Request a token, by default with a valid request."""
     url = urlsplit(server.endpoint)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS)
     form_type = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -157,7 +157,7 @@ def test_lifetime() -> None:
 def test_wrong_request(
     server: TokenServer, form: str, headers: dict[str, str] | None, error: tuple[int, str]
 ) -> None:
-    """Each mistake gets the error that the RFC gives it, and no token."""
+    """Each invalid request is answered with the RFC's error, and no token."""
     answer = _ask(server, form, headers)
     assert answer.error == error
     assert answer.headers.get("WWW-Authenticate", "").startswith("Basic") is (error[0] == 401)

@@ -1,4 +1,4 @@
-"""A server that isn't who it should be gets no request, and the error says so: AWS, and tokens."""
+"""An AWS or token server with an untrusted certificate receives no request; the error says why."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Server:
     """A server with TLS.
 
     Attributes:
-        url: Where it listens, by the name ``localhost``.
-        bodies: What it was sent.
+        url: Its URL, with the host ``localhost``.
+        bodies: The bodies that it received.
     """
 
     url: str
@@ -88,7 +88,7 @@ def server_with(certificate: trustme.LeafCert) -> Iterator[Server]:
 async def call(
     url: str, *, roots: bytes = ROOTS, seconds: float = GENEROUS, at_once: int = 1
 ) -> None:
-    """Make calls at once."""
+    """Make concurrent calls."""
     async with CrtHttp.connect(url, roots=roots, max_concurrent_calls=at_once) as client:
         await asyncio.gather(
             *(client.call("POST", "/", [], b"secret", seconds=seconds) for _ in range(at_once))
@@ -96,7 +96,7 @@ async def call(
 
 
 def test_trusted_server_is_called() -> None:
-    """What the other tests' servers don't get is sent where all is well."""
+    """A server with a trusted certificate receives the request."""
     with server_with(OURS.issue_cert("localhost")) as server:
         asyncio.run(call(server.url))
         assert server.bodies == [b"secret"]
@@ -104,7 +104,7 @@ def test_trusted_server_is_called() -> None:
 
 @every_certificate
 def test_queue(problem: str, certificate: trustme.LeafCert) -> None:
-    """A sink fails its events for good, and names the problem and what to do."""
+    """A sink's failure is fatal, and names the problem and a hint."""
 
     async def write(url: str) -> Mapping[str, Failure]:
         async with SignedHttp.connect(
@@ -127,9 +127,9 @@ def test_queue(problem: str, certificate: trustme.LeafCert) -> None:
 def test_token_endpoint(
     problem: str, certificate: trustme.LeafCert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client's secret does not go there; the error names the problem and the setting.
+    """The client's secret is not sent; the error names the problem and the setting.
 
-    It is not asked again: that would use up the run's time, and end without a cause.
+    The request is not retried, which would use up the run's time and hide the cause.
     """
     looks = Mock(wraps=certificate_problem)
     monkeypatch.setattr(crt_http, "certificate_problem", looks)
@@ -145,7 +145,7 @@ def test_token_endpoint(
 
 @every_certificate
 def test_secrets(problem: str, certificate: trustme.LeafCert, tmp_path: Path) -> None:
-    """boto3's calls fail as ours do, and the error doesn't blame the secret."""
+    """boto3's calls fail like ours, and the error doesn't blame the secret."""
     bundle = tmp_path / "roots.pem"
     bundle.write_bytes(ROOTS)
     with server_with(certificate) as server, pytest.raises(CredentialsError) as caught:
@@ -171,19 +171,19 @@ def test_secrets(problem: str, certificate: trustme.LeafCert, tmp_path: Path) ->
     [pytest.param(b"made up", id="no PEM"), pytest.param(b"", id="nothing")],
 )
 def test_roots_that_are_none(roots: bytes) -> None:
-    """A file of another kind is named as what it is: a setting that can't work."""
+    """A file that isn't a certificate bundle is a configuration error."""
     with pytest.raises(ConfigurationError, match="not in PEM format") as caught:
         asyncio.run(call("https://localhost:1", roots=roots))
     assert caught.value.setting == "AWS_CA_BUNDLE"
 
 
-# --- The look at a certificate, where a connection takes long ---
+# --- The check of a certificate if a connection takes long ---
 
 
 def test_look_is_no_stricter_than_the_call() -> None:
-    """What the Common Runtime would trust is not called untrusted: here, an authority in between.
+    """A certificate that the Common Runtime trusts is trusted, here with an intermediate authority.
 
-    Nor are comments in a file of certificates, in whichever encoding, a problem.
+    Comments in a file of certificates, in any encoding, are no problem.
     """
     between = OURS.create_child_ca()
     roots = "# Behörde\n".encode("latin-1") + between.cert_pem.bytes()
@@ -193,7 +193,7 @@ def test_look_is_no_stricter_than_the_call() -> None:
 
 
 def test_calls_share_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many calls wait for a connection, one looks, and all end with its result."""
+    """Of several calls that wait for a connection, one checks, and all get its result."""
     looks = Mock(return_value="made up")
     monkeypatch.setattr(crt_http, "certificate_problem", looks)
     with (
@@ -205,7 +205,7 @@ def test_calls_share_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_look_that_takes_long_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call ends when its time is over, and so does the event loop."""
+    """A slow check delays neither the end of the call nor that of the event loop."""
     may_end, was_held_up = threading.Event(), threading.Event()
 
     def look(*_server: object) -> None:

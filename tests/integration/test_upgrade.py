@@ -1,7 +1,7 @@
-"""From the oldest release to this version, as a user goes: ``sam build && sam deploy``.
+"""An upgrade from the oldest release to this version with ``sam build && sam deploy``.
 
-What the embedded AWS does on an update isn't all that AWS does: for the rest
-``tests/packaging/test_upgrade_path.py`` compares the templates.
+As the embedded AWS doesn't update everything as AWS does,
+``tests/packaging/test_upgrade_path.py`` also compares the templates.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.release
 
 STREAMS: Final = ("handset_change", "country_change")
 EVENTS: Final = 120
-"""Of each stream, published before each of the three moments: drain, upgrade, drain."""
+"""Events of each stream before the first drain, before the upgrade, and before the second drain."""
 
 DAY: Final = {
     "Values": ["2026-11-24"],
@@ -35,13 +35,13 @@ DAY: Final = {
 
 @dataclass(frozen=True)
 class Moment:
-    """A deployed stack at one moment.
+    """The state of a deployed stack.
 
     Attributes:
         resources: The id of each resource, by its type and its names from the outermost stack on.
-        secrets: What each secret holds.
+        secrets: The content of each secret.
         archive: The keys and sizes of the archive.
-        waiting: How many messages wait in each queue.
+        waiting: The number of messages in each queue.
         outputs: The stack's outputs.
     """
 
@@ -53,7 +53,7 @@ class Moment:
 
     @classmethod
     def of(cls, deployment: LocalDeployment) -> Moment:
-        """Look at a stack, and take nothing from it."""
+        """Return the state of a stack, without receiving messages."""
         resources = dict(_resources(deployment, deployment.stack.name))
         secrets, sqs = deployment.aws.client("secretsmanager"), deployment.aws.client("sqs")
         return cls(
@@ -82,13 +82,13 @@ class Moment:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """What was seen of an upgrade.
+    """The observations of an upgrade.
 
     Attributes:
-        deployment: The upgraded stack, which has drained once more since.
-        before: After the old version had drained.
-        after: Before the new one has.
-        reports: What the new version's runs reported.
+        deployment: The upgraded stack, after it has drained again.
+        before: The state after the old version's drain.
+        after: The state before the new version's drain.
+        reports: The reports of the new version's runs.
     """
 
     deployment: LocalDeployment
@@ -99,16 +99,16 @@ class Upgrade:
 
 @pytest.fixture(scope="module")
 def upgrade(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Upgrade]:
-    """Deploy the oldest release, drain, deploy this version over it, drain.
+    """Deploy the oldest release, drain, update it to this version, drain.
 
-    The second deployment gives no parameter: what is not a default was given to the first.
+    The second deployment has no parameters: CloudFormation keeps those of the first.
     """
     with LocalDeployment() as local:
         local.build(unpack_release(OLDEST_RELEASE, tmp_path_factory.mktemp("release")))
         local.deploy(
             EventTypes=",".join(STREAMS),
             QueuePerStream="true",
-            ScheduleState="DISABLED",  # the test alone starts runs
+            ScheduleState="DISABLED",  # only the test starts runs
             IdleSeconds="1",
         )
         local.stack.put_credentials(local.credentials)
@@ -129,7 +129,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[U
 
 
 def test_nothing_is_lost_and_nothing_comes_twice(upgrade: Upgrade) -> None:
-    """What was published before, between and after is in S3, in SQS and acked, each event once."""
+    """Every event, published before or after the upgrade, is once in S3 and SQS, and acked."""
     local = upgrade.deployment
     found = reconcile(local.event_server.ledger(), local.archive_lines(), local.take_messages())
 
@@ -139,7 +139,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(upgrade: Upgrade) -> None:
 
 
 def test_the_new_version_goes_on_where_the_old_one_was(upgrade: Upgrade) -> None:
-    """Its first runs find what came since, of which nothing was delivered before."""
+    """The first runs of the new version receive only new events, without redeliveries."""
     assert [
         (report["event_type"], report["received"], report["acked"], report["redelivered"])
         for report in upgrade.reports
@@ -147,7 +147,7 @@ def test_the_new_version_goes_on_where_the_old_one_was(upgrade: Upgrade) -> None
 
 
 def test_what_holds_something_is_kept(upgrade: Upgrade) -> None:
-    """Buckets, queues, secrets, log groups, tables and what is known by name have their old ids."""
+    """Buckets, queues, secrets, log groups, tables and named resources keep their ids."""
     before = upgrade.before.of_types(KEPT)
     after = upgrade.after.of_types(KEPT)
 
@@ -156,7 +156,7 @@ def test_what_holds_something_is_kept(upgrade: Upgrade) -> None:
 
 
 def test_content_is_kept(upgrade: Upgrade) -> None:
-    """The archive's objects, waiting messages, secrets and a table's days are there afterwards."""
+    """The archive's objects, waiting messages, secrets and a table's days are kept."""
     assert upgrade.after.archive == upgrade.before.archive
     assert upgrade.after.waiting == upgrade.before.waiting
     assert sum(upgrade.after.waiting.values()) == EVENTS * len(STREAMS)
@@ -171,12 +171,12 @@ def test_content_is_kept(upgrade: Upgrade) -> None:
 
 
 def test_cached_token_is_used(upgrade: Upgrade) -> None:
-    """The new version reads the token that the old one kept, and mints none."""
+    """The new version uses the old version's cached token, and mints none."""
     assert upgrade.deployment.token_server.minted == 1
 
 
 def test_outputs_are_kept(upgrade: Upgrade) -> None:
-    """Every output is as it was, and the stack's version is the new one."""
+    """Every output is unchanged, except for the stack's version."""
     project = tomllib.loads((PROJECT_FOLDER / "pyproject.toml").read_text())["project"]
 
     assert upgrade.before.outputs.items() <= upgrade.after.outputs.items()
@@ -184,7 +184,7 @@ def test_outputs_are_kept(upgrade: Upgrade) -> None:
 
 
 def test_deletion_keeps_what_can_not_be_made_again(upgrade: Upgrade) -> None:
-    """Archive, secrets and key outlive the stack; its queues don't. It has to be the last test."""
+    """Archive, secrets and key outlive the stack; its queues don't. This must be the last test."""
     aws: Any = upgrade.deployment.aws
     archive = upgrade.deployment.archive_keys()
     cloudformation = aws.client("cloudformation")

@@ -1,7 +1,7 @@
 """The templates as CloudFormation sees them: SAM's transform applied, conditions resolved.
 
-The static tests look at this instead of the source, so that what SAM adds counts as well. What only
-a deployment knows (`GetAtt`, `Sub`, references to resources) stays as it is.
+Static tests check these instead of the source, so that they include what SAM adds. Values that only
+a deployment knows (`GetAtt`, `Sub`, references to resources) are unchanged.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ OTHER_VALUES: Final[dict[str, str]] = {
     "VpcSecurityGroupIds": "sg-00000000",
     "VpcSubnetIds": "subnet-00000000,subnet-11111111",
 }
-"""Another value than the default, for parameters that decide what exists and list no values."""
+"""Non-default values of parameters that are used in conditions and have no `AllowedValues`."""
 VPC: Final = {name: OTHER_VALUES[name] for name in ("VpcSecurityGroupIds", "VpcSubnetIds")}
-"""Parameters that decide something only together."""
+"""Parameters that have an effect only together."""
 _NO_VALUE: Final = {"Ref": "AWS::NoValue"}
 _SAM_PYTHON: Final = PROJECT_FOLDER / ".venv-sam" / "bin" / "python"
 
@@ -78,7 +78,7 @@ def _load(project: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
 
 
 def written_template(project: Path = PROJECT_FOLDER) -> dict[str, Any]:
-    """Give the template as it is written, with every function in its long form."""
+    """Return the template as it is written, with every function in its long form."""
     return _load(project)[0]
 
 
@@ -92,7 +92,7 @@ def other_values(name: str) -> list[str]:
 
 
 def all_templates() -> dict[str, dict[str, Any]]:
-    """Give every template by its path, SAM's transform applied, conditions unresolved."""
+    """Return every template by its path, SAM's transform applied, conditions unresolved."""
     _, expanded, nested = _load(PROJECT_FOLDER)
     return {"template.yaml": expanded, **nested}
 
@@ -102,15 +102,15 @@ class ResolvedTemplate:
 
     Attributes:
         parameters: Every parameter's value.
-        resources: What would be deployed, by logical id: `Type`, `Properties` and the rest.
-        outputs: The outputs that the stack would have.
+        resources: The deployed resources by logical id: `Type`, `Properties` and the rest.
+        outputs: The stack's outputs.
     """
 
     def __init__(self, template: dict[str, Any], parameters: dict[str, Any]) -> None:
         """Resolve a template.
 
         Args:
-            template: SAM's transform is applied.
+            template: A template after SAM's transform.
             parameters: A value for each of its parameters.
         """
         assert parameters.keys() == template["Parameters"].keys()
@@ -121,7 +121,7 @@ class ResolvedTemplate:
         self.outputs: dict[str, dict[str, Any]] = self._existing(template.get("Outputs", {}))
 
     def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
-        """Give the properties of all resources of a type, by logical id."""
+        """Return the properties of all resources of a type, by logical id."""
         return {
             name: resource["Properties"]
             for name, resource in self.resources.items()
@@ -129,12 +129,12 @@ class ResolvedTemplate:
         }
 
     def properties(self, name: str) -> dict[str, Any]:
-        """Give the properties of one resource."""
+        """Return the properties of one resource."""
         properties: dict[str, Any] = self.resources[name]["Properties"]
         return properties
 
     def statements(self, role: str) -> dict[str, dict[str, Any]]:
-        """Give the statements of a role's policies, in it and apart from it, by their `Sid`."""
+        """Return the statements of a role's policies, in it and apart from it, by their `Sid`."""
         apart = self.of_type("AWS::IAM::Policy").values()
         policies = [
             *self.properties(role)["Policies"],
@@ -195,8 +195,8 @@ class ExpandedTemplate(ResolvedTemplate):
     """The stack's template with given parameters.
 
     Attributes:
-        nested: The template of each nested stack that it has, by logical id.
-        streams: Of these, those of its streams, by event type.
+        nested: The templates of its nested stacks, by logical id.
+        streams: The nested templates of streams, by event type.
     """
 
     def __init__(self, project: Path = PROJECT_FOLDER, /, **parameters: str) -> None:

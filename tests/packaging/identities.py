@@ -1,8 +1,8 @@
-"""What must stay of a resource for it to stay, when a stack is updated.
+"""The properties of a resource that an update must not change, or the resource is replaced.
 
 CloudFormation replaces a resource, with another id and empty, when a property changes that its
 schema lists under `createOnlyProperties` ("Resource type schema", CloudFormation CLI User Guide).
-The schemas are AWS's own, as cfn-lint brings them.
+The schemas are AWS's, from cfn-lint.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from tests.packaging.expanded_template import ExpandedTemplate, ResolvedTemplate
 
-# A Glue database is known by the name within its input, which its schema doesn't list.
+# The schema of a Glue database doesn't list the name within its input, which identifies it.
 _NAMES: Final = {"AWS::Glue::Database": {"/properties/DatabaseInput/Name"}}
 
 
 class Identity(NamedTuple):
-    """What must stay for a resource to stay.
+    """The identity of a resource in updates.
 
     Attributes:
         type: Its type.
-        properties: Those whose change replaces it.
+        properties: The properties whose change replaces it.
         outlives_stack: Whether it is retained when the stack is deleted.
-        outlives_replacement: Whether it is retained when another takes its place.
+        outlives_replacement: Whether it is retained when it is replaced.
     """
 
     type: str
@@ -41,7 +41,7 @@ class Identity(NamedTuple):
 def identities(
     template: ExpandedTemplate, types: Collection[str] = KEPT
 ) -> Iterator[tuple[str, Identity]]:
-    """Return what holds something, by its names from the outermost stack on."""
+    """Return the stateful resources, by their names from the outermost stack on."""
     yield from _of_one("", template, types)
     for name, nested in template.nested.items():
         yield from _of_one(f"{name}/", nested, types)

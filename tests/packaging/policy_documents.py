@@ -1,7 +1,6 @@
-"""Every statement of every policy that the templates have, whatever their conditions.
+"""Every statement of every policy in the templates, for all parameters.
 
-SAM's transform is applied. Both branches of a condition count: a right that only some parameters
-bring is a right.
+SAM's transform is applied, and both branches of each condition are included.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _ROLES_OF_PARAMETERS: Final = {
     "FunctionRoleName": "DrainEventsRole",
     "ReplayRoleName": "ReplayEventsRole",
 }
-"""Roles that a nested template knows by a parameter only."""
+"""Roles that a nested template gets as a parameter."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,9 @@ class Statement:
 
     Attributes:
         template: The file's name.
-        resource: The logical id of the resource that has it.
-        resource_type: The type of that.
-        body: As IAM will read it, functions of CloudFormation unresolved.
+        resource: The logical id of its resource.
+        resource_type: The type of that resource.
+        body: The statement, with CloudFormation's functions unresolved.
     """
 
     template: str
@@ -40,7 +39,7 @@ class Statement:
 
     @property
     def sid(self) -> str:
-        """Its name; that of a role's trust has none."""
+        """Its `Sid`; empty for a role's trust policy."""
         sid: str = self.body.get("Sid", TRUST)
         return sid
 
@@ -51,7 +50,7 @@ class Statement:
 
     @property
     def roles(self) -> list[str]:
-        """The roles that it gives rights to."""
+        """The roles that it grants permissions."""
         if self.resource_type == "AWS::IAM::Role":
             return [] if self.sid == TRUST else [self.resource]
         if self.resource_type != "AWS::IAM::Policy":
@@ -62,16 +61,16 @@ class Statement:
 
     @property
     def conditions(self) -> dict[str, Any]:
-        """What its conditions ask for, by the key that they look at."""
+        """Its conditions' values, by condition key."""
         operators = self.body.get("Condition", {}).values()
         return {key: value for operator in operators for key, value in operator.items()}
 
     def texts(self, element: str) -> list[str]:
-        """Return all texts within an element, such as `Resource`: of lists, branches, functions."""
+        """Return all strings in an element, such as `Resource`, also in branches and functions."""
         return list(_texts(self.body.get(element, [])))
 
     def texts_of_condition(self, key: str) -> list[str]:
-        """Likewise for what its conditions ask of a key."""
+        """Return all strings in its conditions on a key."""
         return list(_texts(self.conditions.get(key, [])))
 
     def __str__(self) -> str:
@@ -89,7 +88,7 @@ def statements() -> list[Statement]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a policy's actions or resources, which may be written as one."""
+    """Return a list as it is, and a single value as a list of one."""
     return value if isinstance(value, list) else [value]
 
 

@@ -1,4 +1,4 @@
-"""Releases that were kept, as `devtools.release_archive` packs them."""
+"""Archived releases, see `devtools.release_archive`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEPT: Final = frozenset(
         "AWS::StepFunctions::StateMachine",
     }
 )
-"""Types of resources that hold something, or that others know by name: an upgrade keeps them."""
+"""Types of resources that are stateful or referred to by name, which an upgrade must keep."""
 
 
 def unpack_release(version: str, folder: Path) -> Path:
@@ -34,10 +34,10 @@ def unpack_release(version: str, folder: Path) -> Path:
 
     Args:
         version: The release's.
-        folder: Where to; a folder is made in it.
+        folder: The parent of the new folder.
 
     Returns:
-        The folder that `sam build` can run in.
+        The new folder, in which `sam build` can run.
     """
     project = folder / f"event-drain-{version}"
     with tarfile.open(PROJECT_FOLDER / "tests" / "upgrade" / f"{project.name}.tar.gz") as archive:

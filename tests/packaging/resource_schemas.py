@@ -1,4 +1,4 @@
-"""AWS's own data on its resources, as cfn-lint brings them."""
+"""AWS's schemas of resource types, from cfn-lint."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 @cache
 def resource_schema(kind: str) -> dict[str, Any]:
-    """Give the schema of a resource type, such as ``AWS::KMS::Key``."""
-    # Four seconds, in each process of a parallel run.
+    """Return the schema of a resource type, such as ``AWS::KMS::Key``."""
+    # The import takes four seconds in each process.
     from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # noqa: PLC0415
 
     schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-north-1", kind).schema

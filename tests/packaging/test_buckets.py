@@ -1,4 +1,4 @@
-"""What every bucket of the stack has in common, and what sets each apart."""
+"""Properties of the stack's buckets."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_bucket_is_tested() -> None:
 
 @pytest.mark.parametrize("name", BUCKETS)
 def test_bucket_is_private(name: str) -> None:
-    """It is closed to the public, and the account owns all in it."""
+    """It blocks public access, and the account owns all objects."""
     properties = bucket(name)["Properties"]
 
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
@@ -50,7 +50,7 @@ def test_bucket_is_private(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUCKETS)
 def test_nothing_lies_about(name: str) -> None:
-    """What was left of uploads goes wherever it is, and so does what was deleted of a version."""
+    """Incomplete uploads and noncurrent versions expire in the whole bucket."""
     everywhere = [rule for rule in rules(name) if "Prefix" not in rule]
     is_versioned = "VersioningConfiguration" in bucket(name)["Properties"]
 
@@ -73,7 +73,7 @@ def test_nothing_lies_about(name: str) -> None:
     ],
 )
 def test_archive_retention(days: str, expirations: dict[str, str]) -> None:
-    """Events expire only if asked to, wherever they are; what was deleted goes after 30 days."""
+    """Events expire only if configured; deleted versions are removed after 30 days."""
     found = rules("ArchiveBucket", RetentionDays=days)
 
     assert {
@@ -86,7 +86,7 @@ def test_archive_retention(days: str, expirations: dict[str, str]) -> None:
 
 
 def test_logs_and_answers_expire() -> None:
-    """Access logs go as other logs do, and answers of queries as the parameter says."""
+    """Access logs expire like other logs, and answers of queries as configured."""
     (of_logs,) = rules("AccessLogBucket", LogRetentionDays="7")
     (of_answers,) = rules("QueryResultsBucket", QueryResultsDays="3")
 
@@ -96,7 +96,7 @@ def test_logs_and_answers_expire() -> None:
 
 @pytest.mark.parametrize("days", ["0", "1"])
 def test_object_lock(days: str) -> None:
-    """The bucket can lock only if asked to; the function, not the bucket, says for how long."""
+    """Object lock is enabled only if configured; the function sets the retention."""
     template = ExpandedTemplate(ObjectLockDays=days)
     properties = template.properties("ArchiveBucket")
     variables = template.properties("DrainEventsFunction")["Environment"]["Variables"]
@@ -107,7 +107,7 @@ def test_object_lock(days: str) -> None:
 
 
 def test_no_access_logs_unless_asked_for() -> None:
-    """By default there is no bucket for them, and no bucket that has any."""
+    """By default there is no bucket for access logs, and no bucket writes them."""
     template = ExpandedTemplate()
 
     assert not template.resources.keys() & {"AccessLogBucket", "AccessLogBucketPolicy"}
@@ -119,7 +119,7 @@ def test_no_access_logs_unless_asked_for() -> None:
 
 @pytest.mark.parametrize("name", LOGS_OF)
 def test_access_logs(name: str) -> None:
-    """Each bucket's logs go below a prefix of their own."""
+    """Each bucket's logs have their own prefix."""
     assert bucket(name)["Properties"]["LoggingConfiguration"] == {
         "DestinationBucketName": {"Ref": "AccessLogBucket"},
         "LogFilePrefix": LOGS_OF[name],
@@ -127,7 +127,7 @@ def test_access_logs(name: str) -> None:
 
 
 def test_only_s3_delivers_access_logs() -> None:
-    """S3's log service may write there for these two buckets of this account, and nobody else."""
+    """Only S3's log service may write there, for these two buckets of this account."""
     allowed = [
         each
         for each in statements()
@@ -145,7 +145,7 @@ def test_only_s3_delivers_access_logs() -> None:
 
 
 def test_no_logs_of_a_bucket_that_isn_t_there() -> None:
-    """Without a catalogue there is no bucket of answers whose logs anybody might deliver."""
+    """Without a catalogue no logs of the bucket for answers may be delivered."""
     policy = ExpandedTemplate(AccessLogs="true", DatabaseName="").properties(
         "AccessLogBucketPolicy"
     )

@@ -1,4 +1,4 @@
-"""What the catalogue's templates say that no emulator can show: rights and limits."""
+"""The catalogue's templates, where emulators can't test them: permissions and limits."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def nested(name: str, **parameters: str) -> ResolvedTemplate:
     ("stack", "name"), [("Catalogue", "WorkGroup"), ("Compaction", "CompactionWorkGroup")]
 )
 def test_workgroup_decides_where_answers_go(stack: str, name: str) -> None:
-    """No caller can have answers elsewhere or unencrypted; the engine is the one we write for."""
+    """The workgroup enforces the location and encryption of answers, and the engine version."""
     configuration = nested(stack).properties(name)["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
     assert configuration["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
 
 
 def test_people_s_queries_have_a_limit() -> None:
-    """A query of the people's workgroup is stopped at the limit, of 100 GB by default."""
+    """A query of the users' workgroup is stopped at the limit, by default 100 GB."""
     template = nested("Catalogue")
     limit = template.properties("WorkGroup")["WorkGroupConfiguration"]["BytesScannedCutoffPerQuery"]
     assert limit == {"Fn::Sub": "${ScanLimitMegabytes}000000"}
@@ -60,7 +60,7 @@ def test_no_catalogue_if_not_asked_for() -> None:
 
 @pytest.mark.parametrize("parameters", VARIANTS)
 def test_rights_of_the_compaction(parameters: dict[str, str]) -> None:
-    """It may use the tables and prefixes that it works with; delete lines only if they shall go."""
+    """It may use its tables and prefixes, and delete lines only if they have a retention."""
     statements = nested("Compaction", **parameters).statements("CompactionRole")
     tables = {
         f"{GLUE}table/${{DatabaseName}}/{name}"
@@ -85,7 +85,7 @@ def test_rights_of_the_compaction(parameters: dict[str, str]) -> None:
 
 
 def test_traces_of_the_compaction_are_sampled() -> None:
-    """With tracing it has the four rights of "X-Ray IAM policies" in Step Functions' guide."""
+    """With tracing it has the four permissions in "X-Ray IAM policies" of Step Functions' guide."""
     statements = nested("Compaction", Tracing="Active").statements("CompactionRole")
     assert set(statements["SendTraces"]["Action"]) == {
         "xray:GetSamplingRules",

@@ -1,4 +1,4 @@
-"""The state machine of the compaction as Step Functions reads it, where an emulator is laxer.
+"""The state machine of the compaction, by Step Functions' rules that an emulator doesn't check.
 
 Sources, of the Step Functions developer guide: "Passing data between states with variables"
 (scopes), "Transforming data with JSONata" (functions), "Handling errors" (which retrier counts),
@@ -31,7 +31,7 @@ reverse round shuffle sift single sort split spread sqrt string substring substr
 substringBefore sum toMillis trim type uppercase uuid zip
 """
 _FUNCTIONS: Final = frozenset(_NAMES.split())
-"""JSONata's, and those that Step Functions adds."""
+"""Functions of JSONata, and those that Step Functions adds."""
 _EXPRESSION: Final = re.compile(r"^\{% (.*) %\}$", re.DOTALL)
 _LAMBDA: Final = re.compile(r"function\(([^)]*)\)")
 _DEFINITION_BYTES: Final = 1024 * 1024
@@ -43,8 +43,8 @@ class Scope(NamedTuple):
     """States that share their variables.
 
     Attributes:
-        states: They, by name.
-        outer: The scopes whose variables they may read as well.
+        states: The states by name.
+        outer: The outer scopes, whose variables they can also read.
     """
 
     states: Mapping[str, Any]
@@ -53,13 +53,13 @@ class Scope(NamedTuple):
 
 @cache
 def definition() -> dict[str, Any]:
-    """Read the definition as it is written, with its placeholders."""
+    """Return the definition, with its placeholders."""
     written: dict[str, Any] = yaml.safe_load(DEFINITION.read_text())
     return written
 
 
 def scopes(states: Mapping[str, Any], outer: tuple[Mapping[str, Any], ...] = ()) -> Iterator[Scope]:
-    """Return the scopes: of the machine, and of each Map; a distributed one sees no outer one."""
+    """Yield the scopes of the machine and of each Map; a distributed Map sees no outer scope."""
     yield Scope(states, outer)
     for state in states.values():
         if "ItemProcessor" in state:
@@ -74,7 +74,7 @@ def all_scopes() -> list[Scope]:
 
 
 def assigned(states: Mapping[str, Any]) -> set[str]:
-    """Name the variables that states assign, of their own or by a catcher or rule."""
+    """Return the variables that states assign, also in catchers and choice rules."""
     assigning = [
         each
         for state in states.values()
@@ -84,7 +84,7 @@ def assigned(states: Mapping[str, Any]) -> set[str]:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Return all texts within a state but for the states within it."""
+    """Yield all strings in a state, except in states within it."""
     if isinstance(value, dict):
         for name, each in value.items():
             if name != "ItemProcessor":
@@ -97,7 +97,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def substitutions() -> dict[str, Any]:
-    """Return what CloudFormation puts in place of the placeholders."""
+    """Return the values that CloudFormation substitutes for the placeholders."""
     properties = ExpandedTemplate().nested["Compaction"].properties("Compaction")
     assert properties["DefinitionS3Location"] == DEFINITION.name
     values: dict[str, Any] = properties["DefinitionSubstitutions"]
@@ -105,13 +105,13 @@ def substitutions() -> dict[str, Any]:
 
 
 def test_every_placeholder_has_a_value() -> None:
-    """A placeholder without a value would be deployed as it is; a value without one is dead."""
+    """Each placeholder has a value, and each value a placeholder."""
     placeholders = re.findall(r"\$\{([^}]*)\}", DEFINITION.read_text())
     assert set(placeholders) == substitutions().keys()
 
 
 def test_sql_needs_no_escaping() -> None:
-    """CloudFormation substitutes a text as it is. In base64 it ends no expression, text or line."""
+    """CloudFormation doesn't escape substituted text, which is safe in base64."""
     encoded = {name for name, value in substitutions().items() if "Fn::Base64" in str(value)}
     text = DEFINITION.read_text()
     assert len(encoded) == len(STATEMENTS) + 1
@@ -121,21 +121,21 @@ def test_sql_needs_no_escaping() -> None:
 
 
 def test_no_variable_hides_a_function() -> None:
-    """`$partition` is a function of Step Functions: what a variable of that name gives is open."""
+    """No variable has the name of a function, such as `$partition`, which would be ambiguous."""
     names = {name for scope in all_scopes() for name in assigned(scope.states)}
     assert len(names) > 20
     assert names.isdisjoint(_FUNCTIONS | {"states"})
 
 
 def test_no_variable_hides_an_outer_one() -> None:
-    """Step Functions refuses a definition whose inner scope has a name of an outer one."""
+    """No inner scope assigns a variable of an outer one, which Step Functions rejects."""
     for scope in all_scopes():
         for outer in scope.outer:
             assert assigned(scope.states).isdisjoint(assigned(outer))
 
 
 def test_variables_are_assigned_where_they_are_read() -> None:
-    """An expression names variables of its scope, those around it, and functions; no others."""
+    """An expression uses only functions and variables of its scope and outer ones."""
     read = 0
     for scope in all_scopes():
         known = assigned(scope.states).union(*map(assigned, scope.outer))
@@ -152,7 +152,7 @@ def test_variables_are_assigned_where_they_are_read() -> None:
 
 
 def test_names_of_states_are_unique() -> None:
-    """They have to be, over all scopes; and each state that is named is in the same scope."""
+    """Names are unique over all scopes, and each transition stays in its scope."""
     names = Counter(name for scope in all_scopes() for name in scope.states)
     assert names.most_common(1)[0][1] == 1
     for scope in all_scopes():
@@ -164,9 +164,9 @@ def test_names_of_states_are_unique() -> None:
 
 
 def test_calls_are_tried_again() -> None:
-    """One answer of an overloaded service ends no run; one that is expected isn't asked for again.
+    """A call to an overloaded service is retried; one with an expected error is not.
 
-    The first retrier that fits decides, before any catcher.
+    The first matching retrier decides, before any catcher.
     """
     calls = [
         state
@@ -185,14 +185,14 @@ def test_calls_are_tried_again() -> None:
 
 
 def test_days_of_a_run_fit_its_history() -> None:
-    """As many days as a run takes, each tried as often as it may be, are below 25,000 events."""
+    """The history of a run with the maximum of days and retries is below 25,000 events."""
     states = definition()["States"]
     taken = states["LimitDays"]["Assign"]
     limit = re.search(r"\$place < (\d+)", taken["days"])
     assert limit is not None
-    # The first that is not taken: from there on the view reads lines.
+    # The first day that is not compacted, from which on the view reads lines.
     assert f"$chosen[{limit[1]}]" in taken["openFrom"]
-    # Entered, left, and for a call scheduled, started, submitted, ended.
+    # Events of a state: entered, exited; of a call: scheduled, started, submitted, ended.
     of_a_day = sum(
         6 if state["Type"] == "Task" else 2
         for state in states["CompactDays"]["ItemProcessor"]["States"].values()

@@ -1,4 +1,4 @@
-"""One key for all that holds personal data, and for whom: no emulator checks either."""
+"""The key that encrypts all personal data, and who may use it; no emulator checks this."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.packaging.resource_schemas import resource_schema
 OWN: Final = "arn:aws:kms:eu-north-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 KEY: Final = {"Fn::GetAtt": ["EncryptionKey", "Outputs.KeyArn"]}
 IN_THE_TEMPLATES: Final = [KEY, {"Ref": "KmsKeyArn"}]
-"""How template.yaml, and how a nested one, names the key."""
+"""The key in template.yaml, and in a nested template."""
 EVERYTHING: Final = {
     "EventTypes": ",".join(STREAMS),
     "QueuePerStream": "true",
@@ -22,7 +22,7 @@ EVERYTHING: Final = {
     "AccessLogs": "true",
 }
 BY_S3_ITSELF: Final = "AccessLogBucket"
-"""S3 delivers access logs to no bucket with another encryption."""
+"""S3 delivers access logs only to a bucket with this encryption."""
 NEEDED: Final = {
     "s3:PutObject": ("s3", {"kms:GenerateDataKey"}),
     "s3:GetObject": ("s3", {"kms:Decrypt"}),
@@ -31,17 +31,17 @@ NEEDED: Final = {
     "secretsmanager:GetSecretValue": ("secretsmanager", {"kms:Decrypt"}),
     "secretsmanager:PutSecretValue": ("secretsmanager", {"kms:Decrypt", "kms:GenerateDataKey"}),
 }
-"""What an action on something encrypted asks of the key, and through which service: "Protecting
+"""The permissions for the key that an action needs, and the service that uses them: "Protecting
 data with server-side encryption" in S3's guide, "Key management" in SQS's, "Secret encryption and
 decryption" in that of Secrets Manager."""
 OF_NO_KEY: Final = {"kms:CreateKey", "kms:ListAliases", "kms:ListKeys"}
-"""Actions that no key's policy can allow, as they are on none ("Permissions reference" in KMS's
+"""Actions that aren't on a key, so no key policy can allow them ("Permissions reference" in KMS's
 guide)."""
 ROLES: Final = {role for each in statements() for role in each.roles}
 
 
 def encryption_of(resource: dict[str, Any]) -> Any:
-    """Return the key of a resource that can have one; None for AWS's own."""
+    """Return the key of a resource that can be encrypted; None for AWS's own key."""
     properties: dict[str, Any] = resource.get("Properties", {})
     match resource["Type"]:
         case "AWS::S3::Bucket":
@@ -49,7 +49,7 @@ def encryption_of(resource: dict[str, Any]) -> Any:
             by_default: dict[str, str] = rule["ServerSideEncryptionByDefault"]
             has_key = "KMSMasterKeyID" in by_default
             assert by_default["SSEAlgorithm"] == ("aws:kms" if has_key else "AES256")
-            # One request to KMS for many objects.
+            # With a bucket key, one request to KMS serves many objects.
             assert rule.get("BucketKeyEnabled", False) is has_key
             return by_default.get("KMSMasterKeyID")
         case "AWS::SQS::Queue":
@@ -90,7 +90,7 @@ def keys_of(template: ExpandedTemplate) -> dict[str, Any]:
 
 @pytest.mark.parametrize("own", ["", OWN])
 def test_everything_is_encrypted_by_the_key(own: str) -> None:
-    """Buckets, queues, topic, secrets, logs and answers have the one key, made or given."""
+    """Buckets, queues, topic, secrets, logs and answers have the stack's key or the given one."""
     found = keys_of(ExpandedTemplate(KmsKeyArn=own, **EVERYTHING))
 
     assert found.pop(BY_S3_ITSELF) is None
@@ -99,7 +99,7 @@ def test_everything_is_encrypted_by_the_key(own: str) -> None:
 
 
 def test_keys_of_aws_if_asked_for() -> None:
-    """Without a key there is none, AWS encrypts with its own, and no role names KMS."""
+    """Without a key, AWS's own keys are used, and no role has permissions for KMS."""
     template = ExpandedTemplate(Encryption="aws-managed", **EVERYTHING)
 
     assert set(keys_of(template).values()) == {None}
@@ -111,7 +111,7 @@ def test_keys_of_aws_if_asked_for() -> None:
 
 
 def test_key_that_is_made() -> None:
-    """It rotates, has an alias, can be saved for 30 days, and outlives the stack."""
+    """It rotates, has an alias, is deleted only after 30 days, and outlives the stack."""
     nested = ExpandedTemplate().nested["EncryptionKey"]
     key = nested.resources["Key"]
 
@@ -122,7 +122,7 @@ def test_key_that_is_made() -> None:
 
 
 def test_key_that_is_given() -> None:
-    """A key of one's own is used as it is, and none is made."""
+    """A given key is used, and none is created."""
     nested = ExpandedTemplate(KmsKeyArn=OWN).nested["EncryptionKey"]
 
     assert set(nested.resources) == {"NoKey"}
@@ -130,7 +130,7 @@ def test_key_that_is_given() -> None:
 
 
 def test_key_s_policy() -> None:
-    """This account, its log groups and its alarms: nobody else, and each with what it needs."""
+    """Only the account, its log groups and its alarms may use the key, each as far as needed."""
     allowed = {
         each.sid: (each.body["Principal"], set(each.actions))
         for each in statements()
@@ -180,10 +180,10 @@ def test_key_s_policy() -> None:
 
 @pytest.mark.parametrize("kind", ["AWS::KMS::Key", "AWS::KMS::Alias"])
 def test_key_can_be_administered(kind: str) -> None:
-    """Its policy lets the account do with it what CloudFormation does, and what undoes a mistake.
+    """Its policy allows the account what CloudFormation needs, and what undoes a mistake.
 
-    KMS makes no key whose policy its maker couldn't change ("CreateKey" in KMS's API reference);
-    one without the others couldn't be updated. The schemas are AWS's own, as cfn-lint brings them.
+    KMS rejects a key whose policy its creator couldn't change ("CreateKey" in KMS's API reference).
+    Without the other permissions a key couldn't be updated. The schemas are AWS's, from cfn-lint.
     """
     handlers = resource_schema(kind)["handlers"].values()
     asked = {action for handler in handlers for action in handler["permissions"]}
@@ -200,7 +200,7 @@ def test_key_can_be_administered(kind: str) -> None:
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_role_may_use_the_key_for_what_it_does(role: str) -> None:
-    """What a role does with encrypted things, it may use the key for: no less, and no more."""
+    """A role may use the key exactly as its actions on encrypted resources need."""
     own = [each for each in statements() if role in each.roles]
     needed: dict[str, set[str]] = {}
     for each in own:
@@ -212,7 +212,7 @@ def test_role_may_use_the_key_for_what_it_does(role: str) -> None:
     for each in own:
         if any(action.startswith("kms:") for action in each.actions):
             (via,) = each.texts_of_condition("kms:ViaService")
-            # Whatever the names of hosts end with in a partition.
+            # For the host names of every partition.
             service = via.removesuffix(".${AWS::Region}.*")
             granted.setdefault(service, set()).update(each.actions)
             assert each.body["Resource"] in IN_THE_TEMPLATES

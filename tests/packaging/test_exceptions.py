@@ -1,4 +1,4 @@
-"""Whatever a resource makes Checkov or cfn-lint overlook has a reason beside it."""
+"""Every exception from a rule of Checkov or cfn-lint has a reason."""
 
 from __future__ import annotations
 

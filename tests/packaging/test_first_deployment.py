@@ -1,4 +1,4 @@
-"""What a first deployment meets: a long stack name, and a failure that must leave nothing."""
+"""A first deployment with a long stack name, and one that fails and must leave nothing."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 LONGEST_STACK_NAME: Final = 128  # "CreateStack" in CloudFormation's API reference
 LONGEST_REGION: Final = len("ap-southeast-2")
 RANDOM_PART: Final = f"-EncryptionKey-{'X' * 12}"
-"""What CloudFormation puts behind the name of a stack to name a nested one."""
+"""The suffix that CloudFormation adds to a stack's name for a nested one."""
 LIMITS: Final = {
     ("AWS::CloudWatch::Dashboard", "DashboardName"): 255,
     ("AWS::KMS::Alias", "AliasName"): 256,
     ("AWS::Lambda::LayerVersion", "LayerName"): 140,
     ("AWS::Logs::QueryDefinition", "Name"): 255,
 }
-"""The longest names that the services take, by their API references. CloudFormation names
-everything else, and shortens what would be too long."""
+"""The longest names that the services allow, by their API references. CloudFormation generates all
+other names, and truncates them."""
 STACK_NAME: Final = re.compile(r"\$\{(AWS::StackName|ServiceName)\}")
 RETAINED: Final = {
     "AWS::KMS::Key",
@@ -40,7 +40,7 @@ def resources() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def names_made_of_the_stacks() -> dict[tuple[str, str], list[str]]:
-    """Return the properties that are made of the stack's name and something else."""
+    """Return the properties whose value contains the stack's name."""
     found: dict[tuple[str, str], list[str]] = {}
     for _, _, resource in resources():
         for name, value in resource.get("Properties", {}).items():
@@ -51,7 +51,7 @@ def names_made_of_the_stacks() -> dict[tuple[str, str], list[str]]:
 
 
 def test_longest_stack_name_fits() -> None:
-    """Every name that is made of the stack's is one, however long that is."""
+    """With the longest stack name, every name that contains it is valid."""
     made = names_made_of_the_stacks()
 
     assert made.keys() == LIMITS.keys(), "look up the limit of a name that is made of the stack's"
@@ -69,7 +69,7 @@ def test_longest_stack_name_fits() -> None:
 
 @pytest.mark.parametrize("kind", sorted(RETAINED))
 def test_what_is_kept_is_not_kept_of_a_first_deployment_that_fails(kind: str) -> None:
-    """It outlives the stack and any replacement, but not the failure of what made it."""
+    """It outlives the stack and its replacement, but not a first deployment that fails."""
     kept = [resource for _, _, resource in resources() if resource["Type"] == kind]
 
     assert kept
@@ -79,7 +79,7 @@ def test_what_is_kept_is_not_kept_of_a_first_deployment_that_fails(kind: str) ->
 
 
 def test_nothing_else_is_kept() -> None:
-    """Plain `Retain` would leave it behind a first deployment that fails."""
+    """No other resource is retained; plain `Retain` would leave it after a failed deployment."""
     policies = {
         (resource["Type"], resource["DeletionPolicy"])
         for _, _, resource in resources()

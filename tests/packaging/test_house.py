@@ -1,4 +1,4 @@
-"""The house: the packages, what each exports, and which way the arrows go."""
+"""The structure of the code: packages, their exports, and their dependencies."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ FLOORS: Final = {
         ("__main__",),
     ),
 }
-"""The rooms of a house, the lowest first: each may import those of the floors below it."""
+"""The packages by layer, the lowest first: each may import those in lower layers."""
 SUBJECTS: Final = {"simulation": "plan"}
-"""The package that a folder of tests is about, if its files' names don't say so."""
+"""The package that a folder tests, if the names of its files don't show it."""
 
 
 def _files(*folders: str) -> Iterator[Path]:
@@ -48,7 +48,7 @@ def _files(*folders: str) -> Iterator[Path]:
 
 
 def _module(path: Path) -> str:
-    """Return the name of a file's module; empty if it is in no house."""
+    """Return the name of a file's module; empty if it is in none of these packages."""
     for house, folder in HOUSES.items():
         if path.is_relative_to(folder):
             parts = path.relative_to(folder).with_suffix("").parts
@@ -63,7 +63,7 @@ PACKAGES: Final = {
     if package in MODULES and package not in HOUSES
 }
 CORRIDORS: Final = {package.rpartition(".")[0] for package in PACKAGES}
-"""Packages of packages, of which each is imported by itself."""
+"""Packages whose subpackages are imported directly."""
 
 
 def _exports(package: str) -> list[str]:
@@ -74,9 +74,9 @@ def _exports(package: str) -> list[str]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Yield the modules of the houses that a file imports, for its annotations too.
+    """Yield the modules of these packages that a file imports, also for annotations.
 
-    A test may import a module from its package as a whole, to patch it.
+    A test may import a whole module from its package, to patch it.
     """
     is_test = path.is_relative_to(PROJECT_FOLDER / "tests")
     for node in ast.walk(ast.parse(path.read_text())):
@@ -90,7 +90,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def _room(module: str) -> str:
-    """Return the package that a module is inside; empty if it is in none, or the package itself."""
+    """Return the package around a module; empty for a package itself, or outside of all."""
     package = module.rpartition(".")[0]
     return package if package in PACKAGES - CORRIDORS else ""
 
@@ -105,9 +105,9 @@ def _is_tested_by(room: str, path: Path) -> bool:
 
 
 def test_nobody_imports_past_a_package() -> None:
-    """An inner module can be renamed or split without a look at anything outside its package.
+    """Inner modules are imported only within their package, so they can be renamed or split.
 
-    Except in the tests of that package of drainctl: nothing is exported for tests alone.
+    Tests of a package of drainctl are an exception, as nothing is exported only for tests.
     """
     past = [
         f"{path.relative_to(PROJECT_FOLDER)} imports {module}"
@@ -146,7 +146,7 @@ def test_product_imports_nothing_of_the_tests() -> None:
 
 @pytest.mark.parametrize("house", FLOORS)
 def test_arrows_go_down_only(house: str) -> None:
-    """A room knows only the floors below its own."""
+    """A package imports only those in lower layers."""
     floor_of = {room: floor for floor, rooms in enumerate(FLOORS[house]) for room in rooms}
     upward = [
         f"{_module(path)} imports {module}"

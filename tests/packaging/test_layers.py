@@ -1,4 +1,4 @@
-"""The built layers: complete, of the right platform and Python, and enough for the function."""
+"""The built layers: complete, for the right platform and Python, sufficient for the function."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def build(logical_id: str, folder: Path, **variables: str) -> Path:
 
     Args:
         logical_id: Its name in the template.
-        folder: Where to, made anew.
+        folder: The target, which is replaced.
         variables: Environment variables for its Makefile, such as `PYTHON`.
 
     Raises:
@@ -86,7 +86,7 @@ def locked() -> dict[str, Requirement]:
 
 @pytest.fixture
 def cautious_umask() -> Iterator[None]:
-    """New files are for their owner alone, as some users have it."""
+    """Set a umask that makes new files readable only by their owner, as some users do."""
     before = os.umask(0o077)
     yield
     os.umask(before)
@@ -104,10 +104,10 @@ def test_lock_fits_every_platform() -> None:
 def test_vendor_layer(
     logical_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """The layer has what is locked, for Lambda's platform, and nothing else.
+    """The layer has exactly the locked packages, for Lambda's platform.
 
-    Another pip, Python, user, place and time make the same layer, byte by byte, and so do pip's
-    settings that many people have.
+    Another pip, Python, user, place or time makes the same layer, byte by byte, and so do common
+    settings of pip.
     """
     layer = build(logical_id, tmp_path / "layer") / "python"
     metadata = [
@@ -150,7 +150,7 @@ if sys.argv[1:3] == ["-m", "pip"]:
 elif sys.argv[1] == "-c":
     exec(sys.argv[2])
 """
-"""A Python with another pip, which believes that it runs on 3.9, too old for some packages."""
+"""A Python with another pip, which pretends to be 3.9, too old for some packages."""
 
 
 def fits(tag: str, minor: int, machine: str) -> bool:
@@ -177,7 +177,7 @@ def elf_machine(path: Path) -> int:
 
 @pytest.mark.parametrize("logical_id", OWN)
 def test_own_part(logical_id: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """A layer of ours is its package, without what Python or make leave; and it is reproducible."""
+    """Our own layer is reproducible, and has only its package, without caches or Makefile."""
     first = build(logical_id, tmp_path / "first")
     request.getfixturevalue("cautious_umask")
     assert contents(build(logical_id, tmp_path / "second")) == contents(first)

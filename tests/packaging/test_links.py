@@ -1,4 +1,4 @@
-"""What the documents link to is there: files, and sections of them."""
+"""Links in the documents lead to existing files and sections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOCUMENTS: Final = sorted(
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    """Every link within the project is to a file that exists, and to a heading that is in it."""
+    """Every link within the project leads to an existing file and heading."""
     for target, anchor in re.findall(
         r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", document.read_text()
     ):
@@ -32,7 +32,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_named_targets_exist() -> None:
-    """Every command of make that README names is one."""
+    """Every make target that README names exists."""
     makefile, readme = ((PROJECT_FOLDER / name).read_text() for name in ("Makefile", "README.md"))
     for target in re.findall(r"(?:^|`)make ([a-z-]+)", readme, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
@@ -40,7 +40,7 @@ def test_named_targets_exist() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_named_tests_exist(document: Path) -> None:
-    """Every test that a page names is there: no promise outlives the test that shows it."""
+    """Every test that a page names exists."""
     named = set(re.findall(r"`[^`\s]*?(test_\w+)(?:\.py)?(?:::(test_\w+))?`", document.read_text()))
 
     assert {name for names in named for name in names if name} <= all_tests()

@@ -1,4 +1,4 @@
-"""The locks: everything that is installed is pinned and checked against its digest."""
+"""The locks: every installed package is pinned, and its digest is checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAKEFILE: Final = (PROJECT_FOLDER / "Makefile").read_text()
 
 
 def entries(lock: str) -> list[str]:
-    """The requirements of a lock, each with its digests in one line."""
+    """Return the requirements of a lock, each with its digests in one line."""
     text = (PROJECT_FOLDER / lock).read_text().replace("\\\n", " ")
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
@@ -47,7 +47,7 @@ def test_lock_is_compiled_by_make_lock(lock: str) -> None:
 
 
 def test_every_installation_checks_digests() -> None:
-    """No recipe installs a package without comparing it with its digest."""
+    """Every recipe that installs packages checks their digests."""
     recipes = [
         path.read_text().replace("\\\n", " ")
         for path in (PROJECT_FOLDER / "Makefile", *PROJECT_FOLDER.glob("layers/*/Makefile"))
@@ -64,7 +64,7 @@ def test_every_installation_checks_digests() -> None:
 
 
 def test_layer_and_tests_have_the_same_versions() -> None:
-    """What the vendor layer ships is what `make run` and the tests run with."""
+    """`make run` and the tests use the versions in the vendor layer."""
     locks = ("layers/vendor/requirements.txt", "requirements/run.txt", "requirements/dev.txt")
     shipped, run, tested = ({entry.split(" ")[0] for entry in entries(lock)} for lock in locks)
 

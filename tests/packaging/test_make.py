@@ -1,4 +1,4 @@
-"""The Makefile: what its commands run, on any host."""
+"""The Makefile's commands, on any host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAKE_3_81: Final = ".FEATURES=order-only else-if archives jobserver"
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make in the project, apart from a make that runs the tests."""
+    """Run make in the project, independent of an outer make."""
     return subprocess.run(
         ["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", *arguments],
         cwd=PROJECT_FOLDER,
@@ -28,7 +28,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_old_make_runs_the_tests() -> None:
-    """`make test` gives no option to a make that doesn't know it, such as 3.81 of macOS."""
+    """`make test` uses no option that an old make, such as 3.81 of macOS, doesn't know."""
     recipe = make("--dry-run", "test", _MAKE_3_81)
 
     assert recipe.returncode == 0
@@ -44,12 +44,12 @@ def test_old_make_runs_the_tests() -> None:
     ],
 )
 def test_arguments_reach_the_command(command: str) -> None:
-    """What is given in ARGS is on the command line of each command that documents options."""
+    """Each command that documents options gets the arguments in ARGS."""
     assert "--some-option 7" in make("--dry-run", command, "ARGS=--some-option 7").stdout
 
 
 def test_only_1_deletes() -> None:
-    """Another value of DELETE is an error: it is not taken for a mere count."""
+    """Any other value of DELETE is an error, not a dry run."""
     for value in ("yes", "true", "1 1x"):
         refused = make("--dry-run", "erase", f"DELETE={value}")
         assert refused.returncode != 0
@@ -59,7 +59,7 @@ def test_only_1_deletes() -> None:
 
 
 def test_python_that_cannot_be_used_is_named() -> None:
-    """Where the named Python is missing, the error has a remedy."""
+    """If the named Python is missing, the error has a hint."""
     refused = make("--always-make", ".venv/.made", "PYTHON=/nowhere/python3")
 
     assert refused.returncode != 0

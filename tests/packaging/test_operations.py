@@ -1,4 +1,4 @@
-"""Whom alarms notify, how long they wait, and that the dashboard lists them all."""
+"""The alarms' topic and times, and the dashboard's list of alarms."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.packaging.expanded_template import ExpandedTemplate, written_template
 
 TOPIC: Final = "arn:aws:sns:eu-north-1:000000000000:made-up"
 INTERVAL_SECONDS: Final = 300
-"""Of the longest schedule that the alarm of a stream that isn't drained allows for."""
+"""The longest interval of a schedule that the *NotDrained* alarm supports."""
 LONGEST_RUN_SECONDS: Final = 900  # Lambda quotas
 ERASURE_SECONDS: Final = 30 * 60
 
 
 def all_alarms(template: ExpandedTemplate) -> dict[str, dict[str, Any]]:
-    """Every alarm, by its nested stack's logical id and its own."""
+    """Return every alarm, by its nested stack's logical id and its own."""
     return {
         f"{stack}.{name}": alarm
         for stack, part in template.nested.items()
@@ -30,7 +30,7 @@ def all_alarms(template: ExpandedTemplate) -> dict[str, dict[str, Any]]:
 
 
 def dashboard_body(template: ExpandedTemplate) -> dict[str, Any]:
-    """The dashboard's body, with made-up names for what only a deployment knows."""
+    """Return the dashboard's body, with made-up names for values of a deployment."""
     part = template.nested["Operations"]
     text = named(part, part.properties("EventsDashboard")["DashboardBody"])
     body: dict[str, Any] = json.loads(text)
@@ -53,14 +53,14 @@ def test_every_alarm_notifies_the_topic(given: str, topic: object) -> None:
 
 
 def test_silence_alarms_for_one_thing_only() -> None:
-    """Missing data are an alarm for a stream that isn't drained, and for nothing else."""
+    """Only the *NotDrained* alarm treats missing data as breaching."""
     for name, alarm in all_alarms(ExpandedTemplate()).items():
         is_for_silence = name.endswith(".NotDrainedAlarm")
         assert alarm["TreatMissingData"] == ("breaching" if is_for_silence else "notBreaching")
 
 
 def test_silence_is_no_alarm_while_nothing_is_scheduled() -> None:
-    """Whoever switches the schedule off is not woken up by it, and the alarm is OK meanwhile."""
+    """The *NotDrained* alarm is OK while the schedule is off."""
     for state, treatment in (("ENABLED", "breaching"), ("DISABLED", "notBreaching")):
         (stream,) = ExpandedTemplate(ScheduleState=state).streams.values()
         assert stream.properties("NotDrainedAlarm")["TreatMissingData"] == treatment
@@ -68,7 +68,7 @@ def test_silence_is_no_alarm_while_nothing_is_scheduled() -> None:
 
 @pytest.mark.parametrize("state", ["ENABLED", "DISABLED"])
 def test_no_alarm_is_muted(state: str) -> None:
-    """An alarm that changes to ALARM with its actions off doesn't notify when they are on again."""
+    """Actions are always enabled: a change to ALARM without them is never notified."""
     for name, alarm in all_alarms(ExpandedTemplate(ScheduleState=state)).items():
         assert alarm.get("ActionsEnabled", True) is True, name
 
@@ -77,7 +77,7 @@ def test_no_alarm_is_muted(state: str) -> None:
     "window", written_template()["Parameters"]["WindowSeconds"]["AllowedValues"]
 )
 def test_long_windows_are_no_alarm(window: int) -> None:
-    """Between two completed runs there may be a window and an interval; the alarm waits longer."""
+    """The alarm waits longer than a window and an interval, the maximum between two runs."""
     (stream,) = ExpandedTemplate(WindowSeconds=str(window)).streams.values()
     alarm = stream.properties("NotDrainedAlarm")
     waits = int(alarm["EvaluationPeriods"]) * alarm["Period"]
@@ -87,7 +87,7 @@ def test_long_windows_are_no_alarm(window: int) -> None:
 
 
 def test_behind_alarms_before_the_server_erases() -> None:
-    """The age that alarms and the time to see it are less than the server's half hour."""
+    """The alarm's age plus its evaluation time is less than the server's half hour."""
     (stream,) = ExpandedTemplate().streams.values()
     alarm = stream.properties("BehindAlarm")
 
@@ -96,7 +96,7 @@ def test_behind_alarms_before_the_server_erases() -> None:
 
 @pytest.mark.parametrize("name", ["FunctionErrorsAlarm", "TimedOutAlarm"])
 def test_what_lambda_reports_late_is_seen(name: str) -> None:
-    """Lambda reports a run when it ends, as of its start: the alarm looks back as far."""
+    """Lambda reports a run at its end, with the time of its start: the alarm looks back as far."""
     alarm = ExpandedTemplate().nested["Operations"].properties(name)
 
     assert alarm["DatapointsToAlarm"] == 1
@@ -106,7 +106,7 @@ def test_what_lambda_reports_late_is_seen(name: str) -> None:
 
 @pytest.mark.parametrize("window", ["20", "240", "840"])
 def test_time_out_is_the_functions(window: str) -> None:
-    """The alarm of a run that was stopped knows the function's time-out, in milliseconds."""
+    """The alarm for stopped runs has the function's time-out, in milliseconds."""
     template = ExpandedTemplate(WindowSeconds=window)
     part = template.nested["Operations"]
     threshold = named(part, part.properties("TimedOutAlarm")["Threshold"])
@@ -140,7 +140,7 @@ def test_topic_takes_alarms_of_this_account_by_tls_only() -> None:
 
 
 def test_topic_without_a_key_of_the_account_is_not_encrypted() -> None:
-    """CloudWatch could not publish to one that AWS's own key encrypts: alarms would vanish."""
+    """CloudWatch can't publish to a topic with AWS's own key, so alarms would be lost."""
     topic = ExpandedTemplate(Encryption="aws-managed").properties("AlarmTopic")
 
     assert "KmsMasterKeyId" not in topic
@@ -148,7 +148,7 @@ def test_topic_without_a_key_of_the_account_is_not_encrypted() -> None:
 
 @pytest.mark.parametrize("given", ["", TOPIC], ids=["made", "given"])
 def test_mail_is_subscribed_to_whichever_topic(given: str) -> None:
-    """An address is subscribed if there is one; a topic that is given is not made as well."""
+    """A given address is subscribed to the topic, given or created."""
     topic = given or {"Ref": "AlarmTopic"}
     template = ExpandedTemplate(AlarmTopicArn=given, AlarmEmail="somebody@example.com")
 
@@ -167,7 +167,7 @@ def test_mail_is_subscribed_to_whichever_topic(given: str) -> None:
     [("", True), ("a.b+c@example.com", True), ("a@b@c", False), ("a,b@c", False), ("a b@c", False)],
 )
 def test_address_is_one(address: str, *, is_allowed: bool) -> None:
-    """What is no single address is refused before anything is deployed."""
+    """Anything but a single address is rejected before the deployment."""
     pattern = written_template()["Parameters"]["AlarmEmail"]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, address)) is is_allowed
@@ -182,7 +182,7 @@ def test_address_is_one(address: str, *, is_allowed: bool) -> None:
     ids=["defaults", "no catalogue", "all streams"],
 )
 def test_dashboard_has_every_alarm(parameters: dict[str, str]) -> None:
-    """The list of alarms on top is complete, whichever streams there are."""
+    """The list of alarms is complete for any set of streams."""
     template = ExpandedTemplate(**parameters)
     part = template.nested["Operations"]
     text = part.properties("EventsDashboard")["DashboardBody"]["Fn::Sub"][0]
@@ -219,7 +219,7 @@ def test_dashboard_is_one_screen() -> None:
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
 def test_dashboard_knows_the_price(architecture: str) -> None:
-    """What a run costs is reckoned by the price of the processor that the stack has."""
+    """The cost of a run is computed with the price of the stack's architecture."""
     template = ExpandedTemplate(Architecture=architecture)
     text = json.dumps(dashboard_body(template))
 
@@ -227,7 +227,7 @@ def test_dashboard_knows_the_price(architecture: str) -> None:
 
 
 def test_dashboard_can_be_left_out() -> None:
-    """Whoever has enough of them has none to pay for."""
+    """The dashboard is optional."""
     part = ExpandedTemplate(Dashboard="false").nested["Operations"]
 
     assert not part.of_type("AWS::CloudWatch::Dashboard")

@@ -1,4 +1,4 @@
-"""What an organisation asks of every stack in its accounts: boundary, path, tags, a VPC."""
+"""An organisation's requirements: permissions boundary, path, tags, a VPC."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NETWORK_INTERFACES: Final = {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 }
-"""What a function's role needs ("Giving Lambda functions access to resources in a VPC")."""
+"""Permissions of a function's role ("Giving Lambda functions access to resources in a VPC")."""
 
 
 def roles(template: ExpandedTemplate) -> Iterator[dict[str, Any]]:
@@ -49,7 +49,7 @@ def roles(template: ExpandedTemplate) -> Iterator[dict[str, Any]]:
     [("PermissionsBoundary", "PermissionsBoundary"), ("RolePath", "Path")],
 )
 def test_every_role_has_boundary_and_path(parameter: str, attribute: str) -> None:
-    """Each has the one that is asked for, and by default none: another path replaces a role."""
+    """Each role has the given boundary and path, and none by default."""
     declared = [
         name
         for template in all_templates().values()
@@ -78,7 +78,7 @@ def test_every_role_has_boundary_and_path(parameter: str, attribute: str) -> Non
     ],
 )
 def test_unfit_values_are_refused(name: str, value: str, *, is_allowed: bool) -> None:
-    """What is no ARN, path or id is refused before anything is deployed."""
+    """An invalid ARN, path or id is rejected before the deployment."""
     pattern = written_template()["Parameters"][name]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, value)) is is_allowed
@@ -86,7 +86,7 @@ def test_unfit_values_are_refused(name: str, value: str, *, is_allowed: bool) ->
 
 @pytest.mark.parametrize(("function", "role"), FUNCTIONS.items(), ids=FUNCTIONS)
 def test_vpc(function: str, role: str) -> None:
-    """In a VPC a role may manage network interfaces, for Lambda and not for its code."""
+    """In a VPC Lambda, but not the function's code, may manage network interfaces."""
     template = ExpandedTemplate(**VPC)
     network = template.properties(function)["VpcConfig"]
     about_it = [
@@ -109,7 +109,7 @@ def test_vpc(function: str, role: str) -> None:
 
 @pytest.mark.parametrize(("function", "role"), FUNCTIONS.items(), ids=FUNCTIONS)
 def test_no_vpc_by_default(function: str, role: str) -> None:
-    """Without a VPC a role has no right to network interfaces."""
+    """Without a VPC a role has no permission for network interfaces."""
     template = ExpandedTemplate()
 
     assert "VpcConfig" not in template.properties(function)

@@ -1,4 +1,4 @@
-"""docs/parameters.md is complete: every parameter, its default, and what changing it does."""
+"""docs/parameters.md lists every parameter, its default, and the effect of a change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.packaging.releases import KEPT
 PAGE: Final = (PROJECT_FOLDER / "docs" / "parameters.md").read_text()
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (?:`([^`]*)` )?\| (\w+) \|", re.MULTILINE)
 HOLDING: Final = KEPT | {"AWS::KMS::Key", "AWS::SNS::Topic"}
-"""Types of resources that hold something, or that others know by name."""
+"""Types of resources that are stateful or referred to by name."""
 
 
 def test_parameters_are_the_templates() -> None:
@@ -27,7 +27,7 @@ def test_parameters_are_the_templates() -> None:
 
 
 def test_changes_are_the_templates() -> None:
-    """The table says *kept*, *adds* or *replaces* as the templates do for any other value."""
+    """The table has the effect of a change in the templates: *kept*, *adds* or *replaces*."""
     before = dict(identities(ExpandedTemplate(), HOLDING))
     parameters = written_template()["Parameters"]
     for name, _, change in _ROW.findall(PAGE):
@@ -59,7 +59,7 @@ def test_fifo_queues_get_one_event_a_message() -> None:
 
 
 def effect(before: dict[str, Identity], after: dict[str, Identity]) -> str:
-    """Return what a change does to resources that hold something."""
+    """Return the effect of a change on stateful resources."""
     if any(before[name] != after[name] for name in before.keys() & after.keys()):
         return "replaces"
     return "kept" if before.keys() == after.keys() else "adds"

@@ -1,4 +1,4 @@
-"""What each role may do fits into it: IAM refuses more at deployment, an emulator doesn't."""
+"""The size of each role's policies is within IAM's limit, which an emulator doesn't check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST: Final = 10_240
 """Characters of all inline policies of a role, without white space ("IAM and AWS STS quotas")."""
 LONG_PREFIX: Final = 100
 ARN_OF_LONGEST_NAME: Final = "x" * 150
-"""As long as the ARN of a secret that CloudFormation names; others are shorter."""
+"""The length of a secret's ARN with a name from CloudFormation, the longest ARN."""
 LONGEST: Final = {
     "AWS::Partition": "aws-us-gov",
     "AWS::Region": "ap-southeast-2",
@@ -44,7 +44,7 @@ EVERYTHING: Final = {
 
 
 def test_policies_fit_into_their_roles() -> None:
-    """With everything asked for and long names, each role is below IAM's limit."""
+    """With all options and long names, each role is below IAM's limit."""
     template = ExpandedTemplate(**EVERYTHING)
     sizes: dict[str, int] = defaultdict(int)
     for part in (template, *template.nested.values()):
@@ -56,7 +56,7 @@ def test_policies_fit_into_their_roles() -> None:
 
 
 def documents(part: ResolvedTemplate) -> Iterator[tuple[str, Any]]:
-    """Return each policy of each role of a template, those apart from the roles among them."""
+    """Yield each policy of each role, also policies that are separate resources."""
     for role, properties in part.of_type("AWS::IAM::Role").items():
         for policy in properties["Policies"]:
             yield role, policy["PolicyDocument"]
@@ -66,7 +66,7 @@ def documents(part: ResolvedTemplate) -> Iterator[tuple[str, Any]]:
 
 
 def written_out(value: Any, part: ResolvedTemplate) -> Any:
-    """Put something as long as it can get in the place of what only a deployment knows."""
+    """Replace values of a deployment by texts of the maximum length."""
     match value:
         case {"Fn::Sub": text}:
             pattern, own = text if isinstance(text, list) else (text, {})
@@ -85,6 +85,6 @@ def written_out(value: Any, part: ResolvedTemplate) -> Any:
 
 
 def longest(name: str, known: dict[str, Any]) -> str:
-    """Return what a text refers to: a parameter's value, or as much as there may be."""
+    """Return the value of a reference: a parameter's value, or a text of the maximum length."""
     given = known.get(name)
     return given if isinstance(given, str) else LONGEST.get(name, ARN_OF_LONGEST_NAME)

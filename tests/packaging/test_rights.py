@@ -1,4 +1,4 @@
-"""Who may do what, in every policy of every template: exact, explained, for this account only."""
+"""Every policy of every template is exact, documented, and limited to this account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OF_THIS_ACCOUNT: Final = {
     "aws:SourceArn",
     "kms:EncryptionContext:aws:logs:arn",
 }
-"""Keys of conditions by which a service acts on behalf of this account only."""
+"""Condition keys that limit a service to acting for this account."""
 BEFORE_THE_NAME: Final = re.compile(r"^arn:\$\{AWS::Partition\}:(\w+:\$\{[^:]+::Region\}:.*?\}:)?")
 
 
@@ -36,7 +36,7 @@ def quoted(cell: str) -> list[str]:
 
 
 def asterisks(statement: Statement) -> list[str]:
-    """Return everything with an asterisk that a statement names, without account and region."""
+    """Return a statement's values with an asterisk, without account and region."""
     return [
         BEFORE_THE_NAME.sub("", text)
         for element in (
@@ -53,7 +53,7 @@ def asterisks(statement: Statement) -> list[str]:
 
 
 def test_every_asterisk_has_its_reason() -> None:
-    """No policy has a `*` that docs/security.md doesn't explain, and that explains no more."""
+    """docs/security.md explains exactly the asterisks in the policies."""
     found = {(each.resource, each.sid, name) for each in statements() for name in asterisks(each)}
     listed = {
         (resource, sid, name)
@@ -64,8 +64,8 @@ def test_every_asterisk_has_its_reason() -> None:
         if reason
     }
 
-    assert found - listed == set(), "a wildcard that nobody has given a reason for"
-    assert listed - found == set(), "docs/security.md lists what no policy has"
+    assert found - listed == set(), "wildcards that docs/security.md doesn't explain"
+    assert listed - found == set(), "docs/security.md lists wildcards that no policy has"
 
 
 def test_roles_do_what_the_table_says() -> None:
@@ -85,7 +85,7 @@ def test_roles_do_what_the_table_says() -> None:
 
 
 def test_allowed_actions_are_named_one_by_one() -> None:
-    """What is allowed is never a group of actions, whatever a list says."""
+    """No allowed action has a wildcard, even if it is documented."""
     assert not [
         f"{each}: {action}"
         for each in statements()
@@ -99,7 +99,7 @@ def test_allowed_actions_are_named_one_by_one() -> None:
 
 
 def test_nobody_else_is_allowed_anything() -> None:
-    """Only services and this account are allowed anything by the policies of resources."""
+    """Resource policies allow only services and this account."""
     for each in statements():
         if each.body["Effect"] == "Allow" and "Principal" in each.body:
             accounts = each.body["Principal"].get("AWS", [])
@@ -109,7 +109,7 @@ def test_nobody_else_is_allowed_anything() -> None:
 
 
 def test_services_act_for_this_account() -> None:
-    """No service can be made to use a role, key, topic or bucket on behalf of somebody else.
+    """No service can use a role, key, topic or bucket for another account (confused deputy).
 
     Lambda uses a role only for functions of the role's own account.
     """
@@ -127,10 +127,10 @@ def test_services_act_for_this_account() -> None:
 
 
 def test_services_are_named_as_in_every_partition() -> None:
-    """A service is SERVICE.amazonaws.com everywhere, CloudWatch Logs in three partitions excepted.
+    """Service principals are SERVICE.amazonaws.com, except CloudWatch Logs in three partitions.
 
-    IAM and KMS refuse a principal that they don't know: in the European Sovereign Cloud, whose
-    hosts end with amazonaws.eu, no principal does.
+    IAM and KMS reject unknown principals. In the European Sovereign Cloud hosts end with
+    amazonaws.eu, but principals don't.
     """
     names = {text for each in statements() for text in each.texts("Principal") if "." in text}
     condition = all_templates()["stacks/encryption.yaml"]["Conditions"]["LogsHasPartitionsSuffix"]
@@ -147,7 +147,7 @@ def test_services_are_named_as_in_every_partition() -> None:
 
 
 def test_sam_adds_no_rights() -> None:
-    """Every role and policy is in the templates as written, where linters see it."""
+    """Every role and policy is in the written templates, where linters see it."""
     rights = {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Permission"}
     expanded = all_templates()["template.yaml"]["Resources"]
 
@@ -157,7 +157,7 @@ def test_sam_adds_no_rights() -> None:
 
 
 def test_no_managed_policies() -> None:
-    """Every role has the stack's own policies alone: AWS may widen those that it manages."""
+    """Roles have only the stack's own policies, as AWS may extend managed ones."""
     for file, template in all_templates().items():
         for name, resource in template["Resources"].items():
             if resource["Type"] == "AWS::IAM::Role":
@@ -182,7 +182,7 @@ def test_no_managed_policies() -> None:
             "sqs:*",
             ('{"Fn::GetAtt": ["NAME", "Arn"]}',),
         ),
-        # SNS takes no asterisk in the policy of a topic; publishing is what carries data.
+        # SNS allows no asterisk in a topic's policy; only publishing transfers data.
         (
             "AWS::SNS::Topic",
             "AWS::SNS::TopicPolicy",
@@ -195,9 +195,9 @@ def test_no_managed_policies() -> None:
 def test_tls_only(
     resource_type: str, policy_type: str, attribute: str, action: str, itself: tuple[str, ...]
 ) -> None:
-    """Every bucket, queue and topic refuses whatever comes without TLS, from whomever.
+    """Every bucket, queue and topic denies all requests without TLS.
 
-    The policy is attached to it and names it: one that names another refuses nothing.
+    The policy is attached to the resource, and names it: otherwise it would deny nothing.
     """
     declared = {
         (file, name, resource["Type"]): resource.get("Properties", {})

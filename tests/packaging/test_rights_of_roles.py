@@ -1,4 +1,4 @@
-"""What each role may do, with the parameters that a stack has, and on what."""
+"""The permissions of each role, with their resources, for the stack's parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def arn(name: str, attribute: str = "Arn") -> dict[str, list[str]]:
 
 
 def logs(group: str) -> tuple[list[str], dict[str, str]]:
-    """Return the right to write to a log group."""
+    """Return the permission to write to a log group."""
     place = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}"
     place += f":log-group:${{{group}}}:log-stream:*"
     return ["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::Sub": place}
@@ -62,7 +62,7 @@ def logs(group: str) -> tuple[list[str], dict[str, str]]:
     ],
 )
 def test_rights(role: str, rights: dict[str, Any]) -> None:
-    """A role has these rights, on these resources, and no others."""
+    """A role has exactly these permissions on these resources."""
     statements = ExpandedTemplate(Encryption="aws-managed").statements(role)
 
     assert {
@@ -84,14 +84,14 @@ def test_rights(role: str, rights: dict[str, Any]) -> None:
 def test_function_that_starts_no_runs_may_not(
     parameters: dict[str, str], *, is_allowed: bool
 ) -> None:
-    """With one run at a time and no backlog runs, the function has no right to start itself."""
+    """Without concurrent runs and backlog runs, the function may not start itself."""
     statements = ExpandedTemplate(**parameters).statements("DrainEventsRole")
 
     assert ("StartRuns" in statements) is is_allowed
 
 
 def test_unused_queue_can_not_be_sent_to() -> None:
-    """Where each stream has a queue of its own, no function may send to the shared one."""
+    """If each stream has its own queue, no function may send to the shared one."""
     template = ExpandedTemplate(QueuePerStream="true")
 
     for role in ("DrainEventsRole", "ReplayEventsRole"):
@@ -99,7 +99,7 @@ def test_unused_queue_can_not_be_sent_to() -> None:
 
 
 def test_function_locks_what_it_writes_if_asked_to() -> None:
-    """It may lock below the two prefixes that it writes to, and nowhere else, and never unlock."""
+    """It may lock objects only below its two prefixes, and never unlock them."""
     assert "LockArchive" not in ExpandedTemplate().statements("DrainEventsRole")
 
     statements = ExpandedTemplate(ObjectLockDays="30").statements("DrainEventsRole")

@@ -25,7 +25,7 @@ print(json.dumps({name: config.get_all(path, "parameters") for name, path in com
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """What the SAM CLI takes from a folder's settings, for each of some commands."""
+    """Return the SAM CLI's settings in a folder, by command."""
     done = subprocess.run(
         [SAM.with_name("python"), "-c", _AS_SAM_READS_THEM, folder],
         check=True,
@@ -37,7 +37,7 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_deploy_needs_no_option(tmp_path: Path) -> None:
-    """`sam deploy` has a stack's name and all capabilities; no other command assumes the name."""
+    """Only `sam deploy` has a default stack name; it also has all capabilities."""
     shutil.copy(_SETTINGS, tmp_path)
     settings = read(tmp_path)
 
@@ -49,7 +49,7 @@ def test_deploy_needs_no_option(tmp_path: Path) -> None:
 
 
 def test_own_settings_win(tmp_path: Path) -> None:
-    """What `--guided` writes, `samconfig.toml`, is read instead of the tracked file."""
+    """`samconfig.toml`, which `--guided` writes, is read instead of the tracked file."""
     shutil.copy(_SETTINGS, tmp_path)
     (tmp_path / "samconfig.toml").write_text(
         'version = 0.1\n[default.deploy.parameters]\nstack_name = "other"\n'

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Put together here, or the scan of this file would find it.
+# Concatenated, so that the scan of this file doesn't find it.
 KEY: Final = "AKIA" + "Z7QJ2MTRXW4LKPDV"
 LOCK: Final = "layers/vendor/requirements.txt"
 UNENCRYPTED: Final = """
@@ -36,7 +36,7 @@ NOBODY: Final = "http://127.0.0.1:9/"
 def make(
     *arguments: str, folder: Path = PROJECT_FOLDER, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a target of the Makefile with the environments that there are."""
+    """Run a target of the Makefile with the existing environments."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -91,7 +91,7 @@ def test_secret_is_found(tmp_path: Path) -> None:
 
 
 def test_scan_without_git_is_skipped(tmp_path: Path) -> None:
-    """Without git nobody knows the project's files: that is no success in CI."""
+    """Without git the scan is skipped, which fails in CI."""
     result = make("secrets", folder=tmp_path, CI="true")
 
     assert result.returncode != 0
@@ -164,7 +164,7 @@ def test_licence_is_whole() -> None:
 
 
 def test_licences(tmp_path: Path) -> None:
-    """docs/licences.md is what `make licences` writes, which a copyleft licence stops."""
+    """docs/licences.md is what `make licences` writes, and a copyleft licence is an error."""
     written = tmp_path / "licences.md"
     folders = [f"DEPLOYED={tmp_path / 'deployed'}", f"LICENCES={written}"]
     result = make("licences", *folders)

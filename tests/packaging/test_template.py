@@ -1,4 +1,4 @@
-"""What the template says that no emulator can show: encryption, retention, rights, limits."""
+"""The template, where emulators can't test it: encryption, retention, permissions, limits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TIME_TO_START_SECONDS: Final = 15  # a cold start and a token, with room
 
 
 def variables(template: ExpandedTemplate) -> dict[str, str]:
-    """The function's environment, with made-up names for what only a deployment knows."""
+    """Return the function's environment, with made-up names for values of a deployment."""
     declared: dict[str, Any] = template.properties("DrainEventsFunction")["Environment"][
         "Variables"
     ]
@@ -49,7 +49,7 @@ def variables(template: ExpandedTemplate) -> dict[str, str]:
 
 
 def function_environment() -> dict[str, Any]:
-    """The function's environment as the template writes it."""
+    """Return the function's environment in the template."""
     function = written_template()["Resources"]["DrainEventsFunction"]["Properties"]
     environment: dict[str, Any] = function["Environment"]["Variables"]
     return environment
@@ -73,7 +73,7 @@ def test_parameter_is_documented(name: str) -> None:
 
 
 def test_defaults_agree() -> None:
-    """The template's defaults are those that the settings take for a variable that is missing."""
+    """The template's defaults equal those of the settings for missing variables."""
     deployed = variables(ExpandedTemplate(Authentication="none"))
     required = {name: deployed[name] for name in ("ARCHIVE_BUCKET", "QUEUE_URL")}
 
@@ -112,7 +112,7 @@ def test_window_fits_into_its_function(window: int) -> None:
 
 
 def test_prefixes_are_apart() -> None:
-    """A stack whose quarantine or tables would lie among the archive's lines is refused."""
+    """A quarantine or tables prefix within the archive's prefix is rejected."""
     template = written_template()
     names = ("ArchivePrefix", "QuarantinePrefix", "TablesPrefix")
     compared = {
@@ -131,7 +131,7 @@ def test_prefixes_are_apart() -> None:
     [("a", True), ("a/b.c", True), ("", False), ("/a", False), ("a/", False), ("a//b", False)],
 )
 def test_prefix_is_the_functions(name: str, value: str, *, is_allowed: bool) -> None:
-    """A prefix that the template allows is what the keys begin with, so that the rights fit it."""
+    """Keys begin with any prefix that the template allows, so that permissions match."""
     pattern = written_template()["Parameters"][name]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, value)) == is_allowed
@@ -141,7 +141,7 @@ def test_prefix_is_the_functions(name: str, value: str, *, is_allowed: bool) -> 
 
 
 def test_no_secrets() -> None:
-    """Without authentication there are no secrets and no rights to any; the function knows none."""
+    """Without authentication there are no secrets, no permissions for secrets, and no variables."""
     template = ExpandedTemplate(Authentication="none", ApiEndpoint=SANDBOX, KmsKeyArn=KEY)
     statements = template.statements("DrainEventsRole")
     environment = variables(template)
@@ -153,7 +153,7 @@ def test_no_secrets() -> None:
 
 
 def test_no_secret_values() -> None:
-    """The secrets are made empty: their values come from the operator and from the function."""
+    """The template creates empty secrets, which the operator and the function fill."""
     for secret in ExpandedTemplate().of_type("AWS::SecretsManager::Secret").values():
         assert not secret.keys() & {"SecretString", "GenerateSecretString"}
 
@@ -165,7 +165,7 @@ def test_no_secret_values() -> None:
 def test_queue_dead_letters(
     parameters: dict[str, str],
 ) -> None:
-    """Messages that nobody handles go to a queue of the same kind that keeps them long enough."""
+    """Unprocessed messages go to a dead-letter queue of the same kind, with a long retention."""
     template = ExpandedTemplate(**parameters)
     queue = template.properties("OutboxQueue")
     dead_letters = template.properties("OutboxDeadLetterQueue")
@@ -175,13 +175,13 @@ def test_queue_dead_letters(
         "Fn::GetAtt": ["OutboxDeadLetterQueue", "Arn"]
     }
     assert queue.get("FifoQueue") == dead_letters.get("FifoQueue")
-    # A dead letter's age counts from when it was first sent; SQS keeps nothing for longer.
+    # A dead letter's age counts from its first sending; SQS has this maximum retention.
     assert dead_letters["MessageRetentionPeriod"] == retention["MaxValue"] > retention["Default"]
 
 
 @pytest.mark.parametrize("per_stream", ["true", "false"])
 def test_queues_suit_their_consumers(per_stream: str) -> None:
-    """The shared queue and each stream's own hide and give up messages as the parameters say."""
+    """Visibility time-out and maximum receives of all queues are those of the parameters."""
     template = ExpandedTemplate(
         QueuePerStream=per_stream,
         EventTypes=",".join(STREAMS),
@@ -201,14 +201,14 @@ def test_queues_suit_their_consumers(per_stream: str) -> None:
 
 
 def test_fifo_names() -> None:
-    """FIFO queues have the names that SQS demands; others are named by CloudFormation."""
+    """FIFO queues have the names that SQS requires; CloudFormation names others."""
     template = ExpandedTemplate(FifoQueue="true")
 
     for name in ("OutboxQueue", "OutboxDeadLetterQueue"):
         assert template.properties(name)["FifoQueue"] is True
         queue_name, values = template.properties(name)["QueueName"]["Fn::Sub"]
         assert queue_name.endswith("-${Id}.fifo")
-        # Of a stack's id, arn:...:stack/<name>/<unique id>, the part that no other stack has.
+        # The unique part of a stack's id, arn:...:stack/<name>/<unique id>.
         assert values == {"Id": {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}}
         assert "QueueName" not in ExpandedTemplate().properties(name)
 
@@ -217,13 +217,13 @@ def test_fifo_names() -> None:
 def test_schedule(
     parameters: dict[str, str],
 ) -> None:
-    """Each stream's schedule names it; a start that fails is tried again, and then recorded."""
+    """Each stream's schedule names it; a failed start is retried, then recorded."""
     template = ExpandedTemplate(**parameters)
     for event_type, stream in template.streams.items():
         schedule = stream.properties("Schedule")
         target = schedule["Target"]
 
-        assert "Name" not in schedule, "a fixed name would clash with a second stack's"
+        assert "Name" not in schedule, "a fixed name conflicts with that of a second stack"
         assert target["Arn"] == {"Fn::GetAtt": ["DrainEventsFunction", "Arn"]}
         assert json.loads(target["Input"]["Fn::Sub"].replace("${EventType}", event_type)) == {
             "event_type": event_type
@@ -254,7 +254,7 @@ def test_schedule(
     ids=",".join,
 )
 def test_streams_are_those_of_the_parameter(event_types: tuple[str, ...]) -> None:
-    """The stack has what a stream needs for each that is named, and for no other."""
+    """The stack has a nested stack for exactly the named streams."""
     template = ExpandedTemplate(EventTypes=",".join(event_types))
 
     assert set(template.streams) == set(event_types)
@@ -277,7 +277,7 @@ def test_streams_are_those_of_the_parameter(event_types: tuple[str, ...]) -> Non
     ],
 )
 def test_unknown_streams_are_refused(value: str, *, is_allowed: bool) -> None:
-    """A deployment takes the streams that exist, with commas between them, and nothing else."""
+    """Only existing streams, separated by commas, are allowed."""
     pattern = written_template()["Parameters"]["EventTypes"]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, value)) is is_allowed
@@ -285,7 +285,7 @@ def test_unknown_streams_are_refused(value: str, *, is_allowed: bool) -> None:
 
 @pytest.mark.parametrize("fifo", ["true", "false"])
 def test_own_queues(fifo: str) -> None:
-    """Each stream's queue is named as the function will call it, private, and encrypted."""
+    """Each stream's queue has the name that the function uses, and is private and encrypted."""
     template = ExpandedTemplate(
         EventTypes=",".join(STREAMS), QueuePerStream="true", FifoQueue=fifo, KmsKeyArn=KEY
     )
@@ -316,7 +316,7 @@ def test_own_queues(fifo: str) -> None:
 
 
 def test_blocks_of_names_that_overlap() -> None:
-    """A stream whose name is a part of another's is refused: conditions would mix them up."""
+    """A stream name within another one is rejected, as conditions can't distinguish them."""
     text = stream_blocks.TEMPLATE.read_text()
 
     with pytest.raises(ValueError, match="'country' is a part"):
@@ -324,7 +324,7 @@ def test_blocks_of_names_that_overlap() -> None:
 
 
 def test_no_stale_runs() -> None:
-    """Lambda neither repeats a failed run nor queues up starts that the next one overtakes."""
+    """Lambda neither retries a failed run nor queues starts until the next one."""
     configs = ExpandedTemplate().of_type("AWS::Lambda::EventInvokeConfig").values()
 
     assert {config["FunctionName"]["Ref"] for config in configs} == {
@@ -341,7 +341,7 @@ def test_no_stale_runs() -> None:
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
 def test_layers_match_the_architecture(architecture: str) -> None:
-    """One parameter chooses the function's architecture and the vendor layer that fits it."""
+    """One parameter selects the function's architecture and the matching vendor layer."""
     template = ExpandedTemplate(Architecture=architecture)
     layers = template.of_type("AWS::Lambda::LayerVersion")
     function = template.properties("DrainEventsFunction")
@@ -367,7 +367,7 @@ def test_layers_match_the_runtime() -> None:
 
 
 def test_reserved_concurrency() -> None:
-    """Concurrency is reserved only if asked for, as small accounts refuse it."""
+    """Concurrency is reserved only if configured, as small accounts don't allow it."""
     reserved = "ReservedConcurrentExecutions"
 
     assert reserved not in ExpandedTemplate().properties("DrainEventsFunction")
@@ -377,7 +377,7 @@ def test_reserved_concurrency() -> None:
 
 @pytest.mark.parametrize("name", ["DrainEvents", "ReplayEvents"])
 def test_log_group_and_tracing(name: str) -> None:
-    """A function logs to a group of the stack that expires, and is traced if asked for."""
+    """A function logs to a group of the stack with a retention, and is traced if configured."""
     template = ExpandedTemplate(LogRetentionDays="7", Tracing="Active")
     function = template.properties(f"{name}Function")
 

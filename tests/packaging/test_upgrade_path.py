@@ -1,4 +1,4 @@
-"""What an upgrade from the oldest release keeps in AWS, where the embedded one can't show it."""
+"""What an upgrade from the oldest release keeps, where the embedded AWS differs from AWS."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ CHOICES: Final[tuple[dict[str, str], ...]] = (
     {"EventTypes": ALL, "QueuePerStream": "true", "FifoQueue": "true"},
     {"KmsKeyArn": KEY, "RetentionDays": "30", "Architecture": "x86_64", "DatabaseName": "other"},
 )
-"""Parameters of the old release that decide what there is, and what it is called."""
+"""Parameters of the old release that affect which resources exist and their names."""
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The oldest release's templates."""
+    """Return the oldest release's templates."""
     return unpack_release(OLDEST_RELEASE, tmp_path_factory.mktemp("release"))
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: ",".join(choice) or "defaults")
 def test_what_holds_something_stays(release: Path, choice: dict[str, str]) -> None:
-    """It is in the same place under the same name, and no property changes that replaces it."""
+    """Stateful resources keep their logical ids, and no change replaces them."""
     old = dict(identities(ExpandedTemplate(release, **choice)))
     new = dict(identities(ExpandedTemplate(**choice)))
 
@@ -48,7 +48,7 @@ def test_what_holds_something_stays(release: Path, choice: dict[str, str]) -> No
 
 
 def test_parameters_can_be_kept(release: Path) -> None:
-    """Every parameter of the release is there still, and takes every value that it took."""
+    """Every parameter of the release still exists, and allows every value that it allowed."""
     old, new = (written_template(project)["Parameters"] for project in (release, PROJECT_FOLDER))
 
     for name, parameter in old.items():
@@ -59,7 +59,7 @@ def test_parameters_can_be_kept(release: Path) -> None:
 
 
 def test_other_defaults_are_documented(release: Path) -> None:
-    """The runbook says of each new parameter, and each new default, what an upgrade does by it."""
+    """The runbook describes the effect of each new parameter and default on an upgrade."""
     old, new = (written_template(project)["Parameters"] for project in (release, PROJECT_FOLDER))
     differ = {
         name
@@ -75,14 +75,14 @@ def test_other_defaults_are_documented(release: Path) -> None:
 
 
 def test_outputs_stay(release: Path) -> None:
-    """Scripts find every output that they found before."""
+    """Every output of the release still exists."""
     old, new = (written_template(project)["Outputs"] for project in (release, PROJECT_FOLDER))
 
     assert old.keys() <= new.keys()
 
 
 def _narrowed(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether the new limits exclude a value that the old ones allowed."""
+    """Return whether the new limits exclude a value that the old ones allowed."""
     values = new.get("AllowedValues")
     if values is not None and not set(values) >= set(old.get("AllowedValues", values)):
         return True

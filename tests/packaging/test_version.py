@@ -1,4 +1,4 @@
-"""The version is said in three places, which must agree."""
+"""The version is the same in all three places."""
 
 from __future__ import annotations
 

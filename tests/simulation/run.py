@@ -1,7 +1,7 @@
 """A run in the simulation: the engine's own Window, Pace, Batch and Report, in simulated time.
 
-The loop is that of ``eventdrain.drain``. A commit takes the batch's CPU time, one batch after the
-other; then the sinks' answer; then the CPU time and the answer of the acks.
+The loop is that of ``eventdrain.drain``. A commit takes the batch's CPU time, during which other
+batches wait, then the latency of the sinks, then the CPU time and latency of the acks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _RESERVE: Final = timedelta(seconds=15)
 
 _ACK_CPU: Final = 30e-6
-"""CPU time of one ack, a part of that of an event."""
+"""CPU time of one ack, a fraction of that of an event."""
 
 
 class Run:
@@ -47,7 +47,7 @@ class Run:
         self._write_cpu = (cpu - _ACK_CPU) / share
 
     def drain(self, *, is_warm: bool) -> simpy.events.ProcessGenerator:
-        """Run it; returns the engine's report, as far as the next start depends on it."""
+        """Run; return the fields of the engine's report on which the next start depends."""
         parameters = self._world.parameters
         started = self._env.now
         window = Window.opening(
@@ -86,7 +86,7 @@ class Run:
         )
 
     def _last_age(self) -> float:
-        """Return what ``eventdrain.drain.Lag`` would. That needs events, and these are parcels."""
+        """Return the age as ``eventdrain.drain.Lag`` does for events; these are parcels."""
         now = self._env.now
         ages = [age for taken_at, age in self._last if now - taken_at <= RECENT_SECONDS]
         return median(ages) if ages else 0.0
@@ -148,7 +148,7 @@ class Run:
         self._changed()
 
     def _computed_in(self, seconds: float) -> float:
-        """Return when the processor, which does one thing after the other, will have done this."""
+        """Return when the processor, after all earlier work, will have finished this work."""
         self._busy_until = max(self._busy_until, self._env.now) + seconds
         return self._busy_until - self._env.now
 
@@ -157,7 +157,7 @@ class Run:
             self._wake.succeed()
 
     def _next_change(self, until: float) -> simpy.Event:
-        """Return an event that happens when something changes, or at a time."""
+        """Return a simpy event for the next change, or for a time, whichever is first."""
         wake = self._wake = self._env.event()
         if until < math.inf:
             timer = self._env.timeout(max(0.0, until - self._env.now))

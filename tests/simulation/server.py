@@ -1,8 +1,8 @@
 """The event server: events that arrive at random, and a durable queue of them.
 
 The queue is shared by its connections, delivers at least once, and keeps events for 30 minutes. A
-parcel is one event, or several of the same moment where there are too many to simulate each. The
-engine's rules then count parcels, with their limits divided by the size of one.
+parcel is one event, or several with the same time if there are too many to simulate each. The
+engine's rules then count parcels, with limits divided by the size of a parcel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HISTORY_SECONDS: Final = 1_800.0
 
 @dataclass(slots=True, eq=False)
 class Parcel:
-    """Some events: when they happened, in which phase, and when the server last sent them."""
+    """Some events: their time, their phase, and when the server last sent them."""
 
     came_at: float
     phase: str
@@ -32,7 +32,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A time with one rate of events."""
+    """A period with a constant rate of events."""
 
     name: str
     per_second: float

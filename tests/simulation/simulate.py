@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drainctl.plan.measured import Latencies
 
 _KEPT_WARM_SECONDS: Final = 600.0
-"""How long an unused environment stays: assumed, Lambda doesn't say."""
+"""How long an unused environment stays: an assumption, as Lambda doesn't document it."""
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class MostPerSecond:
 
 @dataclass(slots=True)
 class Quotas:
-    """What was used of AWS at once.
+    """Concurrent usage of AWS.
 
     Attributes:
         env: The simulation.
@@ -147,9 +147,9 @@ def simulate(
     """Simulate one stream of a stack.
 
     Args:
-        parameters: The template's.
-        latencies: The services'.
-        phases: How many events arrive when, and until when the schedule fires.
+        parameters: The template's parameters.
+        latencies: The services' latencies.
+        phases: The rates of events; the schedule fires during these.
         parcel_size: Events in a parcel.
     """
     env = simpy.Environment()

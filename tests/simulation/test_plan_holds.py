@@ -1,13 +1,13 @@
 """The plan against the simulation, from ten events a day to a hundred thousand a second.
 
-The plan reckons with averages, the simulation plays every batch. How far they may be apart:
+The plan computes with averages, the simulation with every batch. Tolerances:
 
-- What is used (runs, billed seconds, objects, calls) within a fifth. The plan approximates: when a
-  run ends as idle, how full the last batch of a backlog is, how batches wait for the processor.
-- The month's dollars within a tenth: the parts' errors don't add up.
-- The median lag within a quarter, or a second: it moves fast where a run just about catches up.
-- The worst lag is a bound. The simulation may reach it, and no more than a twentieth beyond; and it
-  comes as near as half of it, or the bound would be worth nothing.
+- Usage (runs, billed seconds, objects, calls): a fifth. The plan approximates when a run ends as
+  idle, how full the last batch of a backlog is, and how batches wait for the processor.
+- Dollars per month: a tenth, as the parts' errors don't add up.
+- Median lag: a quarter, or a second. It changes fast when runs barely keep up.
+- Worst lag: the plan's is an upper bound, which the simulation exceeds by at most a twentieth. The
+  simulation reaches at least half of it, so the bound is useful.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FIFO_CALLS_PER_SECOND = 70_000  # of SendMessage, with high throughput in us-ea
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A simulated day of a plan, with so many intervals of quiet time and of the peak."""
+    """A simulated day of a plan, with intervals of quiet time and of the peak."""
 
     plan: Plan
     world: World
@@ -67,15 +67,15 @@ class Day:
         return bill.total(bill.bill(plan.demand, used, plan.parameters.memory_mb))
 
     def fixed_dollars(self) -> float:
-        """Return the part of that which does not depend on the runs: metrics, alarms, secrets."""
+        """Return a month's costs that don't depend on runs: metrics, alarms, secrets."""
         return bill.total(bill.fixed(self.plan.demand, 0.0, has_many_runs=False))
 
 
 def simulate_day(plan: Plan, *, quiet: int, busy: int, parcel_size: int = 1) -> Day:
     """Simulate a day of one stream.
 
-    Before the intervals that count the runs have time to settle. With overlapping windows there are
-    as many runs after a window as there ever are, whatever arrives meanwhile: so little does.
+    Before the intervals that count, the simulation runs until the number of runs is constant. With
+    overlapping windows that takes one window, during which few events arrive.
 
     Args:
         plan: What to simulate.
@@ -106,9 +106,9 @@ class Case(NamedTuple):
     """A rate to simulate.
 
     Attributes:
-        demand: What is asked of the plan.
-        quiet: Intervals of quiet time that are counted.
-        busy: Intervals of the peak.
+        demand: The plan's demand.
+        quiet: Intervals of quiet time that count.
+        busy: Intervals of the peak that count.
         parcel_size: Events in a parcel.
     """
 
@@ -152,12 +152,12 @@ def day(request: pytest.FixtureRequest) -> Day:
 
 
 def phases(day: Day) -> list[str]:
-    """Name the phases that were counted."""
+    """Return the phases that count."""
     return [QUIET, BUSY] if day.quiet_intervals else [BUSY]
 
 
 def test_usage_is_as_planned(day: Day) -> None:
-    """Runs, their seconds, objects and calls are what the plan says, at rest and at the peak."""
+    """Runs, seconds, objects and calls are as planned, in quiet time and at the peak."""
     for phase in phases(day):
         planned = usage_of_interval(day.plan.quiet if phase == QUIET else day.plan.busy)
         used = day.usage(phase)
@@ -167,13 +167,13 @@ def test_usage_is_as_planned(day: Day) -> None:
 
 
 def test_dollars_are_as_planned(day: Day) -> None:
-    """The bill for what the simulated runs used is the plan's, beside what is fixed."""
+    """The cost of the simulated usage, plus the fixed cost, is as planned."""
     fixed = day.fixed_dollars()
     assert day.dollars() - fixed == pytest.approx(day.plan.dollars - fixed, rel=_DOLLARS)
 
 
 def test_lags_are_as_planned(day: Day) -> None:
-    """Half of the events are in the archive as soon as planned, and all of them."""
+    """The median lag and the worst lag are as planned."""
     counts = day.world.counts
     for phase in phases(day):
         cycle = day.plan.quiet if phase == QUIET else day.plan.busy
@@ -188,18 +188,18 @@ def test_lags_are_as_planned(day: Day) -> None:
 
 
 def test_nothing_is_lost_and_the_backlog_goes(day: Day) -> None:
-    """Every event is archived once, none expires, and after the peak no more waits than before."""
+    """Every event is archived once, none expires, and the backlog of the peak is drained."""
     counts, queue = day.world.counts, day.world.queue
     assert queue.expired == 0
     assert all(counts.archived[phase] == counts.came[phase] for phase in phases(day))
     _, waiting = counts.backlog[-1]
-    # When the schedule fires, what came in the gap waits: no more than came in an interval.
+    # When the schedule fires, the events since the last run wait: at most those of an interval.
     expected = day.plan.demand.quiet.per_second * day.plan.parameters.interval
     assert waiting <= expected + 5 * expected**0.5 + 5
 
 
 def test_quotas_are_kept(day: Day) -> None:
-    """No start is throttled, S3 takes all PUTs to a prefix, runs at once are within their bound."""
+    """No start is throttled, and PUTs per prefix and concurrent runs are within their limits."""
     quotas = day.world.quotas
     assert quotas.throttled == 0
     assert quotas.most_running <= day.plan.parameters.most_runs_at_once
@@ -229,7 +229,7 @@ def _at_the_peak(plan: Plan, parameters: Parameters) -> list[int]:
 
 
 def test_without_backlog_runs_a_peak_isnt_worked_off() -> None:
-    """What one run of a start leaves behind grows, where the plan counts on runs that follow it."""
+    """Without backlog runs, which the plan counts on, the backlog of the peak grows."""
     plan = choose(Demand(events_per_day=10_000_000))
     assert max(turn.links for turn in plan.busy.turns) > 1
     alone = replace(plan, parameters=replace(plan.parameters, backlog_runs=0))
@@ -240,14 +240,14 @@ def test_without_backlog_runs_a_peak_isnt_worked_off() -> None:
 
 
 def test_events_expire_at_the_server_if_nobody_keeps_up() -> None:
-    """Where the backlog is older than the server's half an hour, events are lost: it is seen."""
+    """If the backlog is older than half an hour, the simulation shows that events are lost."""
     parameters = Parameters(interval_minutes=5, window=20, idle=1, backlog_runs=0)
     result = simulate(parameters, _LATENCIES, [Phase("all day", 400, 3 * 3_600)], parcel_size=100)
     assert result.queue.expired > 0
 
 
 def test_unread_events_come_again_when_another_run_ends() -> None:
-    """An ack time-out that is the interval delays some events again and again; 45 s don't."""
+    """An ack time-out as long as the interval delays some events repeatedly; 45 s doesn't."""
 
     def worst(ack_timeout: int) -> float:
         parameters = Parameters(interval_minutes=1, window=20, idle=1, ack_timeout=ack_timeout)
