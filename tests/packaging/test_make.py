@@ -73,6 +73,7 @@ def test_another_python_replaces_the_environments(tmp_path: Path) -> None:
     other.chmod(0o755)
 
     assert "venv --clear .venv\n" in make("--dry-run", "test", f"PYTHON={other}").stdout
-    same = make("--dry-run", "test", f"PYTHON={sys.executable}")
+    locks = [f"--old-file=requirements/{name}.txt" for name in ("uv", "run")]
+    same = make("--dry-run", *locks, "test", f"PYTHON={sys.executable}")
     assert same.returncode == 0
     assert "venv --clear .venv\n" not in same.stdout
