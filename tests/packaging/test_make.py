@@ -72,8 +72,8 @@ def test_another_python_replaces_the_environments(tmp_path: Path) -> None:
     other.write_text("#!/bin/sh\necho Python 3.99.0\n")
     other.chmod(0o755)
 
-    assert "venv --clear .venv\n" in make("--dry-run", "test", f"PYTHON={other}").stdout
+    assert "venv --clear .venv\n" in make("--dry-run", "setup", f"PYTHON={other}").stdout
     locks = [f"--old-file=requirements/{name}.txt" for name in ("uv", "run")]
-    same = make("--dry-run", *locks, "test", f"PYTHON={sys.executable}")
+    same = make("--dry-run", *locks, "setup", f"PYTHON={sys.executable}")
     assert same.returncode == 0
     assert "venv --clear .venv\n" not in same.stdout
