@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve deploy credentials doctor plan verify tail replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
+.PHONY: help run up status down serve deploy credentials doctor plan verify tail replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -19,6 +19,16 @@ help: ## List the targets
 SIMULATOR := SIMULATOR_NAME=make $(BIN)/python -m simulator
 run: setup ## Deploy the stack into an embedded AWS, and watch it drain 5,000 events: make run STREAMS=all
 	@$(SIMULATOR) run $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
+
+up: setup ## Start a stack that stays, with made-up events: make up RATE=5 STREAMS=all
+	@$(SIMULATOR) up $(if $(RATE),--rate $(RATE)) $(if $(STREAMS),--streams $(STREAMS)) $(ARGS)
+
+status: .venv/.made ## Show what make up has started, what was drained and what waits: make status WATCH=1
+	@$(if $(filter-out 0 1,$(WATCH)),$(error WATCH is '$(WATCH)': set it to 1 to watch, or leave it out))
+	@$(SIMULATOR) status $(if $(filter 1,$(WATCH)),--watch) $(ARGS)
+
+down: .venv/.made ## End what make up has started, and remove all of it
+	@$(SIMULATOR) down $(ARGS)
 
 serve: .venv/.made ## Run only the event server: make serve ARGS="--events 100 --rate 5", ARGS=--help for more
 	@$(WITH_LAYERS) $(BIN)/python -m simulator.event_server $(ARGS)

@@ -10,7 +10,13 @@ from typing import Final
 
 import click
 
-_COMMANDS: Final = {"run": "simulator.run"}
+_COMMANDS: Final = {
+    "run": "simulator.run",
+    "up": "simulator.local.up",
+    "status": "simulator.local.status",
+    "down": "simulator.local.down",
+    "supervise": "simulator.local.supervisor",
+}
 
 
 class _Commands(click.Group):

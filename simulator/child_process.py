@@ -42,6 +42,8 @@ for pid, kill in alive.items():
 _guards: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """The guards by the process that they guard: a forked process needs another one."""
 _starting: Final = Lock()
+_alive: Final[dict[int, bool]] = {}
+"""The children of this process by id, and whether each leads a process group."""
 
 
 def _guard() -> subprocess.Popen[bytes]:
@@ -65,7 +67,16 @@ def _end_guard(guarded: int) -> None:
         _guards.pop(guarded).communicate()
 
 
+def living_children() -> dict[int, bool]:
+    """Return this process's children by id, and whether each leads a process group."""
+    return dict(_alive)
+
+
 def _report(change: str, pid: int) -> None:
+    if change == "ended":
+        _alive.pop(pid, None)
+    else:
+        _alive[pid] = change == "group"
     guard = _guard()
     assert guard.stdin is not None
     # Short enough to be written as a whole, whatever other threads write.

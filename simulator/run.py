@@ -18,11 +18,12 @@ from rich.table import Table
 
 from drainctl import MakeCommand
 from drainctl.verify import QueryError
-from eventdrain.events import DEFAULT_EVENT_TYPE, STREAMS, ArchiveKey
+from eventdrain.events import ArchiveKey
 from simulator.answers import show_answers
 from simulator.aws import EmbeddedAwsError, StackError
 from simulator.deployment import LocalDeployment
 from simulator.reconciliation import reconcile
+from simulator.streams_option import streams_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +48,7 @@ _INTERRUPTED: Final = 130
     type=click.IntRange(1, 100_000),
     help="Number of events at the event server, for all streams together.",
 )
-@click.option(
-    "--streams",
-    "event_types",
-    default=DEFAULT_EVENT_TYPE,
-    show_default=True,
-    callback=lambda _context, _option, value: _event_types(value),
-    help=f"Streams to drain, with commas between them, or all: {', '.join(STREAMS)}.",
-)
+@streams_option
 def main(events: int, event_types: Sequence[str]) -> None:
     """Deploy and drain."""
     console = Console(highlight=False)
@@ -69,24 +63,6 @@ def main(events: int, event_types: Sequence[str]) -> None:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     sys.exit(not is_balanced)
-
-
-def _event_types(value: str) -> Sequence[str]:
-    """Read the names of streams.
-
-    Raises:
-        click.BadParameter: There is no such stream.
-    """
-    if value == "all":
-        return tuple(STREAMS)
-    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
-    unknown = [name for name in names if name not in STREAMS]
-    if unknown:
-        raise click.BadParameter(
-            f"there is no stream {', '.join(map(repr, unknown))}; there are {', '.join(STREAMS)},"
-            " and all"
-        )
-    return names
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -119,6 +95,7 @@ def _run(
     _show_reports(runs, console)
     is_balanced = _show_reconciliation(deployment, console)
     show_answers(deployment, event_types, console)
+    console.print("\nTo keep a stack up, with events that keep coming, run: make up")
     return is_balanced
 
 
@@ -159,10 +136,10 @@ def _has_failed(run: Run) -> bool:
 def _show_reports(runs: Sequence[Run], console: Console) -> None:
     reports = [record["report"] for run in runs for record in run.records if "report" in record]
     table = Table(title="\nThe runs", title_justify="left")
-    table.add_column("stream")
-    for name in ("received", "acked", "left", "batches", "kB received", "seconds"):
+    table.add_column("stream", no_wrap=True)
+    for name in ("received", "acked", "left", "batches", "kB", "seconds"):
         table.add_column(name, justify="right")
-    table.add_column("ended because")
+    table.add_column("end")
     for report in reports:
         table.add_row(
             report["event_type"],

@@ -148,6 +148,11 @@ class EmbeddedAws:
             shutil.rmtree(self._folder)
             self._folder = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs: it ends by itself only by a fault."""
+        return self._process is not None and self._process.poll() is None
+
     def environment(self) -> dict[str, str]:
         """Return the whole environment of a process that uses only this AWS.
 

@@ -187,12 +187,15 @@ class SamStack:
             )
         )
 
-    def runs(self) -> list[Run]:
-        """Return all runs that have ended, oldest first."""
+    def runs(self, since: datetime | None = None) -> list[Run]:
+        """Return the runs that have ended, oldest first; all, or those that began since a time."""
         pages = self._aws.client("logs").get_paginator("filter_log_events")
         messages = [
             event["message"]
-            for page in pages.paginate(logGroupName=self.outputs["DrainEventsLogGroupName"])
+            for page in pages.paginate(
+                logGroupName=self.outputs["DrainEventsLogGroupName"],
+                startTime=0 if since is None else round(since.timestamp() * 1000),
+            )
             for event in page["events"]
         ]
         return _split_into_runs(messages)

@@ -34,6 +34,7 @@ from simulator.event_server.odd_events import (
 )
 from simulator.event_server.rules import Answer, Requeue, ServerRules, StartPosition, StreamTerms
 from simulator.event_server.server import EventServer
+from simulator.event_server.trickle import Trickle
 from simulator.injection import Faults
 from simulator.token_ledger import TokenLedger
 
@@ -65,6 +66,7 @@ __all__ = [
     "StreamFault",
     "StreamTerms",
     "TokenLedger",
+    "Trickle",
     "cut_short",
     "length_delimited",
     "luhn_digit",

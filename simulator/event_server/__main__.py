@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import threading
 from datetime import UTC, datetime, timedelta
@@ -19,20 +18,18 @@ from simulator.event_server import (
     Faults,
     ServerRules,
     StreamFault,
-    made_up_events,
+    Trickle,
 )
 from simulator.event_server.event_types import ALL_SCOPES, EVENT_TYPES
 from simulator.event_server.faults import ACK_FAILURE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from simulator.event_server import Event
     from simulator.event_server.event_types import EventType
 
 _PORT: Final = 50051
 _MOST_EVENTS: Final = 999_999
-_EVENTS_PER_SEED: Final = 10_000
 _TOKEN_LIFETIME: Final = timedelta(days=1)
 _STATUS_INTERVAL_SECONDS: Final = 1.0
 _PUBLISH_INTERVAL_SECONDS: Final = 0.1
@@ -174,27 +171,15 @@ def _serve(
     server: EventServer, streams: Sequence[str], rate: float, stopping: threading.Event
 ) -> None:
     """Publish continuously, and print changed totals at most once a second."""
-    upcoming = [_endless_events(name, rate) for name in streams] if rate else []
-    started_at = shown_at = monotonic()
-    published = 0
+    trickle = Trickle(server, streams, rate * len(streams))
+    shown_at = monotonic()
     shown = ""
     while not stopping.wait(_PUBLISH_INTERVAL_SECONDS if rate else _STATUS_INTERVAL_SECONDS):
-        due = int((monotonic() - started_at) * rate) - published
-        for events in upcoming:
-            server.publish(itertools.islice(events, due))
-        published += due
+        trickle.publish_due()
         totals = _totals(server)
         if totals != shown and monotonic() - shown_at >= _STATUS_INTERVAL_SECONDS:
             click.echo(f"{datetime.now(UTC):%H:%M:%S} {totals}")
             shown, shown_at = totals, monotonic()
-
-
-def _endless_events(event_type: str, rate: float) -> Iterator[Event]:
-    """Make up events whose timestamps are close to their publication."""
-    for seed in itertools.count(1):
-        yield from made_up_events(
-            event_type, _EVENTS_PER_SEED, seed, interval=timedelta(seconds=1 / rate)
-        )
 
 
 def _totals(server: EventServer) -> str:

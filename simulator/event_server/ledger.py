@@ -175,6 +175,14 @@ class Ledger(LedgerSnapshot):
     def __init__(self, on_change: Callable[[], None]) -> None:
         super().__init__()
         self._on_change = on_change
+        self._oldest_unacked = 1
+
+    def lag_seconds(self) -> float:
+        """Return the age of the oldest event that no queue has settled; 0 if there is none."""
+        while self._oldest_unacked in self.acked:
+            self._oldest_unacked += 1
+        oldest = self.events.get(self._oldest_unacked)
+        return 0.0 if oldest is None else monotonic() - oldest.published_at
 
     def record_published(self, number: int, event: Event) -> None:
         """Enter an event."""

@@ -156,6 +156,11 @@ class EventServer:
         with self._changed:
             return self._ledger.counts()
 
+    def lag_seconds(self) -> float:
+        """Return the age of the oldest event that is not acked; 0 if there is none."""
+        with self._changed:
+            return self._ledger.lag_seconds()
+
     def wait_until(
         self, predicate: Callable[[LedgerSnapshot], object], timeout_seconds: float = 30
     ) -> LedgerSnapshot:

@@ -39,7 +39,19 @@ def test_old_make_runs_the_tests() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "serve", "deploy", "credentials", "doctor", "plan", "verify", "tail"),
+        *(
+            "run",
+            "up",
+            "status",
+            "down",
+            "serve",
+            "deploy",
+            "credentials",
+            "doctor",
+            "plan",
+            "verify",
+            "tail",
+        ),
         *("replay", "erase", "delete", "bench", "soak", "mutants"),
     ],
 )
