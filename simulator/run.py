@@ -6,12 +6,15 @@ made-up data. Exits with 1 if the counts don't reconcile, and leaves nothing run
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 _MOST_KEYS: Final = 3
 _INTERRUPTED: Final = 130
+_PICTURE_WIDTH: Final = 80
+_PICTURE: Final = re.sub(r"@font-face {{.*?}}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+"""Rich's picture without fonts from the network."""
 
 
 @click.command(
@@ -49,13 +55,20 @@ _INTERRUPTED: Final = 130
     help="Number of events at the event server, for all streams together.",
 )
 @streams_option
-def main(events: int, event_types: Sequence[str]) -> None:
+@click.option(
+    "--svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw what is printed up to the reconciliation; docs/run.svg is drawn so.",
+)
+def main(events: int, event_types: Sequence[str], svg: Path | None) -> None:
     """Deploy and drain."""
-    console = Console(highlight=False)
+    console = Console(
+        highlight=False, record=svg is not None, width=_PICTURE_WIDTH if svg else None
+    )
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with LocalDeployment() as deployment:
-            is_balanced = _run(deployment, events, event_types, console)
+            is_balanced = _run(deployment, events, event_types, console, svg)
     except KeyboardInterrupt:
         console.print("\nInterrupted: all processes are stopped.")
         sys.exit(_INTERRUPTED)
@@ -70,7 +83,11 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _run(
-    deployment: LocalDeployment, events: int, event_types: Sequence[str], console: Console
+    deployment: LocalDeployment,
+    events: int,
+    event_types: Sequence[str],
+    console: Console,
+    svg: Path | None,
 ) -> bool:
     server = deployment.event_server
     console.print(f"Event server      {server.endpoint} (tokens needed, as in production)")
@@ -93,10 +110,23 @@ def _run(
     console.print("Schedule          fired at once, by a one-time copy of it\n")
     runs = _watch(deployment, events, len(event_types), console)
     _show_reports(runs, console)
-    is_balanced = _show_reconciliation(deployment, console)
+    keys = deployment.archive_keys()
+    lines = deployment.archive_lines()
+    messages = deployment.take_messages()
+    console.print(
+        f"\n[bold]Secrets Manager[/]: tokens minted: {deployment.token_server.minted};"
+        f" cached until {deployment.token_expiry()}",
+        soft_wrap=True,
+    )
+    console.print(_streams_table(keys, lines, messages))
+    reconciliation = reconcile(server.ledger(), lines, messages)
+    _show_reconciliation(reconciliation, console)
+    if svg is not None:
+        console.save_svg(str(svg), title="make run", code_format=_PICTURE, unique_id="run")
+    _show_samples(keys, lines, messages, console)
     show_answers(deployment, event_types, console)
     console.print("\nTo keep a stack up, with events that keep coming, run: make up")
-    return is_balanced
+    return reconciliation.is_balanced
 
 
 def _watch(
@@ -154,10 +184,20 @@ def _show_reports(runs: Sequence[Run], console: Console) -> None:
     console.print(table)
 
 
-def _show_reconciliation(deployment: LocalDeployment, console: Console) -> bool:
-    keys = deployment.archive_keys()
-    lines = deployment.archive_lines()
-    messages = deployment.take_messages()
+def _show_reconciliation(found: Reconciliation, console: Console) -> None:
+    console.print(_reconciliation_table(found))
+    if found.is_balanced:
+        console.print("[green]Reconciled: the same events are in S3, in SQS and acked.")
+    else:
+        console.print("[red]NOT reconciled: the event ids in S3, in SQS and acked differ.")
+
+
+def _show_samples(
+    keys: Sequence[tuple[str, int]],
+    lines: Sequence[dict[str, Any]],
+    messages: Sequence[dict[str, Any]],
+    console: Console,
+) -> None:
     console.print(f"\n[bold]S3[/]: {len(keys)} objects, {sum(size for _, size in keys):,} bytes")
     for key, size in keys[:_MOST_KEYS]:
         console.print(f"  {size:>7,}  {key}", soft_wrap=True)
@@ -169,19 +209,6 @@ def _show_reconciliation(deployment: LocalDeployment, console: Console) -> bool:
     if messages:
         console.print("\n[bold]One message[/] of the queue:")
         console.print_json(data=_presentable(messages[0]))
-    console.print(
-        f"\n[bold]Secrets Manager[/]: access token cached until {deployment.token_expiry()},"
-        f" minted by the token server: {deployment.token_server.minted}",
-        soft_wrap=True,
-    )
-    console.print(_streams_table(keys, lines, messages))
-    reconciliation = reconcile(deployment.event_server.ledger(), lines, messages)
-    console.print(_reconciliation_table(reconciliation))
-    if reconciliation.is_balanced:
-        console.print("[green]Reconciled: the same events are in S3, in SQS and acked.")
-    else:
-        console.print("[red]NOT reconciled: the event ids in S3, in SQS and acked differ.")
-    return reconciliation.is_balanced
 
 
 def _presentable(message: dict[str, Any]) -> dict[str, Any]:

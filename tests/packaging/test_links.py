@@ -38,6 +38,14 @@ def test_named_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def test_picture_of_a_run_loads_nothing() -> None:
+    """docs/run.svg shows a run that reconciled, and has no font or style of the network."""
+    picture = (PROJECT_FOLDER / "docs" / "run.svg").read_text()
+
+    assert "Reconciled:&#160;the&#160;same&#160;events" in picture
+    assert re.findall(r"url\((?!#)|@import|@font-face", picture) == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_named_tests_exist(document: Path) -> None:
     """Every test that a page names exists."""
