@@ -6,7 +6,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "down": "simulator.local.down",
     "supervise": "simulator.local.supervisor",
 }
+_INTERRUPTED: Final = 130
 
 
 class _Commands(click.Group):
@@ -32,6 +33,14 @@ class _Commands(click.Group):
             return None
         found: click.Command = import_module(_COMMANDS[cmd_name]).main
         return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See ``click.Group``."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            sys.exit(_INTERRUPTED)
 
 
 @click.group("simulator", cls=_Commands, context_settings={"max_content_width": 100})

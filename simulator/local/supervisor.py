@@ -186,17 +186,17 @@ class _Supervisor:
         runs_at = 0.0
         while True:
             self._check(deployment)
-            self.state.observed |= {"events": observer.events()}
+            # Acks before lines and messages: an event that is acked is in both.
+            observed: dict[str, Any] = {"events": observer.events()}
             try:
-                self.state.observed |= {
-                    "archive": observer.archive(),
-                    "queues": observer.queues(),
-                }
+                observed["archive"] = observer.archive()
+                observed["queues"] = observer.queues()
                 if monotonic() >= runs_at:
-                    self.state.observed["runs"] = observer.runs()
+                    observed["runs"] = observer.runs()
                     runs_at = monotonic() + _RUNS_SECONDS
             except (BotoCoreError, ClientError) as error:
                 _log(f"Can't look at the stack: {error}")
+            self.state.observed = {**self.state.observed, **observed}
             time.sleep(_OBSERVE_SECONDS)
 
     def _check(self, deployment: LocalDeployment) -> None:
