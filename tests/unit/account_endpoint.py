@@ -1,4 +1,4 @@
-"""An AWS over HTTP that has one stack, and notes who asks it, and for which region."""
+"""An AWS over HTTP with one stack, which records the caller and region of each request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
 SUBSCRIPTION: Final = "madeup:eu:0"
-"""Whose events the archive has: one with their id, one with their pseudonym."""
+"""The subscriber of the archive's events: one has the id, one the pseudonym."""
 
 _OUTPUTS: Final = {
     "ArchiveBucketName": LAYOUT.bucket,
@@ -36,7 +36,7 @@ _SCOPE: Final = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request
 
 
 class Asked(NamedTuple):
-    """What the signature of a request says."""
+    """The caller, service and region in the signature of a request."""
 
     service: str
     region: str
@@ -47,8 +47,8 @@ class AccountEndpoint(HttpAws):
     """The server, to be used in a ``with``.
 
     Attributes:
-        asked: What the requests were signed for.
-        failure: The code that CloudFormation refuses with; empty if it answers.
+        asked: The signatures of the requests.
+        failure: The code of CloudFormation's error; empty for none.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class AccountEndpoint(HttpAws):
         return describe_stacks(stack_name, _OUTPUTS, _PARAMETERS)
 
     def _s3(self, path: str, query: dict[str, list[str]]) -> bytes:
-        if "versions" in query:  # what there is to forget: nothing
+        if "versions" in query:  # of versions there are none
             return b"<ListVersionsResult/>"
         if "list-type" not in query:
             assert path == f"/{LAYOUT.bucket}/{self._key}"

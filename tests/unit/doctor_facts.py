@@ -1,4 +1,4 @@
-"""Facts of a stack with which all is well, to be changed by a test."""
+"""Facts of a healthy stack, which tests change."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ WELL: Final = Facts(
 
 
 def assess(facts: Facts) -> list[Finding]:
-    """Return all findings, in the order in which they are shown."""
+    """Return all findings, in order."""
     return [
         *assess_stack.findings(facts),
         *assess_access.findings(facts),
@@ -94,5 +94,5 @@ def assess(facts: Facts) -> list[Finding]:
 
 
 def found(check: str, facts: Facts | None = None, **changed: Any) -> list[Finding]:
-    """Return the findings of one check about the facts, some of them changed."""
+    """Return the findings of one check, with changed facts."""
     return [each for each in assess(replace(facts or WELL, **changed)) if each.check == check]

@@ -1,4 +1,4 @@
-"""A drain between fakes, in virtual time, held to what is true of every drain."""
+"""A drain with fakes, in virtual time, checked against the invariants of every drain."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ COMMIT_UNTIL: Final = 75.0
 IDLE: Final = 5.0
 LINGER: Final = 0.25
 TURNS: Final = 0.05
-"""What the turns of the loop may take, in seconds."""
+"""Tolerance for the time that iterations of the loop take, in seconds."""
 
 
 class RecordingReader:
-    """A delivery reader that counts."""
+    """A delivery reader that counts messages."""
 
     def __init__(self) -> None:
         self._reader = DeliveryReader(STREAMS["handset_change"])
@@ -67,10 +67,10 @@ class RecordingReader:
 
 @dataclass
 class DrainBench:
-    """A drain between fakes.
+    """A drain with fakes.
 
     Attributes:
-        most_waiting: The most messages that were received and not taken, at any moment.
+        most_waiting: The maximum of received messages that were not yet taken.
         took: How long the drain took.
     """
 
@@ -99,7 +99,7 @@ class DrainBench:
         self.took = 0.0
 
     def drain(self) -> Report:
-        """Run the drain, and hold it to what is always true of one."""
+        """Run the drain, and check its invariants."""
         report = run(self.run(), seconds_in_thread=self.seconds_in_thread)
         self._check(report)
         return report
@@ -136,13 +136,13 @@ class DrainBench:
             self.took = now()
 
     def _note_waiting(self) -> None:
-        # What waits grows here and nowhere else.
+        # The number of waiting messages grows only here.
         self.most_waiting = max(self.most_waiting, self.source.handed_over - self.reader.taken)
 
     def _check(self, report: Report) -> None:
-        assert self.acker.premature == [], "acked before both sinks held it"
-        assert self.watched_queue.premature == [], "pointed to what the archive didn't hold"
-        # The counts reconcile, with each other and with what happened.
+        assert self.acker.premature == [], "acked before both sinks had it"
+        assert self.watched_queue.premature == [], "pointer sent before the archive had the event"
+        # The counts reconcile, with each other and with those of the fakes.
         assert report.received == report.acked + sum(report.left.values())
         assert report.committed == report.acked + report.left[LeftReason.ACK]
         assert report.received + report.heartbeats == self.source.handed_over
@@ -152,15 +152,15 @@ class DrainBench:
         assert report.quarantined == self.reader.unreadable
         assert report.ack_failed == report.left[LeftReason.ACK]
         assert report.connections == len(self.source.connected_at)
-        # Nothing is confirmed twice, and what is counted is there.
+        # Nothing is confirmed twice, and everything that is counted is there.
         assert max(Counter(self.acker.acked).values(), default=1) == 1
         assert report.committed <= self.limit
-        # No batch is larger than half of what may be in flight, and no more is held at once.
+        # A batch has at most half of max_in_flight, and no more is held at once.
         half = max(1, self.max_in_flight // 2)
         assert max(map(len, self.archive.calls), default=0) <= half
-        # Memory is flat: what waits is bounded by what connections read ahead.
+        # Memory is bounded: only messages that connections read ahead wait.
         assert self.most_waiting <= self.source.max_unread * self.parallel_streams
-        # The drain is over in its window, and has let go of the stream.
+        # The drain ends within its window, and has closed the stream.
         assert self.took <= self.commit_until + TURNS
         assert len(self.source.left_at) == len(self.source.connected_at)
         assert abs(report.run_seconds - self.took) <= TURNS
@@ -168,7 +168,7 @@ class DrainBench:
         assert (report.end_reason is EndReason.LIMIT) <= (report.committed == self.limit)
 
 
-# --- What arrives, and who writes it ---
+# --- Arrivals and sinks ---
 
 REFUSED: Final = StreamRefused("made up: not this stream")
 REJECTED: Final = Unauthenticated("made up: not this token")
@@ -180,20 +180,20 @@ def messages(indexes: Iterable[int]) -> list[bytes]:
 
 
 def burst(count: int, at: float = 0.0, first: int = 0) -> Arrival:
-    """Let messages of distinct events arrive together."""
+    """Return messages of distinct events that arrive together."""
     return Arrival(at, messages(range(first, first + count)))
 
 
 def trickle(count: int, every: float) -> Script:
-    """Let messages arrive one at a time, on one connection."""
+    """Return a script with messages that arrive one at a time."""
     return Script([burst(1, at=index * every, first=index) for index in range(count)])
 
 
 def hanging() -> FakeSink:
-    """Make a sink that never answers."""
+    """Return a sink that never answers."""
     return FakeSink(seconds=lambda _call: FOR_EVER)
 
 
 def down(answer: Answer = TRY_AGAIN) -> FakeSink:
-    """Make a sink that refuses everything."""
+    """Return a sink that rejects everything."""
     return FakeSink(lambda _delivery, _attempt: answer)

@@ -1,4 +1,4 @@
-"""An AWS over HTTP, whose answers a test makes up: the server, and the stack that it tells of."""
+"""An AWS over HTTP with made-up answers, and its answers about a made-up stack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class HttpAws(ABC):
 
     @abstractmethod
     def answer(self, headers: Message, path: str, body: str) -> tuple[int, bytes]:
-        """Answer a request: status and body."""
+        """Return the answer to a request: status and body."""
 
     @property
     def url(self) -> str:
@@ -71,7 +71,7 @@ class HttpAws(ABC):
 def describe_stacks(
     stack_name: str, outputs: Mapping[str, str], parameters: Mapping[str, str]
 ) -> tuple[int, bytes]:
-    """Answer DescribeStacks: there is the one stack."""
+    """Return the answer to DescribeStacks, with one stack."""
     if stack_name != STACK:
         return failure("ValidationError", f"Stack with id {stack_name} does not exist")
     return 200, (
@@ -85,7 +85,7 @@ def describe_stacks(
 
 
 def failure(code: str, message: str) -> tuple[int, bytes]:
-    """Refuse a call of CloudFormation."""
+    """Return an error of CloudFormation."""
     return 400, (
         f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
         f"<Message>{escape(message)}</Message></Error></ErrorResponse>"

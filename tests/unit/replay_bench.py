@@ -1,4 +1,4 @@
-"""The bench that the tests of the replay share: one run between fakes, in virtual time."""
+"""A replay with fakes, in virtual time."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ DAY: Final = 24 * 3600
 STREAM: Final = "handset_change"
 ALL: Final = Selection((STREAM,))
 SLOW: Final = 10
-"""A rate of so many events a second, and then so many in a slice."""
+"""A rate in events per second, and the size of a slice at this rate."""
 
 
 @dataclass
 class Run:
-    """One run, and what became of it."""
+    """One run and its results."""
 
     archive: FakeArchive
     sink: FakeSink = field(default_factory=FakeSink)
@@ -66,11 +66,11 @@ class Run:
 
     @property
     def sent(self) -> list[str]:
-        """The ids of what was sent, in order."""
+        """The ids of the sent events, in order."""
         return [event_id for call in self.sink.calls for event_id in call]
 
     def taken_up(self, **changes: Any) -> Run:
-        """Return the run that goes on from where this one ended, with another sink."""
+        """Return a run that continues where this one ended, with a new sink."""
         return replace(
             self,
             **{
@@ -85,7 +85,7 @@ class Run:
 
 
 def filled(*batches: Sequence[Delivery], **options: Any) -> FakeArchive:
-    """Return an archive that some batches were written to."""
+    """Return an archive with some batches."""
     archive = FakeArchive(**options)
     for batch in batches:
         archive.put(batch)
@@ -103,7 +103,7 @@ def ids(deliveries: Sequence[Delivery]) -> list[str]:
 
 
 def of_country_change(delivery: Delivery) -> Delivery:
-    """Make a delivery one of another stream."""
+    """Return a delivery as one of another stream."""
     return delivery._replace(
         event_type="country_change", line=delivery.line.replace(STREAM, "country_change")
     )

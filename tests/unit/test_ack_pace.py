@@ -6,7 +6,7 @@ from eventdrain.drain import TICK_SECONDS, AckPace
 
 
 def test_everything_is_granted_until_the_server_asks_to_slow_down() -> None:
-    """Most servers never do, and nothing waits for a tick then."""
+    """As long as the server doesn't ask to slow down, no ack waits."""
     pace = AckPace()
     assert pace.grant(100, 0.0) == 100
     pace.answered(confirmed=100, throttled=0, now=0.1)
@@ -14,7 +14,7 @@ def test_everything_is_granted_until_the_server_asks_to_slow_down() -> None:
 
 
 def test_what_was_confirmed_is_the_next_budget() -> None:
-    """The server shows how many it takes; no more are sent in a tick, over all batches."""
+    """The number of confirmed acks in a tick is the budget of the next, for all batches."""
     pace = AckPace()
     pace.grant(100, 0.0)
     pace.answered(confirmed=20, throttled=80, now=1.0)
@@ -26,7 +26,7 @@ def test_what_was_confirmed_is_the_next_budget() -> None:
 
 
 def test_a_server_that_takes_nothing_is_asked_for_one() -> None:
-    """The budget never falls to nothing, or there would be no way back."""
+    """The budget is never below one, so that it can grow again."""
     pace = AckPace()
     pace.grant(100, 0.0)
     pace.answered(confirmed=0, throttled=100, now=0.0)
@@ -34,7 +34,7 @@ def test_a_server_that_takes_nothing_is_asked_for_one() -> None:
 
 
 def test_budget_grows_while_all_of_it_is_confirmed() -> None:
-    """A limit that is gone is left behind; what was not used up shows nothing."""
+    """The budget grows if all of it was confirmed; an unused budget doesn't change it."""
     pace = AckPace()
     pace.grant(100, 0.0)
     pace.answered(confirmed=16, throttled=84, now=0.0)

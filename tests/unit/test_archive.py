@@ -45,7 +45,7 @@ def stamp(*event_times: str | None) -> str:
 
 
 def test_key_of_an_event() -> None:
-    """The key of an object, to the letter; the digest is that of its events' ids."""
+    """The exact key of an object, whose digest is that of its events' ids."""
     for prefix in ("events", "a/b"):
         layout = ArchiveLayout("made-up-bucket", prefix, "quarantine")
         assert layout.key([line_delivery("ab" * 16), line_delivery("cd" * 16)]) == (
@@ -58,7 +58,7 @@ def test_key_of_an_event() -> None:
     ("event_times", "expected"),
     [
         (["2026-03-01T12:00:02Z", "2026-03-01T12:00:01.468Z"], "20260301T120001.468Z"),
-        # In one second, of different precision.
+        # In the same second, with different precision.
         (["2026-03-01T12:00:55.468Z", "2026-03-01T12:00:55Z"], "20260301T120055Z"),
         (["2026-03-01T12:00:55.468123Z", "2026-03-01T12:00:55.468Z"], "20260301T120055.468Z"),
         ([None, None], "undated"),
@@ -72,7 +72,7 @@ def test_stamp_is_the_first_events(event_times: list[str | None], expected: str)
 
 @given(one_day, st.randoms(use_true_random=False))
 def test_key_does_not_depend_on_order(deliveries: list[Delivery], random: Random) -> None:
-    """The same events make the same key, in whatever order they came."""
+    """The same events make the same key, in any order."""
     key = LAYOUT.key(deliveries)
     random.shuffle(deliveries)
     assert LAYOUT.key(deliveries) == key
@@ -81,7 +81,7 @@ def test_key_does_not_depend_on_order(deliveries: list[Delivery], random: Random
 
 @given(one_day, one_day)
 def test_other_events_other_key(one: list[Delivery], other: list[Delivery]) -> None:
-    """Two sets of events never share a key: what is there already would be lost."""
+    """Two sets of events never share a key, so no object is overwritten."""
     same = {delivery.event_id for delivery in one} == {delivery.event_id for delivery in other}
     # Two events of one id are one event, and so have one time.
     if not same:
@@ -90,7 +90,7 @@ def test_other_events_other_key(one: list[Delivery], other: list[Delivery]) -> N
 
 @given(st.lists(st.text('abc é{}"', max_size=10), min_size=1, max_size=10))
 def test_body_has_a_newline_after_each_line(lines: list[str]) -> None:
-    """The object unpacks to the lines in order, each with its newline; no time of writing."""
+    """The object decompresses to the lines in order, each with a newline; it has no timestamp."""
     body = object_body([line_delivery(line=line) for line in lines])
     assert gzip.decompress(body).decode() == "".join(f"{line}\n" for line in lines)
     assert body[4:8] == b"\x00\x00\x00\x00"
@@ -109,7 +109,7 @@ def test_object_for_each_day(event_times: list[str | None]) -> None:
     assert sum(map(len, groups)) == len(deliveries)
 
 
-# --- Events that have an object to themselves ---
+# --- Events with their own object ---
 
 mixed: Final = st.lists(
     st.builds(
@@ -124,7 +124,7 @@ mixed: Final = st.lists(
 
 @given(mixed)
 def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
-    """Each event is in one object, alone where it is pointed to; no two objects share a key."""
+    """Each event is in one object, alone if a pointer refers to it; keys are unique."""
     groups = group_by_object(deliveries)
     assert sorted(each.event_id for group in groups for each in group) == sorted(
         each.event_id for each in deliveries
@@ -135,7 +135,7 @@ def test_every_event_has_one_object(deliveries: list[Delivery]) -> None:
 
 
 def test_object_of_an_event_in_quarantine() -> None:
-    """Its key is prefix, type and id; it holds the record plainly, for people to look at."""
+    """Its key has prefix, type and id; the record is uncompressed, so that people can read it."""
     delivery = quarantined_of(1)
     assert object_body([delivery]).decode() == f"{delivery.line}\n"
     assert LAYOUT.key([delivery]) == f"quarantine/handset_change/{delivery.event_id}.json"
@@ -144,7 +144,7 @@ def test_object_of_an_event_in_quarantine() -> None:
 
 
 def test_key_does_not_depend_on_the_delivery() -> None:
-    """A redelivery, which arrives on another day and by another handle, makes the same key."""
+    """A redelivery on another day and with another handle makes the same key."""
     for build in (delivery_of, quarantined_of):
         again = build(1, delivery=1, redelivered=True)
         later = again._replace(received_at=again.received_at + timedelta(days=1))
@@ -153,7 +153,7 @@ def test_key_does_not_depend_on_the_delivery() -> None:
 
 
 def test_original_messages_have_their_own_object() -> None:
-    """What lines have withheld goes to an object of its own, named by its events, in quarantine."""
+    """Original messages are in a separate object in quarantine, named after their events."""
     originals = [line_delivery(each * 16)._replace(original=f'"{each}"') for each in ("ab", "cd")]
     assert LAYOUT.original_key(originals) == (
         "quarantine/handset_change/withheld/"
@@ -176,13 +176,13 @@ def test_original_messages_have_their_own_object() -> None:
     ],
 )
 def test_key_is_parsed_and_formatted(key: str, parsed: ArchiveKey | None) -> None:
-    """A key of lines, of original messages or of a folder is parsed whole; others are none."""
+    """A key of lines, of original messages or of a folder is parsed; others return None."""
     assert ArchiveKey.parse(key) == parsed
     assert parsed is None or parsed.format() == key
 
 
 def test_key_of_a_part_keeps_the_time() -> None:
-    """An object that keeps a part of another's events lies beside it, under the same time."""
+    """An object with a part of another's events is in the same folder, with the same time."""
     whole = ArchiveKey("a", "moves", "2026-03-01").for_events(
         ["1", "2"], time="2026-03-01T12:00:00Z"
     )

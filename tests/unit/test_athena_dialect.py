@@ -1,4 +1,4 @@
-"""Expressions of Athena's dialect give on DuckDB what they give on Athena."""
+"""Expressions in Athena's dialect have the same results with DuckDB."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_an_aggregate(athena: AthenaOnDuckDB, expression: str, kind: str, value:
 
 
 def test_names(athena: AthenaOnDuckDB) -> None:
-    """Names may be words of DuckDB's own; a column without a name has Athena's, _col and place."""
+    """Names may be DuckDB keywords; a column without a name is called _col and its place."""
     result = athena.run("SELECT lines, 2 FROM (SELECT 1 AS lines, 2 AS pivot) AS qualify", "none")
     assert (result.columns, result.rows) == (("lines", "_col1"), [(1, 2)])
 
@@ -106,7 +106,7 @@ def test_null_comes_last_both_ways(athena: AthenaOnDuckDB) -> None:
 
 
 def test_a_time_that_is_not_in_utc_is_refused(athena: AthenaOnDuckDB) -> None:
-    """Athena would give the local time, which can't be known here: no answer is better."""
+    """Athena returns the local time, which isn't implemented: an error is better."""
     with pytest.raises(AthenaError, match="only UTC"):
         athena.run("SELECT from_iso8601_timestamp('2026-03-01T00:00:00+02:00')", "none")
     with pytest.raises(NotImplementedError, match="only UTC"):

@@ -1,4 +1,4 @@
-"""Athena on DuckDB sees, scans and refuses what Athena does; what it answers others test."""
+"""Athena on DuckDB reads, scans and rejects what Athena does; other tests check its answers."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ _TABLES: Final = (
 
 
 class House:
-    """A folder with objects, and Athena over it."""
+    """A folder with objects, and an Athena for it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -115,7 +115,7 @@ class House:
         return len(body)
 
     def unload(self, run: str, query: str) -> None:
-        """Write a folder of the table of kept rows."""
+        """Write a folder of the compacted table."""
         self.athena.run(
             f"UNLOAD ({query}) TO 's3://house/kept/{run}/' WITH (format = 'PARQUET')", _DATABASE
         )
@@ -142,7 +142,7 @@ def house(tmp_path: Path) -> House:
 
 @pytest.mark.parametrize("table", ["moves", "kept", "both", "candidates WHERE run = 'r1' AND true"])
 def test_a_table_without_any_object_is_empty_and_has_its_types(house: House, table: str) -> None:
-    """A stream that never had an event can be asked: no row, and the types of the catalogue."""
+    """A stream without events can be queried: no row, and the types of the catalogue."""
     result = house.athena.run(f"SELECT id, steps FROM {table}", _DATABASE)
     assert (result.columns, result.types) == (("id", "steps"), ("varchar", "bigint"))
     assert result.rows == []
@@ -162,7 +162,7 @@ def test_a_table_without_any_object_is_empty_and_has_its_types(house: House, tab
 def test_projection_sees_the_days_of_its_range_alone(
     house: House, dt: str, *, is_seen: bool
 ) -> None:
-    """A folder outside of the range or not in its format is not seen, through a view neither."""
+    """A folder outside the range, or not in its format, is not read, directly or through a view."""
     house.add_moves(dt, {"id": "a", "steps": 2}, {"id": "a", "steps": 1})
     house.add_moves(dt, {"id": "hidden by its name"}, name="_one")
     assert house.ask("SELECT DISTINCT dt FROM moves") == ([(dt,)] if is_seen else [])
@@ -172,7 +172,7 @@ def test_projection_sees_the_days_of_its_range_alone(
 
 
 def test_an_unregistered_partition_is_not_seen(house: House) -> None:
-    """Of a table without projection only what is registered counts, whatever lies in its folder."""
+    """Of a table without projection only registered partitions are read."""
     assert house.ask('SELECT dt FROM "kept$partitions"') == []
     house.keep("2026-03-05", "r1", "SELECT 'a' AS id, CAST(1 AS bigint) AS steps")
     house.unload("r2", "SELECT 'b' AS id, CAST(1 AS bigint) AS steps")
@@ -198,7 +198,7 @@ def test_an_unregistered_partition_is_not_seen(house: House) -> None:
 def test_only_the_days_that_a_condition_leaves_are_scanned(
     house: House, table: str, condition: str, ids: str, scanned: str
 ) -> None:
-    """Conditions on dt that are constant when planned prune, through a view and its window too."""
+    """Conditions with constants on dt prune days, also through a view with a window function."""
     days = {"a": "2026-03-09", "b": "2026-03-10", "c": "2026-03-11"}
     sizes = {name: house.add_moves(dt, {"id": name}) for name, dt in days.items()}
     sql = f"SELECT id FROM {table} WHERE {condition} ORDER BY id"
@@ -207,7 +207,7 @@ def test_only_the_days_that_a_condition_leaves_are_scanned(
 
 
 def test_of_parquet_only_the_columns_that_are_used_are_scanned(house: House) -> None:
-    """Each column counts alone, and none is needed to count rows."""
+    """Only the used columns are scanned, and none to count rows."""
     rows = [{"id": f"{number:09}", "steps": number} for number in range(2000)]
     house.add_moves("2026-03-05", *rows)
     house.keep("2026-03-05", "r1", "SELECT id, steps FROM moves ORDER BY id")
@@ -223,11 +223,11 @@ def test_of_parquet_only_the_columns_that_are_used_are_scanned(house: House) -> 
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        # Without an equality there is no way to know the folder of an injected value.
+        # The folder of an injected value is only known with an equality.
         ("SELECT id FROM candidates", "CONSTRAINT_VIOLATION.*injected.*run"),
         ("SELECT id FROM candidates WHERE run > 'r1'", "CONSTRAINT_VIOLATION.*injected.*run"),
         ("SELECT id FROM candidates WHERE run = 'r1' OR id = 'a'", "CONSTRAINT_VIOLATION"),
-        # Declared columns that the SQL doesn't give, by number or type.
+        # The declared columns differ from the SQL's in number or type.
         ("SELECT * FROM stale", "VIEW_IS_STALE"),
         ("SELECT * FROM mistyped", "VIEW_IS_STALE"),
         ("CREATE VIEW both AS SELECT 1 AS one", "already exists"),
@@ -239,7 +239,7 @@ def test_of_parquet_only_the_columns_that_are_used_are_scanned(house: House) -> 
     ],
 )
 def test_statement_that_is_rejected(house: House, sql: str, reason: str) -> None:
-    """What Athena rejects is an error; what is not offered here, too; and nothing has changed."""
+    """A statement that Athena rejects, or that isn't implemented, is an error without effect."""
     house.unload("r1", "SELECT 'a' AS id")
     with pytest.raises(AthenaError, match=reason):
         house.ask(sql)

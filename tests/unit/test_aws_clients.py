@@ -1,4 +1,4 @@
-"""Where botocore is to put an object: the bucket's own host at AWS, a path anywhere else."""
+"""The URL for an object: the bucket's host for AWS, a path for other endpoints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUCKET = "made-up"
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made-up credentials, and no settings of the machine's."""
+    """Set made-up credentials, without settings of the machine."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
@@ -31,14 +31,14 @@ def url_of(region: str) -> str:
 
 @pytest.mark.parametrize("partition", botocore.session.get_session().get_available_partitions())
 def test_bucket_has_its_own_host_in_every_partition(partition: str) -> None:
-    """China, the European Sovereign Cloud and those to come, whatever their hosts end with."""
+    """The bucket has its own host in all partitions, whatever their domains."""
     region = botocore.session.get_session().get_available_regions("s3", partition)[0]
     url = url_of(region)
     assert url.startswith(f"https://{BUCKET}.s3.{region}.")
 
 
 def test_european_sovereign_cloud() -> None:
-    """Its hosts end with neither of the suffixes that everybody knows."""
+    """The hosts of the European Sovereign Cloud have another suffix."""
     assert url_of("eusc-de-east-1") == f"https://{BUCKET}.s3.eusc-de-east-1.amazonaws.eu"
 
 
@@ -54,13 +54,13 @@ def test_european_sovereign_cloud() -> None:
     ],
 )
 def test_endpoint_of_one_s_own(monkeypatch: pytest.MonkeyPatch, endpoint: str, url: str) -> None:
-    """Only hosts of AWS, those of a VPC endpoint among them, are known to serve a bucket's host."""
+    """The bucket's host is used only for AWS, including VPC endpoints."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
     assert url_of("eu-north-1") == url
 
 
 def test_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text that is no URL is an error of the configuration, for every client."""
+    """An invalid URL is a configuration error for every client."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "made up")
     for make in (aws_clients.__wrapped__, lambda_client.__wrapped__):
         with pytest.raises(ConfigurationError, match="made up"):
@@ -68,6 +68,6 @@ def test_endpoint_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_run_is_asked_for_once() -> None:
-    """A call of Lambda whose answer is late is not made again: it may have started a run."""
+    """A call of Lambda with a late answer is not retried, as it may have started a run."""
     config: Any = lambda_client.__wrapped__().meta.config
     assert config.retries["total_max_attempts"] == 1

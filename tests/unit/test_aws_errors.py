@@ -18,7 +18,7 @@ URL: Final[dict[str, Any]] = {"endpoint_url": "https://made-up.example", "error"
 
 
 def answer(code: str, status: int) -> ClientError:
-    """Make the error of a service's answer, which quotes what was sent."""
+    """Return the error of a service's answer, whose text repeats the request."""
     return ClientError(
         {
             "Error": {"Code": code, "Message": f"can't take {SENT}"},
@@ -50,7 +50,7 @@ def answer(code: str, status: int) -> ClientError:
     ],
 )
 def test_answer(status: int, codes: str, kind: str) -> None:
-    """A service that is busy or broken is tried again; what an operator must mend has a hint."""
+    """A busy or failing service is retryable; an error that an operator must fix has a hint."""
     for code in codes.split():
         refused = failure_from(answer(code, status), action=ACTION, hint=HINT)
 
@@ -64,7 +64,7 @@ def test_answer(status: int, codes: str, kind: str) -> None:
 
 @pytest.mark.parametrize("denied", ["s3:PutObject", "kms:GenerateDataKey", "sqs:sendmessage"])
 def test_missing_right_is_named(denied: str) -> None:
-    """Where AWS says which action isn't allowed, so does the error, and repeats nothing else."""
+    """The error names the action that isn't allowed, and repeats nothing else of AWS's text."""
     role = "arn:aws:sts::000000000000:assumed-role/made-up/made-up"
     text = f"User: {role} is not authorized to perform: {denied} on resource: arn:aws:{SENT}"
     error = ClientError(
@@ -75,7 +75,7 @@ def test_missing_right_is_named(denied: str) -> None:
         "PutObject",
     )
     refused = failure_from(error, action=ACTION, hint=HINT)
-    assert refused.code == "AccessDenied", "what is counted by code stays few"
+    assert refused.code == "AccessDenied", "codes in counts stay few"
     assert refused.message == f"{ACTION} failed with AccessDenied ({denied} is not allowed)"
 
 
@@ -94,7 +94,7 @@ def test_missing_right_is_named(denied: str) -> None:
     ],
 )
 def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
-    """A signature that is out of its time is no matter of buckets, roles and keys."""
+    """An expired signature is reported as a wrong clock, not as a wrong permission."""
     error = answer(code, 403)
     error.response["Error"]["Message"] = text
     refused = failure_from(error, action=ACTION, hint=HINT)
@@ -114,7 +114,7 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
         (exceptions.ConnectionClosedError(**URL), "RETRYABLE"),
         (exceptions.ReadTimeoutError(**URL), "RETRYABLE"),
         (exceptions.HTTPClientError(**URL), "RETRYABLE"),
-        # What botocore can't read may be a gateway's page.
+        # An answer that botocore can't parse may be a gateway's page.
         (ResponseParserError(SENT), "RETRYABLE"),
         (ValueError(SENT), "RETRYABLE"),
         (RecursionError(SENT), "RETRYABLE"),
@@ -127,7 +127,7 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_call_without_an_answer(error: Exception, kind: str) -> None:
-    """A service that can't be reached is tried again; what is wrong on our side is not."""
+    """An unreachable service is retryable; an error on our side is not."""
     refused = failure_from(error, action=ACTION, hint=HINT)
     assert refused.kind is FailureKind[kind]
     assert SENT not in repr(refused)
@@ -147,10 +147,10 @@ def test_call_without_an_answer(error: Exception, kind: str) -> None:
     ],
 )
 def test_code_is_a_code(code: Any, expected: str) -> None:
-    """What stands in a code's place and is none may be anything, and is not repeated."""
+    """A code that isn't in the form of one may be anything, and is not repeated."""
     assert error_code(answer(code, 400)) == expected
 
 
 def test_host_that_can_t_be_one_has_no_certificate() -> None:
-    """A name that no host can have is no problem of a certificate; who calls names the setting."""
+    """An invalid host name is not reported as a certificate problem."""
     assert certificate_problem(f"{'a' * 64}.example", 443, b"") is None

@@ -22,7 +22,7 @@ def batch(max_in_flight: int = 200) -> Batch:
     ("max_in_flight", "full_at"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (199, 99), (200, 100)]
 )
 def test_due_at_half_of_what_may_be_in_flight(max_in_flight: int, full_at: int) -> None:
-    """A batch is due with half of what may be in flight, at once, and not before."""
+    """A batch is due as soon as it has half of max_in_flight."""
     gathering = batch(max_in_flight)
     assert gathering.due_at is None
     for count in range(full_at):
@@ -34,7 +34,7 @@ def test_due_at_half_of_what_may_be_in_flight(max_in_flight: int, full_at: int) 
 
 
 def test_due_after_the_linger_from_the_first() -> None:
-    """The linger counts from the first delivery, whatever comes after it."""
+    """The linger time counts from the first delivery."""
     gathering = batch()
     gathering.add(line_delivery(), 10.0)
     gathering.add(line_delivery(), 10.2)
@@ -44,7 +44,7 @@ def test_due_after_the_linger_from_the_first() -> None:
 
 
 def test_take_starts_anew() -> None:
-    """After a take, size and linger count anew."""
+    """After a take, size and linger time start again."""
     gathering = batch(max_in_flight=4)
     for moment in (10.0, 10.1):
         gathering.add(line_delivery(), moment)
@@ -62,7 +62,7 @@ def test_take_starts_anew() -> None:
     st.lists(st.floats(0, 0.3), max_size=300),
 )
 def test_batches(max_in_flight: int, waits: list[float]) -> None:
-    """Taken when due, no batch exceeds what may be in flight, and none loses or reorders any."""
+    """Batches taken when due never exceed max_in_flight, and lose or reorder no delivery."""
     gathering = batch(max_in_flight)
     now = 0.0
     taken: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""The tables' columns are those of the descriptors, and their types those that Athena documents."""
+"""The tables have the descriptors' fields as columns, with types that Athena documents."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ TABLES: Final = {table["Name"]: table for table in table_inputs(PLACES)}
 def test_every_kind_of_field_has_a_column(
     field: str, line_type: str, table_type: str, expression: str
 ) -> None:
-    """A field's JSON decides how the lines' column reads it, its kind what the table makes."""
+    """Each kind of field has a type for its JSON in lines, and an expression for the table."""
     stream = stream_of(field)
     (column,) = [each for each in table_columns(stream) if each.name == "a"]
     assert dict(line_columns(stream))["event"] == f"struct<a:{line_type}>"
@@ -73,22 +73,22 @@ def test_every_kind_of_field_has_a_column(
 
 @pytest.mark.parametrize("kind", [".odd.Odd", ".google.protobuf.Int32Value"])
 def test_what_no_column_can_hold_is_refused(kind: str) -> None:
-    """A message that holds itself, and JSON of no one type, are errors when tables are made."""
+    """A recursive message, and JSON without a fixed type, are errors when tables are generated."""
     with pytest.raises(ValueError, match=r"odd\.Odd"):
         table_columns(stream_of("a string", f"b {kind}"))
 
 
 @pytest.mark.parametrize("name", ["event_id", "dt", "copies"])
 def test_names_that_are_taken_are_refused(name: str) -> None:
-    """A field by the name of a column of ours would hide it."""
+    """A field with the name of one of our columns is an error."""
     with pytest.raises(ValueError, match=f"two columns would be called {name}"):
         table_columns(stream_of(f"{name} string", "b string"))
 
 
-# --- As Glue and Athena take them ---
+# --- By the rules of Glue and Athena ---
 
 _SIMPLE: Final = {"string", "boolean", "bigint", "int", "timestamp", "double"}
-"""Of "Data types in Amazon Athena"."""
+"""The types in "Data types in Amazon Athena"."""
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -104,7 +104,7 @@ def test_types_are_athena_s(name: str) -> None:
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_lines_are_projected_by_day(event_type: str) -> None:
-    """Days need no crawler: their folders are worked out, from the first day to tomorrow.
+    """Days need no crawler: their folders are projected, from the first day to tomorrow.
 
     Properties of "Set up partition projection" and "Supported types for partition projection".
     """
@@ -123,19 +123,19 @@ def test_lines_are_projected_by_day(event_type: str) -> None:
 
 
 def test_candidates_are_injected() -> None:
-    """A folder that is not registered is seen by whoever names it, and by nobody else."""
+    """An unregistered folder is only read by queries that name it."""
     parameters = TABLES["compaction_candidates"]["Parameters"]
     keys = [key["Name"] for key in TABLES["compaction_candidates"]["PartitionKeys"]]
     assert {parameters[f"projection.{key}.type"] for key in keys} == {"injected"}
     location = parameters["storage.location.template"]
     assert re.findall(r"\$\{(\w+)\}", location) == keys
-    # Where the compacted table of a stream has its days.
+    # The location of a stream's compacted days.
     assert location.startswith("s3://made-up-bucket/tables/${event_type}/dt=${dt}/")
 
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_view_says_what_its_query_gives(event_type: str) -> None:
-    """A view's declared columns and types are those of its query, or Athena calls it stale."""
+    """A view's declared columns and types are those of its query; otherwise Athena rejects it."""
     view = TABLES[event_type]
     definition = view_definition(view)
     assert (definition["catalog"], definition["schema"]) == ("awsdatacatalog", "events_db")
@@ -144,14 +144,14 @@ def test_view_says_what_its_query_gives(event_type: str) -> None:
     assert result_columns(definition["originalSql"], schema) == declared
     assert declared == schema[event_type]
     assert [column["Name"] for column in view["StorageDescriptor"]["Columns"]] == list(declared)
-    # Trino knows a view by its comment, and takes a Glue table's description for its comment.
+    # Trino recognises a view by its comment, for which it uses a Glue table's description.
     assert view["TableType"] == "VIRTUAL_VIEW"
     assert view["Parameters"] == {"presto_view": "true", "comment": "Presto View"}
     assert "Description" not in view
 
 
 def view_definition(view: dict[str, Any]) -> dict[str, Any]:
-    """Read a view as Athena keeps it."""
+    """Return a view's definition as Athena stores it."""
     found = re.fullmatch(r"/\* Presto View: (\S+) \*/", view["ViewOriginalText"])
     assert found is not None
     assert view["Parameters"]["presto_view"] == "true"
@@ -163,7 +163,7 @@ def view_definition(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_column_is_in_the_table_of_released_ones() -> None:
-    """A new column is put at the end of `RELEASED` by whoever adds it; then its place is fixed."""
+    """Every column is in `RELEASED`; a new one must be added at its end."""
     assert {
         event_type: tuple(column.name for column in table_columns(stream))
         for event_type, stream in STREAMS.items()
@@ -171,7 +171,7 @@ def test_every_column_is_in_the_table_of_released_ones() -> None:
 
 
 def test_columns_stay_where_they_are() -> None:
-    """A column that a compacted table has keeps its place, whatever the order of the fields is."""
+    """A column of a compacted table keeps its place, whatever the order of fields."""
     stream = stream_of("a string", "b string")
     natural = [column.name for column in table_columns(stream)]
     released = {stream.event_type: ("b", "event_id")}
@@ -181,20 +181,20 @@ def test_columns_stay_where_they_are() -> None:
 
 
 def test_no_column_vanishes() -> None:
-    """A field that is taken out of a message would take what is compacted with it: refused."""
+    """Removing a field of a compacted column is an error, as its data would be lost."""
     stream = stream_of("a string", "b string")
     with pytest.raises(ValueError, match=f"{stream.event_type}: the table has msisdn"):
         table_columns(stream, {stream.event_type: ("a", "msisdn")})
 
 
-# --- As compaction asks ---
+# --- Statements of the compaction ---
 
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_statements_of_a_compaction_fit_the_catalogue(event_type: str) -> None:
-    """What a compaction says names tables and columns that there are, and gets what it reads.
+    """A compaction's statements use existing tables and columns, and return the expected columns.
 
-    Step Functions reads the counts by their places.
+    Step Functions reads the counts by position.
     """
     stream = STREAMS[event_type]
     schema = athena_schema()

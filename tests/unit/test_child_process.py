@@ -11,8 +11,7 @@ import pytest
 
 from simulator.aws import PROJECT_FOLDER
 
-# A line in one write, with its end: print makes two of it where PYTHONUNBUFFERED is set, and two
-# processes write to one pipe.
+# A line in one write: with PYTHONUNBUFFERED, print makes two, and two processes write to the pipe.
 _ENDLESS: Final = r"""
 import sys, time
 sys.stdout.write("alive\n")
@@ -33,7 +32,7 @@ time.sleep(3600)
 @pytest.mark.parametrize("kind", ["group", "process"])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_child_ends_with_its_parent(kind: str, end: signal.Signals) -> None:
-    """However the parent ends, its child does: the pipe that both write to has no writer left."""
+    """A child ends with its parent, however that ends: the pipe of both has no writer left."""
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT, kind], cwd=PROJECT_FOLDER, stdout=subprocess.PIPE, text=True
     ) as parent:
@@ -41,7 +40,7 @@ def test_child_ends_with_its_parent(kind: str, end: signal.Signals) -> None:
             assert parent.stdout is not None
             assert {parent.stdout.readline(), parent.stdout.readline()} == {"started\n", "alive\n"}
             parent.send_signal(end)
-            assert parent.stdout.read() == ""  # not before the last writer's end
+            assert parent.stdout.read() == ""  # returns when the last writer has ended
         finally:
             parent.kill()
     assert parent.returncode == -end

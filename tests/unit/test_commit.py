@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 UNTIL: Final = 60.0
 WRITTEN_BY: Final = UNTIL - 2
-"""When the sinks must have answered: the rest is for acks."""
+"""When the sinks must have answered; the rest of the time is for acks."""
 BY_GATEWAY: Final = Failure("GATEWAY", "by it", FailureKind.TOKEN_REJECTED, hint="ask it")
 NO_TOKEN: Final = TokenUnavailable("made up", hint="do this")
 SINKS: Final = ("archive", "queue")
 TURNS: Final = 0.01
-"""What the turns of the loop may take, in seconds."""
+"""Tolerance for the time that iterations of the loop take, in seconds."""
 
 EVENTS: Final = [delivery_of(index) for index in range(4)]
 QUARANTINED: Final = [quarantined_of(index) for index in range(4)]
@@ -48,7 +48,7 @@ MIXED: Final = [EVENTS[0], QUARANTINED[1], oversize_of(2), EVENTS[3]]
 
 
 def script(answers: Mapping[int, Sequence[Answer]]) -> Callable[..., Answer]:
-    """Answer by the event's index, attempt by attempt, then success; whatever the token."""
+    """Return an answer for each attempt by the event's index, then success, for any token."""
     by_id = {
         events[index].event_id: each
         for index, each in answers.items()
@@ -62,7 +62,7 @@ def script(answers: Mapping[int, Sequence[Answer]]) -> Callable[..., Answer]:
 
 
 class Bench:
-    """A commit between fakes."""
+    """A commit with fakes."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Bench:
     def commit(
         self, deliveries: Sequence[Delivery], *, until: float = UNTIL, seconds_in_thread: float = 0
     ) -> Outcome:
-        """Commit a batch, and hold the outcome to what is always true of one."""
+        """Commit a batch, and check the outcome's invariants."""
 
         async def commit() -> Outcome:
             committing = Commit(
@@ -109,8 +109,8 @@ class Bench:
 
     def _check(self, deliveries: Sequence[Delivery], outcome: Outcome) -> None:
         acked = {each for each in deliveries if each.ack_info in set(self.acker.acked)}
-        assert self.acker.premature == [], "acked before both sinks held it"
-        assert self.watched_queue.premature == [], "pointed to what the archive didn't hold"
+        assert self.acker.premature == [], "acked before both sinks had it"
+        assert self.watched_queue.premature == [], "pointer sent before the archive had the event"
         assert outcome.size == len(deliveries), "the outcome doesn't reconcile"
         assert outcome.acked == len(acked)
         assert outcome.written == outcome.acked + outcome.left[LeftReason.ACK]
@@ -123,25 +123,25 @@ class Bench:
         assert outcome.left["queue"] <= outcome.failed["queue"]
 
 
-# --- When all goes well ---
+# --- Success ---
 
 
 @pytest.mark.parametrize(
     ("archive", "queue", "ack", "failures", "took"),
     [
-        # The sinks are written side by side, and acks wait for the slower one.
+        # The sinks are written concurrently, and acks wait for the slower one.
         (3.0, 2.0, 1.0, {}, 4.0),
         (FOR_EVER, 0.0, 0.0, {"archive:OutOfTime": 4}, WRITTEN_BY),
         (0.0, FOR_EVER, 0.0, {"queue:OutOfTime": 4}, WRITTEN_BY),
         (0.0, 0.0, FOR_EVER, {"ack:DEADLINE_EXCEEDED": 4}, UNTIL),
-        # What a sink took in the last moment is acked, and its answer waited for.
+        # Events that a sink confirms at the last moment are acked, and the answer is awaited.
         (WRITTEN_BY - TURNS, 0.0, 1.5, {}, WRITTEN_BY + 1.5),
     ],
 )
 def test_time(
     archive: float, queue: float, ack: float, failures: dict[str, int], took: float
 ) -> None:
-    """A sink or a server that hangs holds nobody beyond the window, and what it lacks is left."""
+    """A sink or server that hangs doesn't delay the commit beyond the window; events are left."""
     bench = Bench(
         archive=FakeSink(seconds=lambda _: archive),
         queue=FakeSink(seconds=lambda _: queue),
@@ -166,7 +166,7 @@ def test_duplicates_are_written_once_and_all_acked() -> None:
 
 
 def test_no_handle() -> None:
-    """An event without a handle is written, and left, for there is nothing to ack it by."""
+    """An event without a handle is written and left, as it can't be acked."""
     bench = Bench()
     outcome = bench.commit([delivery_of(7, ack_info=""), EVENTS[0]])
     assert (outcome.written, outcome.acked) == (2, 1)
@@ -175,18 +175,18 @@ def test_no_handle() -> None:
     assert outcome.fatal is None
 
 
-# --- When messages point to the archive ---
+# --- Pointers to the archive ---
 
 
 def test_pointers_are_sent_after_the_archive() -> None:
-    """A message that points to an object waits for it; the others don't wait for anything."""
+    """A message with a pointer waits for its object; others don't wait."""
     sent_at: dict[str, float] = {}
     queue = FakeSink(lambda event, _attempt: sent_at.update({event.event_id: now()}))
     bench = Bench(archive=FakeSink(seconds=lambda _: 3.0), queue=queue)
     assert bench.commit(MIXED) == Outcome(written=4, acked=4)
     together = [[MIXED[0], MIXED[3]], [MIXED[1], MIXED[2]]]
     assert bench.queue.calls == [[event.event_id for event in each] for each in together]
-    # Side by side, in whichever order.
+    # Concurrently, in any order.
     assert sorted(bench.archive.calls) == sorted(bench.queue.calls)
     acks = [[event.ack_info for event in each] for each in together]
     assert sorted(bench.acker.calls) == sorted(acks)
@@ -197,7 +197,7 @@ def test_pointers_are_sent_after_the_archive() -> None:
 @pytest.mark.parametrize("answer", [LEAVE_EVENT, END_RUN], ids=["leave", "end"])
 @pytest.mark.parametrize("keeps_refused", [False, True])
 def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused: bool) -> None:
-    """Nothing is sent of an event whose object is not known to be there; it is left."""
+    """No pointer is sent if the object may be missing; the event is left."""
     archive = FakeSink(script({1: [answer], 2: [answer]}), keeps_refused=keeps_refused)
     bench = Bench(archive=archive)
     outcome = bench.commit(MIXED)
@@ -207,7 +207,7 @@ def test_no_pointer_to_what_the_archive_refused(answer: Answer, *, keeps_refused
     assert (outcome.failed["archive"], outcome.failed["queue"]) == (2, 0)
 
 
-# --- When an answer is a failure ---
+# --- Failures ---
 
 AGAIN: Final = "MadeUpThrottle"
 NEVER: Final = "MadeUpTooLong"
@@ -224,7 +224,6 @@ DENIED: Final = "MadeUpDenied"
         ("archive", {1: [TRY_AGAIN] * 2, 3: [TRY_AGAIN]}, [4, 2, 1], {}, None),
         ("queue", {1: [TRY_AGAIN] * 2, 3: [TRY_AGAIN]}, [4, 2, 1], {}, None),
         ("ack", {1: [TRY_AGAIN] * 3, 2: [TRY_AGAIN]}, [4, 2, 1, 1], {}, None),
-        # One event's trouble, for seconds and no longer.
         ("ack", {1: [TRY_AGAIN] * 100}, [4, 1, 1, 1, 1], {AGAIN: 1}, None),
         ("ack", {1: [LEAVE_EVENT]}, [4], {NEVER: 1}, None),
         ("ack", {1: [END_RUN]}, [4], {DENIED: 1}, END_RUN),
@@ -240,7 +239,7 @@ def test_failures(
     failures: dict[str, int],
     fatal: Failure | None,
 ) -> None:
-    """What may pass is tried again by itself; what won't leaves its event, or ends the run."""
+    """A retryable failure is retried alone; others leave the event or end the run."""
     sinks = {each: FakeSink(script(answers if who == each else {})) for each in SINKS}
     acks = script(answers if who == "ack" else {})
     bench = Bench(archive=sinks["archive"], queue=sinks["queue"], acks=acks)
@@ -257,7 +256,7 @@ def test_failures(
 
 
 def test_waits_grow() -> None:
-    """A sink that stays down is tried in growing steps, and left before the window is over."""
+    """A sink that stays down is retried with growing waits, almost until the window's end."""
     bench = Bench(archive=FakeSink(lambda _event, _attempt: TRY_AGAIN))
     outcome = bench.commit(EVENTS)
     assert outcome.left == {"archive": 4}
@@ -270,16 +269,16 @@ def test_waits_grow() -> None:
 
 @pytest.mark.parametrize("archive_answer", [LEAVE_EVENT, TRY_AGAIN], ids=["leave", "try again"])
 def test_worst_result_wins(archive_answer: Answer) -> None:
-    """A failure that ends the run does so though the other sink refuses the event for less."""
+    """A failure that ends the run takes priority over the other sink's failure."""
     archive, queue = (FakeSink(lambda *_, each=each: each) for each in (archive_answer, END_RUN))
     assert Bench(archive=archive, queue=queue).commit(EVENTS).fatal is END_RUN
 
 
-# --- When acks are too many at a time ---
+# --- Throttled acks ---
 
 
 def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
-    """After the ack time-out an ack comes too late; the cause is the server's, not the time."""
+    """Throttled acks are given up after the ack time-out; the reason is the server's code."""
     bench = Bench(acks=lambda *_: SLOW_DOWN, ack_timeout=timedelta(seconds=10))
     outcome = bench.commit(EVENTS)
     assert outcome.failures == {"ack:RESOURCE_EXHAUSTED": 4}
@@ -287,7 +286,7 @@ def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
 
 
 def test_acks_that_were_never_sent_are_not_confirmed() -> None:
-    """What the pace leaves no time for is left, as what the server refused is."""
+    """Acks that the pace could not send in time are left, like rejected ones."""
     bench = Bench(
         acks=lambda _delivery, attempt, _token: SLOW_DOWN if attempt == 0 else None,
         ack_timeout=timedelta(seconds=0.5),
@@ -296,7 +295,7 @@ def test_acks_that_were_never_sent_are_not_confirmed() -> None:
     assert 0 < outcome.acked < 40
 
 
-# --- When the token is not accepted ---
+# --- Rejected tokens ---
 
 
 def only_with_renewed(_delivery: Delivery, _attempt: int, token: str | None) -> Answer:
@@ -320,14 +319,14 @@ def test_rejected_token_is_renewed_once() -> None:
         (FakeAuthorization(renewed=None), RENEW_TOKEN, RENEW_TOKEN.code, str(rejected_token())),
         (FakeAuthorization(renewed="t"), RENEW_TOKEN, RENEW_TOKEN.code, str(rejected_token())),
         (FakeAuthorization(error=NO_TOKEN), RENEW_TOKEN, "TokenUnavailable", str(NO_TOKEN)),
-        # What a gateway answers need not be about the token.
+        # A gateway's answer may not be about the token.
         (FakeAuthorization(renewed=None), BY_GATEWAY, BY_GATEWAY.code, str(BY_GATEWAY)),
     ],
 )
 def test_token_that_is_not_accepted_ends_the_run(
     authorization: FakeAuthorization, rejection: Failure, code: str, message: str
 ) -> None:
-    """When there is no token that the server accepts, all is left and the run ends, with why."""
+    """Without an accepted token all deliveries are left, and the run ends with the error."""
     bench = Bench(acks=lambda *_: rejection, authorization=authorization)
 
     outcome = bench.commit(EVENTS)
@@ -343,14 +342,14 @@ def test_token_that_is_not_accepted_ends_the_run(
 
 
 def test_slow_renewal_is_left_in_time() -> None:
-    """A token endpoint that is slow holds nobody beyond the window."""
+    """A slow token endpoint doesn't delay the commit beyond the window."""
     bench = Bench(acks=only_with_renewed)
     bench.commit(EVENTS, until=5.0, seconds_in_thread=30.0)
     assert bench.took <= 5.0 + TURNS
 
 
 def test_no_token_is_an_outcome() -> None:
-    """That there is no token, which the port may raise, leaves the batch and raises nothing."""
+    """If the port raises because there is no token, the batch is left, and nothing is raised."""
 
     class NoToken(FakeAuthorization):
         def token(self) -> str | None:
@@ -371,13 +370,13 @@ _seconds: Final = st.lists(st.sampled_from([0.0, 0.0, 0.5, 5.0, FOR_EVER]), max_
 
 
 def in_turn(values: Sequence[float]) -> Callable[[int], float]:
-    """Take these times, call by call, then none."""
+    """Return a function with these times by call, then 0."""
     return lambda call: values[call] if call < len(values) else 0.0
 
 
 @st.composite
 def sinks(draw: st.DrawFn) -> FakeSink:
-    """Draw a sink of any temper."""
+    """Draw a sink with any behaviour."""
     return FakeSink(
         script(dict(enumerate(draw(st.lists(_answers, min_size=4, max_size=4))))),
         seconds=in_turn(draw(_seconds)),
@@ -409,7 +408,7 @@ def test_whatever_the_answers(
     until: float,
     renewed: str | None,
 ) -> None:
-    """No order of answers loses, doubles or prematurely acks an event, or outlasts the window."""
+    """No order of answers loses, duplicates or prematurely acks an event, or exceeds the window."""
     bench = Bench(
         archive=archive,
         queue=queue,
@@ -429,20 +428,20 @@ def test_whatever_the_answers(
         for sink in (archive, queue):
             calls = [[each for each in call if each in written] for call in sink.calls]
             assert_only_refused_are_written_again([call for call in calls if call])
-    # Every ack is confirmed once, and none is asked for again after that.
+    # Every ack is confirmed once, and not repeated after that.
     assert max(Counter(bench.acker.acked).values(), default=1) == 1
     assert outcome.fatal is None or outcome.fatal.kind is FailureKind.FATAL
 
 
 def assert_only_refused_are_written_again(calls: list[list[str]]) -> None:
-    """Each call of a commit holds a part of the one before, in its order."""
+    """Assert that each call has a part of the previous one, in order."""
     for earlier, later in pairwise(calls):
         remaining = iter(earlier)
         assert all(event_id in remaining for event_id in later)
 
 
 def test_bug_in_one_half_does_not_leave_the_other_under_way() -> None:
-    """A commit that raises has ended before what it had begun, acks too."""
+    """A commit that raises has first ended all that it had begun, acks too."""
 
     class Torn(Commit):
         async def _commit(self, *arguments: Any, is_pointing: bool) -> None:

@@ -24,7 +24,7 @@ ANSWER: Final = TOKEN | {"expires_in": 3599, "scope": "a b", "token_type": "bear
 
 
 def everything_in(error: BaseException) -> str:
-    """Return all that is printed of an error: its text and arguments, its traceback, its chain."""
+    """Return all that can be printed of an error: text, arguments, traceback, chain."""
     shown = [str(error), repr(error), repr(error.args), *traceback.format_exception(error)]
     return "".join([*shown, repr(vars(error.__context__ or error))])
 
@@ -77,7 +77,7 @@ def error_of(secret: str) -> CredentialsError:
     ids=ascii,
 )
 def test_credentials(secret: str, credentials: object) -> None:
-    """A client, a token or a token endpoint's answer, without space and byte order marks."""
+    """A client, a token or an endpoint's answer; white space and byte order marks are ignored."""
     assert parse_credentials(secret, name=NAME) == credentials
 
 
@@ -98,7 +98,7 @@ def test_credentials(secret: str, credentials: object) -> None:
     ],
 )
 def test_wrong_keys_are_named(keys: str, named: str) -> None:
-    """Keys that are words are named. What may be a secret in the place of a key is counted."""
+    """Unexpected keys that are words are named; those that may be secrets are only counted."""
     error = error_of(json.dumps(dict.fromkeys(keys.split(), CONTENT)))
     assert named in error.reason
     assert SHAPE in error.hint
@@ -151,7 +151,7 @@ _json: Final = st.recursive(
 
 @given(st.text(max_size=30) | _json.map(json.dumps))
 def test_anything_is_credentials_or_an_error(secret: str) -> None:
-    """Whatever the secret holds is credentials that fit into a header, or an error."""
+    """Any secret is parsed to credentials that fit into a header, or is an error."""
     try:
         credentials = parse_credentials(secret, name=NAME)
     except CredentialsError:

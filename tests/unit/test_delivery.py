@@ -60,7 +60,7 @@ def read(stream: EventStream, response: Message | bytes) -> Delivery:
 
 
 def test_line_of_an_event() -> None:
-    """The line of an event, to the letter."""
+    """The exact line of an event."""
     delivery = reader().read(message(1, delivery=7, redelivered=True), RECEIVED_AT)
     assert delivery.line == (
         f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
@@ -98,7 +98,7 @@ def test_line_says_what_came(drawn: tuple[EventStream, Any]) -> None:
     assert line["event_time"] == delivery.event_time == expected
     assert delivery.ack_info == metadata.ack_info.value
     assert delivery.received_at == RECEIVED_AT
-    # What the line can hold is not kept raw, too.
+    # A message that the line holds completely is not also kept raw.
     assert ("raw" in line) == (metadata.HasField("timestamp") and line["event_time"] is None)
 
 
@@ -107,7 +107,7 @@ def test_line_says_what_came(drawn: tuple[EventStream, Any]) -> None:
     [(0, "12:00:00.000Z"), (999, "12:00:00.000Z"), (999_999, "12:00:00.999Z")],
 )
 def test_arrival_has_milliseconds(microsecond: int, expected: str) -> None:
-    """The time of arrival has three digits, cut and never rounded into the future."""
+    """The time of arrival is truncated to milliseconds, never rounded up."""
     received_at = RECEIVED_AT.replace(microsecond=microsecond)
     line = json.loads(reader().read(message(), received_at).line)
     assert line["received_at"] == f"2026-03-01T{expected}"
@@ -121,7 +121,7 @@ def test_arrival_has_milliseconds(microsecond: int, expected: str) -> None:
     [(FIRST - 1, 0), (LAST + 1, 0), (0, -1), (0, 1_000_000_000), (2**63 - 1, 2**31 - 1)],
 )
 def test_time_out_of_range_is_kept_raw(seconds: int, nanos: int) -> None:
-    """A time that RFC 3339 can't write is null, and the message is kept as it came."""
+    """A time outside RFC 3339's range is null, and the raw message is kept."""
     timestamp = Timestamp(seconds=seconds, nanos=nanos)
     message = StreamHandsetChangeEventsResponse(
         metadata=Metadata(timestamp=timestamp), handset_change_event=HandsetChangeEvent()
@@ -136,7 +136,7 @@ def test_time_out_of_range_is_kept_raw(seconds: int, nanos: int) -> None:
 def test_unknown_fields_are_kept_raw(
     drawn: tuple[EventStream, Message], extra: bytes, data: st.DataObject
 ) -> None:
-    """A field that we don't know, in whichever message it is, brings the whole message along."""
+    """With an unknown field, at any depth, the raw message is kept."""
     stream, response = drawn
     holder = data.draw(st.sampled_from(list(set_messages(response))), label="holder")
     holder.MergeFromString(extra)
@@ -168,7 +168,7 @@ def test_unknown_fields_are_kept_raw(
     ],
 )
 def test_unreadable(message: bytes, reason: str) -> None:
-    """A message that cannot be parsed or holds no event is quarantined, for a constant reason."""
+    """A message that can't be parsed or has no event is quarantined, with a constant reason."""
     delivery = read(STREAMS["handset_change"], message)
     assert delivery.pointer is PointerReason.QUARANTINE
     assert json.loads(delivery.line)["reason"] == reason
@@ -192,7 +192,7 @@ def test_heartbeat(message: bytes) -> None:
 def test_delivery_that_trips_a_bug_goes_to_quarantine(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A message whose reading raises against its contract is kept, and its content not logged."""
+    """A message that causes an unexpected error is quarantined, and its content not logged."""
 
     def buggy(seconds: int, nanos: int) -> str:
         raise ZeroDivisionError(seconds * 1000, nanos)
@@ -226,7 +226,7 @@ def test_rfc3339_equals_protobufs_own(timestamp: tuple[int, int]) -> None:
     ("seconds", "nanos"), [(FIRST - 1, 999_999_999), (LAST + 1, 0), (0, -1), (0, 1_000_000_000)]
 )
 def test_no_rfc3339(seconds: int, nanos: int) -> None:
-    """A time that is out of protobuf's range has no form."""
+    """A time outside protobuf's range can't be written."""
     assert rfc3339(seconds, nanos) is None
 
 
@@ -246,7 +246,7 @@ def test_no_rfc3339(seconds: int, nanos: int) -> None:
     ],
 )
 def test_day_and_age(event_time: str | None, received_at: datetime, day: str, age: float) -> None:
-    """An event's day is that of its time; its age is counted to the second, on arrival."""
+    """An event's day is that of its time; its age on arrival is in whole seconds."""
     delivery = line_delivery(event_time=event_time, received_at=received_at)
     assert delivery.day == day
     assert delivery.age_seconds == pytest.approx(age)

@@ -1,4 +1,4 @@
-"""The event server's queues, by example: the random schedules of faults rest on them."""
+"""The event server's queues, by example; the random schedules of faults rely on them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TERMS: Final = StreamTerms("", _ACK_TIMEOUT, 2, StartPosition())
 
 
 class _Queue:
-    """A log and one queue on it that a stream reads, with a clock that stands still."""
+    """A log and a queue with one stream, with a stopped clock."""
 
     def __init__(self, rules: ServerRules | None = None, *, events: int = 1) -> None:
         self.now = 1_000_000.0
@@ -52,7 +52,7 @@ class _Queue:
         return delivery
 
     def take_all(self) -> list[int]:
-        """Take and ack all that there is, and give the numbers."""
+        """Take and ack all events, and return their numbers."""
         numbers = []
         while (delivery := self.queue.take(1)) is not None:
             numbers.append(delivery.published.number)
@@ -106,7 +106,7 @@ def test_what_a_stream_had_out_goes_back(
 
 
 def test_position_is_kept_for_a_while_after_the_last_stream() -> None:
-    """A queue expires when nobody has read from it long enough; its handles are unknown then."""
+    """A queue expires some time after its last stream; its handles are then unknown."""
     queue = _Queue()
     delivery = queue.take()
     kept = queue.rules.position_kept.total_seconds()
@@ -132,7 +132,7 @@ def test_position_is_kept_for_a_while_after_the_last_stream() -> None:
 def test_open_questions_have_both_answers(
     rule_name: str, accepted: AckOutcome, refused: AckOutcome, answer: Answer
 ) -> None:
-    """Where the vendor does not say whether an ack counts, the server can be set to either."""
+    """Where the vendor leaves open whether an ack counts, the server supports both answers."""
     rules = replace(
         ServerRules(requeue=Requeue.AFTER_ACK_TIMEOUT),
         **{rule_name: answer},  # type: ignore[arg-type]
@@ -149,7 +149,7 @@ def test_open_questions_have_both_answers(
 
 
 def test_faults_of_redelivery() -> None:
-    """A delivery can be made overdue at once, and a settled event be delivered again."""
+    """A fault can make a delivery overdue at once, or redeliver an acked event."""
     queue = _Queue()
     first = queue.take()
     queue.queue.time_out(first)

@@ -1,4 +1,4 @@
-"""How the doctor asks: what hangs on what, what a log tells, which token proves something."""
+"""The doctor's questions: their dependencies, runs in a log, the cached token as a proof."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ NOW: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
     ],
 )
 def test_longest_gap(expression: str, minutes: int | None) -> None:
-    """The longest time between two starts; not told of what doesn't start in each hour."""
+    """The longest time between two starts; None if some hours have no start."""
     assert longest_gap(expression) == (None if minutes is None else timedelta(minutes=minutes))
 
 
 def metrics(minutes_ago: int, reason: str, **more: Any) -> str:
-    """Give the line of metrics of a run."""
+    """Return the line of metrics of a run."""
     at = NOW - timedelta(minutes=minutes_ago)
     return json.dumps(
         {
@@ -66,9 +66,9 @@ def metrics(minutes_ago: int, reason: str, **more: Any) -> str:
 
 
 def test_runs_of_a_log() -> None:
-    """Runs are read from metrics, in the order of their time; other lines are none.
+    """Runs are read from metrics, in the order of time; other lines are ignored.
 
-    What failed is read from the metrics, and from the report before those of a run that failed.
+    A run's error is in its metrics, or in the report before them.
     """
     lines = [
         "START RequestId: made-up",
@@ -90,7 +90,7 @@ def test_runs_of_a_log() -> None:
 
 
 def test_another_kind_of_stack() -> None:
-    """A stack that is not ours, or is nested in ours, is rejected with what to give instead."""
+    """Another stack, or a nested one, is rejected with a hint."""
     examination = Examination(boto3.Session(), Config(), "1.0.0", skips_api=False)
     with pytest.raises(
         StackError, match=r"made-up-stack failed: it is not an event drain.*not of one nested"
@@ -125,7 +125,7 @@ def test_cached_token_proves_something(
 
 
 def soon() -> float:
-    """Give a time that is far enough away for any machine."""
+    """Return a deadline that is far enough away for any machine."""
     return time.monotonic() + 30
 
 
@@ -135,7 +135,7 @@ def refuse() -> int:
 
 
 def test_questions_hang_on_others() -> None:
-    """An answer reaches who needs it; without one, who needs it is skipped and says why."""
+    """A question gets the answers that it needs; without one it is skipped, with the reason."""
     one = Question(lambda: 1)
     assert Question(lambda known: known + 1, one).answer(soon()) == 2
     none = Question(refuse, missing="there is none")
@@ -145,7 +145,7 @@ def test_questions_hang_on_others() -> None:
 
 
 def test_question_that_hangs() -> None:
-    """Nobody waits for an answer beyond the time that there is."""
+    """An answer is not awaited beyond the deadline."""
     release = Event()
     answer = Question(release.wait).answer(time.monotonic())
     release.set()
@@ -154,7 +154,7 @@ def test_question_that_hangs() -> None:
 
 
 def test_bug_is_raised() -> None:
-    """What nobody expected is no answer but an error, as it should be."""
+    """An unexpected error is raised, not treated as an answer."""
     with pytest.raises(ZeroDivisionError):
         Question(lambda: 1 // 0).answer(soon())
 
@@ -176,7 +176,7 @@ def refused(code: str) -> ClientError:
     ],
 )
 def test_failed_call(error: Exception, says: str, hint: str) -> None:
-    """A failed call names its action; what the service says besides is not repeated."""
+    """A failed call names its action, and repeats nothing else of the service's error."""
     with pytest.raises(UnansweredError) as raised, calling("s3:Look", "it"):
         raise error
     answer = raised.value

@@ -49,7 +49,7 @@ CHECKS = [
 
 
 def test_all_is_well() -> None:
-    """Every check has one line, in the order in which an operator would look, with a tick."""
+    """For a healthy stack every check has one line with a tick, in order."""
     findings = assess(WELL)
     assert [each.check for each in findings] == CHECKS
     assert {(each.status, each.hint) for each in findings} == {(OK, "")}
@@ -235,7 +235,7 @@ def test_commands_can_be_pasted() -> None:
     ],
 )
 def test_no_answer(fact: str, check: str, *, is_skipped: bool) -> None:
-    """What can't be asked is a problem, or skipped, with the reason; other checks go on."""
+    """A fact that can't be read is a problem or skipped, with the reason; other checks continue."""
     facts: Facts = replace(WELL, **{fact: NoAnswer("the reason", "the hint", is_skipped)})  # type: ignore[arg-type]
     (finding,) = found(check, facts)
     assert finding.status is (Status.SKIPPED if is_skipped else PROBLEM)

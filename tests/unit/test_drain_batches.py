@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 def test_batches_of_a_fast_stream() -> None:
-    """A burst is committed in halves of what may be in flight, and read on meanwhile."""
+    """A burst is committed in batches of half of max_in_flight, while more is read."""
     bench = DrainBench(
         FakeEventSource(Script([burst(10), burst(35, at=0.5, first=10)])),
         archive=FakeSink(seconds=lambda _call: 1.0),
@@ -60,7 +60,7 @@ def test_batches_of_a_fast_stream() -> None:
 
 
 def test_one_in_flight() -> None:
-    """With one event in flight each is committed by itself, at once."""
+    """With one event in flight, each is committed alone and at once."""
     bench = DrainBench(FakeEventSource(Script([burst(5)])), max_in_flight=1)
     report = bench.drain()
     assert report.acked == report.batches == 5
@@ -69,7 +69,7 @@ def test_one_in_flight() -> None:
 
 
 def test_sink_that_is_down_stops_the_reading() -> None:
-    """No more is held than may be in flight, and what waits unread is bounded."""
+    """At most max_in_flight events are held, and the number of unread ones is bounded."""
     bench = DrainBench(FakeEventSource(Script([burst(1000)]), max_unread=7), archive=hanging())
     report = bench.drain()
     assert bench.reader.taken == bench.max_in_flight
@@ -77,12 +77,12 @@ def test_sink_that_is_down_stops_the_reading() -> None:
     assert report.left["archive"] == bench.max_in_flight
     assert report.failures == {"archive:OutOfTime": bench.max_in_flight}
     assert report.end_reason is EndReason.WINDOW
-    # Two seconds are kept for acks, of which there are none.
+    # Two seconds are reserved for acks, of which there are none.
     assert bench.took == pytest.approx(COMMIT_UNTIL - 2, abs=TURNS)
 
 
 def test_acks_under_a_rate_limit_make_no_duplicates() -> None:
-    """A server that takes 50 acks a second, 20 at once, gets each ack before it sends again."""
+    """With a limit of 50 acks a second, 20 at once, each ack arrives before a redelivery."""
     tokens, taken_at = 20.0, 0.0
 
     def limited(_delivery: Delivery, _attempt: int, _token: str | None) -> Answer:
@@ -105,7 +105,7 @@ def test_acks_under_a_rate_limit_make_no_duplicates() -> None:
 
 
 def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None:
-    """What can't become a line is written to both sinks, counted, and acked like any event."""
+    """An unreadable event is written to both sinks, counted, and acked like others."""
     poison = poison_message(1)
     source = FakeEventSource(Script([Arrival(0.0, [message(0), poison, message(2)])]))
     bench = DrainBench(source)
@@ -129,7 +129,7 @@ def test_poison_is_committed_and_acked(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_poison_without_handle_is_kept_and_left() -> None:
-    """What no handle is found in is written to both sinks all the same; it can't be acked."""
+    """An unreadable event without a handle is written to both sinks, but can't be acked."""
     bench = DrainBench(FakeEventSource(Script([Arrival(0.0, [message(0), unreadable_message(1)])])))
     report = bench.drain()
     assert report.end_reason is EndReason.IDLE
@@ -141,7 +141,7 @@ def test_poison_without_handle_is_kept_and_left() -> None:
 
 
 def test_heartbeats_are_no_events_and_keep_no_run_open() -> None:
-    """Messages without event and handle are counted, not written, and quiet counts on."""
+    """Heartbeats are counted, not written, and don't interrupt the idle time."""
     beats = [Arrival(float(second), [b""]) for second in range(60)]
     bench = DrainBench(FakeEventSource(Script([burst(1), *beats])))
     report = bench.drain()
@@ -153,7 +153,7 @@ def test_heartbeats_are_no_events_and_keep_no_run_open() -> None:
 
 
 def test_flood_of_heartbeats_lets_others_take_turns() -> None:
-    """However many heartbeats there are to read, the event loop turns between them."""
+    """Many heartbeats don't block the event loop."""
     turns: list[int] = []
     seen: list[int] = []
 
@@ -178,7 +178,7 @@ def test_flood_of_heartbeats_lets_others_take_turns() -> None:
 
 
 def test_log_has_no_content(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing of a message is logged: no number, no subscription, no handle, no bytes of it."""
+    """Nothing of a message is logged: no number, subscription, handle or bytes."""
     caplog.set_level(logging.DEBUG)
     poison = [poison_message(1), unreadable_message(2)]
     bench = DrainBench(FakeEventSource(Script([Arrival(0.0, poison)])))

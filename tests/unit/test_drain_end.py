@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def test_idle() -> None:
-    """A stream that has nothing more ends the drain, so long after the last commit or opening."""
+    """A quiet stream ends the drain after the idle time since the last commit or opening."""
     empty = DrainBench(FakeEventSource(Script(opening_seconds=3.0)))
     assert empty.drain().end_reason is EndReason.IDLE
     assert empty.took == pytest.approx(3.0 + IDLE, abs=TURNS)
@@ -51,7 +51,7 @@ def test_idle() -> None:
 
 @pytest.mark.parametrize("limit", [1, 9, 10, 11, 20, 21, 35])
 def test_limit(limit: int) -> None:
-    """So many events are committed, and not one more; the others are left unwritten."""
+    """Exactly the limit of events is committed; others are not written."""
     bench = DrainBench(FakeEventSource(Script([burst(40)])), limit=limit)
     report = bench.drain()
     assert report.end_reason is EndReason.LIMIT
@@ -71,7 +71,7 @@ def test_heartbeats_that_are_not_taken_are_no_events() -> None:
 
 
 def test_window() -> None:
-    """The end of the window ends a stream that never pauses; all that was taken is committed."""
+    """The window's end ends a stream that never pauses; all taken events are committed."""
     bench = DrainBench(FakeEventSource(trickle(10_000, every=0.1)))
     report = bench.drain()
     assert report.end_reason is EndReason.WINDOW
@@ -95,7 +95,7 @@ def test_no_stream_is_opened_after_the_window() -> None:
 
 
 def test_acks_come_before_the_stream_is_left() -> None:
-    """What was taken is acked while the stream is open; only then the call is cancelled."""
+    """Taken events are acked while the stream is open; only then the call is cancelled."""
     acked_at: list[float] = []
 
     def ack(_delivery: Delivery, _attempt: int, _token: str | None) -> Answer:
@@ -109,7 +109,7 @@ def test_acks_come_before_the_stream_is_left() -> None:
     )
     report = bench.drain()
     assert READ_UNTIL < max(acked_at) < bench.source.left_at[0]
-    # What arrives meanwhile is left unwritten.
+    # Later arrivals are not written.
     assert max(bench.reader.read_at) < READ_UNTIL
     assert report.left[LeftReason.NOT_TAKEN] > 0
     assert report.acked == len(bench.archive.held)
@@ -120,7 +120,7 @@ def test_acks_come_before_the_stream_is_left() -> None:
 
 @pytest.mark.parametrize("sink", ["archive", "queue"])
 def test_sink_that_ends_the_run(sink: str) -> None:
-    """A sink that refuses for good ends the drain as failed; nothing more is read."""
+    """A fatal failure of a sink ends the drain as failed; nothing more is read."""
     bench = DrainBench(FakeEventSource(Script([burst(100)])), **{sink: down(END_RUN)})  # type: ignore[arg-type] # by name
     report = bench.drain()
     assert report.end_reason is EndReason.FAILED
@@ -132,7 +132,7 @@ def test_sink_that_ends_the_run(sink: str) -> None:
 
 @pytest.mark.parametrize("is_about_access", [True, False])
 def test_ack_that_ends_the_run(*, is_about_access: bool) -> None:
-    """A server that refuses acks for good ends the drain as failed; what was written counts."""
+    """A fatal failure of acks ends the drain as failed; written events are counted."""
     failure = replace(END_RUN, is_about_access=is_about_access)
     bench = DrainBench(
         FakeEventSource(Script([burst(100)])), acks=lambda _delivery, _attempt, _token: failure
@@ -144,7 +144,7 @@ def test_ack_that_ends_the_run(*, is_about_access: bool) -> None:
 
 
 def test_failure_in_the_last_commit() -> None:
-    """A failure that only the last commit meets makes a run failed that the window ended."""
+    """A fatal failure in the last commit makes a run failed, even if the window ended it."""
     bench = DrainBench(
         FakeEventSource(Script([burst(3)])),
         archive=FakeSink(
@@ -157,7 +157,7 @@ def test_failure_in_the_last_commit() -> None:
 
 
 def test_first_error_is_reported() -> None:
-    """Of several errors the report holds the one that came first."""
+    """The report has the first of several errors."""
     bench = DrainBench(
         FakeEventSource(Script([burst(3)], ends_at=0.1, error=REFUSED)), archive=down(END_RUN)
     )
@@ -169,7 +169,7 @@ def test_first_error_is_reported() -> None:
 
 
 def test_bug_in_the_source_ends_in_the_report() -> None:
-    """What is no error of ours fails the run, after what was taken was committed and acked."""
+    """An unexpected error fails the run, after taken events are committed and acked."""
     bug: Any = ZeroDivisionError("made up")
     bench = DrainBench(FakeEventSource(Script([burst(3)], ends_at=0.1, error=bug)))
     report = bench.drain()
@@ -181,7 +181,7 @@ def test_bug_in_the_source_ends_in_the_report() -> None:
 
 
 def test_bug_in_a_sink_ends_in_the_report(caplog: pytest.LogCaptureFixture) -> None:
-    """A sink that raises against its contract fails the run; its words, which may quote, stay."""
+    """A sink that raises unexpectedly fails the run; its text is not reported or logged."""
 
     class Buggy(FakeSink):
         async def write(self, deliveries: object) -> dict[str, object]:  # type: ignore[override] # a bug
@@ -199,7 +199,7 @@ def test_bug_in_a_sink_ends_in_the_report(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_bug_in_a_commit_is_counted() -> None:
-    """A commit that raises leaves its deliveries, counted; the report of the others stays."""
+    """If a commit raises, its deliveries are counted as left; other counts are kept."""
 
     class Buggy(FakeAuthorization):
         def token(self) -> str | None:
@@ -214,7 +214,7 @@ def test_bug_in_a_commit_is_counted() -> None:
 
 
 def test_bug_in_the_taking_ends_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was taken before it is committed and acked; what it kept from its batch is counted."""
+    """Events taken before the bug are committed and acked; the failing one is counted."""
     bench = DrainBench(FakeEventSource(Script([burst(3)])))
     add = Batch.add
 

@@ -1,4 +1,4 @@
-"""A drain with several connections: they share pace, batches and limit."""
+"""A drain with several connections, which share pace, batches and limit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ FIVE: Final = (Script([burst(5)]), Script([burst(5, first=5)]))
     [
         # Opened together, not one after the other.
         ([Script(opening_seconds=3.0)] * 2, "idle", 0, 3.0 + IDLE, 3.0 + IDLE),
-        # The quiet of one is no reason to end while another is lively.
+        # One quiet connection doesn't end the drain while another is busy.
         ([trickle(10, every=4.0), Script()], "idle", 10, 36.0 + IDLE, 37.0 + IDLE),
         ([Script(), *[Script(ends_at=0.1)] * 60], "idle", 0, IDLE, IDLE + 1.0),
-        # The other is drained to its end before the run fails.
+        # The other connection is drained before the run fails.
         ([REFUSING, trickle(5, every=1.0)], "failed", 5, 4.0 + IDLE, 60.0),
         ([REFUSING, REFUSING], "failed", 0, 0.0, 0.0),
         ([REJECTING, REJECTING, *FIVE], "idle", 10, 0.0, 60.0),
@@ -39,7 +39,7 @@ def test_two_connections(
     least_seconds: float,
     most_seconds: float,
 ) -> None:
-    """Two connections end as one drain, when neither has anything to wait for."""
+    """A drain with two connections ends when both are idle."""
     bench = DrainBench(FakeEventSource(*scripts, parallel=2), parallel_streams=2)
     report = bench.drain()
     assert (report.end_reason, report.acked) == (EndReason(end_reason), acked)
@@ -49,7 +49,7 @@ def test_two_connections(
 
 
 def test_limit_is_that_of_all_connections() -> None:
-    """Not one event more is committed, whichever connection it comes by."""
+    """Exactly the limit is committed, over all connections."""
     source = FakeEventSource(*[Script([burst(50)]), Script([burst(50, first=50)])], parallel=2)
     report = DrainBench(source, parallel_streams=2, limit=30).drain()
     assert (report.end_reason, report.committed, report.acked) == (EndReason.LIMIT, 30, 30)
@@ -57,7 +57,7 @@ def test_limit_is_that_of_all_connections() -> None:
 
 
 def test_more_is_in_flight_the_more_connections_there_are() -> None:
-    """While the sinks take their time, so many more events are held as there are connections."""
+    """With slow sinks, the number of events held is proportional to the connections."""
     source = FakeEventSource(
         *[Script([burst(200, first=200 * number)]) for number in range(3)],
         parallel=3,
@@ -72,7 +72,7 @@ def test_more_is_in_flight_the_more_connections_there_are() -> None:
 
 @given(st.data())
 def test_nothing_is_lost_or_acked_early_whatever_the_connections_do(data: st.DataObject) -> None:
-    """However arrivals and breaks fall on the connections, all that came is acked once written."""
+    """For any arrivals and breaks, all events are acked, and only after they are written."""
     parallel = data.draw(st.integers(1, 4))
     sizes = data.draw(st.lists(st.integers(1, 30), min_size=parallel, max_size=8))
     scripts = []

@@ -1,4 +1,4 @@
-"""Drains of any schedule: arrivals, breaks, rejections, answers, limits. See ``DrainBench`` too."""
+"""Drains with any schedule of arrivals, breaks, rejections, answers, limits; see ``DrainBench``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.fakes import Answer
 
 EXAMPLES: Final = 5 * settings.default.max_examples  # type: ignore[union-attr] # there is one
-"""This is where bugs hide."""
+"""More examples than by default, as this test finds most bugs."""
 
 _BAD_ENDS: Final = (
     StreamEnded("made up"),
@@ -49,7 +49,7 @@ _pauses: Final = st.sampled_from([0.0, 0.0, 0.05, 0.25, 1.0, 4.0, 6.0])
 
 
 class Numbers:
-    """Numbers the messages of a schedule: most are events of their own, some come again."""
+    """Numbers the messages of a schedule: most are new events, some redeliveries."""
 
     def __init__(self) -> None:
         self._next: Iterator[int] = count()
@@ -76,7 +76,7 @@ class Numbers:
 def scripts(
     draw: st.DrawFn, ends: st.SearchStrategy[StreamError], kinds: Sequence[str]
 ) -> list[Script]:
-    """Draw what happens on some connections."""
+    """Draw scripts for some connections."""
     numbers = Numbers()
     drawn = []
     for _ in range(draw(st.integers(0, 4), label="connections")):
@@ -100,7 +100,7 @@ def scripts(
 
 
 def tempered(draw: st.DrawFn, answers: Sequence[Answer], seconds: Sequence[float]) -> FakeSink:
-    """Draw a sink that answers in these ways, in an order of its own."""
+    """Draw a sink with these answers, in any order."""
     given = draw(st.lists(st.sampled_from(answers), min_size=1, max_size=12))
     takes = draw(st.lists(st.sampled_from(seconds), min_size=1, max_size=5))
     asked = count()
@@ -148,19 +148,19 @@ def benches(draw: st.DrawFn) -> DrainBench:
 @settings(max_examples=EXAMPLES)
 @given(benches())
 def test_whatever_happens(bench: DrainBench) -> None:
-    """Whatever happens, the counts reconcile, the limit holds and nothing is acked too early."""
+    """The counts always reconcile, the limit holds, and nothing is acked too early."""
     report = bench.drain()
     event(f"ended by {report.end_reason.value}")
-    # The token is renewed once at the most, whoever met the rejection.
+    # The token is renewed at most once, whether the stream or an ack was rejected.
     assert bench.authorization.renewals <= 1
-    # No connection is opened in haste.
+    # Connections are opened with pauses.
     for left, connected in zip(bench.source.left_at, bench.source.connected_at[1:], strict=False):
         assert connected - left >= 0.5
 
 
 @st.composite
 def passing_troubles(draw: st.DrawFn) -> DrainBench:
-    """Draw a drain whose troubles all pass: breaks, and answers that are tried again."""
+    """Draw a drain with only temporary faults: breaks, and retryable failures."""
 
     def passing(until: float) -> FakeSink:
         # What a sink refuses before then it may have kept all the same.
@@ -194,7 +194,7 @@ def passing_troubles(draw: st.DrawFn) -> DrainBench:
 @settings(max_examples=EXAMPLES)
 @given(passing_troubles())
 def test_troubles_that_pass_lose_nothing(bench: DrainBench) -> None:
-    """With breaks and outages that pass, everything that came is in both sinks and acked."""
+    """With temporary breaks and outages, every event is in both sinks and acked."""
     report = bench.drain()
     assert report.end_reason is EndReason.IDLE
     assert not bench.source.unreceived

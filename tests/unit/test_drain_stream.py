@@ -41,12 +41,12 @@ LONG: Final = 2 * READ_UNTIL
 
 
 def heard(seconds: float) -> Script:
-    """Let a stream be open, without an event, for so long."""
+    """Return a script of a stream that is open without events for some time."""
     return Script(ends_at=seconds)
 
 
 def silent(seconds: float) -> Script:
-    """Let a stream be open for so long, without an answer to probes."""
+    """Return a script of a stream that is open without answers to probes for some time."""
     return Script(ends_at=seconds, proven_at=FOR_EVER)
 
 
@@ -57,7 +57,7 @@ def silent(seconds: float) -> Script:
     ("scripts", "acked"),
     [
         ([replace(CUT, ends_at=1.0), replace(NEXT, ends_at=1.0)], 6),
-        # However long the server was away before it.
+        # Even if the server was unavailable for long before.
         ([*[AWAY] * 4, replace(CUT, ends_at=1.0)], 3),
         # A healthy quiet stream that is closed now and then.
         ([Script(ends_at=2.0)] * 40, 0),
@@ -65,7 +65,7 @@ def silent(seconds: float) -> Script:
     ids=["after events", "after events after failures", "after a stream that lived"],
 )
 def test_stream_is_opened_again(scripts: list[Script], acked: int) -> None:
-    """A stream that the server closes is opened again after about a second, and goes on."""
+    """A stream that the server closes is opened again after about a second."""
     bench = DrainBench(FakeEventSource(*scripts), idle=LONG)
     report = bench.drain()
     assert report.acked == acked
@@ -77,7 +77,7 @@ def test_stream_is_opened_again(scripts: list[Script], acked: int) -> None:
 
 
 def test_waits_between_openings_grow() -> None:
-    """A server that is away is asked less and less often, up to every half minute or so."""
+    """Attempts to reach an unavailable server become rarer, up to about every half minute."""
     source = FakeEventSource(*[AWAY] * 100)
     bench = DrainBench(source, read_until=600.0, commit_until=615.0)
     report = bench.drain()
@@ -90,7 +90,7 @@ def test_waits_between_openings_grow() -> None:
 
 
 def test_opening_alone_is_no_success() -> None:
-    """A server that takes streams and breaks them at once is not asked every second."""
+    """Waits also grow if the server opens streams and breaks them at once."""
     source = FakeEventSource(*[Script(ends_at=0.0)] * 100)
     assert DrainBench(source, read_until=600.0, commit_until=615.0).drain().connections <= 60
 
@@ -105,7 +105,7 @@ def test_opening_alone_is_no_success() -> None:
             [replace(CUT, error=REJECTED), NEXT], 0.1, EndReason.IDLE, 6, id="rejected after events"
         ),
         pytest.param([replace(CUT, error=REFUSED)], IDLE, EndReason.FAILED, 3, id="then refused"),
-        # A quiet window of which the API was away for the most part fails, however it ends.
+        # A quiet window during most of which the API was unavailable fails.
         pytest.param([silent(40.0)], LONG, EndReason.FAILED, 0, id="silent at first, long"),
         pytest.param([silent(20.0)], LONG, EndReason.WINDOW, 0, id="silent at first"),
         pytest.param(
@@ -117,7 +117,7 @@ def test_opening_alone_is_no_success() -> None:
 def test_end_of_a_drain(
     scripts: list[Script], idle: float, end_reason: EndReason, acked: int
 ) -> None:
-    """A closed or silent stream is not idle, and a quiet one that is open is no failure."""
+    """A closed or silent stream is not idle; a quiet open one is not a failure."""
     report = DrainBench(FakeEventSource(*scripts), idle=idle).drain()
     assert report.end_reason is end_reason
     assert report.acked == acked
@@ -136,7 +136,7 @@ def test_end_of_a_drain(
 def test_window_in_which_nothing_was_heard(
     script: Script, seconds_in_thread: float, cause: str
 ) -> None:
-    """A server that is never heard fails the run, when the window ends and no later."""
+    """If the server is never heard, the run fails at the end of the window."""
     source = FakeEventSource(*[script] * 20)
     bench = DrainBench(source, seconds_in_thread=seconds_in_thread)
     report = bench.drain()
@@ -145,7 +145,7 @@ def test_window_in_which_nothing_was_heard(
 
 
 def test_last_cause_is_named_with_its_hint() -> None:
-    """A server that is never reached: the error has the reasons met, and what the last one asks."""
+    """If the server is never reached, the error has the reasons, and the last one's hint."""
     ends = [StreamEnded("no name", hint="look it up"), StreamEnded("no way", hint="build one")]
     scripts = [Script(refused_with=ends[0]), *[Script(refused_with=ends[1])] * 30]
     report = DrainBench(FakeEventSource(*scripts)).drain()
@@ -154,8 +154,8 @@ def test_last_cause_is_named_with_its_hint() -> None:
 
 
 def assert_unreachable(report: Report, last_end: str) -> None:
-    """Hold a report to an error that says that nothing was heard, and what was met instead."""
-    assert report.end_reason is EndReason.FAILED, "a stream that is away is not idle"
+    """Assert that a report's error says that nothing was heard, and gives the last reason."""
+    assert report.end_reason is EndReason.FAILED, "a closed stream is not idle"
     assert report.error is not None
     assert report.error.startswith(
         "the event API sent no event and answered no probe during the whole window:"
@@ -165,11 +165,11 @@ def assert_unreachable(report: Report, last_end: str) -> None:
 
 @pytest.mark.parametrize("lives", [1.0, IDLE - 0.1])
 def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
-    """A healthy quiet stream that is closed oftener than a run is idle ends the run as idle."""
+    """A healthy quiet stream ends the run as idle, even if it is closed more often than that."""
     bench = DrainBench(FakeEventSource(*[Script(ends_at=lives)] * 20))
     report = bench.drain()
     assert report.end_reason is EndReason.IDLE
-    # At the latest in the first stream that is open when so much quiet has gone by, by its probe.
+    # At the latest by the probe of the stream that is open when the idle time is over.
     assert IDLE <= bench.took <= IDLE + 1.5 + 0.25 + TURNS
 
 
@@ -177,7 +177,7 @@ def test_quiet_counts_over_streams_that_were_all_proven(lives: float) -> None:
 
 
 def test_rejected_token_is_renewed() -> None:
-    """A rejected token is replaced for good, and the new one tried after some ten seconds."""
+    """A rejected token is renewed, and the new one used after about ten seconds."""
     source = FakeEventSource(
         Script(refused_with=REJECTED), Script([burst(3)], ends_at=1.0), Script([burst(3, first=3)])
     )
@@ -212,7 +212,7 @@ def test_no_access_ends_the_drain(
     error: str,
     tokens: list[str],
 ) -> None:
-    """A drain without a token that is accepted, or that the server refuses, fails with why."""
+    """A drain without an accepted token, or without permission, fails with the reason."""
     source = FakeEventSource(*[Script(refused_with=refused_with)] * 5)
     report = DrainBench(source, authorization=authorization).drain()
     assert (report.end_reason, report.error) == (EndReason.FAILED, error)
@@ -222,7 +222,7 @@ def test_no_access_ends_the_drain(
 
 
 def test_token_that_expires_during_a_stream() -> None:
-    """What came before the rejection is committed, with the new token if need be."""
+    """Events received before the rejection are committed, with the new token if needed."""
     source = FakeEventSource(
         Script([burst(13)], ends_at=0.1, error=REJECTED), Script([burst(3, first=13)])
     )

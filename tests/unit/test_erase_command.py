@@ -1,4 +1,4 @@
-"""The command ``drainctl erase``: what it rejects, and what it writes about whom."""
+"""The command ``drainctl erase``: invalid options, its receipt, its SQL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STARTED: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def receipt_at(path: Path) -> Receipt:
-    """Make a receipt of a subject."""
+    """Return a receipt for a subject."""
     subject = Subject([PERSONAL], [])
     return Receipt(path, stack_name="made-up", subject=subject, started=STARTED)
 
@@ -39,14 +39,14 @@ def receipt_at(path: Path) -> Receipt:
     ],
 )
 def test_invalid_options_are_rejected(arguments: list[str], expected: str) -> None:
-    """What can't be is an error that names the option, and nothing is asked of AWS."""
+    """An invalid option is an error that names it, without a call of AWS."""
     result = CliRunner().invoke(drainctl, ["erase", *arguments])
     assert result.exit_code == 2
     assert expected in result.output
 
 
 def test_receipt_names_nobody(tmp_path: Path) -> None:
-    """A receipt holds a salted digest, which who has the id can check and nobody can read."""
+    """A receipt has a salted digest, which can be checked only with the subscriber's id."""
     path = tmp_path / "receipt.json"
     findings = Findings()
     findings.add(lines=2)
@@ -73,7 +73,7 @@ def test_receipt_names_nobody(tmp_path: Path) -> None:
 def test_receipt_of_what_is_not_done(
     tmp_path: Path, error: str | None, unchecked: str | None
 ) -> None:
-    """A run that failed, or could not look at everything, has a receipt that says so."""
+    """The receipt of a failed or incomplete run says so."""
     findings = Findings()
     if unchecked is not None:
         findings.note_unchecked(unchecked, "made up")
@@ -82,7 +82,7 @@ def test_receipt_of_what_is_not_done(
 
 
 def test_receipt_overwrites_nothing(tmp_path: Path) -> None:
-    """A receipt that is there is not overwritten, and a folder must be there."""
+    """An existing receipt is not overwritten, and its folder must exist."""
     path = tmp_path / "receipt.json"
     path.write_text("{}")
     with pytest.raises(ErasureError, match="already exists"):
@@ -92,7 +92,7 @@ def test_receipt_overwrites_nothing(tmp_path: Path) -> None:
 
 
 def test_condition_names_nobody() -> None:
-    """The SQL holds a salted digest, another in each run, and one for each name."""
+    """The SQL has a salted digest for each name, different in each run."""
     condition = Subject([PERSONAL, "b"], []).condition()
     salt = re.search(r"concat\('([0-9a-f]{32})'", condition)
     assert salt is not None

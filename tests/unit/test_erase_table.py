@@ -1,4 +1,4 @@
-"""The pass over the tables: what it must leave alone, what fails it, and the order of its steps."""
+"""The erasure from tables: what it must keep, its errors, and the order of its steps."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ READ: Final = file(f"{FOLDER}/run/0")
 
 
 class World:
-    """A bucket, a catalogue, a state machine and an Athena that answer as told; notes what is done.
+    """A bucket, a catalogue, a state machine and an Athena with scripted answers.
 
     Attributes:
-        files: What the bucket holds.
-        registered: The days, each with its folder.
-        found: The days with rows of the subscriber: one answer for each time that Athena is asked.
+        files: The files in the bucket.
+        registered: The registered days, each with its folder.
+        found: The days with rows of the subscriber: one answer for each query.
         others: The rows of others on each of these days.
-        written: The rows that a rewritten day has; None for as many as there are.
-        running: The names of running compactions: one answer for each time that it is asked.
-        moves: Whether another run registers the day meanwhile.
-        done: What was done, in its order.
+        written: The rows of a rewritten day; None for the right number.
+        running: The names of running compactions: one answer for each call.
+        moves: Whether another run registers the day at the same time.
+        done: The steps, in order.
     """
 
     def __init__(self, *files: Version, found: Sequence[Sequence[str]] = ((), ())) -> None:
@@ -66,7 +66,7 @@ class World:
         self.is_stopped = False
 
     def erase(self, *, is_dry_run: bool = False) -> None:
-        """Go through the table."""
+        """Erase the subscriber from the table."""
         own = cast("Any", self)
         tables = Tables(
             athena=own, days=own, steps=own, compaction_arn="made-up", folder="s3://made-up/tables/"
@@ -137,7 +137,7 @@ class World:
     ],
 )
 def test_order_of_steps(others: int, steps: list[str]) -> None:
-    """At every moment a registered folder has the others' rows; a day without others goes last."""
+    """A registered folder always has others' rows; a day without others is unregistered last."""
     world = World(READ, found=[[DAY], []])
     world.others = others
     world.erase()
@@ -167,7 +167,7 @@ def test_dry_run_changes_nothing() -> None:
     ],
 )
 def test_what_fails_it(changed: dict[str, Any], error: str, steps: list[str]) -> None:
-    """It stops with an error before anything of others could be lost, or if something came back."""
+    """It fails before others' rows could be lost, or if the subscriber's rows reappear."""
     world = World(found=[[DAY], []])
     world.others = 3
     for name, value in changed.items():
@@ -193,9 +193,9 @@ def test_what_fails_it(changed: dict[str, Any], error: str, steps: list[str]) ->
     ],
 )
 def test_file_that_nothing_reads_goes(there: Version, minutes: float | None, reason: str) -> None:
-    """So does what was deleted, and what this very run has written but not registered.
+    """Unused files are deleted, also old versions, and files of this run that aren't registered.
 
-    A file that is read, may be soon, or may be all there is of a day, stays and is reported.
+    A file that is in use, may soon be, or may be the only one of a day, stays and is reported.
     """
     world = World(there if minutes is None else aged(there, minutes))
     world.erase()
@@ -205,12 +205,12 @@ def test_file_that_nothing_reads_goes(there: Version, minutes: float | None, rea
 
 
 def aged(version: Version, minutes: float) -> Version:
-    """Return a file as one that was written so long before this moment."""
+    """Return a file with a time of writing ``minutes`` ago."""
     return replace(version, written=datetime.now(UTC) - timedelta(minutes=minutes))
 
 
 def test_interrupted_it_begins_nothing_more() -> None:
-    """Once it shall end, no other day is rewritten, and nothing is deleted."""
+    """After an interrupt, no other day is rewritten, and nothing is deleted."""
     world = World(READ, file(f"{FOLDER}/failed/0"), found=[[DAY]])
     world.others, world.is_stopped = 3, True
     world.erase()

@@ -1,4 +1,4 @@
-"""The engine's errors: one tree, as ``eventdrain.errors`` promises it."""
+"""The engine's errors form the tree in the docstring of ``eventdrain.errors``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _modules() -> Iterator[ModuleType]:
 
 
 def _described() -> set[tuple[str, str]]:
-    """Read the tree of the module's docstring: each error with the one that it is a kind of."""
+    """Return the tree in the module's docstring, as pairs of error and base error."""
     above = ["DrainError"]
     found = set()
     for branch in _BRANCH.finditer(errors.__doc__ or ""):
@@ -46,12 +46,12 @@ def _kinds(of: type[DrainError]) -> Iterator[tuple[str, str]]:
 
 
 def test_tree_is_as_it_is_described() -> None:
-    """Whoever catches an error can rely on the docstring's tree."""
+    """The classes form the docstring's tree."""
     assert _described() == set(_kinds(DrainError))
 
 
 def test_all_errors_are_in_the_tree() -> None:
-    """No module has errors of its own, but for an adapter that adds to its SDK's."""
+    """No other module has errors, except adapters that extend an SDK's."""
     for module in _modules():
         for kind in vars(module).values():
             is_error = isinstance(kind, type) and issubclass(kind, BaseException)
@@ -66,7 +66,7 @@ def test_all_errors_are_in_the_tree() -> None:
 
 
 def test_text_is_made_of_the_fields() -> None:
-    """People read the text; programs read the fields."""
+    """An error's text is built from its fields."""
     error = DrainError("nothing works: made up", hint="do this", setting="MADE_UP")
     assert str(error) == "nothing works: made up. To fix this, do this."
     assert (error.reason, error.hint, error.setting) == (
@@ -78,7 +78,7 @@ def test_text_is_made_of_the_fields() -> None:
 
 
 def test_what_an_operator_must_mend_has_a_hint() -> None:
-    """These errors end a run before it starts: whoever is on call reads what to do."""
+    """Errors that end a run before it starts have a hint for the operator."""
     calls = [
         (path, node)
         for folder in ("layers/eventdrain", "functions", "drainctl", "devtools")
@@ -94,7 +94,7 @@ def test_what_an_operator_must_mend_has_a_hint() -> None:
 
 
 def test_nobody_parses_the_text_of_an_error() -> None:
-    """A text that is made of it is fine; what decides is a field."""
+    """Code decides by an error's fields, and uses its text only in other texts."""
     for folder in ("layers/eventdrain", "functions", "drainctl", "devtools"):
         for path in (PROJECT_FOLDER / folder).rglob("*.py"):
             tree = ast.parse(path.read_text())

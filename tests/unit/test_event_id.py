@@ -100,7 +100,7 @@ def test_published_vectors(
     payload: str,
     expected: str,
 ) -> None:
-    """The ids that are published stay what they are, by our code and by a plain one."""
+    """Our code and a plain implementation give the published ids."""
     event = (event_type, timestamp, subscription, bytes.fromhex(payload))
     assert plain_event_id(*event) == expected
     assert event_id(*event) == expected
@@ -110,7 +110,7 @@ def test_published_vectors(
 def test_equals_the_plain_one(
     event: tuple[str, tuple[int, int] | None, str | None, bytes],
 ) -> None:
-    """The id is what its definition says, for whatever parts."""
+    """The id follows its definition, for any parts."""
     assert event_id(*event) == plain_event_id(*event)
 
 
@@ -121,7 +121,7 @@ def test_equals_the_plain_one(
 def test_id_is_of_type_time_subscription_and_payload(
     drawn: tuple[EventStream, Any], extra: list[bytes]
 ) -> None:
-    """All of the payload counts, known or not; handle, redelivery flag and arrival don't."""
+    """The id depends on the whole payload, not on handle, redelivery flag and arrival."""
     stream, response = drawn
     payload = getattr(response, stream.payload_field.name)
     payload.MergeFromString(b"".join(extra))
@@ -140,7 +140,7 @@ def test_id_is_of_type_time_subscription_and_payload(
 def test_same_however_it_is_written(
     drawn: tuple[EventStream, Message], extra: list[bytes], data: st.DataObject
 ) -> None:
-    """Fields in another order, and messages in several parts, are the same event."""
+    """Other serialisations of a message, with reordered fields or split messages, are one event."""
     stream, response = drawn
     payload = getattr(response, stream.payload_field.name)
     payload.MergeFromString(b"".join(extra))

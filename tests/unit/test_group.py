@@ -1,4 +1,4 @@
-"""The command line as a whole: its help, usage errors, exit statuses, and Ctrl-C."""
+"""The command line: help, usage errors, exit statuses, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_help_documents_every_option(name: str) -> None:
 
 @pytest.mark.parametrize("option", ["--stack-name", "--region", "--profile", "--json"])
 def test_commands_that_ask_aws_have_the_same_options(option: str) -> None:
-    """Same name, same help, same default; plan, which asks nobody, has only `--json`."""
+    """Shared options have the same name, help and default; plan, without AWS, has only `--json`."""
     found = {
         name: (each.help, each.default)
         for name, command in commands().items()
@@ -91,7 +91,7 @@ def test_wrong_usage(arguments: Sequence[str], prog_name: str, hint: str) -> Non
     ],
 )
 def test_usage_line(prog_name: str, usage: str) -> None:
-    """It shows what was typed: make takes options in ARGS."""
+    """The usage line shows the command as typed, for make with options in ARGS."""
     result = CliRunner().invoke(drainctl, ["plan", "--help"], prog_name=prog_name)
     assert usage in result.output
 

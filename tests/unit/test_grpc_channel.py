@@ -20,12 +20,12 @@ MEANINGS: dict[type[StreamError], str] = {
     AccessRefused: "PERMISSION_DENIED",
     Unauthenticated: "UNAUTHENTICATED",
 }
-"""By which statuses mean it; all others refuse the stream for good."""
+"""The kind of error for statuses; all others are fatal."""
 
 
 @pytest.mark.parametrize("code", grpc.StatusCode, ids=lambda code: code.name)
 def test_meaning_of_a_status(code: grpc.StatusCode) -> None:
-    """Each status ends the stream for now, for the token, or for good; and is named."""
+    """Each status is retryable, about the token, or fatal; the error names it."""
     error = stream_error(code, scope="made.up:read", details=None, is_connected=True)
     meaning = (kind for kind, names in MEANINGS.items() if code.name in names.split())
     assert type(error) is next(meaning, StreamRefused)
@@ -47,7 +47,7 @@ def test_missing_right_is_named(scope: str, need: str) -> None:
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED])
 @pytest.mark.parametrize("details", [None, "+9990000000 made up"])
 def test_other_words_are_not_repeated(code: grpc.StatusCode, details: str | None) -> None:
-    """A text that is not gRPC's own is not repeated."""
+    """Only texts of gRPC are repeated."""
     text = str(stream_error(code, scope="", details=details, is_connected=False))
     assert "999" not in text
     assert "None" not in text
@@ -62,7 +62,7 @@ def test_other_words_are_not_repeated(code: grpc.StatusCode, details: str | None
     ],
 )
 def test_target(url: str, expected: str) -> None:
-    """Host and port as gRPC writes them."""
+    """Host and port in gRPC's form."""
     assert target(Endpoint.parse(url)) == expected
 
 
@@ -73,7 +73,7 @@ def test_metadata() -> None:
 
 
 def test_keep_alive_is_what_the_vendor_asks_for() -> None:
-    """A ping a minute, ten seconds for its answer, also without calls."""
+    """A ping each minute, also without calls, with ten seconds for its answer."""
     options = dict(OPTIONS)
     assert options["grpc.keepalive_time_ms"] == 60_000
     assert options["grpc.keepalive_timeout_ms"] == options["grpc.http2.ping_timeout_ms"] == 10_000

@@ -33,7 +33,7 @@ SETTINGS: Final = {
     "EVENT_TYPES": "country_change",
 }
 NO_TOKEN: Final = "made up: there is no token"
-"""The error of a drain that gets no further than that."""
+"""The error of a drain without a token."""
 TWO_STREAMS: Final = "country_change,consent_change"
 METRICS: Final = {
     "Received": 20,
@@ -51,7 +51,7 @@ METRICS: Final = {
     "RunTime": 4.25,
     "OldestEventAge": 12.5,
 }
-"""What the report below emits, whatever ended the run."""
+"""The metrics that every run emits."""
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 
@@ -75,7 +75,7 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:
 
 
 class Run(NamedTuple):
-    """One run: what it returned (None if it raised), logged, emitted in EMF, and started."""
+    """One run: its result (None if it raised), log lines, metrics, and started runs."""
 
     returned: dict[str, Any] | None
     lines: list[dict[str, Any]]
@@ -123,9 +123,9 @@ class Function:
         run_id: str = "made-up-request",
         fails: type[Exception] | None = None,
     ) -> Run:
-        """Invoke the function, which may have to fail."""
+        """Invoke the function, which must fail if ``error`` is given."""
         self._started.clear()
-        # Powertools writes to the stdout that it first met; each test has one of its own.
+        # Powertools keeps the stdout of its first use; each test has another one.
         self.module.logger.logger_handler.stream = sys.stdout
         context = SimpleNamespace(
             function_name="drain-events",
@@ -165,7 +165,7 @@ def function(
 
 
 def test_report_is_returned_and_logged(function: Function) -> None:
-    """The caller and the log get the report as JSON, and nothing of the invocation's event."""
+    """The report is returned and logged as JSON, without the invocation's event."""
     run = function.run({"number": "+9990000000001"})
     assert json.loads(json.dumps(run.returned)) == function.report.as_json()
     (line,) = run.lines
@@ -193,7 +193,7 @@ def test_metrics(function: Function) -> None:
 
 
 def test_each_sink_has_its_metric(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sink's row names the metric of what it failed to write."""
+    """A sink's row names the metric of its failures."""
     row = SimpleNamespace(name="ledger", failed_metric="LedgerFailed")
     monkeypatch.setattr(function.module, "SINKS", (*function.module.SINKS, row))
     function.report = report(failed=Counter(ledger=7))
@@ -216,14 +216,14 @@ def test_each_sink_has_its_metric(function: Function, monkeypatch: pytest.Monkey
 def test_metric_is_emitted_only_where_it_says_something(
     function: Function, ended: Report, expected: dict[str, list[float] | None]
 ) -> None:
-    """Backlog, batches and the age of events have no value, which costs money, without a reason."""
+    """Metrics cost money, so backlog, batches and age are emitted only if they have a meaning."""
     function.report = ended
     (emitted,) = function.run().metrics
     assert {name: emitted.get(name) for name in expected} == expected
 
 
 def test_token_is_the_stacks(function: Function) -> None:
-    """What befalls the shared token is counted by the stack alone, in a line of its own."""
+    """Metrics of the shared token have only the stack as dimension, in a separate line."""
     function.report = report(is_access_refused=True, token_renewals_failed=2, tokens_too_short=3)
     expected = {"AuthenticationFailed": [1], "TokenRenewalFailed": [2], "TokenTooShort": [3]}
     _, *lines = sorted(function.run().metrics, key=lambda line: "Received" not in line)
@@ -267,7 +267,7 @@ def test_run_that_waits_for_credentials(function: Function) -> None:
 def test_wrong_start_and_settings_are_raised(
     function: Function, monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], max_in_flight: str
 ) -> None:
-    """A start or settings that make no sense fail the function before anything is drained."""
+    """An invalid start or invalid settings fail the function before it drains."""
     monkeypatch.setenv("MAX_IN_FLIGHT", max_in_flight)
     run = function.run(event, fails=ConfigurationError)
     assert (function.asked, run.lines, run.metrics) == ([], [], [])
@@ -277,7 +277,7 @@ def test_wrong_start_and_settings_are_raised(
 
 
 def test_runs_do_not_mix(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that runs again, over another stream, logs and counts for that run alone."""
+    """In a reused environment, log lines and metrics are those of the current run's stream."""
     monkeypatch.setenv("EVENT_TYPES", TWO_STREAMS)
     engine = logging.getLogger("eventdrain.drain.drain")
     function.on_drain = lambda: engine.warning("made up: a line of the engine")
@@ -304,7 +304,7 @@ def test_runs_do_not_mix(function: Function, monkeypatch: pytest.MonkeyPatch) ->
 def test_no_line_names_another_runs_stream(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line that is logged before a run's stream is known has no stream, not the last run's."""
+    """A line logged before the stream is known has no stream, not that of the last run."""
     function.run()
 
     def from_event(_event: dict[str, Any]) -> Start:
@@ -321,7 +321,7 @@ def test_no_line_names_another_runs_stream(
 
 
 def test_first_run_starts_the_others(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The schedule's run starts each other run once, if it gets a token; these start none."""
+    """The schedule's run starts each concurrent run once, if it has a token; these start none."""
     monkeypatch.setenv("PULLERS", "3")
     others = function.run().started
     assert sorted(other["puller"] for other in others) == [2, 3]
@@ -341,7 +341,7 @@ def test_backlog_is_followed_until_the_limit(
     backlog_runs: int,
     expected: int,
 ) -> None:
-    """A backlog that never ends starts run after run, and no more of them than it is allowed."""
+    """A permanent backlog starts one run after another, up to the limit."""
     function.report = report(reason)
     monkeypatch.setenv("BACKLOG_RUNS", str(backlog_runs))
     monkeypatch.setenv("PULLERS", "2")
@@ -364,7 +364,7 @@ def test_backlog_is_followed_until_the_limit(
 def test_start_that_fails_does_not_fail_the_run(
     function: Function, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
-    """That others can't be started is logged and counted, and this run drains all the same."""
+    """A failed start of another run is logged and counted, and this run drains."""
     function.report = report(EndReason.LIMIT)
     function.start_error = error
     monkeypatch.setenv("BACKLOG_RUNS", "1")

@@ -37,7 +37,7 @@ def payload_type(event_type: str) -> Descriptor:
 @given(st.data())
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_equals_protobufs_own_for_each_stream(event_type: str, data: st.DataObject) -> None:
-    """No stream has a field that the mapping gets wrong."""
+    """The mapping equals protobuf's for every field of every stream."""
     payload = data.draw(messages(payload_type(event_type)))
     assert json.loads(json_mapping(descriptor_of(payload))(payload)) == json_format.MessageToDict(
         payload, preserving_proto_field_name=True
@@ -45,7 +45,7 @@ def test_equals_protobufs_own_for_each_stream(event_type: str, data: st.DataObje
 
 
 def test_keys_come_in_the_order_of_the_proto() -> None:
-    """Keys have the order of the fields in the .proto file, so that lines stay comparable."""
+    """Keys have the order of the fields in the .proto file."""
     event = HandsetChangeEvent()
     for name in ("number", "imsi", "current", "previous"):
         getattr(event, name).SetInParent()
@@ -57,7 +57,7 @@ def test_keys_come_in_the_order_of_the_proto() -> None:
     ]
 
 
-# --- Kinds of fields that no payload has ---
+# --- Kinds of fields that no current payload has ---
 
 
 _SCALARS: Final = set(FieldDescriptorProto.Type.keys()) - {
@@ -94,7 +94,7 @@ def scalar_of(field: FieldDescriptor) -> object:
 @pytest.mark.parametrize("label", ["optional", "repeated"])
 @pytest.mark.parametrize("kind", _KINDS)
 def test_every_kind_of_field_is_mapped(kind: str, label: str) -> None:
-    """A stream may have fields that none has today: whatever they are, they become JSON."""
+    """Every kind of field is mapped to JSON, also those that no stream has yet."""
     response: Any = stream_of("first string", f"field {kind} {label}").stream_response()
     response.odd.first = "é"
     field = response.odd.DESCRIPTOR.fields_by_name["field"]
@@ -120,7 +120,7 @@ def test_every_kind_of_field_is_mapped(kind: str, label: str) -> None:
     ],
 )
 def test_part_decides_the_form(type_name: str, part: dict[str, str], expected: object) -> None:
-    """A wrapped text is a text, and a message may be a part of itself, beside nothing but texts."""
+    """Wrapped strings and recursive messages are mapped too."""
     message_type = odd_type("text string", f"part {type_name}")
     text = json_mapping(message_type)(GetMessageClass(message_type)(text="a", part=part))
     assert json.loads(text) == {"text": "a", "part": expected}
@@ -136,6 +136,6 @@ def test_part_decides_the_form(type_name: str, part: dict[str, str], expected: o
     ids=["time out of range", "infinity", "unknown type"],
 )
 def test_whatever_json_format_raises_is_unreadable(payload: Message) -> None:
-    """What protobuf's JSON mapping can't write makes the event one for the quarantine."""
+    """An event that protobuf's JSON mapping can't write is quarantined."""
     with pytest.raises(UnreadableDelivery, match="has no JSON form"):
         json_mapping(descriptor_of(payload))(payload)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def aged(seconds: int | None, *, redelivered: bool = False) -> Delivery:
-    """Make a delivery of an event of this age, or of one without a time."""
+    """Return a delivery of an event with this age, or without a time."""
     time = None
     if seconds is not None:
         time = (RECEIVED_AT - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -21,7 +21,7 @@ def aged(seconds: int | None, *, redelivered: bool = False) -> Delivery:
 
 
 def age_after(*deliveries: Delivery, every: float = 0.01, quiet: float = 0.0) -> float:
-    """Return the age where these were taken one after the other, and then nothing for a while."""
+    """Return the age after these were taken one by one, followed by a quiet time."""
     lag = Lag()
     now = 0.0
     for delivery in deliveries:
@@ -31,12 +31,12 @@ def age_after(*deliveries: Delivery, every: float = 0.01, quiet: float = 0.0) ->
 
 
 def test_age_is_that_of_the_last_events() -> None:
-    """What came long before does not count: a backlog that is worked off is none any more."""
+    """Earlier events don't count, so a drained backlog is no backlog."""
     assert age_after(*[aged(900)] * 500, *[aged(1)] * 200) == pytest.approx(1, abs=1)
 
 
 def test_age_of_a_slow_stream_is_that_of_the_last_seconds() -> None:
-    """What waited for the window to open is taken at its start, however few have come since."""
+    """Old events at the window's start don't count later, even if few have arrived since."""
     waited, live = [aged(200)] * 90, [aged(1)] * 6
     lag = Lag()
     for delivery in waited:
@@ -47,7 +47,7 @@ def test_age_of_a_slow_stream_is_that_of_the_last_seconds() -> None:
 
 
 def test_old_events_are_no_backlog_if_nothing_comes_after_them() -> None:
-    """Quiet at the window's end means that all is drained, whatever its events' age."""
+    """If it is quiet at the window's end, all is drained, whatever the events' age."""
     assert age_after(*[aged(900)] * 50, quiet=1.0) == pytest.approx(900, abs=1)
     assert age_after(*[aged(900)] * 50, quiet=6.0) == 0.0
 
@@ -62,16 +62,16 @@ def test_old_events_are_no_backlog_if_nothing_comes_after_them() -> None:
     ],
 )
 def test_odd_events_don_t_hide_a_backlog(odd: Delivery) -> None:
-    """One event that says nothing of the others, or something else, changes nothing."""
+    """A single event without an age, or with another one, doesn't change the result."""
     assert age_after(*[aged(900)] * 50, odd) == pytest.approx(900, abs=1)
 
 
 def test_one_old_event_is_no_backlog() -> None:
-    """Nor does an old one among many that come as they happen make a backlog of them."""
+    """A single old event among many recent ones is not a backlog."""
     assert age_after(*[aged(1)] * 50, aged(900)) == pytest.approx(1, abs=1)
 
 
 @pytest.mark.parametrize("deliveries", [[], [aged(None)] * 3, [aged(90, redelivered=True)] * 3])
 def test_no_age_without_events_that_have_one(deliveries: list[Delivery]) -> None:
-    """Where no event says how long it waited, none is taken to have."""
+    """If no event has a time, the age is 0."""
     assert age_after(*deliveries) == 0.0

@@ -20,7 +20,7 @@ START = Start("country_change", run_number=2, backlog_run=1)
 
 @pytest.fixture
 def stubbed() -> Iterator[tuple[LambdaRuns, Stubber]]:
-    """Return runs whose client answers what the test says."""
+    """Return runs with a stubbed client."""
     client = boto3.client(
         "lambda",
         region_name="eu-north-1",
@@ -50,7 +50,7 @@ def test_start_is_asynchronous(stubbed: tuple[LambdaRuns, Stubber]) -> None:
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "TooManyRequestsException"])
 def test_start_that_lambda_does_not_take(stubbed: tuple[LambdaRuns, Stubber], code: str) -> None:
-    """The error names the action, the function, the cause and what to look at."""
+    """The error names the action, the function, the cause and a hint."""
     runs, stubber = stubbed
     stubber.add_client_error("invoke", code, "made up: who knows what this quotes")
     with pytest.raises(StartFailed) as caught:

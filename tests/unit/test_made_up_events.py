@@ -1,4 +1,4 @@
-"""The event server's made-up events: what each stream promises of its events."""
+"""Made-up events of the event server have the properties of their streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wgtwo.subscription.v1.subscription_events_pb2 import CountryChangeEvent, Ha
 def test_a_change_changes_something(
     event_type: str, message: type[CountryChangeEvent | HandsetChangeEvent]
 ) -> None:
-    """No event goes from a country to the same one, or from a handset to itself."""
+    """In every change, the country or handset differs from the previous one."""
     for made_up in made_up_events(event_type, 200):
         event = message.FromString(made_up.payload or b"")
         assert event.previous != event.current

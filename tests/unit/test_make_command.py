@@ -1,4 +1,4 @@
-"""Commands that people start through make: usage, errors, and values that mean nothing."""
+"""Commands that are started with make: usage, errors, and invalid values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_wrong_usage_names_what_can_be_typed(arguments: list[str]) -> None:
 
 
 def test_help_shows_how_options_are_given() -> None:
-    """The usage line is what a shell takes."""
+    """The usage line is valid in a shell."""
     result = CliRunner().invoke(measure, ["--help"])
 
     assert result.exit_code == 0

@@ -56,7 +56,7 @@ def read(
 
 
 def personal_texts(message: Message) -> Iterator[tuple[Message, str, Kind, str]]:
-    """Return what identifies somebody in a message, by looking at each of its fields."""
+    """Yield the personal values of a message, by a search of all fields."""
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in value if field.is_repeated else [value]:
@@ -65,13 +65,13 @@ def personal_texts(message: Message) -> Iterator[tuple[Message, str, Kind, str]]
             yield message, field.name, PERSONAL[field.full_name], value
 
 
-# --- Every field has its place ---
+# --- Every field is classified ---
 
 
 def test_every_field_is_in_one_table() -> None:
-    """A field that somebody adds to protos/ must be called personal or not before this passes.
+    """Every field in protos/ is classified as personal or not, and every entry is a field.
 
-    What is mistyped in a table would protect nobody.
+    A mistyped entry would protect nobody.
     """
     responses = [response_of(stream) for stream in STREAMS.values()]
     assert frozenset().union(*map(unclassified, responses)) == frozenset()
@@ -97,7 +97,7 @@ def fields_of(message: Descriptor) -> Iterator[FieldDescriptor]:
     ],
 )
 def test_new_field_is_found(kind: str) -> None:
-    """A text, bytes or a number that nobody has classified is named, wrapped ones too."""
+    """An unclassified string, bytes or number is named, also if wrapped."""
     name = "odd.Odd.Note.text" if kind == ".odd.Odd.Note" else "odd.Odd.iccid"
     assert unclassified(odd_type(f"iccid {kind}", "time .google.protobuf.Timestamp")) == {name}
 
@@ -114,9 +114,9 @@ def test_new_field_is_found(kind: str) -> None:
 def test_type_that_can_not_be_pseudonymised(
     monkeypatch: pytest.MonkeyPatch, fields: list[str], reason: str
 ) -> None:
-    """A personal field that can hold no pseudonym, or is found again within, is an error at once.
+    """A personal field that can't hold a pseudonym, or is in a recursive type, is an error.
 
-    Otherwise the fields of a recursive type are named once.
+    The fields of other recursive types are named once.
     """
     described = odd_type(*fields)
     assert unclassified(described) == {"odd.Odd.iccid"}
@@ -126,7 +126,7 @@ def test_type_that_can_not_be_pseudonymised(
 
 
 def test_text_and_part_of_one_message_are_both_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message type that has a personal text and a personal part keeps neither in the clear."""
+    """In a message with a personal string and a personal submessage, both are replaced."""
     personal = {"odd.Odd.iccid": Kind.IMSI, "odd.Odd.Note.text": Kind.NUMBER}
     monkeypatch.setattr(message_pseudonyms, "PERSONAL", personal)
     described = odd_type("iccid string", "part .odd.Odd.Note")
@@ -146,7 +146,7 @@ def odd_type(*fields: str) -> Descriptor:
 
 
 def test_stream_with_such_a_field_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With pseudonyms on, a stream with a field that nobody has classified isn't drained."""
+    """With pseudonyms on, a stream with an unclassified field isn't drained."""
     monkeypatch.setattr(
         message_pseudonyms, "NOT_PERSONAL", NOT_PERSONAL - {"wgtwo.common.v1.Country.code"}
     )
@@ -154,12 +154,12 @@ def test_stream_with_such_a_field_is_rejected(monkeypatch: pytest.MonkeyPatch) -
         MessagePseudonyms(STREAMS["country_change"], PSEUDONYMS)
 
 
-# --- What is made of a message ---
+# --- Lines with pseudonyms ---
 
 
 @given(stream_responses())
 def test_line_is_that_of_the_changed_message(drawn: tuple[EventStream, Any]) -> None:
-    """Everything is what it would be, had the message come with pseudonyms in it."""
+    """The line is the same as if the message had arrived with pseudonyms."""
     stream, response = drawn
     changed = deepcopy(response)
     for holder, name, kind, text in list(personal_texts(changed)):
@@ -179,7 +179,7 @@ def test_line_is_that_of_the_changed_message(drawn: tuple[EventStream, Any]) -> 
 
 
 def test_made_up_events_of_one_person_can_be_joined() -> None:
-    """A number, an IMSI and a subscription have one pseudonym each in all streams."""
+    """A number, an IMSI and a subscription have the same pseudonym in all streams."""
     found: dict[tuple[Kind, str], set[str]] = {}
     for name, stream in STREAMS.items():
         for event in made_up_events(name, 50, seed=3):
@@ -203,7 +203,7 @@ def test_id_can_t_be_guessed(
     extra: bytes,
     is_redelivered: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    """What isn't known enters the id by the key alone, the same for every delivery."""
+    """Unknown fields affect the id only with the key, and equally in every delivery."""
     stream, response = drawn
     getattr(response, stream.payload_field.name).MergeFromString(extra)
     again = deepcopy(response)
@@ -225,7 +225,7 @@ def test_id_can_t_be_guessed(
 def test_unknown_fields_go_to_quarantine_only(
     drawn: tuple[EventStream, Message], extra: bytes, data: st.DataObject
 ) -> None:
-    """A field that isn't known is not in the line, and with the whole message in a record."""
+    """An unknown field is not in the line; the whole message is in a record in quarantine."""
     stream, response = drawn
     line = json.loads(read(stream, response).line)
     holder: Any = data.draw(st.sampled_from(list(set_messages(response))), label="holder")
@@ -244,7 +244,7 @@ def test_unknown_fields_go_to_quarantine_only(
 
 @pytest.mark.parametrize("message", [poison_message(1, delivery=1), unreadable_message(1)])
 def test_quarantine_s_id_can_t_be_guessed(message: bytes) -> None:
-    """The id of a message in quarantine is another under each key, and the same under one."""
+    """The id of a message in quarantine differs by key, and is constant for a key."""
 
     def id_with(pseudonyms: Pseudonyms | None) -> str:
         return quarantined(

@@ -1,4 +1,4 @@
-"""The list of mutants fits the engine."""
+"""The list of mutants matches the engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.faults.mutants import ENGINE, MUTANTS, Mutant
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_mutant_fits(mutant: Mutant) -> None:
-    """Its text occurs once in its module, and the tests that must notice it exist."""
+    """A mutant's text occurs once in its module, and its tests exist."""
     module = PROJECT_FOLDER / ENGINE / mutant.module
     assert module.read_text().count(mutant.old) == 1
     for tests in mutant.tests.split():

@@ -6,7 +6,7 @@ from tests.fakes import END_RUN, LEAVE_EVENT, TRY_AGAIN
 
 
 def test_left_for_the_first_failure() -> None:
-    """A delivery is left once, for one reason, by the code of the failure that came first."""
+    """A delivery is left once, with the code of its first failure."""
     outcome = Outcome(acked=3)
     outcome.leave("archive", LEAVE_EVENT, TRY_AGAIN)
     outcome.leave("queue", TRY_AGAIN)
@@ -18,7 +18,7 @@ def test_left_for_the_first_failure() -> None:
 
 
 def test_any_failure_can_end_the_run() -> None:
-    """A failure that ends the run does so although another is the reason."""
+    """A failure ends the run even if an earlier one is the reason for leaving the event."""
     outcome = Outcome()
     outcome.leave("archive", TRY_AGAIN, END_RUN)
     assert outcome.fatal is END_RUN
@@ -26,7 +26,7 @@ def test_any_failure_can_end_the_run() -> None:
 
 
 def test_first_ending_is_kept() -> None:
-    """Of several failures that end the run the first is reported."""
+    """The first of several failures that end the run is reported."""
     second = Failure("MadeUpGone", "somebody else must act", FailureKind.FATAL)
     outcome = Outcome()
     outcome.leave("queue", END_RUN)

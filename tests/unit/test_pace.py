@@ -25,7 +25,7 @@ def pace() -> Pace:
 
 
 def test_heard_is_the_time_of_proven_streams_one_after_another() -> None:
-    """Short gaps between proven streams count as heard, those with a failed attempt don't."""
+    """Short gaps between proven streams count as heard; gaps with a failed attempt don't."""
     pacing = pace()
     assert pacing.heard_seconds(5.0) == 0
     pacing.proven(10.0)
@@ -45,7 +45,7 @@ def test_heard_is_the_time_of_proven_streams_one_after_another() -> None:
 
 
 def test_not_idle_while_closed_though_something_was_taken() -> None:
-    """What arrived before the stream closed may be taken later; the stream is closed still."""
+    """Taking earlier messages after the stream closed doesn't make the drain idle."""
     pacing = pace()
     pacing.proven(10.0)
     pacing.closed(10.5)
@@ -55,7 +55,7 @@ def test_not_idle_while_closed_though_something_was_taken() -> None:
 
 
 def test_commit_while_closed_is_no_sign_of_quiet() -> None:
-    """A commit that ends while the stream is closed doesn't start the count."""
+    """A commit that ends while the stream is closed doesn't start the idle time."""
     pacing = pace()
     pacing.proven(10.0)
     pacing.took(1, 11.0)
@@ -65,9 +65,9 @@ def test_commit_while_closed_is_no_sign_of_quiet() -> None:
 
 
 class PaceMachine(RuleBasedStateMachine):
-    """Does to a pace whatever a drain may do, and holds it to a model of plain counts.
+    """Calls a pace in any order that a drain may, and compares it with a model of plain counts.
 
-    What is taken while the stream is closed is left out: see
+    Messages taken while the stream is closed are left out: see
     ``test_not_idle_while_closed_though_something_was_taken``.
     """
 
@@ -100,12 +100,12 @@ class PaceMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 4.5, 5.0]))
     def wait(self, seconds: float) -> None:
-        """Let time go by."""
+        """Advance the time."""
         self.now += seconds
 
     @rule(open_for=st.sampled_from([0.0, 0.25, 3.0]))
     def prove(self, open_for: float) -> None:
-        """Prove a stream; the quiet since others were proven counts on."""
+        """Prove a stream; the idle time of earlier streams continues."""
         opened_at = max(0.0, self.now - open_for)
         self.pace.proven(opened_at)
         if self.is_interrupted:
@@ -122,14 +122,14 @@ class PaceMachine(RuleBasedStateMachine):
 
     @rule()
     def fail_to_prove(self) -> None:
-        """End an attempt without an answer."""
+        """End an attempt that had no answer."""
         self.pace.unproven()
         self.is_interrupted |= not self.proven_streams
 
     @precondition(lambda self: self.proven_streams and self.pace.room)
     @rule(data=st.data())
     def take(self, data: st.DataObject) -> None:
-        """Take as many as there is room for, or fewer."""
+        """Take events, at most as many as there is room for."""
         count = data.draw(st.integers(1, self.pace.room))
         self.pace.took(count, self.now)
         self.uncommitted += count
@@ -138,7 +138,7 @@ class PaceMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.uncommitted)
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
-        """Learn what became of some of what was taken."""
+        """Settle some taken events."""
         size = data.draw(st.just(self.uncommitted) | st.integers(1, self.uncommitted))
         committed = data.draw(st.integers(0, size))
         self.pace.settled(committed=committed, left=size - committed, now=self.now)
@@ -148,20 +148,20 @@ class PaceMachine(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 50))
     def fail(self, chance: int) -> None:
-        """Meet an error that trying again won't help, but not so often that it hides the rest."""
+        """Report a fatal error, rarely, so that it doesn't hide other behaviour."""
         if chance == 50:
             self.pace.failed()
             self.has_failed = True
 
     @invariant()
     def never_more_than_the_limit(self) -> None:
-        """The limit is hard, whatever was left in between."""
+        """The limit is never exceeded."""
         assert self.committed <= self.limit
         assert self.committed + self.uncommitted + self.pace.room <= self.limit
 
     @invariant()
     def room_is_within_bounds(self) -> None:
-        """Room is neither negative nor more than may be in flight, and none is kept back."""
+        """Room is from 0 to max_in_flight, and all of it is available."""
         assert self.pace.room >= 0
         assert self.uncommitted + self.pace.room <= self.max_in_flight
         assert self.uncommitted + self.pace.room == min(
@@ -170,12 +170,12 @@ class PaceMachine(RuleBasedStateMachine):
 
     @invariant()
     def is_last_before_the_limit(self) -> None:
-        """What is taken is the last when no more may be."""
+        """The last event before the limit is recognised."""
         assert self.pace.is_last == (self.committed + self.uncommitted == self.limit)
 
     @invariant()
     def ends_for_the_first_reason(self) -> None:
-        """The reason for an end is the first that holds, in their order."""
+        """The end reason is the first that applies, in order."""
         idle_at = self.last_sign_of_life + IDLE.total_seconds()
         if self.has_failed:
             expected = EndReason.FAILED
@@ -192,7 +192,7 @@ class PaceMachine(RuleBasedStateMachine):
 
     @invariant()
     def ends_when_it_says(self) -> None:
-        """If nothing happens, it ends at the moment that ``ends_at`` names, and not before."""
+        """Without events, it ends exactly at ``ends_at``."""
         if self.pace.end(self.now) is None:
             assert self.pace.ends_at > self.now
             assert self.pace.end(self.pace.ends_at - 0.001) is None

@@ -17,7 +17,7 @@ def dollars(lines: list[bill.Line], service: str) -> float:
 
 
 def test_a_quiet_day_costs_what_the_document_says() -> None:
-    """288 runs of 5.3 seconds at 512 MB: the figures of the table in docs/speed.md."""
+    """288 runs of 5.3 seconds at 512 MB cost as much as in docs/speed.md."""
     used = Usage(ticks=288 * _DAYS, runs=288 * _DAYS, run_seconds=288 * _DAYS * 5.3)
     lines = bill.bill(Demand(events_per_day=1e-9), used, 512)
     assert dollars(lines, "Lambda") / _DAYS == pytest.approx(0.010, abs=0.0005)
@@ -49,7 +49,7 @@ def test_a_queue_is_billed_by_64_kilobytes() -> None:
 
 
 def test_streams_and_a_key_are_billed() -> None:
-    """Metrics and alarms are billed for each stream; a key of one's own adds a dollar and calls."""
+    """Metrics and alarms are billed for each stream; a customer key adds a dollar and calls."""
     used = Usage(ticks=1, runs=1)
     one = bill.bill(Demand(events_per_day=1e5), used, 512)
     two = bill.bill(Demand(events_per_day=1e5, streams=2), used, 512)

@@ -43,7 +43,7 @@ def test_plan_and_the_command_that_deploys_it() -> None:
     ],
 )
 def test_invalid_options_are_rejected_in_one_line(arguments: list[str], expected: str) -> None:
-    """What can't be is an error that names it, without a traceback."""
+    """An invalid option is an error that names it, without a traceback."""
     result = CliRunner().invoke(drainctl, ["plan", *arguments], prog_name="make")
     assert result.exit_code != 0
     assert expected in result.output

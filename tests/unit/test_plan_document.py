@@ -1,4 +1,4 @@
-"""docs/scale.md says what the calculator says."""
+"""docs/scale.md agrees with the calculator."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from drainctl.plan import DAY, EC2, FARGATE, Host
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_the_calculators(name: str) -> None:
-    """Each table is what ``python -m devtools.scale_page`` would write."""
+    """Each table is the output of ``python -m devtools.scale_page``."""
     assert part(DOCUMENT.read_text(), name) == TABLES[name]()
 
 
 @pytest.mark.parametrize(("name", "hosts"), [("Fargate", FARGATE), ("EC2", EC2)])
 def test_crossovers_are_the_calculators(name: str, hosts: tuple[Host, ...]) -> None:
-    """Below the rate that is told, runs are cheaper, and above it what is always on is."""
+    """Below the documented rate runs are cheaper, above it always-on hosts."""
     text = part(DOCUMENT.read_text(), "crossover")
     found = re.search(rf"{name}: from ([\d,]+) events a second", text)
     assert found

@@ -42,7 +42,7 @@ from drainctl.plan.pauses import Pauses
     ],
 )
 def test_invalid_demand_is_rejected(values: dict[str, Any], expected: str) -> None:
-    """What can't be is refused, and named."""
+    """Invalid demand is rejected, and named."""
     with pytest.raises(DemandError, match=expected):
         Demand(**values)
 
@@ -64,7 +64,7 @@ _MEASURED_PER_SECOND = 1_943
 
 
 def per_second(latencies: Latencies | None = None, **values: int) -> float:
-    """Give the plan's events per second of one run."""
+    """Return the plan's events per second of one run."""
     parameters = Parameters(**({"interval_minutes": 5, "window": 240, "idle": 5} | values))
     return throughput.per_second(parameters, latencies or Latencies())
 
@@ -82,14 +82,14 @@ def test_the_processor_bounds_it() -> None:
 
 
 def test_in_flight_and_latency_bound_it() -> None:
-    """With nothing to compute in the way, it is what is in flight by how long it waits."""
+    """If computing takes no time, throughput is events in flight divided by latency."""
     slow = Latencies(s3=5.0, sqs=0.02, ack=1.0)
     assert per_second(slow, memory_mb=1_769) == pytest.approx(200 / 6.0, rel=0.01)
     assert per_second(slow, memory_mb=1_769, parallel_streams=4) == pytest.approx(800 / 6, rel=0.02)
 
 
 def test_packing_saves_calls() -> None:
-    """A tenth of the calls to SQS takes as much CPU time off as they cost; never more than all."""
+    """A tenth of the calls to SQS saves their CPU time, but never more than all of it."""
     one, ten, all_of_it = (throughput.cpu_per_event(n) for n in (1, 10, 100))
     assert one == CPU_SECONDS_PER_EVENT
     assert one - ten == pytest.approx(13.5e-6)
@@ -97,7 +97,7 @@ def test_packing_saves_calls() -> None:
 
 
 def drawn(per_second: float, quiet: float, most: float) -> list[float]:
-    """Draw when runs end that wait for a pause."""
+    """Draw the durations of runs that end at a pause."""
     chance = random.Random(1)  # noqa: S311 - a simulation, no secrets
     ends = []
     never = per_second * quiet > 50  # then every run lasts to its window's end: some show it
@@ -139,25 +139,25 @@ def test_the_wanted_lag_and_the_peak_are_kept(events_per_day: float) -> None:
 
 
 def test_an_impossible_lag_is_refused() -> None:
-    """A lag that no parameters keep is refused, with the least that there is."""
+    """An impossible lag is rejected, and the error has the minimum."""
     with pytest.raises(DemandError, match="the smallest possible lag is"):
         choose(Demand(events_per_day=100_000, max_lag=1))
 
 
 def test_no_run_ends_by_its_limit() -> None:
-    """The limit is above what a run can drain in its window: who ends by it asks for another."""
+    """The limit is above what a run can drain in its window."""
     plan = choose(Demand(events_per_day=1_000 * DAY))
     one = plan.busy.flow.capacity / plan.busy.flow.readers
     assert plan.parameters.max_events > one * plan.parameters.window
 
 
 def test_the_memory_asked_for_is_taken() -> None:
-    """Whoever gives the function's memory gets a plan for it."""
+    """A given memory size is used in the plan."""
     assert choose(Demand(events_per_day=1_000, memory_mb=300)).parameters.memory_mb == 300
 
 
 def test_always_on_has_enough_processors() -> None:
-    """One quarter of a core will do for little, and a peak takes more of them, at their price."""
+    """A quarter of a core is enough for low rates; a peak needs more, at their price."""
     little = always_on(Demand(events_per_day=1_000), FARGATE)
     assert little.count == 1
     assert little.host.cores == 0.25

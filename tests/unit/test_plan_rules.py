@@ -1,4 +1,4 @@
-"""The plan's rules are those of the template and of the engine: neither can change without them."""
+"""The plan's rules agree with the template and the engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALARM: Final = re.compile(r"    Type: AWS::CloudWatch::Alarm\n(?: {6}.*\n| {4}P
 
 
 def test_bounds_are_the_templates() -> None:
-    """What a plan may set is what the template allows."""
+    """The plan's bounds are those of the template."""
     template = template_parameters()
     assert tuple(template["WindowSeconds"]["AllowedValues"]) == rules.WINDOWS
     bounds = {
@@ -41,14 +41,14 @@ def test_bounds_are_the_templates() -> None:
 
 
 def test_defaults_are_the_templates() -> None:
-    """A plan's parameters are the template's where nothing else is said."""
+    """The plan's default parameters are those of the template."""
     chosen = Parameters(interval_minutes=5, window=240, idle=5).as_template()
     template = template_parameters()
     assert {name: str(template[name]["Default"]) for name in chosen} == chosen
 
 
 def test_a_batch_is_the_engines() -> None:
-    """A full batch has as many events as the plan reckons with."""
+    """A full batch has as many events as in the plan."""
     batch = Batch(max_in_flight=200, linger=timedelta(seconds=1))
     for index in range(rules.batch_events(200)):
         assert not batch.is_full
@@ -58,7 +58,7 @@ def test_a_batch_is_the_engines() -> None:
 
 @pytest.mark.parametrize(("seconds_more", "is_behind"), [(-1, False), (1, True)])
 def test_behind_is_the_engines(seconds_more: float, *, is_behind: bool) -> None:
-    """A run asks for another from that age of its last event on that the plan reckons with."""
+    """A run starts another one from the same age of its last event on as in the plan."""
     report = Report(
         "handset_change",
         end_reason=EndReason.WINDOW,
@@ -69,13 +69,13 @@ def test_behind_is_the_engines(seconds_more: float, *, is_behind: bool) -> None:
 
 
 def test_metrics_are_the_functions() -> None:
-    """A run has as many as are billed: one says how it ended, two are only where events came."""
+    """The number of billed metrics is right: one for the end reason, two only with events."""
     ended, only_with_events = 1, 2
     assert len(METRICS) + ended - only_with_events == rules.METRICS_OF_EVERY_RUN
 
 
 def test_runs_at_once_are_bounded_by_chains_and_their_life() -> None:
-    """Pullers times the chains that are alive: runs of a chain times a time-out, by interval."""
+    """Concurrent runs are Pullers times the chains that overlap in time."""
     parameters = Parameters(
         interval_minutes=5, window=240, idle=5, concurrent_runs=2, backlog_runs=4
     )
@@ -85,7 +85,7 @@ def test_runs_at_once_are_bounded_by_chains_and_their_life() -> None:
 
 
 def test_alarms_are_the_stack_s() -> None:
-    """As many metrics of alarms are billed as the templates have: of a stream, and of the stack."""
+    """The number of billed alarm metrics is that of the templates, per stream and per stack."""
     root = Path(__file__).parents[2]
     counts = {
         path.name: len(

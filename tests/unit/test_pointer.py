@@ -65,7 +65,7 @@ others: Final = st.lists(
 
 
 def of_length(length: int) -> Delivery:
-    """Build a delivery whose line is so long."""
+    """Return a delivery with a line of this length."""
     return line_delivery(line="x" * length)
 
 
@@ -76,13 +76,13 @@ def of_length(length: int) -> Delivery:
 def test_line_of_one_byte_too_many_needs_a_pointer(
     length: int, reason: PointerReason | None
 ) -> None:
-    """The length of a line alone decides."""
+    """Only the length of a line decides."""
     assert pointer_reason("x" * length) is reason
 
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_longest_line_fits_into_a_message(event_type: str) -> None:
-    """The longest line is a message that SQS takes, whatever stream it is of."""
+    """The longest line fits into an SQS message, for every stream."""
     delivery = of_length(MAX_LINE_BYTES)._replace(event_type=event_type)
     written = message(delivery, LAYOUT)
     assert written.body == delivery.line
@@ -94,7 +94,7 @@ def test_longest_line_fits_into_a_message(event_type: str) -> None:
 
 
 def test_pointer_to_an_oversize_event() -> None:
-    """The pointer of an event that is too large, to the letter."""
+    """The exact pointer of an event that is too large."""
     delivery = oversize_of(1, redelivered=True)
     assert pointer(delivery, bucket="made-up-bucket", key="made/up.gz") == (
         f'{{"event_id":"{delivery.event_id}","event_type":"handset_change",'
@@ -105,7 +105,7 @@ def test_pointer_to_an_oversize_event() -> None:
 
 
 def test_pointer_to_an_event_in_quarantine() -> None:
-    """The pointer of an event in quarantine says that its time and subscription are unknown."""
+    """The pointer of an event in quarantine has no time and no subscription."""
     delivery = quarantined_of(1)
     key = f"quarantine/handset_change/{delivery.event_id}.json"
     assert message(delivery, LAYOUT).body == (
@@ -118,7 +118,7 @@ def test_pointer_to_an_event_in_quarantine() -> None:
 
 @given(pointed_to, st.text(max_size=20), st.text(max_size=20))
 def test_pointer_is_one_line_of_ascii(delivery: Delivery, bucket: str, subscription: str) -> None:
-    """A pointer is ASCII without a control character, its keys in their order."""
+    """A pointer is ASCII without control characters, with its keys in order."""
     named = delivery._replace(subscription_id=subscription)
     body = pointer(named, bucket=bucket, key="made/up")
     read = json.loads(body)
@@ -133,7 +133,7 @@ def test_pointer_is_one_line_of_ascii(delivery: Delivery, bucket: str, subscript
 def test_pointer_names_the_object(
     delivery: Delivery, company: list[Delivery], layout: ArchiveLayout, random: Random
 ) -> None:
-    """The object that a pointer names is the event's, whatever it comes together with."""
+    """A pointer names the event's object, whatever events are in its batch."""
     together = [delivery, *company]
     random.shuffle(together)
     (its_object,) = (each for each in group_by_object(together) if delivery in each)
@@ -151,7 +151,7 @@ def test_pointer_names_the_object(
     [(0, False), (1, True), (1024, True), (1025, False), (MAX_MESSAGE_BYTES, False)],
 )
 def test_subscription_id_of_a_pointer(length: int, *, is_kept: bool) -> None:
-    """A pointer repeats the subscription id if it is no longer than a real one, and stays short."""
+    """A pointer has the subscription id unless that is too long, and so is always short."""
     subscription_id = "\u2713" * length
     delivery = oversize_of(1)._replace(subscription_id=subscription_id)
     layout = ArchiveLayout("b" * LONGEST_BUCKET_NAME, "p" * LONGEST_KEY, "q" * LONGEST_KEY)

@@ -25,7 +25,7 @@ kinds: Final = st.sampled_from(Kind)
 
 
 class Secrets:
-    """A store with one secret in it, or with one that can't be read."""
+    """A store with one secret, or with one that can't be read."""
 
     def __init__(self, content: str | None, error: CredentialsError | None = None) -> None:
         self._content = content
@@ -71,7 +71,7 @@ def plain(kind: str, text: str) -> str:
     ],
 )
 def test_form(kind: Kind, text: str, expected: str) -> None:
-    """A pseudonym is the digest that the documentation defines, and keeps the TAC and the plus."""
+    """A pseudonym is the documented digest, and keeps an IMEI's TAC and a number's plus sign."""
     assert PSEUDONYMS.of(kind, text) == expected
 
 
@@ -79,7 +79,7 @@ def test_form(kind: Kind, text: str, expected: str) -> None:
 def test_pseudonyms_are_equal_where_texts_are(
     kind: Kind, text: str, other_kind: Kind, other: str
 ) -> None:
-    """Pseudonyms are equal if kind and text are, and only then: joins find what they found."""
+    """Pseudonyms are equal if and only if kind and text are, so joins give the same rows."""
     is_same = (kind, text) == (other_kind, other) or (not text and not other)
     assert (PSEUDONYMS.of(kind, text) == PSEUDONYMS.of(other_kind, other)) == is_same
 
@@ -88,14 +88,14 @@ def test_pseudonyms_are_equal_where_texts_are(
 @example(bytes(range(64)), "1")  # as long as SHA-256's block, as the stack's own keys are
 @example(bytes(range(65)), "1")
 def test_digest_is_hmac(key: bytes, text: str) -> None:
-    """Whatever the length of the key, the digest is what the standard library makes of it."""
+    """For every length of the key, the digest is that of the standard library."""
     expected = hmac.new(key, b"imsi\x00" + text.encode(), hashlib.sha256).hexdigest()[:32]
     assert Pseudonyms(key).of(Kind.IMSI, text) == f"p{expected}"
 
 
 @pytest.mark.parametrize("content", [KEY, f" {KEY}\n", f"\ufeff{KEY}\r\n"])
 def test_key_is_the_secret_s_text(content: str) -> None:
-    """The secret's text is the key; what editors leave around it is not."""
+    """The secret's text is the key, without white space around it."""
     assert read_pseudonyms(Secrets(content), ARN).of(Kind.IMSI, "1") == plain("imsi", "1")
 
 
@@ -110,7 +110,7 @@ def test_key_is_the_secret_s_text(content: str) -> None:
     ],
 )
 def test_no_key(secrets: Secrets, reported: str) -> None:
-    """A key that isn't there, is too short or can't be read is an error that names its setting."""
+    """A missing, short or unreadable key is an error that names its setting."""
     with pytest.raises(CredentialsError) as caught:
         read_pseudonyms(secrets, ARN)
     assert str(caught.value).startswith("PSEUDONYM_KEY_SECRET_ARN: ")

@@ -31,27 +31,27 @@ HANDLE: Final = "made-up-handle"
 ACK_INFO: Final = length_delimited(3, length_delimited(1, HANDLE.encode()))
 REDELIVERED: Final = b"\x20\x01"
 NO_UTF8: Final = length_delimited(1, b"\xc3\x28")
-"""A text field that is no UTF-8."""
+"""A string field that isn't UTF-8."""
 POISON: Final = length_delimited(2, length_delimited(4, NO_UTF8))
-"""A payload whose number is no UTF-8."""
+"""A payload with a number that isn't UTF-8."""
 METADATA: Final = length_delimited(1, ACK_INFO)
 
 # A message written by hand from the protobuf encoding: 1633012075.468 s, madeup:eu:1, a handle, the
-# redelivery flag, and a payload whose only text is c3 28, which is no UTF-8.
+# redelivery flag, and a payload whose only text is c3 28, which isn't UTF-8.
 TIMESTAMP: Final = "08eb92d78a061080ba94df01"  # pragma: allowlist secret
 IDENTIFIER: Final = "0a0d120b6d61646575703a65753a31"  # pragma: allowlist secret
 PAYLOAD: Final = "22040a02c328"
 
 
 def handle(text: bytes) -> bytes:
-    """Write the part of the metadata that holds a handle."""
+    """Return the part of the metadata with a handle."""
     return length_delimited(3, length_delimited(1, text))
 
 
 def wire(
     timestamp: bytes | None, identifier: bytes | None, payload: bytes | None, *rest: bytes
 ) -> bytes:
-    """Write a message from the bytes of its parts; the rest are further fields of its metadata."""
+    """Return a message of these parts; the rest are more fields of its metadata."""
     metadata = b"".join(
         length_delimited(number, part)
         for number, part in ((1, timestamp), (2, identifier))
@@ -64,7 +64,7 @@ def wire(
 def put(
     message: bytes, event_type: str = "handset_change", reason: str = "made up reason"
 ) -> Delivery:
-    """Put a message into quarantine."""
+    """Return the quarantined delivery of a message."""
     return quarantined(message, RECEIVED_AT, event_type=event_type, reason=reason)
 
 
@@ -82,7 +82,7 @@ def plain_id(event_type: str, undelivered: bytes) -> str:
 
 @given(streams, st.binary(max_size=200), st.text(max_size=20))
 def test_record_holds_the_message(stream: EventStream, message: bytes, reason: str) -> None:
-    """A record is one line of ASCII, its keys in their order, and decodes to what came."""
+    """A record is one line of ASCII, with its keys in order, and decodes to the message."""
     delivery = put(message, stream.event_type, reason)
     record = json.loads(delivery.line)
 
@@ -98,7 +98,7 @@ def test_record_holds_the_message(stream: EventStream, message: bytes, reason: s
 
 
 def test_delivery_says_no_more_than_it_knows() -> None:
-    """An event in quarantine has no time and no subscription; its arrival and flag are kept."""
+    """An event in quarantine has no time and no subscription, but its arrival and flag."""
     delivery = quarantined_of(1, redelivered=True)
     assert (delivery.event_time, delivery.subscription_id) == (None, "")
     assert (delivery.received_at, delivery.redelivered) == (RECEIVED_AT, True)
@@ -145,12 +145,12 @@ def test_handle_is_found(message: bytes) -> None:
     ],
 )
 def test_no_handle_is_made_up(message: bytes) -> None:
-    """Where the metadata can't be read there is no handle."""
+    """If the metadata can't be read, there is no handle."""
     assert put(message).ack_info == ""
 
 
 def test_cut_short_has_one_id() -> None:
-    """An event that comes cut short has the id of its other deliveries, and of no other event."""
+    """A truncated event has the same id in each delivery, which no other event has."""
     one, again, other = (
         put(length_delimited(1, length_delimited(1, b"") + handle(name)) + b"\x12\x7f" + tail)
         for name, tail in ((b"one", b"cut"), (b"another", b"cut"), (b"one", b"cuT"))
@@ -182,7 +182,7 @@ def test_cut_short_has_one_id() -> None:
     ids=["all parts", "metadata goes first", "nothing but a handle", "nothing", "no protobuf"],
 )
 def test_vectors(message: bytes, expected: str) -> None:
-    """The ids stay what they are."""
+    """The ids never change."""
     assert put(message).event_id == expected
 
 
@@ -196,7 +196,7 @@ def test_id_equals_the_plain_one(
     parts: tuple[bytes | None, bytes | None, bytes | None],
     extra: list[bytes],
 ) -> None:
-    """The id is what its definition says, for whatever bytes the parts are."""
+    """The id follows its definition, for any bytes."""
     rest = b"".join(extra)
     message = wire(*parts, ACK_INFO, REDELIVERED) + rest
     assert put(message, stream.event_type).event_id == plain_id(
@@ -216,13 +216,13 @@ def test_id_equals_the_plain_one(
     ids=["another field", "a number", "payload in parts", "payload or no protobuf", "no protobuf"],
 )
 def test_other_bytes_other_id(one: bytes, other: bytes) -> None:
-    """Messages that say different things are never one event: the second would not be kept."""
+    """Different messages have different ids; otherwise the second would not be stored."""
     assert put(one).event_id != put(other).event_id
 
 
 @given(stream_responses(), st.binary(max_size=5))
 def test_id_is_never_a_readable_events(drawn: tuple[EventStream, Message], damage: bytes) -> None:
-    """No message in quarantine has the id of an event that can be read, not even of the same."""
+    """A message in quarantine never has the id of a readable event, not even of the same one."""
     stream, response = drawn
     readable = response.SerializeToString()
     event_id = EventReader(stream).read(readable, RECEIVED_AT).event_id
@@ -230,14 +230,14 @@ def test_id_is_never_a_readable_events(drawn: tuple[EventStream, Message], damag
     assert put(readable + damage, stream.event_type).event_id != event_id
 
 
-# --- Whatever comes ---
+# --- Arbitrary messages ---
 
 
 @given(streams, st.binary(max_size=80))
 @example(STREAMS["handset_change"], b"\x0b" * 200)
 @example(STREAMS["handset_change"], b"\x80" * 11)
 def test_any_bytes_become_a_delivery(stream: EventStream, message: bytes) -> None:
-    """Whatever comes is a line, in quarantine, or a heartbeat, and nothing else raises."""
+    """Any bytes become a line, a quarantined delivery or a heartbeat, without an error."""
     delivery = DeliveryReader(stream).read(message, RECEIVED_AT)
     assert delivery is None or json.loads(delivery.line)["event_id"] == delivery.event_id
 
@@ -246,9 +246,9 @@ def test_any_bytes_become_a_delivery(stream: EventStream, message: bytes) -> Non
 def test_any_damage_becomes_a_delivery(
     drawn: tuple[EventStream, Message], data: st.DataObject
 ) -> None:
-    """A real message with some bytes replaced, lost or added is a line, or in quarantine.
+    """A message with some bytes replaced, removed or added becomes a line, or is quarantined.
 
-    Unless the damage leaves it without both event and handle, as a heartbeat is.
+    If neither event nor handle remain, it is a heartbeat.
     """
     stream, response = drawn
     sound = response.SerializeToString()

@@ -46,7 +46,7 @@ def group_id(delivery: Delivery) -> str:
 
 
 def test_size_is_what_sqs_counts() -> None:
-    """The body counts, and of each attribute its name, its type and its value."""
+    """The size is that of the body, and of each attribute's name, type and value."""
     delivery = delivery_of(1)
     written = message(delivery, LAYOUT)
     assert written.body == delivery.line
@@ -63,7 +63,7 @@ def test_size_is_what_sqs_counts() -> None:
     ],
 )
 def test_attributes(build: Callable[[int], Delivery], reason: dict[str, str]) -> None:
-    """A message names its event and type, and says by an attribute if it points elsewhere."""
+    """Attributes have the event's id and type, and the reason for a pointer."""
     delivery = build(1)
     written = message(delivery, LAYOUT)
     assert written.event_ids == (delivery.event_id,)
@@ -80,7 +80,7 @@ def test_attributes(build: Callable[[int], Delivery], reason: dict[str, str]) ->
 
 @given(st.lists(sizes, max_size=40))
 def test_batches_are_taken_by_sqs(message_sizes: list[int]) -> None:
-    """A batch has ten messages or a mebibyte at most, and is as full as the order allows."""
+    """A batch has at most ten messages and a mebibyte, and is as full as the order allows."""
     messages = [of_size(size) for size in message_sizes]
     batches = list(pack(messages))
     assert all(1 <= len(batch) <= MOST_MESSAGES for batch in batches)
@@ -91,7 +91,7 @@ def test_batches_are_taken_by_sqs(message_sizes: list[int]) -> None:
 
 
 def test_batch_of_exactly_the_limit() -> None:
-    """Two messages that fill a batch to the last byte share it; with one more they don't."""
+    """Two messages of exactly the limit share a batch; with one more byte they don't."""
     half = MAX_MESSAGE_BYTES // 2
     assert [len(batch) for batch in pack([of_size(half), of_size(half)])] == [2]
     assert [len(batch) for batch in pack([of_size(half), of_size(half + 1)])] == [1, 1]
@@ -99,7 +99,7 @@ def test_batch_of_exactly_the_limit() -> None:
 
 @given(st.text(max_size=200))
 def test_group_id_is_legal(subscription_id: str) -> None:
-    """Whatever the subscription is called, SQS takes the group's name."""
+    """The group id is valid for any subscription id."""
     group = group_id(line_delivery("f" * 32, subscription_id=subscription_id))
     # SQS API reference, MessageGroupId.
     assert re.fullmatch(r"""[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}""", group)
@@ -110,7 +110,7 @@ def test_group_id_is_legal(subscription_id: str) -> None:
     [("madeup:eu:1", "madeup:eu:1"), ("", "f" * 32), ("x" * 128, "x" * 128)],
 )
 def test_group_id(subscription_id: str, expected: str) -> None:
-    """The group is the subscription as it is called; an event without one is its own group."""
+    """The group is the subscription id; an event without one has its own group."""
     assert group_id(line_delivery("f" * 32, subscription_id=subscription_id)) == expected
     assert group_id(quarantined_of(1)) == quarantined_of(1).event_id
 

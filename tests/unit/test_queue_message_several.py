@@ -1,4 +1,4 @@
-"""Several events in one message: which share one, how it is sent, and what its failure means."""
+"""Several events in one message: grouping, sending, failures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_MESSAGES: Final = 10
 
 numbers: Final = st.one_of(st.integers(2, 12), st.just(1000))
-"""How many events a message may have."""
+"""Maximum of events in a message."""
 _lengths: Final = st.one_of(
     st.integers(2, 1_000),
     st.integers(MAX_LINE_BYTES // 11, MAX_LINE_BYTES // 9),
@@ -58,12 +58,12 @@ def several_deliveries(draw: st.DrawFn) -> list[Delivery]:
 
 
 def of_length(length: int, index: int = 0) -> Delivery:
-    """Build a delivery whose line is so long; it has no newline in it, as no line has."""
+    """Return a delivery with a line of this length, without a newline."""
     return line_delivery(f"{index:032}", line="x" * length)
 
 
 def write(deliveries: Sequence[Delivery], most_events: int) -> list[Message]:
-    """Write the messages of deliveries."""
+    """Return the messages of deliveries."""
     return list(messages(deliveries, LAYOUT, events_per_message=most_events))
 
 
@@ -92,7 +92,7 @@ def test_documented_snippet_reads_every_body(most_events: int) -> None:
 
 @given(several_deliveries(), st.one_of(st.just(1), numbers))
 def test_messages(deliveries: list[Delivery], most_events: int) -> None:
-    """Each event is in one message, in order; a message says what is in it, and SQS takes it."""
+    """Each event is in one message, in order; attributes describe it, and its size is valid."""
     lines = {delivery.event_id: delivery.line for delivery in deliveries}
     written = write(deliveries, most_events)
     assert [event_id for each in written for event_id in each.event_ids] == list(lines)
@@ -113,7 +113,7 @@ def test_messages(deliveries: list[Delivery], most_events: int) -> None:
 
 @given(several_deliveries(), numbers)
 def test_messages_are_few(deliveries: list[Delivery], most_events: int) -> None:
-    """A message ends where it is full, or before or after a pointer, and nowhere else."""
+    """A message ends only if it is full, or before or after a pointer."""
     for one, other in pairwise(write(deliveries, most_events)):
         if "pointer" in one.attributes or "pointer" in other.attributes:
             continue
@@ -122,7 +122,7 @@ def test_messages_are_few(deliveries: list[Delivery], most_events: int) -> None:
 
 
 def test_message_of_exactly_the_limit() -> None:
-    """Two lines that fill a message to the last byte share it; with one byte more they don't."""
+    """Two lines of exactly the limit share a message; with one more byte they don't."""
     half = MAX_LINE_BYTES // 2
     assert len(write([of_length(half - 1), of_length(half, 1)], 2)) == 1
     assert len(write([of_length(half), of_length(half, 1)], 2)) == 2
@@ -130,7 +130,7 @@ def test_message_of_exactly_the_limit() -> None:
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_fullest_message_leaves_room_for_its_attributes(event_type: str) -> None:
-    """A thousand lines as long as a message allows fit with their attributes, of any stream."""
+    """The longest message of a thousand lines and its attributes are within SQS's limit."""
     lengths = [MAX_LINE_BYTES // 1000 - 1] * 999
     lengths.append(MAX_LINE_BYTES - sum(lengths) - len(lengths))
     deliveries = [

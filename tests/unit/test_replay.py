@@ -1,4 +1,4 @@
-"""What a replay sends, in which order, how fast, and what it counts."""
+"""What a replay sends, in which order and how fast, and its counts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def test_everything_is_sent_by_day_and_key() -> None:
-    """By default all that the archive has is sent, day after day, each by the order of keys."""
+    """By default the whole archive is sent, by day and then by key."""
     tomorrow, today, later = events(range(DAY, DAY + 5)), events(range(5)), events(range(10, 15))
     run = Run(filled(tomorrow, later, today))
     report = run.run()
@@ -71,7 +71,7 @@ def test_streams_of_a_day_go_before_the_next_day() -> None:
 
 
 def test_only_folders_with_matches_are_listed() -> None:
-    """Days outside of the range are neither listed nor read."""
+    """Days outside the range are neither listed nor read."""
     archive = filled(*(events(range(day * DAY, day * DAY + 3)) for day in range(-2, 3)))
     selected = events(range(DAY + 1, DAY + 2))
     time = selected[0].event_time
@@ -88,7 +88,7 @@ def test_only_folders_with_matches_are_listed() -> None:
 
 
 def test_copies_are_sent_once() -> None:
-    """Of an event with several lines the first in the order is sent, the others are counted."""
+    """Of several lines of an event, the first is sent, and the others are counted."""
     batch = events(range(7))
     again = [delivery_of(index, delivery=1, redelivered=True) for index in range(4)]
     run = Run(filled(batch, again))
@@ -98,7 +98,7 @@ def test_copies_are_sent_once() -> None:
 
 
 def test_lines_are_sent_as_they_are() -> None:
-    """What the sink gets of an event makes the drain's own message, a pointer too."""
+    """A replayed event makes the same message as in the drain, also a pointer."""
     huge = reader().read(oversize_message(3), delivery_of().received_at)
     batch = [*events(range(3)), huge]
     run = Run(filled(batch))
@@ -113,7 +113,7 @@ def test_lines_are_sent_as_they_are() -> None:
 
 
 def test_what_can_t_be_read_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A line or an object that is none is counted and named by its key; all else is sent."""
+    """An unreadable line or object is counted, and its key is logged; all others are sent."""
     archive = filled(events(range(3)))
     (key,) = archive.objects_by_key
     body = gzip.decompress(archive.objects_by_key[key])
@@ -130,7 +130,7 @@ def test_what_can_t_be_read_is_left_out_and_logged(caplog: pytest.LogCaptureFixt
 
 
 def test_object_that_goes_meanwhile() -> None:
-    """An object that was listed and is gone when it is read is counted, and nothing stops."""
+    """An object that is deleted after it was listed is counted, and the replay continues."""
 
     class Expiring(FakeArchive):
         async def read(self, key: str) -> bytes | None:
@@ -145,7 +145,7 @@ def test_object_that_goes_meanwhile() -> None:
 
 @pytest.mark.parametrize("page", [1, 2, 1000])
 def test_pages_of_a_listing(page: int) -> None:
-    """However many objects a call lists, all are read, once each, in order."""
+    """All objects are read once, in order, for any page size of listings."""
     archive = filled(*([delivery_of(index)] for index in range(5)), page=page)
     run = Run(archive)
     run.run()
@@ -158,7 +158,7 @@ def test_pages_of_a_listing(page: int) -> None:
 
 @pytest.mark.parametrize(("rate", "size"), [(0, 100), (500, 100), (40, 40), (1, 10), (0.5, 10)])
 def test_slices(rate: float, size: int) -> None:
-    """So many events are sent at once, of large and small objects: a second's worth, 10 to 100."""
+    """A slice has the events of a second, from 10 to 100, whatever the size of objects."""
     small = ([delivery_of(index)] for index in range(150, 230))
     run = Run(filled(events(range(150)), *small), rate=rate)
     run.run()
@@ -167,7 +167,7 @@ def test_slices(rate: float, size: int) -> None:
 
 
 def test_reading_goes_ahead() -> None:
-    """While events are sent others are read: many small objects take no longer than they must."""
+    """Objects are read while events are sent, so that many small objects cost no time."""
     archive = filled(*([delivery_of(index)] for index in range(160)), seconds=1.0)
     run = Run(archive)
     run.run()
@@ -179,7 +179,7 @@ def test_reading_goes_ahead() -> None:
 
 @pytest.mark.parametrize("events_per_message", [1, 10])
 def test_dry_run_counts_what_would_be_sent(events_per_message: int) -> None:
-    """Its counts are those of the messages and requests that sending makes."""
+    """A dry run counts the same messages and requests as sending."""
     large = [delivery_of()._replace(line="x" * 100_000)] * 2
     huge = reader().read(oversize_message(3), RECEIVED_AT)
     batch = [*events(range(130)), *large, huge]
@@ -198,7 +198,7 @@ def test_dry_run_counts_what_would_be_sent(events_per_message: int) -> None:
 
 
 def test_survey_counts_what_is_left() -> None:
-    """It lists the objects to go through, without reading any, from where it goes on."""
+    """A survey lists the remaining objects, without reading them."""
     archive = filled(*([delivery_of(index)] for index in range(30)), page=7)
     run = Run(archive, rate=SLOW, stop_at=0.5)
     run.run()

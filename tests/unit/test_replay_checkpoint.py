@@ -1,4 +1,4 @@
-"""Checkpoints: read back, or refused with a hint."""
+"""Checkpoints are parsed, or rejected with a hint."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_it_is_read_back() -> None:
-    """What was written is read, by whoever replays the same selection."""
+    """A checkpoint is parsed for the same selection."""
     content = json.loads(json.dumps(CHECKPOINT.as_json()))
     assert Checkpoint.from_json(content, selection="a" * 64) == CHECKPOINT
 
 
 def test_another_selection_is_refused() -> None:
-    """A checkpoint of another selection is refused, and says what to do."""
+    """A checkpoint of another selection is rejected with a hint."""
     with pytest.raises(ConfigurationError, match=r"another selection.*start again without"):
         Checkpoint.from_json(CHECKPOINT.as_json(), selection="c" * 64)
 
@@ -54,20 +54,20 @@ def test_another_selection_is_refused() -> None:
     ],
 )
 def test_what_is_none(content: Any) -> None:
-    """What is no checkpoint, or was changed, is refused: it would skip events, or repeat them."""
+    """A malformed or changed checkpoint is rejected, as it would skip or repeat events."""
     with pytest.raises(ConfigurationError, match="start again without"):
         Checkpoint.from_json(content, selection="a" * 64)
 
 
 def test_folder() -> None:
-    """It knows the day and the stream that it lies in, whatever the prefix."""
+    """The day and stream of a checkpoint are known for any prefix."""
     nested = CHECKPOINT.at(3)
     assert nested.folder == ("2026-03-01", "handset_change")
     assert nested.lines == 3
 
 
 def test_name_stays_when_a_replay_goes_on() -> None:
-    """A replay has the name it was given, else its start time; all its runs have the same."""
+    """A replay's name is the given one or its start time, the same in all its runs."""
     assert replay_name(None, None, NOW) == "2026-03-01T12:00:00.000Z"
     assert replay_name("another", None, NOW) == "another"
     assert replay_name(None, CHECKPOINT, NOW) == "made-up"
@@ -78,6 +78,6 @@ def test_name_stays_when_a_replay_goes_on() -> None:
 
 @pytest.mark.parametrize("name", ["", "x" * 81, "two words", "é", "a\n"])
 def test_name_that_messages_can_t_carry(name: str) -> None:
-    """A name that could break a message is refused."""
+    """A name that isn't valid in a message is rejected."""
     with pytest.raises(ConfigurationError, match="1 to 80"):
         check_name(name)

@@ -48,7 +48,7 @@ PLACES: Final = ["--bucket", "made-up", "--queue-url", "https://sqs.example/made
     ],
 )
 def test_invalid_options_are_rejected(arguments: list[str], expected: str) -> None:
-    """What can't be is an error that names the option, and nothing is asked of AWS."""
+    """An invalid option is an error that names it, without a call of AWS."""
     result = CliRunner().invoke(drainctl, ["replay", *arguments])
     assert result.exit_code == 2
     assert expected in " ".join(result.output.split())
@@ -56,7 +56,7 @@ def test_invalid_options_are_rejected(arguments: list[str], expected: str) -> No
 
 
 def test_checkpoint_is_kept_and_removed(tmp_path: Path) -> None:
-    """What was saved is loaded, replaced by what is saved next, and gone when removed."""
+    """A checkpoint can be saved, loaded, replaced and removed."""
     file = CheckpointFile(tmp_path / "made-up.json")
     assert file.load(selection="a" * 64) is None
     file.save(CHECKPOINT)
@@ -71,7 +71,7 @@ def test_checkpoint_is_kept_and_removed(tmp_path: Path) -> None:
     "content", ["", "made up", "{}", "[" * 10, "[" * 100_000, json.dumps({"version": 9})]
 )
 def test_file_that_is_no_checkpoint(tmp_path: Path, content: str) -> None:
-    """A file that is none is refused with its name and what to do, and is left as it is."""
+    """A malformed checkpoint file is rejected with its name and a hint, and not changed."""
     path = tmp_path / "made-up.json"
     path.write_text(content)
     with pytest.raises(ConfigurationError, match=r"made-up.json.*--checkpoint"):
@@ -80,7 +80,7 @@ def test_file_that_is_no_checkpoint(tmp_path: Path, content: str) -> None:
 
 
 def test_folder_that_is_not_there(tmp_path: Path) -> None:
-    """Where no checkpoint can be kept nothing is begun."""
+    """If no checkpoint can be stored, the replay doesn't begin."""
     file = CheckpointFile(tmp_path / "missing" / "made-up.json")
     with pytest.raises(ConfigurationError, match="--checkpoint"):
         file.check()
@@ -90,7 +90,7 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["ArchiveBucketName", "OutboxQueueUrl"])
 def test_stack_without_an_output(missing: str) -> None:
-    """An output that the stack lacks is named, with the option that replaces it."""
+    """A missing output is named, with the option that replaces it."""
     outputs = {"ArchiveBucketName": "made-up", "OutboxQueueUrl": "made-up"}
     del outputs[missing]
     stack = Stack(name="made-up-stack", outputs=outputs, parameters={})
@@ -99,7 +99,7 @@ def test_stack_without_an_output(missing: str) -> None:
 
 
 def test_queues_of_the_streams() -> None:
-    """If each stream has a queue, each goes to its own; a stream without one is named."""
+    """If each stream has a queue, its events go there; a stream without one is named."""
     stack = Stack(
         name="made-up-stack",
         outputs={"OutboxQueueUrl": "shared", "HandsetChangeQueueUrl": "own"},

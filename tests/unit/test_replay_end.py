@@ -1,4 +1,4 @@
-"""How a replay ends before it is done, and how another run goes on."""
+"""How a replay ends early, and how another run continues."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from eventdrain.errors import Failure
     from eventdrain.events import Delivery
 
-# --- Its end, and going on ---
+# --- Ends and continuation ---
 
 
 def test_bug_ends_in_the_report() -> None:
-    """It fails with a report that does not quote the bug's text, and keeps its checkpoint."""
+    """An unexpected error fails it; the report omits the text, and the checkpoint is kept."""
 
     class Buggy(FakeSink):
         async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
@@ -54,7 +54,7 @@ def test_bug_ends_in_the_report() -> None:
 
 
 def test_stop_ends_after_what_is_under_way() -> None:
-    """What is being sent is sent, nothing more; going on sends the rest, and nothing twice."""
+    """A stop lets events in flight be sent; a continuation sends the rest, and nothing twice."""
     sink = FakeSink(seconds=lambda _: 3.0)
     run = Run(filled(events(range(45))), sink, rate=SLOW, stop_at=4.0)
     report = run.run()
@@ -66,7 +66,7 @@ def test_stop_ends_after_what_is_under_way() -> None:
 
 
 def test_stop_cuts_a_wait_short() -> None:
-    """Nobody who stops a replay has to wait for its rate, or for a queue that takes nothing."""
+    """A stop interrupts waits for the rate and for retries."""
     down = FakeSink(lambda _delivery, _attempt: TRY_AGAIN)
     for sink, rate in ((FakeSink(), 0.1), (down, 0.0)):
         run = Run(filled(events(range(45))), sink, rate=rate, stop_at=1.0)
@@ -76,7 +76,7 @@ def test_stop_cuts_a_wait_short() -> None:
 
 
 def test_window_ends_it() -> None:
-    """From a moment on nothing is begun; it doesn't even wait for what would come too late."""
+    """After the window nothing is begun, and it doesn't wait for what would be too late."""
     run = Run(filled(events(range(45))), rate=SLOW, until=2.5)
     report = run.run()
     assert report.end_reason is ReplayEnd.WINDOW
@@ -88,7 +88,7 @@ def test_window_ends_it() -> None:
 
 
 def test_window_ends_a_search_without_matches() -> None:
-    """Where nothing matches the window ends it too, and what was searched is not searched again."""
+    """The window also ends a search without matches, which continues where it ended."""
     archive = filled(*([delivery_of(index)] for index in range(60)), seconds=1.0)
     run = Run(archive, selection=replace(ALL, event_ids=frozenset({"0" * 32})), until=2.5)
     assert run.run().end_reason is ReplayEnd.WINDOW
@@ -100,7 +100,7 @@ def test_window_ends_a_search_without_matches() -> None:
 
 
 def test_folders_that_are_done_are_not_looked_at_again() -> None:
-    """A run that goes on on the second day leaves the first, and the streams before it, alone."""
+    """A continuation doesn't list completed days and streams again."""
     archive = filled(events(range(20)), events(range(DAY, DAY + 20)))
     other = of_country_change(delivery_of(DAY))
     archive.put([other])
@@ -117,7 +117,7 @@ def test_folders_that_are_done_are_not_looked_at_again() -> None:
 
 
 def test_object_that_came_since_hides_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """A new object before the checkpoint may hold copies of what is still to be sent: it is."""
+    """A new object before the checkpoint doesn't hide copies that are still to be sent."""
     archive = filled(events(range(10, 40)))
     run = Run(archive, rate=SLOW, stop_at=1.5)
     run.run()
@@ -133,7 +133,7 @@ def test_object_that_came_since_hides_nothing(caplog: pytest.LogCaptureFixture) 
 
 
 def test_object_of_the_checkpoint_is_gone() -> None:
-    """If what the checkpoint names has expired, all that is left is sent."""
+    """If the checkpoint's object has expired, all remaining ones are sent."""
     archive = filled(events(range(20)), events(range(30, 40)))
     run = Run(archive, rate=SLOW, stop_at=0.5)
     run.run()
@@ -161,7 +161,7 @@ def batches(draw: st.DrawFn) -> list[list[Delivery]]:
 def test_interrupted_anywhere(
     drawn: list[list[Delivery]], interruptions: list[tuple[int, bool]]
 ) -> None:
-    """Wherever it ends, the runs together send all; a slice comes twice if its answer was lost."""
+    """Interrupted runs together send all events; only a slice with a lost answer is sent twice."""
     archive = filled(*drawn)
     run = Run(archive, rate=SLOW)
     sent: list[str] = []
@@ -186,7 +186,7 @@ def test_interrupted_anywhere(
 
 
 def _failing_after(calls: int, *, is_durable: bool) -> FakeSink:
-    """Make a sink that takes so many calls, and refuses the next, having it or not."""
+    """Return a sink that fails after some calls, with or without storing the events."""
     sink = FakeSink(
         lambda _delivery, _attempt: END_RUN if len(sink.calls) > calls else None,
         keeps_refused=is_durable,
@@ -198,7 +198,7 @@ def _failing_after(calls: int, *, is_durable: bool) -> FakeSink:
 
 
 def test_what_is_refused_for_now_is_sent_again() -> None:
-    """Only what the sink did not take is tried again, after a wait."""
+    """Only failed events are retried, after a wait."""
     unlucky = ids(events(range(3, 5)))
     sink = FakeSink(
         lambda each, attempt: TRY_AGAIN if attempt < 3 and each.event_id in unlucky else None
@@ -215,7 +215,7 @@ def test_what_is_refused_for_now_is_sent_again() -> None:
     ids=str,
 )
 def test_what_is_refused_in_the_end_ends_it(failure: Failure, calls: int) -> None:
-    """What can't pass ends it at once, and what doesn't after half a minute; it can go on then."""
+    """A fatal failure ends it at once, a retryable one after half a minute; it can continue."""
     third = delivery_of(3).event_id
     sink = FakeSink(lambda delivery, _: failure if delivery.event_id == third else TRY_AGAIN)
     run = Run(filled(events(range(30))), sink)
@@ -230,7 +230,7 @@ def test_what_is_refused_in_the_end_ends_it(failure: Failure, calls: int) -> Non
 
 
 def test_archive_that_fails() -> None:
-    """Calls that fail for now are made again; a read that is denied ends it with the cause."""
+    """Retryable calls are retried; a denied read ends it with the cause."""
     archive = filled(events(range(3)), events(range(10, 13)))
     last = max(archive.objects_by_key)
     denying = FakeArchive(
@@ -253,7 +253,7 @@ class _NoRoom(list[Any]):
 
 
 def test_checkpoint_that_can_t_be_kept() -> None:
-    """Where no checkpoint can be kept it ends with the reason, rather than go on blindly."""
+    """If a checkpoint can't be stored, it ends with the reason."""
     run = Run(filled(events(range(30))), rate=SLOW, checkpoints=_NoRoom())
     report = run.run()
     assert (report.end_reason, report.error) == (ReplayEnd.FAILED, "made up: make room")

@@ -1,4 +1,4 @@
-"""The function that replays: what it answers, logs and counts."""
+"""The replay function: its answer, log and metrics."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Function:
     """The function, loaded by its path as Lambda does, over a replay that ends in a given way.
 
     Attributes:
-        jobs: The jobs, times and checkpoints that replays were asked for.
-        checkpoints: What the next replays report on their way.
-        ending: Attributes of the report that they end with.
-        logged: The line that the last run logged.
-        emitted: The metrics that it emitted.
+        jobs: The jobs, times and checkpoints of replays.
+        checkpoints: The checkpoints that the next replays report.
+        ending: Attributes of their final report.
+        logged: The last run's log line.
+        emitted: The last run's metrics.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,8 +82,8 @@ class Function:
         return report
 
     def run(self, **event: Any) -> dict[str, Any]:
-        """Invoke the function, and give its answer."""
-        # Powertools writes to the stdout that it first met; each test has one of its own.
+        """Invoke the function, and return its answer."""
+        # Powertools keeps the stdout of its first use; each test has another one.
         self.module.logger.logger_handler.stream = sys.stdout
         answer: dict[str, Any] = self.module.handler(event, CONTEXT)
         lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
@@ -110,7 +110,7 @@ def checkpoint_at(lines: int, digest: str = "a" * 64) -> Checkpoint:
 
 
 def test_done(function: Function) -> None:
-    """What is done has no next; answer and log have the same report, and the events are counted."""
+    """A complete replay has no `next`; answer and log have its report, and events are counted."""
     function.checkpoints = [checkpoint_at(5)]
 
     answer = function.run(dry_run=False, rate=20, subscriptions=[PERSONAL])
@@ -126,7 +126,7 @@ def test_done(function: Function) -> None:
 
 
 def test_more_to_be_done(function: Function) -> None:
-    """A run that is not done answers with its last checkpoint, or with the one it was given."""
+    """An incomplete run answers with its last checkpoint, or the one that it was given."""
     function.ending = {"end_reason": ReplayEnd.WINDOW}
     function.run(dry_run=False)
     before = checkpoint_at(5, function.jobs[0][0].digest).as_json()
@@ -137,7 +137,7 @@ def test_more_to_be_done(function: Function) -> None:
 
 
 def test_failed(function: Function) -> None:
-    """A failure is an error in the log and a metric, and the answer still says where to go on."""
+    """A failure is logged as an error and counted; the answer still has the checkpoint."""
     function.checkpoints = [checkpoint_at(5)]
     function.ending = {"end_reason": ReplayEnd.FAILED, "error": "made up: do this"}
     answer = function.run(dry_run=False)
@@ -146,7 +146,7 @@ def test_failed(function: Function) -> None:
 
 
 def test_dry_run_is_the_default_and_counts_nothing_as_sent(function: Function) -> None:
-    """Whoever asks for nothing gets counts; the metric of events that were sent stays 0."""
+    """By default the function only counts, and the metric of sent events is 0."""
     assert function.run()["is_dry_run"] is True
     assert function.jobs[0][0].is_dry_run
     assert function.emitted["Replayed"] == [0]
@@ -156,7 +156,7 @@ def test_dry_run_is_the_default_and_counts_nothing_as_sent(function: Function) -
 def test_malformed_request_is_raised(
     function: Function, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What can't be done is an error before anything is read, and nothing of it is printed."""
+    """A malformed request is an error before anything is read, and is not printed."""
     with pytest.raises(ConfigurationError, match=r"subscriptions .* use a list"):
         function.run(subscriptions=PERSONAL)
     assert function.jobs == []

@@ -1,4 +1,4 @@
-"""Lines that are read back."""
+"""Parsing of archived lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINE = json.loads(delivery_of().line)
 
 @given(stream_responses())
 def test_line_becomes_the_delivery_that_it_was_written_from(drawn: Any) -> None:
-    """All of it comes back but the ack handle, and the microseconds that a line leaves out."""
+    """A parsed line has all of the delivery, except for the ack handle and microseconds."""
     stream, response = drawn
     written = EventReader(stream).read(response.SerializeToString(), RECEIVED_AT)
     read = read_line(written.line)
@@ -48,13 +48,13 @@ def test_object_is_read_back(indexes: list[int]) -> None:
     ids=["empty", "plain", "cut", "no ascii", "damaged"],
 )
 def test_object_that_is_none(body: bytes) -> None:
-    """What is no whole gzip of ASCII is reported as such."""
+    """An object that isn't complete gzip of ASCII is an error."""
     with pytest.raises(UnreadableLine):
         read_lines(body)
 
 
 def test_empty_object_has_no_lines() -> None:
-    """A gzip of nothing holds no line, not one that is empty."""
+    """An empty gzip has no lines."""
     assert list(read_lines(gzip.compress(b""))) == []
 
 
@@ -85,7 +85,7 @@ def test_empty_object_has_no_lines() -> None:
     ],
 )
 def test_line_that_is_none(line: str) -> None:
-    """What isn't written as the drain writes lines is reported as such, and not quoted."""
+    """A line in another form is an error that doesn't repeat it."""
     with pytest.raises(UnreadableLine) as raised:
         read_line(line)
     assert "made up" not in str(raised.value)

@@ -15,7 +15,7 @@ from eventdrain.replay import RateLimit
     st.lists(st.tuples(st.integers(1, 100), st.floats(0, 10)), min_size=1, max_size=20),
 )
 def test_rate_is_kept(per_second: float, calls: list[tuple[int, float]]) -> None:
-    """After a number of events nothing starts before the rate allows it, whatever the pauses."""
+    """Calls start only when the rate allows it, whatever the pauses before."""
     limit = RateLimit(per_second)
     now = 0.0
     starts: list[tuple[float, int]] = []
@@ -28,7 +28,7 @@ def test_rate_is_kept(per_second: float, calls: list[tuple[int, float]]) -> None
 
 
 def test_first_waits_for_nothing() -> None:
-    """The first events go at once, and those after a pause that was long enough."""
+    """The first call doesn't wait, nor does one after a long enough pause."""
     limit = RateLimit(10)
     assert limit.wait_seconds(20, 100.0) == 0
     assert limit.wait_seconds(20, 101.0) == 1

@@ -1,4 +1,4 @@
-"""What the replay function is asked for, and how it reports what it can't do."""
+"""Requests for the replay function, and errors about them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_nothing_asked_for_counts_everything() -> None:
 
 
 def test_everything_asked_for() -> None:
-    """Each key is what it says, each place the environment's."""
+    """Each key is used, and each place is that of the environment."""
     asked = request(
         **{"from": "2026-03-01", "to": "2026-03-07"},
         streams=["country_change"],
@@ -63,7 +63,7 @@ def test_everything_asked_for() -> None:
 
 
 def test_it_goes_on() -> None:
-    """With the checkpoint of the same request it goes on, under the same name."""
+    """With a checkpoint of the same request it continues, with the same name."""
     before = request(dry_run=False)
     checkpoint = Checkpoint(before.job.digest, before.name, KEY, 5, "0" * 64)
     asked = ReplayRequest.from_event(
@@ -83,7 +83,7 @@ def test_it_goes_on() -> None:
     ],
 )
 def test_checkpoint_of_another_request(event: dict[str, Any]) -> None:
-    """The checkpoint of another selection, or of a dry run for one that sends, is refused."""
+    """A checkpoint of another selection, or of a dry run for sending, is rejected."""
     job = request(dry_run=False).job
     checkpoint = Checkpoint(job.digest, "made-up", KEY, 5, "0" * 64)
     with pytest.raises(ConfigurationError, match="another selection"):
@@ -123,14 +123,14 @@ def test_checkpoint_of_another_request(event: dict[str, Any]) -> None:
     ],
 )
 def test_what_can_t_be_is_reported(event: dict[str, Any], reported: str) -> None:
-    """A key that is unknown or malformed is named with its hint, and without personal data."""
+    """An unknown or malformed key is named, with a hint and without personal data."""
     with pytest.raises(ConfigurationError, match=reported) as raised:
         request(**event)
     assert PERSONAL not in str(raised.value)
 
 
 def test_request_and_settings_are_checked() -> None:
-    """The reserve outlasts the longest call; what can't work, or is no object, is reported."""
+    """The reserve is longer than the longest call; invalid settings or events are errors."""
     asked = ReplayRequest.from_event({}, ENVIRONMENT | {"RESERVE_SECONDS": "5"}, now=NOW)
     assert asked.reserve == timedelta(seconds=15)
     fifo = {"QUEUE_URL": "https://sqs.example/q.fifo", "EVENTS_PER_MESSAGE": "2"}

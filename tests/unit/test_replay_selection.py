@@ -70,7 +70,7 @@ times: Final = st.one_of(
 def test_range(
     first: datetime | None, end: datetime | None, event_time: str | None, received_at: datetime
 ) -> None:
-    """An event is in the range by its time or else its arrival; its folder is then looked into."""
+    """An event is in the range by its time, or else its arrival, and its folder is then read."""
     delivery = line_delivery(event_time=event_time, received_at=received_at)
     time = received_at if event_time is None else datetime.fromisoformat(event_time)
     selection = replace(ALL, since=first, until=end)
@@ -95,7 +95,7 @@ def test_range(
 def test_only_folders_that_can_hold_matches(
     first: datetime | None, end: datetime | None, days: str
 ) -> None:
-    """A day that no event of the range can lie on is not looked at."""
+    """A day without possible events of the range is not read."""
     selection = replace(ALL, since=first, until=end)
     found = [day for day in ("01", "02", "03") if selection.may_include_day(f"2026-03-{day}")]
     assert found == days.split()
@@ -114,20 +114,20 @@ def test_only_folders_that_can_hold_matches(
     ],
 )
 def test_options_narrow(options: dict[str, Any], *, is_selected: bool) -> None:
-    """All that is given must be true of an event."""
+    """An event must match all options."""
     selection = replace(ALL, **options)
     assert selection.includes(line_delivery("a", subscription_id="s")) == is_selected
 
 
 def test_digest_is_slow_to_guess() -> None:
-    """A checkpoint that somebody finds doesn't let them try all subscription ids there are."""
+    """The digest in a checkpoint is too slow to try all subscription ids."""
     with patch("eventdrain.replay.selection.scrypt", wraps=scrypt) as slow:
         replace(ALL, subscriptions=frozenset({"madeup:eu:5"})).digest({})
     assert slow.call_args.kwargs["n"] >= 2**14
 
 
 def test_digest_distinguishes_selections() -> None:
-    """Each thing that changes what is sent changes the digest; the order of streams does too."""
+    """The digest depends on everything that changes what is sent, also the order of streams."""
     both = ("handset_change", "country_change")
     variants = [
         ALL.digest({}),

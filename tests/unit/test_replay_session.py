@@ -1,4 +1,4 @@
-"""A session of the command: what it asks, sends and keeps, and its exit status."""
+"""A session of the replay command: its question, passes, checkpoint and exit status."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ QUESTION: Final = ["Send these 40 events?"]
 
 @dataclass
 class World:
-    """What a session finds, and what it does.
+    """The environment of a session, and a record of its actions.
 
     Attributes:
-        folder: Where the checkpoint file is.
-        counting: What a pass that counts leaves in its report.
-        sending: What a pass that sends leaves in its report.
-        answer: To the question.
-        after: The checkpoint that is there.
-        passes: Each pass that was made: ``count`` or ``send``.
-        questions: What was asked.
+        folder: The folder of the checkpoint file.
+        counting: The report of a pass that counts.
+        sending: The report of a pass that sends.
+        answer: The answer to the question.
+        after: The existing checkpoint.
+        passes: The passes: ``count`` or ``send``.
+        questions: The questions.
     """
 
     folder: Path
@@ -123,9 +123,9 @@ def test_session(
     options: dict[str, bool],
     expected: tuple[int, list[str], list[str], str],
 ) -> None:
-    """It counts, asks with the number, and sends, unless told otherwise or a count fails.
+    """It counts, asks for confirmation, and sends, unless options differ or counting fails.
 
-    A checkpoint is left only where there is something to continue. Nobody is named.
+    A checkpoint is left only if there is something to continue. Nobody is named.
     """
     status, passes, questions, message = expected
     if after is not None and message in {EMPTY, UNMATCHED}:

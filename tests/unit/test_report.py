@@ -20,7 +20,7 @@ OUTCOME = Outcome(
 
 
 def test_counts_batches() -> None:
-    """What became of each batch adds up."""
+    """The outcomes of batches are added up."""
     report = Report("handset_change", received=17)
     report.add_outcome(OUTCOME)
     report.add_outcome(OUTCOME)
@@ -33,7 +33,7 @@ def test_counts_batches() -> None:
 
 
 def test_as_json() -> None:
-    """The report is JSON of plain names and numbers, to the letter."""
+    """The exact JSON of a report."""
     report = Report(
         "handset_change",
         end_reason=EndReason.IDLE,
@@ -75,7 +75,7 @@ def test_as_json() -> None:
 
 
 def test_as_json_is_complete() -> None:
-    """Nothing that the report counts is missing from its JSON."""
+    """Every field of the report is in its JSON."""
     report = Report("handset_change", sinks=("archive", "made_up"))
     written = ["archive_failed", "made_up_failed"]
     assert list(report.as_json()) == [
@@ -90,7 +90,7 @@ def test_as_json_is_complete() -> None:
     ("reason", "has_failed"), [(reason, reason == "failed") for reason in EndReason]
 )
 def test_has_failed(reason: EndReason, *, has_failed: bool) -> None:
-    """Of all ends one means that somebody must act."""
+    """Only one end reason means that the run has failed."""
     assert Report("handset_change", end_reason=reason).has_failed is has_failed
     assert Report("handset_change").has_failed, "until it is completed"
 
@@ -123,7 +123,7 @@ def test_notes_age_and_redeliveries() -> None:
     ],
 )
 def test_is_behind(reason: EndReason, age_seconds: float, acked: int, *, is_behind: bool) -> None:
-    """Another run is needed where this one got events through and left others waiting."""
+    """Another run is needed if this one acked events and left others waiting."""
     report = Report(
         "handset_change",
         end_reason=reason,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RefusingBucket:
-    """A bucket that takes nothing into quarantine, and notes what it took."""
+    """A bucket that rejects objects in quarantine, and records the others."""
 
     url = "https://made-up"
 
@@ -35,7 +35,7 @@ class RefusingBucket:
 
 
 def test_lines_wait_for_their_original_messages() -> None:
-    """Where a record can't be written, the lines that lack it aren't; those of other days are."""
+    """If original messages can't be written, their lines aren't either; other days' lines are."""
     bucket = RefusingBucket()
     odd = delivery_of(1)._replace(original="{}")
     other_day = delivery_of(2)._replace(event_time="2026-03-02T12:00:00Z")

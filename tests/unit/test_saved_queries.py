@@ -1,4 +1,4 @@
-"""The saved queries: how they are read, and that each fits the catalogue."""
+"""The saved queries are parsed, and match the catalogue."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _tree(query: SavedQuery) -> exp.Expr:
 
 
 def test_names() -> None:
-    """Every query is there, and those about a stream for each stream."""
+    """Every query exists, for each stream if it is about a stream."""
     plain = [name for name in _COLUMNS if name not in _OF_A_STREAM]
     of_streams = [f"{name}.{stream}" for name in _OF_A_STREAM for stream in STREAMS]
     assert sorted(_QUERIES) == sorted([*plain, *of_streams])
@@ -55,14 +55,14 @@ def test_names() -> None:
 
 @_each_query
 def test_query_fits_the_catalogue(query: SavedQuery) -> None:
-    """It names what is there, puts fitting types together, and gives the columns it should."""
+    """It uses existing names and matching types, and returns the expected columns."""
     columns = result_columns(query.sql, _SCHEMA)
     assert list(columns) == _COLUMNS[_kind(query)].split()
 
 
 @_each_query
 def test_parameters_are_where_athena_takes_them(query: SavedQuery) -> None:
-    """The description names each ``?``, and each is in WHERE, which alone is documented to work."""
+    """The description names each ``?``, and each is in WHERE, where Athena supports parameters."""
     placeholders = list(_tree(query).find_all(exp.Placeholder))
     assert len(placeholders) == len(query.parameters)
     for placeholder in placeholders:
@@ -73,7 +73,7 @@ def test_parameters_are_where_athena_takes_them(query: SavedQuery) -> None:
 
 @_each_query
 def test_days_are_pruned_when_planned(query: SavedQuery) -> None:
-    """It compares ``dt`` with a constant where it reads a table, but for those about all days."""
+    """It compares ``dt`` with a constant for each table, unless it is about all days."""
     if _kind(query) in _OF_ALL_DAYS:
         return
     for table in _tree(query).find_all(exp.Table):
@@ -90,7 +90,7 @@ def test_days_are_pruned_when_planned(query: SavedQuery) -> None:
 
 @_each_query
 def test_answer_has_an_order(query: SavedQuery) -> None:
-    """The order is by columns that name a row, so that the same archive gives the same answer."""
+    """The answer is ordered by columns that identify a row, so it is deterministic."""
     unique = {
         "todays_handset_changes": {"event_id"},
         "model_changes_by_tac": {"from_tac", "to_tac"},
@@ -114,7 +114,7 @@ def test_query_can_be_saved(query: SavedQuery) -> None:
 
 
 def test_file_is_read(tmp_path: Path) -> None:
-    """Title, description, parameters in their order and the statement; the stream everywhere."""
+    """A file has title, description, parameters in order and the statement, for a stream."""
     (tmp_path / "some.sql").write_text(
         "-- Some of {stream}\n-- What it is.\n-- Parameter b: the first.\n"
         "-- Parameter a: another.\n"
@@ -136,7 +136,7 @@ def test_file_is_read(tmp_path: Path) -> None:
     "text", ["SELECT 1", "-- Title\nSELECT 1", "-- Title\n-- Description\n", ""]
 )
 def test_malformed_file(tmp_path: Path, text: str) -> None:
-    """A file without a title, a description or a statement is named and refused."""
+    """A file without a title, a description or a statement is an error that names it."""
     (tmp_path / "odd.sql").write_text(text)
     with pytest.raises(MalformedQuery, match="odd: a title"):
         saved_queries(tmp_path)

@@ -1,4 +1,4 @@
-"""What the saved queries mean, on a handful of rows: each case that their descriptions speak of.
+"""The saved queries on a few rows: each case in their descriptions.
 
 DuckDB answers, sqlglot translates. Today is 2026-11-24.
 """
@@ -24,7 +24,7 @@ _PHONE, _SAME_MODEL, _OTHER = "35923706-1", "35923706-2", "35375208-1"
 
 
 class Change(NamedTuple):
-    """A row of ``handset_change``, as far as it matters."""
+    """A row of ``handset_change``, with the columns that matter."""
 
     event_id: str = "a"
     dt: str = _TODAY
@@ -66,7 +66,7 @@ class Archive:
             self.add("handset_change", **change._asdict())
 
     def answer(self, name: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Ask a saved query."""
+        """Run a saved query."""
         sql = next(query.sql for query in saved_queries() if query.name == name)
         tree = parse_one(sql, read="athena")
         for today in list(tree.find_all(exp.CurrentDate)):
@@ -208,9 +208,9 @@ def test_lag(archive: Archive) -> None:
 
 
 def test_consistency(archive: Archive) -> None:
-    """Each way to differ is a row: missing, twice, one for another, not archived at all.
+    """Each kind of difference is a row: missing, duplicated, replaced, not archived.
 
-    Copies, and events that lines and table both have, make no difference.
+    Copies in lines, and events in both lines and table, are no difference.
     """
     both = [("x", "2020-01-01"), ("x", "2020-01-01")]
     lines = [("a", "2026-11-01"), ("b", "2026-11-01"), ("c", "2026-11-02")]

@@ -1,4 +1,4 @@
-"""The saved queries find with pseudonyms what they find without, under other names."""
+"""With pseudonyms the saved queries find the same rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CHANGES: Final = (
 
 
 def name(kind: Kind, text: str | None) -> str | None:
-    """Return what a text is called with pseudonyms."""
+    """Return the pseudonym of a text."""
     return None if text is None else PSEUDONYMS.of(kind, text)
 
 
 def renamed(change: Change) -> Change:
-    """Return a change as its line would be with pseudonyms."""
+    """Return a change with pseudonyms."""
     return change._replace(
         subscription_id=name(Kind.SUBSCRIPTION, change.subscription_id),
         imsi=name(Kind.IMSI, change.imsi),
@@ -43,7 +43,7 @@ NAMES: Final = {
     for text, pseudonym in zip(change, renamed(change), strict=True)
     if isinstance(text, str)
 }
-"""What each text is called with pseudonyms; most are called what they are."""
+"""The pseudonym of each text; most texts have none."""
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ NAMES: Final = {
     ],
 )
 def test_answers_are_the_same(query: str, parameters: tuple[Any, ...]) -> None:
-    """Models and handsets are told apart as before; who asks by a pseudonym finds as much."""
+    """Models and handsets are distinguished as before, and a query by pseudonym finds the same."""
     clear, pseudonymised = Archive(), Archive()
     clear.change(*CHANGES)
     pseudonymised.change(*map(renamed, CHANGES))

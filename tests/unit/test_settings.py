@@ -62,7 +62,7 @@ VALUES: Final[tuple[tuple[str, str, str, object], ...]] = (
     ("EVENTS_PER_MESSAGE", "10", "events_per_message", 10),
     ("PSEUDONYM_KEY_SECRET_ARN", "arn:key", "pseudonym_key_secret_arn", "arn:key"),
 )
-"""A text for each variable, and what it makes of which setting."""
+"""A value for each variable, and its setting."""
 
 
 def settings(event_type: str | None = None, /, **variables: str) -> Settings:
@@ -71,7 +71,7 @@ def settings(event_type: str | None = None, /, **variables: str) -> Settings:
 
 
 def problems(event_type: str | None = None, /, **variables: str) -> str:
-    """Return the text of the error about these variables."""
+    """Return the error text about these variables."""
     with pytest.raises(ConfigurationError) as caught:
         settings(event_type, **variables)
     return str(caught.value)
@@ -95,7 +95,7 @@ def test_every_value_is_read() -> None:
 
 @pytest.mark.parametrize("blank", ["", " "])
 def test_blank_is_missing(blank: str) -> None:
-    """A variable that is there and blank takes its default."""
+    """A blank variable has its default."""
     assert settings(**dict.fromkeys(function_variables().keys() - NEEDED, blank)) == settings()
 
 
@@ -103,7 +103,7 @@ def test_blank_is_missing(blank: str) -> None:
 
 
 def test_defaults_are_the_templates() -> None:
-    """The template's default says what a missing variable means."""
+    """The defaults of settings are those of the template."""
     parameters = {name: parameter_of(name) for name, *_ in VALUES}
     defaults = {name: str(each["Default"]) for name, each in parameters.items() if each}
     assert settings(**defaults) == settings()
@@ -111,7 +111,7 @@ def test_defaults_are_the_templates() -> None:
 
 @pytest.mark.parametrize("name", RANGES)
 def test_ranges_are_the_templates(name: str) -> None:
-    """Template and settings allow the same; what is beyond both ends is reported with the range."""
+    """Template and settings allow the same range, which the error for other values names."""
     parameter = parameter_of(name) or {}
     least, most = RANGES[name]
     for value in (least, most):
@@ -128,7 +128,7 @@ def test_ranges_are_the_templates(name: str) -> None:
 
 
 def test_choices_are_the_templates() -> None:
-    """The settings take exactly the values that the template offers."""
+    """The settings allow exactly the template's values."""
     offered = ", ".join((parameter_of("START_POSITION") or {})["AllowedValues"])
     reported = problems(START_POSITION="made-up")
     assert reported.endswith(f"set START_POSITION to one of {offered}.")
@@ -138,7 +138,7 @@ def test_choices_are_the_templates() -> None:
 
 
 def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
-    """A start picks the stream from those of the stack, and its queue where each has one."""
+    """A start selects one of the stack's streams, and its queue if each has one."""
     read = settings(
         "consent_change",
         EVENT_TYPES="country_change, consent_change,country_change",
@@ -151,7 +151,7 @@ def test_the_run_s_stream_is_one_of_the_stack_s() -> None:
 
 @pytest.mark.parametrize("event_type", [None, "first_attachment", "made-up"])
 def test_stream_that_is_not_the_stack_s_is_named(event_type: str | None) -> None:
-    """A start without a stream, or or with another stack's, is an error that names the streams."""
+    """A start without a stream, or with another stack's, is an error that names the streams."""
     assert problems(event_type, EVENT_TYPES="country_change,consent_change") == (
         f"the run's event_type is {event_type!r}, which the stack does not drain. To fix this, use"
         ' one of country_change, consent_change, as in {"event_type": "country_change"}.'
@@ -203,7 +203,7 @@ def test_template_and_settings_allow_the_same(name: str, path: str) -> None:
     ["ten", "1.5", "-5", "1e2", "\N{ARABIC-INDIC DIGIT FIVE}", "²", "5 0", "5_0", "9" * 5000],
 )
 def test_no_whole_number(value: str) -> None:
-    """What is no plain whole number, or is out of any range, is shown as it was given."""
+    """A malformed number, or one out of range, is repeated in the error."""
     assert problems(MAX_IN_FLIGHT=value).startswith(f"MAX_IN_FLIGHT is invalid: {value!r}")
 
 
@@ -272,7 +272,7 @@ def test_endpoint(url: str, host: str, port: int, *, is_secure: bool) -> None:
     ],
 )
 def test_endpoint_that_is_rejected(url: str, reason: str) -> None:
-    """Plaintext beyond loopback, no URL, what no request can carry, a password: none is used."""
+    """Plaintext beyond loopback, malformed URLs, invalid characters, passwords are rejected."""
     reported = problems(API_ENDPOINT=url)
     assert reported.startswith("API_ENDPOINT: ")
     assert reason in reported
@@ -281,7 +281,7 @@ def test_endpoint_that_is_rejected(url: str, reason: str) -> None:
 
 @given(st.text(max_size=30), st.sampled_from(["http://", "https://", ""]))
 def test_any_endpoint_is_secure_or_loopback(text: str, scheme: str) -> None:
-    """Whatever is accepted is encrypted or stays on this machine."""
+    """Any accepted endpoint is encrypted or on this machine."""
     try:
         endpoint = Endpoint.parse(scheme + text)
     except ConfigurationError:

@@ -15,7 +15,7 @@ NEEDED: Final = {"ARCHIVE_BUCKET": "made-up", "QUEUE_URL": "made-up"}
 
 
 def asked(**variables: str) -> StreamConfiguration:
-    """Return what the server is asked for with these variables set."""
+    """Return the stream configuration for these variables."""
     settings = Settings.from_env(NEEDED | variables)
     request: Any = settings.stream.stream_request.FromString(stream_request(settings))
     configuration: StreamConfiguration = request.stream_configuration
@@ -23,7 +23,7 @@ def asked(**variables: str) -> StreamConfiguration:
 
 
 def test_by_default() -> None:
-    """A durable queue without a name, explicit acks within a minute, as far back as it goes."""
+    """By default: an unnamed durable queue, explicit acks within a minute, the oldest event."""
     configuration = asked()
     assert configuration.WhichOneof("stream_type") == "durable_queue"
     assert configuration.durable_queue.custom_name == ""
@@ -49,5 +49,5 @@ def test_each_setting_is_asked_for() -> None:
 
 @pytest.mark.parametrize("event_type", STREAMS)
 def test_every_stream_is_asked_alike(event_type: str) -> None:
-    """The request is each stream's own message, with the same in it."""
+    """Every stream's request has its own type and the same configuration."""
     assert asked(EVENT_TYPES=event_type) == asked()

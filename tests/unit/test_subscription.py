@@ -23,11 +23,11 @@ BY_GATEWAY: Final = Unauthenticated("a gateway answered HTTP 401", hint="ask it"
 
 @dataclass
 class Bench:
-    """A subscription between fakes.
+    """A subscription with fakes.
 
     Attributes:
-        noted: What the pace was notified of, and when.
-        result: What the subscription ended with; None if it went on until it was cancelled.
+        noted: The notifications of the pace, with their times.
+        result: The error of the subscription; None if it ran until it was cancelled.
     """
 
     source: FakeEventSource
@@ -41,7 +41,7 @@ class Bench:
     def subscribe(
         self, seconds: float, *, meanwhile: Callable[[Subscription], object] = lambda _: None
     ) -> Subscription:
-        """Subscribe for so long; halfway something happens."""
+        """Subscribe for some time, and call a function halfway."""
 
         async def subscribe() -> Subscription:
             subscription = Subscription(
@@ -81,12 +81,12 @@ class Bench:
 
 
 def words(noted: list[tuple[str, float]]) -> list[str]:
-    """Return what was noted, without the times."""
+    """Return the notifications without times."""
     return [word for word, _ in noted]
 
 
 def test_messages_are_taken_oldest_first() -> None:
-    """What arrives is announced, and taken in its order, no more than asked for."""
+    """Arrivals are announced, and taken in order, up to the limit."""
     bench = Bench(FakeEventSource(Script([burst(2), burst(1, at=1.0, first=2)])))
     subscription = bench.subscribe(10.0)
     assert (subscription.unread, subscription.connections) == (3, 1)
@@ -96,7 +96,7 @@ def test_messages_are_taken_oldest_first() -> None:
 
 
 def test_stream_is_proven_by_a_probe() -> None:
-    """A quiet stream is proven once the API answers a probe, since it was opened."""
+    """A quiet stream is proven, from its opening on, once the API answers a probe."""
     bench = Bench(FakeEventSource(Script(opening_seconds=3.0)))
     bench.subscribe(10.0)
     assert words(bench.noted) == ["proven", "closed"]
@@ -105,16 +105,16 @@ def test_stream_is_proven_by_a_probe() -> None:
 
 
 def test_stream_is_proven_by_an_event() -> None:
-    """What arrives proves as much as a probe; that the stream broke is noted before the wait."""
+    """An arrival proves a stream like a probe; a break is noted before the wait."""
     bench = Bench(FakeEventSource(Script([burst(1)], ends_at=2.0), Script()))
     bench.subscribe(20.0, meanwhile=lambda subscription: subscription.take(1))
     assert words(bench.noted) == ["proven", "closed", "proven", "closed"]
     assert bench.noted[1][1] == pytest.approx(2.0, abs=TURNS)
-    assert bench.noted[2][1] >= 10.0, "no other stream is opened before the event is taken"
+    assert bench.noted[2][1] >= 10.0, "the next stream is opened only after the event is taken"
 
 
 def test_probes_go_on_until_the_api_answers() -> None:
-    """An open stream is no proof; an API that answers late proves it since it was opened."""
+    """An open stream alone is no proof; a late answer proves it from its opening on."""
     bench = Bench(FakeEventSource(Script(proven_at=7.0)))
     bench.subscribe(20.0)
     assert words(bench.noted) == ["proven", "closed"]
@@ -132,7 +132,7 @@ def test_attempt_without_an_answer_is_noted() -> None:
 
 
 def test_bug_in_a_probe_is_raised() -> None:
-    """What a probe raises that is no error of a stream's ends the reading with that."""
+    """An unexpected error of a probe ends the subscription with that error."""
 
     class Broken(FakeConnection):
         async def probe(self) -> None:
@@ -173,7 +173,7 @@ def test_ends_where_it_is_refused(
 
 
 def test_no_stream_is_opened_while_messages_are_left() -> None:
-    """Only once all that arrived is taken is another stream opened in place of one that broke."""
+    """After a break, the next stream is opened only when all arrivals are taken."""
     bench = Bench(FakeEventSource(Script([burst(3)], ends_at=1.0), Script()))
 
     def take(subscription: Subscription) -> None:
@@ -186,14 +186,14 @@ def test_no_stream_is_opened_while_messages_are_left() -> None:
 
 
 def test_taken_message_is_proof_before_its_arrival_is_announced() -> None:
-    """A message that is taken proves the stream at once, and what breaks later is noted after."""
+    """A taken message proves the stream at once; a later break is noted after that."""
     bench = Bench(FakeEventSource(Script([burst(1)], ends_at=0.0), Script(opening_seconds=100.0)))
     bench.subscribe(10.0)
     assert words(bench.noted) == ["proven", "closed"]
 
 
 def test_stream_is_not_opened_again_once_stopped() -> None:
-    """A stream that breaks while the last commits are under way stays closed."""
+    """A stream that breaks during the last commits stays closed."""
     bench = Bench(FakeEventSource(Script(ends_at=60.0), Script()))
     bench.subscribe(100.0, meanwhile=Subscription.stop)
     assert words(bench.noted) == ["proven", "closed"]
@@ -201,7 +201,7 @@ def test_stream_is_not_opened_again_once_stopped() -> None:
 
 
 def test_open_stream_stays_open_once_stopped() -> None:
-    """The stream stays open for the last acks, and what it brings can still be taken."""
+    """The stream stays open for the last acks, and its messages can still be taken."""
     bench = Bench(FakeEventSource(Script([burst(1), burst(1, at=8.0, first=1)])))
     subscription = bench.subscribe(10.0, meanwhile=Subscription.stop)
     assert bench.source.left_at == pytest.approx([10.0], abs=TURNS)

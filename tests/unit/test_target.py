@@ -37,12 +37,12 @@ _NO_KEYS: Final = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
 
 @dataclass(frozen=True)
 class Command:
-    """A command that asks about a stack.
+    """A command for a stack.
 
     Attributes:
-        arguments: The command line, without options of the stack.
-        services: What it calls for the stack of these tests.
-        status: Its exit status then: not all commands can work with that stack.
+        arguments: The command line, without options for the stack.
+        services: The services that it calls.
+        status: Its exit status, as not all commands succeed with the made-up stack.
     """
 
     arguments: Sequence[str]
@@ -72,13 +72,13 @@ COMMANDS: Final = {
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why AWS can't be called about the stack.
+    """A reason why the stack can't be described.
 
     Attributes:
-        message: What the error must say.
-        options: That cause it.
-        environment: Likewise; None for a variable that is not set.
-        failure: CloudFormation's code.
+        message: Parts of the error.
+        options: Options that cause it.
+        environment: Variables that cause it; None to delete one.
+        failure: CloudFormation's error code.
     """
 
     message: Sequence[str]
@@ -126,7 +126,7 @@ every_command: Final = pytest.mark.parametrize("command", COMMANDS.values(), ids
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AccountEndpoint]:
-    """What the commands find in place of AWS; the environment has keys and a region of its own."""
+    """Yield the AWS that commands call; the environment has keys and a region."""
     monkeypatch.chdir(tmp_path)  # where a replay leaves its checkpoint
     (tmp_path / "config").write_text(_CONFIG)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -167,9 +167,9 @@ def test_every_service_is_called_as_the_options_say(
     region: str,
     access_key: str,
 ) -> None:
-    """Nothing is called in another region or as somebody else, as far as this stack goes.
+    """All calls use the given region and profile.
 
-    A profile that is given is who calls, even if the environment has keys.
+    A given profile takes priority over keys in the environment.
     """
     result = command.run(*options)
     assert result.exit_code == command.status, result.output
@@ -178,9 +178,9 @@ def test_every_service_is_called_as_the_options_say(
 
 @pytest.mark.usefixtures("endpoint")
 def test_json_is_all_of_standard_output() -> None:
-    """Replay prints its report, erase what its receipt would say; the rest is on standard error.
+    """Replay prints its report, erase its result; all else is on standard error.
 
-    The replay has found the subscriber's lines of before and after the stack had pseudonyms.
+    The replay finds the subscriber's lines with and without pseudonyms.
     """
     replay, erase = (COMMANDS[name].run("--json") for name in ("replay", "erase"))
     report = json.loads(replay.stdout)
@@ -209,7 +209,7 @@ def test_region_is_that_of_the_profile(
 def test_stack_that_can_t_be_described(
     endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch, command: Command, trouble: Trouble
 ) -> None:
-    """One line says what is wrong and which options to check, and nothing of who called."""
+    """One line has the reason and the options to check, and nothing about the caller."""
     endpoint.failure = trouble.failure
     change(monkeypatch, trouble.environment)
     result = command.run("--json", *trouble.options)
@@ -223,7 +223,7 @@ def test_stack_that_can_t_be_described(
 @every_command
 @pytest.mark.parametrize("option", ["--region", "--profile", "--stack-name"])
 def test_empty_value_is_rejected(option: str, command: Command) -> None:
-    """A script's variable that is not set calls nobody: not another account than was meant."""
+    """An empty value, as of a script's unset variable, is rejected, so no other account is used."""
     result = command.run(option, "")
     assert result.exit_code == 2
     assert "it is empty" in result.output
@@ -247,7 +247,7 @@ def test_replay_without_a_stack_says_what_is_not_set_up(
     environment: Mapping[str, str | None],
     message: Sequence[str],
 ) -> None:
-    """It ends before it begins, with what to set, not with a traceback."""
+    """The error says what to set, without a traceback."""
     assert endpoint.url.startswith("http://"), "so that only the engine reads the bundle"
     change(monkeypatch, environment)
     places = ["--bucket", "made up", "--queue-url", "https://sqs.example/q"]

@@ -37,7 +37,7 @@ TOGETHER: Final = " ".join(sorted(GRANTED))
 
 
 def token_or_error(secrets: FakeSecretStore, endpoint: GrantingEndpoint, scope: str) -> str:
-    """Return the token of a run over one of all streams, or the name of its error."""
+    """Return the token of a run over one stream, or the name of its error."""
     try:
         return cache(secrets, endpoint, scope, scopes=EVERY).token()
     except TokenError as error:
@@ -50,7 +50,7 @@ def token_or_error(secrets: FakeSecretStore, endpoint: GrantingEndpoint, scope: 
 @pytest.mark.parametrize("narrows", [True, False], ids=["grants fewer", "rejects the whole"])
 @pytest.mark.parametrize("first", EVERY)
 def test_missing_scope_fails_alone(first: str, *, narrows: bool) -> None:
-    """The run whose scope is missing fails, each time. The others share one token."""
+    """Only runs whose scope is missing fail; the others share one token."""
     secrets, endpoint = store(), GrantingEndpoint(granted=GRANTED, narrows=narrows)
     order = (first, *(scope for scope in EVERY if scope != first))
 
@@ -68,7 +68,7 @@ def test_missing_scope_fails_alone(first: str, *, narrows: bool) -> None:
 
 
 def test_missing_scope_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    """The error names scope, endpoint, remedy and time; a warning names the scope. No secret."""
+    """The error names scope, endpoint, hint and time, a warning the scope; neither has secrets."""
     caplog.set_level(logging.DEBUG)
     endpoint = GrantingEndpoint(granted=GRANTED)
 
@@ -85,7 +85,7 @@ def test_missing_scope_is_named(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_scope_that_is_granted_later() -> None:
-    """It takes effect with the next token."""
+    """A new scope takes effect with the next token."""
     secrets, endpoint = store(), GrantingEndpoint(granted=GRANTED, lifetime=NEEDED)
     token_or_error(secrets, endpoint, HANDSET)
     endpoint.granted = frozenset(SCOPES)
@@ -162,7 +162,7 @@ def test_requests_to_an_endpoint_that_rejects_the_whole(
 def test_request_that_is_the_last(
     endpoint: GrantingEndpoint, scopes: tuple[str, ...], error: type[TokenError]
 ) -> None:
-    """Where another request would not help, none is made."""
+    """No further request is made if it would not help."""
     with pytest.raises(error):
         mint(endpoint, scopes, needed=scopes[0] if scopes else NONE, seconds=30)
     assert endpoint.asked == [" ".join(scopes)]
@@ -170,7 +170,7 @@ def test_request_that_is_the_last(
 
 @pytest.mark.parametrize("needed", [HANDSET, NONE])
 def test_interrupted_without_a_token(needed: str) -> None:
-    """The error is the one that may pass."""
+    """The error is the retryable one."""
     endpoint = GrantingEndpoint(granted=GRANTED, narrows=False, answers=1)
     with pytest.raises(TokenUnavailable, match="429"):
         mint(endpoint, SCOPES, needed=needed, seconds=30)

@@ -1,4 +1,4 @@
-"""The check of SQL against the catalogue: what it takes, and what it refuses."""
+"""The check of SQL against the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One query on Athena: waits, ends, pages, and what goes wrong."""
+"""A query on Athena: waits, ends, pages, and failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _athena(url: str, **options: Any) -> Athena:
 
 
 def test_waits_until_the_end(endpoint: VerifyEndpoint) -> None:
-    """It looks again while the query is queued or runs, with waits that grow up to a bound."""
+    """It polls while the query is queued or runs, with waits that grow up to a maximum."""
     endpoint.script = lambda _: Scripted(states=("QUEUED", *["RUNNING"] * 12, "SUCCEEDED"))
     waits: list[float] = []
 
@@ -53,7 +53,7 @@ def test_waits_until_the_end(endpoint: VerifyEndpoint) -> None:
 
 
 def test_query_that_does_not_end(endpoint: VerifyEndpoint) -> None:
-    """After the limit it is stopped and has failed."""
+    """A query is stopped after the limit, and has failed."""
     endpoint.script = lambda _: Scripted(states=("RUNNING",))
     now = [0.0]
 
@@ -69,7 +69,7 @@ def test_query_that_does_not_end(endpoint: VerifyEndpoint) -> None:
 
 
 def test_throttled_calls_are_made_again(endpoint: VerifyEndpoint) -> None:
-    """A call that comes too early is no failure, until it always does: AWS's code is reported."""
+    """Throttled calls are retried; after the last attempt AWS's code is reported."""
     endpoint.throttled = 1
     assert _athena(endpoint.url).ask("SELECT 1", keep_rows=0).row_count == 0
     assert len(endpoint.started) == 1
@@ -79,6 +79,6 @@ def test_throttled_calls_are_made_again(endpoint: VerifyEndpoint) -> None:
 
 
 def test_nobody_answers() -> None:
-    """An endpoint that isn't there fails the query, not the program."""
+    """An unreachable endpoint fails the query."""
     with pytest.raises(QueryError, match="Could not connect"):
         _athena("http://127.0.0.1:1").ask("SELECT 1", keep_rows=0)

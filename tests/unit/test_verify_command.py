@@ -34,7 +34,7 @@ _PERSON: Final = "made-up:subscription:o'hara"
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[VerifyEndpoint]:
-    """What the command finds in place of AWS."""
+    """Yield the AWS that the command calls."""
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with VerifyEndpoint() as started:
         for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": started.url}.items():
@@ -52,7 +52,7 @@ def _sql(name: str) -> str:
 
 
 def test_all_is_well(endpoint: VerifyEndpoint) -> None:
-    """Every saved query is asked, in the stack's database and workgroup; it ends with 0."""
+    """Every saved query runs in the stack's database and workgroup; the exit status is 0."""
     result = _verify()
     assert result.exit_code == 0, result.output
     assert "All 20 queries answered. No day differs." in result.stdout
@@ -66,14 +66,14 @@ def test_all_is_well(endpoint: VerifyEndpoint) -> None:
 
 
 def test_some_at_once(endpoint: VerifyEndpoint) -> None:
-    """Queries run side by side, but no more than five: an account's other users have to run too."""
+    """At most five queries run concurrently, to leave room for the account's other users."""
     endpoint.script = lambda _: Scripted(states=("RUNNING", "SUCCEEDED"))
     assert _verify("--query", "seam_check", "--query", "lag_to_archive").exit_code == 0
     assert endpoint.most_at_once == 5
 
 
 def test_subscription_is_found_and_not_printed(endpoint: VerifyEndpoint) -> None:
-    """Somebody of the newest days is asked about, and appears nowhere."""
+    """A subscription of the newest days is queried, and not printed."""
     endpoint.script = lambda started: (
         Scripted(columns=("subscription_id",), rows=((_PERSON,),))
         if started.sql == some_subscription()
@@ -90,7 +90,7 @@ def test_subscription_is_found_and_not_printed(endpoint: VerifyEndpoint) -> None
 
 
 def test_parameters_are_the_users(endpoint: VerifyEndpoint) -> None:
-    """A given subscription is not looked for; a given number is the one that is asked with."""
+    """A given subscription and a given number are the parameters of queries."""
     result = _verify(
         *("--query", "subscriber_history", "--query", "sims_moved_often"),
         *("--subscription", _PERSON, "--more-than", "7"),
@@ -103,7 +103,7 @@ def test_parameters_are_the_users(endpoint: VerifyEndpoint) -> None:
 
 
 def test_day_is_where_a_subscription_is_taken(endpoint: VerifyEndpoint) -> None:
-    """With a day, no other is looked at; where nobody has an event, nobody's history is asked."""
+    """With a day, the subscription is searched only there; without one, its query is skipped."""
     result = _verify("--query", "subscriber_history", "--day", "2026-11-20")
     assert result.exit_code == 0, result.output
     assert [each.parameters for each in endpoint.started] == [
@@ -113,7 +113,7 @@ def test_day_is_where_a_subscription_is_taken(endpoint: VerifyEndpoint) -> None:
 
 
 def test_rows_are_shown_on_demand(endpoint: VerifyEndpoint) -> None:
-    """As many rows as asked for are printed, and how many there are."""
+    """The requested number of rows is printed, and their total."""
     endpoint.script = lambda _: Scripted(columns=("imei",), rows=(("first",), (None,), ("third",)))
     shown = _verify("--query", "software_updates", "--rows", "2").stdout
     assert "software_updates: 2 of 3 rows" in shown
@@ -121,7 +121,7 @@ def test_rows_are_shown_on_demand(endpoint: VerifyEndpoint) -> None:
 
 
 def test_failed_query(endpoint: VerifyEndpoint) -> None:
-    """A query that fails is reported with Athena's reason, and the others run; it ends with 1."""
+    """A failed query is reported with Athena's reason; others run, and the exit status is 1."""
     endpoint.script = lambda started: (
         Scripted(states=("FAILED",), reason="TABLE_NOT_FOUND: line 1:8 [made up]")
         if started.sql == _sql("software_updates")
@@ -142,7 +142,7 @@ def _is_inconsistent(started: Started) -> Scripted:
 
 
 def test_day_that_differs(endpoint: VerifyEndpoint) -> None:
-    """Its counts are shown, and the command that compacts it and what follows; it ends with 1."""
+    """A day that differs is shown with its counts and the command that compacts it again."""
     endpoint.script = _is_inconsistent
     result = _verify("--query", "seam_check", "--region", "eu-north-1")
     assert result.exit_code == 1
@@ -159,7 +159,7 @@ def test_day_that_differs(endpoint: VerifyEndpoint) -> None:
 
 
 def test_json(endpoint: VerifyEndpoint) -> None:
-    """It has each query's cost, or Athena's reason, and what differs; rows only if asked for."""
+    """The JSON has each query's cost, or Athena's reason, and differences; rows on request."""
     endpoint.script = lambda started: (
         Scripted(states=("CANCELLED",), reason="made up")
         if started.sql == _sql("software_updates")
@@ -194,7 +194,7 @@ def test_json(endpoint: VerifyEndpoint) -> None:
 def test_day_that_differs_is_checked_again(
     endpoint: VerifyEndpoint, again: str, status: int
 ) -> None:
-    """Only what differs in both checks counts, and only on the day that was asked for."""
+    """Only differences in both checks count, and only on the requested day."""
 
     def grows(started: Started) -> Scripted:
         ids = "11" if endpoint.started.count(started) == 1 else again
@@ -208,7 +208,7 @@ def test_day_that_differs_is_checked_again(
 
 
 def test_stack_without_a_catalogue(endpoint: VerifyEndpoint) -> None:
-    """The output that is missing is named."""
+    """The error names the missing output."""
     del endpoint.outputs["WorkGroupName"]
     result = _verify()
     assert result.exit_code == 1
@@ -232,7 +232,7 @@ def test_stack_without_a_catalogue(endpoint: VerifyEndpoint) -> None:
     ],
 )
 def test_usage(endpoint: VerifyEndpoint, arguments: tuple[str, ...], reason: str) -> None:
-    """What can't be meant is refused with 2 before anything is asked."""
+    """Invalid options are rejected with 2, before any query."""
     result = _verify(*arguments)
     assert result.exit_code == 2
     assert reason in result.stderr
@@ -241,9 +241,9 @@ def test_usage(endpoint: VerifyEndpoint, arguments: tuple[str, ...], reason: str
 
 @pytest.fixture
 def _interruptible() -> Iterator[None]:
-    """Let children be interrupted: what a shell's script starts in the background can't be.
+    """Let child processes be interrupted.
 
-    And so can't what that starts in turn, tests among it.
+    In the background of a shell script, processes and their children ignore SIGINT.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -278,5 +278,5 @@ def test_interrupt_stops_the_queries(endpoint: VerifyEndpoint) -> None:
 
 
 def test_subscription_query_is_sound() -> None:
-    """The query of its own that the command asks fits the catalogue."""
+    """The command's own query matches the catalogue."""
     assert result_columns(some_subscription(), athena_schema()) == {"subscription_id": "varchar"}

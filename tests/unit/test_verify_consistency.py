@@ -1,4 +1,4 @@
-"""What the answers of a consistency check mean."""
+"""The interpretation of a consistency check's answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from drainctl.verify.consistency import Difference, lasting
 def test_what_a_growing_archive_explains(
     before: tuple[int, int, int] | None, again: tuple[int, int, int] | None, *, is_permanent: bool
 ) -> None:
-    """Lines arrive while a check reads: only what they can't explain is a difference."""
+    """Differences that lines arriving during the check explain don't count."""
     first, second = (
         [] if counts is None else [Difference("made_up", "2026-11-24", *counts)]
         for counts in (before, again)

@@ -34,7 +34,7 @@ def opening(now: float, length: timedelta, remaining: timedelta, reserve: timede
 def test_opening(
     length: float, remaining: float, reserve: float, read_for: float, commit_for: float
 ) -> None:
-    """Reading ends with the length or before the reserve; commits may take the reserve."""
+    """Reading ends with the window's length or before the reserve; commits may use the reserve."""
     window = opening(
         1000.0,
         timedelta(seconds=length),
@@ -47,7 +47,7 @@ def test_opening(
 
 @given(moments, spans, spans, spans)
 def test_window(now: float, length: timedelta, remaining: timedelta, reserve: timedelta) -> None:
-    """Reading and committing end only where length, reserve or the report ask for it."""
+    """Reading and committing end only because of length, reserve or the time for the report."""
     window = opening(now, length, remaining, reserve)
     limits = (
         length.total_seconds(),

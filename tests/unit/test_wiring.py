@@ -34,7 +34,7 @@ def settings(**changed: str) -> Settings:
 
 
 def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run holds no more events, unread and taken, than its connections may have in flight."""
+    """A run holds at most max_in_flight events per connection, unread and taken."""
     given: dict[str, Any] = {}
 
     class RecordingDrain:

@@ -1,4 +1,4 @@
-"""Token caches, and the token secret that they share, for the tests of both."""
+"""Token caches, and the token secret that they share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SETTINGS: Final = replace(
 
 
 def store(content: str | None = None) -> FakeSecretStore:
-    """Return a store whose token secret has this content; None if it was never filled."""
+    """Return a store whose token secret has this content; None for an empty one."""
     return FakeSecretStore({} if content is None else {SECRET: content})
 
 

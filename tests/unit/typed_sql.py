@@ -1,4 +1,4 @@
-"""Check SQL in Athena's dialect against the catalogue: names, functions, kinds that are compared.
+"""Check SQL in Athena's dialect against the catalogue: names, functions, compared types.
 
 Athena rejects a statement when it plans it: a table or column that doesn't exist, a function that
 it doesn't have, a text compared with a date. DuckDB, which runs every statement in other tests,
@@ -34,7 +34,7 @@ _FUNCTIONS: Final = frozenset(
         *("row_number", "substr", "sum"),
     )
 )
-"""What may be called. sqlglot also reads the functions of other engines, which Athena hasn't."""
+"""The allowed functions. sqlglot also parses functions of other engines."""
 
 _RETURNS: Final = {
     **Athena.EXPRESSION_METADATA,
@@ -42,7 +42,7 @@ _RETURNS: Final = {
     # Private, and yet what sqlglot's own tables are made with.
     exp.ApproxQuantile: {"annotator": lambda types, node: types._annotate_by_args(node, "this")},  # noqa: SLF001
 }
-"""What functions return: sqlglot's table, put right where Trino's documentation says otherwise."""
+"""The result types of functions: sqlglot's table, corrected by Trino's documentation."""
 
 _FAMILIES: Final = (
     (exp.DataType.TEXT_TYPES, "a text"),

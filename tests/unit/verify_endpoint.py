@@ -1,4 +1,4 @@
-"""An Athena and a CloudFormation that answer over HTTP what they are told to."""
+"""An Athena and a CloudFormation over HTTP with scripted answers."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _SERVICE: Final = boto3.Session(region_name="eu-west-1").client("athena").meta.s
 
 @dataclass(frozen=True)
 class Scripted:
-    """What becomes of a query.
+    """The script of a query.
 
     Attributes:
-        states: What each look at it finds; the last one stays.
+        states: The states that successive calls return; the last one repeats.
         columns: Of the result.
         rows: Of the result; None is null.
-        reason: That is given with the state.
-        scanned: Bytes.
+        reason: The reason of the state.
+        scanned: The scanned bytes.
     """
 
     states: tuple[str, ...] = ("SUCCEEDED",)
@@ -74,12 +74,12 @@ class VerifyEndpoint(HttpAws):
     Athena's answers are checked against botocore's model of its API.
 
     Attributes:
-        script: What becomes of each query.
-        outputs: The outputs of the one stack there is.
-        throttled: How many calls of Athena are yet to be refused as too many.
+        script: The script of each query.
+        outputs: The outputs of the only stack.
+        throttled: How many of the next Athena calls are throttled.
         started: The queries, in the order of their start.
-        stopped: Those of them that were stopped.
-        most_at_once: How many of them were under way at once, at the most.
+        stopped: The queries that were stopped.
+        most_at_once: The maximum of concurrent queries.
     """
 
     script: Script = lambda _started: Scripted()

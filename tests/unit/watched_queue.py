@@ -1,4 +1,4 @@
-"""A queue that is watched: pointers may be sent only to what the archive holds."""
+"""A queue that checks that the archive has the object of each pointer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class WatchedQueue:
-    """A ``ports.Sink`` that passes all on to a queue.
+    """A ``ports.Sink`` that passes all deliveries to a queue.
 
     Args:
-        queue: Answers.
-        archive: Must hold an event at the moment when a message that points to it is sent.
+        queue: The queue.
+        archive: The archive, which must hold an event before a pointer to it is sent.
 
     Attributes:
-        premature: The ids of events whose pointers were sent before that.
+        premature: The ids of events whose pointers were sent too early.
     """
 
     def __init__(self, queue: FakeSink, archive: FakeSink) -> None:

@@ -12,7 +12,7 @@ _TEMPLATE: Final = Path(__file__).parents[2] / "template.yaml"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``!Ref x`` as ``{"Ref": "x"}`` and the like, and leaves them at that."""
+    """Reads ``!Ref x`` as ``{"Ref": "x"}``, and other functions in the same way."""
 
 
 def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
