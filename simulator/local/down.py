@@ -1,4 +1,4 @@
-"""The command that ends a local stack and removes what is left of it."""
+"""The command that ends a local stack and removes its files."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def main(*, folder: LocalFolder) -> None:
 
 
 def _end(folder: LocalFolder) -> tuple[int, bool]:
-    """Return the lock, once it can be had, and whether a supervisor was asked to end for that.
+    """Take the lock, and return it with whether a supervisor had to be ended.
 
     Raises:
-        click.ClickException: The lock can't be had.
+        click.ClickException: The lock is not released in time.
     """
     asked: set[ProcessRecord] = set()
     started_at = time.monotonic()

@@ -1,7 +1,7 @@
-"""The folder of a local stack: whose it is, what runs, and how to clear up after a crash.
+"""The folder of a local stack: its lock, its state, and the cleanup after a crash.
 
-A stack's supervisor holds an ``flock`` on the folder's lock for as long as it lives. Whoever gets
-the lock knows that no supervisor runs, and that processes in the state file are left by a crash.
+A stack's supervisor holds an ``flock`` on the folder's lock as long as it runs. So a process that
+gets the lock knows that no supervisor runs, and that processes in the state file are leftovers.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 UP: Final = "up"
 """The phase of a stack that is up."""
 _UNSET: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
-"""Variables for another AWS account, which would be used beside those of the stack."""
+"""Variables for another AWS account, which tools would also use."""
 
 
 @dataclass(kw_only=True)
 class State:
-    """What a supervisor writes about itself, each second.
+    """The state that a supervisor writes each second.
 
     Attributes:
         supervisor: The supervisor's process.
         children: The processes that it has started and that still run.
-        phase: What it does until the stack is up, then ``UP``.
+        phase: The current step until the stack is up, then ``UP``.
         started: When it started, as an ISO 8601 time.
-        updated: When this was written, likewise.
-        stack: What doesn't change once the stack is up: names, endpoints, rate, streams.
-        observed: What the supervisor sees of the stack.
+        updated: When the state was written, as an ISO 8601 time.
+        stack: Constant facts once the stack is up: names, endpoints, rate, streams.
+        observed: The supervisor's observations of the stack.
     """
 
     supervisor: ProcessRecord
@@ -50,7 +50,7 @@ class State:
 
     @classmethod
     def of_json(cls, content: dict[str, Any]) -> Self:
-        """Read what ``asdict`` made."""
+        """Return the state from the result of ``asdict``."""
         return cls(
             **{
                 **content,
@@ -103,7 +103,7 @@ class LocalFolder:
         _write_privately(self._state, json.dumps(asdict(state)))
 
     def read_state(self) -> State | None:
-        """Return the state as a supervisor, alive or not, has left it."""
+        """Return the last state that a supervisor, running or not, has written."""
         try:
             return State.of_json(json.loads(self._state.read_text()))
         except FileNotFoundError:
@@ -121,7 +121,7 @@ class LocalFolder:
         _write_privately(self.environment_file, script)
 
     def clear(self) -> bool:
-        """End what a crashed supervisor has left, and remove its files, but for log and lock.
+        """End the processes of a crashed supervisor, and remove its files, except log and lock.
 
         Only for the process that holds the lock.
 
@@ -135,7 +135,7 @@ class LocalFolder:
         return state is not None
 
     def clear_files(self) -> None:
-        """Remove all files but log and lock. Only for the process that holds the lock."""
+        """Remove all files except log and lock. Only for the process that holds the lock."""
         if self.temporary.exists():
             shutil.rmtree(self.temporary)
         self.environment_file.unlink(missing_ok=True)
@@ -147,7 +147,7 @@ class LocalFolder:
 
 
 def _write_privately(path: Path, text: str) -> None:
-    """Replace a file at once, by one that only its owner may read."""
+    """Replace a file atomically by one that only its owner may read."""
     new = path.with_name(f"{path.name}.new")
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123 - of a descriptor
         file.write(text)

@@ -1,4 +1,4 @@
-"""What can be seen of a stack at work: at the event server, in the archive, queues and logs."""
+"""Observes a running stack: the event server, the archive, queues and logs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PREFIX: Final = "events"
 _RUNS_SEEN: Final = timedelta(minutes=10)
 _MOST_RUNS: Final = 5
 _HISTORY: Final = timedelta(minutes=45)
-"""Longer than the event server keeps events: older keys are of objects that were counted."""
+"""Longer than the event server keeps events, so that older keys are already counted."""
 
 
 class Observer:
-    """Looks at a stack, time and again.
+    """Observes a stack repeatedly.
 
     Args:
         deployment: The stack and the servers.

@@ -1,4 +1,4 @@
-"""What the commands of a local stack have in common."""
+"""The common options of the commands for a local stack."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ folder_option: Final = click.option(
 
 
 def relative(path: Path) -> str:
-    """Return how a person would type a path."""
+    """Return a path relative to the working directory, if possible."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

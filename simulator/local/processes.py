@@ -1,4 +1,4 @@
-"""Processes that may have ended, told apart by their id and start time: ids are used again."""
+"""Processes that may have ended, identified by id and start time, as ids are reused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ProcessRecord(NamedTuple):
 
     Attributes:
         pid: Its id.
-        started: When it was started, in the operating system's words.
+        started: When it was started, in the operating system's format.
         is_group: Whether it leads a process group that ends with it.
     """
 
@@ -38,7 +38,7 @@ class ProcessRecord(NamedTuple):
         return None if started is None else cls(pid, started, is_group)
 
     def is_alive(self) -> bool:
-        """Whether this very process still runs."""
+        """Whether this process still runs."""
         return _start_time(self.pid) == self.started
 
 
@@ -64,7 +64,7 @@ def kill(records: Iterable[ProcessRecord]) -> int:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return when a process was started; None if it has ended, even if nobody has waited for it."""
+    """Return when a process was started; None if it has ended, even if it is a zombie."""
     if not _PROC.joinpath("self").exists():  # as on macOS
         listed = subprocess.run(
             ["ps", "-o", "state=,lstart=", "-p", str(pid)],

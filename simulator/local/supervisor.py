@@ -1,4 +1,4 @@
-"""The process that runs a local stack, apart from the terminal that it was started from.
+"""The process that runs a local stack, detached from its terminal.
 
 Its parent passes it the lock of the folder and one end of a pipe, on which it writes lines of
 JSON: ``{"phase": ...}`` for each step, then ``{"up": ...}`` or ``{"error": ...}``, and no more.
@@ -120,7 +120,7 @@ class _Supervisor:
         _log(phase)
 
     def report(self, **line: Any) -> None:
-        """Write a line to the one who waits; who has gone does not matter."""
+        """Write a line to the waiting process, if it still runs."""
         with suppress(OSError):
             os.write(self.progress, f"{json.dumps(line)}\n".encode())
 
@@ -178,7 +178,7 @@ class _Supervisor:
         _log("Up.")
 
     def _observe(self, deployment: LocalDeployment, observer: Observer) -> None:
-        """Observe for good.
+        """Observe until an error.
 
         Raises:
             EmbeddedAwsError: The embedded AWS has ended.

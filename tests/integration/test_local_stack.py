@@ -1,4 +1,4 @@
-"""A local stack that stays, as a person uses it: up, drain, status, down; and `make run`."""
+"""A local stack with its commands: up, drain, status, down; and `make run`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _LocalStack:
         return _python("simulator", name, "--folder", self.folder, *options)
 
     def status(self) -> dict[str, Any]:
-        """Return what the status says for scripts."""
+        """Return the status as JSON."""
         found: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
         return found
 
@@ -61,7 +61,7 @@ class _LocalStack:
         return found
 
     def variables(self) -> dict[str, str]:
-        """Return what a shell has set when it has sourced the stack's file."""
+        """Return the environment of a shell that has sourced the stack's file."""
         printed = subprocess.run(
             ["sh", "-c", '. "$1" && env -0', "sh", self.folder.with_name("local.env")],
             check=True,
@@ -72,7 +72,7 @@ class _LocalStack:
 
 
 def test_up_drain_status_down(tmp_path: Path) -> None:
-    """Events of all streams arrive in S3 and SQS by themselves, and nothing is left after down."""
+    """Events of all streams arrive in S3 and SQS, and nothing is left after down."""
     stack = _LocalStack(tmp_path / "local")
     try:
         started = stack.command("up", "--rate", "5", "--streams", ",".join(_STREAMS))
@@ -116,7 +116,7 @@ def test_up_drain_status_down(tmp_path: Path) -> None:
 
 
 def _processes_below(folder: Path) -> set[str]:
-    """Return the processes whose temporary folder is a stack's, or in it."""
+    """Return the processes whose temporary folder is a stack's folder, or in it."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -129,7 +129,7 @@ def _processes_below(folder: Path) -> set[str]:
 
 
 def test_make_run_reconciles() -> None:
-    """The main job drains two streams and reconciles."""
+    """`make run` drains two streams, and the counts reconcile."""
     shown = _python("simulator", "run", "--events", "200", "--streams", ",".join(_STREAMS))
     assert shown.returncode == 0, shown.stdout
     assert "Reconciled" in shown.stdout

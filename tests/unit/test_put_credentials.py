@@ -1,4 +1,4 @@
-"""``drainctl credentials``: what it asks, checks and stores, and that it shows no secret."""
+"""``drainctl credentials`` checks and stores credentials, and shows no secret."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STACK: Final = Stack(
 
 
 class Command:
-    """The command over a stack that is made up."""
+    """The command, for a made-up stack."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stack = STACK
@@ -79,7 +79,7 @@ def test_client_is_checked_and_stored(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "told"),
+    ("endpoint", "expected"),
     [
         (GrantingEndpoint(), f"does not grant it {SCOPE}"),
         (GrantingEndpoint(narrows=False), f"does not grant it {SCOPE}"),
@@ -88,18 +88,18 @@ def test_client_is_checked_and_stored(command: Command) -> None:
     ids=["no-scope", "refused-scope", "silent"],
 )
 def test_what_is_stored_nonetheless(
-    command: Command, endpoint: GrantingEndpoint, told: str
+    command: Command, endpoint: GrantingEndpoint, expected: str
 ) -> None:
-    """A missing scope, or an endpoint that this machine can't reach, says nothing of the client."""
+    """A client is stored despite a missing scope or an unreachable endpoint."""
     command.endpoint = endpoint
     result = command.run(CLIENT)
     assert result.exit_code == 0, result.output
-    assert told in result.output
+    assert expected in result.output
     assert len(command.stored) == 1
 
 
 def test_rejected_client_is_not_stored(command: Command) -> None:
-    """What was in the secret before stays there."""
+    """If the client is rejected, the secret is unchanged."""
     command.endpoint.error = TokenRefused("made up: invalid_client", hint="check the client")
     result = command.run(CLIENT)
     assert (result.exit_code, command.stored) == (1, [])
@@ -107,7 +107,7 @@ def test_rejected_client_is_not_stored(command: Command) -> None:
 
 
 def test_bare_token(command: Command) -> None:
-    """It is stored as it is; the endpoint is not asked."""
+    """A bare token is stored without a request to the endpoint."""
     result = command.run({"access_token": SECRET, "expires_in": 3600})
     assert result.exit_code == 0, result.output
     assert json.loads(command.stored[0]["SecretString"]) == {"access_token": SECRET}
@@ -124,7 +124,7 @@ def test_malformed_credentials(command: Command, content: object) -> None:
 
 
 def test_stack_of_the_sandbox(command: Command) -> None:
-    """A stack that calls without a token has no secret to fill."""
+    """A stack without authentication has no credentials secret."""
     command.stack = Stack(name="made-up", parameters={"Authentication": "none"}, outputs={})
     result = command.run(CLIENT)
     assert result.exit_code == 1
@@ -132,7 +132,7 @@ def test_stack_of_the_sandbox(command: Command) -> None:
 
 
 def test_what_is_typed_is_not_shown() -> None:
-    """At a terminal id and secret are asked for, and not echoed."""
+    """At a terminal, id and secret are prompted for, and not echoed."""
     code = "from drainctl.credentials.put import read_input; print('typed', read_input())"
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

@@ -31,7 +31,7 @@ sizes: Final = st.one_of(
 
 
 def of_size(size: int) -> Message:
-    """Build a message of a size."""
+    """Return a message of a size."""
     return message(delivery_of(), LAYOUT)._replace(body="x" * max(0, size - ATTRIBUTES_SIZE))
 
 
