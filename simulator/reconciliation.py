@@ -75,12 +75,14 @@ def archive_keys(s3: S3Client, bucket: str) -> Iterator[tuple[str, int]]:
 
 
 def archive_lines(s3: S3Client, bucket: str) -> Iterator[dict[str, Any]]:
-    """Read every line of an archive.
+    """Read every line of an archive; events in quarantine have none.
 
     Raises:
         AssertionError: An object doesn't end in a newline.
     """
     for key, _ in archive_keys(s3, bucket):
+        if not key.endswith(".gz"):
+            continue
         body = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         assert body.endswith(b"\n"), f"{key} doesn't end in a newline"
         yield from map(json.loads, body.splitlines())
