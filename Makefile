@@ -103,7 +103,7 @@ policies: .venv-checkov/.made # configured in .checkov.yml
 # with made-up, the emulator's key, names of permissions, ARN prefixes. `# pragma: allowlist secret` excludes one line.
 secrets: .venv/.made-dev
 	@git ls-files > /dev/null || $(call skip,secrets,git can't list the project's files); \
-	git ls-files -z --cached --others --exclude-standard ':(exclude)*requirements*.txt' \
+	git ls-files -z --cached --others --exclude-standard ':(exclude)*requirements*.txt' ':(exclude)*package-lock.json' \
 	  | xargs -0 $(BIN)/detect-secrets-hook --no-verify --exclude-secrets '^made-up|^test$$' \
 	    --exclude-secrets '^(secretsmanager:)?(Get|Put)SecretValue$$|^arn(:[a-z]+)?$$'
 

@@ -79,7 +79,8 @@ def test_secret_is_found(tmp_path: Path) -> None:
     """A secret in a new file fails the scan and isn't printed; made-up ones and locks pass."""
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     (tmp_path / "made_up.py").write_text('password = "made-up-1"\n')
-    (tmp_path / "requirements.txt").write_text(f"key = {KEY!r}\n")
+    for lock in ("requirements.txt", "package-lock.json"):
+        (tmp_path / lock).write_text(f"key = {KEY!r}\n")
     assert make("secrets", folder=tmp_path).returncode == 0
 
     (tmp_path / "app.py").write_text(f"a = 1\nkey = {KEY!r}\n")
