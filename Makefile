@@ -105,7 +105,7 @@ secrets: .venv/.made-dev
 	@git ls-files > /dev/null || $(call skip,secrets,git can't list the project's files); \
 	git ls-files -z --cached --others --exclude-standard ':(exclude)*requirements*.txt' ':(exclude)*package-lock.json' \
 	  | xargs -0 $(BIN)/detect-secrets-hook --no-verify --exclude-secrets '^made-up|^test$$' \
-	    --exclude-secrets '^(secretsmanager:)?(Get|Put)SecretValue$$|^arn(:[a-z]+)?$$'
+	    --exclude-secrets '^(secretsmanager:)?((Get|Put)SecretValue$$|DescribeSecret)|^arn(:[a-z-]+)?$$'
 
 types: .venv/.made-dev
 	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests examples/archive
