@@ -165,8 +165,8 @@ template: .venv/.made-dev ## Write what is generated: the templates' streams, ta
 build: setup ## Build the stack for an AWS account, as `sam build` does
 	.venv-sam/bin/sam build
 
-bench: .venv/.made-dev ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish
-	@$(WITH_LAYERS) $(BIN)/python -m benchmarks $(ARGS)
+bench: .venv/.made-dev ## Measure speed, scaling and memory, into build/: make bench ARGS="cpu --quick", ARGS="--charts docs" to publish, AGAINST=folder
+	@$(WITH_LAYERS) $(BIN)/python -m benchmarks $(if $(AGAINST),--against '$(AGAINST)') $(ARGS)
 
 soak: setup .venv/.made-dev ## Inject random faults for a given time: make soak ARGS="--minutes 30"
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.soak $(ARGS)

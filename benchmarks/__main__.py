@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
@@ -16,6 +17,10 @@ from benchmarks.output import as_json, tables
 from benchmarks.processes import PROJECT_FOLDER, BenchError
 from drainctl import MakeCommand
 
+if TYPE_CHECKING:
+    from benchmarks.results import Results
+
+_ENGINE: Final = "layers/eventdrain/eventdrain"
 _PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "replay", "archive")
 
 
@@ -36,7 +41,19 @@ _PARTS: Final = ("cpu", "latency", "memory", "start", "scale", "packing", "repla
     default=PROJECT_FOLDER / "build",
     help="Where to draw the charts; build/ if not given. docs/ has the published ones.",
 )
-def main(parts: tuple[str, ...], json_path: Path, charts_folder: Path, *, quick: bool) -> None:
+@click.option(
+    "--against",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    help="Only compare with the engine of another checkout, in this folder.",
+)
+def main(
+    parts: tuple[str, ...],
+    json_path: Path,
+    charts_folder: Path,
+    against: Path | None,
+    *,
+    quick: bool,
+) -> None:
     """Measure a drain: all parts, or only PARTS.
 
     \b
@@ -65,25 +82,46 @@ def main(parts: tuple[str, ...], json_path: Path, charts_folder: Path, *, quick:
         "replay": bench.replay,
         "archive": bench.archive,
     }
+    if against is not None and not (against / _ENGINE).is_dir():
+        raise click.BadParameter(
+            f"{against} has no {_ENGINE}: specify a checkout of this project",
+            param_hint="--against",
+        )
+    bench.results.loads.append(os.getloadavg()[0])
     try:
-        for part in _PARTS:
+        if against is not None:
+            bench.compare(against)
+        for part in _PARTS if against is None else ():
             if not parts or part in parts:
                 measure[part]()
     except BenchError as error:
         raise click.ClickException(str(error)) from error
+    bench.results.loads.append(os.getloadavg()[0])
     for table in tables(bench.results, is_judged=not quick):
         console.print(table)
+    console.print(_noise(*bench.results.loads), soft_wrap=True)
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(as_json(bench.results))
-    charts_folder.mkdir(parents=True, exist_ok=True)
-    if bench.results.floor_modes:
-        draw_speed(bench.results, charts_folder / "speed.png")
-    if bench.results.scale:
-        draw_scale(bench.results.scale, charts_folder / "scale-throughput.png")
-    if bench.results.queried:
-        draw_archive(bench.results.queried, charts_folder / "archive.png")
+    _draw_charts(bench.results, charts_folder)
     if not quick and any(each.is_met is False for each in bench.results.measures):
         sys.exit(1)
+
+
+def _draw_charts(results: Results, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if results.floor_modes:
+        draw_speed(results, folder / "speed.png")
+    if results.scale:
+        draw_scale(results.scale, folder / "scale-throughput.png")
+    if results.queried:
+        draw_archive(results.queried, folder / "archive.png")
+
+
+def _noise(at_start: float, at_end: float) -> str:
+    return (
+        f"{os.cpu_count()} processors, load {at_start:.1f} at the start, {at_end:.1f} at the end."
+        " A bench by itself causes a load of about 2: above that, trust ratios more than figures."
+    )
 
 
 if __name__ == "__main__":

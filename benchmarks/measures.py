@@ -10,13 +10,14 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import archive_queries, packing, replaying, runs, scaling
+from benchmarks import archive_queries, comparing, packing, replaying, runs, scaling
 from benchmarks.imports import dear_imports
 from benchmarks.processes import run, serving
 from benchmarks.results import Measure, Results, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from benchmarks.amounts import Amount
     from benchmarks.runs import Run
@@ -64,6 +65,7 @@ class Bench:
             Measure("CPU per event, drain", drain, "µs"),
             Measure("CPU per event, drain, with interpreter and imports", process, "µs"),
             Measure("CPU per event, vendor's outline", outline, "µs"),
+            Measure("CPU per event, drain, greatest / least", _spread(drains)),
             Measure("CPU, drain / floor", _ratio(drains, floors), target=Target(2.5, is_most=True)),
             Measure(
                 "CPU, drain / vendor's outline",
@@ -72,6 +74,16 @@ class Bench:
             ),
             Measure("throughput without latencies", _per_second(drains), "/s"),
         ]
+
+    def compare(self, other: Path) -> None:
+        """This checkout's engine and another's."""
+        self.results.compared = comparing.compare(
+            other,
+            rounds=self._amount.rounds,
+            events=self._amount.events,
+            few=self._amount.few,
+            log=self._log,
+        )
 
     def latency(self) -> None:
         """Throughput with latencies of the services."""
@@ -164,6 +176,11 @@ def _cpu(several: Iterable[Run]) -> float:
 
 def _ratio(several: Iterable[Run], others: Iterable[Run]) -> float:
     return median(a.cpu_micros / b.cpu_micros for a, b in zip(several, others, strict=True))
+
+
+def _spread(several: Iterable[Run]) -> float:
+    figures = [run.cpu_micros for run in several]
+    return max(figures) / min(figures)
 
 
 def _per_second(several: Iterable[Run]) -> float:

@@ -7,6 +7,7 @@ import os
 import platform
 from dataclasses import asdict
 from datetime import UTC, datetime
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
@@ -14,7 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.results import Measure, Packing, Queried, Results, Scaled
+    from benchmarks.results import Compared, Measure, Packing, Queried, Results, Scaled
 
 
 def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
@@ -32,7 +33,14 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
     for each in results.measures:
         target = "" if each.target is None else str(each.target)
         measures.add_row(each.name, _shown(each), target, _KINDS[each.is_met] if is_judged else "")
-    yield measures
+    if results.measures:
+        yield measures
+    yield from _detail_tables(results)
+
+
+def _detail_tables(results: Results) -> Iterator[Table]:
+    if results.compared:
+        yield _compared_table(results.compared)
     if results.floor_modes:
         modes = Table(title="Modes of grpcio: CPU per event", title_justify="left")
         modes.add_column("mode")
@@ -54,6 +62,23 @@ def tables(results: Results, *, is_judged: bool) -> Iterator[Table]:
         for dear in results.imports:
             imports.add_row(dear.name, f"{dear.own:.0f}", f"{dear.cumulative:.0f}")
         yield imports
+
+
+def _compared_table(found: Sequence[Compared]) -> Table:
+    table = Table(title="This checkout and the other, pairs in turn", title_justify="left")
+    table.add_column("figure")
+    for name in ("this", "other", "this / other", "least", "greatest"):
+        table.add_column(name, justify="right")
+    for each in found:
+        table.add_row(
+            each.name,
+            f"{each.ours:,.0f} {each.unit}",
+            f"{each.theirs:,.0f} {each.unit}",
+            f"{median(each.ratios):.2f}",
+            f"{min(each.ratios):.2f}",
+            f"{max(each.ratios):.2f}",
+        )
+    return table
 
 
 def _queried_table(found: Sequence[Queried]) -> Table:
@@ -116,6 +141,7 @@ def as_json(results: Results) -> str:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
+        "loads": results.loads,
         "measures": [
             {
                 "name": each.name,
@@ -130,6 +156,7 @@ def as_json(results: Results) -> str:
         "scale": [asdict(each) for each in results.scale],
         "packing": [asdict(each) for each in results.packing],
         "queried": [asdict(each) for each in results.queried],
+        "compared": [asdict(each) for each in results.compared],
         "imports": [asdict(each) for each in results.imports],
     }
     return json.dumps(found, indent=2) + "\n"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PROJECT_FOLDER: Final = Path(__file__).parents[1]
-_PATH: Final = (".", "layers/wgtwo", "layers/eventdrain", "functions/drain_events")
+_ENGINE_PATH: Final = ("layers/wgtwo", "layers/eventdrain", "functions/drain_events")
 _LONGEST_SECONDS: Final = 600
 
 
@@ -86,7 +86,11 @@ class Result:
 
 
 def run(
-    module: str, *arguments: str, env: Mapping[str, str] | None = None, flags: tuple[str, ...] = ()
+    module: str,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    flags: tuple[str, ...] = (),
+    engine: Path = PROJECT_FOLDER,
 ) -> Result:
     """Run a process to its end.
 
@@ -95,6 +99,7 @@ def run(
         arguments: Its command line.
         env: Variables to add to its environment.
         flags: Of the interpreter.
+        engine: The checkout whose engine it runs.
 
     Raises:
         BenchError: It failed, or took more than ten minutes.
@@ -103,7 +108,7 @@ def run(
         process = run_child(
             _command(module, arguments, flags),
             folder=PROJECT_FOLDER,
-            environment=_environment(env or {}),
+            environment=_environment(env or {}, engine),
             seconds=_LONGEST_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
@@ -170,11 +175,12 @@ def _command(module: str, arguments: tuple[str, ...], flags: tuple[str, ...] = (
     return [sys.executable, *flags, "-m", f"benchmarks.{module}", *arguments]
 
 
-def _environment(added: Mapping[str, str]) -> dict[str, str]:
+def _environment(added: Mapping[str, str], engine: Path = PROJECT_FOLDER) -> dict[str, str]:
     """Return an environment without the user's credentials and settings."""
+    folders = [PROJECT_FOLDER, *(engine / folder for folder in _ENGINE_PATH)]
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "PYTHONPATH": os.pathsep.join(str(PROJECT_FOLDER / folder) for folder in _PATH),
+        "PYTHONPATH": os.pathsep.join(map(str, folders)),
         "AWS_ACCESS_KEY_ID": "made-up",
         "AWS_SECRET_ACCESS_KEY": "made-up",
         "AWS_DEFAULT_REGION": "eu-north-1",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.imports import Import
     from benchmarks.modes import Mode
 
@@ -112,6 +114,25 @@ class Queried:
     seconds_after: float
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One figure of two checkouts.
+
+    Attributes:
+        name: What was measured.
+        unit: Of the two figures.
+        ours: The median of this checkout.
+        theirs: The median of the other.
+        ratios: This checkout / the other, of each pair.
+    """
+
+    name: str
+    unit: str
+    ours: float
+    theirs: float
+    ratios: Sequence[float]
+
+
 @dataclass(slots=True)
 class Results:
     """All results of one bench.
@@ -123,6 +144,9 @@ class Results:
         scale: Throughput by streams, then by concurrent runs, for each set of latencies.
         packing: By events per message, in ascending order from one.
         queried: The saved queries, before and after compaction.
+        compared: This checkout and another.
+        loads: The machine's load average at the start and the end: from about the number of its
+            processors, other processes change the figures.
     """
 
     measures: list[Measure] = field(default_factory=list)
@@ -131,3 +155,5 @@ class Results:
     scale: list[Scaled] = field(default_factory=list)
     packing: list[Packing] = field(default_factory=list)
     queried: list[Queried] = field(default_factory=list)
+    compared: list[Compared] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.processes import BenchError, Server, run, serving
+from benchmarks.processes import PROJECT_FOLDER, BenchError, Server, run, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from benchmarks.modes import Mode
     from benchmarks.processes import Result
@@ -68,10 +69,17 @@ def floor(mode: Mode, events: int) -> Run:
     return Run.of(result, events)
 
 
-def drain(events: int, latencies: Latencies = AT_ONCE) -> Run:
-    """Run a drain."""
+def drain(
+    events: int,
+    latencies: Latencies = AT_ONCE,
+    *,
+    events_per_message: int = 1,
+    engine: Path = PROJECT_FOLDER,
+) -> Run:
+    """Run a drain of this checkout's engine, or of another's."""
     with event_server(events, latencies) as server, sinks(events, latencies) as written:
-        result = run("whole_drain", env=settings(server, written, events))
+        env = settings(server, written, events) | {"EVENTS_PER_MESSAGE": str(events_per_message)}
+        result = run("whole_drain", env=env, engine=engine)
     check_end(result, "limit")
     return Run.of(result, events)
 

@@ -56,3 +56,26 @@ def test_quick_bench_gives_every_figure_and_draws_its_charts(tmp_path: Path) -> 
     assert len(found["queried"]) == 8, "every saved query, of one stream"
     for chart in ("speed.png", "scale-throughput.png", "archive.png"):
         assert (tmp_path / chart).read_bytes().startswith(PNG)
+
+
+def test_two_checkouts_are_compared(tmp_path: Path) -> None:
+    """Each figure has both values and a ratio; a folder without an engine is wrong usage."""
+
+    def bench(*options: str) -> tuple[int, str]:
+        done = run_child(
+            [sys.executable, "-m", "benchmarks", "--quick", "--charts", str(tmp_path), *options],
+            folder=PROJECT_FOLDER,
+            environment={**os.environ, "PYTHONPATH": "layers/wgtwo:layers/eventdrain"},
+            seconds=200,
+        )
+        return done.returncode, done.stderr
+
+    figures = tmp_path / "bench.json"
+    assert bench("--against", str(PROJECT_FOLDER), "--json", str(figures)) == (0, "")
+    compared = json.loads(figures.read_text())["compared"]
+    assert {"CPU per event, drain", "throughput, drain"} <= {each["name"] for each in compared}
+    assert all(each["ours"] > 0 < each["theirs"] and each["ratios"] for each in compared)
+
+    status, error = bench("--against", str(tmp_path))
+    assert status == 2
+    assert "specify a checkout of this project" in error
