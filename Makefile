@@ -230,4 +230,5 @@ lock: .venv/.made-dev ## Compile the locks from requirements/*.in and layers/ven
 	$(COMPILE) -c requirements/dev.txt examples/archive/requirements.in -o examples/archive/requirements.txt
 
 clean: ## Remove what was built and installed
+	@if [ -d build/local ] && [ -x $(BIN)/python ]; then $(SIMULATOR) down; fi
 	rm -rf .venv .venv-sam .venv-aws .venv-checkov .venv-readers .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -88,6 +88,7 @@ class _Supervisor:
     progress: int
     state: State = field(init=False)
     _writing: threading.Lock = field(default_factory=threading.Lock)
+    _beside: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
         own = ProcessRecord.of(os.getpid())
@@ -138,7 +139,7 @@ class _Supervisor:
                     self._write_state()
                     written_at = monotonic()
 
-        thread = threading.Thread(target=work, name="trickle")
+        thread = self._beside = threading.Thread(target=work, name="trickle")
         thread.start()
         try:
             yield
@@ -182,6 +183,7 @@ class _Supervisor:
 
         Raises:
             EmbeddedAwsError: The embedded AWS has ended.
+            StackError: No events are published any more.
         """
         runs_at = 0.0
         while True:
@@ -202,6 +204,8 @@ class _Supervisor:
     def _check(self, deployment: LocalDeployment) -> None:
         if not deployment.aws.is_running:
             raise EmbeddedAwsError("The embedded AWS has ended by itself.")
+        if not self._beside.is_alive():
+            raise StackError("No events are published any more: the lines above say why.")
 
     def _write_state(self) -> None:
         with self._writing:
