@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.errors import CommandError
 from drainctl.shell import aws_command
-from eventdrain.adapters.aws import describe_error, error_hint
+from eventdrain.adapters.boto import describe_error, error_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError
 from drainctl.errors import CommandError
 from drainctl.output import json_option
 from drainctl.stack import CALL_HINT, Stack
-from eventdrain.adapters.aws import AwsSession
+from eventdrain.adapters.boto import AwsSession
 from eventdrain.errors import DrainError
 
 if TYPE_CHECKING:

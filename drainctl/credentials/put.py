@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from drainctl.errors import CommandError
 from drainctl.stack import StackError
-from eventdrain.adapters.aws import describe_error, error_code, error_hint
+from eventdrain.adapters.boto import describe_error, error_code, error_hint
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.auth import StaticToken, mint, parse_credentials
 from eventdrain.errors import ScopeRefused, TokenRefused, TokenUnavailable

@@ -18,7 +18,7 @@ from drainctl.errors import CommandError
 from drainctl.make_command import MakeCommand
 from drainctl.output import console, print_json
 from drainctl.target import Target, asks_aws
-from eventdrain.adapters.aws import describe_error, error_hint
+from eventdrain.adapters.boto import describe_error, error_hint
 
 if TYPE_CHECKING:
     from boto3.session import Session

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from drainctl.doctor.facts import Origin, StackCredentials, Token, scope_of
 from drainctl.doctor.questions import UnansweredError, calling
-from eventdrain.adapters.aws import error_code
+from eventdrain.adapters.boto import error_code
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.auth import from_json, mint, minted_for, parse_credentials
 from eventdrain.errors import CredentialsError, TokenUnavailable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.errors import CommandError
-from eventdrain.adapters.aws import describe_error, error_code, error_hint
+from eventdrain.adapters.boto import describe_error, error_code, error_hint
 from eventdrain.errors import DrainError
 
 if TYPE_CHECKING:

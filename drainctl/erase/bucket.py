@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drainctl.erase.findings import FINAL, ErasureError, call_error
 from drainctl.erase.subject import UnreadableError
-from eventdrain.adapters.aws import error_code
+from eventdrain.adapters.boto import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drainctl.errors import CommandError
 from drainctl.output import table
-from eventdrain.adapters.aws import describe_error, error_hint
+from eventdrain.adapters.boto import describe_error, error_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

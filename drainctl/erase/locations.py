@@ -12,6 +12,7 @@ from drainctl.erase.table import Tables
 from drainctl.pseudonyms import pseudonyms_of, pseudonyms_with
 from drainctl.verify import Athena
 from eventdrain.adapters.aws import SecretsManager
+from eventdrain.adapters.boto import BotoSecretCalls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,8 @@ def locations_of(
             compaction_arn=stack.output("CompactionStateMachineArn"),
             folder=f"s3://{stack.bucket}/{tables_prefix}/",
         )
-    secrets = SecretsManager(session.client("secretsmanager", config=PATIENT))
+    secrets_client = session.client("secretsmanager", config=PATIENT)
+    secrets = SecretsManager(lambda: BotoSecretCalls(secrets_client))
     current = pseudonyms_of(stack, secrets)
     return Locations(
         bucket=stack.bucket,

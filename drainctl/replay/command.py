@@ -18,7 +18,8 @@ from drainctl.replay.checkpoint_file import CheckpointFile
 from drainctl.replay.job import job_of
 from drainctl.replay.session import Session
 from drainctl.target import Target, asks_aws, not_empty
-from eventdrain.adapters.aws import SecretsManager, aws_clients
+from eventdrain.adapters.aws import SecretsManager
+from eventdrain.adapters.boto import BotoSecretCalls, aws_clients
 from eventdrain.events import max_events_per_message
 from eventdrain.replay import DEFAULT_RATE, Selection, since, until
 
@@ -138,7 +139,9 @@ def main(
     aws = target.session()
     stack = None if target.stack_name is None else target.stack(aws)
     if subscriptions and stack is not None:
-        pseudonyms = pseudonyms_of(stack, SecretsManager(aws_clients(aws).secrets))
+        pseudonyms = pseudonyms_of(
+            stack, SecretsManager(lambda: BotoSecretCalls(aws_clients(aws).secrets))
+        )
         subscriptions = names_of(subscriptions, *([] if pseudonyms is None else [pseudonyms]))
     job = job_of(
         Selection(

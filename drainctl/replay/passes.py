@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from eventdrain.adapters.aws import AwsSession
+    from eventdrain.adapters.boto import AwsSession
     from eventdrain.replay import Checkpoint, ReplayJob, ReplayReport
 
 

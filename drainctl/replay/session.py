@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from drainctl.replay.checkpoint_file import CheckpointFile
-    from eventdrain.adapters.aws import AwsSession
+    from eventdrain.adapters.boto import AwsSession
     from eventdrain.replay import Checkpoint, ReplayJob
 
 _DONE: Final = 0

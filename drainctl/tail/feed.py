@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from drainctl.errors import CommandError
-from eventdrain.adapters.aws import describe_error, error_hint
+from eventdrain.adapters.boto import describe_error, error_hint
 from eventdrain.events import ArchiveKey
 from eventdrain.json_shape import parse_json
 from eventdrain.replay import read_line, read_lines

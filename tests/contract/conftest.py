@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 import pytest
 
-from eventdrain.adapters.aws import AwsClients, aws_clients
+from eventdrain.adapters.aws import AwsEnvironment
+from eventdrain.adapters.boto import AwsClients, aws_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,13 +29,17 @@ class Aws:
     """An AWS, with clients to write to it and to inspect it.
 
     Attributes:
-        allowed: The engine's clients for a caller with all permissions.
-        powerless: The engine's clients for a caller without permissions.
+        environment: The environment of a drain with all permissions.
+        powerless_environment: The environment of a drain without permissions.
+        allowed: A replay's clients for a caller with all permissions.
+        powerless: A replay's clients for a caller without permissions.
         s3: A client to inspect buckets.
         sqs: A client to inspect queues.
         secrets: A client to inspect secrets.
     """
 
+    environment: AwsEnvironment = field(repr=False)
+    powerless_environment: AwsEnvironment = field(repr=False)
     allowed: AwsClients
     powerless: AwsClients
     s3: S3Client = field(repr=False)
@@ -55,7 +60,15 @@ def aws(cloud: Cloud) -> Iterator[Aws]:
         "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
     }
     with _clients_in(allowed | keys) as powerless, _clients_in(allowed) as clients:
-        yield Aws(clients, powerless, cloud.s3, cloud.sqs, cloud.secrets)
+        yield Aws(
+            environment=AwsEnvironment(allowed),
+            powerless_environment=AwsEnvironment(allowed | keys),
+            allowed=clients,
+            powerless=powerless,
+            s3=cloud.s3,
+            sqs=cloud.sqs,
+            secrets=cloud.secrets,
+        )
 
 
 @contextmanager

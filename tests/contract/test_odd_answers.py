@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -17,11 +18,13 @@ from eventdrain.adapters.aws import (
     AwsEndpoint,
     LambdaRuns,
     S3Archive,
-    S3ArchiveReader,
     SecretsManager,
     SignedHttp,
+    SignedSecretCalls,
     SqsPublisher,
+    secret_calls,
 )
+from eventdrain.adapters.boto import BotoSecretCalls, S3ArchiveReader
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.drain import Start
 from eventdrain.errors import (
@@ -116,6 +119,11 @@ def error_of(kind: type[DrainError], call: Callable[[], object], *, default: str
     return default
 
 
+def endpoint(aws: OddAws, *, service: str = "s3") -> AwsEndpoint:
+    """Return the server as the endpoint of a service."""
+    return AwsEndpoint(aws.url, service, "eu-north-1", "made-up", "made-up", None, b"")
+
+
 def client(service: Any, aws: OddAws) -> Any:
     """Return a client of boto3 that calls the server."""
     return boto3.client(
@@ -137,11 +145,10 @@ def test_sink(aws: OddAws, kind: str, status: int, body: bytes) -> None:
     """A sink returns a failure for each event that is not clearly confirmed, and no other."""
     aws.status, aws.body = status, body
     deliveries = [delivery_of(index) for index in range(3)]
-    endpoint = AwsEndpoint(aws.url, "s3", "eu-north-1", "made-up", "made-up", None, b"")
     layout = ArchiveLayout("made-up", "events", "quarantine")
 
     async def write() -> Mapping[str, object]:
-        async with SignedHttp.connect(endpoint, max_concurrent_calls=1) as http:
+        async with SignedHttp.connect(endpoint(aws), max_concurrent_calls=1) as http:
             sink: Sink = (
                 S3Archive(http, layout)
                 if kind == "archive"
@@ -172,17 +179,27 @@ def _names_as_taken(body: bytes, name: str) -> bool:
     return names("Successful") and not names("Failed")
 
 
+@pytest.mark.parametrize("kind", ["own", "boto3"])
 @_SEARCH
 @_ODD
-def test_secret_store(aws: OddAws, status: int, body: bytes) -> None:
+@example(status=200, body=b'{"CreatedDate": 1e308}')
+def test_secret_store(
+    aws: OddAws, kind: str, status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Reading a secret returns text or None, or raises an error that names it."""
+    monkeypatch.setattr(secret_calls, "_RETRY_SECONDS", 0)
     aws.status, aws.body = status, body
-    store = SecretsManager(client("secretsmanager", aws))
+    calls = BotoSecretCalls(client("secretsmanager", aws))
+    store = SecretsManager(lambda: calls if kind == "boto3" else SignedSecretCalls(endpoint(aws)))
 
     def get() -> None:
         assert isinstance(store.get("made-up-arn"), str | None)
 
+    def created_at() -> None:
+        assert isinstance(store.created_at("made-up-arn"), datetime | None)
+
     assert "made-up-arn" in error_of(CredentialsError, get, default="made-up-arn")
+    assert "made-up-arn" in error_of(CredentialsError, created_at, default="made-up-arn")
     text = error_of(CredentialsError, lambda: store.put("made-up-arn", "made-up-content"))
     assert "made-up-content" not in text
 
@@ -192,7 +209,7 @@ def test_secret_store(aws: OddAws, status: int, body: bytes) -> None:
 def test_start_of_a_run(aws: OddAws, status: int, body: bytes) -> None:
     """Starting a run succeeds, or raises an error that names the function."""
     aws.status, aws.body = status, body
-    runs = LambdaRuns(client("lambda", aws), "made-up")
+    runs = LambdaRuns(endpoint(aws, service="lambda"), "made-up")
     assert "made-up" in error_of(StartFailed, lambda: runs.start(Start()), default="made-up")
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from eventdrain.adapters.aws import SecretsManager
+from eventdrain.adapters.aws import SecretsManager, SignedSecretCalls
+from eventdrain.adapters.boto import BotoSecretCalls
 from eventdrain.errors import CredentialsError
 from tests.fakes import FakeSecretStore
 
@@ -34,12 +35,20 @@ def make_vault(kind: str, aws: Aws, *, is_denied: bool = False) -> Vault:
         store = FakeSecretStore(unreadable=denied, unwritable=denied | {"arn:elsewhere"})
         store.created["arn:made-up"] = datetime.now(UTC)
         return Vault(store, "arn:made-up", "arn:elsewhere")
+    environment = aws.powerless_environment if is_denied else aws.environment
     clients = aws.powerless if is_denied else aws.allowed
     arn = aws.secrets.create_secret(Name=f"contract-{secrets.token_hex(6)}")["ARN"]
-    return Vault(SecretsManager(clients.secrets), arn, arn.replace("contract-", "elsewhere-"))
+    manager = SecretsManager(
+        lambda: (
+            BotoSecretCalls(clients.secrets)
+            if kind == "boto3"
+            else SignedSecretCalls(environment.endpoint("secretsmanager"))
+        )
+    )
+    return Vault(manager, arn, arn.replace("contract-", "elsewhere-"))
 
 
-every_store: Final = pytest.mark.parametrize("kind", ["fake", "secrets-manager"])
+every_store: Final = pytest.mark.parametrize("kind", ["fake", "secrets-manager", "boto3"])
 
 
 @every_store

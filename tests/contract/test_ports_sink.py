@@ -29,7 +29,7 @@ from tests.schema_checks import archive_lines, take_messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from eventdrain.adapters.aws import AwsClients, AwsEndpoint
+    from eventdrain.adapters.aws import AwsEndpoint, AwsEnvironment
     from eventdrain.errors import Failure
     from eventdrain.events import Delivery
     from eventdrain.ports import Sink
@@ -79,7 +79,7 @@ class S3Home:
                 CreateBucketConfiguration={"LocationConstraint": "eu-north-1"},
                 ObjectLockEnabledForBucket=bool(locked_for),
             )
-        endpoint = _clients(aws, trouble).s3_endpoint(self.bucket)
+        endpoint = _environment(aws, trouble).bucket_endpoint(self.bucket)
         self._endpoint = _in_trouble(endpoint, trouble)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
@@ -114,7 +114,7 @@ class SqsHome:
         )["QueueUrl"]
         if trouble is Trouble.MISSING:
             self._sqs.delete_queue(QueueUrl=self.queue_url)
-        self._endpoint = _in_trouble(_clients(aws, trouble).sqs_endpoint(), trouble)
+        self._endpoint = _in_trouble(_environment(aws, trouble).endpoint("sqs"), trouble)
 
     def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """Write with new connections, and return the failures."""
@@ -150,8 +150,8 @@ def layout_of(bucket: str) -> ArchiveLayout:
     return ArchiveLayout(bucket, prefix="a prefix+/é", quarantine_prefix="quarantine")
 
 
-def _clients(aws: Aws, trouble: Trouble | None) -> AwsClients:
-    return aws.powerless if trouble is Trouble.DENIED else aws.allowed
+def _environment(aws: Aws, trouble: Trouble | None) -> AwsEnvironment:
+    return aws.powerless_environment if trouble is Trouble.DENIED else aws.environment
 
 
 def _in_trouble(endpoint: AwsEndpoint, trouble: Trouble | None) -> AwsEndpoint:

@@ -10,12 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from eventdrain.adapters.aws import (
-    RefreshingHttp,
-    S3Archive,
-    S3ArchiveReader,
-    SignedHttp,
-)
+from eventdrain.adapters.aws import S3Archive, SignedHttp
+from eventdrain.adapters.boto import RefreshingHttp, S3ArchiveReader
 from eventdrain.errors import ArchiveReadError, FailureKind
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import Folder
@@ -70,7 +66,7 @@ class Home:
             return
 
         async def write() -> None:
-            endpoint = self._aws.allowed.s3_endpoint(self.bucket)
+            endpoint = self._aws.environment.bucket_endpoint(self.bucket)
             async with SignedHttp.connect(endpoint, max_concurrent_calls=4) as http:
                 assert await S3Archive(http, self.layout).write(deliveries) == {}
 
@@ -196,7 +192,7 @@ def test_connections_with_new_credentials(aws: Aws) -> None:
             http = RefreshingHttp(
                 endpoint, connections, max_concurrent_calls=1, clock=lambda: next(times)
             )
-            return [await http.call("GetObject", "GET", path, (), b"") for _ in range(4)]
+            return [await http.call("GET", path, (), b"") for _ in range(4)]
 
     assert len({*asyncio.run(call())}) == 1
     assert len(asked) == 1 + 2, "once for the URL, once at first, and once after the minutes"

@@ -6,7 +6,7 @@ import secrets
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from eventdrain.adapters.aws import aws_clients
+from eventdrain.adapters.boto import aws_clients
 from simulator.aws import EmbeddedAws
 from tests.faults.http_proxy import HttpProxy
 

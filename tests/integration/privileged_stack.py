@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from eventdrain.adapters.aws import SecretsManager
+from eventdrain.adapters.boto import BotoSecretCalls
 from eventdrain.auth import read_pseudonyms
 from eventdrain.events import STREAMS, PointerReason
 from simulator.catalogue import LocalCatalogue
@@ -184,7 +185,8 @@ class PrivilegedStack:
     @cached_property
     def _reader(self) -> EventReader:
         arn = self.deployment.stack.outputs["PseudonymKeySecretArn"]
-        secrets = SecretsManager(self.deployment.aws.client("secretsmanager"))
+        client = self.deployment.aws.client("secretsmanager")
+        secrets = SecretsManager(lambda: BotoSecretCalls(client))
         return EventReader(STREAMS[STREAM], read_pseudonyms(secrets, arn))
 
     def _ids(self, event: Event, archived: Sequence[dict[str, Any]]) -> set[str]:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from drainctl import target
 from drainctl.group import drainctl
-from eventdrain.adapters.aws import AwsSession
+from eventdrain.adapters.boto import AwsSession
 from simulator.deployment import LocalDeployment
 
 if TYPE_CHECKING:

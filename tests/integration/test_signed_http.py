@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from awscrt.http import HttpClientConnection
-from botocore.exceptions import ClientError, ReadTimeoutError
 
-from eventdrain.adapters.aws import AwsEndpoint, SignedHttp
-from eventdrain.adapters.http import CrtHttp, UnsendableRequest
+from eventdrain.adapters.aws import AwsEndpoint, ServiceError, SignedHttp
+from eventdrain.adapters.http import CrtHttp, ReadTimeoutError, UnsendableRequest
 
 if TYPE_CHECKING:
     import ssl
@@ -85,10 +84,7 @@ def endpoint(url: str) -> AwsEndpoint:
 async def call(url: str, *bodies: bytes) -> list[bytes]:
     """Make concurrent calls over one pool of connections."""
     async with SignedHttp.connect(endpoint(url), max_concurrent_calls=CALLS_AT_ONCE) as client:
-        calls = (
-            client.call("Operation", "POST", "/", [("X-Amz-Target", "a.b")], body)
-            for body in bodies
-        )
+        calls = (client.call("POST", "/", [("X-Amz-Target", "a.b")], body) for body in bodies)
         return await asyncio.gather(*calls)
 
 
@@ -119,15 +115,14 @@ def test_calls_share_few_connections() -> None:
     ],
 )
 def test_error_answer_is_raised(status: int, body: object, code: str) -> None:
-    """An error is raised like botocore's, with the service's code and the status."""
+    """An error has the service's code and the status."""
     text = body if isinstance(body, str) else json.dumps(body)
     with (
         serving(lambda request, _: reply(request, status, text.encode())) as url,
-        pytest.raises(ClientError) as caught,
+        pytest.raises(ServiceError) as caught,
     ):
         asyncio.run(call(url, b"{}"))
-    assert caught.value.response["Error"]["Code"] == code
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert (caught.value.code, caught.value.status) == (code, status)
 
 
 @pytest.mark.parametrize(
@@ -146,11 +141,10 @@ def test_cause_is_all_that_is_quoted(message: str, kept: str) -> None:
     answer = json.dumps({"__type": "InvalidSignatureException", "message": message}).encode()
     with (
         serving(lambda request, _: reply(request, 400, answer)) as url,
-        pytest.raises(ClientError) as caught,
+        pytest.raises(ServiceError) as caught,
     ):
         asyncio.run(call(url, b"{}"))
-    error = caught.value.response["Error"]
-    assert error["Message"] == kept
+    assert caught.value.message == kept
 
 
 def test_connection_that_closes_as_a_call_begins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,23 @@ import boto3
 import pytest
 import trustme
 from botocore.config import Config
-from botocore.exceptions import ReadTimeoutError
 
-from eventdrain.adapters.aws import SecretsManager, SignedHttp, SqsPublisher
-from eventdrain.adapters.http import CrtHttp, UntrustedCertificate, certificate_problem, crt_http
-from eventdrain.adapters.oauth import OAuthTokenEndpoint, token_endpoint
+from eventdrain.adapters.aws import (
+    SecretCalls,
+    SecretsManager,
+    SignedHttp,
+    SignedSecretCalls,
+    SqsPublisher,
+)
+from eventdrain.adapters.boto import BotoSecretCalls
+from eventdrain.adapters.http import (
+    CrtHttp,
+    ReadTimeoutError,
+    UntrustedCertificate,
+    certificate_problem,
+    crt_http,
+)
+from eventdrain.adapters.oauth import OAuthTokenEndpoint
 from eventdrain.errors import ConfigurationError, CredentialsError, FailureKind, TokenUnavailable
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import ClientCredentials
@@ -133,7 +145,7 @@ def test_token_endpoint(
     """
     looks = Mock(wraps=certificate_problem)
     monkeypatch.setattr(crt_http, "certificate_problem", looks)
-    monkeypatch.setattr(token_endpoint, "system_roots", lambda: ROOTS)
+    monkeypatch.setattr(crt_http, "system_roots", lambda: ROOTS)
     client = ClientCredentials("made-up", "made-up-secret")
     with server_with(certificate) as server, pytest.raises(TokenUnavailable) as caught:
         OAuthTokenEndpoint(Endpoint.parse(server.url), client).mint("", timeout_seconds=GENEROUS)
@@ -143,23 +155,31 @@ def test_token_endpoint(
     looks.assert_called_once()
 
 
+def secret_calls(kind: str, url: str, bundle: Path) -> SecretCalls:
+    """Return calls of a kind, which trust the certificates in a file."""
+    if kind == "own":
+        return SignedSecretCalls(replace(endpoint(url), roots=bundle.read_bytes()))
+    return BotoSecretCalls(
+        boto3.client(
+            "secretsmanager",
+            region_name="eu-north-1",
+            endpoint_url=url,
+            aws_access_key_id="made-up",
+            aws_secret_access_key="made-up",
+            verify=str(bundle),
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+    )
+
+
 @every_certificate
-def test_secrets(problem: str, certificate: trustme.LeafCert, tmp_path: Path) -> None:
-    """boto3's calls fail like ours, and the error doesn't blame the secret."""
+@pytest.mark.parametrize("kind", ["own", "boto3"])
+def test_secrets(problem: str, certificate: trustme.LeafCert, tmp_path: Path, kind: str) -> None:
+    """The drain's calls and boto3's fail alike, and the error doesn't blame the secret."""
     bundle = tmp_path / "roots.pem"
     bundle.write_bytes(ROOTS)
     with server_with(certificate) as server, pytest.raises(CredentialsError) as caught:
-        SecretsManager(
-            boto3.client(
-                "secretsmanager",
-                region_name="eu-north-1",
-                endpoint_url=server.url,
-                aws_access_key_id="made-up",
-                aws_secret_access_key="made-up",
-                verify=str(bundle),
-                config=Config(retries={"total_max_attempts": 1}),
-            )
-        ).get("made-up-arn")
+        SecretsManager(lambda: secret_calls(kind, server.url, bundle)).get("made-up-arn")
     assert server.bodies == []
     assert problem in str(caught.value)
     assert "AWS_CA_BUNDLE" in str(caught.value)

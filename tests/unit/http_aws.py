@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 from xml.sax.saxutils import escape
 
@@ -17,7 +18,13 @@ STACK: Final = "made-up-stack"
 
 
 class HttpAws(ABC):
-    """The server, to be used in a ``with``."""
+    """The server, to be used in a ``with``.
+
+    Attributes:
+        headers: Headers of each answer, besides its length.
+    """
+
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def answer(self, headers: Message, path: str, body: str) -> tuple[int, bytes]:
@@ -29,7 +36,7 @@ class HttpAws(ABC):
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        answer = self.answer
+        answer, headers = self.answer, self.headers
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -45,6 +52,8 @@ class HttpAws(ABC):
                 status, payload = answer(self.headers, self.path, body)
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(payload)))
+                for header in headers.items():
+                    self.send_header(*header)
                 self.end_headers()
                 self.wfile.write(payload)
 

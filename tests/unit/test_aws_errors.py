@@ -4,11 +4,22 @@ from typing import Any, Final
 
 import pytest
 from botocore import exceptions
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from eventdrain.adapters.aws import error_code, failure_from, is_retryable
-from eventdrain.adapters.http import UnsendableRequest, UntrustedCertificate, certificate_problem
+from eventdrain.adapters import aws
+from eventdrain.adapters.aws import ServiceError
+from eventdrain.adapters.boto import error_code, failure_from
+from eventdrain.adapters.http import (
+    ConnectionClosedError,
+    HTTPClientError,
+    MalformedResponse,
+    ReadTimeoutError,
+    SSLError,
+    UnsendableRequest,
+    UntrustedCertificate,
+    certificate_problem,
+)
 from eventdrain.errors import FailureKind
 
 ACTION: Final = "s3:PutObject to the bucket made-up"
@@ -53,6 +64,8 @@ def test_answer(status: int, codes: str, kind: str) -> None:
     """A busy or failing service is retryable; an error that an operator must fix has a hint."""
     for code in codes.split():
         refused = failure_from(answer(code, status), action=ACTION, hint=HINT)
+        error = ServiceError(code, status=status, message=f"can't take {SENT}")
+        assert aws.failure_from(error, action=ACTION, hint=HINT) == refused
 
         assert refused.kind is FailureKind[kind]
         assert refused.code == code
@@ -121,8 +134,6 @@ def test_wrong_clock_is_named(code: str, text: str, cause: str) -> None:
         (exceptions.NoCredentialsError(), "FATAL"),
         (exceptions.NoRegionError(), "FATAL"),
         (exceptions.ParamValidationError(report=SENT), "FATAL"),
-        (UntrustedCertificate("https://made-up.example", "made up"), "FATAL"),
-        (UnsendableRequest(error="x"), "FATAL"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -132,8 +143,26 @@ def test_call_without_an_answer(error: Exception, kind: str) -> None:
     assert refused.kind is FailureKind[kind]
     assert SENT not in repr(refused)
     assert refused.code == type(error).__name__
-    if isinstance(error, BotoCoreError):
-        assert is_retryable(error) is (kind == "RETRYABLE")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (HTTPClientError("made up"), "RETRYABLE"),
+        (ConnectionClosedError(), "RETRYABLE"),
+        (ReadTimeoutError(), "RETRYABLE"),
+        (SSLError(), "RETRYABLE"),
+        (MalformedResponse(), "RETRYABLE"),
+        (UntrustedCertificate("made up"), "FATAL"),
+        (UnsendableRequest("made up"), "FATAL"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_call_of_the_drain_without_an_answer(error: Exception, kind: str) -> None:
+    """The same holds for the drain's own calls, whose errors have botocore's names."""
+    refused = aws.failure_from(error, action=ACTION, hint=HINT)
+    assert refused.kind is FailureKind[kind]
+    assert refused.code == type(error).__name__
 
 
 @pytest.mark.parametrize(

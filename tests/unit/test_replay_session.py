@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from eventdrain.adapters.aws import AwsSession
+    from eventdrain.adapters.boto import AwsSession
 
 AWS: Final = cast("AwsSession", "made up: nothing is asked of it")
 PERSONAL: Final = "madeup:eu:5"

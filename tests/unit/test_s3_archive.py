@@ -3,9 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from botocore.exceptions import ClientError
-
-from eventdrain.adapters.aws import S3Archive
+from eventdrain.adapters.aws import S3Archive, ServiceError
 from tests.deliveries import LAYOUT, delivery_of
 
 if TYPE_CHECKING:
@@ -20,16 +18,10 @@ class RefusingBucket:
     def __init__(self) -> None:
         self.taken: list[str] = []
 
-    async def call(self, operation: str, _method: str, path: str, *_: object) -> bytes:
+    async def call(self, _method: str, path: str, *_: object) -> bytes:
         """See ``SignedHttp``."""
         if path.startswith("/quarantine/"):
-            raise ClientError(
-                {
-                    "Error": {"Code": "AccessDenied"},
-                    "ResponseMetadata": {"HTTPStatusCode": 403},  # type: ignore[typeddict-item]
-                },
-                operation,
-            )
+            raise ServiceError("AccessDenied", status=403)
         self.taken.append(path)
         return b""
 

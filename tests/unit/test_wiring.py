@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from eventdrain.drain import Report
 
 NOWHERE: Final = AwsEndpoint("http://127.0.0.1:1", "made-up", "eu-west-1", "id", "key", None, b"")
-AWS: Final = SimpleNamespace(s3_endpoint=lambda _bucket: NOWHERE, sqs_endpoint=lambda: NOWHERE)
+AWS: Final = SimpleNamespace(
+    bucket_endpoint=lambda _bucket: NOWHERE, endpoint=lambda _service: NOWHERE
+)
 REMAINING: Final = timedelta(minutes=5)
 
 
@@ -48,7 +50,7 @@ def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.Mo
     source = Mock()
     monkeypatch.setattr(wiring, "Drain", RecordingDrain)
     monkeypatch.setattr(wiring, "GrpcEventSource", source)
-    monkeypatch.setattr(wiring, "aws_clients", lambda: AWS)
+    monkeypatch.setattr(wiring, "AwsEnvironment", lambda _variables: AWS)
 
     wiring.run_drain(settings(MAX_IN_FLIGHT="30", PARALLEL_STREAMS="3"), remaining=REMAINING)
 
@@ -71,7 +73,7 @@ def test_what_ends_a_run_before_its_drain_is_reported(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reported: str, *, is_about_access: bool
 ) -> None:
     """An error before the stream is opened, a bug too, ends in a report of a failed run."""
-    monkeypatch.setattr(wiring, "aws_clients", Mock(side_effect=error))
+    monkeypatch.setattr(wiring, "AwsEnvironment", Mock(side_effect=error))
     report = wiring.run_drain(settings(), remaining=REMAINING)
     assert report.end_reason is EndReason.FAILED
     assert reported in str(report.error)

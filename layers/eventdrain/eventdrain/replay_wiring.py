@@ -7,14 +7,15 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from eventdrain.adapters.aws import RefreshingHttp, S3ArchiveReader, SqsPublisher, aws_clients
+from eventdrain.adapters.aws import SqsPublisher
+from eventdrain.adapters.boto import RefreshingHttp, S3ArchiveReader, aws_clients
 from eventdrain.errors import DrainError, note_unexpected
 from eventdrain.replay import CountingSink, RateLimit, Replay, ReplayEnd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from eventdrain.adapters.aws import AwsSession
+    from eventdrain.adapters.boto import AwsSession
     from eventdrain.ports import Sink
     from eventdrain.replay import Checkpoint, ReplayJob, ReplayReport
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from eventdrain.adapters.aws import (
+    AwsEnvironment,
     LambdaRuns,
     S3Archive,
     SecretsManager,
     SignedHttp,
+    SignedSecretCalls,
     SqsPublisher,
-    aws_clients,
-    lambda_client,
 )
 from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
-    from eventdrain.adapters.aws import AwsClients, AwsEndpoint
+    from eventdrain.adapters.aws import AwsEndpoint
     from eventdrain.drain import Start
     from eventdrain.events import Pseudonyms
     from eventdrain.ports import Authorization, Sink
@@ -74,7 +74,7 @@ class SinkRow:
 
     name: str
     failed_metric: str
-    connect: Callable[[Settings, AwsClients, ArchiveLayout], AbstractAsyncContextManager[Sink]]
+    connect: Callable[[Settings, AwsEnvironment, ArchiveLayout], AbstractAsyncContextManager[Sink]]
 
     def __post_init__(self) -> None:
         if self.name in set(LeftReason):
@@ -82,20 +82,20 @@ class SinkRow:
 
 
 def _archive(
-    settings: Settings, clients: AwsClients, layout: ArchiveLayout
+    settings: Settings, aws: AwsEnvironment, layout: ArchiveLayout
 ) -> AbstractAsyncContextManager[Sink]:
     return _over_http(
-        clients.s3_endpoint(settings.archive_bucket),
+        aws.bucket_endpoint(settings.archive_bucket),
         settings,
         lambda bucket: S3Archive(bucket, layout, locked_for=settings.object_lock),
     )
 
 
 def _queue(
-    settings: Settings, clients: AwsClients, layout: ArchiveLayout
+    settings: Settings, aws: AwsEnvironment, layout: ArchiveLayout
 ) -> AbstractAsyncContextManager[Sink]:
     return _over_http(
-        clients.sqs_endpoint(),
+        aws.endpoint("sqs"),
         settings,
         lambda sqs: SqsPublisher(
             sqs,
@@ -127,9 +127,6 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-_client_lock: Final = Lock()
-
-
 def start_run(start: Start, *, function: str) -> None:
     """Start another run. May be called from any thread.
 
@@ -141,11 +138,10 @@ def start_run(start: Start, *, function: str) -> None:
         StartFailed: The run was not started, or the response was lost.
     """
     try:
-        with _client_lock:
-            client = lambda_client()
+        endpoint = AwsEnvironment(os.environ).endpoint("lambda")
     except ConfigurationError as error:
         raise StartFailed(error.reason, hint=error.hint, setting=error.setting) from error
-    LambdaRuns(client, function).start(start)
+    LambdaRuns(endpoint, function).start(start)
 
 
 def run_drain(
@@ -173,23 +169,27 @@ def run_drain(
         started, length=settings.window, remaining=remaining, reserve=settings.reserve
     )
     try:
-        clients = aws_clients()
-        pseudonyms = _pseudonyms(settings.pseudonym_key_secret_arn)
-        authorization = _authorization(settings, clients, window)
-        try:
-            # Fail here if there is no token, and not later with an error about the stream.
-            authorization.token()
-            layout = ArchiveLayout(
-                settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
-            )
-            connecting = {row.name: row.connect(settings, clients, layout) for row in sinks}
-            on_token()
-            asyncio.run(_drain(settings, window, connecting, authorization, pseudonyms, report))
-        finally:
-            report.add_tokens(
-                renewals_failed=authorization.renewals_failed,
-                too_short=authorization.tokens_too_short,
-            )
+        aws = AwsEnvironment(os.environ)
+        secrets = SecretsManager(lambda: SignedSecretCalls(aws.endpoint("secretsmanager")))
+        with ExitStack() as connection:
+            connection.enter_context(secrets.connected())
+            pseudonyms = _pseudonyms(settings.pseudonym_key_secret_arn, secrets)
+            authorization = _authorization(settings, secrets, window)
+            try:
+                # Fail here if there is no token, and not later with an error about the stream.
+                authorization.token()
+                connection.close()
+                layout = ArchiveLayout(
+                    settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
+                )
+                connecting = {row.name: row.connect(settings, aws, layout) for row in sinks}
+                on_token()
+                asyncio.run(_drain(settings, window, connecting, authorization, pseudonyms, report))
+            finally:
+                report.add_tokens(
+                    renewals_failed=authorization.renewals_failed,
+                    too_short=authorization.tokens_too_short,
+                )
     except CredentialsAwaited:
         report.end_reason = EndReason.WAITING
     except DrainError as error:
@@ -260,21 +260,24 @@ async def _drain(
         await drain.run()
 
 
-@cache
-def _pseudonyms(secret_arn: str) -> Pseudonyms | None:
+_pseudonyms_by_arn: Final[dict[str, Pseudonyms]] = {}
+
+
+def _pseudonyms(arn: str, secrets: SecretsManager) -> Pseudonyms | None:
     """Return the pseudonyms; None without a secret. The key never changes, so it is cached."""
-    if not secret_arn:
+    if not arn:
         return None
-    return read_pseudonyms(SecretsManager(aws_clients().secrets), secret_arn)
+    if arn not in _pseudonyms_by_arn:
+        _pseudonyms_by_arn[arn] = read_pseudonyms(secrets, arn)
+    return _pseudonyms_by_arn[arn]
 
 
 def _authorization(
-    settings: Settings, clients: AwsClients, window: Window
+    settings: Settings, secrets: SecretsManager, window: Window
 ) -> TokenCache | StaticToken:
     arn = settings.credentials_secret_arn
     if not arn:
         return StaticToken()
-    secrets = SecretsManager(clients.secrets)
     credentials = read_credentials(secrets, arn)
     if isinstance(credentials, StaticToken):
         return credentials

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import re
-import ssl
 from typing import Final
 
-from botocore import exceptions
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-from urllib3.util.ssl_match_hostname import CertificateError
-
-from eventdrain.adapters.http import UnsendableRequest, UntrustedCertificate
+from eventdrain.adapters.http import SSLError, UnsendableRequest, UntrustedCertificate
 from eventdrain.errors import Failure, FailureKind
 
 RETRYABLE_CODES: Final = frozenset(
@@ -44,22 +38,31 @@ CLOCK_SKEW: Final = re.compile(r"Signature (?:expired|not\s+yet\s+current)", re.
 _CLOCK: Final = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 _SIGNATURE: Final = frozenset({"AuthFailure", "InvalidSignatureException", "SignatureDoesNotMatch"})
 
-MALFORMED_RESPONSE_ERRORS: Final = (
-    *(ResponseParserError, ArithmeticError, AttributeError, LookupError, OSError, RuntimeError),
-    *(TypeError, ValueError),
-)
-"""What botocore raises if a response does not match the service's model."""
-
 _CODE: Final = re.compile(r"(HTTP )?[\w.:-]{1,100}", re.ASCII)
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 
 
+class ServiceError(Exception):
+    """A service returned an error.
+
+    Attributes:
+        code: The service's error code.
+        status: The HTTP status.
+        message: The part of the service's text from which the cause is read; may be empty. Not safe
+            to log.
+    """
+
+    def __init__(self, code: object, *, status: int, message: str = "") -> None:
+        super().__init__(safe_code(code))
+        self.code = safe_code(code)
+        self.status = status
+        self.message = message
+
+
 def error_code(error: Exception) -> str:
     """Return the service's error code, or the type's name for an error on the client's side."""
-    if isinstance(error, ClientError):
-        return safe_code(error.response["Error"].get("Code"))
-    return type(error).__name__
+    return error.code if isinstance(error, ServiceError) else type(error).__name__
 
 
 def safe_code(code: object) -> str:
@@ -70,15 +73,15 @@ def safe_code(code: object) -> str:
 def describe_error(error: Exception) -> str:
     """Return the error's code and, if known, its cause. The text is safe to log."""
     code = error_code(error)
-    if isinstance(error, exceptions.SSLError):
-        if problem := _certificate_problem(error):
-            return f"{code} (the server's certificate is not trusted: {problem})"
+    if isinstance(error, SSLError):
+        if error.problem:
+            return f"{code} (the server's certificate is not trusted: {error.problem})"
         return f"{code} (the TLS handshake failed; if AWS_CA_BUNDLE is set, check it)"
-    if not isinstance(error, ClientError):
+    if not isinstance(error, ServiceError):
         return code
     if problem := _signature_problem(error):
         return f"{code} ({problem})"
-    denied = DENIED_ACTION.search(_message(error))
+    denied = DENIED_ACTION.search(error.message)
     return f"{code} ({denied[1]} is not allowed)" if denied else code
 
 
@@ -86,15 +89,15 @@ def error_hint(error: Exception, default: str) -> str:
     """Return the hint for an error.
 
     Args:
-        error: The error that botocore raised.
+        error: The error of the call.
         default: The hint unless the cause is a certificate or a signature.
     """
-    if isinstance(error, exceptions.SSLError) and _certificate_problem(error):
+    if isinstance(error, SSLError) and error.problem:
         return (
             "check the endpoint's host name (AWS_ENDPOINT_URL) and this machine's clock; if a proxy"
             " replaces certificates, set AWS_CA_BUNDLE to a file with the proxy's root certificate"
         )
-    if isinstance(error, ClientError) and _signature_problem(error):
+    if isinstance(error, ServiceError) and _signature_problem(error):
         return (
             "synchronise this machine's clock by NTP; if the clock is right, check the AWS"
             " credentials"
@@ -102,48 +105,26 @@ def error_hint(error: Exception, default: str) -> str:
     return default
 
 
-def _certificate_problem(error: exceptions.SSLError) -> str:
-    """Return OpenSSL's reason if the certificate is not trusted, otherwise an empty string."""
-    if isinstance(error, UntrustedCertificate):
-        return error.problem
-    # urllib3 wraps the ssl module's error, or its own error about the host name.
-    args = getattr(error.kwargs.get("error"), "args", ())
-    cause = args[0] if args else None
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return cause.verify_message.rstrip(".")
-    return "Hostname mismatch" if isinstance(cause, CertificateError) else ""
-
-
-def _signature_problem(error: ClientError) -> str:
+def _signature_problem(error: ServiceError) -> str:
     """Return why a signature was rejected; empty if the error has another cause."""
     code = error_code(error)
-    if code in _CLOCK or CLOCK_SKEW.search(_message(error)):
+    if code in _CLOCK or CLOCK_SKEW.search(error.message):
         return "this machine's clock is wrong"
     return "this machine's clock or its AWS credentials are wrong" if code in _SIGNATURE else ""
-
-
-def _message(error: ClientError) -> str:
-    return str(error.response["Error"].get("Message"))
 
 
 def is_retryable(error: Exception) -> bool:
     """Return whether a retry may succeed.
 
-    Errors that are neither the service's nor botocore's own mean a malformed response, which is
-    retryable.
+    Errors of other types mean a malformed response, which is retryable.
     """
-    if isinstance(error, ClientError):
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if isinstance(error, ServiceError):
         return (
-            status >= _SERVER_ERROR
-            or status == _TOO_MANY_REQUESTS
-            or error_code(error) in RETRYABLE_CODES
+            error.status >= _SERVER_ERROR
+            or error.status == _TOO_MANY_REQUESTS
+            or error.code in RETRYABLE_CODES
         )
-    if not isinstance(error, BotoCoreError):
-        return True
-    return isinstance(
-        error, exceptions.HTTPClientError | exceptions.ConnectionError
-    ) and not isinstance(error, UntrustedCertificate | UnsendableRequest)
+    return not isinstance(error, UntrustedCertificate | UnsendableRequest)
 
 
 def failure_from(error: Exception, *, action: str, hint: str) -> Failure:
@@ -152,7 +133,7 @@ def failure_from(error: Exception, *, action: str, hint: str) -> Failure:
     Of the service's own text, only a denied action is repeated: the rest may quote the request.
 
     Args:
-        error: The error that botocore raised, or one of ``MALFORMED_RESPONSE_ERRORS``.
+        error: The error of the call.
         action: What failed, such as ``s3:PutObject to the bucket b``.
         hint: The hint if the failure is permanent.
     """

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 from zlib import crc32
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from eventdrain.adapters.aws.errors import error_code, failure_from
+from eventdrain.adapters.aws.errors import ServiceError, error_code, failure_from
+from eventdrain.adapters.http import HTTPClientError
 from eventdrain.errors import unexpected_failure
 from eventdrain.events import group_by_object, object_body, original_body
 
@@ -79,8 +78,8 @@ class S3Archive:
         )
         path = "/" + quote(key, safe="/-_.~")
         try:
-            await self._bucket.call("PutObject", "PUT", path, headers, body)
-        except (BotoCoreError, ClientError) as error:
+            await self._bucket.call("PUT", path, headers, body)
+        except (HTTPClientError, ServiceError) as error:
             # The key contains a digest of the events, so the existing object holds the same events.
             if error_code(error) == "PreconditionFailed":
                 return None

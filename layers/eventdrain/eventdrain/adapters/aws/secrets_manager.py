@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from eventdrain.adapters.aws.errors import (
-    MALFORMED_RESPONSE_ERRORS,
-    describe_error,
-    error_code,
-    error_hint,
-)
+from eventdrain.adapters.aws.errors import ServiceError, describe_error, error_code, error_hint
+from eventdrain.adapters.http import HTTPClientError
 from eventdrain.errors import CredentialsError
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from collections.abc import Callable, Iterator, Mapping
 
-_FAILURES = (BotoCoreError, ClientError, *MALFORMED_RESPONSE_ERRORS)
+    from eventdrain.adapters.aws.secret_calls import SecretCalls
+
+_FAILURES = (ServiceError, HTTPClientError)
 
 
 class SecretsManager:
     """Reads and writes secrets; see ``ports.SecretStore``.
 
     Args:
-        client: The client. Its calls must have a time limit.
+        connect: Opens a connection, which must limit the time of each call.
     """
 
-    def __init__(self, client: SecretsManagerClient) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], SecretCalls]) -> None:
+        self._connect = connect
+        self._shared: SecretCalls | None = None
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Share one connection between the calls in this block, which one thread makes."""
+        with self._connect() as calls:
+            self._shared = calls
+            try:
+                yield
+            finally:
+                self._shared = None
 
     def get(self, arn: str) -> str | None:
         """See ``ports.SecretStore``."""
         try:
-            answer = self._client.get_secret_value(SecretId=arn)
+            answer = self._call("GetSecretValue", SecretId=arn)
         except _FAILURES as error:
             # Also returned for a secret without a version (API reference, GetSecretValue).
             if error_code(error) == "ResourceNotFoundException":
@@ -55,20 +64,37 @@ class SecretsManager:
     def created_at(self, arn: str) -> datetime | None:
         """See ``ports.SecretStore``."""
         try:
-            created: object = self._client.describe_secret(SecretId=arn).get("CreatedDate")
+            created: object = self._call("DescribeSecret", SecretId=arn).get("CreatedDate")
         except _FAILURES as error:
             if error_code(error) == "ResourceNotFoundException":
                 return None
             raise _failed("DescribeSecret", arn, error, "check the function's role") from None
-        return created if isinstance(created, datetime) else None
+        try:
+            return (
+                datetime.fromtimestamp(created, UTC) if isinstance(created, int | float) else None
+            )
+        except (ValueError, OverflowError, OSError):
+            return None
 
     def put(self, arn: str, content: str) -> None:
         """See ``ports.SecretStore``."""
         try:
-            self._client.put_secret_value(SecretId=arn, SecretString=content)
+            self._call(
+                "PutSecretValue",
+                SecretId=arn,
+                SecretString=content,
+                # A retry with the same token does not create another version.
+                ClientRequestToken=os.urandom(16).hex(),
+            )
         except _FAILURES as error:
             hint = "check the function's role and the secret's encryption key"
             raise _failed("PutSecretValue", arn, error, hint) from None
+
+    def _call(self, operation: str, **fields: str) -> Mapping[str, Any]:
+        if self._shared is not None:
+            return self._shared.call(operation, **fields)
+        with self._connect() as calls:
+            return calls.call(operation, **fields)
 
 
 def _failed(action: str, arn: str, error: Exception, hint: str) -> CredentialsError:

@@ -2,8 +2,7 @@
 
 A SendMessageBatch takes about 150 microseconds of CPU time here, and about 1,100 with botocore in a
 thread pool, mostly because botocore resolves the same settings for every call. Calls here can also
-be cancelled at any time. Endpoint, region, credentials and trusted certificates come from a boto3
-client, and errors are botocore's.
+be cancelled at any time. Errors have the codes that botocore's have.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from awscrt.auth import (
     AwsSigningConfig,
     aws_sign_request,
 )
-from botocore.exceptions import ClientError
 
-from eventdrain.adapters.aws.errors import CLOCK_SKEW, DENIED_ACTION
+from eventdrain.adapters.aws.errors import CLOCK_SKEW, DENIED_ACTION, ServiceError
 from eventdrain.adapters.http import CrtHttp
 
 if TYPE_CHECKING:
@@ -30,10 +28,14 @@ if TYPE_CHECKING:
 
     from awscrt.http import HttpRequest
 
-    from eventdrain.adapters.aws.clients import AwsEndpoint
+    from eventdrain.adapters.aws.endpoint import AwsEndpoint
+    from eventdrain.adapters.http import Response
 
 _CALL_SECONDS: Final = 7.0
-_OK: Final = 200
+_SUCCESS: Final = frozenset({200, 202})
+"""202 is Lambda's response to an asynchronous invocation."""
+_ERROR_HEADER: Final = "x-amzn-errortype"
+"""Has the error code in AWS's REST JSON protocol, which Lambda uses."""
 _ERROR_CODE: Final = re.compile(
     rb'"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"|<Code>([\w.]+)</Code>', re.ASCII
 )
@@ -46,7 +48,6 @@ class AwsHttp(Protocol):
 
     async def call(
         self,
-        operation: str,
         method: str,
         path: str,
         headers: Sequence[tuple[str, str]],
@@ -55,16 +56,15 @@ class AwsHttp(Protocol):
         """Call an operation and return the response body.
 
         Args:
-            operation: The operation's name, for errors.
             method: The HTTP method.
             path: The path after the endpoint's URL, percent-encoded, with a leading slash.
             headers: The headers that the service's protocol requires.
             body: The request body.
 
         Raises:
-            ClientError: The service returned an error.
-            BotoCoreError: The endpoint cannot be reached or broke the connection, or there are no
-                credentials. The service may have received the request.
+            ServiceError: The service returned an error.
+            HTTPClientError: The endpoint cannot be reached, or broke the connection. The service
+                may have received the request.
         """
 
 
@@ -73,23 +73,34 @@ class SignedHttp:
 
     Args:
         http: The HTTP client, which signs requests.
+        endpoint: The endpoint.
+        call_seconds: The timeout of each call.
+
+    Attributes:
         url: The endpoint's URL, for errors.
     """
 
-    def __init__(self, http: CrtHttp, url: str) -> None:
+    def __init__(self, http: CrtHttp, endpoint: AwsEndpoint, call_seconds: float) -> None:
         self._http = http
-        self.url = url
+        self._call_seconds = call_seconds
+        self._has_error_header = endpoint.service == "lambda"
+        self.url = endpoint.url
 
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, endpoint: AwsEndpoint, *, max_concurrent_calls: int
+        cls,
+        endpoint: AwsEndpoint,
+        *,
+        max_concurrent_calls: int,
+        call_seconds: float | None = None,
     ) -> AsyncIterator[SignedHttp]:
         """Create a client. Connections are opened on demand and closed with the context.
 
         Args:
             endpoint: The endpoint and the credentials.
             max_concurrent_calls: The maximum number of concurrent calls; further calls wait.
+            call_seconds: The timeout of each call; None for seven seconds.
         """
         signing = AwsSigningConfig(
             algorithm=AwsSigningAlgorithm.V4,
@@ -99,9 +110,11 @@ class SignedHttp:
             ),
             region=endpoint.region,
             service=endpoint.service,
-            # S3 requires these three. Other services accept them.
+            # S3 requires this header. Other services accept it.
             signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
-            use_double_uri_encode=False,
+            # S3 signs paths as they are sent, other services encode them again (IAM user guide,
+            # "Create a signed AWS API request").
+            use_double_uri_encode=endpoint.service != "s3",
             should_normalize_uri_path=False,
         )
 
@@ -115,32 +128,33 @@ class SignedHttp:
             max_concurrent_calls=max_concurrent_calls,
             prepare=sign,
         ) as http:
-            yield cls(http, endpoint.url)
+            yield cls(http, endpoint, call_seconds or _CALL_SECONDS)
 
     async def call(
         self,
-        operation: str,
         method: str,
         path: str,
         headers: Sequence[tuple[str, str]],
         body: bytes,
     ) -> bytes:
         """See ``AwsHttp``."""
-        answer = await self._http.call(method, path, headers, body, seconds=_CALL_SECONDS)
-        if answer.status != _OK:
-            raise _client_error(answer.status, answer.body, operation)
+        answer = await self._http.call(
+            method,
+            path,
+            headers,
+            body,
+            seconds=self._call_seconds,
+            needs_headers=self._has_error_header,
+        )
+        if answer.status not in _SUCCESS:
+            raise _service_error(answer)
         return answer.body
 
 
-def _client_error(status: int, answer: bytes, operation: str) -> ClientError:
-    found = _ERROR_CODE.search(answer)
-    code = (found[1] or found[2]).decode() if found else f"HTTP {status}"
-    text = answer.decode(errors="replace")
+def _service_error(answer: Response) -> ServiceError:
+    named = answer.headers.get(_ERROR_HEADER, "").partition(":")[0]
+    found = _ERROR_CODE.search(answer.body)
+    code = named or ((found[1] or found[2]).decode() if found else f"HTTP {answer.status}")
+    text = answer.body.decode(errors="replace")
     message = DENIED_ACTION.search(text) or CLOCK_SKEW.search(text)
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": message[0] if message else ""},
-            "ResponseMetadata": {"HTTPStatusCode": status},  # type: ignore[typeddict-item]
-        },
-        operation,
-    )
+    return ServiceError(code, status=answer.status, message=message[0] if message else "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
-from eventdrain.adapters.aws.errors import failure_from, safe_code
+from eventdrain.adapters.aws.errors import ServiceError, failure_from, safe_code
+from eventdrain.adapters.http import HTTPClientError
 from eventdrain.errors import Failure, FailureKind, unexpected_failure
 from eventdrain.events import EVENTS, Message, is_fifo, json_string, mark_replayed, messages, pack
 from eventdrain.json_shape import parse_json
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from eventdrain.adapters.aws.signed_http import AwsHttp
     from eventdrain.events import ArchiveLayout, Delivery
 
-_OPERATION: Final = "SendMessageBatch"
 _HEADERS: Final = (
     ("Content-Type", "application/x-amz-json-1.0"),
-    ("X-Amz-Target", f"AmazonSQS.{_OPERATION}"),
+    ("X-Amz-Target", "AmazonSQS.SendMessageBatch"),
 )
 """SQS developer guide, "Making Amazon SQS API requests with AWS JSON protocol"."""
 _NO_RESULT: Final = Failure(
@@ -92,8 +91,8 @@ class SqsPublisher:
         try:
             entries = ",".join([self._entry(index, each) for index, each in enumerate(batch)])
             body = f'{{"QueueUrl":{json_string(self._queue_url)},"Entries":[{entries}]}}'
-            text = await self._sqs.call(_OPERATION, "POST", "/", _HEADERS, body.encode())
-        except (BotoCoreError, ClientError) as error:
+            text = await self._sqs.call("POST", "/", _HEADERS, body.encode())
+        except (HTTPClientError, ServiceError) as error:
             result = failure_from(
                 error,
                 action=f"sqs:SendMessage to {self._queue_url}",

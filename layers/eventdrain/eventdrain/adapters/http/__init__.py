@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from eventdrain.adapters.http.crt_http import CrtHttp, Response
-from eventdrain.adapters.http.trust import (
+from eventdrain.adapters.http.errors import (
+    ConnectionClosedError,
+    HTTPClientError,
+    MalformedResponse,
+    ReadTimeoutError,
+    SSLError,
     UnsendableRequest,
     UntrustedCertificate,
-    certificate_problem,
-    system_roots,
 )
+from eventdrain.adapters.http.trust import certificate_problem, system_roots
 
 __all__ = [
+    "ConnectionClosedError",
     "CrtHttp",
+    "HTTPClientError",
+    "MalformedResponse",
+    "ReadTimeoutError",
     "Response",
+    "SSLError",
     "UnsendableRequest",
     "UntrustedCertificate",
     "certificate_problem",

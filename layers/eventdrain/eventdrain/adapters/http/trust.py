@@ -1,4 +1,4 @@
-"""Trusted certificates, and errors of calls that must not be retried."""
+"""The root certificates that calls trust, and why a server's certificate is not trusted."""
 
 from __future__ import annotations
 
@@ -8,34 +8,20 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from botocore.exceptions import HTTPClientError, SSLError
-from botocore.httpsession import get_cert_path
-
 _PROBE_SECONDS: Final = 2.0
-
-
-class UntrustedCertificate(SSLError):
-    """A server's certificate is not trusted.
-
-    Attributes:
-        problem: OpenSSL's reason.
-    """
-
-    def __init__(self, url: str, problem: str) -> None:
-        super().__init__(endpoint_url=url, error=ssl.SSLError(problem))
-        self.problem = problem
-
-
-class UnsendableRequest(HTTPClientError):
-    """A request is invalid. Nothing was sent."""
 
 
 @cache
 def system_roots() -> bytes:
     """Return the system's root certificates, PEM; botocore's if the system has none."""
+    if file := ssl.get_default_verify_paths().cafile:
+        return Path(file).read_bytes()
     roots = ssl.create_default_context().get_ca_certs(binary_form=True)
-    pem = "".join(map(ssl.DER_cert_to_PEM_cert, roots))
-    return pem.encode() or Path(str(get_cert_path(verify=True))).read_bytes()
+    if roots:
+        return "".join(map(ssl.DER_cert_to_PEM_cert, roots)).encode()
+    from botocore.httpsession import get_cert_path  # noqa: PLC0415 - slow, and rarely needed
+
+    return Path(str(get_cert_path(verify=True))).read_bytes()
 
 
 def certificate_problem(host: str, port: int, roots: bytes) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from base64 import b64encode
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,11 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus, urlsplit
 
-from botocore.exceptions import HTTPClientError
-from oauthlib.oauth2 import BackendApplicationClient
-from urllib3.util import make_headers
-
-from eventdrain.adapters.http import CrtHttp, UntrustedCertificate, system_roots
+from eventdrain.adapters.http import CrtHttp, HTTPClientError, UntrustedCertificate
 from eventdrain.backoff import Backoff
 from eventdrain.errors import ScopeRefused, TokenRefused, TokenUnavailable
 from eventdrain.json_shape import parse_json
@@ -83,11 +80,13 @@ class OAuthTokenEndpoint:
 
     async def _post(self, scope: str, seconds: float) -> Response:
         """Send the request, up to three times; return the first answer that is not retryable."""
+        from oauthlib.oauth2 import BackendApplicationClient  # noqa: PLC0415 - slow, few runs mint
+
         until = time.monotonic() + seconds
         # RFC 6749, section 2.3.1: both are form-encoded before they become a Basic password.
         basic = f"{quote_plus(self.client_id)}:{quote_plus(self._client_secret)}"
         headers = [
-            *make_headers(basic_auth=basic).items(),
+            ("authorization", f"Basic {b64encode(basic.encode()).decode()}"),
             ("accept", "application/json"),
             ("content-type", "application/x-www-form-urlencoded"),
         ]
@@ -96,7 +95,7 @@ class OAuthTokenEndpoint:
         backoff = Backoff(first=timedelta(seconds=0.5), longest=timedelta(seconds=2))
         async with (
             asyncio.timeout(seconds),
-            CrtHttp.connect(self._origin, roots=system_roots(), max_concurrent_calls=1) as http,
+            CrtHttp.connect(self._origin, max_concurrent_calls=1) as http,
         ):
             await asyncio.sleep(self._pause_seconds)
             self._pause_seconds = 0.0

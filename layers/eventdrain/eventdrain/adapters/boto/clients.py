@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from eventdrain.adapters.aws.session import AwsSession
+from eventdrain.adapters.aws import AwsEndpoint
+from eventdrain.adapters.boto.session import AwsSession
 from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
-    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -33,33 +32,10 @@ _HINT: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class AwsEndpoint:
-    """The URL of a service, the AWS credentials, and the trusted certificates.
-
-    Attributes:
-        url: The URL that paths are appended to, without a trailing slash.
-        service: The service's name in signatures.
-        region: The region's name in signatures.
-        access_key: The access key id.
-        secret_key: The secret access key.
-        session_token: The session token; None for long-term credentials.
-        roots: The trusted root certificates, PEM.
-    """
-
-    url: str
-    service: str
-    region: str
-    access_key: str
-    secret_key: str = field(repr=False)
-    session_token: str | None = field(repr=False)
-    roots: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class AwsClients:
-    """One client for each service that a drain uses.
+    """One client for each service that a replay uses.
 
-    The drain uses the clients of S3 and SQS only to resolve endpoints; ``signed_http`` calls them.
+    S3 is read, and SQS called, by ``adapters.aws``; their clients resolve the endpoints.
     """
 
     session: AwsSession
@@ -150,24 +126,6 @@ def aws_clients(session: AwsSession | None = None) -> AwsClients:
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(
             f"the AWS clients cannot be created: {error}", hint=_HINT
-        ) from error
-
-
-@cache
-def lambda_client() -> LambdaClient:
-    """Create a Lambda client, which few runs need.
-
-    The client does not retry: a retry after a late response would start a second run.
-
-    Raises:
-        ConfigurationError: The region is missing, or the endpoint is invalid.
-    """
-    once = Config(connect_timeout=2, read_timeout=8, retries={"total_max_attempts": 1})
-    try:
-        return boto3.session.Session().client("lambda", config=once)
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(
-            f"the Lambda client cannot be created: {error}", hint=_HINT
         ) from error
 
 

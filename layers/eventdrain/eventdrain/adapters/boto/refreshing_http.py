@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError
 
-from eventdrain.adapters.aws.signed_http import SignedHttp
+from eventdrain.adapters.aws import SignedHttp
 from eventdrain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
 
-    from eventdrain.adapters.aws.clients import AwsEndpoint
+    from eventdrain.adapters.aws import AwsEndpoint
 
 _RENEW_SECONDS: Final = 300.0
 """botocore refreshes credentials about ten minutes before they expire."""
 
 
 class RefreshingHttp:
-    """Calls one endpoint; see ``AwsHttp``.
+    """Calls one endpoint; see ``adapters.aws.AwsHttp``.
 
     Args:
         endpoint: Returns the endpoint with current credentials.
@@ -62,17 +62,16 @@ class RefreshingHttp:
 
     async def call(
         self,
-        operation: str,
         method: str,
         path: str,
         headers: Sequence[tuple[str, str]],
         body: bytes,
     ) -> bytes:
-        """See ``AwsHttp``."""
+        """See ``adapters.aws.AwsHttp``."""
         if self._now is None or self._clock() >= self._renew_at:
             self._renew_at = self._clock() + _RENEW_SECONDS
             connecting = SignedHttp.connect(
                 self._endpoint(), max_concurrent_calls=self._max_concurrent_calls
             )
             self._now = await self._connections.enter_async_context(connecting)
-        return await self._now.call(operation, method, path, headers, body)
+        return await self._now.call(method, path, headers, body)

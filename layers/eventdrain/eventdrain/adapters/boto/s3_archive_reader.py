@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from eventdrain.adapters.aws.errors import MALFORMED_RESPONSE_ERRORS, error_code, failure_from
+from eventdrain.adapters import aws
+from eventdrain.adapters.aws import ServiceError
+from eventdrain.adapters.boto.errors import BOTO_ERRORS, converted
+from eventdrain.adapters.http import HTTPClientError
 from eventdrain.errors import ArchiveReadError
 from eventdrain.events import ArchiveKey
 from eventdrain.ports import Folder, StoredObject
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from eventdrain.adapters.aws.signed_http import AwsHttp
+    from eventdrain.adapters.aws import AwsHttp
 
 _GONE: Final = "NoSuchKey"
 
@@ -60,9 +61,9 @@ class S3ArchiveReader:
         """See ``ports.ArchiveReader``."""
         path = "/" + quote(key, safe="/-_.~")
         try:
-            return await self._http.call("GetObject", "GET", path, (), b"")
-        except (BotoCoreError, ClientError) as error:
-            if error_code(error) == _GONE:
+            return await self._http.call("GET", path, (), b"")
+        except (HTTPClientError, ServiceError) as error:
+            if aws.error_code(error) == _GONE:
                 return None
             raise self._read_error(error, "s3:GetObject", key) from error
 
@@ -76,19 +77,19 @@ class S3ArchiveReader:
                 for page in pages
                 for found in page.get("CommonPrefixes", ())
             ]
-        except (BotoCoreError, ClientError, *MALFORMED_RESPONSE_ERRORS) as error:
-            raise self._read_error(error, "s3:ListBucket") from error
+        except BOTO_ERRORS as error:
+            raise self._read_error(converted(error), "s3:ListBucket") from error
         return sorted(folder.day for folder in folders if folder is not None and folder.day)
 
     def _page(self, path: str, after: str) -> Sequence[StoredObject]:
         try:
             page = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=path, StartAfter=after)
             return [StoredObject(found["Key"], found["Size"]) for found in page.get("Contents", ())]
-        except (BotoCoreError, ClientError, *MALFORMED_RESPONSE_ERRORS) as error:
-            raise self._read_error(error, "s3:ListBucket") from error
+        except BOTO_ERRORS as error:
+            raise self._read_error(converted(error), "s3:ListBucket") from error
 
     def _read_error(
         self, error: Exception, action: str, key: str | None = None
     ) -> ArchiveReadError:
         place = f"{action} of s3://{self._bucket}/{key or self._prefix}"
-        return ArchiveReadError(failure_from(error, action=place, hint=self._hint))
+        return ArchiveReadError(aws.failure_from(error, action=place, hint=self._hint))
