@@ -16,7 +16,8 @@ _INK: Final = "#24292f"
 _FAINT: Final = "#8c959f"
 _GRID: Final = "#d8dee4"
 _BAR: Final = "#0969da"
-_LINES: Final = ((_BAR, -16), ("#bc4c00", 8))
+_MORE: Final = "#bc4c00"
+_LINES: Final = ((_BAR, -16), (_MORE, 8))
 """The colour of each line, and the distance of its labels above it, in points."""
 _BARS: Final = {
     "CPU per event, floor": "gRPC alone: receive and ack",
@@ -80,38 +81,35 @@ def draw_scale(found: Sequence[Scaled], path: Path) -> None:
 
 
 def draw_archive(found: Sequence[Queried], path: Path) -> None:
-    """Draw the bytes and time of each saved query after compaction, relative to before."""
+    """Draw the bytes that each saved query scans after compaction, relative to before."""
     import matplotlib as mpl  # noqa: PLC0415 - see above
 
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    names = [each.title for each in found]
-    figure, panels = plt.subplots(
-        ncols=2, figsize=(9, 4), layout="constrained", facecolor="white", sharey=True
+    shown = sorted((each.bytes_after / each.bytes_before, each.title) for each in found)
+    ratios = [ratio for ratio, _ in shown]
+    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained", facecolor="white")
+    bars = axes.barh(
+        [title for _, title in shown],
+        ratios,
+        color=[_MORE if ratio > 1 else _BAR for ratio in ratios],
+        height=0.6,
     )
-    shown = (
-        ("bytes scanned", [each.bytes_after / each.bytes_before for each in found]),
-        ("time (on DuckDB)", [each.seconds_after / each.seconds_before for each in found]),
-    )
-    for axes, (title, ratios) in zip(panels, shown, strict=True):
-        bars = axes.barh(names, ratios, color=_BAR, height=0.6)
-        axes.bar_label(bars, fmt="{:.0%}", padding=5, color=_INK, fontsize=10)
-        axes.axvline(1, color=_FAINT, linewidth=1)
-        axes.set_xlim(0, max(1.15, *ratios) * 1.1)
-        axes.set_title(title, loc="left", color=_INK, fontsize=11)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, labelsize=10, labelcolor=_INK)
-        axes.set_xticks([])
-    panels[0].invert_yaxis()
-    figure.suptitle(
-        "Saved queries after compaction, relative to before (line = before)",
-        x=0.01,
-        ha="left",
+    axes.bar_label(bars, fmt="{:.0%}", padding=5, color=_INK, fontsize=10)
+    axes.axvline(1, color=_FAINT, linewidth=1)
+    axes.set_xlim(0, max(ratios) * 1.1)
+    axes.invert_yaxis()
+    axes.set_title(
+        "Bytes scanned after compaction, relative to before (the line)",
+        loc="left",
         color=_INK,
         fontsize=12,
         weight="bold",
     )
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=10, labelcolor=_INK)
+    axes.set_xticks([])
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=160)
     plt.close(figure)
