@@ -90,7 +90,7 @@ skip = { echo "$(1): SKIPPED: $(2)."; case "$$CI" in ''|0|false) exit 0;; esac; 
   case ",$$ALLOW_SKIPPED," in *,$(1),*) exit 0;; esac; \
   echo "$(1): In CI a skipped check fails. To fix this, provide what is missing, or set ALLOW_SKIPPED=$(1)."; exit 1; }
 
-TEMPLATES = template.yaml $(filter-out %.asl.yaml,$(wildcard stacks/*.yaml))
+TEMPLATES = template.yaml $(filter-out %.asl.yaml,$(wildcard stacks/*.yaml)) $(wildcard examples/*/template.yaml)
 lint: .venv/.made-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -108,7 +108,7 @@ secrets: .venv/.made-dev
 	    --exclude-secrets '^(secretsmanager:)?((Get|Put)SecretValue$$|DescribeSecret)|^arn(:[a-z-]+)?$$'
 
 types: .venv/.made-dev
-	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests examples/archive
+	$(BIN)/mypy layers/eventdrain functions drainctl devtools simulator benchmarks tests examples/archive examples/python-lambda
 
 drift: .venv/.made-dev
 	@rm -rf build/proto && mkdir -p build/proto
@@ -228,7 +228,8 @@ lock: .venv/.made-dev ## Compile the locks from requirements/*.in and layers/ven
 	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) requirements/readers.in -o requirements/readers.txt
 	$(COMPILE) -c requirements/dev.txt examples/archive/requirements.in -o examples/archive/requirements.txt
+	$(COMPILE) -c layers/vendor/requirements.txt examples/python-lambda/requirements.in -o examples/python-lambda/requirements.txt
 
 clean: ## Remove what was built and installed
 	@if [ -d build/local ] && [ -x $(BIN)/python ]; then $(SIMULATOR) down; fi
-	rm -rf .venv .venv-sam .venv-aws .venv-checkov .venv-readers .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-checkov .venv-readers .aws-sam examples/*/.aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -50,7 +50,8 @@ def test_every_installation_checks_digests() -> None:
     """Every recipe that installs packages checks their digests."""
     recipes = [
         path.read_text().replace("\\\n", " ")
-        for path in (PROJECT_FOLDER / "Makefile", *PROJECT_FOLDER.glob("layers/*/Makefile"))
+        for pattern in ("Makefile", "layers/*/Makefile", "examples/*/Makefile")
+        for path in PROJECT_FOLDER.glob(pattern)
     ]
     installing = [
         line
@@ -64,8 +65,9 @@ def test_every_installation_checks_digests() -> None:
 
 
 def test_layer_and_tests_have_the_same_versions() -> None:
-    """`make run` and the tests use the versions in the vendor layer."""
+    """`make run`, the tests and the example use the versions in the vendor layer."""
     locks = ("layers/vendor/requirements.txt", "requirements/run.txt", "requirements/dev.txt")
     shipped, run, tested = ({entry.split(" ")[0] for entry in entries(lock)} for lock in locks)
+    example = {entry.split(" ")[0] for entry in entries("examples/python-lambda/requirements.txt")}
 
-    assert shipped <= run <= tested
+    assert example <= shipped <= run <= tested
