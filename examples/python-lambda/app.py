@@ -95,11 +95,7 @@ def attribute(message: SQSRecord, name: str) -> str | None:
 
 
 def handle_message(record: SQSRecord) -> None:
-    """Handle all events of a message, also if one fails.
-
-    Raises:
-        RuntimeError: Some failed. SQS delivers the message again after its visibility time-out.
-    """
+    """Handle all events of a message. If some fail, raise, so that SQS delivers it again later."""
     failed = 0
     for line in record.body.split("\n"):
         try:
