@@ -7,9 +7,7 @@ schedules are too slow to fire during the tests, so only tests start runs.
 from __future__ import annotations
 
 import json
-import re
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -18,10 +16,12 @@ from click.testing import CliRunner
 from drainctl import target
 from drainctl.group import drainctl
 from eventdrain.adapters.boto import AwsSession
+from simulator.aws import PROJECT_FOLDER
 from simulator.deployment import LocalDeployment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from click.testing import Result
 
@@ -29,13 +29,7 @@ STREAM: Final = "handset_change"
 OTHER: Final = "consent_change"
 EVENTS: Final = 20
 SUBSCRIBER: Final = "made-up-subscriber"
-POLICY: Final = json.loads(
-    re.search(  # type: ignore[index]
-        r"```json\n(.*?)```",
-        (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(),
-        re.DOTALL,
-    )[1]
-)
+POLICY: Final = json.loads((PROJECT_FOLDER / "docs" / "doctor-policy.json").read_text())
 """The permissions in the documentation."""
 EMULATOR: Final = {
     "Effect": "Allow",
