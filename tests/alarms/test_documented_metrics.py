@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _HEAD: Final = "| Metric | Dimensions | Emitted |\n|---|---|---|\n"
 _OUTAGES: Final = (
     *(row.outage for row in ROWS if row.outage is not None),
+    outages.credentials_awaited,
     outages.others_can_not_be_started,
     outages.heartbeats,
     outages.short_lived_token,
