@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from eventdrain.adapters.oauth import token_endpoint
+from eventdrain.auth import remembered_secrets
 from eventdrain.drain import EndReason
 from simulator.token_server import TokenFault
 from tests.faults.http_proxy import DescribeSecretFault, GetSecretFault, PutSecretFault
@@ -86,16 +87,29 @@ def test_credentials_that_cannot_be_read(scene: Scene, fault: GetSecretFault, ca
     assert scene.check().copies == 0
 
 
-def test_credentials_that_change_between_runs(scene: Scene) -> None:
-    """The next run uses the new client, and not the token that is cached for the old one."""
+def test_credentials_that_change_between_runs(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of the same process uses the new client after some minutes, with a token of its own."""
     scene.drain()
     scene.token_server.register("another", "made-up-secret", [_SCOPE])
     scene.put_credentials({"client_id": "another", "client_secret": "made-up-secret"})
     scene.secrets.add("made-up-secret")
+    scene.drain()
+    monkeypatch.setattr(remembered_secrets, "REMEMBERED_FOR", timedelta(0))
     scene.publish(_EVENTS)
     assert scene.drain().acked == _EVENTS
     streams = scene.event_server.ledger().streams.values()
-    assert [stream.client_id for stream in streams] == [CLIENT_ID, "another"]
+    assert [stream.client_id for stream in streams] == [CLIENT_ID, CLIENT_ID, "another"]
+    scene.check()
+
+
+def test_quiet_stream_reads_no_secrets(scene: Scene) -> None:
+    """The runs of a process read the secrets once, however many there are."""
+    scene.drain()
+    scene.faults.inject(GetSecretFault(status=400, code="AccessDeniedException"))
+    scene.publish(_EVENTS)
+    assert scene.drain().acked == _EVENTS
     scene.check()
 
 

@@ -73,9 +73,12 @@ def test_what_ends_a_run_before_its_drain_is_reported(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reported: str, *, is_about_access: bool
 ) -> None:
     """An error before the stream is opened, a bug too, ends in a report of a failed run."""
+    memory = {"arn:made-up": "made-up"}
+    monkeypatch.setattr(wiring, "_secret_memory", memory)
     monkeypatch.setattr(wiring, "AwsEnvironment", Mock(side_effect=error))
     report = wiring.run_drain(settings(), remaining=REMAINING)
     assert report.end_reason is EndReason.FAILED
+    assert memory == {}, "the next run reads the secrets, one of which may be the cause"
     assert reported in str(report.error)
     assert "+999" not in str(report.error)
     assert report.is_access_refused is is_about_access

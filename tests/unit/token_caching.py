@@ -15,6 +15,8 @@ from tests.fakes import NOW, FakeSecretStore, FakeTokenEndpoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eventdrain.ports import SecretStore
+
 SECRET: Final = "arn:token"
 WINDOW: Final = timedelta(minutes=4)
 NEEDED: Final = WINDOW + timedelta(minutes=2)
@@ -40,7 +42,7 @@ def store(content: str | None = None) -> FakeSecretStore:
 
 
 def cache(
-    secrets: FakeSecretStore,
+    secrets: SecretStore,
     endpoint: FakeTokenEndpoint,
     scope: str = HANDSET,
     *,

@@ -20,9 +20,17 @@ from eventdrain.adapters.aws import (
     SignedSecretCalls,
     SqsPublisher,
 )
-from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource
+from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource, keep_grpc_running
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
-from eventdrain.auth import StaticToken, TokenCache, read_credentials, read_pseudonyms
+from eventdrain.auth import (
+    RememberedSecrets,
+    RunToken,
+    SecretMemory,
+    StaticToken,
+    TokenCache,
+    read_credentials,
+    read_pseudonyms,
+)
 from eventdrain.drain import (
     Batch,
     Commit,
@@ -44,13 +52,14 @@ from eventdrain.errors import (
 from eventdrain.events import ArchiveLayout, DeliveryReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
     from eventdrain.adapters.aws import AwsEndpoint
     from eventdrain.drain import Start
-    from eventdrain.events import Pseudonyms
+    from eventdrain.errors import Failure
+    from eventdrain.events import Delivery, Pseudonyms
     from eventdrain.ports import Authorization, Sink
     from eventdrain.settings import Settings
 
@@ -163,6 +172,7 @@ def run_drain(
         The report. All errors, including unexpected ones, are recorded in it.
     """
     _tune_garbage_collector()
+    keep_grpc_running()
     report = Report(settings.stream.event_type, [row.name for row in sinks])
     started = time.monotonic()
     window = Window.opening(
@@ -196,6 +206,8 @@ def run_drain(
         report.fail(error)
     except Exception as error:  # noqa: BLE001 - the caller needs the report in any case
         report.fail(note_unexpected(error, "the run"))
+    if report.has_failed:
+        _secret_memory.clear()  # the cause may be a secret that has changed since it was read
     report.run_seconds = report.run_seconds or time.monotonic() - started
     return report
 
@@ -210,6 +222,22 @@ def _tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+
+
+class _AckerOnDemand:
+    """A ``ports.Acker`` that is created for the first ack: runs without events need none."""
+
+    def __init__(self, connect: Callable[[], Awaitable[GrpcAcker]]) -> None:
+        self._connect = connect
+        self._acker: GrpcAcker | None = None
+
+    async def ack(
+        self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
+    ) -> Sequence[Failure | None]:
+        """See ``ports.Acker``."""
+        if self._acker is None:
+            self._acker = await self._connect()
+        return await self._acker.ack(deliveries, token=token, timeout_seconds=timeout_seconds)
 
 
 async def _drain(
@@ -231,8 +259,10 @@ async def _drain(
         sinks = {
             name: await connections.enter_async_context(sink) for name, sink in connecting.items()
         }
-        acker = await connections.enter_async_context(
-            GrpcAcker.connect(settings.stream, settings.api_endpoint)
+        acker = _AckerOnDemand(
+            lambda: connections.enter_async_context(
+                GrpcAcker.connect(settings.stream, settings.api_endpoint)
+            )
         )
         drain = Drain(
             source=source,
@@ -260,6 +290,7 @@ async def _drain(
         await drain.run()
 
 
+_secret_memory: Final[SecretMemory] = {}
 _pseudonyms_by_arn: Final[dict[str, Pseudonyms]] = {}
 
 
@@ -274,16 +305,21 @@ def _pseudonyms(arn: str, secrets: SecretsManager) -> Pseudonyms | None:
 
 def _authorization(
     settings: Settings, secrets: SecretsManager, window: Window
-) -> TokenCache | StaticToken:
+) -> RunToken | StaticToken:
     arn = settings.credentials_secret_arn
     if not arn:
         return StaticToken()
-    credentials = read_credentials(secrets, arn)
-    if isinstance(credentials, StaticToken):
-        return credentials
-    return TokenCache(
-        settings,
-        secrets,
-        OAuthTokenEndpoint(settings.token_endpoint, credentials),
-        lambda: window.commit_until - time.monotonic(),
-    )
+    remembered = RememberedSecrets(secrets, _secret_memory)
+
+    def read() -> TokenCache | StaticToken:
+        credentials = read_credentials(remembered, arn)
+        if isinstance(credentials, StaticToken):
+            return credentials
+        return TokenCache(
+            settings,
+            remembered,
+            OAuthTokenEndpoint(settings.token_endpoint, credentials),
+            lambda: window.commit_until - time.monotonic(),
+        )
+
+    return RunToken(remembered, read)

@@ -13,10 +13,20 @@ from eventdrain.auth.credentials import (
 )
 from eventdrain.auth.minting import mint
 from eventdrain.auth.pseudonym_key import read_pseudonyms
+from eventdrain.auth.remembered_secrets import (
+    REMEMBERED_FOR,
+    RememberedSecrets,
+    SecretMemory,
+)
+from eventdrain.auth.run_token import RunToken
 from eventdrain.auth.tokens import TokenCache, from_json, minted_for
 
 __all__ = [
+    "REMEMBERED_FOR",
     "Credentials",
+    "RememberedSecrets",
+    "RunToken",
+    "SecretMemory",
     "StaticToken",
     "TokenCache",
     "from_json",

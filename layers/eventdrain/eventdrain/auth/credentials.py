@@ -40,6 +40,10 @@ class StaticToken:
         """Return the token."""
         return self.value
 
+    def needs_no_renewal(self) -> bool:
+        """Return True: nobody knows when it expires."""
+        return True
+
     def renew(self, rejected: str | None) -> bool:  # noqa: ARG002 - the port's
         """Return False: there is no other token."""
         return False

@@ -139,6 +139,14 @@ class TokenCache:
                 self._token = self._renewed_early(cached).value
         return self._token
 
+    def needs_no_renewal(self) -> bool:
+        """Return whether the run has its token, or a cached one that is not due for renewal."""
+        if self._token is None:
+            cached = self._cached()
+            if cached is not None and self._has_scope(cached) and not self._is_due(cached):
+                self._token = cached.value
+        return self._token is not None
+
     def renew(self, rejected: str | None) -> bool:
         """See ``ports.Authorization``. Takes what another run has cached before it mints."""
         with self._lock:
@@ -178,11 +186,9 @@ class TokenCache:
 
         The token endpoint gets half of the time left. A new token that allows less is not used.
         """
-        lead = min(_LONGEST_LEAD, (cached.lifetime - self._needed_for) / 4)
-        is_due = not cached.lasts(self._needed_for + lead, now=self._now())
         has_time = self._seconds_left() > _CACHING_SECONDS
         runs = len(self._settings.event_types) * self._settings.concurrent_runs
-        if not (is_due and has_time and self._draw() * runs < 1):
+        if not (self._is_due(cached) and has_time and self._draw() * runs < 1):
             return cached
         try:
             return self._mint(share=0.5, allowing=cached.scopes)
@@ -190,6 +196,11 @@ class TokenCache:
             self.renewals_failed += 1
             _logger.warning("could not renew the cached token, which is still used: %s", error)
             return cached
+
+    def _is_due(self, cached: AccessToken) -> bool:
+        """Return whether the cached token is in the time in which runs renew it."""
+        lead = min(_LONGEST_LEAD, (cached.lifetime - self._needed_for) / 4)
+        return not cached.lasts(self._needed_for + lead, now=self._now())
 
     def _mint(self, *, share: float = 1.0, allowing: Sequence[str] = ()) -> AccessToken:
         """Mint a token in a share of the time left, and cache it if other runs can use it."""
@@ -237,12 +248,17 @@ class TokenCache:
 
     def _checked(self, token: AccessToken) -> str:
         """Return the value of a token; raise ``ScopeRefused`` if it lacks this run's scope."""
-        scope = self._settings.stream.scope
-        if not scope or scope in token.scopes:
+        if self._has_scope(token):
             return token.value
         by = f", by {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
         raise ScopeRefused(
-            f"the token endpoint {self._endpoint.url} does not grant the scope {scope}, which"
+            f"the token endpoint {self._endpoint.url} does not grant the scope"
+            f" {self._settings.stream.scope}, which"
             " this run's stream needs, to the client of the credentials secret",
             hint=f"request it at the vendor's portal; it takes effect with the next token{by}",
         )
+
+    def _has_scope(self, token: AccessToken) -> bool:
+        """Return whether a token has the scope of this run's stream."""
+        scope = self._settings.stream.scope
+        return not scope or scope in token.scopes

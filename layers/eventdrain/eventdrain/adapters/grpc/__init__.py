@@ -8,6 +8,7 @@ from eventdrain.adapters.grpc.channel import (
     call_metadata,
     channel_credentials,
     is_api_response,
+    keep_grpc_running,
     stream_error,
     target,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "call_metadata",
     "channel_credentials",
     "is_api_response",
+    "keep_grpc_running",
     "stream_error",
     "target",
 ]
