@@ -100,7 +100,8 @@ class Feed:
             of_stream = [run for run in runs if run.report["event_type"] == event_type]
             oldest = min([self._polled - _EVENT_AGE, *(run.oldest_event for run in of_stream)])
             found += self._objects(event_type, oldest)
-        for _, new in sorted(found, key=lambda each: each[0]):
+        # S3 gives whole seconds: at the same time, an event comes before the run that archived it.
+        for _, new in sorted(found, key=lambda each: (each[0], isinstance(each[1], Run))):
             if isinstance(new, Run):
                 yield new
             else:

@@ -243,7 +243,7 @@ print(json.dumps(origins))
     for module, layer in {
         "grpc": "VendorLayerArm64",
         "google.protobuf": "VendorLayerArm64",
-        "boto3": "VendorLayerArm64",
+        "awscrt": "VendorLayerArm64",
         "aws_lambda_powertools": "VendorLayerArm64",
         "wgtwo.events.v1.events_pb2": "WgtwoLayer",
         "eventdrain.wiring": "EventdrainLayer",

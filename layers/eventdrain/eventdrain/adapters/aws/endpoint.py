@@ -26,7 +26,7 @@ _SUFFIX: Final = "amazonaws.com"
 _ENDPOINT_VARIABLES: Final = {
     "lambda": "AWS_ENDPOINT_URL_LAMBDA",
     "s3": "AWS_ENDPOINT_URL_S3",
-    "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "secretsmanager": "AWS_ENDPOINT_URL_SECRETS_MANAGER",  # pragma: allowlist secret
     "sqs": "AWS_ENDPOINT_URL_SQS",
 }
 _FOR_ALL: Final = "AWS_ENDPOINT_URL"
