@@ -58,7 +58,6 @@ _STACK: Final = """\
         ScheduleState: !Ref ScheduleState
         AlarmTopicArn: !If [HasAlarmTopic, !Ref AlarmTopicArn, !Ref AlarmTopic]
         NotDrainedMinutes: !FindInMap [ByWindow, !Ref WindowSeconds, NotDrainedMinutes]
-        OldestEventAgeSeconds: !Ref OldestEventAgeSeconds
         OwnQueueName: !If
           - Has{name}Queue
           - !Sub

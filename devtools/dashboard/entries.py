@@ -41,19 +41,14 @@ def _search(name: str, statistic: str) -> str:
     return f"SEARCH('{found}', '{statistic}')"
 
 
-def sum_of_streams(name: str) -> str:
-    """Return the expression for the sum of a metric over all streams."""
-    return f"SUM({_search(name, 'Sum')})"
-
-
 def each_stream(name: str, statistic: str) -> Metric:
     """Return one line for each stream that has data."""
     return [{"expression": _search(name, statistic), "label": _BY_STREAM}]
 
 
-def all_streams(name: str, label: str, **more: object) -> Metric:
+def all_streams(name: str, label: str) -> Metric:
     """Return one line for all streams together."""
-    return [{"expression": sum_of_streams(name), "label": label, **more}]
+    return [{"expression": f"SUM({_search(name, 'Sum')})", "label": label}]
 
 
 def of_lambda(name: str, statistic: str, label: str, **more: object) -> Metric:

@@ -2,7 +2,9 @@
 
 The state of every alarm, then: is it alive, is it behind, what fails, what does it cost. It fits
 one screen: 24 columns and 19 rows of CloudWatch's grid. Metrics of streams are searched for instead
-of listed, because a search finds those streams that have data.
+of listed, because a search finds those streams that have data. Most metrics have values only if
+there is a problem; a graph shows no value as zero. What would cost a metric of every run is read
+from the log.
 """
 
 from __future__ import annotations
@@ -10,14 +12,12 @@ from __future__ import annotations
 from typing import Final
 
 from devtools.dashboard.entries import (
-    PERIOD_SECONDS,
     Widget,
     all_streams,
     each_stream,
     graph,
     of_lambda,
     of_stack,
-    sum_of_streams,
 )
 from drainctl.plan import prices
 
@@ -33,7 +33,7 @@ def widgets(alarms: str) -> list[Widget]:
     rows: list[tuple[int, list[Widget]]] = [
         (4, [_alarms(alarms)]),
         (5, [_completed(), _ages(), _flow(), _waiting()]),
-        (5, [_failed_runs(), _failed_events(), _redelivered(), _dead_letters()]),
+        (5, [_failed_runs(), _failed_events(), _dead_letters()]),
         (5, [_cost(), _run_times()]),
     ]
     placed: list[Widget] = []
@@ -62,7 +62,7 @@ def _completed() -> Widget:
 
 def _ages() -> Widget:
     return graph(
-        "Is it behind? Oldest event on arrival, seconds",
+        "Is it behind? Oldest event on arrival, seconds, if old",
         [each_stream("OldestEventAge", "Maximum")],
         lines=[("alarm", "@${OldestEventAgeSeconds}"), ("the server forgets", 1800)],
     )
@@ -70,8 +70,8 @@ def _ages() -> Widget:
 
 def _flow() -> Widget:
     return graph(
-        "Is it behind? Events",
-        [all_streams("Received", "received"), all_streams("Acked", "acked")],
+        "Is it behind? Received events",
+        [each_stream("Received", "Sum")],
     )
 
 
@@ -105,16 +105,8 @@ def _failed_events() -> Widget:
             all_streams("OutboxFailed", "not sent to SQS"),
             all_streams("AckFailed", "ack not confirmed"),
             all_streams("Quarantined", "quarantined"),
+            all_streams("Redelivered", "redelivered, if many"),
         ],
-    )
-
-
-def _redelivered() -> Widget:
-    share = f"100 * {sum_of_streams('Redelivered')} / {sum_of_streams('Received')}"
-    return graph(
-        "What fails? Redelivered, % of received",
-        [[{"expression": share, "label": "redelivered"}]],
-        lines=[("alarm", 50)],
     )
 
 
@@ -130,33 +122,30 @@ def _dead_letters() -> Widget:
 
 
 def _cost() -> Widget:
-    """Return single values for the selected time range.
+    """Return a table for the selected time range, computed from the reports and Lambda's lines.
 
     SQS bills calls; a batch of ten messages is one call. docs/scale.md has the costs that don't
-    depend on events: mainly metrics, alarms and this dashboard.
+    depend on events: mainly the key, alarms, secrets and metrics.
     """
-    gb_seconds = "duration / 1000 * ${MemorySize} / 1024"
+    gb_seconds = "sum(@billedDuration) / 1000 * ${MemorySize} / 1024"
     dollars = (
-        f"{gb_seconds} * ${{GbSecond}} + runs * {prices.LAMBDA_REQUEST:.7f}"
-        f" + puts * {prices.S3_PUT:.6f} + events / 10 * {prices.SQS_REQUEST:.7f}"
+        f"{gb_seconds} * ${{GbSecond}} + count(@billedDuration) * {prices.LAMBDA_REQUEST:.7f}"
+        f" + sum(report.batches) * {prices.S3_PUT:.6f}"
+        f" + sum(report.acked) / 10 * {prices.SQS_REQUEST:.7f}"
+    )
+    query = (
+        "SOURCE '${LogGroupName}' | filter @type = 'REPORT' or ispresent(report.batches)"
+        f" | stats {dollars} as about_dollars_us_east_1, {gb_seconds} as lambda_gb_seconds,"
+        " count(@billedDuration) as runs, sum(report.batches) as s3_puts,"
+        " sum(report.acked) as events"
     )
     return {
-        "type": "metric",
+        "type": "log",
         "properties": {
             "title": "What does it cost? In the time shown",
-            "view": "singleValue",
+            "view": "table",
             "region": "${AWS::Region}",
-            "stat": "Sum",
-            "period": PERIOD_SECONDS,
-            "setPeriodToTimeRange": True,
-            "metrics": [
-                [{"expression": dollars, "id": "dollars", "label": "about $, us-east-1"}],
-                [{"expression": gb_seconds, "id": "gb", "label": "Lambda GB-seconds"}],
-                of_lambda("Invocations", "Sum", "runs", id="runs"),
-                all_streams("Batches", "S3 PUTs", id="puts"),
-                all_streams("Committed", "events", id="events"),
-                of_lambda("Duration", "Sum", "milliseconds", id="duration", visible=False),
-            ],
+            "query": query,
         },
     }
 
@@ -164,6 +153,9 @@ def _cost() -> Widget:
 def _run_times() -> Widget:
     return graph(
         "What does it cost? Longest run, seconds",
-        [each_stream("RunTime", "Maximum")],
+        [
+            [{"expression": "duration / 1000", "label": "longest run"}],
+            of_lambda("Duration", "Maximum", "milliseconds", id="duration", visible=False),
+        ],
         lines=[("time-out", "@${FunctionTimeoutSeconds}")],
     )

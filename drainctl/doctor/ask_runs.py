@@ -1,7 +1,8 @@
 """The last runs of each stream and the error of the last one, from the function's log.
 
-Runs are read from their metrics, which are logged at every log level. The error of a failed run is
-read from its report, which is also logged at every level if the run failed.
+Runs are read from the line of their metrics, which is logged at every log level and has more fields
+for this purpose. The error of a failed run is read from its report, which is also logged at every
+level if the run failed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _PATTERN: Final = '{ ($.event_type = "*") || ($.level = "ERROR") }'
 """Matches metrics and errors ("Filter pattern syntax", JSON log events)."""
-_ENDED_BY: Final = "EndedBy"
 _FAILED: Final = {"ArchiveFailed": "S3", "OutboxFailed": "SQS", "AckFailed": "acknowledgement"}
 """The names of the parts that may fail, by the metric that counts the failures."""
 
@@ -56,10 +56,10 @@ def read_runs(lines: list[str]) -> Mapping[str, tuple[Run, ...]]:
         report = record.get("report")
         if isinstance(report, dict) and report.get("error"):
             errors[str(report.get("event_type"))] = str(report["error"])
-        elif "_aws" in record and (reason := _end_reason(record)):
+        elif "_aws" in record and "end_reason" in record:
             event_type = str(record.get("event_type"))
-            error = errors.pop(event_type, "") if reason == "failed" else ""
-            runs[event_type].append(_run(record, reason, error))
+            error = errors.pop(event_type, "") if record["end_reason"] == "failed" else ""
+            runs[event_type].append(_run(record, error))
     return {
         event_type: tuple(sorted(each, key=lambda run: run.ended))
         for event_type, each in runs.items()
@@ -73,28 +73,22 @@ def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def _end_reason(record: Mapping[str, Any]) -> str:
-    names = (name for name in record if name.startswith(_ENDED_BY))
-    return next(names, "").removeprefix(_ENDED_BY).lower()
-
-
-def _run(record: Mapping[str, Any], reason: str, error: str) -> Run:
-    failed = ((what, int(_number(record, name) or 0)) for name, what in _FAILED.items())
+def _run(record: Mapping[str, Any], error: str) -> Run:
+    failed = ((what, int(_number(record, name))) for name, what in _FAILED.items())
+    received = int(_number(record, "Received"))
     return Run(
         ended=datetime.fromtimestamp(record["_aws"]["Timestamp"] / 1000, UTC),
-        end_reason=reason,
-        received=int(_number(record, "Received") or 0),
-        acked=int(_number(record, "Acked") or 0),
-        oldest_age_seconds=_number(record, "OldestEventAge"),
+        end_reason=str(record["end_reason"]),
+        received=received,
+        acked=int(_number(record, "acked")),
+        oldest_age_seconds=_number(record, "oldest_event_age_seconds") if received else None,
         error=error,
         has_backlog=bool(_number(record, "Backlog")),
         failed=tuple((what, count) for what, count in failed if count),
     )
 
 
-def _number(record: Mapping[str, Any], name: str) -> float | None:
-    """Return a metric's value, which is logged as a number or as a list of one."""
-    value = record.get(name)
-    if isinstance(value, list):
-        value = max(value, default=None)
-    return None if value is None else float(value)
+def _number(record: Mapping[str, Any], name: str) -> float:
+    """Return a metric's value, which is logged as a list of one, or a field's; 0 if absent."""
+    value = record.get(name, 0)
+    return float(max(value, default=0) if isinstance(value, list) else value)

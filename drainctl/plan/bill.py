@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from drainctl.plan import measured, prices, rules
+from drainctl.plan.demand import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -174,8 +175,11 @@ def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
         Line("CloudWatch", f"{alarms} metrics watched by alarms", alarms * prices.ALARM_MONTH),
     ]
     if demand.has_kms_key:
-        # Each read of a secret is a call. SQS reuses a data key for 5 minutes; S3, for longer.
-        uses = reads + 3 * 12 * 24 * prices.DAYS_A_MONTH
+        # Each read of a secret is a call. The log, S3 and SQS use a data key for some minutes;
+        # while no events arrive, S3 and SQS need none.
+        with_events = -math.expm1(-demand.mean * rules.DATA_KEY_SECONDS)
+        periods = prices.DAYS_A_MONTH * DAY / rules.DATA_KEY_SECONDS
+        uses = reads + periods * (1 + 2 * with_events)
         lines.append(
             Line("KMS", f"1 key, {uses:,.0f} calls", prices.KMS_KEY_MONTH + uses * prices.KMS_CALL)
         )

@@ -23,18 +23,18 @@ MOST_MEMORY_MB: Final = 10_240
 MOST_EVENTS: Final = 10_000_000
 MOST_STREAMS: Final = 5
 SECRETS: Final = 2
-ALARM_METRICS_PER_STREAM: Final = 10
-ALARM_METRICS_PER_STACK: Final = 9
+ALARM_METRICS_PER_STREAM: Final = 1
+ALARM_METRICS_PER_STACK: Final = 10
 """Alarms are billed by the metrics that they watch. Includes the compaction's alarms."""
 
-METRICS_OF_EVERY_RUN: Final = 13
-"""See functions/drain_events/app.py: ten counts, RunTime, an EndedBy metric and Completed."""
+METRICS_OF_EVERY_RUN: Final = 1
+"""Completed. See functions/drain_events/app.py."""
 
-METRICS_OF_SOME_RUNS: Final = 3
-"""OldestEventAge, Batches and a second EndedBy metric."""
+METRICS_OF_SOME_RUNS: Final = 1
+"""Received, emitted by runs with events."""
 
-METRICS_OF_MANY_RUNS: Final = 1
-"""Started, emitted if runs start other runs."""
+METRICS_OF_MANY_RUNS: Final = 2
+"""Backlog, of the stream and of the stack, emitted by runs that left events waiting."""
 
 # --- The engine ---
 
@@ -54,6 +54,9 @@ MESSAGES_PER_SQS_CALL: Final = 10
 SQS_REQUEST_BYTES: Final = 64 * 1024
 WHOLE_CORE_MB: Final = 1_769
 """The memory with which Lambda provides a whole core. A run is one process and uses at most one."""
+
+DATA_KEY_SECONDS: Final = 300
+"""How long services encrypt with one data key of a KMS key. S3's bucket keys may last longer."""
 
 LAMBDA_CONCURRENCY: Final = 1_000
 """The default quota of an account. New accounts have less."""

@@ -73,7 +73,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             # Start them once there is a token. Otherwise each run would request its own, or fail.
             on_token=lambda: start_others(start.others(settings.concurrent_runs)),
         )
-        _measure(report)
+        _measure(report, settings)
         start_others(start.next(report, backlog_runs=settings.backlog_runs))
     result = report.as_json()
     if report.has_failed:
@@ -114,47 +114,53 @@ def _log_start(other: Start, started: Future[None]) -> None:
         metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
     else:
         logger.info("started another run", start=other.to_event())
-        metrics.add_metric("Started", MetricUnit.Count, 1)
 
 
-def _measure(report: Report) -> None:
-    counts = {
+def _measure(report: Report, settings: Settings) -> None:
+    """Emit the run's metrics: `Completed`, and the others if they are not zero.
+
+    CloudWatch bills a metric for each hour in which it has values, and an alarm for each metric
+    that it evaluates. So the alarms of the whole stack evaluate metrics without the dimension of
+    the stream, which only a run with a problem emits.
+    """
+    age = report.oldest_event_age_seconds
+    old_age = age if age > settings.old_event_age.total_seconds() / 2 else 0.0
+    redelivered = report.redelivered if report.has_many_redeliveries else 0
+    failed = {row.failed_metric: report.failed[row.name] for row in SINKS}
+    failed["AckFailed"] = report.ack_failed
+    backlog = int(report.is_behind)
+    of_stream = {
         "Received": report.received,
-        "Redelivered": report.redelivered,
-        "Committed": report.committed,
-        "Acked": report.acked,
-        "Left": report.left.total(),
-        **{row.failed_metric: report.failed[row.name] for row in SINKS},
-        "AckFailed": report.ack_failed,
+        "Redelivered": redelivered,
+        **failed,
         "Quarantined": report.quarantined,
-        "Oversize": report.oversize,
-        "Completed": int(not report.has_failed),
-        f"EndedBy{report.end_reason.value.title()}": 1,
+        "Backlog": backlog,
     }
-    # Emitted only if nonzero: a metric is billed for each hour in which it has values.
-    if report.batches:
-        counts["Batches"] = report.batches
-    if report.heartbeats:
-        counts["Heartbeats"] = report.heartbeats
-    if report.is_behind:
-        counts["Backlog"] = 1
-    for name, count in counts.items():
-        metrics.add_metric(name, MetricUnit.Count, count)
-    metrics.add_metric("RunTime", MetricUnit.Seconds, report.run_seconds)
-    if report.received:
-        metrics.add_metric(
-            "OldestEventAge", MetricUnit.Seconds, max(0.0, report.oldest_event_age_seconds)
-        )
-    # All streams share the token, so these metrics have no dimension for the stream.
-    if report.is_access_refused:
-        _count_for_the_stack("AuthenticationFailed", 1)
-    if report.token_renewals_failed:
-        _count_for_the_stack("TokenRenewalFailed", report.token_renewals_failed)
-    if report.tokens_too_short:
-        _count_for_the_stack("TokenTooShort", report.tokens_too_short)
+    of_stack = {
+        "NotAcked": sum(failed.values()) + redelivered,
+        "Warnings": report.quarantined + report.token_renewals_failed,
+        "Backlog": backlog,
+        # All streams share the token.
+        "AuthenticationFailed": int(report.is_access_refused),
+        "TokenRenewalFailed": report.token_renewals_failed,
+        "TokenTooShort": report.tokens_too_short,
+    }
+    metrics.add_metric("Completed", MetricUnit.Count, int(not report.has_failed))
+    for name, count in of_stream.items():
+        if count:
+            metrics.add_metric(name, MetricUnit.Count, count)
+    for name, count in of_stack.items():
+        if count:
+            _measure_for_the_stack(name, MetricUnit.Count, count)
+    if old_age:
+        metrics.add_metric("OldestEventAge", MetricUnit.Seconds, old_age)
+        _measure_for_the_stack("OldestEventAge", MetricUnit.Seconds, old_age)
+    # Fields of the same line, which the doctor reads: unlike the report, it is always logged.
+    for name in ("end_reason", "acked", "oldest_event_age_seconds"):
+        metrics.add_metadata(name, report.as_json()[name])
 
 
-def _count_for_the_stack(name: str, count: int) -> None:
+def _measure_for_the_stack(name: str, unit: MetricUnit, value: float) -> None:
     """Emit a metric whose only dimension is the stack, in a log line of its own."""
-    with single_metric(name, MetricUnit.Count, count):
+    with single_metric(name, unit, value):
         pass

@@ -11,9 +11,9 @@ import grpc
 
 from simulator.event_server import (
     ACK_FAILURE,
+    ACK_FORGOTTEN,
     AckFault,
     StreamFault,
-    not_protobuf,
     with_timestamp,
     without_payload,
 )
@@ -146,17 +146,18 @@ def no_payload(scene: Scene) -> list[RealRun]:
     return [record(scene)]
 
 
-def heartbeats(scene: Scene) -> list[RealRun]:
-    """The server sends a message without an event."""
-    scene.publish_odd(partial(not_protobuf, frame=b""))
-    return [record(scene)]
-
-
 def acks_not_confirmed(scene: Scene) -> list[RealRun]:
     """The server confirms no ack, so each run receives and writes the same events."""
     scene.faults.inject(ACK_FAILURE)
     scene.publish(30)
     return [record(scene), record(scene)]
+
+
+def acks_forgotten(scene: Scene) -> list[RealRun]:
+    """The server confirms acks, but does not register them: the same events arrive again."""
+    scene.faults.inject(ACK_FORGOTTEN)
+    scene.publish(30)
+    return [record(scene, MAX_EVENTS="100") for _ in range(2)]
 
 
 def setting_that_can_not_work(scene: Scene) -> list[RealRun]:

@@ -8,6 +8,7 @@ from simulator.aws import PROJECT_FOLDER
 from tests.alarms.rows import ROWS, STREAM
 from tests.alarms.stack_alarms import alarm_definitions
 from tests.alarms.timeline import INTERVAL, MINUTE
+from tests.packaging.expanded_template import ExpandedTemplate
 
 
 def test_descriptions_lead_to_the_document() -> None:
@@ -34,8 +35,8 @@ def test_document_has_the_minutes() -> None:
     }
     interval = INTERVAL // MINUTE
     # In the document, NotDrained counts from the last completed run, one interval before the first
-    # missing one, and TimedOut from the end of a run that is stopped after five minutes.
-    shifts = {"notdrained": interval, "timedout": -interval}
+    # missing one.
+    shifts = {"notdrained": interval}
     expected: dict[str, int] = {}
     for row in ROWS:
         name = row.alarm.partition(".")[2].removesuffix("Alarm").lower()
@@ -44,6 +45,17 @@ def test_document_has_the_minutes() -> None:
     plural = {"outboxdeadletter": "outboxdeadletters", "scheduledeadletter": "scheduledeadletters"}
 
     assert documented == {plural.get(name, name): minutes for name, minutes in expected.items()}
+
+
+def test_named_saved_queries_exist() -> None:
+    """Each saved query that a description names is one of the stack's."""
+    queries = ExpandedTemplate().nested["Operations"].of_type("AWS::Logs::QueryDefinition")
+    names = {query["Name"]["Fn::Sub"].partition("/")[2] for query in queries.values()}
+    texts = [definition["AlarmDescription"] for definition in alarm_definitions().values()]
+    named = [name for text in texts for name in re.findall(r'saved query "([^"]+)"', text)]
+
+    assert len(named) == 5
+    assert set(named) <= names
 
 
 def test_descriptions_of_streams_name_theirs() -> None:

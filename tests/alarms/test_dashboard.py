@@ -26,6 +26,12 @@ _OUTAGES = (
     outages.short_lived_token,
     outages.more_than_the_limit,
     outages.others_can_not_be_started,
+    outages.old_events,
+    outages.no_payload,
+    outages.archive_unavailable,
+    outages.queue_unavailable,
+    outages.acks_not_confirmed,
+    outages.acks_forgotten,
 )
 _SEARCH = re.compile(r"""SEARCH\('\{([\w/]+),([^}]+)\} MetricName="(\w+)"([^']*)'""")
 

@@ -11,6 +11,7 @@ import pytest
 from eventdrain.drain import LeftReason
 from eventdrain.wiring import SINKS
 from tests.alarms import outages
+from tests.alarms.stack_alarms import named
 from tests.packaging.expanded_template import ExpandedTemplate
 
 if TYPE_CHECKING:
@@ -21,16 +22,32 @@ if TYPE_CHECKING:
 
     Recorded = Callable[[Callable[[Scene], Sequence[RealRun]]], Sequence[RealRun]]
 
-_OF_INSIGHTS: Final = {"@timestamp", "@message", "@requestId"}
+_OF_INSIGHTS: Final = {"@timestamp", "@message", "@requestId", "@type", "@billedDuration"}
 """Fields that CloudWatch adds: "Supported logs and discovered fields" in its user guide."""
-_COMMANDS: Final = {"filter", "fields", "stats", "sort", "limit", "by", "as", "asc", "desc"}
-_FUNCTIONS: Final = {"and", "or", "not", "like", "count", "max", "coalesce", "ispresent"}
+_COMMANDS: Final = {
+    "SOURCE",
+    "filter",
+    "fields",
+    "stats",
+    "sort",
+    "limit",
+    "by",
+    "as",
+    "asc",
+    "desc",
+}
+_FUNCTIONS: Final = {"and", "or", "not", "like", "count", "sum", "max", "coalesce", "ispresent"}
+_OPERATIONS: Final = ExpandedTemplate().nested["Operations"]
 _QUERIES: Final = {
     name: query["QueryString"]
-    for name, query in ExpandedTemplate()
-    .nested["Operations"]
-    .of_type("AWS::Logs::QueryDefinition")
-    .items()
+    for name, query in _OPERATIONS.of_type("AWS::Logs::QueryDefinition").items()
+}
+_OF_DASHBOARD: Final = {
+    widget["properties"]["title"]: widget["properties"]["query"]
+    for widget in json.loads(
+        named(_OPERATIONS, _OPERATIONS.properties("EventsDashboard")["DashboardBody"])
+    )["widgets"]
+    if widget["type"] == "log"
 }
 
 
@@ -65,23 +82,29 @@ def asked_for(query: str) -> set[str]:
     return set(re.findall(r"@?[a-zA-Z_][\w.]*", text)) - _COMMANDS - _FUNCTIONS - own
 
 
-@pytest.mark.parametrize("name", _QUERIES)
-def test_fields_are_those_of_the_log(name: str, records: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    "query", [*_QUERIES.values(), *_OF_DASHBOARD.values()], ids=[*_QUERIES, *_OF_DASHBOARD]
+)
+def test_fields_are_those_of_the_log(query: str, records: list[dict[str, Any]]) -> None:
     """Every field in a query is in a line of a real run, or is added by CloudWatch."""
     known = {path for record in records for path in paths(record)} | _OF_INSIGHTS
     # Not all reasons occur in these runs; their names are those in the report.
     known |= {f"report.left.{reason}" for reason in (*LeftReason, *(row.name for row in SINKS))}
 
-    assert asked_for(_QUERIES[name]) - known == set()
+    assert asked_for(query) - known == set()
+
+
+@pytest.mark.parametrize("name", _QUERIES)
+def test_results_name_a_stream_or_a_run(name: str) -> None:
+    """A query's result leads to the stream or to the run."""
     assert asked_for(_QUERIES[name]) & {"run_id", "event_type"}
 
 
-def test_there_are_five_and_each_is_the_stacks() -> None:
+def test_there_are_six_and_each_is_the_stacks() -> None:
     """Their names begin with the stack's, so that the console groups them in a folder."""
-    part = ExpandedTemplate().nested["Operations"]
-    queries = part.of_type("AWS::Logs::QueryDefinition")
+    queries = _OPERATIONS.of_type("AWS::Logs::QueryDefinition")
 
-    assert len(queries) == 5
+    assert len(queries) == 6
     for query in queries.values():
         assert query["Name"]["Fn::Sub"].startswith("${ServiceName}/")
         assert query["LogGroupNames"] == [{"Ref": "DrainEventsLogGroup"}]

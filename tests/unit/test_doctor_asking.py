@@ -57,9 +57,10 @@ def metrics(minutes_ago: int, reason: str, **more: Any) -> str:
         {
             "_aws": {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": []},
             "event_type": "handset_change",
-            f"EndedBy{reason}": [1.0],
+            "end_reason": reason,
+            "acked": 2,
+            "oldest_event_age_seconds": 12.5,
             "Received": [3.0],
-            "Acked": [2.0],
             **more,
         }
     )
@@ -73,18 +74,18 @@ def test_runs_of_a_log() -> None:
     lines = [
         "START RequestId: made-up",
         json.dumps({"report": {"event_type": "handset_change", "error": "do this"}}),
-        metrics(3, "Failed", ArchiveFailed=[0.0], OutboxFailed=[2.0], AckFailed=[1.0]),
-        metrics(1, "Limit", OldestEventAge=[12.5], ArchiveFailed=[0.0], Backlog=[1.0]),
-        metrics(9, "Stream_Closed"),
+        metrics(3, "failed", OutboxFailed=[2.0], AckFailed=[1.0]),
+        metrics(1, "limit", Backlog=[1.0]),
+        metrics(9, "idle", Received=[], acked=0),
         '{"level": "INFO", "message": "not a run"}',
         '{"cut off',
         "[1]",
     ]
-    closed, failed, limit = (NOW - timedelta(minutes=each) for each in (9, 3, 1))
+    idle, failed, limit = (NOW - timedelta(minutes=each) for each in (9, 3, 1))
     refused = (("SQS", 2), ("acknowledgement", 1))
     assert read_runs(lines)["handset_change"] == (
-        Run(closed, "stream_closed", 3, 2, None),
-        Run(failed, "failed", 3, 2, None, error="do this", failed=refused),
+        Run(idle, "idle", 0, 0, None),
+        Run(failed, "failed", 3, 2, 12.5, error="do this", failed=refused),
         Run(limit, "limit", 3, 2, 12.5, has_backlog=True),
     )
 

@@ -6,12 +6,14 @@ import logging
 import sys
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from drainctl.plan import rules
 from eventdrain.drain import EndReason, LeftReason, Report
 from eventdrain.errors import ConfigurationError, DrainFailed, StartFailed
 from tests.unit.written_template import function_variables
@@ -36,22 +38,31 @@ NO_TOKEN: Final = "made up: there is no token"
 """The error of a drain without a token."""
 TWO_STREAMS: Final = "country_change,consent_change"
 METRICS: Final = {
+    "Completed": 1,
     "Received": 20,
-    "Redelivered": 3,
-    "Committed": 15,
-    "Acked": 14,
-    "Left": 6,
+    "Redelivered": 7,
     "ArchiveFailed": 2,
     "OutboxFailed": 3,
     "AckFailed": 1,
     "Quarantined": 2,
-    "Oversize": 5,
-    "Completed": 1,
-    "Batches": 2,
-    "RunTime": 4.25,
-    "OldestEventAge": 12.5,
+    "OldestEventAge": 460.0,
 }
-"""The metrics that every run emits."""
+"""The stream's metrics of the report below, whose run has several problems."""
+STACK_METRICS: Final = {"NotAcked": 2 + 3 + 1 + 7, "Warnings": 2, "OldestEventAge": 460.0}
+"""The stack's metrics of the same report, which alarms evaluate."""
+QUIET: Final[dict[str, Any]] = {
+    "received": 0,
+    "redelivered": 0,
+    "quarantined": 0,
+    "oversize": 0,
+    "committed": 0,
+    "acked": 0,
+    "left": Counter(),
+    "failed": Counter(),
+    "batches": 0,
+    "oldest_event_age_seconds": 0.0,
+}
+"""The fields of a report of a run without events."""
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 
@@ -60,7 +71,7 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:
     left = {LeftReason.ACK: 1, "archive": 2, "queue": 1, LeftReason.NOT_TAKEN: 2}
     fields: dict[str, Any] = {
         "received": 20,
-        "redelivered": 3,
+        "redelivered": 7,
         "quarantined": 2,
         "oversize": 5,
         "committed": 15,
@@ -68,7 +79,7 @@ def report(end_reason: EndReason = EndReason.IDLE, **values: Any) -> Report:
         "left": Counter(left),
         "failed": Counter({"archive": 2, "queue": 3}),
         "batches": 2,
-        "oldest_event_age_seconds": 12.5,
+        "oldest_event_age_seconds": 460.0,
         "run_seconds": 4.25,
     }
     return Report("country_change", end_reason=end_reason, **(fields | values))
@@ -81,6 +92,20 @@ class Run(NamedTuple):
     lines: list[dict[str, Any]]
     metrics: list[dict[str, Any]]
     started: list[dict[str, Any]]
+
+    @property
+    def count_of_metrics(self) -> int:
+        """How many metrics the run emitted; CloudWatch bills each."""
+        return sum(
+            len(directive["Metrics"])
+            for line in self.metrics
+            for directive in line["_aws"]["CloudWatchMetrics"]
+        )
+
+    @property
+    def of_stream_first(self) -> list[dict[str, Any]]:
+        """The lines of metrics: that of the stream, then those of the stack."""
+        return sorted(self.metrics, key=lambda line: "event_type" not in line)
 
 
 class Function:
@@ -179,59 +204,87 @@ def test_report_is_returned_and_logged(function: Function) -> None:
 
 def test_metrics(function: Function) -> None:
     """The counts are emitted as EMF, each with its unit, by stream and by stack."""
-    (emitted,) = function.run().metrics
+    emitted, *others = function.run().of_stream_first
     (directive,) = emitted["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "EventDrain"
     assert [sorted(each) for each in directive["Dimensions"]] == [["event_type", "service"]]
     assert (emitted["event_type"], emitted["service"]) == ("country_change", "made-up-stack")
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
-    expected = METRICS | {"EndedByIdle": 1}
-    assert {name: emitted[name] for name in units} == {name: [n] for name, n in expected.items()}
-    in_seconds = {name for name, unit in units.items() if unit == "Seconds"}
-    assert in_seconds == {"RunTime", "OldestEventAge"}
-    assert {units[name] for name in units.keys() - in_seconds} == {"Count"}
+    assert {name: emitted[name] for name in units} == {name: [n] for name, n in METRICS.items()}
+    assert {name for name, unit in units.items() if unit == "Seconds"} == {"OldestEventAge"}
+    for line in others:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "EventDrain"
+        assert directive["Dimensions"] == [["service"]]
+        assert line["service"] == "made-up-stack"
+    assert {name: line[name] for line in others for name in STACK_METRICS.keys() & line} == {
+        name: [n] for name, n in STACK_METRICS.items()
+    }
+    assert len(others) == len(STACK_METRICS)
+
+
+def test_metrics_are_those_that_are_billed(function: Function) -> None:
+    """A run without events emits `Completed` alone: CloudWatch bills each metric.
+
+    One with events has a second metric, and one that leaves events waiting has two more.
+    """
+    few = QUIET | {"received": 1, "acked": 1}
+    counts = []
+    for ended in (report(**QUIET), report(**few), report(EndReason.LIMIT, **few)):
+        function.report = ended
+        counts.append(function.run().count_of_metrics)
+    assert counts == list(
+        accumulate(
+            (rules.METRICS_OF_EVERY_RUN, rules.METRICS_OF_SOME_RUNS, rules.METRICS_OF_MANY_RUNS)
+        )
+    )
+    assert counts[0] == 1
+
+
+def test_line_of_metrics_has_what_the_doctor_reads(function: Function) -> None:
+    """The doctor reads more of the run from the line of its metrics, which is always logged."""
+    emitted = function.run().of_stream_first[0]
+    names = ("end_reason", "acked", "oldest_event_age_seconds")
+    assert [emitted[name] for name in names] == ["idle", 14, 460.0]
 
 
 def test_each_sink_has_its_metric(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sink's row names the metric of its failures."""
+    """A sink's row names the metric of what it failed to write, which counts as not acked."""
     row = SimpleNamespace(name="ledger", failed_metric="LedgerFailed")
     monkeypatch.setattr(function.module, "SINKS", (*function.module.SINKS, row))
-    function.report = report(failed=Counter(ledger=7))
-    (emitted,) = function.run().metrics
-    assert (emitted["LedgerFailed"], emitted["ArchiveFailed"]) == ([7], [0])
+    function.report = report(**QUIET | {"failed": Counter(ledger=7)})
+    emitted, of_stack = function.run().of_stream_first
+    assert emitted["LedgerFailed"] == of_stack["NotAcked"] == [7]
+    assert "ArchiveFailed" not in emitted
 
 
 @pytest.mark.parametrize(
     ("ended", "expected"),
     [
-        (report(EndReason.IDLE), {"EndedByIdle": [1], "Backlog": None, "Heartbeats": None}),
-        (report(EndReason.LIMIT), {"EndedByLimit": [1], "EndedByIdle": None, "Backlog": [1]}),
-        (report(EndReason.WINDOW, last_events_age_seconds=61.0), {"Backlog": [1]}),
+        (report(EndReason.IDLE), {"Backlog": None}),
+        (report(EndReason.LIMIT), {"Backlog": 1}),
+        (report(EndReason.WINDOW, last_events_age_seconds=61.0), {"Backlog": 1}),
         (report(EndReason.WINDOW, last_events_age_seconds=59.0), {"Backlog": None}),
-        (report(received=0, batches=0), {"OldestEventAge": None, "Batches": None}),
-        (report(oldest_event_age_seconds=-3.0), {"OldestEventAge": [0.0]}),
-        (report(heartbeats=4), {"Heartbeats": [4]}),
+        (report(oldest_event_age_seconds=450.0), {"OldestEventAge": None}),
+        (report(**QUIET | {"left": Counter({LeftReason.NOT_TAKEN: 2})}), {"NotAcked": None}),
+        (report(**QUIET | {"received": 3, "redelivered": 1}), {"NotAcked": None}),
+        (report(**QUIET | {"received": 7, "redelivered": 2}), {"NotAcked": None}),
+        (report(**QUIET | {"received": 6, "redelivered": 2}), {"NotAcked": 2}),
+        (report(**QUIET | {"is_access_refused": True}), {"AuthenticationFailed": 1}),
+        (report(**QUIET | {"token_renewals_failed": 2}), {"TokenRenewalFailed": 2, "Warnings": 2}),
+        (report(**QUIET | {"tokens_too_short": 3}), {"Warnings": None, "TokenTooShort": 3}),
     ],
 )
-def test_metric_is_emitted_only_where_it_says_something(
-    function: Function, ended: Report, expected: dict[str, list[float] | None]
+def test_alarms_metric_is_emitted_only_if_it_says_something(
+    function: Function, ended: Report, expected: dict[str, float | None]
 ) -> None:
-    """Metrics cost money, so backlog, batches and age are emitted only if they have a meaning."""
+    """What alarms evaluate is a metric of the stack alone, and has no value without a problem."""
     function.report = ended
-    (emitted,) = function.run().metrics
-    assert {name: emitted.get(name) for name in expected} == expected
-
-
-def test_token_is_the_stacks(function: Function) -> None:
-    """Metrics of the shared token have only the stack as dimension, in a separate line."""
-    function.report = report(is_access_refused=True, token_renewals_failed=2, tokens_too_short=3)
-    expected = {"AuthenticationFailed": [1], "TokenRenewalFailed": [2], "TokenTooShort": [3]}
-    _, *lines = sorted(function.run().metrics, key=lambda line: "Received" not in line)
-    assert {name: line.get(name) for line in lines for name in expected.keys() & line} == expected
-    for line in lines:
-        assert "Received" not in line
-        assert line["service"] == "made-up-stack"
-        assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    _, *lines = function.run().of_stream_first
+    emitted = {name: value for line in lines for name, value in line.items()}
+    assert {name: emitted.get(name) for name in expected} == {
+        name: None if value is None else [value] for name, value in expected.items()
+    }
 
 
 def test_failed_drain_is_raised(function: Function) -> None:
@@ -241,19 +294,19 @@ def test_failed_drain_is_raised(function: Function) -> None:
     (line,) = run.lines
     assert (line["level"], line["report"]) == ("ERROR", function.report.as_json())
     assert line["report"]["error"] == "made up: do this"
-    (emitted,) = run.metrics
-    assert [emitted[name] for name in ("EndedByFailed", "Completed", "Acked")] == [[1], [0], [14]]
+    emitted = run.of_stream_first[0]
+    assert (emitted["Completed"], emitted["end_reason"]) == ([0], "failed")
 
 
 def test_run_that_waits_for_credentials(function: Function) -> None:
     """It completes, starts no other run, and its one line says how to put the credentials in."""
-    function.report = report(EndReason.WAITING, error=NO_TOKEN, acked=0)
+    function.report = report(EndReason.WAITING, error=NO_TOKEN, **QUIET)
     run = function.run()
     (line,) = run.lines
     assert line["level"] == "WARNING"
     assert "`make credentials STACK=made-up-stack`" in line["message"]
     (emitted,) = run.metrics
-    assert [emitted[name] for name in ("EndedByWaiting", "Completed")] == [[1], [1]]
+    assert (emitted["Completed"], emitted["end_reason"]) == ([1], "waiting")
     assert run.started == []
 
 
@@ -295,10 +348,10 @@ def test_runs_do_not_mix(function: Function, monkeypatch: pytest.MonkeyPatch) ->
             window = line["window"]
             assert datetime.fromisoformat(window.pop("opened_at")).tzinfo is not None
             assert window == {"seconds": 240, "puller": number, "backlog_run": 0}
-        (emitted,) = run.metrics
+        emitted = run.of_stream_first[0]
         assert emitted["event_type"] == event_type
         assert emitted["Received"] == [ended.received]
-        assert ("EndedByLimit" in emitted) == (ended.end_reason is EndReason.LIMIT)
+        assert ("Backlog" in emitted) == (ended.end_reason is EndReason.LIMIT)
 
 
 def test_no_line_names_another_runs_stream(
@@ -376,6 +429,4 @@ def test_start_that_fails_does_not_fail_the_run(
     assert run.returned["acked"] == 14
     assert [reason in line["reason"] for line in run.lines if "reason" in line] == [True] * 2
     assert "+999" not in json.dumps(run.lines)
-    (emitted,) = run.metrics
-    assert emitted["StartsFailed"] == [1, 1]
-    assert "Started" not in emitted
+    assert run.of_stream_first[0]["StartsFailed"] == [1, 1]

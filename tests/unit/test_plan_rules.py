@@ -14,7 +14,6 @@ from drainctl.plan.parameters import Parameters
 from eventdrain.drain import Batch, EndReason, Report
 from eventdrain.events import STREAMS
 from tests.deliveries import delivery_of
-from tests.unit.test_handler import METRICS
 from tests.unit.written_template import parameters as template_parameters
 
 _ALARM: Final = re.compile(r"    Type: AWS::CloudWatch::Alarm\n(?: {6}.*\n| {4}P.*\n)+")
@@ -66,12 +65,6 @@ def test_behind_is_the_engines(seconds_more: float, *, is_behind: bool) -> None:
         last_events_age_seconds=rules.BEHIND_SECONDS + seconds_more,
     )
     assert report.is_behind is is_behind
-
-
-def test_metrics_are_the_functions() -> None:
-    """The number of billed metrics is right: one for the end reason, two only with events."""
-    ended, only_with_events = 1, 2
-    assert len(METRICS) + ended - only_with_events == rules.METRICS_OF_EVERY_RUN
 
 
 def test_runs_at_once_are_bounded_by_chains_and_their_life() -> None:

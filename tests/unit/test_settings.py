@@ -27,6 +27,7 @@ RANGES: Final = {
     "IDLE_SECONDS": (1, 60),
     "LINGER_MILLISECONDS": (10, 5000),
     "RESERVE_SECONDS": (5, 45),
+    "OLDEST_EVENT_AGE_SECONDS": (60, 86_400),
 }
 
 
@@ -54,6 +55,7 @@ VALUES: Final[tuple[tuple[str, str, str, object], ...]] = (
     ("IDLE_SECONDS", "11", "idle", timedelta(seconds=11)),
     ("LINGER_MILLISECONDS", "12", "linger", timedelta(milliseconds=12)),
     ("RESERVE_SECONDS", "13", "reserve", timedelta(seconds=13)),
+    ("OLDEST_EVENT_AGE_SECONDS", "600", "old_event_age", timedelta(seconds=600)),
     ("ARCHIVE_BUCKET", "b", "archive_bucket", "b"),
     ("ARCHIVE_PREFIX", "/p/q/", "archive_prefix", "p/q"),
     ("QUARANTINE_PREFIX", "/r/s/", "quarantine_prefix", "r/s"),

@@ -106,6 +106,7 @@ class Settings:
         idle: The quiet time after which a run ends.
         linger: How long the first delivery of a batch waits for others.
         reserve: The part of the function's time that is kept for the last commit.
+        old_event_age: The stream is behind if events are older than this on arrival.
         archive_bucket: The archive's bucket.
         archive_prefix: The key prefix of objects of lines, without a trailing slash.
         quarantine_prefix: The key prefix of quarantined events and of original messages.
@@ -133,6 +134,7 @@ class Settings:
     idle: timedelta
     linger: timedelta
     reserve: timedelta
+    old_event_age: timedelta
     archive_bucket: str
     archive_prefix: str
     quarantine_prefix: str
@@ -198,6 +200,9 @@ class Settings:
             idle=timedelta(seconds=env.number("IDLE_SECONDS", 5, 1, 60)),
             linger=timedelta(milliseconds=env.number("LINGER_MILLISECONDS", 250, 10, 5000)),
             reserve=timedelta(seconds=env.number("RESERVE_SECONDS", 15, 5, 45)),
+            old_event_age=timedelta(
+                seconds=env.number("OLDEST_EVENT_AGE_SECONDS", 900, 60, 86_400)
+            ),
             archive_bucket=env.required("ARCHIVE_BUCKET", "the name of the archive's bucket"),
             archive_prefix=env.prefix("ARCHIVE_PREFIX", "events"),
             quarantine_prefix=env.prefix("QUARANTINE_PREFIX", "quarantine"),

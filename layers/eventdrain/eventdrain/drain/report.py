@@ -101,6 +101,15 @@ class Report:
         return self.end_reason is EndReason.LIMIT
 
     @property
+    def has_many_redeliveries(self) -> bool:
+        """Whether several events, and at least a third of all, were redeliveries.
+
+        The same events arrive again and again if the server does not register their acks. If most
+        events of several runs are redeliveries, this holds for at least one of the runs.
+        """
+        return self.redelivered > 1 and 3 * self.redelivered >= self.received
+
+    @property
     def ack_failed(self) -> int:
         """Deliveries that all sinks have, but whose ack the server did not confirm."""
         return self.left[LeftReason.ACK]
