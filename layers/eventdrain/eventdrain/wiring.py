@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+import uvloop
+
 from eventdrain.adapters.aws import (
     AwsEnvironment,
     LambdaRuns,
@@ -194,7 +196,9 @@ def run_drain(
                 )
                 connecting = {row.name: row.connect(settings, aws, layout) for row in sinks}
                 on_token()
-                asyncio.run(_drain(settings, window, connecting, authorization, pseudonyms, report))
+                drain = _drain(settings, window, connecting, authorization, pseudonyms, report)
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(drain)
             finally:
                 report.add_tokens(
                     renewals_failed=authorization.renewals_failed,

@@ -34,6 +34,8 @@ _NOT_ACCEPTED: Final = "the event server did not confirm an ack and will redeliv
 _RATE_LIMITED: Final = frozenset({429, 503})
 """The HTTP statuses that gateways use for rate limits; 503 is nginx's default."""
 _RATE_LIMITED_BY_ENVOY: Final = "x-envoy-ratelimited"
+_OPTIONS: Final = (*OPTIONS, ("grpc.minimal_stack", 1))
+"""gRPC's optional filters and its retries cost CPU time; ``Commit`` retries anyway."""
 _CALL_SECONDS: Final = 5.0
 """The timeout of one ack: long for a response, but shorter than any ack timeout of the server."""
 
@@ -61,9 +63,9 @@ class GrpcAcker:
     async def connect(cls, stream: EventStream, endpoint: Endpoint) -> AsyncIterator[GrpcAcker]:
         """Open a channel for acks and close it with the context."""
         if endpoint.is_secure:
-            channel = grpc.aio.secure_channel(target(endpoint), channel_credentials(), OPTIONS)
+            channel = grpc.aio.secure_channel(target(endpoint), channel_credentials(), _OPTIONS)
         else:
-            channel = grpc.aio.insecure_channel(target(endpoint), OPTIONS)
+            channel = grpc.aio.insecure_channel(target(endpoint), _OPTIONS)
         async with channel:
             yield cls(channel, stream)
 
