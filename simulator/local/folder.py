@@ -11,8 +11,11 @@ import json
 import os
 import shlex
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
+
+import click
 
 from simulator.local.processes import ProcessRecord, kill
 
@@ -80,13 +83,24 @@ class LocalFolder:
 
         The lock is free again when the descriptor, and each copy that a child process has, is
         closed.
+
+        Raises:
+            click.ClickException: The folder can't be created, or holds other files.
         """
         while True:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unusable(error.strerror or "") from None
+            try:
+                names = {each.name for each in self.path.iterdir()}
+                if names and self._lock.name not in names:
+                    raise self._unusable("it holds other files")
                 descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
             except FileNotFoundError:
                 continue  # the folder has just been removed
+            except PermissionError as error:
+                raise self._unusable(error.strerror or "") from None
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(descriptor).st_ino == self._lock.stat().st_ino:
@@ -97,6 +111,12 @@ class LocalFolder:
             except FileNotFoundError:
                 pass
             os.close(descriptor)  # of a lock that its owner has removed
+
+    def _unusable(self, reason: str) -> click.ClickException:
+        return click.ClickException(
+            f"{self.path} can't be a local stack's folder: {reason}. To fix this, choose another"
+            " --folder."
+        )
 
     def write_state(self, state: State) -> None:
         """Replace the state."""
@@ -138,17 +158,25 @@ class LocalFolder:
         """Remove all files except log and lock. Only for the process that holds the lock."""
         if self.temporary.exists():
             shutil.rmtree(self.temporary)
-        self.environment_file.unlink(missing_ok=True)
-        self._state.unlink(missing_ok=True)
+        for path in (self.environment_file, self._state):
+            path.unlink(missing_ok=True)
+            _new(path).unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the folder. Only for the process that holds the lock."""
-        shutil.rmtree(self.path)
+        """Remove log, lock and folder. Only for the process that holds the lock."""
+        self.log.unlink(missing_ok=True)
+        self._lock.unlink()
+        with suppress(OSError):  # another process has just created a lock
+            self.path.rmdir()
 
 
 def _write_privately(path: Path, text: str) -> None:
     """Replace a file atomically by one that only its owner may read."""
-    new = path.with_name(f"{path.name}.new")
+    new = _new(path)
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123 - of a descriptor
         file.write(text)
     new.rename(path)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")

@@ -160,6 +160,18 @@ def test_down_ends_the_supervisor(folder: LocalFolder) -> None:
     assert_nothing_left(folder)
 
 
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_folder_with_other_files_is_left_alone(command: str, folder: LocalFolder) -> None:
+    """Neither up nor down takes a folder that is not a local stack's; both name another way."""
+    folder.temporary.mkdir(parents=True)
+    (folder.path / "made-up").write_text("kept")
+    for path in (folder.path, folder.path / "made-up" / "local"):
+        result = run(command, LocalFolder(path))
+        assert result.exit_code == 1
+        assert f"{path} can't be a local stack's folder" in result.output
+    assert sorted(each.name for each in folder.path.iterdir()) == ["made-up", "tmp"]
+
+
 def report_instead(monkeypatch: pytest.MonkeyPatch, line: dict[str, Any], status: int) -> None:
     """Let up start a process that reports a line and ends."""
     monkeypatch.setattr("simulator.local.up._SUPERVISOR", (sys.executable, "-c", _REPORTER))
