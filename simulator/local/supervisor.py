@@ -175,7 +175,6 @@ class _Supervisor:
         self.state.phase = UP
         self._write_state()
         self.report(up={"first_event_seconds": first_event_seconds})
-        os.close(self.progress)
         _log("Up.")
 
     def _observe(self, deployment: LocalDeployment, observer: Observer) -> None:
