@@ -24,10 +24,16 @@ _HINT: Final = (
 )
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _DEPLOY: Final = "deploy the stack from this version: sam build && sam deploy"
+_OWN: Final = "EventTypes"
+"""A parameter that event drains of all versions have, even those whose deployment failed."""
 
 
 class StackError(CommandError):
     """The stack does not exist, or it lacks a required parameter or output."""
+
+
+class NoSuchStack(StackError):
+    """The stack does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +75,15 @@ class Stack:
             profile: The profile of the session, for commands to print.
 
         Raises:
-            StackError: The stack does not exist, or CloudFormation can't be called.
+            NoSuchStack: The stack does not exist.
+            StackError: CloudFormation can't be called, or the stack is another product's.
         """
         try:
             client = session.client("cloudformation", config=config)
             (found,) = client.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
             if "does not exist" in error.response["Error"].get("Message", ""):
-                raise StackError(
+                raise NoSuchStack(
                     f"reading the stack {name} failed: it does not exist in {session.region_name}",
                     "check --stack-name, --region and --profile",
                 ) from None
@@ -87,12 +94,19 @@ class Stack:
             ) from None
         except (BotoCoreError, ValueError) as error:
             raise StackError(f"reading the stack {name} failed: {error}", CALL_HINT) from None
+        parameters = {
+            each["ParameterKey"]: each.get("ParameterValue", "")
+            for each in found.get("Parameters", ())
+        }
+        # A stack whose first change set was not confirmed has no parameters yet.
+        if _OWN not in parameters and found["StackStatus"] != "REVIEW_IN_PROGRESS":
+            raise StackError(
+                f"the stack {name} in {session.region_name} is not an event drain",
+                "check --stack-name, --region and --profile",
+            )
         return cls(
             name=name,
-            parameters={
-                each["ParameterKey"]: each.get("ParameterValue", "")
-                for each in found.get("Parameters", ())
-            },
+            parameters=parameters,
             outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
             arn=found.get("StackId", ""),
             status=found["StackStatus"],

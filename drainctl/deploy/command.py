@@ -17,6 +17,7 @@ from drainctl.deploy.sam import build_and_deploy
 from drainctl.errors import CommandError
 from drainctl.make_command import MakeCommand
 from drainctl.output import console, print_json
+from drainctl.stack import NoSuchStack
 from drainctl.target import Target, asks_aws
 from eventdrain.adapters.boto import describe_error, error_hint
 
@@ -71,6 +72,8 @@ def main(
     target = Target(answers.stack_name, answers.region, target.profile or answers.profile)
     session = target.session()
     account = _account(session)
+    with suppress(NoSuchStack):  # it must not be another product's, whose resources would go
+        target.stack(session)
     shown.print(f"Deploying {answers.stack_name} to account {account}, {answers.region}.")
     build_and_deploy(
         stack_name=str(answers.stack_name),

@@ -49,11 +49,13 @@ class AccountEndpoint(HttpAws):
     Attributes:
         asked: The signatures of the requests.
         failure: The code of CloudFormation's error; empty for none.
+        parameters: The stack's.
     """
 
     def __init__(self) -> None:
         self.asked: set[Asked] = set()
         self.failure = ""
+        self.parameters = _PARAMETERS
         archive = FakeArchive()
         pseudonym = Pseudonyms(_KEY.encode()).of(Kind.SUBSCRIPTION, SUBSCRIPTION)
         line = delivery_of(1).line.replace("madeup:eu:1", pseudonym)
@@ -77,13 +79,18 @@ class AccountEndpoint(HttpAws):
         if service == "sqs":
             sent = [{"Id": each["Id"]} for each in json.loads(body)["Entries"]]
             return 200, json.dumps({"Successful": sent}).encode()
+        if service == "sts":
+            return (
+                200,
+                b"<R><GetCallerIdentityResult><Account>0</Account></GetCallerIdentityResult></R>",
+            )
         assert service == "secretsmanager"
         return 200, json.dumps({"SecretString": _KEY}).encode()
 
     def _cloud_formation(self, stack_name: str) -> tuple[int, bytes]:
         if self.failure and stack_name == STACK:
             return failure(self.failure, "made up: arn:aws:iam::111122223333:user/somebody")
-        return describe_stacks(stack_name, _OUTPUTS, _PARAMETERS)
+        return describe_stacks(stack_name, _OUTPUTS, self.parameters)
 
     def _s3(self, path: str, query: dict[str, list[str]]) -> bytes:
         if "versions" in query:  # of versions there are none

@@ -220,6 +220,33 @@ def test_stack_that_can_t_be_described(
     assert "somebody" not in line
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *COMMANDS.values(),
+        Command(("delete", "--yes")),
+        Command(("credentials",)),
+        Command(
+            (
+                *("deploy", "--answers", "none.toml", "--region", "eu-west-1"),
+                *("--sandbox", "--stream", "handset_change", "--alarm-email", ""),
+            )
+        ),
+    ],
+    ids=lambda command: command.arguments[0],
+)
+def test_stack_of_another_product(
+    endpoint: AccountEndpoint, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    """Every command refuses it: deploy would replace its resources, delete would delete them."""
+    monkeypatch.setattr("drainctl.deploy.command.build_and_deploy", pytest.fail)
+    endpoint.parameters = {"MadeUp": "parameter"}
+    result = command.run()
+    assert result.exit_code == 1, result.output
+    assert f"the stack {STACK} in eu-west-1 is not an event drain" in result.output
+    assert {each.service for each in endpoint.asked} <= {"cloudformation", "sts"}
+
+
 @every_command
 @pytest.mark.parametrize("option", ["--region", "--profile", "--stack-name"])
 def test_empty_value_is_rejected(option: str, command: Command) -> None:

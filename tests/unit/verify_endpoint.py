@@ -99,7 +99,9 @@ class VerifyEndpoint(HttpAws):
         assert path == "/"
         operation = headers.get("X-Amz-Target", "").removeprefix("AmazonAthena.")
         if not operation:
-            return describe_stacks(parse_qs(body)["StackName"][0], self.outputs, {})
+            return describe_stacks(
+                parse_qs(body)["StackName"][0], self.outputs, {"EventTypes": "handset_change"}
+            )
         status, answer = self.athena(operation, json.loads(body))
         return status, answer.encode()
 
