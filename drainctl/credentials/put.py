@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 _MINTING_SECONDS: Final = 10.0
 
 
-def are_missing(session: Session, stack: Stack) -> bool:
+def are_missing(session: Session, stack: Stack) -> bool | None:
     """Return whether nothing was ever put into the stack's credentials secret.
+
+    Returns:
+        None if the caller is not allowed to read the secret.
 
     Raises:
         CommandError: The secret can't be read.
@@ -42,6 +45,8 @@ def are_missing(session: Session, stack: Stack) -> bool:
     except ClientError as error:
         if error_code(error) == "ResourceNotFoundException":
             return True
+        if error_code(error) == "AccessDeniedException":
+            return None
         raise _failed("GetSecretValue", arn, error) from None
     return found.get("SecretString") == ""
 

@@ -72,8 +72,11 @@ def main(
     target = Target(answers.stack_name, answers.region, target.profile or answers.profile)
     session = target.session()
     account = _account(session)
-    with suppress(NoSuchStack):  # it must not be another product's, whose resources would go
+    is_new = False
+    try:
         target.stack(session)
+    except NoSuchStack:
+        is_new = True
     shown.print(f"Deploying {answers.stack_name} to account {account}, {answers.region}.")
     build_and_deploy(
         stack_name=str(answers.stack_name),
@@ -88,10 +91,9 @@ def main(
     shown.print(f"\nDeployed: {stack.name}, version {version}.")
     if answers.alarm_email:
         shown.print("Alarms: SNS has sent a mail; follow its link, or no alarm arrives.")
-    needs_credentials = stack.parameters.get("Authentication") != "none" and are_missing(
-        session, stack
-    )
-    if needs_credentials and is_terminal:
+    missing = stack.parameters.get("Authentication") != "none" and are_missing(session, stack)
+    needs_credentials = is_new if missing is None else missing
+    if missing and is_terminal:
         shown.print("The event API's credentials are missing. Ctrl-C puts them off.")
         with suppress(click.Abort):
             put_credentials(session, stack, shown)

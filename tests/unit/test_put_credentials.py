@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from drainctl import target
@@ -129,6 +130,28 @@ def test_stack_of_the_sandbox(command: Command) -> None:
     result = command.run(CLIENT)
     assert result.exit_code == 1
     assert "needs no credentials" in result.output
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"SecretString": "made-up"}, False),
+        ({"SecretString": ""}, True),
+        ("ResourceNotFoundException", True),
+        ("AccessDeniedException", None),
+    ],
+)
+def test_whether_credentials_are_missing(answer: Any, *, expected: bool | None) -> None:
+    """Whoever deploys need not be allowed to read the secret."""
+
+    def get_secret_value(**_call: str) -> dict[str, str]:
+        if isinstance(answer, str):
+            raise ClientError({"Error": {"Code": answer}}, "GetSecretValue")
+        return answer  # type: ignore[no-any-return]
+
+    client = SimpleNamespace(get_secret_value=get_secret_value)
+    session: Any = SimpleNamespace(client=lambda _: client)
+    assert put.are_missing(session, STACK) is expected
 
 
 def test_what_is_typed_is_not_shown() -> None:
