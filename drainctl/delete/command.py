@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -14,7 +13,7 @@ from drainctl.errors import CommandError
 from drainctl.make_command import MakeCommand
 from drainctl.output import console, print_json
 from drainctl.target import Target, asks_aws
-from eventdrain.adapters.boto import describe_error, error_hint
+from eventdrain.adapters.boto import describe_error, error_code, error_hint
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -45,7 +44,7 @@ def main(*, target: Target, is_json: bool, yes: bool) -> None:
     shown = console(is_json=is_json)
     session = target.session()
     stack = target.stack(session)
-    messages = _messages(session, stack)
+    messages = count_messages(session, stack)
     kept = kept_by(stack)
     lines = [f"  {each.what}: {each.id}\n    to delete it: {each.how_to_delete}" for each in kept]
     shown.print(
@@ -63,15 +62,27 @@ def main(*, target: Target, is_json: bool, yes: bool) -> None:
         print_json({"stack": stack.name, "kept": [each._asdict() for each in kept]})
 
 
-def _messages(session: Session, stack: Stack) -> int:
-    """Count the messages of the queues that consumers read."""
+def count_messages(session: Session, stack: Stack) -> int:
+    """Count the messages of the queues that consumers read; a queue that is gone has none.
+
+    Raises:
+        CommandError: SQS can't be asked.
+    """
     client = session.client("sqs")
     count = 0
     for name, url in stack.outputs.items():
-        if name.endswith("QueueUrl"):
-            with suppress(ClientError):  # a queue that is gone has none
-                found = client.get_queue_attributes(QueueUrl=url, AttributeNames=_COUNTED)
-                count += sum(int(number) for number in found["Attributes"].values())
+        if not name.endswith("QueueUrl"):
+            continue
+        try:
+            found = client.get_queue_attributes(QueueUrl=url, AttributeNames=_COUNTED)
+        except ClientError as error:
+            if error_code(error).endswith(("NonExistentQueue", "QueueDoesNotExist")):
+                continue
+            raise CommandError(
+                f"sqs:GetQueueAttributes of {url} failed with {describe_error(error)}",
+                error_hint(error, "check your rights"),
+            ) from None
+        count += sum(int(number) for number in found["Attributes"].values())
     return count
 
 
@@ -91,7 +102,7 @@ def _delete(session: Session, stack: Stack) -> None:
     except ClientError as error:
         raise CommandError(
             f"cloudformation:DeleteStack of {stack.name} failed with {describe_error(error)}",
-            error_hint(error, "check your rights"),
+            error_hint(error, "check your rights, and the stack's termination protection"),
         ) from None
     except WaiterError:
         events = stack.aws("cloudformation describe-stack-events", "--stack-name", stack.name)

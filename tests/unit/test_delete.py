@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
+from drainctl.delete.command import count_messages
 from drainctl.delete.kept import kept_by
+from drainctl.errors import CommandError
 from drainctl.stack import Stack
 from tests.packaging.expanded_template import all_templates
 
@@ -47,3 +54,25 @@ def test_commands_can_be_pasted() -> None:
     )
     assert "all versions" in commands["made-up-archive"]
     assert commands["arn:key"].startswith("last, ")
+
+
+def test_messages_that_will_be_lost() -> None:
+    """They are counted in all queues; if a queue can't be asked, nothing is deleted."""
+    answers: dict[str, str | dict[str, str]] = {
+        "one": {"ApproximateNumberOfMessages": "3", "ApproximateNumberOfMessagesNotVisible": "4"},
+        "gone": "AWS.SimpleQueueService.NonExistentQueue",
+    }
+
+    def get_queue_attributes(*, QueueUrl: str, **_call: Any) -> dict[str, Any]:  # noqa: N803 - AWS's
+        answer = answers[QueueUrl]
+        if isinstance(answer, str):
+            raise ClientError({"Error": {"Code": answer}}, "GetQueueAttributes")
+        return {"Attributes": answer}
+
+    client = SimpleNamespace(get_queue_attributes=get_queue_attributes)
+    session: Any = SimpleNamespace(client=lambda _: client)
+    stack = replace(STACK, outputs={"OutboxQueueUrl": "one", "MadeUpQueueUrl": "gone"})
+    assert count_messages(session, stack) == 7
+    answers["gone"] = "AccessDenied"
+    with pytest.raises(CommandError, match="GetQueueAttributes of gone failed with AccessDenied"):
+        count_messages(session, stack)
