@@ -97,11 +97,13 @@ def test_caller_without_permission(aws: Aws, kind: str) -> None:
             assert caught.match(rf"{call}.*AccessDenied.*function's role")
 
 
-def test_secret_of_bytes_is_no_text(aws: Aws) -> None:
-    """A secret with bytes instead of a text can't be read."""
+def test_secret_of_bytes_is_not_empty(aws: Aws) -> None:
+    """A secret with bytes instead of a text can't be read, so nobody waits for its content."""
     vault = make_vault("secrets-manager", aws)
     aws.secrets.put_secret_value(SecretId=vault.arn, SecretBinary=b"made up")
-    assert vault.store.get(vault.arn) is None
+    with pytest.raises(CredentialsError, match=vault.arn) as caught:
+        vault.store.get(vault.arn)
+    assert "as text, not as binary" in caught.value.hint
 
 
 def test_secret_that_is_to_be_deleted(aws: Aws) -> None:

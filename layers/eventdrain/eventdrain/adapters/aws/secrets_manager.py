@@ -54,11 +54,14 @@ class SecretsManager:
             )
             raise _failed("GetSecretValue", arn, error, hint) from None
         content: object = answer.get("SecretString")
-        if content is None or isinstance(content, str):
+        if isinstance(content, str):
             return content
+        if content is None and answer.get("SecretBinary") is None:
+            return None
         raise CredentialsError(
             f"secretsmanager:GetSecretValue of {arn} failed: SecretString is not a string",
-            hint="check AWS_ENDPOINT_URL_SECRETS_MANAGER, if it is set",
+            hint="store the content as text, not as binary",
+            setting=arn,
         )
 
     def created_at(self, arn: str) -> datetime | None:
