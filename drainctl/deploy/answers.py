@@ -103,8 +103,9 @@ class Answers(msgspec.Struct, forbid_unknown_fields=True):
                 answer: Any = not click.confirm(question, default=True, err=True)
             else:
                 suggested = region if key == "region" else default
-                answer = click.prompt(question, default=suggested, err=True, type=str).strip()
-            setattr(self, key, re.split(r"[\s,]+", answer) if key == "streams" else answer)
+                read = _stream_names if key == "streams" else str.strip
+                answer = click.prompt(question, default=suggested, err=True, value_proc=read)
+            setattr(self, key, answer)
 
     def check(self) -> None:
         """Check the streams' names, and drop repeated ones.
@@ -142,6 +143,16 @@ _QUESTIONS: Final[dict[str, tuple[str, str | None]]] = {
     "alarm_email": ("E-mail address for alarms (Enter for none)", ""),
 }
 """By key: the text, and the suggested answer."""
+
+
+def _stream_names(text: str) -> list[str] | None:
+    """Return the streams that are named; another answer is asked for if one is unknown."""
+    answers = Answers(streams=re.findall(r"[^\s,]+", text))
+    try:
+        answers.check()
+    except CommandError as error:
+        raise click.UsageError(error.message) from None
+    return answers.streams
 
 
 def _text(value: str | int | bool) -> str:  # noqa: FBT001 - a value, not a flag

@@ -96,9 +96,10 @@ def test_options_beat_the_file(
 
 
 def test_answers_are_asked_once(tmp_path: Path, deployed: list[Answers]) -> None:
-    """What is typed is saved and not asked again; Enter takes what is suggested."""
+    """What is typed is saved and not asked again, except for a mistake. Enter takes the default."""
     path = tmp_path / "deploy.toml"
-    result = deploy(path, typed="\neu-west-1\ny\nhandset_change, consent_change\n\n")
+    result = deploy(path, typed="\neu-west-1\ny\nmade_up\nhandset_change, consent_change,\n\n")
+    assert "Error: unknown streams: made_up. To fix this, choose among" in result.output
     assert isinstance(result.exception, Reached), result.output
     deploy(path)
     for found in deployed:
