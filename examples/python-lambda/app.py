@@ -35,7 +35,8 @@ logger = Logger()
 s3 = boto3.client("s3")
 
 HANDLED: Final = DynamoDBPersistenceLayer(table_name=os.environ["TABLE_NAME"])
-KEYS: Final = {"skip": "event_id", "handle": "[event_id, replayed]"}
+# Without a replay both are the same, so that a change of ReplayedEvents brings no event again.
+KEYS: Final = {"skip": "[event_id, `null`]", "handle": "[event_id, replayed]"}
 ONCE: Final = IdempotencyConfig(
     event_key_jmespath=KEYS[os.environ["REPLAYED_EVENTS"]],
     raise_on_no_idempotency_key=True,

@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.release
 
 STREAM: Final = "handset_change"
+START: Final = datetime.now(UTC)
 EVENTS: Final = 20
 DUPLICATES: Final = 5
 MAX_RECEIVES: Final = 2
@@ -124,12 +126,17 @@ def publish(deployment: LocalDeployment, events: list[Event]) -> set[str]:
     return event_ids(deployment.event_server.ledger(), numbers)
 
 
+def known_events() -> list[Event]:
+    """Return the events that each test publishes, which are handled in the first."""
+    return list(made_up_events(STREAM, EVENTS, start=START))
+
+
 def test_one_event_to_a_message(deployment: LocalDeployment, consumer: Consumer) -> None:
     """Each event is handled once, also a duplicate, and one that is too large for a message.
 
     A message that points to an event in quarantine does not fail.
     """
-    events = list(made_up_events(STREAM, EVENTS))
+    events = known_events()
     large, bad = made_up_events(STREAM, 2, seed=1)
     ids = publish(deployment, [*events, of_size(large, OVERSIZE)])
     deployment.event_server.publish([with_bad_payload(bad)])
@@ -149,11 +156,12 @@ def test_several_events_to_a_message(
     """What is handled once is the event, not the message: some messages hold a duplicate too."""
     deployment.stack.deploy(built, {"EventsPerMessage": "10"})
     before = consumer.handled()
-    known, new = made_up_events(STREAM, EVENTS), made_up_events(STREAM, EVENTS, seed=2)
-    mixed = [event for pair in zip(known, new, strict=True) for event in pair]
+    new = made_up_events(STREAM, EVENTS, seed=2)
+    mixed = [event for pair in zip(known_events(), new, strict=True) for event in pair]
     ids = publish(deployment, mixed)
     drain(deployment)
 
+    assert len(ids - before.keys()) == EVENTS
     assert consumer.handled() == before | dict.fromkeys(ids, 1)
 
 
@@ -164,6 +172,9 @@ def test_replayed_events_are_skipped(deployment: LocalDeployment, consumer: Cons
     assert consumer.handled() == before
 
     consumer.deploy(ReplayedEvents="handle")
+    assert publish(deployment, known_events()) < before.keys()
+    drain(deployment)
+    assert consumer.handled() == before, "they come from no replay"
     replay(deployment, "made-up-replay-2")
     replay(deployment, "made-up-replay-2")
     consumer.deploy(ReplayedEvents="skip")
