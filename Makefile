@@ -181,7 +181,7 @@ setup: .venv/.made .venv-sam/.made .venv-aws/.made
 
 # Another Python than .venv has, if it is named: everything is made anew.
 ifeq ($(origin PYTHON),command line)
-ifneq ($(shell $(PYTHON) -V 2>&1),$(shell $(BIN)/python -V 2>&1))
+ifneq ($(shell "$(PYTHON)" -V 2>&1),$(shell $(BIN)/python -V 2>&1))
 .PHONY: .venv/.made
 endif
 endif
@@ -193,10 +193,10 @@ endif
 install = printf 'Installing %s into $(@D) ...\n' '$(1)'
 made = touch $@ && du -sm $(@D) | awk '{ print "  " $$1 " MB" }'
 .venv/.made: requirements/uv.txt requirements/run.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf '%s\n' >&2 \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { printf '%s\n' >&2 \
 	  "$(PYTHON) is missing, or older than Python 3.11. To fix this, run make PYTHON=/path/to/python3 ..."; exit 1; }
 	@$(call install,the libraries of the stack and its commands)
-	@$(PYTHON) -m venv --clear .venv
+	@"$(PYTHON)" -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv requirements/run.txt
 	@$(made)

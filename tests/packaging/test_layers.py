@@ -132,7 +132,8 @@ def test_vendor_layer(
     monkeypatch.setenv("PIP_USER", "1")
     monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
     request.getfixturevalue("cautious_umask")
-    old_python = tmp_path / "python3"
+    old_python = tmp_path / "in a folder with spaces" / "python3"
+    old_python.parent.mkdir()
     old_python.write_text(OLD_PYTHON)
     old_python.chmod(0o700)
     again = build(logical_id, tmp_path / "again", PYTHON=str(old_python))
