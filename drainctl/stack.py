@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -144,7 +145,7 @@ class Stack:
     def make(self, command: str) -> str:
         """Return a command of the Makefile for the stack, its region and profile, to be pasted."""
         named = (("--region", self.region), ("--profile", self.profile))
-        where = " ".join(f"{option} {value}" for option, value in named if value)
+        where = " ".join(f"{option} {shlex.quote(value)}" for option, value in named if value)
         return f"make {command} STACK={self.name}" + (f' ARGS="{where}"' if where else "")
 
     @property

@@ -222,6 +222,8 @@ def test_commands_can_be_pasted() -> None:
     stack = replace(STACK, profile="made up")
     command = "aws logs tail 'a b' --region eu-west-1 --profile 'made up'"
     assert stack.aws("logs tail", "a b") == command
+    where = "--region eu-west-1 --profile 'made up'"
+    assert stack.make("doctor") == f'make doctor STACK={stack.name} ARGS="{where}"'
 
 
 @pytest.mark.parametrize("is_skipped", [False, True])
