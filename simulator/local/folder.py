@@ -123,10 +123,14 @@ class LocalFolder:
         _write_privately(self._state, json.dumps(asdict(state)))
 
     def read_state(self) -> State | None:
-        """Return the last state that a supervisor, running or not, has written."""
+        """Return the last state that a supervisor, running or not, has written.
+
+        Returns:
+            None if there is none, or if it is malformed or of another version.
+        """
         try:
             return State.of_json(json.loads(self._state.read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError, LookupError, TypeError):
             return None
 
     def live_state(self) -> State | None:

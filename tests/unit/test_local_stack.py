@@ -117,6 +117,18 @@ def test_crashed_stack_is_cleared(
     assert_nothing_left(folder)
 
 
+@pytest.mark.parametrize("content", ["", "{}", '{"supervisor": [1, "x"], "children": [], "x": 1}'])
+def test_malformed_state_is_removed(folder: LocalFolder, content: str) -> None:
+    """Down also removes a state that another version or a power failure has left."""
+    lock = folder.try_lock()
+    assert lock is not None
+    os.close(lock)
+    (folder.path / "state.json").write_text(content)
+    assert run("status", folder).exit_code == 1
+    assert run("down", folder).exit_code == 0
+    assert_nothing_left(folder)
+
+
 def test_another_process_with_the_same_id_lives_on() -> None:
     """An id that is used again, for a process of another start time, is not killed."""
     with subprocess.Popen(["sleep", "3600"]) as process:
