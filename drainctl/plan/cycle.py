@@ -114,6 +114,20 @@ class Cycle:
         """The mean number of events per interval."""
         return self.flow.per_second * self.flow.parameters.interval
 
+    def _live_batches(self, seconds: float) -> float:
+        """Return the mean number of batches of live events that a reader begins in a time.
+
+        A batch begins with an event that arrives while there is no other, so the batches are a
+        renewal process, whose first interval has no linger.
+        """
+        rate, linger = self.flow.per_second / self.flow.readers, self.flow.parameters.linger
+        mean = linger + 1 / rate
+        begun = seconds / mean
+        if self.gap:
+            square = linger**2 + 2 * linger / rate + 2 / rate**2
+            begun += square / (2 * mean**2) - 1 / rate / mean
+        return max(rate / self.flow.parameters.batch * seconds, min(rate * seconds, begun))
+
     @property
     def batches(self) -> list[tuple[float, float]]:
         """Pairs of a number of batches per interval and the number of events per batch."""
@@ -130,7 +144,6 @@ class Cycle:
             found.append((count, backlog / count))
         live = self.events - backlog
         if live > 0:
-            rate = flow.per_second / flow.readers
-            per_second = max(rate / batch, 1 / (flow.parameters.linger + 1 / rate))
-            found.append((live / rate * per_second, rate / per_second))
+            count = flow.readers * self._live_batches(live / flow.per_second)
+            found.append((count, live / count))
         return found

@@ -97,13 +97,20 @@ class Flow:
         """The capacity that is left for waiting events, in events per second."""
         return self.capacity - self.per_second * (1 + self.lost / self.window)
 
+    @property
+    def _settling(self) -> float:
+        """The seconds that a small commit takes."""
+        return throughput.write_seconds(self.latencies) + self.latencies.ack
+
     def pauses_after(self, catching_up: float) -> Pauses:
         """Return the pauses that a run sees after it has caught up in ``catching_up`` seconds.
 
-        The idle time starts at the end of the last commit, which waits for the linger.
+        The idle time starts at the last event, and again at the end of a commit. If the linger is
+        longer than the idle time, the run ends before a commit begins.
         """
-        write = throughput.write_seconds(self.latencies)
-        quiet = self.parameters.idle + self.parameters.linger + write + self.latencies.ack
+        quiet: float = self.parameters.idle
+        if self.parameters.linger < quiet:
+            quiet += self.parameters.linger + self._settling
         left = max(0.0, self.window - catching_up)
         return Pauses(self.per_second / self.readers, quiet, left)
 
@@ -128,9 +135,14 @@ class Flow:
                 return turn
             pauses = self.pauses_after(turn.catching_up)
             live = pauses.mean
-            if turn.gap:  # without a gap, no commit restarts the idle time
+            if (
+                turn.gap
+            ):  # the commit of the waiting events restarts the idle time, if there are any
                 empty = math.exp(-pauses.per_second * (turn.gap + self.start))
                 live -= empty * max(0.0, min(live, pauses.quiet - self.parameters.idle))
+                if pauses.quiet == self.parameters.idle:
+                    restarts = self.parameters.short_linger + self._settling
+                    live = min(pauses.most, live + (1 - empty) * restarts)
             reading = (reading + turn.catching_up + live) / 2
         return replace(turn, reading=reading)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from drainctl.plan.cycle import Cycle
     from drainctl.plan.flow import Turn
+    from drainctl.plan.parameters import Parameters
 
 _STEPS: Final = 50
 
@@ -87,8 +88,13 @@ def _written(cycle: Cycle, waited: float) -> float:
     is_filled = cycle.flow.per_second * waited >= parameters.batch * parameters.concurrent_runs
     computed = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
     return throughput.write_seconds(cycle.flow.latencies) + (
-        parameters.batch * computed if is_filled else parameters.linger
+        parameters.batch * computed if is_filled else _linger(parameters, waited)
     )
+
+
+def _linger(parameters: Parameters, waited: float) -> float:
+    """Return how long an event that has waited at the server waits for others."""
+    return parameters.linger if waited <= parameters.linger else parameters.short_linger
 
 
 def _of_unread(cycle: Cycle) -> float:
@@ -98,7 +104,7 @@ def _of_unread(cycle: Cycle) -> float:
     for the next start. If the run was behind, they were already old.
     """
     parameters = cycle.flow.parameters
-    written = cycle.flow.commit_seconds + parameters.linger
+    written = cycle.flow.commit_seconds + parameters.short_linger
     if not cycle.gap:
         return parameters.ack_timeout + written
     interval = parameters.interval

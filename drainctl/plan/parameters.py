@@ -39,6 +39,11 @@ class Parameters:
         return rules.batch_events(self.max_in_flight)
 
     @property
+    def short_linger(self) -> float:
+        """How long an event that has waited at the server waits for others."""
+        return min(self.linger, rules.SHORT_LINGER_SECONDS)
+
+    @property
     def share(self) -> float:
         """The share of a core that a run gets."""
         return rules.processor_share(self.memory_mb)

@@ -38,6 +38,9 @@ METRICS_OF_MANY_RUNS: Final = 2
 
 # --- The engine ---
 
+SHORT_LINGER_SECONDS: Final = 0.25
+"""How long an event that has waited at the server waits for others at most."""
+
 ACK_TIMEOUTS_SECONDS: Final = (45, 25, 10)
 """The values that a plan may use. The server sends events that a run left unread again after this
 time. If another run ended at just that moment, it would leave them again, so no value equals an

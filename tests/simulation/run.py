@@ -118,6 +118,7 @@ class Run:
     def _start_commit(self) -> None:
         if self._batch:
             self._commits += 1
+            self._pace.committing(len(self._batch))
             self._env.process(self._commit(cast("list[Parcel]", self._batch.take())))
 
     def _commit(self, parcels: list[Parcel]) -> simpy.events.ProcessGenerator:

@@ -29,6 +29,11 @@ class Parcel:
     delivered_at: float = 0.0
     is_redelivered: bool = False
 
+    @property
+    def age_seconds(self) -> float:
+        """The age on arrival."""
+        return self.delivered_at - self.came_at
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:

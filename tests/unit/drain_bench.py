@@ -83,6 +83,7 @@ class DrainBench:
     limit: int = 100_000
     parallel_streams: int = 1
     max_in_flight: int = 20
+    linger: float = LINGER
     idle: float = IDLE
     read_until: float = READ_UNTIL
     commit_until: float = COMMIT_UNTIL
@@ -112,7 +113,7 @@ class DrainBench:
             parallel_streams=self.parallel_streams,
             authorization=self.authorization,
             reader=self.reader,  # type: ignore[arg-type] # one that counts
-            batch=Batch(max_in_flight=self.max_in_flight, linger=timedelta(seconds=LINGER)),
+            batch=Batch(max_in_flight=self.max_in_flight, linger=timedelta(seconds=self.linger)),
             commit=Commit(
                 sinks={"archive": self.archive, "queue": self.watched_queue},
                 acker=self.acker,

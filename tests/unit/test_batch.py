@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -41,6 +41,27 @@ def test_due_after_the_linger_from_the_first() -> None:
     assert gathering.due_at == pytest.approx(10.25)
     assert not gathering.is_due(10.249)
     assert gathering.is_due(10.25)
+
+
+@pytest.mark.parametrize(
+    ("linger", "ages", "due_after"),
+    [
+        (5.0, [0.1], 5.0),
+        (5.0, [5.1], 0.25),
+        (5.0, [0.1, 5.1], 0.25),
+        (5.0, [5.1, 0.1], 0.25),
+        (0.1, [60.0], 0.1),
+    ],
+)
+def test_event_that_has_waited_waits_no_longer(
+    linger: float, ages: list[float], due_after: float
+) -> None:
+    """A long linger is for new events: one that waited at the server is committed soon."""
+    gathering = Batch(max_in_flight=200, linger=timedelta(seconds=linger))
+    for age in ages:
+        received_at = datetime(2026, 3, 1, 12, tzinfo=UTC) + timedelta(seconds=age)
+        gathering.add(line_delivery(received_at=received_at), 10.0)
+    assert gathering.due_at == pytest.approx(10.0 + due_after)
 
 
 def test_take_starts_anew() -> None:

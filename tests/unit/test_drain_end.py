@@ -49,6 +49,15 @@ def test_idle() -> None:
     assert bench.took == pytest.approx(LINGER + bench.ack_seconds + IDLE, abs=TURNS)
 
 
+def test_batch_that_waits_for_others_is_committed_at_the_end() -> None:
+    """A linger longer than the idle time does not prolong the run."""
+    bench = DrainBench(FakeEventSource(Script([burst(3)])), linger=1e9)
+    report = bench.drain()
+    assert report.end_reason is EndReason.IDLE
+    assert (report.batches, report.acked) == (1, 3)
+    assert bench.took == pytest.approx(IDLE + bench.ack_seconds, abs=TURNS)
+
+
 @pytest.mark.parametrize("limit", [1, 9, 10, 11, 20, 21, 35])
 def test_limit(limit: int) -> None:
     """Exactly the limit of events is committed; others are not written."""

@@ -50,6 +50,7 @@ def test_not_idle_while_closed_though_something_was_taken() -> None:
     pacing.proven(10.0)
     pacing.closed(10.5)
     pacing.took(1, 11.0)
+    pacing.committing(1)
     pacing.settled(committed=0, left=1, now=12.0)
     assert pacing.end(50.0) is None
 
@@ -59,6 +60,7 @@ def test_commit_while_closed_is_no_sign_of_quiet() -> None:
     pacing = pace()
     pacing.proven(10.0)
     pacing.took(1, 11.0)
+    pacing.committing(1)
     pacing.closed(10.5)
     pacing.settled(committed=1, left=0, now=12.0)
     assert pacing.end(50.0) is None
@@ -76,6 +78,7 @@ class PaceMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.committed = 0
         self.uncommitted = 0
+        self.committing = 0
         self.proven_streams = 0
         self.is_interrupted = True
         self.has_failed = False
@@ -135,14 +138,24 @@ class PaceMachine(RuleBasedStateMachine):
         self.uncommitted += count
         self.last_sign_of_life = self.now
 
-    @precondition(lambda self: self.uncommitted)
+    @precondition(lambda self: self.uncommitted > self.committing)
+    @rule(data=st.data())
+    def commit(self, data: st.DataObject) -> None:
+        """Begin to commit some taken events."""
+        waiting = self.uncommitted - self.committing
+        size = data.draw(st.just(waiting) | st.integers(1, waiting))
+        self.pace.committing(size)
+        self.committing += size
+
+    @precondition(lambda self: self.committing)
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
-        """Settle some taken events."""
-        size = data.draw(st.just(self.uncommitted) | st.integers(1, self.uncommitted))
+        """Settle the commit of some events."""
+        size = data.draw(st.just(self.committing) | st.integers(1, self.committing))
         committed = data.draw(st.integers(0, size))
         self.pace.settled(committed=committed, left=size - committed, now=self.now)
         self.uncommitted -= size
+        self.committing -= size
         self.committed += committed
         self.last_sign_of_life = self.now
 
@@ -183,7 +196,7 @@ class PaceMachine(RuleBasedStateMachine):
             expected = EndReason.LIMIT
         elif self.now >= self.read_until:
             expected = EndReason.WINDOW
-        elif self.proven_streams and not self.uncommitted and self.now >= idle_at:
+        elif self.proven_streams and not self.committing and self.now >= idle_at:
             expected = EndReason.IDLE
         else:
             assert self.pace.end(self.now) is None

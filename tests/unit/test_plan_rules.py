@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from drainctl.plan import rules
 from drainctl.plan.parameters import Parameters
 from eventdrain.drain import Batch, EndReason, Report
 from eventdrain.events import STREAMS
-from tests.deliveries import delivery_of
+from tests.deliveries import delivery_of, line_delivery
 from tests.unit.written_template import parameters as template_parameters
 
 _ALARM: Final = re.compile(r"    Type: AWS::CloudWatch::Alarm\n(?: {6}.*\n| {4}P.*\n)+")
@@ -53,6 +53,14 @@ def test_a_batch_is_the_engines() -> None:
         assert not batch.is_full
         batch.add(delivery_of(index), 0.0)
     assert batch.is_full
+
+
+def test_short_linger_is_the_engines() -> None:
+    """An event that has waited at the server waits for others as long as in the plan."""
+    batch = Batch(max_in_flight=200, linger=timedelta(seconds=5))
+    received_at = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
+    batch.add(line_delivery(event_time="2026-03-01T12:00:00Z", received_at=received_at), 0.0)
+    assert batch.due_at == rules.SHORT_LINGER_SECONDS
 
 
 @pytest.mark.parametrize(("seconds_more", "is_behind"), [(-1, False), (1, True)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from eventdrain.events import Delivery
+
+_SHORT_SECONDS: Final = 0.25
 
 
 class Batch:
@@ -15,11 +17,13 @@ class Batch:
 
     A batch is due when it holds half of ``max_in_flight``: while one half is committed, the server
     sends the other half. It is also due when ``linger`` has passed since its first delivery, so
-    that the events of a slow stream do not wait.
+    that the events of a slow stream do not wait. An event that was older than ``linger`` on arrival
+    has waited at the server, and waits for a quarter of a second at most: so a longer linger makes
+    larger batches of new events, and does not raise the greatest lag.
 
     Args:
         max_in_flight: How many unacked deliveries the server sends at most; 1 or more.
-        linger: How long the first delivery of a batch waits for others.
+        linger: How long a delivery waits for others.
     """
 
     def __init__(self, *, max_in_flight: int, linger: timedelta) -> None:
@@ -52,8 +56,11 @@ class Batch:
 
     def add(self, delivery: Delivery, now: float) -> None:
         """Add a delivery. Take a full batch before adding more."""
-        if self._due_at is None:
-            self._due_at = now + self._linger
+        linger = self._linger
+        if linger > _SHORT_SECONDS and delivery.age_seconds > linger:
+            linger = _SHORT_SECONDS
+        if self._due_at is None or now + linger < self._due_at:
+            self._due_at = now + linger
         self._deliveries.append(delivery)
 
     def take(self) -> list[Delivery]:

@@ -214,6 +214,7 @@ class Drain:
         commit = asyncio.create_task(self._commit(deliveries, until=self._window.commit_until))
         commit.add_done_callback(lambda _: self._changed.set())
         self._commits[commit] = len(deliveries)
+        self._pace.committing(len(deliveries))
 
     def _settle_commits(self) -> None:
         for commit in [commit for commit in self._commits if commit.done()]:

@@ -23,7 +23,8 @@ class Pace:
         window: The time limits of the run.
         limit: The maximum number of committed deliveries.
         idle: How long all streams must be quiet to end the run as idle. At least one stream must be
-            proven, and nothing may be uncommitted.
+            proven, and no commit may be in progress: before its acks the server may have reached
+            its limit of deliveries in flight. A batch that waits for more is no reason to go on.
         max_in_flight: The maximum number of uncommitted deliveries.
     """
 
@@ -34,6 +35,7 @@ class Pace:
         self._max_in_flight = max_in_flight
         self._committed = 0
         self._uncommitted = 0
+        self._committing = 0
         self._proven_streams = 0
         self._quiet_since = 0.0
         self._heard_since: float | None = None
@@ -91,6 +93,10 @@ class Pace:
         self._uncommitted += count
         self._quiet_since = now
 
+    def committing(self, count: int) -> None:
+        """Record that the commit of taken deliveries has begun."""
+        self._committing += count
+
     def settled(self, *, committed: int, left: int, now: float) -> None:
         """Record the outcome of a commit.
 
@@ -99,6 +105,7 @@ class Pace:
         """
         self._committed += committed
         self._uncommitted -= committed + left
+        self._committing -= committed + left
         self._quiet_since = now
 
     def failed(self) -> None:
@@ -126,6 +133,6 @@ class Pace:
 
     @property
     def _idle_at(self) -> float | None:
-        if not self._proven_streams or self._uncommitted:
+        if not self._proven_streams or self._committing:
             return None
         return self._quiet_since + self._idle
