@@ -250,6 +250,15 @@ def test_it_is_about_one_stack() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["deployer", "doctor"])
+def test_services_are_named_without_a_partition(name: str) -> None:
+    """A key's use through a service is allowed in China too, where names have another suffix."""
+    policy = json.loads((PROJECT_FOLDER / f"docs/{name}-policy.json").read_text())
+    conditions = [each.get("Condition", {}) for each in policy["Statement"]]
+    services = [it["StringLike"]["kms:ViaService"] for it in conditions if "StringLike" in it]
+    assert services == ["secretsmanager.*"]
+
+
 def test_it_fits_a_role() -> None:
     """IAM accepts it as an inline policy of a role."""
     assert len(json.dumps(POLICY, separators=(",", ":"))) <= _MOST_CHARACTERS
