@@ -18,8 +18,11 @@ json_option: Final = click.option(
 
 
 def console(*, is_json: bool) -> Console:
-    """Return the console for text: standard output, or standard error if JSON is printed too."""
-    return Console(stderr=is_json, highlight=False)
+    """Return the console for text: standard output, or standard error if JSON is printed too.
+
+    Emoji codes are off: in an ARN, Rich would replace `:secret:` with an emoji.
+    """
+    return Console(stderr=is_json, highlight=False, emoji=False)
 
 
 def print_json(content: Mapping[str, Any]) -> None:

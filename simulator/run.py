@@ -63,7 +63,10 @@ _PICTURE: Final = re.sub(r"@font-face {{.*?}}|<!--.*?-->", "", CONSOLE_SVG_FORMA
 def main(events: int, event_types: Sequence[str], svg: Path | None) -> None:
     """Deploy and drain."""
     console = Console(
-        highlight=False, record=svg is not None, width=_PICTURE_WIDTH if svg else None
+        highlight=False,
+        emoji=False,
+        record=svg is not None,
+        width=_PICTURE_WIDTH if svg else None,
     )
     signal.signal(signal.SIGTERM, _interrupt)
     try:

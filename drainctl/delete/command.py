@@ -47,17 +47,15 @@ def main(*, target: Target, is_json: bool, yes: bool) -> None:
     messages = count_messages(session, stack)
     kept = kept_by(stack)
     lines = [f"  {each.what}: {each.id}\n    to delete it: {each.how_to_delete}" for each in kept]
+    stays = "These stay, and cost money:" if kept else "Nothing stays."
     shown.print(
-        f"Deleting {stack.name} in {stack.region}. These stay, and cost money:",
-        *lines,
-        sep="\n",
-        soft_wrap=True,
+        f"Deleting {stack.name} in {stack.region}. {stays}", *lines, sep="\n", soft_wrap=True
     )
     shown.print(f"Its queues are deleted, with {messages:,} messages in them.")
     if not yes and not click.confirm(f"Delete {stack.name}?", err=is_json):
         sys.exit(1)
     _delete(session, stack)
-    shown.print(f"{stack.name} is deleted. What stays:", *lines, sep="\n", soft_wrap=True)
+    shown.print(f"{stack.name} is deleted. {stays}", *lines, sep="\n", soft_wrap=True)
     if is_json:
         print_json({"stack": stack.name, "kept": [each._asdict() for each in kept]})
 

@@ -29,7 +29,7 @@ def main(*, folder: LocalFolder) -> None:
 
     Exit status: 0 nothing is left; 1 it doesn't end.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
     with console.status("Ending the local stack"):
         lock, was_up = _end(folder)
         had_crashed = folder.clear()

@@ -36,7 +36,7 @@ def main(*, watch: bool, is_json: bool, folder: LocalFolder) -> None:
     """
     if watch and is_json:
         raise click.UsageError("--watch and --json exclude each other")
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     state = folder.live_state()
     if is_json:
         click.echo(json.dumps(_presentable(state), indent=2))

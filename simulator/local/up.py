@@ -46,7 +46,7 @@ def main(*, rate: float, event_types: Sequence[str], folder: LocalFolder) -> Non
     Exit status: 0 it is up, or was up already; 1 it failed, or another `make up` or `make down` is
     at work; 130 interrupted, and nothing is left.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
     lock = folder.try_lock()
     if lock is None:
         _say_who_runs(folder, console)

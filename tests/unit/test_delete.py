@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
-from drainctl.delete.command import count_messages
+from drainctl.delete.command import count_messages, main
 from drainctl.delete.kept import kept_by
 from drainctl.errors import CommandError
 from drainctl.stack import Stack
+from drainctl.target import Target
 from tests.packaging.expanded_template import all_templates
 
 OUTPUTS = {
@@ -54,6 +56,24 @@ def test_commands_can_be_pasted() -> None:
     )
     assert "all versions" in commands["made-up-archive"]
     assert commands["arn:key"].startswith("last, ")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({}, "Nothing stays."),
+        ({"TokenSecretArn": "arn:aws:secretsmanager:eu-west-1:0:secret:made-up"}, ":secret:made-up"),
+    ],
+)
+def test_what_stays_is_printed_as_it_is(
+    outputs: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ARNs are not changed, and a stack that leaves nothing has no empty list."""
+    monkeypatch.setattr(Target, "session", lambda _: SimpleNamespace(client=lambda _: None))
+    monkeypatch.setattr(Target, "stack", lambda *_: replace(STACK, outputs=outputs))
+    shown = CliRunner().invoke(main, ["--stack-name", "made-up"], input="n\n")
+    assert expected in shown.output
+    assert ("cost money" in shown.output) == bool(outputs)
 
 
 def test_messages_that_will_be_lost() -> None:
