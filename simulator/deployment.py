@@ -151,10 +151,18 @@ class LocalDeployment:
         return {name: take_messages(sqs, url) for name, url in self.stack.queue_urls.items()}
 
     def delete_cached_token(self) -> None:
-        """Delete the function's cached token, so that the next run mints another."""
+        """Delete the function's cached token, so that the next run mints another one."""
         self.aws.client("secretsmanager").put_secret_value(
             SecretId=self.stack.outputs["TokenSecretArn"], SecretString="{}"
         )
+        self.discard_environments()
+
+    def discard_environments(self) -> None:
+        """Make the function's next run a cold start, by a change of its configuration."""
+        functions = self.aws.client("lambda")
+        name = self.stack.outputs["DrainEventsFunctionName"]
+        now = functions.get_function_configuration(FunctionName=name)
+        functions.update_function_configuration(FunctionName=name, MemorySize=now["MemorySize"])
 
     def allow_scopes(self, *scopes: str) -> None:
         """Allow the client only these scopes."""

@@ -118,13 +118,6 @@ class PrivilegedStack:
         finally:
             self.deployment.stack.put_credentials(self.deployment.credentials)
 
-    def discard_environments(self) -> None:
-        """Make the function's next run a cold start, by a change of its configuration."""
-        functions = self.deployment.aws.client("lambda")
-        name = self.deployment.stack.outputs["DrainEventsFunctionName"]
-        now = functions.get_function_configuration(FunctionName=name)
-        functions.update_function_configuration(FunctionName=name, MemorySize=now["MemorySize"])
-
     def runs_since(self, before: int) -> list[Run]:
         """Wait for the end of a run, and of all runs that it started directly or indirectly."""
         runs: list[Run] = []

@@ -195,7 +195,7 @@ def test_what_is_broken_in_aws(healthy: LocalDeployment) -> None:
     alarm = next(
         each
         for each in cloudwatch.describe_alarms()["MetricAlarms"]
-        if each["MetricName"] == "EndedByFailed"
+        if each["Namespace"] == "EventDrain"
     )
     named = {"AlarmName": alarm["AlarmName"], "StateReason": "made up"}
     cloudwatch.set_alarm_state(**named, StateValue="ALARM")

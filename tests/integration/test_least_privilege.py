@@ -58,7 +58,7 @@ def drain_unreadable(stack: PrivilegedStack) -> str:
 
 def drain_cold(stack: PrivilegedStack) -> str:
     """Drain an event in a new environment, as an old one caches secrets."""
-    stack.discard_environments()
+    stack.deployment.discard_environments()
     return drain(stack)
 
 
@@ -70,6 +70,7 @@ def drain_and_mint(stack: PrivilegedStack) -> str:
 
 def await_credentials(stack: PrivilegedStack) -> str:
     """Run while there is nothing in the credentials secret, as in a new stack."""
+    stack.deployment.discard_environments()
     with stack.without_credentials():
         return stack.drain(is_last=True)[1]
 
@@ -119,8 +120,8 @@ JOBS: Final[Mapping[str, Callable[[PrivilegedStack], str]]] = {
     "DrainEventsRole: s3:PutObjectRetention on ArchiveBucket/quarantine/*": drain_unreadable,
     "DrainEventsRole: sqs:SendMessage on OutboxQueue": drain,
     "DrainEventsRole: secretsmanager:DescribeSecret on secret:CredentialsSecret": await_credentials,
-    "DrainEventsRole: secretsmanager:GetSecretValue on secret:CredentialsSecret": drain,
-    "DrainEventsRole: secretsmanager:GetSecretValue on secret:TokenSecret": drain,
+    "DrainEventsRole: secretsmanager:GetSecretValue on secret:CredentialsSecret": drain_cold,
+    "DrainEventsRole: secretsmanager:GetSecretValue on secret:TokenSecret": drain_cold,
     "DrainEventsRole: secretsmanager:GetSecretValue on secret:PseudonymKeySecret": drain_cold,
     "DrainEventsRole: secretsmanager:PutSecretValue on secret:TokenSecret": drain_and_mint,
     "DrainEventsRole: lambda:InvokeFunction on function:DrainEventsFunction": drain_backlog,
