@@ -65,7 +65,7 @@ def _version(stack: Stack, here: str) -> Finding:
 
 def _schedule(stack: Stack) -> Iterator[Finding]:
     check, expression = "parameters", stack.parameters.get("ScheduleExpression", "")
-    hint = deploy_command({"ScheduleExpression": "rate(5 minutes)"})
+    hint = deploy_command({"ScheduleExpression": "rate(1 minute)"})
     gap = longest_gap(expression)
     if gap is None:
         yield warning(
@@ -128,7 +128,7 @@ def _parameters(stack: Stack) -> Iterator[Finding]:
         yield warning(
             check,
             "IdleSeconds is not below WindowSeconds, so every run lasts for the whole window",
-            deploy_command({"IdleSeconds": "5"}),
+            deploy_command({"IdleSeconds": "1"}),
         )
 
 

@@ -125,7 +125,13 @@ def bill(demand: Demand, month: Usage, memory_mb: int) -> list[Line]:
             gb_seconds * prices.LAMBDA_GB_SECOND[demand.architecture],
         ),
         *sinks(demand, month),
-        *fixed(demand, month.runs, has_many_runs=month.runs > month.ticks * 1.001),
+        *fixed(
+            demand,
+            month.runs,
+            has_many_runs=month.runs > month.ticks * 1.001,
+            # The schedules of all streams start their concurrent runs in the same second.
+            processes=demand.streams * month.runs / max(1.0, month.ticks),
+        ),
         Line(
             "CloudWatch",
             f"{month.runs * measured.LOG_BYTES_PER_RUN / 1e9:,.2f} GB of logs",
@@ -154,9 +160,21 @@ def sinks(demand: Demand, month: Usage) -> list[Line]:
     ]
 
 
-def fixed(demand: Demand, runs: float, *, has_many_runs: bool) -> list[Line]:
-    """Return the cost of secrets, metrics, alarms and the KMS key."""
-    reads = runs * measured.SECRET_READS_PER_RUN
+def fixed(
+    demand: Demand, runs: float, *, has_many_runs: bool, processes: float = 1.0
+) -> list[Line]:
+    """Return the cost of secrets, metrics, alarms and the KMS key.
+
+    Args:
+        demand: The demand.
+        runs: The runs of a month.
+        has_many_runs: Whether runs start other runs.
+        processes: The processes that the runs share, each of which reads the secrets.
+    """
+    reads = min(
+        runs * measured.SECRET_READS_PER_RUN,
+        processes * prices.HOURS_A_MONTH * measured.SECRET_READS_PER_HOUR,
+    )
     calls = reads + measured.TOKENS_PER_DAY * prices.DAYS_A_MONTH
     events_an_hour = demand.mean / demand.streams * 3_600
     metrics = demand.streams * (

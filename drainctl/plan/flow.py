@@ -105,12 +105,11 @@ class Flow:
     def pauses_after(self, catching_up: float) -> Pauses:
         """Return the pauses that a run sees after it has caught up in ``catching_up`` seconds.
 
-        The idle time starts at the last event, and again at the end of a commit. If the linger is
-        longer than the idle time, the run ends before a commit begins.
+        The idle time starts at the last event. A commit that has begun by its end is waited for.
         """
         quiet: float = self.parameters.idle
         if self.parameters.linger < quiet:
-            quiet += self.parameters.linger + self._settling
+            quiet = max(quiet, self.parameters.linger + self._settling)
         left = max(0.0, self.window - catching_up)
         return Pauses(self.per_second / self.readers, quiet, left)
 
@@ -135,14 +134,9 @@ class Flow:
                 return turn
             pauses = self.pauses_after(turn.catching_up)
             live = pauses.mean
-            if (
-                turn.gap
-            ):  # the commit of the waiting events restarts the idle time, if there are any
+            if turn.gap:  # a run without events waits for no commit
                 empty = math.exp(-pauses.per_second * (turn.gap + self.start))
                 live -= empty * max(0.0, min(live, pauses.quiet - self.parameters.idle))
-                if pauses.quiet == self.parameters.idle:
-                    restarts = self.parameters.short_linger + self._settling
-                    live = min(pauses.most, live + (1 - empty) * restarts)
             reading = (reading + turn.catching_up + live) / 2
         return replace(turn, reading=reading)
 

@@ -17,11 +17,11 @@ CPU_SECONDS_PER_SQS_CALL: Final = 150e-6
 """The part for one SendMessageBatch call, which determines how much packing saves. See
 docs/decisions.md, "S3 and SQS are called by the AWS Common Runtime"."""
 
-SETUP_CPU_SECONDS: Final = 0.077
+SETUP_CPU_SECONDS: Final = 0.010
 """From the start of the handler to the open stream, on a whole core. Measured by ``make bench``:
 "set-up until the stream is open"."""
 
-IMPORT_CPU_SECONDS: Final = 0.186
+IMPORT_CPU_SECONDS: Final = 0.12
 """The handler's import in a cold start, on a whole core; ``make bench``: "handler's import"."""
 
 LINE_BYTES: Final = 440
@@ -46,7 +46,11 @@ LOG_BYTES_PER_RUN: Final = 2_000
 """Lambda's START, END and REPORT, a report of about 900 bytes and the metrics of about 350."""
 
 SECRET_READS_PER_RUN: Final = 2
-"""``eventdrain.auth`` reads the credentials and the cached token."""
+"""``eventdrain.auth`` reads the credentials and the cached token, if the process has not done so in
+the last 15 minutes."""
+
+SECRET_READS_PER_HOUR: Final = 11
+"""Of one process: four times in an hour, and 1.6 times until one process has renewed the token."""
 
 TOKENS_PER_DAY: Final = 24
 """A token is valid for an hour, and each new token is written to its secret once."""

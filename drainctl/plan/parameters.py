@@ -20,7 +20,7 @@ class Parameters:
     idle: int
     linger: float = 0.25
     max_in_flight: int = rules.MOST_IN_FLIGHT
-    ack_timeout: int = 60
+    ack_timeout: int = 25
     parallel_streams: int = 1
     concurrent_runs: int = 1
     backlog_runs: int = 4

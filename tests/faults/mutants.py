@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ENGINE: Final = Path("layers/eventdrain/eventdrain")
 _COPIED: Final = (
     *("functions", "layers", "drainctl", "devtools", "simulator", "benchmarks", "tests"),
-    *("protos", "events", "stacks", "docs"),
+    *("protos", "schemas", "events", "stacks", "docs"),
     *("pyproject.toml", "README.md", "Makefile", "template.yaml"),
 )
 _LONGEST_SECONDS: Final = 300

@@ -62,6 +62,7 @@ class Run:
             limit=max(1, parameters.max_events // self._world.size),
             idle=timedelta(seconds=parameters.idle),
             max_in_flight=in_flight * parameters.parallel_streams,
+            streams=parameters.parallel_streams,
         )
         self._batch = Batch(max_in_flight=in_flight, linger=timedelta(seconds=parameters.linger))
         if not is_warm:

@@ -126,6 +126,7 @@ class DrainBench:
                 limit=self.limit,
                 idle=timedelta(seconds=self.idle),
                 max_in_flight=self.max_in_flight * self.parallel_streams,
+                streams=self.parallel_streams,
             ),
             window=window,
             report=Report(event_type="handset_change"),

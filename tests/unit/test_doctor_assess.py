@@ -218,7 +218,7 @@ def test_check(
 def test_commands_can_be_pasted() -> None:
     """A hint is quoted for a shell, and names the stack's region and the profile in use."""
     (finding,) = found("parameters", **given(ScheduleExpression="rate(30 minutes)"))
-    assert finding.hint.endswith("""'ScheduleExpression="rate(5 minutes)"'""")
+    assert finding.hint.endswith("""'ScheduleExpression="rate(1 minute)"'""")
     stack = replace(STACK, profile="made up")
     command = "aws logs tail 'a b' --region eu-west-1 --profile 'made up'"
     assert stack.aws("logs tail", "a b") == command

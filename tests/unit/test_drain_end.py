@@ -11,6 +11,7 @@ from tests.fakes import (
     END_RUN,
     Arrival,
     FakeAuthorization,
+    FakeConnection,
     FakeEventSource,
     FakeSink,
     Script,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def test_idle() -> None:
-    """A quiet stream ends the drain after the idle time since the last commit or opening."""
+    """A quiet stream ends the drain after the idle time since the last event or opening."""
     empty = DrainBench(FakeEventSource(Script(opening_seconds=3.0)))
     assert empty.drain().end_reason is EndReason.IDLE
     assert empty.took == pytest.approx(3.0 + IDLE, abs=TURNS)
@@ -46,7 +47,27 @@ def test_idle() -> None:
     assert report.end_reason is EndReason.IDLE
     assert (report.received, report.committed, report.acked) == (25, 25, 25)
     assert not report.left.total()
-    assert bench.took == pytest.approx(LINGER + bench.ack_seconds + IDLE, abs=TURNS)
+    assert bench.took == pytest.approx(bench.ack_seconds + IDLE, abs=TURNS), "20 were in flight"
+
+
+def test_idle_time_starts_again_if_the_server_was_at_its_limit() -> None:
+    """With all that one stream may have in flight, the server sends nothing before the acks."""
+    for events, waits in ((20, True), (19, False)):
+        bench = DrainBench(FakeEventSource(Script([burst(events)])), ack_seconds=2.0, idle=3.0)
+        assert bench.drain().acked == events
+        assert bench.took == pytest.approx(3.0 + (2.0 if waits else 0.0), abs=TURNS)
+
+
+def test_slow_api_that_has_events() -> None:
+    """An API that takes its time to answer a probe may take it to send events, too."""
+
+    class Slow(FakeConnection):
+        async def probe(self) -> None:
+            await asyncio.sleep(1.0)
+            await super().probe()
+
+    source = FakeEventSource(Script([burst(3, at=1.5)]), connection_class=Slow)
+    assert DrainBench(source, idle=1.0).drain().acked == 3
 
 
 def test_batch_that_waits_for_others_is_committed_at_the_end() -> None:

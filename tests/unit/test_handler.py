@@ -347,7 +347,7 @@ def test_runs_do_not_mix(function: Function, monkeypatch: pytest.MonkeyPatch) ->
             assert (line["run_id"], line["event_type"]) == (f"made-up-{number}", event_type)
             window = line["window"]
             assert datetime.fromisoformat(window.pop("opened_at")).tzinfo is not None
-            assert window == {"seconds": 240, "puller": number, "backlog_run": 0}
+            assert window == {"seconds": 20, "puller": number, "backlog_run": 0}
         emitted = run.of_stream_first[0]
         assert emitted["event_type"] == event_type
         assert emitted["Received"] == [ended.received]

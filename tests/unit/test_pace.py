@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -66,6 +67,27 @@ def test_commit_while_closed_is_no_sign_of_quiet() -> None:
     assert pacing.end(50.0) is None
 
 
+@pytest.mark.parametrize(
+    ("answers", "quiet"),
+    [([0.02], 1.0), ([0.25], 1.0), ([0.5], 2.0), ([1.0], 4.0), ([30.0], 5.0), ([0.6, 0.1], 2.4)],
+)
+def test_slow_api_gets_more_time(answers: list[float], quiet: float) -> None:
+    """The quiet time is four times the slowest answer, from the limit up to five seconds."""
+    pacing = Pace(WINDOW, limit=1000, idle=timedelta(seconds=1), max_in_flight=200)
+    for seconds in answers:
+        pacing.answered(seconds)
+    pacing.proven(10.0)
+    assert pacing.ends_at == pytest.approx(10.0 + quiet)
+
+
+def test_slow_api_does_not_shorten_the_limit() -> None:
+    """A limit above five seconds holds, however slow the API is."""
+    pacing = Pace(WINDOW, limit=1000, idle=timedelta(seconds=60), max_in_flight=200)
+    pacing.answered(30.0)
+    pacing.proven(10.0)
+    assert pacing.ends_at == 70.0
+
+
 class PaceMachine(RuleBasedStateMachine):
     """Calls a pace in any order that a drain may, and compares it with a model of plain counts.
 
@@ -87,18 +109,21 @@ class PaceMachine(RuleBasedStateMachine):
     @initialize(
         read_until=st.sampled_from([40.0, 1e6]),
         limit=st.sampled_from([10, 1_000_000]),
-        max_in_flight=st.integers(1, 20),
+        of_one_stream=st.integers(1, 20),
+        streams=st.integers(1, 3),
     )
-    def begin(self, read_until: float, limit: int, max_in_flight: int) -> None:
+    def begin(self, read_until: float, limit: int, of_one_stream: int, streams: int) -> None:
         """Make the pace."""
         self.read_until = read_until
         self.limit = limit
-        self.max_in_flight = max_in_flight
+        self.of_one_stream = of_one_stream
+        self.max_in_flight = of_one_stream * streams
         self.pace = Pace(
             Window(read_until=read_until, commit_until=read_until + 10),
             limit=limit,
             idle=IDLE,
-            max_in_flight=max_in_flight,
+            max_in_flight=self.max_in_flight,
+            streams=streams,
         )
 
     @rule(seconds=st.sampled_from([0.5, 4.5, 5.0]))
@@ -154,10 +179,11 @@ class PaceMachine(RuleBasedStateMachine):
         size = data.draw(st.just(self.committing) | st.integers(1, self.committing))
         committed = data.draw(st.integers(0, size))
         self.pace.settled(committed=committed, left=size - committed, now=self.now)
+        if self.uncommitted >= self.of_one_stream:  # the server may have held others back
+            self.last_sign_of_life = self.now
         self.uncommitted -= size
         self.committing -= size
         self.committed += committed
-        self.last_sign_of_life = self.now
 
     @rule(chance=st.integers(0, 50))
     def fail(self, chance: int) -> None:

@@ -17,12 +17,13 @@ def dollars(lines: list[bill.Line], service: str) -> float:
 
 
 def test_a_quiet_day_costs_what_the_document_says() -> None:
-    """288 runs of 5.3 seconds at 512 MB cost as much as in docs/speed.md."""
-    used = Usage(ticks=288 * _DAYS, runs=288 * _DAYS, run_seconds=288 * _DAYS * 5.3)
+    """1,440 runs of 1.1 seconds at 512 MB cost as much as in docs/speed.md."""
+    runs = 1_440 * _DAYS
+    used = Usage(ticks=runs, runs=runs, run_seconds=runs * 1.1)
     lines = bill.bill(Demand(events_per_day=1e-9), used, 512)
-    assert dollars(lines, "Lambda") / _DAYS == pytest.approx(0.010, abs=0.0005)
-    assert dollars(lines, "Secrets Manager") / _DAYS == pytest.approx(0.030, abs=0.0005)
-    assert dollars(lines, "KMS") / _DAYS == pytest.approx(0.036, abs=0.0005)
+    assert dollars(lines, "Lambda") / _DAYS == pytest.approx(0.011, abs=0.0005)
+    assert dollars(lines, "Secrets Manager") / _DAYS == pytest.approx(0.028, abs=0.0005)
+    assert dollars(lines, "KMS") / _DAYS == pytest.approx(0.035, abs=0.0005)
     assert dollars(lines, "S3") + dollars(lines, "SQS") == 0
 
 
@@ -70,3 +71,18 @@ def test_a_fifo_queue_and_x86_are_dearer() -> None:
     assert dollars(plain, "SQS") == pytest.approx(0.40)
     assert dollars(other, "SQS") == pytest.approx(0.50)
     assert dollars(other, "Lambda") - dollars(plain, "Lambda") == pytest.approx(3.3333)
+
+
+def test_secrets_are_read_by_processes_and_not_by_runs() -> None:
+    """A warm process reads them 11 times an hour; rare runs read them each time."""
+
+    def calls(minutes: int, streams: int = 1) -> float:
+        runs = streams * _DAYS * 1_440 / minutes
+        demand = Demand(events_per_day=1, streams=streams)
+        lines = bill.bill(demand, Usage(ticks=runs, runs=runs), 512)
+        secrets = dollars(lines, "Secrets Manager") - 2 * prices.SECRET_MONTH
+        return secrets / prices.SECRET_CALL - 24 * _DAYS
+
+    assert calls(1) == pytest.approx(11 * 24 * _DAYS)
+    assert calls(15) == pytest.approx(2 * 4 * 24 * _DAYS)
+    assert calls(1, streams=5) == pytest.approx(5 * calls(1))

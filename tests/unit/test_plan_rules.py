@@ -41,7 +41,7 @@ def test_bounds_are_the_templates() -> None:
 
 def test_defaults_are_the_templates() -> None:
     """The plan's default parameters are those of the template."""
-    chosen = Parameters(interval_minutes=5, window=240, idle=5).as_template()
+    chosen = Parameters(interval_minutes=1, window=20, idle=1).as_template()
     template = template_parameters()
     assert {name: str(template[name]["Default"]) for name in chosen} == chosen
 

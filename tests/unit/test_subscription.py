@@ -27,12 +27,14 @@ class Bench:
 
     Attributes:
         noted: The notifications of the pace, with their times.
+        answers: How long the answers to probes took.
         result: The error of the subscription; None if it ran until it was cancelled.
     """
 
     source: FakeEventSource
     authorization: FakeAuthorization = field(default_factory=FakeAuthorization)
     noted: list[tuple[str, float]] = field(default_factory=list)
+    answers: list[float] = field(default_factory=list)
     result: DrainError | None = None
 
     def __post_init__(self) -> None:
@@ -70,6 +72,10 @@ class Bench:
     def proven(self, opened_at: float) -> None:
         """See ``Pace``."""
         self.noted.append(("proven", opened_at))
+
+    def answered(self, seconds: float) -> None:
+        """See ``Pace``."""
+        self.answers.append(seconds)
 
     def closed(self, now: float) -> None:
         """See ``Pace``."""
@@ -118,6 +124,8 @@ def test_probes_go_on_until_the_api_answers() -> None:
     bench = Bench(FakeEventSource(Script(proven_at=7.0)))
     bench.subscribe(20.0)
     assert words(bench.noted) == ["proven", "closed"]
+    (answer,) = bench.answers
+    assert answer >= 7.0 - 0.25, "from the first probe on"
     assert bench.noted[0][1] == pytest.approx(0.0, abs=TURNS)
 
 

@@ -190,14 +190,14 @@ class Settings:
             start_position=StartPosition(
                 env.choice("START_POSITION", "oldest_possible", tuple(StartPosition))
             ),
-            ack_timeout=timedelta(seconds=env.number("ACK_TIMEOUT_SECONDS", 60, 10, 600)),
+            ack_timeout=timedelta(seconds=env.number("ACK_TIMEOUT_SECONDS", 25, 10, 600)),
             parallel_streams=env.number("PARALLEL_STREAMS", 1, 1, 8),
             concurrent_runs=env.number("PULLERS", 1, 1, 8),
             backlog_runs=env.number("BACKLOG_RUNS", 4, 0, 12),
             max_in_flight=env.number("MAX_IN_FLIGHT", 200, 1, 200),
             max_events=env.number("MAX_EVENTS", 100_000, 1, 10_000_000),
-            window=timedelta(seconds=env.number("WINDOW_SECONDS", 240, 1, 840)),
-            idle=timedelta(seconds=env.number("IDLE_SECONDS", 5, 1, 60)),
+            window=timedelta(seconds=env.number("WINDOW_SECONDS", 20, 1, 840)),
+            idle=timedelta(seconds=env.number("IDLE_SECONDS", 1, 1, 60)),
             linger=timedelta(milliseconds=env.number("LINGER_MILLISECONDS", 250, 10, 5000)),
             reserve=timedelta(seconds=env.number("RESERVE_SECONDS", 15, 5, 45)),
             old_event_age=timedelta(

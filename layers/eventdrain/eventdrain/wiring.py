@@ -287,6 +287,7 @@ async def _drain(
                 limit=settings.max_events,
                 idle=settings.idle,
                 max_in_flight=settings.max_in_flight * settings.parallel_streams,
+                streams=settings.parallel_streams,
             ),
             window=window,
             report=report,

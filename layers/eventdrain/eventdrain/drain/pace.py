@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from eventdrain.drain.window import EndReason
 
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from eventdrain.drain.window import Window
+
+_ANSWERS: Final = 4
+"""A quiet stream must be quiet for this many times the time that the event API takes to answer."""
+_PATIENCE_SECONDS: Final = 5.0
 
 
 class Pace:
@@ -22,17 +26,27 @@ class Pace:
     Args:
         window: The time limits of the run.
         limit: The maximum number of committed deliveries.
-        idle: How long all streams must be quiet to end the run as idle. At least one stream must be
-            proven, and no commit may be in progress: before its acks the server may have reached
-            its limit of deliveries in flight. A batch that waits for more is no reason to go on.
-        max_in_flight: The maximum number of uncommitted deliveries.
+        idle: How long all streams must be quiet to end the run as idle, if the event API answers
+            fast. At least one stream must be proven, and no commit may be in progress. A batch that
+            waits for more is no reason to go on.
+        max_in_flight: The maximum number of uncommitted deliveries of all streams.
+        streams: The number of streams.
     """
 
-    def __init__(self, window: Window, *, limit: int, idle: timedelta, max_in_flight: int) -> None:
+    def __init__(
+        self,
+        window: Window,
+        *,
+        limit: int,
+        idle: timedelta,
+        max_in_flight: int,
+        streams: int = 1,
+    ) -> None:
         self._window = window
         self._limit = limit
         self._idle = idle.total_seconds()
         self._max_in_flight = max_in_flight
+        self._blocking = max_in_flight // streams
         self._committed = 0
         self._uncommitted = 0
         self._committing = 0
@@ -67,6 +81,14 @@ class Pace:
             self._quiet_since = max(self._quiet_since, opened_at)
         self._proven_streams += 1
 
+    def answered(self, seconds: float) -> None:
+        """Record how long the event API took to answer a probe.
+
+        If it is slow to answer, it may be slow to send waiting events. So the quiet time becomes
+        four times as long as the answer took, but not longer than five seconds because of this.
+        """
+        self._idle = max(self._idle, min(_ANSWERS * seconds, _PATIENCE_SECONDS))
+
     def closed(self, now: float) -> None:
         """Record that a proven stream has closed."""
         self._proven_streams -= 1
@@ -100,13 +122,14 @@ class Pace:
     def settled(self, *, committed: int, left: int, now: float) -> None:
         """Record the outcome of a commit.
 
-        The quiet time starts again, because before the acks the server may have reached its limit
-        of deliveries in flight.
+        The quiet time starts again if the server may have reached its limit of deliveries in flight
+        before the acks: it sends no others then. All of them may be of one stream.
         """
+        if self._uncommitted >= self._blocking:
+            self._quiet_since = now
         self._committed += committed
         self._uncommitted -= committed + left
         self._committing -= committed + left
-        self._quiet_since = now
 
     def failed(self) -> None:
         """Record an error that retrying cannot fix."""

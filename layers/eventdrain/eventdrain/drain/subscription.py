@@ -170,6 +170,7 @@ class Subscription:
         """Probe the event API until it answers a probe or sends a message."""
         backoff = Backoff(first=_NEXT_PROBE, longest=_LONGEST_PROBE)
         await asyncio.sleep(_FIRST_PROBE_SECONDS)
+        sent_at = self._clock()
         while not self._is_proven:
             try:
                 await connection.probe()
@@ -179,6 +180,7 @@ class Subscription:
                 _logger.info("probing again in %.1f s: %s", wait, error.reason)
                 await asyncio.sleep(wait)
             else:
+                self._pace.answered(self._clock() - sent_at)
                 self._note_answer()
                 self._on_change()
 
