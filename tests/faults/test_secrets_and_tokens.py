@@ -69,19 +69,24 @@ def _empty_secret(scene: Scene) -> str:
 
 
 @pytest.mark.parametrize(
-    ("fault", "cause"),
+    ("fault", "named"),
     [
-        (GetSecretFault(status=400, code="AccessDeniedException"), "AccessDeniedException"),
-        (GetSecretFault(is_reset=True), "role"),
+        (
+            GetSecretFault(status=400, code="AccessDeniedException"),
+            ("AccessDeniedException", "check the function's role"),
+        ),
+        (GetSecretFault(is_reset=True), ("check the network",)),
     ],
     ids=["access-denied", "reset"],
 )
-def test_credentials_that_cannot_be_read(scene: Scene, fault: GetSecretFault, cause: str) -> None:
-    """A secret that can't be read fails the run; the error names it, the cause and the role."""
+def test_credentials_that_cannot_be_read(
+    scene: Scene, fault: GetSecretFault, named: tuple[str, ...]
+) -> None:
+    """A secret that can't be read fails the run; the error names it, and what to check."""
     scene.publish(_EVENTS)
     scene.faults.inject(fault)
     error = _error_before_the_stream(scene, is_settled=False)
-    assert all(part in error for part in (scene.places.credentials_arn, cause, "role"))
+    assert all(part in error for part in (scene.places.credentials_arn, *named))
     assert scene.faults.struck(fault) <= 2
     scene.settle()
     assert scene.check().copies == 0

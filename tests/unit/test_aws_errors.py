@@ -165,6 +165,16 @@ def test_call_of_the_drain_without_an_answer(error: Exception, kind: str) -> Non
     assert refused.code == type(error).__name__
 
 
+def test_network_is_named() -> None:
+    """If there is no answer, neither the role nor the secret is blamed."""
+    error = HTTPClientError("AWS_IO_DNS_INVALID_NAME")
+    assert aws.describe_error(error) == "HTTPClientError (AWS_IO_DNS_INVALID_NAME)"
+    for each in (error, ReadTimeoutError(), ConnectionClosedError()):
+        assert "check the network" in aws.error_hint(each, HINT)
+    assert aws.describe_error(HTTPClientError(f"a {SENT}")) == "HTTPClientError"
+    assert aws.error_hint(UnsendableRequest("made up"), HINT) == HINT
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

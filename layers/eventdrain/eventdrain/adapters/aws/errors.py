@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from eventdrain.adapters.http import SSLError, UnsendableRequest, UntrustedCertificate
+from eventdrain.adapters.http import (
+    HTTPClientError,
+    SSLError,
+    UnsendableRequest,
+    UntrustedCertificate,
+)
 from eventdrain.errors import Failure, FailureKind
 
 RETRYABLE_CODES: Final = frozenset(
@@ -77,6 +82,8 @@ def describe_error(error: Exception) -> str:
         if error.problem:
             return f"{code} (the server's certificate is not trusted: {error.problem})"
         return f"{code} (the TLS handshake failed; if AWS_CA_BUNDLE is set, check it)"
+    if isinstance(error, HTTPClientError) and _CODE.fullmatch(error.cause):
+        return f"{code} ({error.cause})"
     if not isinstance(error, ServiceError):
         return code
     if problem := _signature_problem(error):
@@ -90,12 +97,17 @@ def error_hint(error: Exception, default: str) -> str:
 
     Args:
         error: The error of the call.
-        default: The hint unless the cause is a certificate or a signature.
+        default: The hint unless the cause is a certificate, a signature or the network.
     """
     if isinstance(error, SSLError) and error.problem:
         return (
             "check the endpoint's host name (AWS_ENDPOINT_URL) and this machine's clock; if a proxy"
             " replaces certificates, set AWS_CA_BUNDLE to a file with the proxy's root certificate"
+        )
+    if isinstance(error, HTTPClientError) and not isinstance(error, SSLError | UnsendableRequest):
+        return (
+            "check the network: in a VPC, the service needs an endpoint or a NAT gateway, and the"
+            " security group must let the function call it"
         )
     if isinstance(error, ServiceError) and _signature_problem(error):
         return (

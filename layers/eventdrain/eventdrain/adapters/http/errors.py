@@ -4,7 +4,16 @@ from __future__ import annotations
 
 
 class HTTPClientError(Exception):
-    """A call got no response. The server may have received the request."""
+    """A call got no response. The server may have received the request.
+
+    Attributes:
+        cause: The Common Runtime's name of the error, such as ``AWS_IO_DNS_INVALID_NAME``, or the
+            name of a type; empty if unknown.
+    """
+
+    def __init__(self, cause: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
 
 
 class ConnectionClosedError(HTTPClientError):
