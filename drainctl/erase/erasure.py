@@ -90,6 +90,7 @@ class Erasure:
             self.result = self._receipt.content(findings, ended=datetime.now(UTC), error=error)
             if not self._run.is_dry_run:
                 self._receipt.write(self.result)
+                self._console.print(f"Receipt: {self._receipt.path}", soft_wrap=True, markup=False)
         if self._run.is_stopped():
             return _INTERRUPTED
         return _FAILED if findings.unchecked else 0

@@ -36,7 +36,7 @@ COUNTED: Final = {
     "old_versions": "old versions that held the subscriber's events",
     "others_in_old_versions": "events of others in those, already deleted before",
     "days_rewritten": "days of the tables rewritten",
-    "table_files": "files of the tables that nothing reads, or reads any longer",
+    "table_files": "files of the tables that no registered day reads",
 }
 """The counts' names in the receipt, and their meanings."""
 

@@ -30,7 +30,7 @@ class Receipt:
     """
 
     def __init__(self, path: Path, *, stack_name: str, subject: Subject, started: datetime) -> None:
-        self._path = path
+        self.path = path
         self._head: dict[str, Any] = {
             "version": _VERSION,
             "stack": stack_name,
@@ -40,13 +40,13 @@ class Receipt:
 
     def check(self) -> None:
         """Check that the file can be written, before anything is deleted."""
-        if self._path.exists():
+        if self.path.exists():
             raise ErasureError(
-                f"writing the receipt would fail: {self._path} already exists", _ELSEWHERE
+                f"writing the receipt would fail: {self.path} already exists", _ELSEWHERE
             )
-        if not os.access(self._path.parent, os.W_OK):
+        if not os.access(self.path.parent, os.W_OK):
             raise ErasureError(
-                f"writing the receipt would fail: {self._path.parent} is not writable", _ELSEWHERE
+                f"writing the receipt would fail: {self.path.parent} is not writable", _ELSEWHERE
             )
 
     def content(self, findings: Findings, *, ended: datetime, error: str | None) -> dict[str, Any]:
@@ -67,12 +67,12 @@ class Receipt:
 
     def write(self, content: dict[str, Any]) -> None:
         """Write the receipt."""
-        new = self._path.with_name(f"{self._path.name}.new")
+        new = self.path.with_name(f"{self.path.name}.new")
         try:
             new.write_text(json.dumps(content, indent=1) + "\n")
-            new.replace(self._path)
+            new.replace(self.path)
         except OSError as cause:
             raise ErasureError(
-                f"writing the receipt to {self._path} failed: {cause.strerror}",
+                f"writing the receipt to {self.path} failed: {cause.strerror}",
                 f"free some space, or {_ELSEWHERE}, and run this command again to get one",
             ) from cause

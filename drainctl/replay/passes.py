@@ -11,7 +11,6 @@ from rich.progress import (
     Progress,
     TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -37,9 +36,7 @@ class _Bar:
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[done]}"),
-            TimeElapsedColumn(),
-            TextColumn("left:"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
             console=console,
         )
         self._task = self._progress.add_task(what, total=None, done="listing")

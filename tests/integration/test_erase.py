@@ -316,6 +316,7 @@ def test_it_is_deleted_everywhere(stack: Stack, tmp_path: Path) -> None:
     (check,) = [each for each in saved_queries() if each.name == f"seam_check.{STREAM}"]
     assert stack.catalogue.rows(check.sql) == ()
     assert found([stack.subject], output) == []
+    assert f"Receipt: {tmp_path / 'receipt.json'}" in output
     text = (tmp_path / "receipt.json").read_text()
     receipt = json.loads(text)
     assert found([stack.subject], text) == []
