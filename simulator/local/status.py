@@ -71,7 +71,7 @@ def _watch(folder: LocalFolder, state: State | None, console: Console) -> State 
     try:
         with Live(console=console, auto_refresh=False) as live:
             while state is not None:
-                live.update(_picture(state), refresh=True)
+                live.update(_picture(state, with_processes=False), refresh=True)
                 time.sleep(_REDRAW_SECONDS)
                 latest = folder.live_state()
                 if latest is None:
@@ -83,7 +83,7 @@ def _watch(folder: LocalFolder, state: State | None, console: Console) -> State 
     return state
 
 
-def _picture(state: State) -> Group:
+def _picture(state: State, *, with_processes: bool = True) -> Group:
     if state.phase != UP:
         return Group(f"The local stack isn't up yet: {state.phase}. Process {state.supervisor.pid}")
     started = datetime.fromisoformat(state.started)
@@ -92,7 +92,7 @@ def _picture(state: State) -> Group:
     return Group(
         f"[bold]Stack {stack['name']}[/] is up for {_duration(age.total_seconds())}, with made-up"
         f" events of {', '.join(stack['streams'])}, {stack['rate']:g} per second",
-        _processes(state),
+        *([_processes(state)] if with_processes else []),
         *([_events(observed), _runs(observed)] if observed else []),
     )
 
@@ -125,14 +125,16 @@ def _events(observed: dict[str, Any]) -> Table:
     return table
 
 
-def _runs(observed: dict[str, Any]) -> Table:
+def _runs(observed: dict[str, Any]) -> Table | str:
+    if not observed.get("runs"):
+        return "\nNo run has ended in the last 10 minutes."
     table = Table(title="\nThe last runs", title_justify="left")
     table.add_column("ended (UTC)", no_wrap=True)
     table.add_column("stream", no_wrap=True)
     for name in ("received", "acked", "batches", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("end")
-    for run in observed.get("runs", ()):
+    for run in observed["runs"]:
         table.add_row(
             run["ended"][11:19],
             run["event_type"],

@@ -144,7 +144,7 @@ def _say_what_to_try(folder: LocalFolder, seconds: float | None, console: Consol
         f"  . {relative(folder.environment_file)}\n"
         "  make status WATCH=1\n"
         '  aws s3 ls --recursive "s3://$BUCKET/events/"\n'
-        '  aws sqs receive-message --queue-url "$QUEUE_URL"\n'
+        '  aws sqs receive-message --queue-url "$QUEUE_URL" --endpoint-url "$AWS_ENDPOINT_URL"\n'
         '  make doctor STACK="$STACK"\n'
         "To end it, run: make down. More in docs/local.md."
     )
