@@ -32,7 +32,11 @@ def show_answers(deployment: LocalDeployment, event_types: Sequence[str], consol
     """
     catalogue = LocalCatalogue(deployment)
     for query in _chosen(event_types):
-        console.print(_table(query, catalogue.athena.ask(query.sql, keep_rows=_MOST_ROWS)))
+        answer = catalogue.athena.ask(query.sql, keep_rows=_MOST_ROWS)
+        rows = f"{answer.row_count:,} row{'' if answer.row_count == 1 else 's'}"
+        title = f"\nAthena: {query.title} ({rows}, {answer.scanned_bytes:,} bytes scanned)"
+        console.print(title, soft_wrap=True, markup=False)
+        console.print(_table(answer))
 
 
 def _chosen(event_types: Sequence[str]) -> Sequence[SavedQuery]:
@@ -48,19 +52,14 @@ def _chosen(event_types: Sequence[str]) -> Sequence[SavedQuery]:
     return [by_name[name] for name in names]
 
 
-def _table(query: SavedQuery, answer: Answer) -> Table:
-    title = (
-        f"\nAthena: {query.title} ({answer.row_count:,} row{'' if answer.row_count == 1 else 's'},"
-        f" {answer.scanned_bytes:,} bytes scanned)"
-    )
+def _table(answer: Answer) -> Table:
     is_wide = len(answer.columns) > _MOST_COLUMNS
     rows = answer.rows[: _MOST_SIDE_BY_SIDE if is_wide else _MOST_ROWS]
     left = answer.row_count - len(rows)
     table = Table(
-        title=title,
-        title_justify="left",
         caption=f"… and {left:,} more" if left else None,
         caption_justify="left",
+        show_edge=not is_wide,  # so that two times fit into 80 columns
     )
     texts = [["" if value is None else value for value in row] for row in rows]
     if is_wide:  # shown transposed, as a terminal has more lines than columns
