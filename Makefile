@@ -232,4 +232,4 @@ lock: .venv/.made-dev ## Compile the locks from requirements/*.in and layers/ven
 
 clean: ## Remove what was built and installed
 	@if [ -d build/local ] && [ -x $(BIN)/python ]; then $(SIMULATOR) down; fi
-	rm -rf .venv .venv-sam .venv-aws .venv-checkov .venv-readers .aws-sam examples/*/.aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-aws .venv-checkov .venv-readers .aws-sam $(addprefix examples/*/,.aws-sam build node_modules) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
