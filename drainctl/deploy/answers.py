@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,7 +104,7 @@ class Answers(msgspec.Struct, forbid_unknown_fields=True):
                 answer: Any = not click.confirm(question, default=True, err=True)
             else:
                 suggested = region if key == "region" else default
-                read = _stream_names if key == "streams" else str.strip
+                read = _stream_names if key == "streams" else partial(_text_of_form, key)
                 answer = click.prompt(question, default=suggested, err=True, value_proc=read)
             setattr(self, key, answer)
 
@@ -143,6 +144,21 @@ _QUESTIONS: Final[dict[str, tuple[str, str | None]]] = {
     "alarm_email": ("E-mail address for alarms (Enter for none)", ""),
 }
 """By key: the text, and the suggested answer."""
+
+
+_FORMS: Final = {
+    "stack_name": r"[A-Za-z][A-Za-z0-9-]{0,127}",
+    "region": r"[a-z]+(-[a-z]+)+-[0-9]+",
+    "alarm_email": r"(\S+@\S+)?",
+}
+"""By key: the pattern of an answer."""
+
+
+def _text_of_form(key: str, text: str) -> str:
+    """Return an answer; another one is asked for if it can't be right, before it is saved."""
+    if not re.fullmatch(_FORMS[key], text.strip()):
+        raise click.UsageError("this is not in the form that AWS accepts")
+    return text.strip()
 
 
 def _stream_names(text: str) -> list[str] | None:

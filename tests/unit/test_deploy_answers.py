@@ -98,7 +98,15 @@ def test_options_beat_the_file(
 def test_answers_are_asked_once(tmp_path: Path, deployed: list[Answers]) -> None:
     """What is typed is saved and not asked again, except for a mistake. Enter takes the default."""
     path = tmp_path / "deploy.toml"
-    result = deploy(path, typed="\neu-west-1\ny\nmade_up\nhandset_change, consent_change,\n\n")
+    lines = [
+        *("made up", ""),
+        *("eu-west1", "eu-west-1"),
+        "y",
+        *("made_up", "handset_change, consent_change,"),
+        *("made-up", ""),
+    ]
+    result = deploy(path, typed="".join(f"{line}\n" for line in lines))
+    assert result.output.count("Error: this is not in the form that AWS accepts") == 3
     assert "Error: unknown streams: made_up. To fix this, choose among" in result.output
     assert isinstance(result.exception, Reached), result.output
     deploy(path)
