@@ -295,7 +295,12 @@ class Scene:
         root.addHandler(capture)
         engine.setLevel(logging.DEBUG)
         try:
-            with patch.dict(os.environ, self.environment()):
+            # If a test of this process has imported the function, the engine logs to its handler.
+            with (
+                patch.object(engine, "handlers", []),
+                patch.object(engine, "propagate", new=True),
+                patch.dict(os.environ, self.environment()),
+            ):
                 yield
         finally:
             engine.setLevel(level)

@@ -86,8 +86,12 @@ def test_freeze_for_longer_than_the_ack_time_out(
             scene.event_server.wait_until(lambda ledger: ledger.deliveries >= _IN_FLIGHT)
             running.signal(signal.SIGSTOP)
             # Events that it holds are redelivered to this one, some at each ack time-out.
+            two_seconds = timedelta(seconds=2)
             scene.drain(
-                max_in_flight=_IN_FLIGHT, ack_timeout=ten_seconds, window=timedelta(seconds=2)
+                max_in_flight=_IN_FLIGHT,
+                ack_timeout=ten_seconds,
+                window=two_seconds,
+                idle=two_seconds,  # longer than the ack time-out by the server's clock
             )
             running.signal(signal.SIGCONT)
             report = running.wait()

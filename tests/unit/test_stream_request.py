@@ -23,12 +23,12 @@ def asked(**variables: str) -> StreamConfiguration:
 
 
 def test_by_default() -> None:
-    """By default: an unnamed durable queue, explicit acks within a minute, the oldest event."""
+    """By default: an unnamed durable queue, explicit acks within 25 s, the oldest event."""
     configuration = asked()
     assert configuration.WhichOneof("stream_type") == "durable_queue"
     assert configuration.durable_queue.custom_name == ""
     assert configuration.WhichOneof("acknowledge_option") == "custom_ack_timeout"
-    assert configuration.custom_ack_timeout.ToTimedelta().total_seconds() == 60
+    assert configuration.custom_ack_timeout.ToTimedelta().total_seconds() == 25
     assert configuration.max_in_flight == 200
     assert configuration.WhichOneof("start_position") == "start_at_oldest_possible"
 
