@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks import runs
 from benchmarks.processes import PROJECT_FOLDER
@@ -12,10 +12,12 @@ from benchmarks.results import Compared
 from benchmarks.scaling import LATENCIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.runs import Run
+
+Figures = TypeVar("Figures")
 
 
 def compare(
@@ -36,14 +38,12 @@ def compare(
         "drain, with latencies": partial(runs.drain, events, LATENCIES),
         f"drain of {few:,} events": partial(runs.drain, few),
     }
-    found: list[Compared] = []
+    found = _compare_quiet_runs(other, rounds, log)
     for name, run_once in drains.items():
         pairs: list[tuple[Run, Run]] = []
-        for number in range(rounds):
-            order = [PROJECT_FOLDER, other] if number % 2 else [other, PROJECT_FOLDER]
-            of = {engine: run_once(engine=engine) for engine in order}
-            pairs.append((of[PROJECT_FOLDER], of[other]))
-            log(f"{name}: {_pair_text(*pairs[-1])}")
+        for ours, theirs in _in_turn(run_once, other, rounds):
+            pairs.append((ours, theirs))
+            log(f"{name}: {ours.cpu_micros:.0f} and {theirs.cpu_micros:.0f} µs of CPU per event")
         found += [
             _compared(f"CPU per event, {name}", "µs", pairs, lambda run: run.cpu_micros),
             _compared(f"throughput, {name}", "/s", pairs, lambda run: run.per_second),
@@ -52,12 +52,39 @@ def compare(
     return found
 
 
-def _pair_text(ours: Run, theirs: Run) -> str:
-    return f"{ours.cpu_micros:.0f} and {theirs.cpu_micros:.0f} µs of CPU per event"
+def _compare_quiet_runs(other: Path, rounds: int, log: Callable[[str], None]) -> list[Compared]:
+    pairs = []
+    for ours, theirs in _in_turn(runs.quiet, other, rounds):
+        pairs.append((ours, theirs))
+        log(f"run without events: {ours.warm * 1000:.1f} and {theirs.warm * 1000:.1f} ms of CPU")
+    return [
+        _compared(
+            "CPU, cold start and a run without events", "ms", pairs, lambda it: it.cold * 1e3
+        ),
+        _compared(
+            "CPU, warm run without events, credentials and TLS",
+            "ms",
+            pairs,
+            lambda it: it.warm * 1e3,
+        ),
+    ]
+
+
+def _in_turn(
+    run_once: Callable[..., Figures], other: Path, rounds: int
+) -> Iterator[tuple[Figures, Figures]]:
+    """Run this checkout's engine and the other's, each first in every other pair."""
+    for number in range(rounds):
+        order = [PROJECT_FOLDER, other] if number % 2 else [other, PROJECT_FOLDER]
+        of = {engine: run_once(engine=engine) for engine in order}
+        yield of[PROJECT_FOLDER], of[other]
 
 
 def _compared(
-    name: str, unit: str, pairs: Sequence[tuple[Run, Run]], figure: Callable[[Run], float]
+    name: str,
+    unit: str,
+    pairs: Sequence[tuple[Figures, Figures]],
+    figure: Callable[[Figures], float],
 ) -> Compared:
     ours, theirs = zip(*((figure(one), figure(other)) for one, other in pairs), strict=True)
     return Compared(

@@ -159,6 +159,7 @@ def _start_handler(*flags: str) -> tuple[float, float, str]:
     with serving("event_server", "--events", "1") as server, serving("sinks") as sinks:
         result = run(
             "handler_start",
+            "1",
             env={**runs.settings(server, sinks, 1), "POWERTOOLS_METRICS_NAMESPACE": "bench"},
             flags=flags,
         )

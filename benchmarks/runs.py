@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.processes import PROJECT_FOLDER, BenchError, Server, run, serving
@@ -29,6 +30,7 @@ class Latencies:
 
 
 AT_ONCE: Final = Latencies()
+_WARM_RUNS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,34 @@ def drain(
     return Run.of(result, events)
 
 
+@dataclass(frozen=True, slots=True)
+class QuietRuns:
+    """CPU seconds of a fresh process whose runs find no event.
+
+    Attributes:
+        cold: The handler's import and its first run.
+        warm: The median of the following runs.
+    """
+
+    cold: float
+    warm: float
+
+
+def quiet(engine: Path = PROJECT_FOLDER) -> QuietRuns:
+    """Run the handler several times without events, over a token that needs no secret."""
+    count = 1 + _WARM_RUNS
+    with event_server(0, streams=count, probes=count) as server, sinks(0) as written:
+        env = settings(server, written, 1) | {"IDLE_SECONDS": "1"}
+        result = run(
+            "handler_start",
+            str(count),
+            env={**env, "POWERTOOLS_METRICS_NAMESPACE": "bench"},
+            engine=engine,
+        )
+    imported, first, *warm = result.figures["cpu_seconds"]
+    return QuietRuns(cold=imported + first, warm=median(warm))
+
+
 def vendor_outline(events: int) -> Run:
     """Drain in the vendor's outline."""
     with event_server(events) as server, sinks(events) as written:
@@ -109,12 +139,21 @@ def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
 
 
 @contextmanager
-def event_server(events: int, latencies: Latencies = AT_ONCE, streams: int = 1) -> Iterator[Server]:
-    """Run the event server, and reconcile the counts at the end."""
+def event_server(
+    events: int, latencies: Latencies = AT_ONCE, streams: int = 1, probes: int = 0
+) -> Iterator[Server]:
+    """Run the event server, and reconcile the counts at the end.
+
+    Args:
+        events: How many events it has.
+        latencies: How long an ack takes.
+        streams: How many streams are opened.
+        probes: How many of the streams have no event, so that the drain sends an ack without one.
+    """
     arguments = ("--events", str(events), "--ack-ms", str(latencies.ack))
     with serving("event_server", *arguments, "--streams", str(streams)) as server:
         yield server
-    _check("the event server", server, {"acked": events, "stray_acks": 0, "streams": streams})
+    _check("the event server", server, {"acked": events, "stray_acks": probes, "streams": streams})
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def test_commands_can_be_pasted() -> None:
     ("outputs", "expected"),
     [
         ({}, "Nothing stays."),
-        ({"TokenSecretArn": "arn:aws:secretsmanager:eu-west-1:0:secret:made-up"}, ":secret:"),
+        ({"TokenSecretArn": "made-up:secret:1"}, ":secret:"),
     ],
 )
 def test_what_stays_is_printed_as_it_is(
