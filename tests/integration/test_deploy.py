@@ -77,7 +77,7 @@ def run(
             **environment,
             "PATH": f"{SAM.parent}{os.pathsep}{environment['PATH']}",
             "LAYER_TARGET": "host",
-            "PYTHON": str(PROJECT_FOLDER / ".venv-aws" / "bin" / "python"),
+            "PYTHON": sys.executable,
             "SAM_CLI_POLL_DELAY": "1",
             "SAM_CLI_TELEMETRY": "0",
         },

@@ -140,7 +140,7 @@ def test_vendor_layer(
     assert contents(again) == contents(layer.parent)
 
 
-OLD_PYTHON: Final = f"""#!{PROJECT_FOLDER / ".venv-sam" / "bin" / "python"}
+OLD_PYTHON: Final = f"""#!{sys.executable}
 import collections, runpy, sys
 
 if sys.argv[1:3] == ["-m", "pip"]:
