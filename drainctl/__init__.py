@@ -4,7 +4,8 @@ Each command is a package that exports ``main``. Its ``command`` module parses t
 prints the result; its other modules do the work. All commands share the modules below.
 
 ================ ===================================================================================
-``group``        the group of commands; imports a command when it is used
+``group``        the group of commands
+``lazy_group``   a group that imports a command when it is used
 ``make_command`` usage lines and errors for commands that people start through make
 ``target``       the options for stack, region and profile, and the AWS session made from them
 ``stack``        a deployed stack, as CloudFormation describes it
@@ -18,6 +19,7 @@ prints the result; its other modules do the work. All commands share the modules
 
 from __future__ import annotations
 
+from drainctl.lazy_group import LazyGroup
 from drainctl.make_command import MakeCommand
 
-__all__ = ["MakeCommand"]
+__all__ = ["LazyGroup", "MakeCommand"]

@@ -4,46 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
-_COMMANDS: Final = {
+from drainctl import LazyGroup
+
+_MODULES: Final = {
     "run": "simulator.run",
     "up": "simulator.local.up",
     "status": "simulator.local.status",
     "down": "simulator.local.down",
     "supervise": "simulator.local.supervisor",
 }
-_INTERRUPTED: Final = 130
 
 
-class _Commands(click.Group):
-    """Imports the module of a command when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        """See ``click.Group``."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """See ``click.Group``."""
-        if cmd_name not in _COMMANDS:
-            return None
-        found: click.Command = import_module(_COMMANDS[cmd_name]).main
-        return found
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """See ``click.Group``."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
-            sys.exit(_INTERRUPTED)
-
-
-@click.group("simulator", cls=_Commands, context_settings={"max_content_width": 100})
+@click.group(
+    "simulator", cls=LazyGroup, modules=_MODULES, context_settings={"max_content_width": 100}
+)
 def simulator() -> None:
     """Run the whole product on this machine, with made-up events."""
 

@@ -29,7 +29,7 @@ FLOORS: Final = {
         ("wiring", "replay_wiring"),
     ),
     "drainctl": (
-        ("errors", "make_command", "output", "shell"),
+        ("errors", "lazy_group", "make_command", "output", "shell"),
         ("catalogue", "stack"),
         ("pseudonyms", "target"),
         ("credentials", "plan", "verify"),
