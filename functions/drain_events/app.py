@@ -73,9 +73,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             # Start them once there is a token. Otherwise each run would request its own, or fail.
             on_token=lambda: start_others(start.others(settings.concurrent_runs)),
         )
-        _measure(report, settings)
+        result = report.as_json()
+        _measure(report, result, settings)
         start_others(start.next(report, backlog_runs=settings.backlog_runs))
-    result = report.as_json()
     if report.has_failed:
         logger.error("drain failed", report=result)
     elif report.end_reason is EndReason.WAITING:
@@ -116,7 +116,7 @@ def _log_start(other: Start, started: Future[None]) -> None:
         logger.info("started another run", start=other.to_event())
 
 
-def _measure(report: Report, settings: Settings) -> None:
+def _measure(report: Report, result: dict[str, Any], settings: Settings) -> None:
     """Emit the run's metrics: `Completed`, and the others if they are not zero.
 
     CloudWatch bills a metric for each hour in which it has values, and an alarm for each metric
@@ -157,7 +157,7 @@ def _measure(report: Report, settings: Settings) -> None:
         _measure_for_the_stack("OldestEventAge", MetricUnit.Seconds, old_age)
     # Fields of the same line, which the doctor reads: unlike the report, it is always logged.
     for name in ("end_reason", "acked", "oldest_event_age_seconds"):
-        metrics.add_metadata(name, report.as_json()[name])
+        metrics.add_metadata(name, result[name])
 
 
 def _measure_for_the_stack(name: str, unit: MetricUnit, value: float) -> None:
