@@ -1,4 +1,4 @@
-"""The evaluator gives the results of the examples in CloudWatch's user guide."""
+"""The evaluator returns the results of the examples in CloudWatch's user guide."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_last_cause_is_named_with_its_hint() -> None:
 
 
 def assert_unreachable(report: Report, last_end: str) -> None:
-    """Assert that a report's error says that nothing was heard, and gives the last reason."""
+    """Assert that a report's error says that nothing was heard, and repeats the last reason."""
     assert report.end_reason is EndReason.FAILED, "a closed stream is not idle"
     assert report.error is not None
     assert report.error.startswith(

@@ -100,7 +100,7 @@ def test_published_vectors(
     payload: str,
     expected: str,
 ) -> None:
-    """Our code and a plain implementation give the published ids."""
+    """Our code and a plain implementation compute the published ids."""
     event = (event_type, timestamp, subscription, bytes.fromhex(payload))
     assert plain_event_id(*event) == expected
     assert event_id(*event) == expected

@@ -79,7 +79,7 @@ def test_form(kind: Kind, text: str, expected: str) -> None:
 def test_pseudonyms_are_equal_where_texts_are(
     kind: Kind, text: str, other_kind: Kind, other: str
 ) -> None:
-    """Pseudonyms are equal if and only if kind and text are, so joins give the same rows."""
+    """Pseudonyms are equal if and only if kind and text are equal: joins return the same rows."""
     is_same = (kind, text) == (other_kind, other) or (not text and not other)
     assert (PSEUDONYMS.of(kind, text) == PSEUDONYMS.of(other_kind, other)) == is_same
 
