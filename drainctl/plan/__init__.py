@@ -14,7 +14,7 @@
 ``rules``      limits of the template, the engine and AWS
 ============== =====================================================================================
 
-tests/simulation checks the formulas against a simulation with the engine's own decisions.
+tests/plan_simulation checks the formulas against a simulation with the engine's own decisions.
 """
 
 from __future__ import annotations

@@ -39,8 +39,6 @@ FLOORS: Final = {
     ),
 }
 """The packages by layer, the lowest first: each may import those in lower layers."""
-SUBJECTS: Final = {"simulation": "plan"}
-"""The package that a folder tests, if the names of its files don't show it."""
 
 
 def _files(*folders: str) -> Iterator[Path]:
@@ -96,9 +94,9 @@ def _room(module: str) -> str:
 
 
 def _is_tested_by(room: str, path: Path) -> bool:
-    """Return whether a file is a test of a package of drainctl, by the file's name."""
+    """Return whether a file is a test of a package of drainctl, by its name or its folder's."""
     house, _, package = room.partition(".")
-    about = {*path.stem.split("_"), SUBJECTS.get(path.parent.name)}
+    about = {*path.stem.split("_"), *path.parent.name.split("_")}
     return (
         house == "drainctl" and package in about and path.is_relative_to(PROJECT_FOLDER / "tests")
     )

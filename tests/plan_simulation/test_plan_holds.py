@@ -26,8 +26,8 @@ from drainctl.plan.demand import DAY, Demand
 from drainctl.plan.lag import median_lag, worst_lag
 from drainctl.plan.measured import Latencies
 from drainctl.plan.parameters import Parameters
-from tests.simulation.server import Phase
-from tests.simulation.simulate import World, simulate
+from tests.plan_simulation.server import Phase
+from tests.plan_simulation.simulate import World, simulate
 
 pytestmark = pytest.mark.release
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import simpy
 
     from eventdrain.events import Delivery
-    from tests.simulation.server import Parcel
-    from tests.simulation.simulate import World
+    from tests.plan_simulation.server import Parcel
+    from tests.plan_simulation.simulate import World
 
 _RESERVE: Final = timedelta(seconds=15)
 

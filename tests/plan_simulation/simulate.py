@@ -13,8 +13,8 @@ from drainctl.plan import rules
 from drainctl.plan.bill import Usage
 from drainctl.plan.flow import HANDOVER_SECONDS
 from eventdrain.drain import Start
-from tests.simulation.run import Run
-from tests.simulation.server import EventQueue, Phase, parcels
+from tests.plan_simulation.run import Run
+from tests.plan_simulation.server import EventQueue, Phase, parcels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
