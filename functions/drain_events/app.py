@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +14,17 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
-from eventdrain.drain import EndReason, Start
-from eventdrain.errors import DrainFailed, StartFailed, note_unexpected
+from eventdrain.drain import EndReason, Start, measurements
+from eventdrain.errors import DrainFailed
+from eventdrain.run import run_and_start_others
 from eventdrain.settings import Settings
 from eventdrain.wiring import SINKS, run_drain, start_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from concurrent.futures import Future
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from eventdrain.drain import Report
+    from eventdrain.run import StartedRun
 
 logger = Logger()
 metrics = Metrics()
@@ -57,25 +55,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(event_type=settings.event_type, window=_window(settings, start))
     # Not a default dimension: the next run in this environment may drain another stream.
     metrics.add_dimension(name="event_type", value=settings.event_type)
-    # Start other runs in threads, so that a slow response from Lambda does not delay the drain.
-    with ThreadPoolExecutor(thread_name_prefix="start") as threads:
-        starting: list[tuple[Start, Future[None]]] = []
-
-        def start_others(others: Iterable[Start]) -> None:
-            function = context.invoked_function_arn
-            starting.extend(
-                (other, threads.submit(start_run, other, function=function)) for other in others
-            )
-
-        report = run_drain(
+    report, started_runs = run_and_start_others(
+        start,
+        settings,
+        run=lambda on_token: run_drain(
             settings,
             remaining=timedelta(milliseconds=context.get_remaining_time_in_millis()),
-            # Start them once there is a token. Otherwise each run would request its own, or fail.
-            on_token=lambda: start_others(start.others(settings.concurrent_runs)),
-        )
-        result = report.as_json()
-        _measure(report, result, settings)
-        start_others(start.next(report, backlog_runs=settings.backlog_runs))
+            on_token=on_token,
+        ),
+        start_run=lambda other: start_run(other, function=context.invoked_function_arn),
+    )
+    result = report.as_json()
+    _measure(report, result, settings)
     if report.has_failed:
         logger.error("drain failed", report=result)
     elif report.end_reason is EndReason.WAITING:
@@ -87,8 +78,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
     else:
         logger.info("drained", report=result)
-    for other, started in starting:
-        _log_start(other, started)
+    for started in started_runs:
+        _log_start(started)
     if report.has_failed:
         raise DrainFailed(report.error or "the drain failed")
     return result
@@ -104,63 +95,27 @@ def _window(settings: Settings, start: Start) -> dict[str, Any]:
     }
 
 
-def _log_start(other: Start, started: Future[None]) -> None:
+def _log_start(started: StartedRun) -> None:
     """Log whether another run was started. Failing to start it does not fail this run."""
-    try:
-        started.result()
-    except Exception as error:  # noqa: BLE001 - not even a bug fails this run
-        known = error if isinstance(error, StartFailed) else note_unexpected(error, "a start")
-        logger.error("cannot start another run", reason=str(known))  # noqa: TRY400 - no traceback
-        metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
+    if started.error is None:
+        logger.info("started another run", start=started.start.to_event())
     else:
-        logger.info("started another run", start=other.to_event())
+        logger.error("cannot start another run", reason=str(started.error))
+        metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
 
 
 def _measure(report: Report, result: dict[str, Any], settings: Settings) -> None:
-    """Emit the run's metrics: `Completed`, and the others if they are not zero.
-
-    CloudWatch bills a metric for each hour in which it has values, and an alarm for each metric
-    that it evaluates. So the alarms of the whole stack evaluate metrics without the dimension of
-    the stream, which only a run with a problem emits.
-    """
-    age = report.oldest_event_age_seconds
-    old_age = age if age > settings.old_event_age.total_seconds() / 2 else 0.0
-    redelivered = report.redelivered if report.has_many_redeliveries else 0
-    failed = {row.failed_metric: report.failed[row.name] for row in SINKS}
-    failed["AckFailed"] = report.ack_failed
-    backlog = int(report.is_behind)
-    of_stream = {
-        "Received": report.received,
-        "Redelivered": redelivered,
-        **failed,
-        "Quarantined": report.quarantined,
-        "Backlog": backlog,
-    }
-    of_stack = {
-        "NotAcked": sum(failed.values()) + redelivered,
-        "Warnings": report.quarantined + report.token_renewals_failed,
-        "Backlog": backlog,
-        # All streams share the token.
-        "AuthenticationFailed": int(report.is_access_refused),
-        "TokenRenewalFailed": report.token_renewals_failed,
-        "TokenTooShort": report.tokens_too_short,
-    }
-    metrics.add_metric("Completed", MetricUnit.Count, int(not report.has_failed))
-    for name, count in of_stream.items():
-        if count:
-            metrics.add_metric(name, MetricUnit.Count, count)
-    for name, count in of_stack.items():
-        if count:
-            _measure_for_the_stack(name, MetricUnit.Count, count)
-    if old_age:
-        metrics.add_metric("OldestEventAge", MetricUnit.Seconds, old_age)
-        _measure_for_the_stack("OldestEventAge", MetricUnit.Seconds, old_age)
+    """Emit the run's metrics; those of the whole stack in log lines of their own."""
+    failed_metrics = {row.name: row.failed_metric for row in SINKS}
+    for name, value, is_of_stack in measurements(
+        report, failed_metrics, old_event_age=settings.old_event_age
+    ):
+        unit = MetricUnit.Seconds if name == "OldestEventAge" else MetricUnit.Count
+        if is_of_stack:
+            with single_metric(name, unit, value):
+                pass
+        else:
+            metrics.add_metric(name, unit, value)
     # Fields of the same line, which the doctor reads: unlike the report, it is always logged.
     for name in ("end_reason", "acked", "oldest_event_age_seconds"):
         metrics.add_metadata(name, result[name])
-
-
-def _measure_for_the_stack(name: str, unit: MetricUnit, value: float) -> None:
-    """Emit a metric whose only dimension is the stack, in a log line of its own."""
-    with single_metric(name, unit, value):
-        pass

@@ -25,7 +25,7 @@ FLOORS: Final = {
         ("events", "json_shape"),
         ("ports", "settings"),
         ("auth", "drain", "replay"),
-        ("adapters",),
+        ("adapters", "run"),
         ("wiring", "replay_wiring"),
     ),
     "drainctl": (

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from eventdrain import wiring
+from eventdrain import run, wiring
 from eventdrain.adapters.aws import AwsEndpoint
 from eventdrain.drain import EndReason, LeftReason
 from eventdrain.errors import ConfigurationError, CredentialsError
@@ -48,7 +48,7 @@ def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.Mo
             return report
 
     source = Mock()
-    monkeypatch.setattr(wiring, "Drain", RecordingDrain)
+    monkeypatch.setattr(run, "Drain", RecordingDrain)
     monkeypatch.setattr(wiring, "GrpcEventSource", source)
     monkeypatch.setattr(wiring, "AwsEnvironment", lambda _variables: AWS)
 
@@ -73,12 +73,12 @@ def test_what_ends_a_run_before_its_drain_is_reported(
     monkeypatch: pytest.MonkeyPatch, error: Exception, reported: str, *, is_about_access: bool
 ) -> None:
     """An error before the stream is opened, a bug too, ends in a report of a failed run."""
-    memory = {"arn:made-up": "made-up"}
-    monkeypatch.setattr(wiring, "_secret_memory", memory)
+    memory = run.Memory(secrets={"arn:made-up": Mock()})
+    monkeypatch.setattr(wiring, "_memory", memory)
     monkeypatch.setattr(wiring, "AwsEnvironment", Mock(side_effect=error))
     report = wiring.run_drain(settings(), remaining=REMAINING)
     assert report.end_reason is EndReason.FAILED
-    assert memory == {}, "the next run reads the secrets, one of which may be the cause"
+    assert not memory.secrets, "the next run reads the secrets, one of which may be the cause"
     assert reported in str(report.error)
     assert "+999" not in str(report.error)
     assert report.is_access_refused is is_about_access

@@ -1,4 +1,4 @@
-"""The composition root: builds a drain with its adapters, runs it, and starts further runs."""
+"""The composition root: chooses the adapters of a run, and runs it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import asyncio
 import gc
 import os
 import time
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 
+from eventdrain import run
 from eventdrain.adapters.aws import (
     AwsEnvironment,
     LambdaRuns,
@@ -24,45 +26,18 @@ from eventdrain.adapters.aws import (
 )
 from eventdrain.adapters.grpc import GrpcAcker, GrpcEventSource, keep_grpc_running
 from eventdrain.adapters.oauth import OAuthTokenEndpoint
-from eventdrain.auth import (
-    RememberedSecrets,
-    RunToken,
-    SecretMemory,
-    StaticToken,
-    TokenCache,
-    read_credentials,
-    read_pseudonyms,
-)
-from eventdrain.drain import (
-    Batch,
-    Commit,
-    Drain,
-    EndReason,
-    LeftReason,
-    Pace,
-    Report,
-    Window,
-    stream_request,
-)
-from eventdrain.errors import (
-    ConfigurationError,
-    CredentialsAwaited,
-    DrainError,
-    StartFailed,
-    note_unexpected,
-)
-from eventdrain.events import ArchiveLayout, DeliveryReader
+from eventdrain.drain import LeftReason, stream_request
+from eventdrain.errors import ConfigurationError, StartFailed
+from eventdrain.events import ArchiveLayout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import timedelta
 
     from eventdrain.adapters.aws import AwsEndpoint
-    from eventdrain.drain import Start
-    from eventdrain.errors import Failure
-    from eventdrain.events import Delivery, Pseudonyms
-    from eventdrain.ports import Authorization, Sink
+    from eventdrain.drain import Report, Start
+    from eventdrain.ports import ClientCredentials, Sink
     from eventdrain.settings import Settings
 
 _MAX_CONCURRENT_CALLS: Final = 24
@@ -134,10 +109,6 @@ SINKS: Final = (
 here and the resources in the template."""
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
 def start_run(start: Start, *, function: str) -> None:
     """Start another run. May be called from any thread.
 
@@ -155,14 +126,17 @@ def start_run(start: Start, *, function: str) -> None:
     LambdaRuns(endpoint, function).start(start)
 
 
+_memory: Final = run.Memory()
+
+
 def run_drain(
     settings: Settings,
     *,
     remaining: timedelta,
-    on_token: Callable[[], None] = _nothing,
+    on_token: Callable[[], None] = run.nothing,
     sinks: Sequence[SinkRow] = SINKS,
 ) -> Report:
-    """Run one drain.
+    """Run one drain over the services that the settings and the environment name.
 
     Args:
         settings: The settings of the run.
@@ -175,45 +149,58 @@ def run_drain(
     """
     _tune_garbage_collector()
     keep_grpc_running()
-    report = Report(settings.stream.event_type, [row.name for row in sinks])
-    started = time.monotonic()
-    window = Window.opening(
-        started, length=settings.window, remaining=remaining, reserve=settings.reserve
-    )
-    try:
-        aws = AwsEnvironment(os.environ)
-        secrets = SecretsManager(lambda: SignedSecretCalls(aws.endpoint("secretsmanager")))
-        with ExitStack() as connection:
-            connection.enter_context(secrets.connected())
-            pseudonyms = _pseudonyms(settings.pseudonym_key_secret_arn, secrets)
-            authorization = _authorization(settings, secrets, window)
-            try:
-                # Fail here if there is no token, and not later with an error about the stream.
-                authorization.token()
-                connection.close()
-                layout = ArchiveLayout(
-                    settings.archive_bucket, settings.archive_prefix, settings.quarantine_prefix
-                )
-                connecting = {row.name: row.connect(settings, aws, layout) for row in sinks}
-                on_token()
-                drain = _drain(settings, window, connecting, authorization, pseudonyms, report)
-                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    runner.run(drain)
-            finally:
-                report.add_tokens(
-                    renewals_failed=authorization.renewals_failed,
-                    too_short=authorization.tokens_too_short,
-                )
-    except CredentialsAwaited:
-        report.end_reason = EndReason.WAITING
-    except DrainError as error:
-        report.fail(error)
-    except Exception as error:  # noqa: BLE001 - the caller needs the report in any case
-        report.fail(note_unexpected(error, "the run"))
-    if report.has_failed:
-        _secret_memory.clear()  # the cause may be a secret that has changed since it was read
-    report.run_seconds = report.run_seconds or time.monotonic() - started
-    return report
+    services = _Services(settings, sinks)
+    return run.run_drain(settings, services, _memory, remaining=remaining, on_token=on_token)
+
+
+class _Services:
+    """The services of one run, as ``run.Services``."""
+
+    def __init__(self, settings: Settings, sinks: Sequence[SinkRow]) -> None:
+        self._settings = settings
+        self._rows = sinks
+        self.sinks: Sequence[str] = [row.name for row in sinks]
+
+    @cached_property
+    def _aws(self) -> AwsEnvironment:
+        return AwsEnvironment(os.environ)
+
+    def connect_secrets(self) -> AbstractContextManager[SecretsManager]:
+        aws = self._aws
+        return SecretsManager(lambda: SignedSecretCalls(aws.endpoint("secretsmanager"))).connected()
+
+    def token_endpoint(self, credentials: ClientCredentials) -> OAuthTokenEndpoint:
+        return OAuthTokenEndpoint(self._settings.token_endpoint, credentials)
+
+    def connect_sinks(self) -> Mapping[str, AbstractAsyncContextManager[Sink]]:
+        layout = ArchiveLayout(
+            self._settings.archive_bucket,
+            self._settings.archive_prefix,
+            self._settings.quarantine_prefix,
+        )
+        return {row.name: row.connect(self._settings, self._aws, layout) for row in self._rows}
+
+    def event_source(self, *, timeout_seconds: float) -> GrpcEventSource:
+        return GrpcEventSource(
+            self._settings.stream,
+            self._settings.api_endpoint,
+            stream_request(self._settings),
+            max_unread=self._settings.max_in_flight,
+            timeout_seconds=timeout_seconds,
+        )
+
+    def connect_acker(self) -> AbstractAsyncContextManager[GrpcAcker]:
+        return GrpcAcker.connect(self._settings.stream, self._settings.api_endpoint)
+
+    def run(self, drain: Coroutine[None, None, None]) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(drain)
+
+    def clock(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 @cache
@@ -226,105 +213,3 @@ def _tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-
-
-class _AckerOnDemand:
-    """A ``ports.Acker`` that is created for the first ack: runs without events need none."""
-
-    def __init__(self, connect: Callable[[], Awaitable[GrpcAcker]]) -> None:
-        self._connect = connect
-        self._acker: GrpcAcker | None = None
-
-    async def ack(
-        self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
-    ) -> Sequence[Failure | None]:
-        """See ``ports.Acker``."""
-        if self._acker is None:
-            self._acker = await self._connect()
-        return await self._acker.ack(deliveries, token=token, timeout_seconds=timeout_seconds)
-
-
-async def _drain(
-    settings: Settings,
-    window: Window,
-    connecting: Mapping[str, AbstractAsyncContextManager[Sink]],
-    authorization: Authorization,
-    pseudonyms: Pseudonyms | None,
-    report: Report,
-) -> None:
-    source = GrpcEventSource(
-        settings.stream,
-        settings.api_endpoint,
-        stream_request(settings),
-        max_unread=settings.max_in_flight,
-        timeout_seconds=max(1.0, window.commit_until - time.monotonic()),
-    )
-    async with AsyncExitStack() as connections:
-        sinks = {
-            name: await connections.enter_async_context(sink) for name, sink in connecting.items()
-        }
-        acker = _AckerOnDemand(
-            lambda: connections.enter_async_context(
-                GrpcAcker.connect(settings.stream, settings.api_endpoint)
-            )
-        )
-        drain = Drain(
-            source=source,
-            parallel_streams=settings.parallel_streams,
-            authorization=authorization,
-            reader=DeliveryReader(settings.stream, pseudonyms),
-            # The limit of one stream, not of all: if the other streams are quiet, one stream
-            # alone must be able to fill a batch.
-            batch=Batch(max_in_flight=settings.max_in_flight, linger=settings.linger),
-            commit=Commit(
-                sinks=sinks,
-                acker=acker,
-                authorization=authorization,
-                ack_timeout=settings.ack_timeout,
-            ),
-            pace=Pace(
-                window,
-                limit=settings.max_events,
-                idle=settings.idle,
-                max_in_flight=settings.max_in_flight * settings.parallel_streams,
-                streams=settings.parallel_streams,
-            ),
-            window=window,
-            report=report,
-        )
-        await drain.run()
-
-
-_secret_memory: Final[SecretMemory] = {}
-_pseudonyms_by_arn: Final[dict[str, Pseudonyms]] = {}
-
-
-def _pseudonyms(arn: str, secrets: SecretsManager) -> Pseudonyms | None:
-    """Return the pseudonyms; None without a secret. The key never changes, so it is cached."""
-    if not arn:
-        return None
-    if arn not in _pseudonyms_by_arn:
-        _pseudonyms_by_arn[arn] = read_pseudonyms(secrets, arn)
-    return _pseudonyms_by_arn[arn]
-
-
-def _authorization(
-    settings: Settings, secrets: SecretsManager, window: Window
-) -> RunToken | StaticToken:
-    arn = settings.credentials_secret_arn
-    if not arn:
-        return StaticToken()
-    remembered = RememberedSecrets(secrets, _secret_memory)
-
-    def read() -> TokenCache | StaticToken:
-        credentials = read_credentials(remembered, arn)
-        if isinstance(credentials, StaticToken):
-            return credentials
-        return TokenCache(
-            settings,
-            remembered,
-            OAuthTokenEndpoint(settings.token_endpoint, credentials),
-            lambda: window.commit_until - time.monotonic(),
-        )
-
-    return RunToken(remembered, read)

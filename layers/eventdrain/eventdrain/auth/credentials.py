@@ -12,6 +12,8 @@ from eventdrain.json_shape import parse_json
 from eventdrain.ports import ClientCredentials
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eventdrain.ports import SecretStore
 
 _HINT: Final = (
@@ -60,8 +62,15 @@ def secret_text(content: str) -> str:
     return content.strip().removeprefix("\ufeff").removeprefix("\xef\xbb\xbf").strip()
 
 
-def read_credentials(secrets: SecretStore, arn: str) -> Credentials:
+def read_credentials(
+    secrets: SecretStore, arn: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Credentials:
     """Return the credentials in a secret.
+
+    Args:
+        secrets: Where it is.
+        arn: The secret's ARN.
+        now: Returns the time, UTC.
 
     Raises:
         CredentialsAwaited: Nothing was put in yet, and the secret is younger than a day.
@@ -70,7 +79,7 @@ def read_credentials(secrets: SecretStore, arn: str) -> Credentials:
     content = secrets.get(arn)
     if not content:  # Secrets Manager takes no empty text: nobody has put it in
         created = secrets.created_at(arn)
-        if created is not None and datetime.now(UTC) - created < _AWAITED_FOR:
+        if created is not None and now() - created < _AWAITED_FOR:
             raise CredentialsAwaited(f"there is nothing in the credentials secret {arn}")
     return parse_credentials(content or "", name=f"the credentials secret {arn}")
 

@@ -10,6 +10,7 @@ from eventdrain.drain.batch import Batch
 from eventdrain.drain.commit import Commit
 from eventdrain.drain.drain import Drain
 from eventdrain.drain.lag import LAST_EVENTS, RECENT_SECONDS, Lag
+from eventdrain.drain.measurements import Measurement, measurements
 from eventdrain.drain.outcome import LeftReason, Outcome
 from eventdrain.drain.pace import Pace
 from eventdrain.drain.report import Report
@@ -30,11 +31,13 @@ __all__ = [
     "EndReason",
     "Lag",
     "LeftReason",
+    "Measurement",
     "Outcome",
     "Pace",
     "Report",
     "Start",
     "Subscription",
     "Window",
+    "measurements",
     "stream_request",
 ]

@@ -31,12 +31,12 @@ class SecretsManager:
         self._shared: SecretCalls | None = None
 
     @contextmanager
-    def connected(self) -> Iterator[None]:
+    def connected(self) -> Iterator[SecretsManager]:
         """Share one connection between the calls in this block, which one thread makes."""
         with self._connect() as calls:
             self._shared = calls
             try:
-                yield
+                yield self
             finally:
                 self._shared = None
 
