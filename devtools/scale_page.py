@@ -41,7 +41,7 @@ RATES: Final = (
     Demand(events_per_day=10_000 * DAY),
     Demand(events_per_day=100_000 * DAY, peak_per_second=100_000),
 )
-LAGS: Final = tuple(Demand(events_per_day=100_000, max_lag=lag) for lag in (330, 120, 65, 20))
+LAGS: Final = tuple(Demand(events_per_day=100_000, max_lag=lag) for lag in (330, 125, 65, 20))
 
 _HEAD: Final = (
     "Events",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from drainctl.plan import rules
 from drainctl.plan.demand import DAY
 from drainctl.plan.flow import Flow, Turn
 
@@ -82,8 +83,13 @@ class Cycle:
 
     @property
     def behind(self) -> float:
-        """The greatest age of a waiting event at the end of an interval's runs, in seconds."""
-        return max(turn.behind_after for turn in self.turns)
+        """The greatest age of a waiting event at the end of an interval's runs, in seconds.
+
+        A chain of runs ends when its last events are younger than ``rules.BEHIND_SECONDS``, by
+        however little.
+        """
+        behind = max(turn.behind_after for turn in self.turns)
+        return max(behind, rules.BEHIND_SECONDS) if len(self.turns) > 1 else behind
 
     @property
     def may_reach_window(self) -> bool:
@@ -131,17 +137,23 @@ class Cycle:
     @property
     def batches(self) -> list[tuple[float, float]]:
         """Pairs of a number of batches per interval and the number of events per batch."""
-        flow, batch = self.flow, self.flow.parameters.batch
+        flow, parameters = self.flow, self.flow.parameters
         catching_up = sum(turn.catching_up for turn in self.turns) / len(self.turns)
         backlog = min(self.events, flow.per_second * (self.gap + catching_up))
-        of_one = backlog / flow.readers
+        links = sum(turn.links for turn in self.turns) / len(self.turns)
+        in_burst = min(backlog, flow.burst * links)
         found: list[tuple[float, float]] = []
-        if of_one > batch:
-            found.append((flow.readers * (of_one / batch - 0.5), float(batch)))
-            found.append((flow.readers, batch / 2))
-        elif backlog > 0:
-            count = flow.readers * -math.expm1(-of_one)
-            found.append((count, backlog / count))
+        for events, batch in (
+            (in_burst, parameters.max_in_flight),
+            (backlog - in_burst, parameters.batch),
+        ):
+            of_one = events / flow.readers
+            if of_one > batch:
+                found.append((flow.readers * (of_one / batch - 0.5), float(batch)))
+                found.append((flow.readers, batch / 2))
+            elif events > 0:
+                count = flow.readers * -math.expm1(-of_one)
+                found.append((count, events / count))
         live = self.events - backlog
         if live > 0:
             count = flow.readers * self._live_batches(live / flow.per_second)

@@ -85,10 +85,11 @@ def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
 def _written(cycle: Cycle, waited: float) -> float:
     """Return the seconds from delivery to archive for an event that has waited."""
     parameters = cycle.flow.parameters
-    is_filled = cycle.flow.per_second * waited >= parameters.batch * parameters.concurrent_runs
+    whole = parameters.max_in_flight
+    is_filled = cycle.flow.per_second * waited >= whole * parameters.concurrent_runs
     computed = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
     return throughput.write_seconds(cycle.flow.latencies) + (
-        parameters.batch * computed if is_filled else _linger(parameters, waited)
+        whole * computed if is_filled else _linger(parameters, waited)
     )
 
 

@@ -35,7 +35,7 @@ class Parameters:
 
     @property
     def batch(self) -> int:
-        """The number of events in a full batch."""
+        """The number of events in a full batch after a run's first seconds."""
         return rules.batch_events(self.max_in_flight)
 
     @property

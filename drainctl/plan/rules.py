@@ -38,6 +38,10 @@ METRICS_OF_MANY_RUNS: Final = 2
 
 # --- The engine ---
 
+BURST_SECONDS: Final = 5.0
+"""How long a run fills its batches with all events that may be in flight. It then fills them with
+half of that."""
+
 SHORT_LINGER_SECONDS: Final = 0.25
 """How long an event that has waited at the server waits for others at most."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.faults.scene import Scene
 
 _EVENTS: Final = 200
-_IN_FLIGHT: Final = 40
+_IN_FLIGHT: Final = 20
 _ENTRIES: Final = 10
 """Events of one SendMessageBatch call. The tests make ten PutObject calls, and twenty of these."""
 
@@ -172,9 +172,9 @@ def test_answer_that_never_comes_is_given_up(
 
 def test_retries_are_not_in_lock_step(scene: Scene) -> None:
     """Two batches that S3 rejects at the same moment are retried at different moments."""
-    scene.publish(_IN_FLIGHT)
+    scene.publish(2 * _IN_FLIGHT)
     scene.faults.inject(PutObjectFault(status=503, code="SlowDown"), times=6)
-    scene.drain(max_in_flight=_IN_FLIGHT)
+    scene.drain(max_in_flight=_IN_FLIGHT, parallel_streams=2)
     calls = scene.journal.calls("PutObject")
     gaps = {round(later - earlier, 3) for earlier, later in pairwise(calls)}
     assert len(gaps) > len(calls) // 2

@@ -120,7 +120,8 @@ class Run:
         if self._batch:
             self._commits += 1
             self._pace.committing(len(self._batch))
-            self._env.process(self._commit(cast("list[Parcel]", self._batch.take())))
+            parcels = cast("list[Parcel]", self._batch.take(self._env.now))
+            self._env.process(self._commit(parcels))
 
     def _commit(self, parcels: list[Parcel]) -> simpy.events.ProcessGenerator:
         parameters = self._world.parameters

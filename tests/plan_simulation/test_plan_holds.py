@@ -124,9 +124,11 @@ CASES = {
     "100,000 a day": Case(Demand(events_per_day=100_000), 96, 24, 1),
     "100,000 a day, within 65 s": Case(Demand(events_per_day=100_000, max_lag=65), 200, 40, 1),
     "100,000 a day, within 20 s": Case(Demand(events_per_day=100_000, max_lag=20), 90, 20, 1),
+    "1 million a day": Case(Demand(events_per_day=1_000_000), 40, 12, 1),
+    "1 million a day, within 65 s": Case(Demand(events_per_day=1_000_000, max_lag=65), 100, 20, 1),
     "10 million a day": Case(Demand(events_per_day=10_000_000), 6, 14, 10),
-    "10 million a day, packed": Case(
-        Demand(events_per_day=10_000_000, events_per_message=10), 6, 14, 10
+    "11 million a day, packed": Case(
+        Demand(events_per_day=11_000_000, events_per_message=10), 6, 14, 10
     ),
     "1,000 a second": Case(Demand(events_per_day=1_000 * DAY), 3, 5, 100),
     "10,000 a second": Case(Demand(events_per_day=10_000 * DAY, peak_per_second=20_000), 4, 4, 100),
@@ -214,7 +216,10 @@ def test_too_few_runs_fall_behind() -> None:
     backlog = _at_the_peak(plan, plan.parameters)
     assert max(backlog) < 5_000 * plan.parameters.interval * 1.2
     few = replace(
-        plan.parameters, concurrent_runs=1, parallel_streams=plan.parameters.parallel_streams // 4
+        plan.parameters,
+        concurrent_runs=1,
+        parallel_streams=plan.parameters.parallel_streams // 4,
+        backlog_runs=1,
     )
     assert not Cycle.at(5_000, few, _LATENCIES).keeps_up
     backlog = _at_the_peak(plan, few)

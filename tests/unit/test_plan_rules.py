@@ -47,12 +47,14 @@ def test_defaults_are_the_templates() -> None:
 
 
 def test_a_batch_is_the_engines() -> None:
-    """A full batch has as many events as in the plan."""
+    """A full batch has as many events as in the plan, in a run's first seconds and after them."""
     batch = Batch(max_in_flight=200, linger=timedelta(seconds=1))
-    for index in range(rules.batch_events(200)):
-        assert not batch.is_full
-        batch.add(delivery_of(index), 0.0)
-    assert batch.is_full
+    for full_at in (200, rules.batch_events(200)):
+        for index in range(full_at):
+            assert not batch.is_full
+            batch.add(delivery_of(index), 0.0)
+        assert batch.is_full
+        batch.take(rules.BURST_SECONDS)
 
 
 def test_short_linger_is_the_engines() -> None:

@@ -10,16 +10,20 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery
 
 _SHORT_SECONDS: Final = 0.25
+_BURST_SECONDS: Final = 5.0
 
 
 class Batch:
     """Collects deliveries until a commit is due.
 
-    A batch is due when it holds half of ``max_in_flight``: while one half is committed, the server
-    sends the other half. It is also due when ``linger`` has passed since its first delivery, so
-    that the events of a slow stream do not wait. An event that was older than ``linger`` on arrival
-    has waited at the server, and waits for a quarter of a second at most: so a longer linger makes
-    larger batches of new events, and does not raise the greatest lag.
+    In the first five seconds, a batch is due when it holds ``max_in_flight`` deliveries: most runs
+    take only what has waited for them, and large batches need few requests. Later, it is due when
+    it holds half of that: while one half is committed, the server sends the other half.
+
+    A batch is also due when ``linger`` has passed since its first delivery, so that the events of a
+    slow stream do not wait. An event that was older than ``linger`` on arrival has waited at the
+    server, and waits for a quarter of a second at most: so a longer linger makes larger batches of
+    new events, and does not raise the greatest lag.
 
     Args:
         max_in_flight: How many unacked deliveries the server sends at most; 1 or more.
@@ -27,7 +31,9 @@ class Batch:
     """
 
     def __init__(self, *, max_in_flight: int, linger: timedelta) -> None:
-        self._full_at = max(1, max_in_flight // 2)
+        self._max_in_flight = max_in_flight
+        self._full_at = max_in_flight
+        self._burst_until: float | None = None
         self._linger = linger.total_seconds()
         self._deliveries: list[Delivery] = []
         self._due_at: float | None = None
@@ -56,6 +62,8 @@ class Batch:
 
     def add(self, delivery: Delivery, now: float) -> None:
         """Add a delivery. Take a full batch before adding more."""
+        if self._burst_until is None:
+            self._burst_until = now + _BURST_SECONDS
         linger = self._linger
         if linger > _SHORT_SECONDS and delivery.age_seconds > linger:
             linger = _SHORT_SECONDS
@@ -63,7 +71,9 @@ class Batch:
             self._due_at = now + linger
         self._deliveries.append(delivery)
 
-    def take(self) -> list[Delivery]:
+    def take(self, now: float) -> list[Delivery]:
         """Return the deliveries in the order of :meth:`add`, and start a new batch."""
+        if self._burst_until is not None and now >= self._burst_until:
+            self._full_at = max(1, self._max_in_flight // 2)
         deliveries, self._deliveries, self._due_at = self._deliveries, [], None
         return deliveries

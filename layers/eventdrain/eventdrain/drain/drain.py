@@ -210,7 +210,7 @@ class Drain:
     def _start_commit(self) -> None:
         if not self._batch:
             return
-        deliveries = self._batch.take()
+        deliveries = self._batch.take(self._clock())
         commit = asyncio.create_task(self._commit(deliveries, until=self._window.commit_until))
         commit.add_done_callback(lambda _: self._changed.set())
         self._commits[commit] = len(deliveries)
