@@ -18,7 +18,7 @@ class Parameters:
     interval_minutes: int
     window: int
     idle: int
-    linger: float = 0.25
+    linger: float = 5.0
     max_in_flight: int = rules.MOST_IN_FLIGHT
     ack_timeout: int = 25
     parallel_streams: int = 1

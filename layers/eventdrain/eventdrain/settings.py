@@ -198,7 +198,7 @@ class Settings:
             max_events=env.number("MAX_EVENTS", 100_000, 1, 10_000_000),
             window=timedelta(seconds=env.number("WINDOW_SECONDS", 20, 1, 840)),
             idle=timedelta(seconds=env.number("IDLE_SECONDS", 1, 1, 60)),
-            linger=timedelta(milliseconds=env.number("LINGER_MILLISECONDS", 250, 10, 5000)),
+            linger=timedelta(milliseconds=env.number("LINGER_MILLISECONDS", 5000, 10, 5000)),
             reserve=timedelta(seconds=env.number("RESERVE_SECONDS", 15, 5, 45)),
             old_event_age=timedelta(
                 seconds=env.number("OLDEST_EVENT_AGE_SECONDS", 900, 60, 86_400)
