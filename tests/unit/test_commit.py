@@ -230,6 +230,7 @@ DENIED: Final = "MadeUpDenied"
         # An ack that was one too many at a time is no failed attempt, nor is another one's.
         ("ack", {0: [SLOW_DOWN] * 40, 1: [TRY_AGAIN] * 2}, None, {}, None),
         ("ack", {0: [SLOW_DOWN] * 5, 1: [TRY_AGAIN] * 5}, None, {AGAIN: 1}, None),
+        ("ack", {0: [SLOW_DOWN] * 4 + [TRY_AGAIN], 1: [TRY_AGAIN] * 4}, None, {}, None),
     ],
 )
 def test_failures(

@@ -104,7 +104,14 @@ def test_opening_alone_is_no_success() -> None:
         pytest.param(
             [replace(CUT, error=REJECTED), NEXT], 0.1, EndReason.IDLE, 6, id="rejected after events"
         ),
-        pytest.param([replace(CUT, error=REFUSED)], IDLE, EndReason.FAILED, 3, id="then refused"),
+        # More events than fit into a batch wait when the stream is refused.
+        pytest.param(
+            [Script([burst(30)], ends_at=0.0, error=REFUSED)],
+            IDLE,
+            EndReason.FAILED,
+            30,
+            id="then refused",
+        ),
         # A quiet window during most of which the API was unavailable fails.
         pytest.param([silent(40.0)], LONG, EndReason.FAILED, 0, id="silent at first, long"),
         pytest.param([silent(20.0)], LONG, EndReason.WINDOW, 0, id="silent at first"),
