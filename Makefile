@@ -1,5 +1,5 @@
-# Everything here needs Python 3.11 or newer and GNU make 3.81 or newer, nothing else: `make run` and
-# `make test` set up what they use, in .venv*, from the hashed locks in requirements/.
+# Everything here needs Python 3.11 or newer and GNU make 3.81 or newer, nothing else (`make model` also needs Spin):
+# `make run` and `make test` set up what they use, in .venv*, from the hashed locks in requirements/.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run up status down serve deploy credentials doctor plan verify tail replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants release-archive clean
+.PHONY: help run up status down serve deploy credentials doctor plan verify tail replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants model release-archive clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -173,6 +173,9 @@ soak: setup .venv/.made-dev ## Inject random faults for a given time: make soak 
 
 mutants: setup .venv/.made-dev ## Break the engine in many ways, and check that the tests detect each
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.mutants $(ARGS)
+
+model: ## Explore all interleavings of commits and acks in a model; needs Spin and a C compiler
+	@sh tests/model/check.sh
 
 release-archive: .venv/.made-dev ## Archive a release for the upgrade test: make release-archive COMMIT=v1.2.3
 	@$(BIN)/python -m devtools.release_archive $(COMMIT)
