@@ -35,6 +35,7 @@ class Batch:
         self._full_at = max_in_flight
         self._burst_until: float | None = None
         self._linger = linger.total_seconds()
+        self._short_linger = min(self._linger, _SHORT_SECONDS)
         self._deliveries: list[Delivery] = []
         self._due_at: float | None = None
 
@@ -64,11 +65,12 @@ class Batch:
         """Add a delivery. Take a full batch before adding more."""
         if self._burst_until is None:
             self._burst_until = now + _BURST_SECONDS
-        linger = self._linger
-        if linger > _SHORT_SECONDS and delivery.age_seconds > linger:
-            linger = _SHORT_SECONDS
-        if self._due_at is None or now + linger < self._due_at:
-            self._due_at = now + linger
+        # A delivery cannot make the batch due sooner than this, whatever its age.
+        soonest = now + self._short_linger
+        if self._due_at is None or soonest < self._due_at:
+            has_waited = delivery.age_seconds > self._linger
+            due_at = soonest if has_waited else now + self._linger
+            self._due_at = due_at if self._due_at is None else min(due_at, self._due_at)
         self._deliveries.append(delivery)
 
     def take(self, now: float) -> list[Delivery]:

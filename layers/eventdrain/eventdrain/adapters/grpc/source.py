@@ -208,6 +208,7 @@ class GrpcConnection:
         try:
             millisecond, received_at = 0, datetime.now(UTC)
             for message in self._messages:
+                self._wait_for_room()
                 if self._is_closing:
                     # Read until the stream ends: otherwise grpcio keeps its connection open.
                     continue
@@ -221,7 +222,6 @@ class GrpcConnection:
                 if not self._is_announced:
                     self._is_announced = True
                     self._loop.call_soon_threadsafe(self._on_arrival)
-                self._wait_for_room()
             self._end = StreamEnded("the server closed the stream")
         except grpc.RpcError as error:
             if not self._is_ready:
