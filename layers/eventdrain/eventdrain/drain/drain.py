@@ -125,6 +125,8 @@ class Drain:
                 task.cancel()
             await asyncio.gather(*subscribing, *self._commits, return_exceptions=True)
         for subscription in self._subscriptions:
+            if subscription.refusal is not None:
+                self._report.fail(subscription.refusal)
             untaken = [message for message, _ in subscription.take(subscription.unread)]
             heartbeats = sum(map(self._reader.is_heartbeat, untaken))
             self._report.add_untaken(untaken, heartbeats=heartbeats)

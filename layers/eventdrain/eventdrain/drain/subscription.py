@@ -13,6 +13,7 @@ from eventdrain.errors import (
     ApiSilent,
     DrainError,
     StreamEnded,
+    StreamRefused,
     Unauthenticated,
     rejected_token,
 )
@@ -54,6 +55,8 @@ class Subscription:
         connections: How often a stream was opened.
         last_end: Why the last stream ended, if it may be reopened; None if no stream has ended.
         last_silence: The error of the last unanswered probe; None if there was none.
+        refusal: Why the server refuses the stream, also if the subscription is cancelled before it
+            has left the connection; None if it does not.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Subscription:
         self.connections = 0
         self.last_end: StreamError | None = None
         self.last_silence: StreamError | None = None
+        self.refusal: StreamRefused | None = None
 
     @property
     def unread(self) -> int:
@@ -150,21 +154,29 @@ class Subscription:
         try:
             async with self._source.connect(token, self._note_arrival) as connection:
                 self._connection = connection
-                await connection.opened()
-                self._note_opened()
-                probing = asyncio.create_task(self._probe(connection))
                 try:
-                    await connection.ended()
-                finally:
-                    # Record the end before leaving the connection, which takes a while.
-                    self._note_ended()
-                    probing.cancel()
-                    await asyncio.wait([probing])
-                    if not probing.cancelled():
-                        probing.result()  # raises unexpected errors
+                    await self._listen(connection)
+                except StreamRefused as error:
+                    # Leaving the connection takes a while, and may be cancelled.
+                    self.refusal = error
+                    raise
         finally:
             if not self._is_proven:
                 self._pace.unproven()
+
+    async def _listen(self, connection: Connection) -> NoReturn:
+        await connection.opened()
+        self._note_opened()
+        probing = asyncio.create_task(self._probe(connection))
+        try:
+            await connection.ended()
+        finally:
+            # Record the end before leaving the connection, which takes a while.
+            self._note_ended()
+            probing.cancel()
+            await asyncio.wait([probing])
+            if not probing.cancelled():
+                probing.result()  # raises unexpected errors
 
     async def _probe(self, connection: Connection) -> None:
         """Probe the event API until it answers a probe or sends a message."""

@@ -1,0 +1,1 @@
+"""Whole runs of the engine in a deterministic simulation: ``python -m tests.simulation --help``."""

@@ -1,0 +1,314 @@
+"""Lambda and its schedule: runs of the engine in environments, one after another and side by side.
+
+A run is the engine's own chain (``run_and_start_others``), its own composition (``run_drain``) and
+its own drain, over the ports of this package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, nullcontext
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from drainctl.plan import TIMEOUT_MARGIN_SECONDS
+from eventdrain.drain import Start, measurements
+from eventdrain.errors import StartFailed
+from eventdrain.run import Memory, run_and_start_others, run_drain
+from tests.simulation.checker import check_run
+from tests.simulation.replays import ReplayRuns
+from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens, Vault
+from tests.simulation.server import Acker, EventServer, Source
+from tests.simulation.sinks import ArchiveSink, Bucket, Queue, QueueSink
+from tests.simulation.world import Point, Run
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from datetime import datetime
+
+    from eventdrain.drain import Report
+    from eventdrain.errors import Failure
+    from eventdrain.ports import ClientCredentials, Sink
+    from eventdrain.settings import Settings
+    from tests.simulation.world import World
+
+FAILED_METRICS: Final = {"archive": "ArchiveFailed", "queue": "OutboxFailed"}
+
+
+class Environment:
+    """A Lambda environment: what its runs remember, and its clock."""
+
+    def __init__(self, skew_seconds: float) -> None:
+        self.memory = Memory()
+        self.skew_seconds = skew_seconds
+
+
+class Services:
+    """The services of one run; see ``eventdrain.run.Services``."""
+
+    sinks: Sequence[str] = ("archive", "queue")
+
+    def __init__(self, cloud: Cloud, run: Run, settings: Settings) -> None:
+        self._cloud = cloud
+        self._run = run
+        self._settings = settings
+
+    def connect_secrets(self) -> AbstractContextManager[Secrets]:
+        """See ``eventdrain.run.Services``."""
+        return Secrets(self._cloud.vault).connected()
+
+    def token_endpoint(self, credentials: ClientCredentials) -> TokenEndpoint:
+        """See ``eventdrain.run.Services``."""
+        return TokenEndpoint(self._cloud.tokens, credentials, self._run)
+
+    def connect_sinks(self) -> Mapping[str, AbstractAsyncContextManager[Sink]]:
+        """See ``eventdrain.run.Services``."""
+        archive = ArchiveSink(self._cloud.archive, self._run)
+        queue = QueueSink(
+            self._cloud.queue, self._run, events_per_message=self._settings.events_per_message
+        )
+        return {"archive": nullcontext(archive), "queue": nullcontext(queue)}
+
+    def event_source(self, *, timeout_seconds: float) -> Source:  # noqa: ARG002 - a backstop
+        """See ``eventdrain.run.Services``."""
+        return Source(self._cloud.server, self._run, max_unread=self._settings.max_in_flight)
+
+    @asynccontextmanager
+    async def connect_acker(self) -> AsyncIterator[Acker]:
+        """See ``eventdrain.run.Services``."""
+        yield Acker(self._cloud.server, self._run)
+
+    def run(self, drain: Coroutine[None, None, None]) -> None:
+        """See ``eventdrain.run.Services``."""
+        machine = self._cloud.world.machine
+        machine.wait_for(drain)
+        while self._run.threads:
+            machine.block(0.001)
+
+    def clock(self) -> float:
+        """See ``eventdrain.run.Services``."""
+        return self._cloud.world.time
+
+    def now(self) -> datetime:
+        """See ``eventdrain.run.Services``."""
+        return self._cloud.world.wall_clock(self._run)
+
+
+class Cloud:
+    """The account: the function, its schedule, and the services that it uses.
+
+    Args:
+        world: The world.
+        settings: The settings of the stack.
+    """
+
+    def __init__(self, world: World, settings: Settings) -> None:
+        self.world = world
+        self.settings = settings
+        schedule = world.schedule
+        self.archive: Bucket = Bucket(world)
+        self.queue: Queue = Queue(world, self.archive)
+        self.vault: Vault = Vault(world)
+        self.tokens: Tokens = Tokens(
+            world,
+            is_required=schedule.credentials != "none",
+            lifetime=timedelta(seconds=schedule.token_seconds),
+            scopes=settings.scopes,
+        )
+        self.server: EventServer = EventServer(
+            world,
+            self.tokens,
+            schedule.rules,
+            max_in_flight=settings.max_in_flight,
+            ack_timeout=settings.ack_timeout.total_seconds(),
+        )
+        self.replay: ReplayRuns | None = None
+        self.next_dies_at = 0
+        self._environments: list[Environment] = []
+        self._skew_seconds = 0.0
+        self._dropped_ticks = 0
+        self._under_way: dict[Run, None] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.ticks = 0
+
+    # --- What faults do to it ---
+
+    @property
+    def runs_under_way(self) -> list[Run]:
+        """The runs that have neither ended nor died."""
+        return [*self._under_way]
+
+    def drop_next_tick(self) -> None:
+        """Let the schedule miss its next tick."""
+        self._dropped_ticks += 1
+
+    def replace_environments(self) -> None:
+        """Discard the idle environments."""
+        self._environments.clear()
+
+    def skew(self, seconds: float) -> None:
+        """Let the clocks of new environments be wrong."""
+        self._skew_seconds = seconds
+        self._environments.clear()
+
+    def rotate_client(self) -> None:
+        """Replace the client's secret, at the endpoint first and then in Secrets Manager."""
+        if self.world.schedule.credentials != "client":
+            return
+        self.tokens.client_secret += "-new"
+        self.world.later(self.world.latency, self.store_credentials)
+
+    def store_credentials(self) -> None:
+        """Put the operator's credentials into their secret."""
+        if self.world.schedule.credentials == "client":
+            secret = self.tokens.client_secret
+            content = f'{{"client_id": "made-up", "client_secret": "{secret}"}}'
+        else:
+            content = f'{{"access_token": "{self.tokens.issue()}"}}'
+        self.vault.store(self.settings.credentials_secret_arn, content)
+
+    # --- Lambda ---
+
+    def tick(self) -> None:
+        """Start the runs of the schedule, one for each stream."""
+        if self._dropped_ticks:
+            self._dropped_ticks -= 1
+            return
+        self.ticks += 1
+        self.invoke(Start(self.settings.event_type))
+
+    def invoke(self, start: Start, retries: int | None = None) -> None:
+        """Invoke the function asynchronously."""
+        world = self.world
+        timeout = self.settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
+        run = Run(world, len(world.runs) + 1, world.time + timeout)
+        environment = self._environments.pop() if self._environments else None
+        if environment is None:
+            environment = Environment(self._skew_seconds)
+        run.skew_seconds = environment.skew_seconds
+        run.dies_at, self.next_dies_at = self.next_dies_at, 0
+        world.runs.append(run)
+        if len(world.runs) > world.schedule.most_runs:
+            world.violate("there are more and more runs")
+            raise RuntimeError("more and more runs")
+        self._under_way[run] = None
+        self._idle.clear()
+        left = world.schedule.retries if retries is None else retries
+
+        def is_gone() -> None:
+            self._under_way.pop(run, None)
+            if not self._under_way:
+                self._idle.set()
+
+        def handler() -> None:
+            report = self._handle(start, run, environment)
+            run.has_ended = True
+            timer.cancel()
+            is_gone()
+            self._environments.append(environment)
+            if report.has_failed and left:
+                self.invoke(start, left - 1)
+
+        def time_out() -> None:
+            if not run.was_frozen:
+                world.violate(f"{run.name} runs into its time-out")
+            run.kill()
+
+        def die() -> None:
+            world.note(run.name, "dies at step %d", run.steps)
+            timer.cancel()
+            is_gone()
+            self.server.note_death(run)
+
+        run.on_death = die
+        timer = world.machine.call_later(timeout, time_out)
+        run.context.run(world.machine.start, handler)
+
+    def _handle(self, start: Start, run: Run, environment: Environment) -> Report:
+        """Do what the function's handler does."""
+        self.world.note(run.name, "starts: %s", start)
+        services = Services(self, run, self.settings)
+        report, _ = run_and_start_others(
+            start,
+            self.settings,
+            run=lambda on_token: run_drain(
+                self.settings,
+                services,
+                environment.memory,
+                remaining=timedelta(seconds=run.timeout_at - self.world.time),
+                on_token=on_token,
+            ),
+            start_run=self._start,
+        )
+        metrics = [*measurements(report, FAILED_METRICS, old_event_age=self.settings.old_event_age)]
+        self.world.note(run.name, "ends: %s", report.end_reason)
+        check_run(self.world, self.settings, run, report, {each.name for each in metrics})
+        return report
+
+    def _start(self, other: Start) -> None:
+        def perform() -> None:
+            self.world.later(0.0, self.invoke, other)
+
+        def failed(answer: Failure) -> None:
+            raise StartFailed(f"made up: {answer.code}")
+
+        self.world.blocking_call(Point.START, perform, failed)
+
+    # --- The schedule ---
+
+    async def live(self) -> None:
+        """Let the schedule happen, and then everything settle."""
+        world, schedule = self.world, self.world.schedule
+        if schedule.credentials != "none":
+            self.store_credentials()
+        for event in schedule.new_events():
+            world.machine.call_at(event.published_at, self.server.publish, event)
+        self._plan_faults()
+        if schedule.replay is not None:
+            self.replay = ReplayRuns(self, schedule.replay)
+            replaying = world.machine.create_task(self.replay.live())
+        while world.time < schedule.ends_at:
+            self.tick()
+            await asyncio.sleep(self._until_tick())
+        self._dropped_ticks = 0
+        if schedule.credentials == "static":
+            self.store_credentials()  # the operator has put in another
+        for _ in range(schedule.most_settling_runs):
+            await self._idle.wait()
+            if not self.server.pending:
+                break
+            self.tick()
+            await asyncio.sleep(self._until_tick())
+        await self._idle.wait()
+        if schedule.replay is not None:
+            await replaying
+
+    def _until_tick(self) -> float:
+        """Return the seconds until the next tick."""
+        tick = self.world.schedule.tick_seconds
+        return tick - self.world.time % tick
+
+    def _plan_faults(self) -> None:
+        world = self.world
+        at = world.machine.call_at
+        for fault in world.schedule.faults:
+            kind = fault.kind
+            for point in kind.points:
+                world.inject(point, fault)
+            if kind.begins is not None:
+                at(fault.at, self._begin, fault)
+            if kind.ends is not None:
+                at(fault.until, kind.ends, self, fault)
+        at(world.schedule.ends_at, world.end_faults)
+
+    def _begin(self, fault: Any) -> None:
+        self.world.struck[fault.name] += 1
+        self.world.note("fault", "%s", fault.name)
+        fault.kind.begins(self, fault)
+
+    def kill_replay(self) -> None:
+        """Stop the replay that is under way, if there is one."""
+        if self.replay is not None and self.replay.process is not None:
+            self.replay.process.kill()

@@ -1,0 +1,38 @@
+"""Which branches of the engine the schedules reach."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from coverage import Coverage
+
+from simulator.aws import PROJECT_FOLDER
+from tests.simulation.schedule import draw
+from tests.simulation.simulate import simulate, virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ENGINE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain"
+_SIMULATED: Final = ("drain/*", "auth/*", "replay/*", "run.py")
+
+
+def branches_reached(seeds: Iterable[int]) -> dict[str, Any]:
+    """Simulate schedules; return coverage.py's JSON report on the modules that they run."""
+    covered = Coverage(
+        data_file=None,
+        branch=True,
+        concurrency="greenlet",
+        include=[f"{_ENGINE / name}" for name in _SIMULATED],
+    )
+    with covered.collect(), virtual():
+        for seed in seeds:
+            simulate(draw(seed))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "report.json"
+        covered.json_report(outfile=str(file))
+        report: dict[str, Any] = json.loads(file.read_text())
+    return report

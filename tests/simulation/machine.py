@@ -1,0 +1,389 @@
+"""The machine of the simulation: virtual time, processes that can die, and threads without threads.
+
+Everything runs in one thread, in an order that depends on nothing but the schedule. The event loop
+is shared by all processes, which are told apart by a context variable. When nothing is ready, the
+time jumps to the next timer.
+
+Blocking calls of the engine, such as reading a secret, run in greenlets: a call that waits lets the
+loop continue. That is how a function in a thread, or the part of a run before its event loop, is
+interleaved with other runs at each of its calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextvars import ContextVar, copy_context
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from eventdrain.errors import FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from contextvars import Context
+
+    from eventdrain.errors import Failure
+    from eventdrain.events import Delivery
+
+_T = TypeVar("_T")
+
+MOST_STEPS: Final = 400_000
+"""Of one schedule, a hundred times the usual number."""
+_TURN_SECONDS: Final = 1e-6
+"""The duration of a step, so that time always advances."""
+
+
+class Spinning(Exception):
+    """A schedule takes more steps than any should."""
+
+
+class Process:
+    """A process, such as one run in one Lambda environment.
+
+    Attributes:
+        name: For traces.
+        steps: How many steps it has taken.
+        dies_at: The step at which it is killed; 0 for never.
+        frozen_until: It takes no step before this time.
+        is_dead: Whether it was killed; it takes no step any more.
+        has_ended: Whether its work is done, so that a step is left-over work.
+        left_over: How many steps were taken after the end.
+        threads: Its functions in threads that have not returned.
+        skew_seconds: How much its wall clock is ahead.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.steps = 0
+        self.dies_at = 0
+        self.frozen_until = 0.0
+        self.is_dead = False
+        self.has_ended = False
+        self.left_over = 0
+        self.threads = 0
+        self.skew_seconds = 0.0
+        self.on_death: Callable[[], None] = _nothing
+        self._written: set[tuple[str, str]] = set()
+        self.committing_since: dict[str, float] = {}
+        self.has_met_fatal = False
+        self.last_writes: dict[tuple[str, str], tuple[Failure | None, float]] = {}
+
+    def kill(self) -> None:
+        """Stop it where it is; what it has sent may still arrive."""
+        if not self.is_dead and not self.has_ended:
+            self.is_dead = True
+            self.on_death()
+
+    def name_of(self, delivery: Delivery) -> str:
+        """Return what the process writes once: in a replay, an event."""
+        return delivery.event_id
+
+    def has_written(self, sink: str, name: str) -> bool:
+        """Return whether a sink has confirmed a write of a handle, or an event id, to it."""
+        return (sink, name) in self._written
+
+    def note_writing(self, delivery: Delivery, now: float) -> None:
+        """Record that a delivery is being committed."""
+        self.committing_since.setdefault(delivery.ack_info, now)
+
+    def note_written(
+        self, sink: str, delivery: Delivery, failed: Failure | None, now: float
+    ) -> None:
+        """Record the answer of a sink."""
+        self.last_writes[sink, delivery.ack_info] = failed, now
+        self.has_met_fatal |= failed is not None and failed.kind is FailureKind.FATAL
+        if failed is None:
+            self._written.add((sink, self.name_of(delivery)))
+
+    def note_cut_off(self, sink: str, deliveries: Iterable[Delivery]) -> None:
+        """Record that there was no more time for an answer."""
+        for each in deliveries:
+            self.last_writes.pop((sink, each.ack_info), None)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+PROCESS: Final[ContextVar[Process | None]] = ContextVar("process", default=None)
+
+
+class _Handle:
+    """A scheduled callback."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled", "process")
+
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[object, ...], context: Context | None
+    ) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = copy_context() if context is None else context
+        self.process = self.context.get(PROCESS)
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class Machine(asyncio.AbstractEventLoop):
+    """The event loop of all processes, with virtual time that starts at 0.
+
+    Attributes:
+        steps: How many steps were taken.
+        bugs: Errors that nobody has handled.
+    """
+
+    def __init__(self) -> None:
+        self._ready: deque[_Handle] = deque()
+        self._timers: list[tuple[float, int, _Handle]] = []
+        self._timer_count = 0
+        self._now = 0.0
+        self._hub = getcurrent()
+        self.steps = 0
+        self.bugs: list[str] = []
+        # References to dead processes' work: if it were collected, its `finally` blocks would run.
+        self._kept: list[object] = []
+        self._is_closed = False
+
+    # --- The loop, as asyncio uses it ---
+
+    def time(self) -> float:
+        """Return the virtual time in seconds."""
+        return self._now
+
+    def call_soon(  # type: ignore[override] # returns its own kind of handle
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> _Handle:
+        """See ``asyncio``."""
+        handle = _Handle(callback, args, context)
+        self._ready.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> _Handle:
+        """See ``asyncio``."""
+        handle = _Handle(callback, args, context)
+        self._timer_count += 1
+        heappush(self._timers, (when, self._timer_count, handle))
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> _Handle:
+        """See ``asyncio``."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """See ``asyncio``."""
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, _T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[_T]:
+        """See ``asyncio``."""
+        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._kept.append(task)
+        return task
+
+    def run_in_executor(  # type: ignore[override]
+        self, _executor: object, func: Callable[..., _T], *args: Any
+    ) -> asyncio.Future[_T]:
+        """Run a function in a greenlet, as if in a thread."""
+        future: asyncio.Future[_T] = self.create_future()
+        process = PROCESS.get()
+
+        def thread() -> None:
+            try:
+                result = func(*args)
+            except Exception as error:  # noqa: BLE001 - passed on, whatever it is
+                if not future.done():
+                    future.set_exception(error)
+            else:
+                if not future.done():
+                    future.set_result(result)
+            finally:
+                if process is not None:
+                    process.threads -= 1
+
+        if process is not None:
+            process.threads += 1
+        self.start(thread)
+        return future
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Record an error that nobody has handled."""
+        if not self._is_closed and "destroyed" not in context["message"]:
+            self.bugs.append(f"{context['message']}: {context.get('exception')!r}")
+
+    def get_debug(self) -> bool:
+        """See ``asyncio``."""
+        return False
+
+    def is_running(self) -> bool:
+        """See ``asyncio``."""
+        return True
+
+    def is_closed(self) -> bool:
+        """See ``asyncio``."""
+        return self._is_closed
+
+    # --- Threads and blocking calls ---
+
+    def start(self, function: Callable[[], object]) -> None:
+        """Run a function in a greenlet of the current process, as soon as there is a turn."""
+        thread = greenlet(function, self._hub)
+        thread.gr_context = copy_context()
+        self._kept.append(thread)
+        self.call_soon(thread.switch)
+
+    def wait_for(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Await work in a function that runs in a greenlet, while others continue."""
+        task = self.create_task(work)
+        current = getcurrent()
+        task.add_done_callback(lambda _: current.switch())
+        self._block()
+        return task.result()
+
+    @property
+    def is_in_loop(self) -> bool:
+        """Whether the current code runs on the event loop, which must not block."""
+        return getcurrent() is self._hub
+
+    def block(self, seconds: float) -> None:
+        """Sleep in a function that runs in a greenlet."""
+        self.call_later(seconds, getcurrent().switch)
+        self._block()
+
+    def block_until(self, future: asyncio.Future[Any]) -> None:
+        """Wait for a future in a function that runs in a greenlet."""
+        if not future.done():
+            current = getcurrent()
+            future.add_done_callback(lambda _: current.switch())
+            self._block()
+
+    def _block(self) -> None:
+        if self._is_closed:
+            raise GreenletExit  # this greenlet is being collected
+        self._hub.switch()
+
+    # --- Running ---
+
+    def run(self, main: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine, and with it everything else, until it returns.
+
+        Raises:
+            Spinning: It takes too many steps.
+            RuntimeError: Everything waits, and nothing is scheduled.
+        """
+        asyncio._set_running_loop(self)  # noqa: SLF001 - as every event loop does
+        try:
+            task = self.create_task(main)
+            while not task.done():
+                self._step()
+            return task.result()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
+
+    def close(self) -> None:
+        """Drop all work."""
+        self._is_closed = True
+        self._ready.clear()
+        self._timers.clear()
+        self._kept.clear()
+
+    def _step(self) -> None:
+        now = self._now = self._now + _TURN_SECONDS
+        while self._timers and self._timers[0][0] <= now:
+            self._ready.append(heappop(self._timers)[2])
+        if self._ready:
+            handle = self._ready.popleft()
+        elif self._timers:
+            at, _, handle = heappop(self._timers)
+            self._now = max(at, now)
+        else:
+            raise RuntimeError("everything waits, and nothing is scheduled")
+        if handle.is_cancelled or not (handle.process is None or self._may_step(handle)):
+            return
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise Spinning(f"{MOST_STEPS} steps")
+        handle.context.run(handle.callback, *handle.args)
+
+    def _may_step(self, handle: _Handle) -> bool:
+        """Return whether a process takes its next step now."""
+        process = handle.process
+        assert process is not None
+        if process.is_dead:
+            return False
+        if process.frozen_until > self._now:
+            self._timer_count += 1
+            heappush(self._timers, (process.frozen_until, self._timer_count, handle))
+            return False
+        process.steps += 1
+        process.left_over += process.has_ended
+        if process.steps == process.dies_at:
+            process.kill()
+        return not process.is_dead
+
+
+class Lock:
+    """A lock for greenlets, in place of ``threading.Lock``."""
+
+    def __init__(self) -> None:
+        self._is_held = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Machine)
+        while self._is_held:
+            waiting = loop.create_future()
+            self._waiting.append(waiting)
+            loop.block_until(waiting)
+        self._is_held = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_held = False
+        if self._waiting:
+            self._waiting.popleft().set_result(None)
+
+
+class Threads:
+    """In place of ``concurrent.futures.ThreadPoolExecutor``; leaving it waits for all functions."""
+
+    def __init__(self, **_: object) -> None:
+        self._futures: list[asyncio.Future[Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Machine)
+        for future in self._futures:
+            loop.block_until(future)
+
+    def submit(self, function: Callable[..., _T], *args: Any) -> asyncio.Future[_T]:
+        """See ``concurrent.futures``."""
+        future = asyncio.get_running_loop().run_in_executor(None, function, *args)
+        self._futures.append(future)
+        return future

@@ -1,0 +1,184 @@
+"""A replay of the archive, in several runs, beside the drain that writes into it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from eventdrain.replay import Checkpoint, RateLimit, Replay, ReplayEnd, ReplayReport, Selection
+from tests.simulation.machine import PROCESS, Process
+from tests.simulation.sinks import BucketReader, Queue, QueueSink
+from tests.simulation.world import STARTED_AT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from eventdrain.errors import Failure
+    from eventdrain.events import Delivery, Message
+    from tests.simulation.cloud import Cloud
+
+
+class PlannedReplay(Struct, frozen=True, kw_only=True):
+    """A replay in a schedule.
+
+    Attributes:
+        at: When its first run starts, in seconds.
+        seconds: How long each run may take.
+        bound: The end of its range, in milliseconds since the start; None for no bound.
+        per_second: Its rate; 0 for no limit.
+    """
+
+    at: float
+    seconds: float
+    bound: int | None
+    per_second: float
+
+
+_LONG_SECONDS: Final = 10_000.0
+_DIGEST: Final = "made-up"
+
+
+class _ReplayQueue(Queue):
+    """The queue that the replay sends to; it notices what is sent again without need."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud.world, cloud.archive)
+        self.done: frozenset[str] = frozenset()
+
+    def send(self, message: Message) -> None:
+        """See ``Queue``."""
+        super().send(message)
+        for event_id in self.done & {*message.event_ids}:
+            self.world.violate(f"the replay sends {event_id} again, which a checkpoint has passed")
+
+
+class ReplayRuns:
+    """One replay, as a schedule has it: runs of a limited time until the faults are over, one more.
+
+    A run may die. Its checkpoints are saved, as the command line does.
+
+    Args:
+        cloud: The account.
+        plan: What the schedule says about it.
+    """
+
+    def __init__(self, cloud: Cloud, plan: PlannedReplay) -> None:
+        self._cloud = cloud
+        self._plan = plan
+        self._queue = _ReplayQueue(cloud)
+        self._until = (
+            None if plan.bound is None else STARTED_AT + timedelta(milliseconds=plan.bound)
+        )
+        self._checkpoint: Any = None
+        self._expected: set[str] = set()
+        self._keys_at_checkpoint: set[str] = set()
+        self._confirmed: set[str] = set()
+        self._done: frozenset[str] = frozenset()
+        self._is_complete = False
+        self.process: Process | None = None
+
+    async def live(self) -> None:
+        """Replay what is in the archive when the first run starts."""
+        world = self._cloud.world
+        await asyncio.sleep(self._plan.at)
+        self._expected = self._selected(self._lines())
+        while not (self._is_complete or world.are_faults_over):
+            await self._run(self._plan.seconds)
+            await asyncio.sleep(1.0)
+        if not self._is_complete:
+            await self._run(_LONG_SECONDS)
+        if not self._is_complete:
+            world.violate("the replay is not complete, though the faults are over")
+
+    async def _run(self, seconds: float) -> None:
+        world, bucket = self._cloud.world, self._cloud.archive
+        process = self.process = Process("replay")
+        report = ReplayReport("made-up", is_dry_run=False)
+        unchanged = self._lines() == self._keys_at_checkpoint
+        self._queue.done = self._done if unchanged else frozenset()
+        died = asyncio.Event()
+        process.on_death = died.set
+        context = copy_context()
+        context.run(PROCESS.set, process)
+        world.note("replay", "starts at %s", self._checkpoint)
+        saved = self._checkpoint
+        replay = Replay(
+            archive=BucketReader(bucket),
+            publishers={self._cloud.settings.event_type: _ReplaySink(self._queue, process, self)},
+            selection=Selection((self._cloud.settings.event_type,), until=self._until),
+            rate=RateLimit(self._plan.per_second),
+            report=report,
+            digest=_DIGEST,
+            after=None if saved is None else Checkpoint.from_json(saved, selection=_DIGEST),
+            until=world.time + seconds,
+            on_checkpoint=self._save,
+            clock=lambda: world.time,
+        )
+        work = world.machine.create_task(replay.run(), context=context)
+        dying = world.machine.create_task(died.wait())
+        await asyncio.wait([work, dying], return_when=asyncio.FIRST_COMPLETED)
+        dying.cancel()
+        self.process = None
+        if work.done():
+            process.has_ended = True
+            self._check(report)
+
+    def _check(self, report: ReplayReport) -> None:
+        """Check a run that has not died."""
+        world = self._cloud.world
+        world.note("replay", "ends: %s", report.end_reason)
+        if "report this bug" in (report.error or ""):
+            world.violate(f"the replay has met a bug: {report.error}")
+        if report.end_reason is not ReplayEnd.DONE:
+            return
+        self._is_complete = True
+        if report.lines != sum(
+            (report.unreadable, report.left_out, report.duplicates, report.events)
+        ):
+            world.violate(f"the replay does not reconcile: {report.as_json()}")
+        gone = {each.event_id for some in self._cloud.archive.erased.values() for each in some}
+        for event_id in self._expected - gone - self._queue.ever.keys():
+            world.violate(f"the replay has not sent {event_id}: {report.as_json()}")
+        for event_id in self._queue.ever.keys() - self._selected(self._lines()) - gone:
+            world.violate(f"the replay has sent {event_id}, which it should not")
+
+    def _lines(self) -> set[str]:
+        """Return the keys of objects of lines."""
+        return {key for key in self._cloud.archive.objects if key.startswith("events/")}
+
+    def _selected(self, keys: set[str]) -> set[str]:
+        """Return the ids of the selected events in some objects."""
+        until, objects = self._until, self._cloud.archive.objects
+        return {
+            each.event_id
+            for key in keys
+            for each in objects[key]
+            if until is None or datetime.fromisoformat(each.event_time or "") < until
+        }
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint.as_json()
+        self._done = frozenset(self._confirmed)
+        self._keys_at_checkpoint = self._lines()
+
+    def note_confirmed(self, event_ids: set[str]) -> None:
+        """Record what the queue has confirmed."""
+        self._confirmed |= event_ids
+
+
+class _ReplaySink(QueueSink):
+    """The queue's sink, which records what is confirmed."""
+
+    def __init__(self, queue: Queue, process: Process, runs: ReplayRuns) -> None:
+        super().__init__(queue, process, events_per_message=1)
+        self._runs = runs
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
+        """See ``ports.Sink``."""
+        failed = await super().write(deliveries)
+        self._runs.note_confirmed({each.event_id for each in deliveries} - failed.keys())
+        return failed

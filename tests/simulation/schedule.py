@@ -1,0 +1,206 @@
+"""Schedules: what a seed decides."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from eventdrain.events import DeliveryReader
+from eventdrain.settings import Settings
+from tests.simulation.faults import FAULTS, Injected
+from tests.simulation.replays import PlannedReplay
+from tests.simulation.secrets import CREDENTIALS, TOKEN
+from tests.simulation.server import Event, Rules
+from tests.simulation.world import STARTED_AT
+from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENT_TYPE: Final = "handset_change"
+_BASE: Final = Settings.from_env(
+    {
+        "ARCHIVE_BUCKET": "made-up-bucket",
+        "QUEUE_URL": "https://sqs.invalid/made-up",
+        "EVENT_TYPES": EVENT_TYPE,
+        "TOKEN_SECRET_ARN": TOKEN,
+    }
+)
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The settings of the stack that schedules vary; see ``eventdrain.settings.Settings``."""
+
+    parallel_streams: int = 1
+    concurrent_runs: int = 1
+    backlog_runs: int = 1
+    max_in_flight: int = 200
+    max_events: int = 100_000
+    window: timedelta = timedelta(seconds=20)
+    idle: timedelta = timedelta(seconds=1)
+    linger: timedelta = timedelta(milliseconds=250)
+    reserve: timedelta = timedelta(seconds=15)
+    ack_timeout: timedelta = timedelta(seconds=25)
+    events_per_message: int = 1
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """What happens in one schedule. Times are in seconds.
+
+    Attributes:
+        seed: The seed of everything that is drawn while it happens.
+        options: The settings of the stack.
+        credentials: "none", "static" or "client".
+        token_seconds: The lifetime of tokens.
+        rules: How the event server behaves.
+        latency: How long a call takes.
+        tick_seconds: The period of the schedule.
+        ends_at: When the faults are over.
+        retries: How often Lambda invokes the function again after an error.
+        replay: A replay of the archive; None for none.
+        events: When each event is published, and of which kind it is.
+        faults: The faults.
+    """
+
+    seed: int
+    options: Options
+    credentials: str
+    token_seconds: float
+    rules: Rules
+    latency: float
+    tick_seconds: float
+    ends_at: float
+    retries: int
+    replay: PlannedReplay | None
+    events: tuple[tuple[float, str], ...]
+    faults: tuple[Injected, ...]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the stack."""
+        arn = "" if self.credentials == "none" else CREDENTIALS
+        return replace(_BASE, credentials_secret_arn=arn, **asdict(self.options))
+
+    @property
+    def most_settling_runs(self) -> int:
+        """Ticks after the faults, within which everything must be through."""
+        limit = min(self.options.max_events, 20 * self.options.max_in_flight)
+        return 8 + 3 * len(self.events) // limit
+
+    @property
+    def most_runs(self) -> int:
+        """More runs than there should be."""
+        ticks = self.ends_at / self.tick_seconds + 2 + self.most_settling_runs + len(self.faults)
+        chain = self.options.concurrent_runs * (1 + self.options.backlog_runs)
+        return int(ticks * chain * (1 + self.retries) * 2)
+
+    def new_events(self) -> Iterator[Event]:
+        """Build the events."""
+        for number, (at, kind) in enumerate(self.events):
+            yield _event(number, at, kind)
+
+
+def draw(seed: int) -> Schedule:
+    """Draw the schedule of a seed: a swarm, in which each has its own mix of faults."""
+    chance = random.Random(seed)  # noqa: S311 - no secrets
+    pick = chance.choice
+    tick = pick((15.0, 30.0, 60.0))
+    ends_at = tick * pick((1, 1, 2, 3)) + 5
+    credentials = pick(("none", "static", "client", "client", "client"))
+    count = pick((0, 1, 3, 8, 8, 20))
+    return Schedule(
+        seed=chance.randrange(2**31),
+        options=Options(
+            parallel_streams=pick((1, 1, 1, 2)),
+            concurrent_runs=pick((1, 1, 1, 2)),
+            backlog_runs=pick((0, 1, 3)),
+            max_in_flight=pick((1, 2, 5, 10, 200)),
+            max_events=pick((3, 10, 100_000, 100_000)),
+            window=timedelta(seconds=pick((5, 10, 20))),
+            idle=timedelta(seconds=pick((1, 1, 3))),
+            linger=timedelta(milliseconds=pick((10, 250, 250, 5000))),
+            reserve=timedelta(seconds=pick((5, 15))),
+            ack_timeout=timedelta(seconds=pick((10, 25, 25))),
+            events_per_message=pick((1, 1, 3, 100)),
+        ),
+        credentials=credentials,
+        token_seconds=1e6 if credentials == "static" else pick((3600.0, 3600.0, 200.0, 60.0)),
+        rules=Rules(*(pick((True, False)) for _ in range(4))),
+        latency=pick((0.01, 0.05, 0.3)),
+        tick_seconds=tick,
+        ends_at=ends_at,
+        retries=pick((0, 0, 1)),
+        replay=_draw_replay(chance, ends_at),
+        events=tuple(
+            (at, _draw_kind(chance))
+            for at in sorted(chance.random() ** 2 * ends_at for _ in range(count))
+        ),
+        faults=tuple(_draw_faults(chance, tick, ends_at)),
+    )
+
+
+def _draw_replay(chance: random.Random, ends_at: float) -> PlannedReplay | None:
+    """Draw a replay, in one of five schedules."""
+    if chance.random() > 0.2:
+        return None
+    return PlannedReplay(
+        at=chance.random() * ends_at,
+        seconds=chance.choice((0.2, 2.0, 30.0)),
+        bound=chance.choice((None, None, int(chance.random() * ends_at) * 1000)),
+        per_second=chance.choice((0.0, 0.0, 5.0)),
+    )
+
+
+def _draw_faults(chance: random.Random, tick: float, ends_at: float) -> Iterator[Injected]:
+    """Draw up to five faults of a few kinds."""
+    kinds = chance.sample([*FAULTS], chance.choice((1, 2, 3, 5)))
+    for _ in range(chance.choice((0, 1, 1, 2, 3, 5))):
+        at = chance.random() * (ends_at - 2)
+        if chance.random() < 0.5:
+            at -= at % tick
+        yield Injected(
+            name=chance.choice(kinds),
+            at=at,
+            lasts=min(chance.choice((0.3, 3.0, 15.0, 60.0)), ends_at - at),
+            probability=chance.choice((1.0, 1.0, 0.5, 0.2)),
+            draw=chance.random(),
+        )
+
+
+def _draw_kind(chance: random.Random) -> str:
+    number = chance.random()
+    if number < 0.04:
+        return "unreadable"
+    if number < 0.08:
+        return "oversize"
+    if number < 0.12:
+        return "old"
+    return "usual"
+
+
+_READER: Final = DeliveryReader(_BASE.stream)
+
+
+def _event(number: int, at: float, kind: str) -> Event:
+    response = StreamHandsetChangeEventsResponse()
+    published = STARTED_AT + timedelta(seconds=at)
+    age = 86_400 if kind == "old" else 1
+    response.metadata.timestamp.seconds = int(published.timestamp()) - age
+    response.metadata.timestamp.nanos = number * 1_000_000
+    response.metadata.identifier.subscription_identifier.wg2rn = f"madeup:eu:{number}"
+    response.handset_change_event.number.e164 = "+999" + "0" * (3_000 if kind == "oversize" else 10)
+
+    def message(handle: str, is_redelivered: bool) -> bytes:  # noqa: FBT001
+        response.metadata.ack_info.value = handle
+        response.metadata.is_redelivered = is_redelivered
+        content = response.SerializeToString(deterministic=True)
+        return content.replace(b"+999", b"\xff999") if kind == "unreadable" else content
+
+    delivery = _READER.read(message("made-up", False), published)  # noqa: FBT003
+    assert delivery is not None
+    return Event(number, message, delivery.event_id, at)

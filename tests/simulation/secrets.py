@@ -1,0 +1,180 @@
+"""Secrets Manager, and the token endpoint with the tokens that the event server accepts."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Never
+
+from eventdrain.errors import (
+    CredentialsError,
+    FailureKind,
+    TokenRefused,
+    TokenUnavailable,
+)
+from eventdrain.ports import AccessToken
+from tests.simulation.world import STARTED_AT, Point
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from eventdrain.errors import Failure
+    from eventdrain.ports import ClientCredentials
+    from tests.simulation.world import Run, World
+
+CREDENTIALS: Final = "arn:made-up:credentials"
+TOKEN: Final = "arn:made-up:token"
+
+
+class Vault:
+    """Secrets Manager: all versions of each secret."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._versions: dict[str, list[str]] = {CREDENTIALS: [], TOKEN: []}
+        self._is_stale = False
+        self.writes = 0
+
+    def store(self, arn: str, content: str) -> None:
+        """Add a version at once."""
+        self._versions[arn].append(content)
+
+    def go_stale(self) -> None:
+        """Return the version before the newest from now on."""
+        self._is_stale = True
+
+    def freshen(self) -> None:
+        """Return the newest version again."""
+        self._is_stale = False
+
+    def newest(self, arn: str) -> str | None:
+        """Return the content that a read returns now."""
+        versions = self._versions[arn]
+        if self._is_stale and len(versions) > 1:
+            return versions[-2]
+        return versions[-1] if versions else None
+
+
+class Secrets:
+    """The secrets, for one run; see ``ports.SecretStore``."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    @contextmanager
+    def connected(self) -> Iterator[Secrets]:
+        """Do nothing: calls need no connection."""
+        yield self
+
+    def get(self, arn: str) -> str | None:
+        """See ``ports.SecretStore``."""
+        vault = self._vault
+        return vault.world.blocking_call(
+            Point.GET_SECRET, lambda: vault.newest(arn), lambda each: _raise_unreadable(arn, each)
+        )
+
+    def created_at(self, arn: str) -> datetime | None:  # noqa: ARG002 - the port's
+        """See ``ports.SecretStore``."""
+        return STARTED_AT
+
+    def put(self, arn: str, content: str) -> None:
+        """See ``ports.SecretStore``."""
+        vault = self._vault
+
+        def perform() -> None:
+            vault.writes += 1
+            vault.store(arn, content)
+
+        vault.world.blocking_call(
+            Point.PUT_SECRET, perform, lambda each: _raise_unreadable(arn, each)
+        )
+
+
+def _raise_unreadable(arn: str, answer: Failure) -> Never:
+    raise CredentialsError(f"the call about {arn} failed with {answer.code}")
+
+
+class Tokens:
+    """The tokens: minted for a client, accepted by the event server.
+
+    Args:
+        world: The world.
+        is_required: Whether the event server requires a token.
+        lifetime: The lifetime of tokens.
+        scopes: The scopes that are granted.
+    """
+
+    def __init__(
+        self, world: World, *, is_required: bool, lifetime: timedelta, scopes: tuple[str, ...]
+    ) -> None:
+        self.world = world
+        self._is_required = is_required
+        self._lifetime = lifetime
+        self._scopes = scopes
+        self._expiries: dict[str | None, float] = {}
+        self._is_accepting = True
+        self.minted = 0
+        self.client_secret = "made-up-secret-1"
+
+    def accepts(self, token: str | None) -> bool:
+        """Return whether the event server accepts a token now."""
+        if not self._is_required:
+            return True
+        return self._is_accepting and self._expiries.get(token, 0.0) > self.world.time
+
+    def set_accepting(self, *, is_accepting: bool) -> None:
+        """Let the event server reject all tokens, or no longer."""
+        self._is_accepting = is_accepting
+
+    def revoke_all(self) -> None:
+        """Reject all tokens that were minted before."""
+        self._expiries.clear()
+
+    def note_rejected(self, token: str | None, run: Run) -> None:
+        """Record that a run's call was rejected for its token."""
+        self.world.note("server", "rejects the token of %s", run.name)
+        run.rejected.add(token)
+
+    def issue(self) -> str:
+        """Return a new token."""
+        self.minted += 1
+        token = f"made-up-token-{self.minted}"
+        self._expiries[token] = self.world.time + self._lifetime.total_seconds()
+        self.world.note("token server", "mints %s", token)
+        return token
+
+    def access_token(self, run: Run) -> AccessToken:
+        """Return a new token as the token endpoint's adapter does."""
+        minted_at = self.world.wall_clock(run)
+        return AccessToken(self.issue(), self._scopes, minted_at, minted_at + self._lifetime)
+
+
+class TokenEndpoint:
+    """The token endpoint, for one run; see ``ports.TokenEndpoint``."""
+
+    url = "https://made-up.invalid/token"
+
+    def __init__(self, tokens: Tokens, credentials: ClientCredentials, run: Run) -> None:
+        self._tokens = tokens
+        self._credentials = credentials
+        self._run = run
+        self.client_id = credentials.client_id
+
+    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:  # noqa: ARG002
+        """See ``ports.TokenEndpoint``."""
+        self._run.mints += 1
+
+        def perform() -> AccessToken:
+            if self._credentials.client_secret != self._tokens.client_secret:
+                self._run.needs["client rejected"] = ("AuthenticationFailed", "TokenRenewalFailed")
+                raise TokenRefused("made up: invalid_client")
+            return self._tokens.access_token(self._run)
+
+        def failed(answer: Failure) -> AccessToken:
+            if answer.kind is FailureKind.FATAL:
+                raise TokenRefused("made up: invalid_client")
+            raise TokenUnavailable("made up: 503")
+
+        return self._tokens.world.blocking_call(
+            Point.MINT, perform, failed, timeout_seconds=timeout_seconds
+        )

@@ -1,0 +1,476 @@
+"""The event server: one durable queue, its connections, its acks, and the ports over them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from msgspec import Struct
+
+from eventdrain.errors import (
+    AccessRefused,
+    ApiSilent,
+    FailureKind,
+    StreamEnded,
+    StreamRefused,
+    Unauthenticated,
+)
+from tests.simulation.world import TIMED_OUT, Point, failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
+
+    from eventdrain.errors import Failure, StreamError
+    from eventdrain.events import Delivery
+    from tests.simulation.secrets import Tokens
+    from tests.simulation.world import Run, World
+
+_ACK_SECONDS: Final = 5.0
+_LEAVING_SECONDS: Final = 0.3
+"""As in the adapter: closing a connection takes up to so long."""
+_LONG_WAITING_SECONDS: Final = 4.0
+_RETRYABLE: Final = failure(FailureKind.RETRYABLE, "STATUS_CODE_FAILURE")
+_NOT_FOUND: Final = failure(FailureKind.EVENT_REJECTED, "NOT_FOUND")
+_UNAUTHENTICATED: Final = failure(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED")
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """An event at the server.
+
+    Attributes:
+        number: Its number in the schedule.
+        message: Returns its message for a handle and whether it is redelivered.
+        event_id: The engine's id of it.
+        published_at: When it was published.
+        acked_at: When the server registered its first ack; None if it has not.
+        sent: How often it was sent.
+        is_discarded: Whether the server has dropped it for a fault of its own.
+    """
+
+    number: int
+    message: Callable[[str, bool], bytes]
+    event_id: str
+    published_at: float
+    acked_at: float | None = None
+    sent: int = 0
+    is_discarded: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """One delivery, as the server knows it."""
+
+    event: Event
+    handle: str
+    connection: Connection
+    is_outstanding: bool = True
+    was_acked: bool = False
+
+
+class Rules(Struct, frozen=True):
+    """How the server behaves where the API's documentation is silent.
+
+    Attributes:
+        requeues_at_once: Whether the deliveries of a closed stream are sent again at once, and not
+            only after their ack time-out.
+        accepts_stale: Whether it accepts acks of deliveries that it has given up.
+        accepts_repeated: Whether it accepts further acks of one delivery.
+        rejects_by_status: Whether it rejects acks by a status that may be retried.
+    """
+
+    requeues_at_once: bool
+    accepts_stale: bool
+    accepts_repeated: bool
+    rejects_by_status: bool
+
+
+class EventServer:
+    """The server.
+
+    Args:
+        world: The world.
+        tokens: The tokens that it accepts; None if it requires none.
+        rules: How it behaves.
+        max_in_flight: The limit that streams request.
+        ack_timeout: The time-out that streams request, in seconds.
+    """
+
+    def __init__(
+        self, world: World, tokens: Tokens, rules: Rules, *, max_in_flight: int, ack_timeout: float
+    ) -> None:
+        self.world = world
+        self.tokens = tokens
+        self._rules = rules
+        self._max_in_flight = max_in_flight
+        self._ack_timeout = ack_timeout
+        self.events: list[Event] = []
+        self._waiting: deque[Event] = deque()
+        self._sent: dict[str, Sent] = {}
+        self.connections: deque[Connection] = deque()
+        self.is_down = False
+        self.sends_twice = False
+        self.omits_handles = False
+        self.sends_heartbeats = False
+        self.forgets_acks = False
+        self.in_flight_factor = 1
+        self.was_odd = False
+        self.delay_seconds = 0.0
+
+    # --- What the world does to it ---
+
+    def publish(self, event: Event) -> None:
+        """Accept a new event."""
+        self.world.note("server", "event %d is published", event.number)
+        self.events.append(event)
+        self._waiting.append(event)
+        self.dispatch()
+
+    def cut(self, code: str) -> None:
+        """End all streams."""
+        errors: dict[str, StreamError] = {
+            "OK": StreamEnded("the server closed the stream"),
+            "UNAVAILABLE": StreamEnded("made up: UNAVAILABLE"),
+            "INVALID_ARGUMENT": StreamRefused("made up: INVALID_ARGUMENT"),
+        }
+        for connection in [*self.connections]:
+            connection.end(errors[code])
+            if code == "INVALID_ARGUMENT":
+                connection.run.needs["refused"] = ("failed",)
+
+    def forget(self) -> None:
+        """Forget the position: send the whole history again, as if it were new."""
+        for sent in self._sent.values():
+            sent.is_outstanding = False
+        for connection in self.connections:
+            connection.outstanding.clear()
+        waiting = {*self._waiting}
+        self._waiting.extend(event for event in self.events if event not in waiting)
+        self.dispatch()
+
+    def expire_all(self) -> None:
+        """Give up all deliveries, and send the events again."""
+        for handle in [*self._sent]:
+            self._expire(handle)
+
+    @property
+    def pending(self) -> list[Event]:
+        """The events that are not acked."""
+        return [e for e in self.events if e.acked_at is None and not e.is_discarded]
+
+    def count_waiting(self) -> int:
+        """Return how many new events have waited for a while for a connection with room."""
+        if self.was_odd:
+            return 0
+        long_ago = self.world.time - _LONG_WAITING_SECONDS
+        return sum(not e.sent and e.published_at < long_ago for e in self._waiting)
+
+    # --- Deliveries ---
+
+    def dispatch(self) -> None:
+        """Send waiting events to the connections that have room, in turns."""
+        if self.is_down:
+            return
+        if self.sends_heartbeats:
+            for connection in self.connections:
+                connection.transmit(b"")
+        while self._waiting and (roomy := self._next_with_room()) is not None:
+            event = self._waiting.popleft()
+            for _ in range(2 if self.sends_twice else 1):
+                self._send(event, roomy)
+
+    def _next_with_room(self) -> Connection | None:
+        for _ in range(len(self.connections)):
+            self.connections.rotate(-1)
+            connection = self.connections[-1]
+            if len(connection.outstanding) < self._max_in_flight * self.in_flight_factor:
+                return connection
+        return None
+
+    def _send(self, event: Event, connection: Connection) -> None:
+        is_redelivered = event.sent > 0
+        event.sent += 1
+        handle = f"ack-{event.number}-{event.sent}"
+        sent = self._sent[handle] = Sent(event, handle, connection)
+        connection.outstanding[handle] = sent
+        shown = "" if self.omits_handles else handle
+        self.world.note("server", "sends event %d to %s as %s", event.number, connection, handle)
+        connection.transmit(event.message(shown, is_redelivered), is_redelivered=is_redelivered)
+        self.world.later(self._ack_timeout, self._expire, handle)
+
+    def _expire(self, handle: str) -> None:
+        sent = self._sent[handle]
+        if sent.is_outstanding:
+            sent.is_outstanding = False
+            sent.connection.outstanding.pop(handle, None)
+            if sent.event not in self._waiting:
+                self._waiting.append(sent.event)
+            self.dispatch()
+
+    def disconnect(self, connection: Connection) -> None:
+        """Forget a connection that was closed or broke."""
+        if connection not in self.connections:
+            return
+        self.connections.remove(connection)
+        if self._rules.requeues_at_once:
+            for handle in [*connection.outstanding]:
+                self._expire(handle)
+
+    def note_death(self, run: Run) -> None:
+        """Notice after a while that a run's process has died."""
+        for connection in self.connections:
+            if connection.run is run:
+                self.world.later(self.world.chance.choice((0.0, 10.0)), self.disconnect, connection)
+
+    def ack(self, handle: str, token: str | None, run: Run) -> Failure | None:
+        """Acknowledge a delivery; return the server's answer."""
+        if not self.tokens.accepts(token):
+            self.tokens.note_rejected(token, run)
+            return _UNAUTHENTICATED
+        rejection = _RETRYABLE if self._rules.rejects_by_status else _NOT_FOUND
+        sent = self._sent[handle]
+        if sent.was_acked and not self._rules.accepts_repeated:
+            return rejection
+        if not (sent.is_outstanding or sent.was_acked or self._rules.accepts_stale):
+            return rejection
+        if self.forgets_acks:
+            return None
+        sent.was_acked = True
+        self.world.note("server", "takes the ack %s", handle)
+        if sent.event.acked_at is None:
+            sent.event.acked_at = self.world.time
+        if sent.event in self._waiting:
+            self._waiting.remove(sent.event)
+        if sent.is_outstanding:
+            sent.is_outstanding = False
+            sent.connection.outstanding.pop(handle, None)
+            self.dispatch()
+        return None
+
+
+class Connection:
+    """An open stream; see ``ports.Connection``."""
+
+    def __init__(
+        self,
+        server: EventServer,
+        run: Run,
+        token: str | None,
+        on_arrival: Callable[[], None],
+        max_unread: int,
+    ) -> None:
+        self.server = server
+        self.run = run
+        self.outstanding: dict[str, Sent] = {}
+        self._token = token
+        self._on_arrival = on_arrival
+        self._max_unread = max_unread
+        self._unread: deque[tuple[bytes, datetime]] = deque()
+        self._on_the_way: deque[tuple[bytes, bool]] = deque()
+        self._is_announced = False
+        self._end: StreamError | None = None
+        self._changed = asyncio.Event()
+        self.opened_at = server.world.time
+        self.is_proven = False
+        self.is_closed = False
+
+    def __str__(self) -> str:
+        """Return a name for traces."""
+        return f"stream {self.run.connections} of {self.run.name}"
+
+    async def opened(self) -> None:
+        """See ``ports.Connection``."""
+        world = self.server.world
+        error = await world.call(Point.OPEN, self._open, _refusal)
+        if error is not None:
+            world.note(self.run.name, "cannot open a stream: %s", error)
+            raise error
+        self.opened_at = world.time
+        world.note(self.run.name, "has opened %s", self)
+
+    def _open(self) -> StreamError | None:
+        server = self.server
+        if server.is_down:
+            return None  # a gateway accepts it
+        if not server.tokens.accepts(self._token):
+            server.tokens.note_rejected(self._token, self.run)
+            return Unauthenticated("made up: UNAUTHENTICATED")
+        server.connections.append(self)
+        server.dispatch()
+        return None
+
+    async def probe(self) -> None:
+        """See ``ports.Connection``."""
+
+        def silent(_failure: Failure) -> bool:
+            return False
+
+        def answer() -> bool:
+            return not self.server.is_down and self in self.server.connections
+
+        if not await self.server.world.call(Point.PROBE, answer, silent):
+            raise ApiSilent("made up: no answer")
+        self._prove()
+
+    async def ended(self) -> NoReturn:
+        """See ``ports.Connection``."""
+        while self._end is None:
+            self._changed.clear()
+            await self._changed.wait()
+        raise self._end
+
+    @property
+    def unread(self) -> int:
+        """See ``ports.Connection``."""
+        return len(self._unread)
+
+    def take(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
+        """See ``ports.Connection``."""
+        self._is_announced = False
+        messages = [self._unread.popleft() for _ in range(min(limit, len(self._unread)))]
+        while self._on_the_way and not self.is_closed and len(self._unread) < self._max_unread:
+            self._arrive(*self._on_the_way.popleft())
+        return messages
+
+    # --- The network ---
+
+    def transmit(self, message: bytes, *, is_redelivered: bool = False) -> None:
+        """Send a message to the client."""
+        seconds = self.server.world.schedule.latency / 2 + self.server.delay_seconds
+        self.server.world.later(seconds, self._received, message, is_redelivered)
+
+    def _received(self, message: bytes, is_redelivered: bool) -> None:  # noqa: FBT001
+        if self.is_closed or self._end is not None or self.run.is_dead:
+            return
+        if len(self._unread) >= self._max_unread:
+            self._on_the_way.append((message, is_redelivered))
+        else:
+            self._arrive(message, is_redelivered)
+
+    def _arrive(self, message: bytes, is_redelivered: bool) -> None:  # noqa: FBT001
+        run = self.run
+        if message:
+            run.arrived += 1
+            run.redelivered += is_redelivered
+            run.last_arrival = self.server.world.time
+        else:
+            run.heartbeats += 1
+        self._prove()
+        self._unread.append((message, self.server.world.wall_clock(run)))
+        if not self._is_announced:
+            self._is_announced = True
+            run.later(self._on_arrival)
+
+    def _prove(self) -> None:
+        if not self.is_proven:
+            self.is_proven = True
+            self.run.proven_streams += 1
+            self.run.note_proven(self.opened_at)
+
+    def end(self, error: StreamError) -> None:
+        """Break or close the stream; what has not arrived is lost."""
+        self.server.world.note("server", "%s ends: %s", self, error)
+        self._on_the_way.clear()
+        self._end = error
+        self.server.disconnect(self)
+        self.run.later(self._changed.set)
+
+
+def _refusal(answer: Failure) -> StreamError:
+    if answer.kind is FailureKind.FATAL:
+        return AccessRefused("made up: PERMISSION_DENIED")
+    return StreamEnded("made up: UNAVAILABLE")
+
+
+class Source:
+    """Opens streams for a run; see ``ports.EventSource``."""
+
+    def __init__(self, server: EventServer, run: Run, *, max_unread: int) -> None:
+        self._server = server
+        self._run = run
+        self._max_unread = max_unread
+
+    @asynccontextmanager
+    async def connect(
+        self, token: str | None, on_arrival: Callable[[], None]
+    ) -> AsyncIterator[Connection]:
+        """See ``ports.EventSource``."""
+        run = self._run
+        run.connections += 1
+        run.open_connections += 1
+        run.use(token)
+        connection = Connection(self._server, run, token, on_arrival, self._max_unread)
+        is_left = False
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            is_left = True
+            run.left_waiting += self._server.count_waiting()
+            raise
+        finally:
+            run.open_connections -= 1
+            connection.is_closed = True
+            if connection.is_proven:
+                run.proven_streams -= 1
+                if is_left:
+                    run.open_since = min(run.open_since, connection.opened_at)
+            elif not (is_left or run.proven_streams):
+                run.unproven_at = self._server.world.time
+            self._server.disconnect(connection)
+            await asyncio.sleep(_LEAVING_SECONDS)
+
+
+class Acker:
+    """Acknowledges deliveries for a run; see ``ports.Acker``."""
+
+    def __init__(self, server: EventServer, run: Run) -> None:
+        self._server = server
+        self._run = run
+
+    async def ack(
+        self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
+    ) -> Sequence[Failure | None]:
+        """See ``ports.Acker``."""
+        world, run = self._server.world, self._run
+        run.use(token)
+        for delivery in deliveries:
+            run.note_ack(delivery, world)
+        timeout = min(_ACK_SECONDS, timeout_seconds)
+        if world.may_strike(Point.ACK):
+            answers = await asyncio.gather(
+                *(self._ack_alone(each, token, timeout) for each in deliveries)
+            )
+        else:
+            latency = world.latency
+            await asyncio.sleep(min(latency / 2, timeout))
+            answers = [self._server.ack(each.ack_info, token, run) for each in deliveries]
+            await asyncio.sleep(min(latency / 2, timeout))
+            if latency > timeout:
+                answers = [TIMED_OUT] * len(deliveries)
+        for delivery, answer in zip(deliveries, answers, strict=True):
+            run.acks_confirmed += answer is None
+            run.has_met_fatal |= answer is not None and answer.kind is FailureKind.FATAL
+            run.last_answers[delivery.ack_info] = (answer, world.time)
+        return answers
+
+    async def _ack_alone(
+        self,
+        delivery: Delivery,
+        token: str | None,
+        timeout: float,  # noqa: ASYNC109 - the port's
+    ) -> Failure | None:
+        def perform() -> Failure | None:
+            return self._server.ack(delivery.ack_info, token, self._run)
+
+        def failed(answer: Failure) -> Failure | None:
+            return answer
+
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._server.world.call(Point.ACK, perform, failed)
+        except TimeoutError:
+            return TIMED_OUT

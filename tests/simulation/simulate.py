@@ -1,0 +1,70 @@
+"""Simulates a schedule."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import random
+import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from tests.simulation.checker import check_end
+from tests.simulation.cloud import Cloud
+from tests.simulation.machine import Lock, Spinning, Threads
+from tests.simulation.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.simulation.schedule import Schedule
+
+_OVERSIZE: int = 2_000
+
+
+@contextmanager
+def virtual() -> Iterator[None]:
+    """Replace what the engine takes from its process: threads, locks, a clock, and its log."""
+    logger = logging.getLogger("eventdrain")
+    level, hook = logger.level, sys.unraisablehook
+    clock = SimpleNamespace(monotonic=lambda: _current[0].time)
+    gc_enabled = gc.isenabled()
+    logger.setLevel(logging.CRITICAL + 1)
+    sys.unraisablehook = lambda _: None  # killed runs are collected, however they were left
+    gc.disable()
+    try:
+        with (
+            patch("eventdrain.auth.minting.time", clock),
+            patch("eventdrain.auth.tokens.Lock", Lock),
+            patch("eventdrain.auth.run_token.Lock", Lock),
+            patch("eventdrain.run.ThreadPoolExecutor", Threads),
+            patch("eventdrain.events.pointer.MAX_LINE_BYTES", _OVERSIZE),
+            patch("eventdrain.events.queue_message.MAX_LINE_BYTES", _OVERSIZE),
+        ):
+            yield
+    finally:
+        logger.setLevel(level)
+        sys.unraisablehook = hook
+        if gc_enabled:
+            gc.enable()
+
+
+_current: list[Any] = []
+
+
+def simulate(schedule: Schedule, *, is_traced: bool = False) -> World:
+    """Simulate a schedule within ``virtual()``; return the world with its violations."""
+    random.seed(schedule.seed)
+    world = World(schedule, is_traced=is_traced)
+    _current[:] = [world]
+    cloud = Cloud(world, schedule.settings)
+    try:
+        world.machine.run(cloud.live())
+    except (Spinning, RuntimeError) as error:
+        world.violate(f"{type(error).__name__}: {error}")
+    else:
+        check_end(cloud)
+    world.machine.close()
+    return world

@@ -1,0 +1,245 @@
+"""The archive and the queue as services with state, the ports over them, and their consumers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Never, TypeVar
+
+from eventdrain.errors import ArchiveReadError
+from eventdrain.events import (
+    ArchiveLayout,
+    group_by_object,
+    messages,
+    object_body,
+    pack,
+)
+from eventdrain.ports import Folder, StoredObject
+from tests.simulation.world import Point
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from eventdrain.errors import Failure
+    from eventdrain.events import Delivery, Message
+    from tests.simulation.machine import Process
+    from tests.simulation.world import Run, World
+
+_T = TypeVar("_T")
+
+LAYOUT: Final = ArchiveLayout("made-up-bucket", "events", "quarantine")
+_PAGE: Final = 3
+_HALF: Final = 0.5
+
+
+class Bucket:
+    """The archive's bucket.
+
+    Attributes:
+        objects: The deliveries of each object, by key.
+        ever: How many objects have held each event, by event id.
+        erased: What erased objects held, by key.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.objects: dict[str, Sequence[Delivery]] = {}
+        self.ever: Counter[str] = Counter()
+        self.erased: dict[str, Sequence[Delivery]] = {}
+
+    def put(self, key: str, deliveries: Sequence[Delivery]) -> None:
+        """Store an object, unless its key exists."""
+        if key not in self.objects and key not in self.erased:
+            self.objects[key] = deliveries
+            self.ever.update(each.event_id for each in deliveries)
+
+    def erase(self, draw: float) -> None:
+        """Delete one of the objects."""
+        if self.objects:
+            key = [*self.objects][int(draw * len(self.objects))]
+            self.world.note("erasure", "deletes %s", key)
+            self.erased[key] = self.objects.pop(key)
+
+
+class ArchiveSink:
+    """Writes to the bucket for a run; see ``ports.Sink``."""
+
+    def __init__(self, bucket: Bucket, run: Run) -> None:
+        self._bucket = bucket
+        self._run = run
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
+        """See ``ports.Sink``."""
+        return await _write("archive", self._run, self._bucket.world, deliveries, self._put)
+
+    async def _put(self, deliveries: Sequence[Delivery]) -> dict[str, Failure]:
+        groups = group_by_object(deliveries)
+        if len(groups) == 1:
+            return await self._put_group(groups[0])
+        failed = await asyncio.gather(*map(self._put_group, groups))
+        return {event_id: each for some in failed for event_id, each in some.items()}
+
+    async def _put_group(self, group: Sequence[Delivery]) -> dict[str, Failure]:
+        key = LAYOUT.key(group)
+
+        def perform() -> dict[str, Failure]:
+            self._bucket.put(key, group)
+            return {}
+
+        def failed(answer: Failure) -> dict[str, Failure]:
+            return {each.event_id: answer for each in group}
+
+        return await self._bucket.world.call(Point.PUT, perform, failed)
+
+
+class Queue:
+    """The queue.
+
+    Attributes:
+        messages: Messages that no consumer has deleted.
+        ever: How many messages have held each event, by event id.
+        consumed: The events that a consumer has handled, by event id.
+    """
+
+    def __init__(self, world: World, bucket: Bucket) -> None:
+        self.world = world
+        self._bucket = bucket
+        self.messages: list[Message] = []
+        self.ever: Counter[str] = Counter()
+        self.consumed: set[str] = set()
+
+    def send(self, message: Message) -> None:
+        """Accept a message."""
+        if "pointer" in message.attributes:
+            key = json.loads(message.body)["s3"]["key"]
+            if key not in self._bucket.objects and key not in self._bucket.erased:
+                self.world.violate(f"a message points to {key}, which is not in the archive")
+        self.messages.append(message)
+        self.ever.update(message.event_ids)
+
+    def consume(self, *, dies: bool) -> None:
+        """Let a consumer handle a batch, and delete it unless it dies."""
+        for message in self.messages[:10]:
+            self.consumed.update(message.event_ids)
+        if not dies:
+            del self.messages[:10]
+
+
+class QueueSink:
+    """Sends to the queue for a run; see ``ports.Sink``."""
+
+    def __init__(self, queue: Queue, process: Process, *, events_per_message: int) -> None:
+        self._queue = queue
+        self._process = process
+        self._events_per_message = events_per_message
+
+    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
+        """See ``ports.Sink``."""
+        return await _write("queue", self._process, self._queue.world, deliveries, self._send_all)
+
+    async def _send_all(self, deliveries: Sequence[Delivery]) -> dict[str, Failure]:
+        made = messages(deliveries, LAYOUT, events_per_message=self._events_per_message)
+        batches = [*pack(made)]
+        if len(batches) == 1:
+            return await self._send(batches[0])
+        failed = await asyncio.gather(*map(self._send, batches))
+        return {event_id: each for some in failed for event_id, each in some.items()}
+
+    async def _send(self, batch: Sequence[Message]) -> dict[str, Failure]:
+        queue = self._queue
+
+        def perform() -> dict[str, Failure]:
+            for message in batch:
+                queue.send(message)
+            return {}
+
+        def failed(answer: Failure) -> dict[str, Failure]:
+            return {event_id: answer for message in batch for event_id in message.event_ids}
+
+        def partly(answer: Failure) -> dict[str, Failure]:
+            *some, last = batch
+            left = [message for message in some if queue.world.chance.random() < _HALF] + [last]
+            for message in some:
+                if message not in left:
+                    queue.send(message)
+            return {event_id: answer for message in left for event_id in message.event_ids}
+
+        return await queue.world.call(Point.SEND, perform, failed, partly)
+
+
+async def _write(
+    sink: str,
+    process: Process,
+    world: World,
+    deliveries: Sequence[Delivery],
+    write: Callable[[Sequence[Delivery]], Awaitable[dict[str, Failure]]],
+) -> Mapping[str, Failure]:
+    """Write with a check of what is written, and a record of what is confirmed."""
+    assert deliveries, "called without events"
+    confirmed = world.confirmed[sink]
+    ids = {each.event_id for each in deliveries}
+    if len(ids) < len(deliveries):
+        world.violate(f"{process.name} writes an event twice in one call of the {sink}")
+    for each in deliveries:
+        process.note_writing(each, world.time)
+        name = process.name_of(each)
+        if name and process.has_written(sink, name):
+            world.violate(f"{process.name} writes {name} to the {sink} again")
+    if world.trace is not None:
+        world.note(process.name, "writes %s to the %s", [e.ack_info for e in deliveries], sink)
+    try:
+        failed = await write(deliveries)
+    except asyncio.CancelledError:
+        process.note_cut_off(sink, deliveries)
+        raise
+    confirmed.update(ids - failed.keys())
+    for each in deliveries:
+        process.note_written(sink, each, failed.get(each.event_id), world.time)
+    return failed
+
+
+class BucketReader:
+    """Lists and reads the bucket; see ``ports.ArchiveReader``."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    async def days(self, event_type: str) -> Sequence[str]:
+        """See ``ports.ArchiveReader``."""
+        return await self._read(lambda: sorted({day for day, _ in self._folders(event_type)}))
+
+    async def objects(self, folder: Folder, *, after: str) -> Sequence[StoredObject]:
+        """See ``ports.ArchiveReader``."""
+
+        def page() -> Sequence[StoredObject]:
+            keys = self._folders(folder.event_type)
+            found = sorted(key for day, key in keys if day == folder.day and key > after)
+            return [StoredObject(key, 1) for key in found[:_PAGE]]
+
+        return await self._read(page)
+
+    async def read(self, key: str) -> bytes | None:
+        """See ``ports.ArchiveReader``."""
+
+        def body() -> bytes | None:
+            deliveries = self._bucket.objects.get(key)
+            return None if deliveries is None else object_body(deliveries)
+
+        return await self._read(body)
+
+    def _folders(self, event_type: str) -> list[tuple[str, str]]:
+        """Return the day and the key of each object of lines."""
+        prefix = f"{LAYOUT.prefix}/{event_type}/dt="
+        return [
+            (key.removeprefix(prefix)[:10], key)
+            for key in self._bucket.objects
+            if key.startswith(prefix)
+        ]
+
+    async def _read(self, perform: Callable[[], _T]) -> _T:
+        return await self._bucket.world.call(Point.READ, perform, _raise_unreadable)
+
+
+def _raise_unreadable(answer: Failure) -> Never:
+    raise ArchiveReadError(answer)

@@ -1,0 +1,291 @@
+"""The world of one schedule: its clock, its chance, its calls with their faults, its violations."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections import Counter
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from eventdrain.errors import Failure, FailureKind
+from tests.simulation.machine import PROCESS, Machine, Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eventdrain.events import Delivery
+    from tests.simulation.faults import Injected
+    from tests.simulation.schedule import Schedule
+
+_T = TypeVar("_T")
+
+STARTED_AT: Final = datetime(2026, 3, 1, 23, 58, tzinfo=UTC)
+"""Two minutes before midnight, so that schedules have events of two days."""
+
+
+class Point(Enum):
+    """A kind of call that a fault may strike."""
+
+    OPEN = auto()
+    PROBE = auto()
+    ACK = auto()
+    PUT = auto()
+    SEND = auto()
+    GET_SECRET = auto()
+    PUT_SECRET = auto()
+    MINT = auto()
+    START = auto()
+    READ = auto()
+
+
+@dataclass(slots=True)
+class Call(Generic[_T]):
+    """One call of a service, for the effect of a fault.
+
+    Attributes:
+        world: The world.
+        seconds: How long a call takes without a fault.
+        perform: Lets it take effect, and returns its answer.
+        failed: Returns, or raises, the answer of a failure.
+        partly: Lets a part of it take effect, and returns its answer, where the rest fails.
+    """
+
+    world: World
+    seconds: float
+    perform: Callable[[], _T]
+    failed: Callable[[Failure], _T]
+    partly: Callable[[Failure], _T] | None = None
+
+    async def under_way(self) -> None:
+        """Wait for half of the time, before or after it takes effect."""
+        await asyncio.sleep(self.seconds / 2)
+
+
+class Run(Process):
+    """One run of the drain function, with what the world knows about it.
+
+    Attributes:
+        number: Its number in the schedule.
+        opened_at: When its handler was called.
+        timeout_at: When Lambda ends it.
+        arrived: Event messages that have reached its connections.
+        heartbeats: Heartbeats that have reached its connections.
+        redelivered: Messages marked as redelivered among those that arrived.
+        connections: Streams that it has opened.
+        open_connections: Streams that are open now.
+        acks_confirmed: Acks whose confirmation has reached it.
+        ack_tries: For each handle, how often its ack was sent.
+        last_answers: For each handle or (sink, event id), the last failure; None for success.
+        writing: Events whose writes are under way, by sink.
+        proven_until: Until when the API was heard, as it can know; None before it was heard.
+        needs: Metrics of which it must emit one, for faults that need a person, by the fault.
+        rejected_tokens: Tokens of which it knows that the event server rejects them.
+        mints: Tokens that it has minted.
+    """
+
+    def __init__(self, world: World, number: int, timeout_at: float) -> None:
+        super().__init__(f"run {number}")
+        self._world = world
+        opened_at = world.time
+        self.number = number
+        self.opened_at = opened_at
+        self.timeout_at = timeout_at
+        self.arrived = 0
+        self.heartbeats = 0
+        self.redelivered = 0
+        self.connections = 0
+        self.open_connections = 0
+        self.proven_streams = 0
+        self.acks_confirmed = 0
+        self.ack_tries: Counter[str] = Counter()
+        self.last_answers: dict[str, tuple[Failure | None, float]] = {}
+        self.rejected: set[str | None] = set()
+        self.mints = 0
+        self.heard_since: float | None = None
+        self.unproven_at = opened_at
+        self.open_since = math.inf
+        self.left_waiting = 0
+        self.last_arrival = opened_at
+        self.needs: dict[str, tuple[str, ...]] = {}
+        self.was_frozen = False
+        self.context = copy_context()
+        self.context.run(PROCESS.set, self)
+
+    def name_of(self, delivery: Delivery) -> str:
+        """Return what the run writes once: a delivery, by its handle if it has one."""
+        return delivery.ack_info
+
+    def later(self, callback: Callable[[], object]) -> None:
+        """Call something in this process, as soon as it has a turn."""
+        self._world.machine.call_soon(callback, context=self.context.copy())
+
+    def use(self, token: str | None) -> None:
+        """Record that a call carries a token."""
+        if token in self.rejected and self.mints > 1 + len(self.rejected):
+            self._world.violate(f"{self.name} uses a token again that the server has rejected")
+
+    def note_proven(self, opened_at: float) -> None:
+        """Record that a stream has been heard for the first time."""
+        if self.heard_since is None:
+            self.heard_since = opened_at
+
+    def note_ack(self, delivery: Delivery, world: World) -> None:
+        """Check that an ack is sent only for what both sinks have confirmed."""
+        self.ack_tries[delivery.ack_info] += 1
+        for sink in world.confirmed.values():
+            if delivery.event_id not in sink:
+                world.violate(f"{self.name} acks {delivery.ack_info}, which is not in both sinks")
+        if world.trace is not None:
+            world.note(self.name, "acks %s", delivery.ack_info)
+
+
+class World:
+    """The world of one schedule.
+
+    Args:
+        schedule: What happens.
+        is_traced: Whether to record a trace.
+
+    Attributes:
+        machine: The event loop.
+        chance: The source of chance of latencies and effects.
+        violations: Descriptions of broken promises, with the time.
+        struck: How often each fault has struck.
+        trace: Lines for people: time, who, what.
+        facts: Whatever services want to tell the checker.
+    """
+
+    def __init__(self, schedule: Schedule, *, is_traced: bool = False) -> None:
+        self.schedule = schedule
+        self.machine = Machine()  # type: ignore[abstract] # it has what asyncio needs here
+        self._context = copy_context()
+        self.chance = random.Random(schedule.seed)  # noqa: S311 - no secrets
+        self.violations: list[str] = []
+        self.struck: Counter[str] = Counter()
+        self.trace: list[str] | None = [] if is_traced else None
+        self.runs: list[Run] = []
+        self.are_faults_over = False
+        self.confirmed: dict[str, set[str]] = {"archive": set(), "queue": set()}
+        self._faults: dict[Point, list[Injected]] = {}
+
+    def end_faults(self) -> None:
+        """Let no fault strike any more."""
+        self.are_faults_over = True
+        self.note("checker", "the faults are over")
+
+    def inject(self, point: Point, fault: Injected) -> None:
+        """Let a fault strike calls of a point while it lasts."""
+        self._faults.setdefault(point, []).append(fault)
+
+    @property
+    def time(self) -> float:
+        """Seconds since the start."""
+        return self.machine.time()
+
+    @property
+    def now(self) -> datetime:
+        """The true time, UTC."""
+        return STARTED_AT + timedelta(seconds=self.machine.time())
+
+    @property
+    def process(self) -> Process | None:
+        """The process that is running now."""
+        return PROCESS.get()
+
+    @property
+    def latency(self) -> float:
+        """How long a call takes without a fault."""
+        return self.schedule.latency * (0.5 + self.chance.random())
+
+    def later(self, seconds: float, callback: Callable[..., object], *args: object) -> None:
+        """Call something outside of all processes after some seconds."""
+        self.machine.call_later(seconds, callback, *args, context=self._context.copy())
+
+    def violate(self, text: str) -> None:
+        """Record that a promise is broken."""
+        self.violations.append(text)
+        self.note("checker", "VIOLATION: %s", text)
+
+    def note(self, who: str, what: str, *args: object) -> None:
+        """Add a line to the trace, if there is one."""
+        if self.trace is not None:
+            self.trace.append(f"{self.time:11.6f}  {who:<13} {what % args if args else what}")
+
+    def strikes(self, point: Point) -> Injected | None:
+        """Return the fault that strikes a call now, if one does."""
+        for fault in self._faults.get(point, ()):
+            if fault.at <= self.time < fault.until and self.chance.random() < fault.probability:
+                self.struck[fault.name] += 1
+                self.note("fault", "%s", fault.name)
+                process = self.process
+                if fault.needs and isinstance(process, Run):
+                    process.needs[fault.name] = fault.needs
+                return fault
+        return None
+
+    def may_strike(self, point: Point) -> bool:
+        """Return whether any fault may strike calls of a point."""
+        return point in self._faults and not self.are_faults_over
+
+    async def call(
+        self,
+        point: Point,
+        perform: Callable[[], _T],
+        failed: Callable[[Failure], _T],
+        partly: Callable[[Failure], _T] | None = None,
+    ) -> _T:
+        """Make one call of a service: it takes effect halfway, unless a fault strikes it."""
+        fault = self.strikes(point) if point in self._faults else None
+        half = self.latency / 2
+        if fault is not None:
+            answer: _T = await fault.effect(Call(self, half * 2, perform, failed, partly))
+            return answer
+        await asyncio.sleep(half)
+        result = perform()
+        await asyncio.sleep(half)
+        return result
+
+    def blocking_call(
+        self,
+        point: Point,
+        perform: Callable[[], _T],
+        failed: Callable[[Failure], _T],
+        *,
+        timeout_seconds: float = 10.0,
+    ) -> _T:
+        """Make one call of a service in a function that runs in a thread."""
+        if self.machine.is_in_loop:
+            self.violate("a blocking call on the event loop")
+            return perform()
+        if not self.may_strike(point):
+            half = min(self.latency, timeout_seconds) / 2
+            self.machine.block(half)
+            result = perform()
+            self.machine.block(half)
+            return result
+
+        async def call() -> _T:
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    return await self.call(point, perform, failed)
+            except TimeoutError:
+                return failed(TIMED_OUT)
+
+        return self.machine.wait_for(call())
+
+    def wall_clock(self, process: Process) -> datetime:
+        """Return the time as a process knows it, UTC."""
+        return STARTED_AT + timedelta(seconds=self.machine.time() + process.skew_seconds)
+
+
+def failure(kind: FailureKind, code: str = "MadeUp", hint: str = "") -> Failure:
+    """Return a made-up failure."""
+    return Failure(code, "made up", kind, hint=hint)
+
+
+TIMED_OUT: Final = failure(FailureKind.RETRYABLE, "DEADLINE_EXCEEDED")
