@@ -52,7 +52,7 @@ class Amount:
 
 FULL: Final = Amount(
     rounds=3,
-    events=8_000,
+    events=24_000,
     events_per_connection=600,
     points=(_ONE, (2, 1), (4, 1), (8, 1), (1, 2), (1, 4)),
 )

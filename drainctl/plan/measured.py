@@ -10,7 +10,7 @@ from typing import Final
 
 CPU_SECONDS_PER_EVENT: Final = 132e-6
 """The whole drain of an event, from receipt to ack: "CPU per event, drain" of ``make bench`` on
-2026-11-24 (x86_64, Python 3.11), the highest of several runs; the last was 127 µs. A core of Lambda
+2026-11-30 (x86_64, Python 3.11), the highest of five runs; the median was 122 µs. A core of Lambda
 may be faster or slower."""
 
 CPU_SECONDS_PER_SQS_CALL: Final = 150e-6

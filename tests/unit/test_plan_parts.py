@@ -20,6 +20,7 @@ from drainctl.plan import (
     choose,
     throughput,
 )
+from drainctl.plan.flow import Flow
 from drainctl.plan.measured import CPU_SECONDS_PER_EVENT, Latencies
 from drainctl.plan.pauses import Pauses
 
@@ -59,8 +60,9 @@ def test_a_day_has_its_events(peak: float | None) -> None:
     assert demand.quiet.per_second <= demand.busy.per_second * (1 + 1e-9)
 
 
-_MEASURED_PER_SECOND = 1_943
-"""docs/speed.md: with latencies, MaxInFlight 200, one stream, a core and more."""
+_MEASURED_PER_SECOND = 1_726
+"""docs/speed.md: with latencies, MaxInFlight 200, one stream, a core and more, in a run of about 20
+seconds."""
 
 
 def per_second(latencies: Latencies | None = None, **values: int) -> float:
@@ -70,8 +72,10 @@ def per_second(latencies: Latencies | None = None, **values: int) -> float:
 
 
 def test_it_is_what_was_measured() -> None:
-    """With a whole core and the bench's latencies it is within a twentieth of the measured one."""
-    assert per_second(memory_mb=1_769) == pytest.approx(_MEASURED_PER_SECOND, rel=0.05)
+    """With a whole core and the bench's latencies, a run is within a tenth of the bench's."""
+    parameters = Parameters(interval_minutes=1, window=20, idle=1, memory_mb=1_769)
+    flow = Flow(parameters=parameters, latencies=Latencies(), per_second=1.0, readers=1.0)
+    assert flow.capacity == pytest.approx(_MEASURED_PER_SECOND, rel=0.1)
 
 
 def test_the_processor_bounds_it() -> None:
