@@ -57,7 +57,7 @@ def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.Mo
     assert given["parallel_streams"] == 3
     assert source.call_args.kwargs["max_unread"] == 30, "of each connection"
     assert given["pace"].room == 90
-    assert given["batch"].room == 15, "half of what one connection may have in flight"
+    assert given["batch"].room == 30, "what one connection may have in flight"
 
 
 @pytest.mark.parametrize(
