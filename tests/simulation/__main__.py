@@ -116,7 +116,7 @@ def _print_table(console: Console, totals: Totals, seconds: float) -> None:
     ):
         table.add_row(name, value)
     console.print(table)
-    if never:
+    if never and totals.broken is None:
         console.print(f"never: {', '.join(never)}")
 
 

@@ -13,7 +13,7 @@ from eventdrain.drain import EndReason, LeftReason
 from eventdrain.errors import FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from eventdrain.drain import Report
     from eventdrain.settings import Settings
@@ -23,22 +23,32 @@ if TYPE_CHECKING:
 _ACK_ATTEMPTS: Final = 5
 _ACK_SECONDS: Final = 2.0
 """The time that is kept for acks."""
+_ENDING_SECONDS: Final = 0.7
+"""How long leaving the streams takes at most, with what comes before."""
+_SECRET_SECONDS: Final = 10.6
+"""How long a call about a secret may take."""
+_PATIENCE_SECONDS: Final = 6.0
+_RECENT_SECONDS: Final = 10.0
+_BACKLOG_SECONDS: Final = 55.0
 _LONGEST_RETRY_SECONDS: Final = 7.6
 """The longest wait between two attempts, with jitter."""
 
 
 def check_run(
-    world: World, settings: Settings, run: Run, report: Report, metrics: set[str]
+    cloud: Cloud, run: Run, report: Report, metrics: Mapping[str, float], *, is_chained: bool
 ) -> None:
-    """Check a run at its end."""
+    """Check a run at its end; ``is_chained`` is whether it has started the next one."""
+    is_idle = report.end_reason is EndReason.IDLE
     for problem in (
         *_counts(run, report),
-        *_end(world, settings, run, report),
-        *(_silence(world, settings, run, report) if report.end_reason is EndReason.IDLE else ()),
+        *_end(cloud.world, run, report),
+        *(_silence(cloud.world, run, report) if is_idle else _work(cloud.world, run, report)),
+        *(_backlog(run, report) if is_chained else ()),
+        *_access(cloud, run, report),
         *_alarms(run, report, metrics),
-        *_retries(settings, run, report),
+        *_retries(cloud.settings, run, report),
     ):
-        world.violate(f"{run.name} {problem}: {json.dumps(report.as_json())}")
+        cloud.world.violate(f"{run.name} {problem}: {json.dumps(report.as_json())}")
 
 
 def _counts(run: Run, report: Report) -> Iterator[str]:
@@ -62,10 +72,16 @@ def _counts(run: Run, report: Report) -> Iterator[str]:
             yield f"reports {getattr(report, name)} {name}, and there were {count}"
 
 
-def _end(world: World, settings: Settings, run: Run, report: Report) -> Iterator[str]:
+def _end(world: World, run: Run, report: Report) -> Iterator[str]:
     """Promise 5, and the reason for the end."""
+    settings = world.settings
     if run.open_connections:
         yield f"leaves {run.open_connections} streams open"
+    if run.connections and run.connections < settings.parallel_streams:
+        yield "has not opened all of its streams"
+    longest = (settings.window + settings.reserve).total_seconds() + _ENDING_SECONDS
+    if report.run_seconds > longest + _SECRET_SECONDS * run.secret_strikes and not run.was_frozen:
+        yield "takes too long"
     if report.committed > settings.max_events:
         yield "has committed more events than its limit"
     if report.end_reason is EndReason.LIMIT and report.committed < settings.max_events:
@@ -74,36 +90,86 @@ def _end(world: World, settings: Settings, run: Run, report: Report) -> Iterator
         yield "completes though it has not heard the event API"
     if run.has_met_fatal and not report.has_failed:
         yield "completes though a failure was fatal"
-    is_over = (
-        report.committed >= settings.max_events
-        or world.time >= run.opened_at + settings.window.total_seconds()
-        or report.end_reason is EndReason.IDLE
-    )
-    if report.left[LeftReason.NOT_TAKEN] and not (is_over or run.has_met_fatal or run.rejected):
-        yield "drops what has arrived"
 
 
-def _silence(world: World, settings: Settings, run: Run, report: Report) -> Iterator[str]:
+def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
     """An unproven silence never ends as idle."""
-    # A stream that was open all the time, or one that took over from another that was heard.
-    heard_since = math.inf if run.heard_since is None else run.heard_since
-    quiet_since = min(run.open_since, max(heard_since, run.unproven_at))
+    quiet_since = run.quiet_since
     if not report.left[LeftReason.NOT_TAKEN]:
         quiet_since = max(quiet_since, run.last_arrival)
-    if world.time - quiet_since < settings.idle.total_seconds():
+    if world.time - quiet_since < world.settings.idle.total_seconds():
         yield "ends as idle without a proof of silence"
-
+    # It has decided to end after the last commit began, or just before it left its streams.
+    decided_at = world.time - _ENDING_SECONDS
+    if run.last_activity > decided_at:
+        decided_at = max(run.committing_since.values(), default=0.0)
+    if run.open_since == math.inf and run.last_end < decided_at:
+        yield "ends as idle while no stream is open"
+    if run.oldest_unread < decided_at - _ENDING_SECONDS:
+        yield "ends as idle though messages have arrived"
+    if run.left_in_transit and world.oddities == {"is_slow"}:
+        yield "ends as idle before a slow API has sent what waits"
     if run.left_waiting and not report.left.total():
         yield f"ends as idle while {run.left_waiting} events wait"
 
 
-def _alarms(run: Run, report: Report, metrics: set[str]) -> Iterator[str]:
+def _work(world: World, run: Run, report: Report) -> Iterator[str]:
+    """A run neither stops too early nor waits for nothing."""
+    settings = world.settings
+    is_window_over = world.time >= run.opened_at + settings.window.total_seconds()
+    is_stopped = run.has_met_fatal or run.rejected or not run.connections
+    if report.committed >= settings.max_events or is_stopped:
+        return
+    is_open = run.open_since < math.inf
+    quiet_seconds = world.time - max(run.last_arrival, run.quiet_since)
+    if not is_window_over:
+        if report.left[LeftReason.NOT_TAKEN]:
+            yield "drops what has arrived"
+        if is_open and quiet_seconds < settings.idle.total_seconds():
+            yield "ends though a stream is open"
+    elif not (run.was_frozen or run.open_connections or report.left.total()):
+        patience = max(settings.idle.total_seconds(), _PATIENCE_SECONDS) + _ENDING_SECONDS
+        quiet_seconds = world.time - max(run.last_arrival, run.last_activity, run.open_since)
+        if is_open and quiet_seconds > patience + settings.linger.total_seconds():
+            yield "waits for nothing"
+        longest_wait = 3.0 * 2**run.connections
+        if not run.left_streams and world.time - run.last_end > longest_wait:
+            yield "opens no further stream"
+
+
+def _backlog(run: Run, report: Report) -> Iterator[str]:
+    """A run starts the next one only for a backlog that it can drain."""
+    if not report.acked:
+        yield "starts another run, though it has acked nothing"
+    if report.end_reason is EndReason.WINDOW:
+        recent = run.last_arrival - _RECENT_SECONDS
+        if all(age < _BACKLOG_SECONDS for at, age in run.ages if at > recent):
+            yield "starts another run, though there is no backlog"
+
+
+def _access(cloud: Cloud, run: Run, report: Report) -> Iterator[str]:
+    """A run does not fail for its token while it has a good one."""
+    if not report.is_access_refused:
+        return
+    if run.connections and "the call about" in (report.error or ""):
+        yield "fails for a secret that it does not need"
+    good = cloud.good_token(run)
+    if run.rejected and not run.secret_strikes and good not in {None, *run.rejected}:
+        yield "fails for its token though the secret has a good one"
+    token = run.minted[-1] if run.minted else None
+    if run.rejected and token not in {None, *run.rejected} and cloud.tokens.accepts(token):
+        yield "fails for its token though it has a good one"
+
+
+def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[str]:
     """Every fault that needs a person ends in an alarm's metric."""
+    if metrics["Completed"] == report.has_failed:
+        yield "has a metric that does not match its end"
     for fault, names in run.needs.items():
         if names == ("failed",):
             if not report.has_failed:
                 yield f"has not failed, though {fault}"
-        elif not metrics & {*names}:
+        elif not metrics.keys() & {*names}:
             yield f"emits none of {', '.join(names)}, though {fault}"
 
 

@@ -7,6 +7,7 @@ its own drain, over the ports of this package.
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +43,7 @@ class Environment:
     def __init__(self, skew_seconds: float) -> None:
         self.memory = Memory()
         self.skew_seconds = skew_seconds
+        self.rejected: set[str | None] = set()
 
 
 class Services:
@@ -100,12 +102,11 @@ class Cloud:
 
     Args:
         world: The world.
-        settings: The settings of the stack.
     """
 
-    def __init__(self, world: World, settings: Settings) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
-        self.settings = settings
+        self.settings = settings = world.settings
         schedule = world.schedule
         self.archive: Bucket = Bucket(world)
         self.queue: Queue = Queue(world, self.archive)
@@ -158,6 +159,7 @@ class Cloud:
         if self.world.schedule.credentials != "client":
             return
         self.tokens.client_secret += "-new"
+        self.tokens.rotated_at = self.world.time
         self.world.later(self.world.latency, self.store_credentials)
 
     def store_credentials(self) -> None:
@@ -168,6 +170,15 @@ class Cloud:
         else:
             content = f'{{"access_token": "{self.tokens.issue()}"}}'
         self.vault.store(self.settings.credentials_secret_arn, content)
+
+    def good_token(self, run: Run) -> str | None:
+        """Return the operator's token, if it is good and was stored before a run."""
+        arn = self.settings.credentials_secret_arn
+        if self.world.schedule.credentials != "static" or self.world.had_stale_reads:
+            return None
+        token: str = json.loads(self.vault.newest(arn) or "{}")["access_token"]
+        is_old = self.vault.stored_at[arn] < run.opened_at
+        return token if is_old and self.tokens.accepts(token) else None
 
     # --- Lambda ---
 
@@ -185,52 +196,52 @@ class Cloud:
         timeout = self.settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
         run = Run(world, len(world.runs) + 1, world.time + timeout)
         environment = self._environments.pop() if self._environments else None
-        if environment is None:
-            environment = Environment(self._skew_seconds)
+        environment = environment or Environment(self._skew_seconds)
         run.skew_seconds = environment.skew_seconds
+        if token := self.good_token(run):
+            run.rejected_before = environment.rejected - {token}
         run.dies_at, self.next_dies_at = self.next_dies_at, 0
         world.runs.append(run)
         if len(world.runs) > world.schedule.most_runs:
-            world.violate("there are more and more runs")
             raise RuntimeError("more and more runs")
         self._under_way[run] = None
         self._idle.clear()
         left = world.schedule.retries if retries is None else retries
 
-        def is_gone() -> None:
-            self._under_way.pop(run, None)
-            if not self._under_way:
-                self._idle.set()
-
         def handler() -> None:
             report = self._handle(start, run, environment)
             run.has_ended = True
-            timer.cancel()
-            is_gone()
+            self._note_gone(run)
             self._environments.append(environment)
+            environment.rejected = run.rejected if report.has_failed else set()
             if report.has_failed and left:
                 self.invoke(start, left - 1)
 
-        def time_out() -> None:
-            if not run.was_frozen:
-                world.violate(f"{run.name} runs into its time-out")
-            run.kill()
-
-        def die() -> None:
-            world.note(run.name, "dies at step %d", run.steps)
-            timer.cancel()
-            is_gone()
-            self.server.note_death(run)
-
-        run.on_death = die
-        timer = world.machine.call_later(timeout, time_out)
+        run.on_death = lambda: self._note_death(run)
+        world.later(timeout, self._time_out, run)
         run.context.run(world.machine.start, handler)
+
+    def _note_gone(self, run: Run) -> None:
+        self._under_way.pop(run, None)
+        if not self._under_way:
+            self._idle.set()
+
+    def _note_death(self, run: Run) -> None:
+        self.world.note(run.name, "dies at step %d", run.steps)
+        self._note_gone(run)
+        self.server.note_death(run)
+
+    def _time_out(self, run: Run) -> None:
+        if not (run.has_ended or run.is_dead):
+            if not run.was_frozen:
+                self.world.violate(f"{run.name} runs into its time-out")
+            run.kill()
 
     def _handle(self, start: Start, run: Run, environment: Environment) -> Report:
         """Do what the function's handler does."""
         self.world.note(run.name, "starts: %s", start)
         services = Services(self, run, self.settings)
-        report, _ = run_and_start_others(
+        report, started = run_and_start_others(
             start,
             self.settings,
             run=lambda on_token: run_drain(
@@ -244,7 +255,10 @@ class Cloud:
         )
         metrics = [*measurements(report, FAILED_METRICS, old_event_age=self.settings.old_event_age)]
         self.world.note(run.name, "ends: %s", report.end_reason)
-        check_run(self.world, self.settings, run, report, {each.name for each in metrics})
+        is_chained = any(other.start.backlog_run > start.backlog_run for other in started)
+        check_run(
+            self, run, report, {each.name: each.value for each in metrics}, is_chained=is_chained
+        )
         return report
 
     def _start(self, other: Start) -> None:
@@ -307,6 +321,11 @@ class Cloud:
         self.world.struck[fault.name] += 1
         self.world.note("fault", "%s", fault.name)
         fault.kind.begins(self, fault)
+
+    def damage(self) -> None:
+        """Damage the checkpoint of the replay, if there is one."""
+        if self.replay is not None and self.replay.checkpoint is not None:
+            self.replay.checkpoint["lines"] += 1
 
     def kill_replay(self) -> None:
         """Stop the replay that is under way, if there is one."""

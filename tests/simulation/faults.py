@@ -173,12 +173,16 @@ def _during(name: str, value: object = True, usual: object = False) -> Fault:  #
 
     def begin(cloud: Cloud, _fault: Injected) -> None:
         setattr(cloud.server, name, value)
-        cloud.server.was_odd = True
+        cloud.world.oddities.add(name)
 
     def end(cloud: Cloud, _fault: Injected) -> None:
         setattr(cloud.server, name, usual)
 
     return Fault(begins=begin, ends=end)
+
+
+def _revoke(cloud: Cloud, _fault: Injected) -> None:
+    cloud.tokens.revoke_all()
 
 
 _RETRYABLE, _THROTTLED = FailureKind.RETRYABLE, FailureKind.THROTTLED
@@ -220,6 +224,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "a probe is slow": Fault((Point.PROBE,), _is_slow),
     "all streams are cut": Fault(begins=lambda cloud, _: cloud.server.cut("UNAVAILABLE")),
     "the server closes all streams": Fault(begins=lambda cloud, _: cloud.server.cut("OK")),
+    "streams are cut when they are young": _during("cuts_young", "UNAVAILABLE", ""),
+    "streams are refused when they are young": _during("cuts_young", "INVALID_ARGUMENT", ""),
+    "the API is slow": _during("is_slow"),
     "streams are refused while open": Fault(
         begins=lambda cloud, _: cloud.server.cut("INVALID_ARGUMENT")
     ),
@@ -232,7 +239,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "the server forgets its position": Fault(begins=lambda cloud, _: cloud.server.forget()),
     "events are delivered again early": Fault(begins=lambda cloud, _: cloud.server.expire_all()),
     # Secrets and tokens
-    "secrets cannot be read": Fault((Point.GET_SECRET,), _fails(_RETRYABLE), needs=_ACCESS),
+    "secrets cannot be read": Fault((Point.GET_SECRET,), _fails(_RETRYABLE)),
     "the token cannot be cached": Fault(
         (Point.PUT_SECRET,), _fails(_RETRYABLE), needs=("TokenRenewalFailed",)
     ),
@@ -250,7 +257,18 @@ FAULTS: Final[dict[str, Fault]] = {
         (Point.MINT,), _fails(_FATAL), needs=(*_ACCESS, "TokenRenewalFailed")
     ),
     "the token endpoint is slow": Fault((Point.MINT,), _is_slow),
-    "all tokens are revoked": Fault(begins=lambda cloud, _: cloud.tokens.revoke_all()),
+    "the token endpoint hangs": Fault((Point.MINT,), _hangs),
+    "all tokens are revoked": Fault(begins=_revoke),
+    "all tokens are revoked, the token endpoint is down": Fault(
+        (Point.MINT,), _fails(_RETRYABLE), _revoke, needs=(*_ACCESS, "TokenRenewalFailed")
+    ),
+    "all tokens are revoked, secrets cannot be read": Fault(
+        (Point.GET_SECRET,), _fails(_RETRYABLE), _revoke
+    ),
+    "all tokens are revoked, new ones cannot be cached": Fault(
+        (Point.PUT_SECRET,), _fails(_RETRYABLE), _revoke, needs=("TokenRenewalFailed",)
+    ),
+    "all tokens are revoked, secrets are slow": Fault(_SECRETS, _is_slow, _revoke),
     "no token is accepted": Fault(
         begins=lambda cloud, _: cloud.tokens.set_accepting(is_accepting=False),
         ends=lambda cloud, _: cloud.tokens.set_accepting(is_accepting=True),
@@ -278,5 +296,6 @@ FAULTS: Final[dict[str, Fault]] = {
     "an object is erased": Fault(begins=lambda cloud, fault: cloud.archive.erase(fault.draw)),
     "the archive cannot be read": Fault((Point.READ,), _fails(_RETRYABLE, "SlowDown")),
     "reading the archive is slow": Fault((Point.READ,), _is_slow),
+    "the checkpoint of a replay is damaged": Fault(begins=lambda cloud, _: cloud.damage()),
     "a replay is killed": Fault(begins=lambda cloud, _: cloud.kill_replay()),
 }

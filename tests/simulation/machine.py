@@ -69,6 +69,7 @@ class Process:
         self._written: set[tuple[str, str]] = set()
         self.committing_since: dict[str, float] = {}
         self.has_met_fatal = False
+        self.cut_off_at = 0.0
         self.last_writes: dict[tuple[str, str], tuple[Failure | None, float]] = {}
 
     def kill(self) -> None:
@@ -98,8 +99,9 @@ class Process:
         if failed is None:
             self._written.add((sink, self.name_of(delivery)))
 
-    def note_cut_off(self, sink: str, deliveries: Iterable[Delivery]) -> None:
+    def note_cut_off(self, sink: str, deliveries: Iterable[Delivery], now: float) -> None:
         """Record that there was no more time for an answer."""
+        self.cut_off_at = now
         for each in deliveries:
             self.last_writes.pop((sink, each.ack_info), None)
 

@@ -20,7 +20,7 @@ from tests.simulation.world import STARTED_AT
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 EVENT_TYPE: Final = "handset_change"
 _BASE: Final = Settings.from_env(
@@ -112,7 +112,10 @@ def draw(seed: int) -> Schedule:
     tick = pick((15.0, 30.0, 60.0))
     ends_at = tick * pick((1, 1, 2, 3)) + 5
     credentials = pick(("none", "static", "client", "client", "client"))
-    count = pick((0, 1, 3, 8, 8, 20))
+    count = pick((0, 1, 3, 8, 20))
+    is_long = chance.random() < 0.1
+    if is_long:
+        tick, ends_at = 300.0, 605.0
     return Schedule(
         seed=chance.randrange(2**31),
         options=Options(
@@ -121,32 +124,39 @@ def draw(seed: int) -> Schedule:
             backlog_runs=pick((0, 1, 3)),
             max_in_flight=pick((1, 2, 5, 10, 200)),
             max_events=pick((3, 10, 100_000, 100_000)),
-            window=timedelta(seconds=pick((5, 10, 20))),
-            idle=timedelta(seconds=pick((1, 1, 3))),
+            window=timedelta(seconds=240 if is_long else pick((5, 10, 20))),
+            idle=timedelta(seconds=60 if is_long else pick((1, 1, 3))),
             linger=timedelta(milliseconds=pick((10, 250, 250, 5000))),
             reserve=timedelta(seconds=pick((5, 15))),
             ack_timeout=timedelta(seconds=pick((10, 25, 25))),
             events_per_message=pick((1, 1, 3, 100)),
         ),
         credentials=credentials,
-        token_seconds=1e6 if credentials == "static" else pick((3600.0, 3600.0, 200.0, 60.0)),
+        token_seconds=1e6 if credentials == "static" else pick((3600.0, 3600.0, 500.0, 60.0)),
         rules=Rules(*(pick((True, False)) for _ in range(4))),
         latency=pick((0.01, 0.05, 0.3)),
         tick_seconds=tick,
         ends_at=ends_at,
         retries=pick((0, 0, 1)),
         replay=_draw_replay(chance, ends_at),
-        events=tuple(
-            (at, _draw_kind(chance))
-            for at in sorted(chance.random() ** 2 * ends_at for _ in range(count))
-        ),
+        events=tuple((at, _draw_kind(chance)) for at in _draw_times(chance, count, ends_at)),
         faults=tuple(_draw_faults(chance, tick, ends_at)),
     )
 
 
+def _draw_times(chance: random.Random, count: int, ends_at: float) -> Sequence[float]:
+    """Draw the times of events: spread over the schedule, or most of them in a burst."""
+    burst = chance.random() * (ends_at - 1)
+    is_burst = chance.random() < 0.5
+    return sorted(
+        burst + chance.random() ** 4 if is_burst else chance.random() * ends_at
+        for _ in range(count)
+    )
+
+
 def _draw_replay(chance: random.Random, ends_at: float) -> PlannedReplay | None:
-    """Draw a replay, in one of five schedules."""
-    if chance.random() > 0.2:
+    """Draw a replay, in one of three schedules."""
+    if chance.random() > 0.33:
         return None
     return PlannedReplay(
         at=chance.random() * ends_at,
@@ -158,15 +168,15 @@ def _draw_replay(chance: random.Random, ends_at: float) -> PlannedReplay | None:
 
 def _draw_faults(chance: random.Random, tick: float, ends_at: float) -> Iterator[Injected]:
     """Draw up to five faults of a few kinds."""
-    kinds = chance.sample([*FAULTS], chance.choice((1, 2, 3, 5)))
-    for _ in range(chance.choice((0, 1, 1, 2, 3, 5))):
+    kinds = chance.sample([*FAULTS], chance.choice((2, 3, 5)))
+    for _ in range(chance.choice((0, 1, 2, 3, 4, 6))):
         at = chance.random() * (ends_at - 2)
         if chance.random() < 0.5:
             at -= at % tick
         yield Injected(
             name=chance.choice(kinds),
             at=at,
-            lasts=min(chance.choice((0.3, 3.0, 15.0, 60.0)), ends_at - at),
+            lasts=min(chance.choice((0.3, 3.0, 15.0, 60.0, 600.0)), ends_at - at),
             probability=chance.choice((1.0, 1.0, 0.5, 0.2)),
             draw=chance.random(),
         )
@@ -203,4 +213,4 @@ def _event(number: int, at: float, kind: str) -> Event:
 
     delivery = _READER.read(message("made-up", False), published)  # noqa: FBT003
     assert delivery is not None
-    return Event(number, message, delivery.event_id, at)
+    return Event(number, message, delivery.event_id, at, made_at=at - age)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Never
 
 from eventdrain.errors import (
@@ -16,13 +18,18 @@ from tests.simulation.world import STARTED_AT, Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from eventdrain.errors import Failure
     from eventdrain.ports import ClientCredentials
     from tests.simulation.world import Run, World
 
 CREDENTIALS: Final = "arn:made-up:credentials"
+_SPARE_SECONDS: Final = 120
+"""How long a token must outlive the window."""
+_LONG_AGO_SECONDS: Final = 5.0
+_MOST_MINTED: Final = 2
+"""One at the start, or early, and one after a rejection."""
 TOKEN: Final = "arn:made-up:token"
 
 
@@ -33,15 +40,16 @@ class Vault:
         self.world = world
         self._versions: dict[str, list[str]] = {CREDENTIALS: [], TOKEN: []}
         self._is_stale = False
-        self.writes = 0
+        self.stored_at: dict[str, float] = {}
 
     def store(self, arn: str, content: str) -> None:
         """Add a version at once."""
         self._versions[arn].append(content)
+        self.stored_at[arn] = self.world.time
 
     def go_stale(self) -> None:
         """Return the version before the newest from now on."""
-        self._is_stale = True
+        self._is_stale = self.world.had_stale_reads = True
 
     def freshen(self) -> None:
         """Return the newest version again."""
@@ -82,7 +90,6 @@ class Secrets:
         vault = self._vault
 
         def perform() -> None:
-            vault.writes += 1
             vault.store(arn, content)
 
         vault.world.blocking_call(
@@ -114,6 +121,7 @@ class Tokens:
         self._expiries: dict[str | None, float] = {}
         self._is_accepting = True
         self.minted = 0
+        self.rotated_at = math.inf
         self.client_secret = "made-up-secret-1"
 
     def accepts(self, token: str | None) -> bool:
@@ -134,6 +142,11 @@ class Tokens:
         """Record that a run's call was rejected for its token."""
         self.world.note("server", "rejects the token of %s", run.name)
         run.rejected.add(token)
+        expired_at = self._expiries.get(token, 0.0)
+        needed = self.world.settings.window.total_seconds() + _SPARE_SECONDS
+        is_old = expired_at < self.world.time and self._lifetime.total_seconds() > needed
+        if is_old and expired_at > run.opened_at + _SPARE_SECONDS and not run.skew_seconds:
+            self.world.violate(f"{run.name} uses a token that ends within its window")
 
     def issue(self) -> str:
         """Return a new token."""
@@ -162,19 +175,29 @@ class TokenEndpoint:
 
     def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:  # noqa: ARG002
         """See ``ports.TokenEndpoint``."""
-        self._run.mints += 1
+        tokens, run = self._tokens, self._run
 
         def perform() -> AccessToken:
-            if self._credentials.client_secret != self._tokens.client_secret:
-                self._run.needs["client rejected"] = ("AuthenticationFailed", "TokenRenewalFailed")
+            if self._credentials.client_secret != tokens.client_secret:
+                is_old = tokens.rotated_at < run.opened_at - _LONG_AGO_SECONDS
+                if is_old and not tokens.world.had_stale_reads:
+                    tokens.world.violate(f"{run.name} uses old credentials")
+                run.needs["the client is rejected"] = ("AuthenticationFailed", "TokenRenewalFailed")
                 raise TokenRefused("made up: invalid_client")
-            return self._tokens.access_token(self._run)
+            return tokens.access_token(run)
 
         def failed(answer: Failure) -> AccessToken:
             if answer.kind is FailureKind.FATAL:
                 raise TokenRefused("made up: invalid_client")
             raise TokenUnavailable("made up: 503")
 
-        return self._tokens.world.blocking_call(
+        token = tokens.world.blocking_call(
             Point.MINT, perform, failed, timeout_seconds=timeout_seconds
         )
+        run.minted.append(token.value)
+        needed_for = tokens.world.settings.window + timedelta(seconds=_SPARE_SECONDS)
+        if not token.lasts(needed_for, now=token.minted_at):
+            run.needs["tokens are short-lived"] = ("TokenTooShort",)
+        if len(run.minted) > _MOST_MINTED:
+            tokens.world.violate(f"{run.name} mints one token after another")
+        return token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Event:
         number: Its number in the schedule.
         message: Returns its message for a handle and whether it is redelivered.
         event_id: The engine's id of it.
-        published_at: When it was published.
+        published_at: When it is published.
+        made_at: When it was made, by its own time.
         acked_at: When the server registered its first ack; None if it has not.
         sent: How often it was sent.
         is_discarded: Whether the server has dropped it for a fault of its own.
@@ -56,6 +58,7 @@ class Event:
     message: Callable[[str, bool], bytes]
     event_id: str
     published_at: float
+    made_at: float
     acked_at: float | None = None
     sent: int = 0
     is_discarded: bool = False
@@ -118,8 +121,9 @@ class EventServer:
         self.sends_heartbeats = False
         self.forgets_acks = False
         self.in_flight_factor = 1
-        self.was_odd = False
         self.delay_seconds = 0.0
+        self.cuts_young = ""
+        self.is_slow = False
 
     # --- What the world does to it ---
 
@@ -132,15 +136,8 @@ class EventServer:
 
     def cut(self, code: str) -> None:
         """End all streams."""
-        errors: dict[str, StreamError] = {
-            "OK": StreamEnded("the server closed the stream"),
-            "UNAVAILABLE": StreamEnded("made up: UNAVAILABLE"),
-            "INVALID_ARGUMENT": StreamRefused("made up: INVALID_ARGUMENT"),
-        }
         for connection in [*self.connections]:
-            connection.end(errors[code])
-            if code == "INVALID_ARGUMENT":
-                connection.run.needs["refused"] = ("failed",)
+            connection.end(code)
 
     def forget(self) -> None:
         """Forget the position: send the whole history again, as if it were new."""
@@ -164,7 +161,7 @@ class EventServer:
 
     def count_waiting(self) -> int:
         """Return how many new events have waited for a while for a connection with room."""
-        if self.was_odd:
+        if self.world.oddities:
             return 0
         long_ago = self.world.time - _LONG_WAITING_SECONDS
         return sum(not e.sent and e.published_at < long_ago for e in self._waiting)
@@ -199,7 +196,7 @@ class EventServer:
         connection.outstanding[handle] = sent
         shown = "" if self.omits_handles else handle
         self.world.note("server", "sends event %d to %s as %s", event.number, connection, handle)
-        connection.transmit(event.message(shown, is_redelivered), is_redelivered=is_redelivered)
+        connection.transmit(event.message(shown, is_redelivered), event)
         self.world.later(self._ack_timeout, self._expire, handle)
 
     def _expire(self, handle: str) -> None:
@@ -270,13 +267,25 @@ class Connection:
         self._on_arrival = on_arrival
         self._max_unread = max_unread
         self._unread: deque[tuple[bytes, datetime]] = deque()
-        self._on_the_way: deque[tuple[bytes, bool]] = deque()
+        self._on_the_way: deque[tuple[bytes, Event | None]] = deque()
+        self._arrivals: deque[float] = deque()
         self._is_announced = False
         self._end: StreamError | None = None
         self._changed = asyncio.Event()
         self.opened_at = server.world.time
         self.is_proven = False
         self.is_closed = False
+        self.in_transit = 0
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it was opened just now."""
+        return self.server.world.time - self.opened_at < 0.05
+
+    @property
+    def oldest_unread(self) -> float:
+        """When the oldest unread message arrived; infinite if there is none."""
+        return self._arrivals[0] if self._unread else math.inf
 
     def __str__(self) -> str:
         """Return a name for traces."""
@@ -300,6 +309,10 @@ class Connection:
             server.tokens.note_rejected(self._token, self.run)
             return Unauthenticated("made up: UNAUTHENTICATED")
         server.connections.append(self)
+        self.opened_at = server.world.time
+        if server.cuts_young:
+            age = 0.2 + server.world.chance.random() * 2
+            server.world.later(age, self.end, server.cuts_young)
         server.dispatch()
         return None
 
@@ -312,6 +325,8 @@ class Connection:
         def answer() -> bool:
             return not self.server.is_down and self in self.server.connections
 
+        if self.server.is_slow:
+            await asyncio.sleep(1.0)
         if not await self.server.world.call(Point.PROBE, answer, silent):
             raise ApiSilent("made up: no answer")
         self._prove()
@@ -332,35 +347,41 @@ class Connection:
         """See ``ports.Connection``."""
         self._is_announced = False
         messages = [self._unread.popleft() for _ in range(min(limit, len(self._unread)))]
+        for _ in messages:
+            self._arrivals.popleft()
         while self._on_the_way and not self.is_closed and len(self._unread) < self._max_unread:
             self._arrive(*self._on_the_way.popleft())
         return messages
 
     # --- The network ---
 
-    def transmit(self, message: bytes, *, is_redelivered: bool = False) -> None:
-        """Send a message to the client."""
-        seconds = self.server.world.schedule.latency / 2 + self.server.delay_seconds
-        self.server.world.later(seconds, self._received, message, is_redelivered)
+    def transmit(self, message: bytes, event: Event | None = None) -> None:
+        """Send an event's message to the client, or a heartbeat."""
+        server = self.server
+        seconds = server.world.schedule.latency / 2 + server.delay_seconds + server.is_slow
+        server.world.later(seconds, self._received, message, event)
+        self.in_transit += event is not None and server.is_slow and self.is_young
 
-    def _received(self, message: bytes, is_redelivered: bool) -> None:  # noqa: FBT001
+    def _received(self, message: bytes, event: Event | None) -> None:
+        self.in_transit = 0  # they arrive in order
         if self.is_closed or self._end is not None or self.run.is_dead:
             return
         if len(self._unread) >= self._max_unread:
-            self._on_the_way.append((message, is_redelivered))
+            self._on_the_way.append((message, event))
         else:
-            self._arrive(message, is_redelivered)
+            self._arrive(message, event)
 
-    def _arrive(self, message: bytes, is_redelivered: bool) -> None:  # noqa: FBT001
-        run = self.run
-        if message:
-            run.arrived += 1
-            run.redelivered += is_redelivered
-            run.last_arrival = self.server.world.time
-        else:
+    def _arrive(self, message: bytes, event: Event | None) -> None:
+        run, now = self.run, self.server.world.time
+        if event is None:
             run.heartbeats += 1
+        else:
+            run.arrived += 1
+            run.last_arrival = now
+            run.ages.append((now, now + run.skew_seconds - event.made_at))
         self._prove()
         self._unread.append((message, self.server.world.wall_clock(run)))
+        self._arrivals.append(math.inf if event is None else now)
         if not self._is_announced:
             self._is_announced = True
             run.later(self._on_arrival)
@@ -371,11 +392,16 @@ class Connection:
             self.run.proven_streams += 1
             self.run.note_proven(self.opened_at)
 
-    def end(self, error: StreamError) -> None:
-        """Break or close the stream; what has not arrived is lost."""
-        self.server.world.note("server", "%s ends: %s", self, error)
+    def end(self, code: str) -> None:
+        """Break or close the stream, if it is open; what has not arrived is lost."""
+        if self.is_closed or self._end is not None:
+            return
+        error = StreamRefused if code == "INVALID_ARGUMENT" else StreamEnded
+        if error is StreamRefused:
+            self.run.needs["a stream is refused"] = ("failed",)
+        self.server.world.note("server", "%s ends: %s", self, code)
         self._on_the_way.clear()
-        self._end = error
+        self._end = error(f"made up: {code}")
         self.server.disconnect(self)
         self.run.later(self._changed.set)
 
@@ -403,21 +429,22 @@ class Source:
         run.connections += 1
         run.open_connections += 1
         run.use(token)
+        run.note_connecting()
         connection = Connection(self._server, run, token, on_arrival, self._max_unread)
         is_left = False
         try:
             yield connection
         except asyncio.CancelledError:
             is_left = True
-            run.left_waiting += self._server.count_waiting()
+            run.note_left(connection, self._server.count_waiting())
             raise
         finally:
             run.open_connections -= 1
             connection.is_closed = True
+            if not is_left:
+                run.last_end = self._server.world.time
             if connection.is_proven:
                 run.proven_streams -= 1
-                if is_left:
-                    run.open_since = min(run.open_since, connection.opened_at)
             elif not (is_left or run.proven_streams):
                 run.unproven_at = self._server.world.time
             self._server.disconnect(connection)

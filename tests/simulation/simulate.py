@@ -42,6 +42,8 @@ def virtual() -> Iterator[None]:
             patch("eventdrain.run.ThreadPoolExecutor", Threads),
             patch("eventdrain.events.pointer.MAX_LINE_BYTES", _OVERSIZE),
             patch("eventdrain.events.queue_message.MAX_LINE_BYTES", _OVERSIZE),
+            patch("eventdrain.replay.replay._MAX_SLICE", 4),
+            patch("eventdrain.replay.replay._MIN_SLICE", 2),
         ):
             yield
     finally:
@@ -59,7 +61,7 @@ def simulate(schedule: Schedule, *, is_traced: bool = False) -> World:
     random.seed(schedule.seed)
     world = World(schedule, is_traced=is_traced)
     _current[:] = [world]
-    cloud = Cloud(world, schedule.settings)
+    cloud = Cloud(world)
     try:
         world.machine.run(cloud.live())
     except (Spinning, RuntimeError) as error:

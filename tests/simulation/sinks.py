@@ -191,7 +191,7 @@ async def _write(
     try:
         failed = await write(deliveries)
     except asyncio.CancelledError:
-        process.note_cut_off(sink, deliveries)
+        process.note_cut_off(sink, deliveries, world.time)
         raise
     confirmed.update(ids - failed.keys())
     for each in deliveries:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery
     from tests.simulation.faults import Injected
     from tests.simulation.schedule import Schedule
+    from tests.simulation.server import Connection
 
 _T = TypeVar("_T")
 
@@ -75,7 +76,6 @@ class Run(Process):
         timeout_at: When Lambda ends it.
         arrived: Event messages that have reached its connections.
         heartbeats: Heartbeats that have reached its connections.
-        redelivered: Messages marked as redelivered among those that arrived.
         connections: Streams that it has opened.
         open_connections: Streams that are open now.
         acks_confirmed: Acks whose confirmation has reached it.
@@ -97,7 +97,8 @@ class Run(Process):
         self.timeout_at = timeout_at
         self.arrived = 0
         self.heartbeats = 0
-        self.redelivered = 0
+        self.ages: list[tuple[float, float]] = []
+        self.rejected_before: set[str | None] = set()
         self.connections = 0
         self.open_connections = 0
         self.proven_streams = 0
@@ -105,11 +106,17 @@ class Run(Process):
         self.ack_tries: Counter[str] = Counter()
         self.last_answers: dict[str, tuple[Failure | None, float]] = {}
         self.rejected: set[str | None] = set()
-        self.mints = 0
+        self.minted: list[str] = []
         self.heard_since: float | None = None
         self.unproven_at = opened_at
         self.open_since = math.inf
         self.left_waiting = 0
+        self.left_streams = 0
+        self.left_in_transit = 0
+        self.oldest_unread = math.inf
+        self.last_end = 0.0
+        self.tokens: list[str | None] = []
+        self.secret_strikes = 0
         self.last_arrival = opened_at
         self.needs: dict[str, tuple[str, ...]] = {}
         self.was_frozen = False
@@ -126,8 +133,40 @@ class Run(Process):
 
     def use(self, token: str | None) -> None:
         """Record that a call carries a token."""
-        if token in self.rejected and self.mints > 1 + len(self.rejected):
+        if token not in self.tokens:
+            self.tokens.append(token)
+        elif token in self.rejected and token != self.tokens[-1]:
             self._world.violate(f"{self.name} uses a token again that the server has rejected")
+        elif token in self.rejected_before:
+            self._world.violate(f"{self.name} remembers a token that has failed an earlier run")
+
+    @property
+    def quiet_since(self) -> float:
+        """Since when it may know of the silence: it was heard, or its open stream has been."""
+        # A stream that was open all the time, or one that took over from another that was heard.
+        heard_since = math.inf if self.heard_since is None else self.heard_since
+        return min(self.open_since, max(heard_since, self.unproven_at))
+
+    @property
+    def last_activity(self) -> float:
+        """When a sink or an ack has answered last, in seconds."""
+        writes = (at for _, at in self.last_writes.values())
+        acks = (at for _, at in self.last_answers.values())
+        return max((*writes, *acks, self.cut_off_at), default=0.0)
+
+    def note_connecting(self) -> None:
+        """Record that it opens a stream."""
+        if self._world.time > self.opened_at + self._world.settings.window.total_seconds() + 0.1:
+            self._world.violate(f"{self.name} opens a stream after its window")
+
+    def note_left(self, connection: Connection, waiting: int) -> None:
+        """Record that it leaves a stream that is open, and how many events wait for its room."""
+        self.left_streams += 1
+        self.left_waiting += waiting
+        self.left_in_transit += connection.in_transit * connection.server.is_slow
+        self.oldest_unread = min(self.oldest_unread, connection.oldest_unread)
+        if connection.is_proven:
+            self.open_since = min(self.open_since, connection.opened_at)
 
     def note_proven(self, opened_at: float) -> None:
         """Record that a stream has been heard for the first time."""
@@ -162,6 +201,7 @@ class World:
 
     def __init__(self, schedule: Schedule, *, is_traced: bool = False) -> None:
         self.schedule = schedule
+        self.settings = schedule.settings
         self.machine = Machine()  # type: ignore[abstract] # it has what asyncio needs here
         self._context = copy_context()
         self.chance = random.Random(schedule.seed)  # noqa: S311 - no secrets
@@ -170,6 +210,8 @@ class World:
         self.trace: list[str] | None = [] if is_traced else None
         self.runs: list[Run] = []
         self.are_faults_over = False
+        self.had_stale_reads = False
+        self.oddities: set[str] = set()
         self.confirmed: dict[str, set[str]] = {"archive": set(), "queue": set()}
         self._faults: dict[Point, list[Injected]] = {}
 
@@ -219,12 +261,15 @@ class World:
     def strikes(self, point: Point) -> Injected | None:
         """Return the fault that strikes a call now, if one does."""
         for fault in self._faults.get(point, ()):
-            if fault.at <= self.time < fault.until and self.chance.random() < fault.probability:
+            is_active = fault.at <= self.time < fault.until and not self.are_faults_over
+            if is_active and self.chance.random() < fault.probability:
                 self.struck[fault.name] += 1
                 self.note("fault", "%s", fault.name)
                 process = self.process
-                if fault.needs and isinstance(process, Run):
-                    process.needs[fault.name] = fault.needs
+                if isinstance(process, Run):
+                    process.secret_strikes += point in {Point.GET_SECRET, Point.PUT_SECRET}
+                    if fault.needs:
+                        process.needs[fault.name] = fault.needs
                 return fault
         return None
 

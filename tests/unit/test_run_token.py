@@ -172,19 +172,20 @@ def test_static_token_that_is_rejected(*, is_remembered: bool) -> None:
     assert not run.renew(run.token())
 
 
+@pytest.mark.parametrize("unreadable", [{CREDENTIALS, SECRET}, {SECRET}])
 def test_rejected_token_while_the_secrets_can_not_be_read(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, unreadable: set[str]
 ) -> None:
-    """The run mints with the remembered credentials, and logs why."""
+    """The run mints, with the remembered credentials if it must, and logs why."""
     process = Process(token=content())
     process.run().token()
     run = process.run()
     run.token()
-    process.secrets.unreadable = frozenset({CREDENTIALS, SECRET})
+    process.secrets.unreadable = frozenset(unreadable)
     with caplog.at_level(logging.WARNING):
         assert run.renew(CACHED)
     assert run.token() == "minted-1"
-    assert CREDENTIALS in caplog.text
+    assert (CREDENTIALS in caplog.text) is (CREDENTIALS in unreadable)
     assert "made-up-secret" not in caplog.text
 
 

@@ -46,9 +46,9 @@ class StaticToken:
         """Return True: nobody knows when it expires."""
         return True
 
-    def renew(self, rejected: str | None) -> bool:  # noqa: ARG002 - the port's
-        """Return False: there is no other token."""
-        return False
+    def renew(self, rejected: str | None) -> bool:
+        """Return whether another token than this one was rejected."""
+        return self.value != rejected
 
 
 Credentials: TypeAlias = ClientCredentials | StaticToken

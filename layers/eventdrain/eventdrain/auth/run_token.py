@@ -60,13 +60,14 @@ class RunToken:
     def renew(self, rejected: str | None) -> bool:
         """See ``ports.Authorization``."""
         with self._lock:
+            source = self._source
             if self._secrets.forget():
                 try:
                     source = self._read()
                 except CredentialsError as error:
                     _logger.warning("the remembered credentials are used: %s", error)
-                else:
-                    self._source = source
-                    if source.token() != rejected:
-                        return True
-            return self._source.renew(rejected)
+            try:
+                return source.renew(rejected)
+            finally:
+                # Not earlier: the event loop calls `token`, which must not wait for a secret.
+                self._source = source

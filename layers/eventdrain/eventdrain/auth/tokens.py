@@ -150,6 +150,8 @@ class TokenCache:
     def renew(self, rejected: str | None) -> bool:
         """See ``ports.Authorization``. Takes what another run has cached before it mints."""
         with self._lock:
+            if self._token is None:  # an earlier cache of this run had the rejected token
+                self._token = rejected
             if self._token != rejected:
                 return True
             self._rejected.add(rejected)

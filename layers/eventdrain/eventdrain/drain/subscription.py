@@ -151,18 +151,17 @@ class Subscription:
     async def _stay_connected(self, token: str | None) -> NoReturn:
         self.connections += 1
         self._is_proven, self._opened_at = False, None
-        try:
-            async with self._source.connect(token, self._note_arrival) as connection:
-                self._connection = connection
-                try:
-                    await self._listen(connection)
-                except StreamRefused as error:
-                    # Leaving the connection takes a while, and may be cancelled.
-                    self.refusal = error
-                    raise
-        finally:
-            if not self._is_proven:
-                self._pace.unproven()
+        async with self._source.connect(token, self._note_arrival) as connection:
+            self._connection = connection
+            # Record the end before leaving the connection, which takes a while.
+            try:
+                await self._listen(connection)
+            except StreamRefused as error:
+                self.refusal = error
+                raise
+            finally:
+                if not self._is_proven:
+                    self._pace.unproven()
 
     async def _listen(self, connection: Connection) -> NoReturn:
         await connection.opened()
@@ -171,7 +170,6 @@ class Subscription:
         try:
             await connection.ended()
         finally:
-            # Record the end before leaving the connection, which takes a while.
             self._note_ended()
             probing.cancel()
             await asyncio.wait([probing])

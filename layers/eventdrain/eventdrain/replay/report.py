@@ -24,7 +24,8 @@ class ReplayEnd(StrEnum):
 class ReplayReport:
     """The report of one run of a replay. It holds no personal data.
 
-    At the end of a complete replay, ``lines == unreadable + left_out + duplicates + events``.
+    At the end of a complete replay, ``lines == unreadable + left_out + duplicates + events`` if no
+    object was unreadable as a whole.
 
     Attributes:
         replay: The replay's name.
