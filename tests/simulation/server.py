@@ -205,7 +205,8 @@ class EventServer:
             sent.is_outstanding = False
             sent.connection.outstanding.pop(handle, None)
             if sent.event not in self._waiting:
-                self._waiting.append(sent.event)
+                # Before all new events, as in the event server of the fault tests.
+                self._waiting.insert(sum(each.sent > 0 for each in self._waiting), sent.event)
             self.dispatch()
 
     def disconnect(self, connection: Connection) -> None:
