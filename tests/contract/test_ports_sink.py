@@ -1,4 +1,4 @@
-"""The contract of ``ports.Sink``: the archive in S3, the queue in SQS, and the fake of both."""
+"""The contract of ``ports.Sink``: the archive in S3, the queue in SQS, the fake, the simulation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from zlib import crc32
 
 import pytest
@@ -22,9 +22,11 @@ from eventdrain.adapters.aws import S3Archive, SignedHttp, SqsPublisher
 from eventdrain.errors import FailureKind
 from eventdrain.events import MAX_LINE_BYTES, ArchiveLayout
 from simulator.reconciliation import archive_keys, message_lines
+from tests.contract.simulated import Simulated
 from tests.deliveries import delivery_of, line_delivery, oversize_of, quarantined_of
 from tests.fakes import END_RUN, TRY_AGAIN, FakeSink, always_well
 from tests.schema_checks import archive_lines, take_messages
+from tests.simulation.sinks import LAYOUT, ArchiveSink, QueueSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,6 +66,58 @@ class FakeHome:
         return {event_id: delivery.line for event_id, delivery in self._sink.held.items()}
 
 
+class SimulatedArchive:
+    """The simulation's archive."""
+
+    layout = LAYOUT
+
+    def __init__(self, trouble: Trouble | None = None) -> None:
+        self._simulated = _simulated(trouble, "S3 throttles", "S3 denies")
+        self._bucket = self._simulated.cloud.archive
+        self._sink = ArchiveSink(self._bucket, self._simulated.process)
+
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
+        """Write, and return the failures."""
+        return self._simulated.run(self._sink.write(deliveries))
+
+    def held(self) -> dict[str, str]:
+        """Return each durable event's line, by event id."""
+        return {each.event_id: each.line for some in self._bucket.objects.values() for each in some}
+
+    def list_keys(self) -> set[str]:
+        """Return the objects' keys."""
+        return {*self._bucket.objects}
+
+
+class SimulatedQueue:
+    """The simulation's queue."""
+
+    def __init__(self, trouble: Trouble | None, *, events_per_message: int) -> None:
+        self._simulated = _simulated(trouble, "SQS throttles", "SQS denies")
+        self._queue = self._simulated.cloud.queue
+        self._sink = QueueSink(
+            self._queue, self._simulated.process, events_per_message=events_per_message
+        )
+
+    def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
+        """Write, and return the failures."""
+        return self._simulated.run(self._sink.write(deliveries))
+
+    def held(self) -> dict[str, str]:
+        """Return each durable event's line, by event id."""
+        return {
+            event_id: line
+            for each in self._queue.messages
+            for event_id, line in zip(each.event_ids, each.body.split("\n"), strict=True)
+        }
+
+
+def _simulated(trouble: Trouble | None, retryable: str, fatal: str) -> Simulated:
+    if trouble is None:
+        return Simulated()
+    return Simulated(retryable if trouble is Trouble.UNREACHABLE else fatal)
+
+
 class S3Home:
     """The archive, in a bucket of its own."""
 
@@ -73,6 +127,7 @@ class S3Home:
         self._s3 = aws.s3
         self._locked_for = locked_for
         self.bucket = f"contract-{secrets.token_hex(6)}"
+        self.layout = layout_of(self.bucket)
         if trouble is not Trouble.MISSING:
             self._s3.create_bucket(
                 Bucket=self.bucket,
@@ -86,7 +141,7 @@ class S3Home:
         """Write with new connections, and return the failures."""
 
         def archive(http: SignedHttp) -> Sink:
-            return S3Archive(http, layout_of(self.bucket), locked_for=self._locked_for)
+            return S3Archive(http, self.layout, locked_for=self._locked_for)
 
         return asyncio.run(_write(self._endpoint, archive, deliveries))
 
@@ -169,11 +224,19 @@ async def _write(
         return await sink(http).write(deliveries)
 
 
-def make_home(kind: str, aws: Aws, trouble: Trouble | None = None) -> FakeHome | S3Home | SqsHome:
+Home: TypeAlias = FakeHome | SimulatedArchive | SimulatedQueue | S3Home | SqsHome
+
+
+def make_home(kind: str, aws: Aws, trouble: Trouble | None = None) -> Home:
     """Return a sink of a kind, with methods that inspect what it holds."""
     match kind:
         case "fake":
             return FakeHome(trouble)
+        case "simulated-archive":
+            return SimulatedArchive(trouble)
+        case "simulated-queue" | "simulated-several":
+            several = EVENTS_PER_MESSAGE if kind == "simulated-several" else 1
+            return SimulatedQueue(trouble, events_per_message=several)
         case "s3":
             return S3Home(aws, trouble)
         case _:
@@ -189,7 +252,8 @@ QUEUES: Final = ("sqs-standard", "sqs-fifo")
 SEVERAL: Final = "sqs-several"
 """A standard queue with several events in a message."""
 EVENTS_PER_MESSAGE: Final = 10
-every_sink: Final = pytest.mark.parametrize("kind", ["fake", "s3", *QUEUES, SEVERAL])
+SIMULATED: Final = ("simulated-archive", "simulated-queue", "simulated-several")
+every_sink: Final = pytest.mark.parametrize("kind", ["fake", *SIMULATED, "s3", *QUEUES, SEVERAL])
 
 
 def lines(deliveries: Iterable[Delivery]) -> dict[str, str]:
@@ -295,9 +359,11 @@ def test_original_messages_are_stored_apart(aws: Aws) -> None:
     assert gzip.decompress(body) == b'{"event_id": "1"}\n{"event_id": "2"}\n'
 
 
-def test_key_that_exists_is_a_success(aws: Aws) -> None:
+@pytest.mark.parametrize("kind", ["simulated-archive", "s3"])
+def test_key_that_exists_is_a_success(aws: Aws, kind: str) -> None:
     """The same events make one object for each UTC day, in any order."""
-    home = S3Home(aws, None)
+    home = make_home(kind, aws)
+    assert isinstance(home, SimulatedArchive | S3Home)
     seconds = (*range(12), 24 * 3600)
     deliveries = [delivery_of(second) for second in seconds]
     assert home.write(deliveries) == {}
@@ -306,7 +372,7 @@ def test_key_that_exists_is_a_success(aws: Aws) -> None:
     assert home.list_keys() == before
     assert home.held() == lines(deliveries)
     folders = sorted(key.rpartition("/")[0] for key in before)
-    prefix = "a prefix+/é/handset_change"
+    prefix = f"{home.layout.prefix}/handset_change"
     assert folders == [f"{prefix}/dt=2026-03-01", f"{prefix}/dt=2026-03-02"]
 
 
@@ -345,7 +411,7 @@ def _of_length(length: int, index: int) -> Delivery:
     return delivery._replace(line=start + "x" * (length - len(start) - len(end)) + end)
 
 
-@pytest.mark.parametrize("kind", QUEUES)
+@pytest.mark.parametrize("kind", ["simulated-queue", *QUEUES])
 def test_long_messages_are_packed(aws: Aws, kind: str) -> None:
     """Messages that together exceed a call's limit are sent in several calls."""
     home = make_home(kind, aws)

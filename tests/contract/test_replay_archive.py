@@ -1,4 +1,4 @@
-"""The contract of ``ports.ArchiveReader``: the archive in S3, and the fake."""
+"""The contract of ``ports.ArchiveReader``: the archive in S3, the fake, and the simulation."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from eventdrain.errors import ArchiveReadError, FailureKind
 from eventdrain.events import ArchiveLayout
 from eventdrain.ports import Folder
 from eventdrain.replay import read_lines
+from tests.contract.simulated import Simulated
 from tests.deliveries import delivery_of
 from tests.replay_archive import DENIED, FakeArchive
+from tests.simulation.sinks import LAYOUT, ArchiveSink, BucketReader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -54,7 +56,11 @@ class Home:
             if kind == "fake"
             else None
         )
-        if self._fake is None:
+        self._simulated = None
+        if kind == "simulated":
+            self.layout = LAYOUT
+            self._simulated = Simulated(*["reading the archive is denied"] * is_denied)
+        elif self._fake is None:
             aws.s3.create_bucket(
                 Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-north-1"}
             )
@@ -63,6 +69,10 @@ class Home:
         """Archive a batch as the drain does."""
         if self._fake is not None:
             self._fake.put(deliveries)
+            return
+        if self._simulated is not None:
+            sink = ArchiveSink(self._simulated.cloud.archive, self._simulated.process)
+            assert self._simulated.run(sink.write(deliveries)) == {}
             return
 
         async def write() -> None:
@@ -78,6 +88,8 @@ class Home:
         async def ask() -> T:
             if self._fake is not None:
                 return await question(self._fake)
+            if self._simulated is not None:
+                return await question(BucketReader(self._simulated.cloud.archive))
             async with AsyncExitStack() as connections:
                 http = RefreshingHttp(
                     lambda: self._clients.s3_endpoint(self.bucket),
@@ -94,10 +106,10 @@ class Home:
                     )
                 )
 
-        return asyncio.run(ask())
+        return (asyncio if self._simulated is None else self._simulated).run(ask())
 
 
-every_archive: Final = pytest.mark.parametrize("kind", ["fake", "s3"])
+every_archive: Final = pytest.mark.parametrize("kind", ["fake", "simulated", "s3"])
 
 
 @every_archive

@@ -279,7 +279,7 @@ class Cloud:
             self.store_credentials()
         for event in schedule.new_events():
             world.machine.call_at(event.published_at, self.server.publish, event)
-        self._plan_faults()
+        self.plan_faults()
         if schedule.replay is not None:
             self.replay = ReplayRuns(self, schedule.replay)
             replaying = world.machine.create_task(self.replay.live())
@@ -304,7 +304,8 @@ class Cloud:
         tick = self.world.schedule.tick_seconds
         return tick - self.world.time % tick
 
-    def _plan_faults(self) -> None:
+    def plan_faults(self) -> None:
+        """Let the schedule's faults strike while they last."""
         world = self.world
         at = world.machine.call_at
         for fault in world.schedule.faults:

@@ -295,6 +295,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "a consumer takes messages": Fault(begins=lambda cloud, _: cloud.queue.consume(dies=False)),
     "an object is erased": Fault(begins=lambda cloud, fault: cloud.archive.erase(fault.draw)),
     "the archive cannot be read": Fault((Point.READ,), _fails(_RETRYABLE, "SlowDown")),
+    "reading the archive is denied": Fault((Point.READ,), _fails(_FATAL, "AccessDenied")),
     "reading the archive is slow": Fault((Point.READ,), _is_slow),
     "the checkpoint of a replay is damaged": Fault(begins=lambda cloud, _: cloud.damage()),
     "a replay is killed": Fault(begins=lambda cloud, _: cloud.kill_replay()),

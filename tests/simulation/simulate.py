@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import random
 import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from tests.simulation.checker import check_end
@@ -29,7 +30,7 @@ def virtual() -> Iterator[None]:
     """Replace what the engine takes from its process: threads, locks, a clock, and its log."""
     logger = logging.getLogger("eventdrain")
     level, hook = logger.level, sys.unraisablehook
-    clock = SimpleNamespace(monotonic=lambda: _current[0].time)
+    clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
     gc_enabled = gc.isenabled()
     logger.setLevel(logging.CRITICAL + 1)
     sys.unraisablehook = lambda _: None  # killed runs are collected, however they were left
@@ -53,14 +54,10 @@ def virtual() -> Iterator[None]:
             gc.enable()
 
 
-_current: list[Any] = []
-
-
 def simulate(schedule: Schedule, *, is_traced: bool = False) -> World:
     """Simulate a schedule within ``virtual()``; return the world with its violations."""
     random.seed(schedule.seed)
     world = World(schedule, is_traced=is_traced)
-    _current[:] = [world]
     cloud = Cloud(world)
     try:
         world.machine.run(cloud.live())

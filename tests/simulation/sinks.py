@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Never, TypeVar
 
 from eventdrain.errors import ArchiveReadError
 from eventdrain.events import (
+    MAX_MESSAGE_BYTES,
     ArchiveLayout,
     group_by_object,
     messages,
@@ -30,6 +31,7 @@ _T = TypeVar("_T")
 
 LAYOUT: Final = ArchiveLayout("made-up-bucket", "events", "quarantine")
 _PAGE: Final = 3
+_MOST_MESSAGES: Final = 10
 _HALF: Final = 0.5
 
 
@@ -45,6 +47,7 @@ class Bucket:
     def __init__(self, world: World) -> None:
         self.world = world
         self.objects: dict[str, Sequence[Delivery]] = {}
+        self._bodies: dict[str, bytes] = {}
         self.ever: Counter[str] = Counter()
         self.erased: dict[str, Sequence[Delivery]] = {}
 
@@ -53,6 +56,12 @@ class Bucket:
         if key not in self.objects and key not in self.erased:
             self.objects[key] = deliveries
             self.ever.update(each.event_id for each in deliveries)
+
+    def body(self, key: str) -> bytes | None:
+        """Return an object's stored body; None if the object does not exist."""
+        if key in self.objects and key not in self._bodies:
+            self._bodies[key] = object_body(self.objects[key])
+        return self._bodies[key] if key in self.objects else None
 
     def erase(self, draw: float) -> None:
         """Delete one of the objects."""
@@ -149,6 +158,9 @@ class QueueSink:
     async def _send(self, batch: Sequence[Message]) -> dict[str, Failure]:
         queue = self._queue
 
+        if len(batch) > _MOST_MESSAGES or sum(each.size for each in batch) > MAX_MESSAGE_BYTES:
+            queue.world.violate("a call of SQS exceeds its limits")
+
         def perform() -> dict[str, Failure]:
             for message in batch:
                 queue.send(message)
@@ -215,18 +227,13 @@ class BucketReader:
         def page() -> Sequence[StoredObject]:
             keys = self._folders(folder.event_type)
             found = sorted(key for day, key in keys if day == folder.day and key > after)
-            return [StoredObject(key, 1) for key in found[:_PAGE]]
+            return [StoredObject(key, len(self._bucket.body(key) or b"")) for key in found[:_PAGE]]
 
         return await self._read(page)
 
     async def read(self, key: str) -> bytes | None:
         """See ``ports.ArchiveReader``."""
-
-        def body() -> bytes | None:
-            deliveries = self._bucket.objects.get(key)
-            return None if deliveries is None else object_body(deliveries)
-
-        return await self._read(body)
+        return await self._read(lambda: self._bucket.body(key))
 
     def _folders(self, event_type: str) -> list[tuple[str, str]]:
         """Return the day and the key of each object of lines."""
