@@ -16,7 +16,7 @@ from tests.simulation.simulate import virtual
 from tests.simulation.world import Run, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
 T = TypeVar("T")
 
@@ -66,6 +66,20 @@ class Simulated:
         with virtual():
             return self.process.context.copy().run(self._world.machine.run, work)
 
-    def call(self, function: Callable[..., T], *args: Any, **options: Any) -> T:
-        """Call a function that blocks."""
-        return self.run(asyncio.to_thread(function, *args, **options))
+    def blocking(self, port: object) -> Any:
+        """Return a port whose methods run in a thread of the process."""
+        return _Blocking(self, port)
+
+
+class _Blocking:
+    def __init__(self, simulated: Simulated, port: object) -> None:
+        self._simulated = simulated
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._port, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            return self._simulated.run(asyncio.to_thread(member, *args, **options))
+
+        return call if callable(member) else member

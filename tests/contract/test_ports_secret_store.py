@@ -1,4 +1,4 @@
-"""The contract of ``ports.SecretStore``: Secrets Manager, and the fake."""
+"""The contract of ``ports.SecretStore``: Secrets Manager, the fake, and the simulation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 from eventdrain.adapters.aws import SecretsManager, SignedSecretCalls
 from eventdrain.adapters.boto import BotoSecretCalls
 from eventdrain.errors import CredentialsError
+from tests.contract.simulated import Simulated
 from tests.fakes import FakeSecretStore
+from tests.simulation.secrets import TOKEN, Secrets
+from tests.simulation.world import STARTED_AT
 
 if TYPE_CHECKING:
     from eventdrain.ports import SecretStore
@@ -21,11 +24,12 @@ CONTENT: Final = '{"made-up": "content, \\u00e9 and \\"quotes\\""}'
 
 
 class Vault(NamedTuple):
-    """A store, the ARN of an empty secret in it, and the ARN of a missing secret."""
+    """A store, the ARN of an empty secret in it, the ARN of a missing secret, and the time."""
 
     store: SecretStore
     arn: str
     elsewhere: str
+    now: datetime
 
 
 def make_vault(kind: str, aws: Aws, *, is_denied: bool = False) -> Vault:
@@ -34,7 +38,12 @@ def make_vault(kind: str, aws: Aws, *, is_denied: bool = False) -> Vault:
         denied = frozenset({"arn:made-up"} if is_denied else ())
         store = FakeSecretStore(unreadable=denied, unwritable=denied | {"arn:elsewhere"})
         store.created["arn:made-up"] = datetime.now(UTC)
-        return Vault(store, "arn:made-up", "arn:elsewhere")
+        return Vault(store, "arn:made-up", "arn:elsewhere", datetime.now(UTC))
+    if kind == "simulated":
+        faults = ("secrets cannot be read", "the token cannot be cached") if is_denied else ()
+        simulated = Simulated(*faults)
+        secrets_of_run = Secrets(simulated.cloud.vault)
+        return Vault(simulated.blocking(secrets_of_run), TOKEN, "arn:elsewhere", STARTED_AT)
     environment = aws.powerless_environment if is_denied else aws.environment
     clients = aws.powerless if is_denied else aws.allowed
     arn = aws.secrets.create_secret(Name=f"contract-{secrets.token_hex(6)}")["ARN"]
@@ -45,10 +54,12 @@ def make_vault(kind: str, aws: Aws, *, is_denied: bool = False) -> Vault:
             else SignedSecretCalls(environment.endpoint("secretsmanager"))
         )
     )
-    return Vault(manager, arn, arn.replace("contract-", "elsewhere-"))
+    return Vault(manager, arn, arn.replace("contract-", "elsewhere-"), datetime.now(UTC))
 
 
-every_store: Final = pytest.mark.parametrize("kind", ["fake", "secrets-manager", "boto3"])
+every_store: Final = pytest.mark.parametrize(
+    "kind", ["fake", "simulated", "secrets-manager", "boto3"]
+)
 
 
 @every_store
@@ -67,7 +78,7 @@ def test_creation_of_a_secret(aws: Aws, kind: str) -> None:
     vault = make_vault(kind, aws)
     created = vault.store.created_at(vault.arn)
     assert created is not None
-    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
+    assert abs(vault.now - created) < timedelta(minutes=1)
     assert vault.store.created_at(vault.elsewhere) is None
 
 
@@ -91,7 +102,7 @@ def test_caller_without_permission(aws: Aws, kind: str) -> None:
     with pytest.raises(CredentialsError, match=vault.arn) as writing:
         vault.store.put(vault.arn, CONTENT)
     assert CONTENT not in str(writing.value)
-    if kind != "fake":
+    if kind not in {"fake", "simulated"}:
         calls = ("GetSecretValue", reading), ("DescribeSecret", asking), ("PutSecretValue", writing)
         for call, caught in calls:
             assert caught.match(rf"{call}.*AccessDenied.*function's role")

@@ -1,4 +1,4 @@
-"""The contract of ``ports.TokenEndpoint``: OAuth over HTTP, and the fakes."""
+"""The contract of ``ports.TokenEndpoint``: OAuth over HTTP, the fake, and the simulation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from eventdrain.errors import ScopeRefused, TokenError, TokenRefused, TokenUnava
 from eventdrain.ports import ClientCredentials
 from eventdrain.settings import Endpoint
 from simulator.token_server import TokenFault, TokenServer
+from tests.contract.simulated import Simulated
 from tests.granting_endpoint import GrantingEndpoint
+from tests.simulation import secrets as simulation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,12 +45,27 @@ def server() -> Iterator[TokenServer]:
         yield server
 
 
-@pytest.fixture(params=["fake", "oauth"])
+@pytest.fixture(params=["fake", "simulated", "oauth"])
 def endpoint(request: pytest.FixtureRequest, server: TokenServer) -> TokenEndpoint:
     """Return each kind of endpoint, with the same client."""
     if request.param == "oauth":
         return adapter(server.endpoint)
+    if request.param == "simulated":
+        return simulated_endpoint()
     return GrantingEndpoint(granted=frozenset({SCOPE, OTHER}))
+
+
+def simulated_endpoint(*faults: str) -> TokenEndpoint:
+    """Return the simulation's endpoint during faults."""
+    simulated = Simulated(*faults)
+    tokens = simulation.Tokens(
+        simulated.cloud.world, is_required=True, lifetime=LIFETIME, scopes=(SCOPE, OTHER)
+    )
+    tokens.client_secret = SECRET
+    endpoint: TokenEndpoint = simulated.blocking(
+        simulation.TokenEndpoint(tokens, CLIENT, simulated.process)
+    )
+    return endpoint
 
 
 def adapter(url: str, client: ClientCredentials = CLIENT) -> OAuthTokenEndpoint:
@@ -115,12 +132,32 @@ def test_minted_token(endpoint: TokenEndpoint, requested: str, granted: tuple[st
 
 def test_scopes_that_are_rejected_together(endpoint: TokenEndpoint, server: TokenServer) -> None:
     """If the whole request is rejected because of one scope, the error says so."""
-    server.narrows = False
-    if isinstance(endpoint, GrantingEndpoint):
-        endpoint.narrows = False
+    grants: Any = getattr(endpoint, "tokens", endpoint)
+    server.narrows = grants.narrows = False
     with pytest.raises(ScopeRefused, match=MISSING) as caught:
         endpoint.mint(f"{MISSING} {SCOPE}", timeout_seconds=SECONDS)
     assert endpoint.url in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("the token endpoint rejects the client", TokenRefused),
+        ("the token endpoint is down", TokenUnavailable),
+        ("the token endpoint hangs", TokenUnavailable),
+    ],
+)
+def test_simulated_trouble(fault: str, kind: type[TokenError]) -> None:
+    """The simulation's faults raise the errors that the adapter raises."""
+    with pytest.raises(TokenError) as caught:
+        simulated_endpoint(fault).mint(SCOPE, timeout_seconds=SECONDS)
+    assert type(caught.value) is kind
+
+
+def test_simulated_endpoint_without_time() -> None:
+    """An endpoint that has no time to answer is unavailable."""
+    with pytest.raises(TokenUnavailable):
+        simulated_endpoint().mint(SCOPE, timeout_seconds=0.0)
 
 
 # --- What the adapter sends ---

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Never
+from typing import TYPE_CHECKING, Final, Never, TypeVar
 
 from eventdrain.errors import (
     CredentialsError,
     FailureKind,
+    ScopeRefused,
     TokenRefused,
     TokenUnavailable,
 )
@@ -17,14 +18,18 @@ from eventdrain.ports import AccessToken
 from tests.simulation.world import STARTED_AT, Point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from eventdrain.errors import Failure
     from eventdrain.ports import ClientCredentials
     from tests.simulation.world import Run, World
 
+_T = TypeVar("_T")
+
 CREDENTIALS: Final = "arn:made-up:credentials"
+_SECRET_SECONDS: Final = 10.5
+"""As in the adapter: two attempts of five seconds each, and half a second between them."""
 _SPARE_SECONDS: Final = 120
 """How long a token must outlive the window."""
 _LONG_AGO_SECONDS: Final = 5.0
@@ -55,9 +60,13 @@ class Vault:
         """Return the newest version again."""
         self._is_stale = False
 
+    def created_at(self, arn: str) -> datetime | None:
+        """Return when a secret was created; None if it does not exist."""
+        return STARTED_AT if arn in self._versions else None
+
     def newest(self, arn: str) -> str | None:
         """Return the content that a read returns now."""
-        versions = self._versions[arn]
+        versions = self._versions.get(arn, ())
         if self._is_stale and len(versions) > 1:
             return versions[-2]
         return versions[-1] if versions else None
@@ -76,29 +85,29 @@ class Secrets:
 
     def get(self, arn: str) -> str | None:
         """See ``ports.SecretStore``."""
-        vault = self._vault
-        return vault.world.blocking_call(
-            Point.GET_SECRET, lambda: vault.newest(arn), lambda each: _raise_unreadable(arn, each)
-        )
+        return self._call(Point.GET_SECRET, arn, lambda: self._vault.newest(arn))
 
-    def created_at(self, arn: str) -> datetime | None:  # noqa: ARG002 - the port's
+    def created_at(self, arn: str) -> datetime | None:
         """See ``ports.SecretStore``."""
-        return STARTED_AT
+        return self._call(Point.GET_SECRET, arn, lambda: self._vault.created_at(arn))
 
     def put(self, arn: str, content: str) -> None:
         """See ``ports.SecretStore``."""
-        vault = self._vault
 
         def perform() -> None:
-            vault.store(arn, content)
+            if self._vault.created_at(arn) is None:
+                raise CredentialsError(f"the call about {arn} failed: there is no such secret")
+            self._vault.store(arn, content)
 
-        vault.world.blocking_call(
-            Point.PUT_SECRET, perform, lambda each: _raise_unreadable(arn, each)
+        self._call(Point.PUT_SECRET, arn, perform)
+
+    def _call(self, point: Point, arn: str, perform: Callable[[], _T]) -> _T:
+        def failed(answer: Failure) -> Never:
+            raise CredentialsError(f"the call about {arn} failed with {answer.code}")
+
+        return self._vault.world.blocking_call(
+            point, perform, failed, timeout_seconds=_SECRET_SECONDS
         )
-
-
-def _raise_unreadable(arn: str, answer: Failure) -> Never:
-    raise CredentialsError(f"the call about {arn} failed with {answer.code}")
 
 
 class Tokens:
@@ -108,7 +117,10 @@ class Tokens:
         world: The world.
         is_required: Whether the event server requires a token.
         lifetime: The lifetime of tokens.
-        scopes: The scopes that are granted.
+        scopes: The client's scopes.
+
+    Attributes:
+        narrows: Whether other scopes are left out, instead of rejecting the whole request.
     """
 
     def __init__(
@@ -118,6 +130,7 @@ class Tokens:
         self._is_required = is_required
         self._lifetime = lifetime
         self._scopes = scopes
+        self.narrows = True
         self._expiries: dict[str | None, float] = {}
         self._is_accepting = True
         self.minted = 0
@@ -156,10 +169,13 @@ class Tokens:
         self.world.note("token server", "mints %s", token)
         return token
 
-    def access_token(self, run: Run) -> AccessToken:
+    def access_token(self, scope: str, minted_at: datetime) -> AccessToken:
         """Return a new token as the token endpoint's adapter does."""
-        minted_at = self.world.wall_clock(run)
-        return AccessToken(self.issue(), self._scopes, minted_at, minted_at + self._lifetime)
+        requested = scope.split()
+        granted = tuple(each for each in requested if each in self._scopes)
+        if len(granted) < len(requested) and not self.narrows:
+            raise ScopeRefused(f"made up: {TokenEndpoint.url} refuses {scope}")
+        return AccessToken(self.issue(), granted, minted_at, minted_at + self._lifetime)
 
 
 class TokenEndpoint:
@@ -168,14 +184,15 @@ class TokenEndpoint:
     url = "https://made-up.invalid/token"
 
     def __init__(self, tokens: Tokens, credentials: ClientCredentials, run: Run) -> None:
-        self._tokens = tokens
+        self.tokens = tokens
         self._credentials = credentials
         self._run = run
         self.client_id = credentials.client_id
 
-    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:  # noqa: ARG002
+    def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``."""
-        tokens, run = self._tokens, self._run
+        tokens, run = self.tokens, self._run
+        minted_at = tokens.world.wall_clock(run)  # when it is requested
 
         def perform() -> AccessToken:
             if self._credentials.client_secret != tokens.client_secret:
@@ -184,7 +201,7 @@ class TokenEndpoint:
                     tokens.world.violate(f"{run.name} uses old credentials")
                 run.needs["the client is rejected"] = ("AuthenticationFailed", "TokenRenewalFailed")
                 raise TokenRefused("made up: invalid_client")
-            return tokens.access_token(run)
+            return tokens.access_token(scope, minted_at)
 
         def failed(answer: Failure) -> AccessToken:
             if answer.kind is FailureKind.FATAL:

@@ -308,11 +308,11 @@ class World:
             self.violate("a blocking call on the event loop")
             return perform()
         if not self.may_strike(point):
-            half = min(self.latency, timeout_seconds) / 2
-            self.machine.block(half)
+            latency = self.latency
+            self.machine.block(min(latency, timeout_seconds) / 2)
             result = perform()
-            self.machine.block(half)
-            return result
+            self.machine.block(min(latency, timeout_seconds) / 2)
+            return result if latency < timeout_seconds else failed(TIMED_OUT)
 
         async def call() -> _T:
             try:
