@@ -172,6 +172,7 @@ class Run(Process):
         """Record that a stream has been heard for the first time."""
         if self.heard_since is None:
             self.heard_since = opened_at
+        self.unproven_at = min(self.unproven_at, opened_at)  # it was open before another ended
 
     def note_ack(self, delivery: Delivery, world: World) -> None:
         """Check that an ack is sent only for what both sinks have confirmed."""
