@@ -156,6 +156,12 @@ class EventServer:
         with self._changed:
             return self._ledger.counts()
 
+    def advance(self, duration: timedelta) -> None:
+        """Let time pass at once for the queues: for ack time-outs, positions and the history."""
+        with self._changed:
+            self._epoch += duration.total_seconds()
+            self._wakeups.wake_all()
+
     def lag_seconds(self) -> float:
         """Return the age of the oldest event that is not acked; 0 if there is none."""
         with self._changed:

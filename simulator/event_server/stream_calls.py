@@ -75,9 +75,9 @@ class StreamCalls:
         The generator's ``finally`` returns a cancelled stream's events to its queue. gRPC drops the
         generator when a message can't be sent; a waiting generator is woken and returns.
         """
-        faults = self._state.faults.draw(StreamFault, kind.name)
         try:
             client_id = self._state.client_of(kind.scope, context)
+            faults = self._state.faults.draw(StreamFault, kind.name)
             asked, terms = self._agree(kind, request)
             for fault in faults:
                 if fault.code is not None and fault.after == 0:
