@@ -105,17 +105,14 @@ class Scene:
             credentials=credentials,
         )
         self.token_server = TokenServer(tokens, faults=self.faults)
-        self.client_secret = secrets.token_urlsafe(24)
+        self.client_secret = ""
         self.runs: list[RunRecord] = []
-        basic = b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode()
-        self.secrets = {self.client_secret, basic}
+        self.secrets: set[str] = set()
         self._texts: list[str] = []
         self._messages: list[dict[str, Any]] = []
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        scopes = [stream.scope for stream in STREAMS.values() if stream.scope]
-        self.token_server.register(CLIENT_ID, self.client_secret, scopes)
         with ExitStack() as starting:
             starting.enter_context(self.event_server)
             starting.enter_context(self.token_server)
@@ -126,7 +123,7 @@ class Scene:
             self._running = starting.pop_all()
         self.places = self.cloud.new_places()
         self.cloud.attach(self.faults, self.journal)
-        self.put_credentials({"client_id": CLIENT_ID, "client_secret": self.client_secret})
+        self.rotate_client()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -137,6 +134,15 @@ class Scene:
         """Write the credentials secret, as an operator does."""
         text = content if isinstance(content, str) else json.dumps(content)
         self.cloud.secrets.put_secret_value(SecretId=self.places.credentials_arn, SecretString=text)
+
+    def rotate_client(self) -> None:
+        """Replace the client's secret, at the token endpoint and in the credentials secret."""
+        self.client_secret = secrets.token_urlsafe(24)
+        basic = b64encode(f"{CLIENT_ID}:{self.client_secret}".encode()).decode()
+        self.secrets |= {self.client_secret, basic}
+        scopes = [stream.scope for stream in STREAMS.values() if stream.scope]
+        self.token_server.register(CLIENT_ID, self.client_secret, scopes)
+        self.put_credentials({"client_id": CLIENT_ID, "client_secret": self.client_secret})
 
     def publish(self, count: int, seed: int = 0, event_type: str = DEFAULT_EVENT_TYPE) -> None:
         """Publish made-up events."""
