@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tests.faults.cloud import Cloud
 
 _FIRST: Final = int(os.environ.get("FIRST_SEED", "0"))
-_QUICK: Final = int(os.environ.get("SCHEDULES", "8"))
-_MORE: Final = 30
-"""Before a release."""
+_QUICK: Final = int(os.environ.get("SCHEDULES", "3"))
+_MORE: Final = 10
+"""Before a release. `make soak` runs others, and tests/simulation many more."""
 
 
 @pytest.mark.usefixtures("short_authentication_wait")
