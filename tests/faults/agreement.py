@@ -65,7 +65,6 @@ _MOST_EVENTS: Final = 10
 """In a run: they fit into one call of SQS."""
 _OVERSIZE: Final = 2_000
 """As in the simulation."""
-_ALWAYS: Final = 1_000_000
 _SCALED_WAITS: Final = {
     "eventdrain.drain.commit._FIRST_WAIT": timedelta(milliseconds=200) / _SLOWER,
     "eventdrain.drain.subscription._FIRST_REOPEN": timedelta(seconds=1) / _SLOWER,
@@ -79,99 +78,66 @@ class Kind(NamedTuple):
     Attributes:
         parts: What it concerns. Two faults of one part would disturb each other in one run.
         real: The fault over loopback.
-        passing: How many calls it may strike so that all succeed when they are tried again.
-        leaving: How many calls it may strike so that events are left, if they come one by one.
-        strikes_all: Whether it may strike all calls of a run.
+        times: How many calls of a run it may strike.
+        times_one_by_one: How many more it may strike, if events come one by one.
     """
 
-    parts: tuple[str, ...]
+    parts: str
     real: Any
-    passing: Sequence[int] = ()
-    leaving: Sequence[int] = ()
-    strikes_all: bool = False
+    times: Sequence[int] = ()
+    times_one_by_one: Sequence[int] = ()
 
 
-_UNAVAILABLE: Final = grpc.StatusCode.UNAVAILABLE
-KINDS: Final[dict[str, Kind]] = {
-    "S3 throttles": Kind(("archive",), PutObjectFault(status=503, code="SlowDown"), (1, 2, 3)),
-    "S3 stores, the answer is lost": Kind(
-        ("archive",), PutObjectFault(is_reset=True, is_forwarded=True), (1, 2)
+_ALL: Final = 1_000_000
+_DENIED: Final[dict[str, Any]] = {"status": 403, "code": "AccessDenied"}
+_THROTTLED: Final[dict[str, Any]] = {"status": 400, "code": "ThrottlingException"}
+_ANSWER_LOST: Final[dict[str, Any]] = {"is_reset": True, "is_forwarded": True}
+_NO_CLIENT: Final = TokenFault(status=401, body=b'{"error": "invalid_client"}')
+_REJECTED: Final = SendBatchFault(failed=(0,), failed_code="MadeUp", is_senders_fault=True)
+_FORGOTTEN: Final = AckFault(is_taken=False, status=AckStatus.STATUS_CODE_SUCCESS)
+
+
+def _stream(code: str) -> StreamFault:
+    return StreamFault(code=grpc.StatusCode[code])
+
+
+def _ack(code: str, *, is_taken: bool = False) -> AckFault:
+    return AckFault(code=grpc.StatusCode[code], is_taken=is_taken)
+
+
+KINDS: Final = {
+    "S3 throttles": Kind("archive", PutObjectFault(status=503, code="SlowDown"), (1, 2, 3)),
+    "S3 stores, the answer is lost": Kind("archive", PutObjectFault(**_ANSWER_LOST), (1, 2)),
+    "S3 denies": Kind("archive", PutObjectFault(**_DENIED), (_ALL,), (1,)),
+    "SQS throttles": Kind("queue", SendBatchFault(**_THROTTLED), (1, 2, 3)),
+    "SQS takes messages, the answer is lost": Kind("queue", SendBatchFault(**_ANSWER_LOST), (1, 2)),
+    "SQS takes some messages": Kind("queue", SendBatchFault(failed=(0,)), (1, 2, 3)),
+    "SQS rejects some events": Kind("queue", _REJECTED, (), (1, 2)),
+    "SQS denies": Kind("queue", SendBatchFault(**_DENIED), (_ALL,), (1,)),
+    "an ack fails": Kind("acks", ACK_FAILURE, (1, 3, 4, _ALL), (5, 6, 7)),
+    "an ack is throttled": Kind("acks", _ack("RESOURCE_EXHAUSTED"), (1, 2, 3)),
+    "an ack is taken, the answer is lost": Kind(
+        "acks", _ack("UNAVAILABLE", is_taken=True), (1, 2, 3)
     ),
-    "S3 denies": Kind(
-        ("archive",), PutObjectFault(status=403, code="AccessDenied"), (), (1,), strikes_all=True
-    ),
-    "SQS throttles": Kind(
-        ("queue",), SendBatchFault(status=400, code="RequestThrottled"), (1, 2, 3)
-    ),
-    "SQS takes messages, the answer is lost": Kind(
-        ("queue",), SendBatchFault(is_reset=True, is_forwarded=True), (1, 2)
-    ),
-    "SQS takes some messages": Kind(("queue",), SendBatchFault(failed=(0,)), (1, 2, 3)),
-    "SQS rejects some events": Kind(
-        ("queue",),
-        SendBatchFault(failed=(0,), failed_code="MadeUp", is_senders_fault=True),
-        (),
-        (1, 2),
-    ),
-    "SQS denies": Kind(
-        ("queue",), SendBatchFault(status=403, code="AccessDenied"), (), (1,), strikes_all=True
-    ),
-    "an ack fails": Kind(("acks",), ACK_FAILURE, (1, 3, 4), (5, 6, 7), strikes_all=True),
-    "an ack is throttled": Kind(
-        ("acks",),
-        AckFault(is_taken=False, code=grpc.StatusCode.RESOURCE_EXHAUSTED),
-        (1, 2, 3),
-    ),
-    "an ack is taken, the answer is lost": Kind(("acks",), AckFault(code=_UNAVAILABLE), (1, 2, 3)),
-    "an ack is rejected": Kind(
-        ("acks",),
-        AckFault(is_taken=False, code=grpc.StatusCode.NOT_FOUND),
-        (),
-        (1, 2),
-        strikes_all=True,
-    ),
-    "acks are denied": Kind(
-        ("acks",),
-        AckFault(is_taken=False, code=grpc.StatusCode.PERMISSION_DENIED),
-        (),
-        (1,),
-        strikes_all=True,
-    ),
-    "an ack is taken, the server forgets it": Kind(
-        ("acks", "streams"),
-        AckFault(is_taken=False, status=AckStatus.STATUS_CODE_SUCCESS),
-        strikes_all=True,
-    ),
-    "the server omits handles": Kind(
-        ("deliveries",), DeliveryFault(omits_ack_info=True), strikes_all=True
-    ),
-    "streams cannot be opened": Kind(("streams",), StreamFault(code=_UNAVAILABLE), (1, 2)),
-    "streams are denied": Kind(
-        ("streams", "revocation"),
-        StreamFault(code=grpc.StatusCode.PERMISSION_DENIED),
-        strikes_all=True,
-    ),
-    "no token is accepted": Kind(
-        ("streams",), StreamFault(code=grpc.StatusCode.UNAUTHENTICATED), strikes_all=True
-    ),
+    "an ack is rejected": Kind("acks", _ack("NOT_FOUND"), (_ALL,), (1, 2)),
+    "acks are denied": Kind("acks", _ack("PERMISSION_DENIED"), (_ALL,), (1,)),
+    "an ack is taken, the server forgets it": Kind("acks streams", _FORGOTTEN, (_ALL,)),
+    "the server omits handles": Kind("handles", DeliveryFault(omits_ack_info=True), (_ALL,)),
+    "streams cannot be opened": Kind("streams", _stream("UNAVAILABLE"), (1, 2)),
+    "streams are denied": Kind("streams revocation", _stream("PERMISSION_DENIED"), (_ALL,)),
+    "no token is accepted": Kind("streams", _stream("UNAUTHENTICATED"), (_ALL,)),
     "the server exceeds the in-flight limit": Kind(
-        ("streams",), StreamFault(in_flight_factor=5), strikes_all=True
+        "streams", StreamFault(in_flight_factor=5), (_ALL,)
     ),
-    "secrets cannot be read": Kind(
-        ("secrets",), GetSecretFault(status=400, code="ThrottlingException"), strikes_all=True
-    ),
-    "the token cannot be cached": Kind(
-        ("cached token",), PutSecretFault(status=400, code="ThrottlingException"), strikes_all=True
-    ),
-    "the token endpoint is down": Kind(("tokens",), TokenFault(status=503), strikes_all=True),
-    "the token endpoint rejects the client": Kind(
-        ("tokens",), TokenFault(status=401, body=b'{"error": "invalid_client"}'), strikes_all=True
-    ),
+    "secrets cannot be read": Kind("secrets", GetSecretFault(**_THROTTLED), (_ALL,)),
+    "the token cannot be cached": Kind("caching", PutSecretFault(**_THROTTLED), (_ALL,)),
+    "the token endpoint is down": Kind("minting", TokenFault(status=503), (_ALL,)),
+    "the token endpoint rejects the client": Kind("minting", _NO_CLIENT, (_ALL,)),
 }
-"""Faults of calls, with one row for each fault that both worlds can be made to have."""
+"""Faults of calls: a row for each that both worlds can be made to have."""
 
 CUTS: Final = {
-    "all streams are cut": _UNAVAILABLE,
+    "all streams are cut": grpc.StatusCode.UNAVAILABLE,
     "the server closes all streams": grpc.StatusCode.OK,
     "streams are refused while open": grpc.StatusCode.INVALID_ARGUMENT,
 }
@@ -202,7 +168,7 @@ class Planned(NamedTuple):
 
     name: str
     run: int
-    times: int = _ALWAYS
+    times: int = _ALL
     skip: int = 0
 
     @property
@@ -331,17 +297,14 @@ def _draw_faults(chance: random.Random, run: int, is_single: bool) -> Iterator[P
         names.append(chance.choice(_PREVENTING))
     for name in names:
         kind = KINDS[name]
-        times = [*kind.passing]
-        if is_single:
-            times += kind.leaving
-        if kind.strikes_all:
-            times.append(_ALWAYS)
-        if struck & {*kind.parts} or not times:
+        parts = {*kind.parts.split()}
+        times = sorted((*kind.times, *(kind.times_one_by_one if is_single else ())))
+        if struck & parts or not times:
             continue
-        struck.update(kind.parts)
+        struck |= parts
         count = chance.choice(times)
-        # A stream that cannot be opened is the first: a second one needs a fault of its own.
-        skips = is_single and count < _ALWAYS and "streams" not in kind.parts
+        # Only streams that cannot be opened are followed by others.
+        skips = is_single and count < _ALL and "streams" not in parts
         yield Planned(name, run, count, chance.choice((0, 0, 1, 2)) if skips else 0)
 
 
