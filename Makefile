@@ -11,7 +11,7 @@ SERVICES := $(shell grep -l '^service ' $(PROTOS) | sort)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run up status down serve deploy credentials doctor plan verify tail replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants model release-archive clean
+.PHONY: help run up status down serve deploy credentials doctor plan verify tail replay erase delete test tests test-all check lint policies secrets types drift audit deployed sbom licences proto template lock setup build bench soak mutants simulate model release-archive clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -173,6 +173,9 @@ soak: setup .venv/.made-dev ## Inject random faults for a given time: make soak 
 
 mutants: setup .venv/.made-dev ## Break the engine in many ways, and check that the tests detect each
 	@$(WITH_LAYERS) $(BIN)/python -m tests.faults.mutants $(ARGS)
+
+simulate: .venv/.made-dev ## Run whole runs through random faults in virtual time: make simulate ARGS="--schedules 1000000"
+	@$(WITH_LAYERS) $(BIN)/python -m tests.simulation $(ARGS)
 
 model: ## Explore all interleavings of commits and acks in a model; needs Spin and a C compiler
 	@sh tests/model/check.sh

@@ -11,8 +11,9 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
@@ -28,63 +29,90 @@ from tests.simulation.series import Totals, simulate_series
 from tests.simulation.shrink import shrink
 from tests.simulation.simulate import simulate, virtual
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _AT_ONCE: Final = 100
+_COVERED: Final = 2_000
 
 
 @click.command("simulate", cls=MakeCommand, help=__doc__)
-@click.option("--schedules", default=10_000, show_default=True, help="How many.")
-@click.option("--seed", default=1, show_default=True, help="The first seed.")
-@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Processes.")
+@click.option(
+    "--schedules", type=click.IntRange(min=1), default=10_000, show_default=True, help="How many."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed."
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="one for each core",
+    help="How many processes.",
+)
 @click.option(
     "--trace",
     type=click.Path(exists=True, path_type=Path, dir_okay=False),
-    help="Print the trace of the schedule in a file, such as a row of regressions/.",
+    help="Instead, print the trace of the schedule in a file, such as one of regressions/.",
 )
-@click.option("--coverage", is_flag=True, help="Also count the engine's branches. Slower.")
+@click.option(
+    "--coverage", is_flag=True, help="Also list the engine's branches that 2,000 do not reach."
+)
 def main(*, schedules: int, seed: int, jobs: int, trace: Path | None, coverage: bool) -> None:
     """Simulate."""
     console = Console(highlight=False, soft_wrap=True)
     if trace is not None:
-        schedule = msgspec.json.decode(trace.read_bytes(), type=Schedule)
-        sys.exit(_print_trace(console, schedule))
-    began = time.monotonic()
-    totals = Totals()
-    series = [
-        (first, min(_AT_ONCE, seed + schedules - first))
-        for first in range(seed, seed + schedules, _AT_ONCE)
-    ]
+        sys.exit(_print_trace(console, _read(trace)))
+    totals = _simulate_all(console, range(seed, seed + schedules), jobs)
+    if coverage:
+        _print_branches(console, branches_reached(range(seed, seed + min(schedules, _COVERED))))
+    if totals.broken is not None:
+        with virtual():
+            text = simulate(draw(totals.broken)).violations[0]
+            number = totals.broken - seed + 1
+            console.print(f"violation in schedule {number} of {schedules}: {text}", markup=False)
+            console.print("It is reduced now to what is needed.")
+            schedule = shrink(draw(totals.broken))
+        _print_trace(console, schedule)
+        console.print("To keep it, save this as a file in tests/simulation/regressions:")
+        console.print(msgspec.json.encode(schedule).decode(), markup=False)
+        sys.exit(1)
+
+
+def _read(file: Path) -> Schedule:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Schedule)
+    except msgspec.MsgspecError as error:
+        raise click.BadParameter(f"{file} holds no schedule: {error}") from None
+
+
+def _simulate_all(console: Console, seeds: range, jobs: int) -> Totals:
+    """Simulate the schedules of seeds, with progress; print what they did."""
+    series = [seeds[begin : begin + _AT_ONCE] for begin in range(0, len(seeds), _AT_ONCE)]
     columns = (
         TextColumn("simulating"),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]} a minute"),
         TimeRemainingColumn(),
     )
-    with (
-        ProcessPoolExecutor(min(jobs, len(series))) as processes,
-        Progress(*columns, console=console) as progress,
-    ):
-        task = progress.add_task("", total=schedules, rate="")
-        for some in processes.map(simulate_series, series):
+    totals, began = Totals(), time.monotonic()
+    with Progress(*columns, console=console) as progress, ExitStack() as stack:
+        task = progress.add_task("", total=len(seeds), rate="")
+        results: Iterable[Totals]
+        if jobs == 1:
+            results = map(simulate_series, series)
+        else:
+            processes = stack.enter_context(ProcessPoolExecutor(min(jobs, len(series))))
+            results = processes.map(simulate_series, series)
+            stack.callback(processes.shutdown, cancel_futures=True)
+        for some in results:
             totals.add(some)
             rate = totals.schedules / (time.monotonic() - began) * 60
             progress.update(task, advance=some.schedules, rate=f"{rate:,.0f}")
             if some.broken is not None:
-                processes.shutdown(cancel_futures=True)
                 break
     _print_table(console, totals, time.monotonic() - began)
-    if coverage:
-        _print_branches(console, branches_reached(range(seed, seed + min(schedules, 2_000))))
-    broken = totals.broken
-    if broken is not None:
-        with virtual():
-            text = simulate(draw(broken)).violations[0]
-            console.print(f"violation in schedule {broken - seed + 1} of {schedules}: {text}")
-            console.print("It is reduced now to what is needed.")
-            schedule = shrink(draw(broken))
-        _print_trace(console, schedule)
-        console.print("To keep it, save this as a file in tests/simulation/regressions:")
-        console.print(msgspec.json.encode(schedule).decode(), markup=False)
-        sys.exit(1)
+    return totals
 
 
 def _print_trace(console: Console, schedule: Schedule) -> int:

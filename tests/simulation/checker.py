@@ -25,10 +25,10 @@ _ACK_SECONDS: Final = 2.0
 """The time that is kept for acks."""
 _ENDING_SECONDS: Final = 0.7
 """How long leaving the streams takes at most, with what comes before."""
-_SECRET_SECONDS: Final = 10.6
-"""How long a call about a secret may take."""
+_CALL_SECONDS: Final = 10.6
+"""How long a call about a secret, or to start a run, may take."""
 _PATIENCE_SECONDS: Final = 6.0
-_RECENT_SECONDS: Final = 10.0
+_RECENT_SECONDS: Final = 10
 _BACKLOG_SECONDS: Final = 55.0
 _LONGEST_RETRY_SECONDS: Final = 7.6
 """The longest wait between two attempts, with jitter."""
@@ -79,8 +79,11 @@ def _end(world: World, run: Run, report: Report) -> Iterator[str]:
         yield f"leaves {run.open_connections} streams open"
     if run.connections and run.connections < settings.parallel_streams:
         yield "has not opened all of its streams"
-    longest = (settings.window + settings.reserve).total_seconds() + _ENDING_SECONDS
-    if report.run_seconds > longest + _SECRET_SECONDS * run.secret_strikes and not run.was_frozen:
+    began_at, ended_at = run.draining
+    if ended_at > max(run.commit_until, began_at) + _ENDING_SECONDS and not run.was_frozen:
+        yield "commits after its window"
+    longest = run.commit_until + _ENDING_SECONDS + _CALL_SECONDS * run.slow_calls
+    if world.time > longest and not run.was_frozen:
         yield "takes too long"
     if report.committed > settings.max_events:
         yield "has committed more events than its limit"
@@ -133,7 +136,8 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
         if is_open and quiet_seconds > patience + settings.linger.total_seconds():
             yield "waits for nothing"
         longest_wait = 3.0 * 2**run.connections
-        if not run.left_streams and world.time - run.last_end > longest_wait:
+        is_late = run.read_until - run.last_end > longest_wait
+        if is_late and not (run.left_streams or report.has_failed):
             yield "opens no further stream"
 
 
@@ -142,8 +146,9 @@ def _backlog(run: Run, report: Report) -> Iterator[str]:
     if not report.acked:
         yield "starts another run, though it has acked nothing"
     if report.end_reason is EndReason.WINDOW:
-        recent = run.last_arrival - _RECENT_SECONDS
-        if all(age < _BACKLOG_SECONDS for at, age in run.ages if at > recent):
+        recent = range(-_RECENT_SECONDS, 1)
+        ages = [age for at, age in run.ages if math.ceil(at - run.read_until) in recent]
+        if max(ages, default=0.0) < _BACKLOG_SECONDS:
             yield "starts another run, though there is no backlog"
 
 
@@ -154,7 +159,7 @@ def _access(cloud: Cloud, run: Run, report: Report) -> Iterator[str]:
     if run.connections and "the call about" in (report.error or ""):
         yield "fails for a secret that it does not need"
     good = cloud.good_token(run)
-    if run.rejected and not run.secret_strikes and good not in {None, *run.rejected}:
+    if run.rejected and not run.slow_calls and good not in {None, *run.rejected}:
         yield "fails for its token though the secret has a good one"
     token = run.minted[-1] if run.minted else None
     if run.rejected and token not in {None, *run.rejected} and cloud.tokens.accepts(token):
@@ -167,7 +172,7 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
         yield "has a metric that does not match its end"
     for fault, names in run.needs.items():
         if names == ("failed",):
-            if not report.has_failed:
+            if not (report.has_failed or run.was_frozen):
                 yield f"has not failed, though {fault}"
         elif not metrics.keys() & {*names}:
             yield f"emits none of {', '.join(names)}, though {fault}"
@@ -177,7 +182,7 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
     """What may succeed later is tried again, while there is time."""
     if report.has_failed or report.end_reason is EndReason.WINDOW or run.was_frozen:
         return
-    ends_at = run.opened_at + (settings.window + settings.reserve).total_seconds()
+    ends_at = run.commit_until
     for (sink, handle), (failed, at) in run.last_writes.items():
         has_time = at + _LONGEST_RETRY_SECONDS + _ACK_SECONDS < ends_at
         if failed is not None and failed.kind is FailureKind.RETRYABLE and has_time:

@@ -83,8 +83,9 @@ class Services:
 
     def run(self, drain: Coroutine[None, None, None]) -> None:
         """See ``eventdrain.run.Services``."""
-        machine = self._cloud.world.machine
+        machine, started_at = self._cloud.world.machine, self._cloud.world.time
         machine.wait_for(drain)
+        self._run.draining = started_at, self._cloud.world.time
         while self._run.threads:
             machine.block(0.001)
 

@@ -99,6 +99,7 @@ class ReplayRuns:
         world, bucket = self._cloud.world, self._cloud.archive
         process = self.process = Process("replay")
         report = ReplayReport("made-up", is_dry_run=False)
+        self._confirmed = {*self._done}
         unchanged = self._lines() == self._keys_at_checkpoint
         self._queue.done = self._done if unchanged else frozenset()
         died = asyncio.Event()

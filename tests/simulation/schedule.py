@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from eventdrain.events import DeliveryReader
 from eventdrain.settings import Settings
-from tests.simulation.faults import FAULTS, Injected
+from tests.simulation.faults import AREAS, FAULTS, Injected
 from tests.simulation.replays import PlannedReplay
 from tests.simulation.secrets import CREDENTIALS, TOKEN
 from tests.simulation.server import Event, Rules
@@ -139,14 +139,15 @@ def draw(seed: int) -> Schedule:
         ends_at=ends_at,
         retries=pick((0, 0, 1)),
         replay=_draw_replay(chance, ends_at),
-        events=tuple((at, _draw_kind(chance)) for at in _draw_times(chance, count, ends_at)),
+        events=tuple((at, _draw_kind(chance)) for at in _draw_times(chance, count, tick, ends_at)),
         faults=tuple(_draw_faults(chance, tick, ends_at)),
     )
 
 
-def _draw_times(chance: random.Random, count: int, ends_at: float) -> Sequence[float]:
+def _draw_times(chance: random.Random, count: int, tick: float, ends_at: float) -> Sequence[float]:
     """Draw the times of events: spread over the schedule, or most of them in a burst."""
-    burst = chance.random() * (ends_at - 1)
+    ticks = [tick * number for number in range(int(ends_at / tick) + 1)]
+    burst = max(0.0, chance.choice(ticks) + chance.random() * 3 - 2)  # as runs start, or before
     is_burst = chance.random() < 0.5
     return sorted(
         burst + chance.random() ** 4 if is_burst else chance.random() * ends_at
@@ -168,16 +169,19 @@ def _draw_replay(chance: random.Random, ends_at: float) -> PlannedReplay | None:
 
 def _draw_faults(chance: random.Random, tick: float, ends_at: float) -> Iterator[Injected]:
     """Draw up to five faults of a few kinds."""
-    kinds = chance.sample([*FAULTS], chance.choice((2, 3, 5)))
-    for _ in range(chance.choice((0, 1, 2, 3, 4, 6))):
+    names = [*FAULTS]
+    if chance.random() < 0.5:
+        names = [*chance.choice([*AREAS.values()])]  # faults of one area meet more often
+    kinds = chance.sample(names, min(len(names), chance.choice((2, 3, 5))))
+    for _ in range(chance.choice((0, 2, 3, 4, 5, 7))):
         at = chance.random() * (ends_at - 2)
-        if chance.random() < 0.5:
-            at -= at % tick
+        soon = max(0.0, at % tick - chance.random() * 2)  # after a tick, while runs are busy
+        at -= chance.choice((0.0, at % tick, soon, soon))
         yield Injected(
             name=chance.choice(kinds),
             at=at,
-            lasts=min(chance.choice((0.3, 3.0, 15.0, 60.0, 600.0)), ends_at - at),
-            probability=chance.choice((1.0, 1.0, 0.5, 0.2)),
+            lasts=min(chance.choice((0.3, 3.0, 15.0, 600.0, 600.0)), ends_at - at),
+            probability=chance.choice((1.0, 1.0, 1.0, 0.5, 0.2)),
             draw=chance.random(),
         )
 

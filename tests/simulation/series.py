@@ -47,13 +47,12 @@ class Totals:
         self.broken = other.broken
 
 
-def simulate_series(series: tuple[int, int]) -> Totals:
-    """Simulate the schedules of seeds: the first, and how many; stop at a violation."""
-    first, count = series
+def simulate_series(seeds: range) -> Totals:
+    """Simulate the schedules of seeds; stop at a violation."""
     began = time.process_time()
     totals = Totals()
     with virtual():
-        for seed in range(first, first + count):
+        for seed in seeds:
             world = simulate(draw(seed))
             struck = sorted(+world.struck)
             totals.schedules += 1

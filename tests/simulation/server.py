@@ -466,7 +466,7 @@ class Acker:
         world, run = self._server.world, self._run
         run.use(token)
         for delivery in deliveries:
-            run.note_ack(delivery, world)
+            run.note_ack(delivery, world, timeout_seconds)
         timeout = min(_ACK_SECONDS, timeout_seconds)
         if world.may_strike(Point.ACK):
             answers = await asyncio.gather(

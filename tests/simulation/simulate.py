@@ -33,7 +33,7 @@ def virtual() -> Iterator[None]:
     clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
     gc_enabled = gc.isenabled()
     logger.setLevel(logging.CRITICAL + 1)
-    sys.unraisablehook = lambda _: None  # killed runs are collected, however they were left
+    sys.unraisablehook = lambda _: None
     gc.disable()
     try:
         with (
@@ -48,6 +48,7 @@ def virtual() -> Iterator[None]:
         ):
             yield
     finally:
+        gc.collect()  # killed runs are collected here, and log and raise whatever they like
         logger.setLevel(level)
         sys.unraisablehook = hook
         if gc_enabled:

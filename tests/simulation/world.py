@@ -29,6 +29,10 @@ STARTED_AT: Final = datetime(2026, 3, 1, 23, 58, tzinfo=UTC)
 """Two minutes before midnight, so that schedules have events of two days."""
 
 
+_ACK_SECONDS: Final = 2.0
+"""The time that is kept for acks, if it is not more than a quarter of all."""
+
+
 class Point(Enum):
     """A kind of call that a fault may strike."""
 
@@ -44,19 +48,24 @@ class Point(Enum):
     READ = auto()
 
 
+_OUTSIDE_THE_WINDOW: Final = {Point.GET_SECRET, Point.PUT_SECRET, Point.START}
+
+
 @dataclass(slots=True)
 class Call(Generic[_T]):
     """One call of a service, for the effect of a fault.
 
     Attributes:
         world: The world.
-        seconds: How long a call takes without a fault.
+        point: Which call it is.
+        seconds: How long it takes without a fault.
         perform: Lets it take effect, and returns its answer.
         failed: Returns, or raises, the answer of a failure.
         partly: Lets a part of it take effect, and returns its answer, where the rest fails.
     """
 
     world: World
+    point: Point
     seconds: float
     perform: Callable[[], _T]
     failed: Callable[[Failure], _T]
@@ -116,7 +125,8 @@ class Run(Process):
         self.oldest_unread = math.inf
         self.last_end = 0.0
         self.tokens: list[str | None] = []
-        self.secret_strikes = 0
+        self.slow_calls = 0
+        self.draining = (0.0, 0.0)
         self.last_arrival = opened_at
         self.needs: dict[str, tuple[str, ...]] = {}
         self.was_frozen = False
@@ -141,6 +151,17 @@ class Run(Process):
             self._world.violate(f"{self.name} remembers a token that has failed an earlier run")
 
     @property
+    def read_until(self) -> float:
+        """Until when it may take deliveries, at the latest."""
+        return self.opened_at + self._world.settings.window.total_seconds()
+
+    @property
+    def commit_until(self) -> float:
+        """Until when it may commit, at the latest."""
+        settings = self._world.settings
+        return self.opened_at + (settings.window + settings.reserve).total_seconds()
+
+    @property
     def quiet_since(self) -> float:
         """Since when it may know of the silence: it was heard, or its open stream has been."""
         # A stream that was open all the time, or one that took over from another that was heard.
@@ -156,7 +177,7 @@ class Run(Process):
 
     def note_connecting(self) -> None:
         """Record that it opens a stream."""
-        if self._world.time > self.opened_at + self._world.settings.window.total_seconds() + 0.1:
+        if self._world.time > self.read_until + 0.1 and not self.was_frozen:
             self._world.violate(f"{self.name} opens a stream after its window")
 
     def note_left(self, connection: Connection, waiting: int) -> None:
@@ -174,8 +195,14 @@ class Run(Process):
             self.heard_since = opened_at
         self.unproven_at = min(self.unproven_at, opened_at)  # it was open before another ended
 
-    def note_ack(self, delivery: Delivery, world: World) -> None:
-        """Check that an ack is sent only for what both sinks have confirmed."""
+    def note_ack(self, delivery: Delivery, world: World, timeout_seconds: float) -> None:
+        """Check that an ack is sent only for what both sinks have confirmed, and has its time."""
+        since = self.committing_since.get(delivery.ack_info)
+        if not self.ack_tries[delivery.ack_info] and since is not None and not self.was_frozen:
+            needed = min(_ACK_SECONDS, (self.commit_until - since) / 4) - 0.1
+            has_time = since + world.settings.ack_timeout.total_seconds() - world.time > needed
+            if has_time and timeout_seconds < needed:
+                world.violate(f"{self.name} leaves no time for the ack {delivery.ack_info}")
         self.ack_tries[delivery.ack_info] += 1
         for sink in world.confirmed.values():
             if delivery.event_id not in sink:
@@ -268,8 +295,8 @@ class World:
                 self.note("fault", "%s", fault.name)
                 process = self.process
                 if isinstance(process, Run):
-                    process.secret_strikes += point in {Point.GET_SECRET, Point.PUT_SECRET}
-                    if fault.needs:
+                    process.slow_calls += point in _OUTSIDE_THE_WINDOW
+                    if fault.needs and self.time < process.read_until:
                         process.needs[fault.name] = fault.needs
                 return fault
         return None
@@ -289,7 +316,7 @@ class World:
         fault = self.strikes(point) if point in self._faults else None
         half = self.latency / 2
         if fault is not None:
-            answer: _T = await fault.effect(Call(self, half * 2, perform, failed, partly))
+            answer: _T = await fault.effect(Call(self, point, half * 2, perform, failed, partly))
             return answer
         await asyncio.sleep(half)
         result = perform()
