@@ -33,6 +33,7 @@ _CALL_SECONDS: Final = 10.5
 _SPARE_SECONDS: Final = 120
 """How long a token must outlive the window."""
 _LONG_AGO_SECONDS: Final = 5.0
+_NEEDED: Final = ("AuthenticationFailed", "TokenRenewalFailed")
 _MOST_MINTED: Final = 2
 """One at the start, or early, and one after a rejection."""
 TOKEN: Final = "arn:made-up:token"
@@ -199,7 +200,8 @@ class TokenEndpoint:
                 is_old = tokens.rotated_at < run.opened_at - _LONG_AGO_SECONDS
                 if is_old and not (tokens.world.had_stale_reads or run.slow_calls):
                     tokens.world.violate(f"{run.name} uses old credentials")
-                run.needs["the client is rejected"] = ("AuthenticationFailed", "TokenRenewalFailed")
+                if tokens.world.time < run.read_until:
+                    run.needs["the client is rejected"] = _NEEDED
                 raise TokenRefused("made up: invalid_client")
             return tokens.access_token(scope, minted_at)
 

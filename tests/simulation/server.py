@@ -295,7 +295,16 @@ class Connection:
     async def opened(self) -> None:
         """See ``ports.Connection``."""
         world = self.server.world
-        error = await world.call(Point.OPEN, self._open, _refusal)
+        opening = asyncio.create_task(world.call(Point.OPEN, self._open, _refusal))
+        opening.add_done_callback(lambda _: self._changed.set())
+        try:
+            # A message shows that it is open; it may also end before it is known to be open.
+            while not (opening.done() or self.is_proven or self._end):
+                self._changed.clear()
+                await self._changed.wait()
+            error = self._end or (opening.result() if opening.done() else None)
+        finally:
+            opening.cancel()
         if error is not None:
             world.note(self.run.name, "cannot open a stream: %s", error)
             raise error
@@ -386,6 +395,7 @@ class Connection:
         if not self._is_announced:
             self._is_announced = True
             run.later(self._on_arrival)
+            run.later(self._changed.set)
 
     def _prove(self) -> None:
         if not self.is_proven:
