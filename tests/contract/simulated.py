@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec.structs import replace
 
+from tests.deliveries import delivery_of, message
 from tests.simulation.cloud import Cloud
 from tests.simulation.faults import Injected
 from tests.simulation.schedule import Options, Schedule
-from tests.simulation.server import Rules
+from tests.simulation.server import Event, Rules
 from tests.simulation.simulate import virtual
 from tests.simulation.world import Run, World
 
@@ -66,9 +68,22 @@ class Simulated:
         with virtual():
             return self.process.context.copy().run(self._world.machine.run, work)
 
+    def publish(self, events: int) -> None:
+        """Publish the events of ``tests.deliveries`` at the event server."""
+        for index in range(events):
+            self.cloud.server.publish(
+                Event(
+                    index, partial(_message, index), delivery_of(index).event_id, 0.0, made_at=0.0
+                )
+            )
+
     def blocking(self, port: object) -> Any:
         """Return a port whose methods run in a thread of the process."""
         return _Blocking(self, port)
+
+
+def _message(index: int, handle: str, is_redelivered: bool) -> bytes:  # noqa: FBT001
+    return message(index, ack_info=handle, redelivered=is_redelivered)
 
 
 class _Blocking:

@@ -1,9 +1,9 @@
-"""The contract of ``ports.Acker``: gRPC, and the fake."""
+"""The contract of ``ports.Acker``: gRPC, the fake, and the simulation."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
@@ -28,8 +28,10 @@ from simulator.event_server import (
     Faults,
 )
 from tests.contract.odd_servers import FORWARDED, answering, calls, http_status, reset, serving
+from tests.contract.simulated import Simulated
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker
+from tests.simulation.server import Acker, Source
 from wgtwo.events.v1.events_pb2 import AckStatus, StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import (
     StreamHandsetChangeEventsRequest,
@@ -121,6 +123,46 @@ def fake_acker(plan: Plan) -> Iterator[Served]:
     yield Served(ack, [delivery_of(index) for index in range(EVENTS)], lambda: set(acker.acked))
 
 
+SIMULATED_CODES: Final = {
+    "STATUS_CODE_FAILURE": "an ack fails",
+    "RESOURCE_EXHAUSTED": "an ack is throttled",
+    "NOT_FOUND": "an ack is rejected",
+    "PERMISSION_DENIED": "acks are denied",
+    "UNAUTHENTICATED": "a gateway rejects tokens of acks",
+}
+"""The simulation's fault for an answer."""
+
+
+@contextmanager
+def simulated_acker(plan: Plan) -> Iterator[Served]:
+    """Yield the simulation's model, whose server answers by a plan."""
+    fault = "an ack hangs" if plan.is_unanswered else SIMULATED_CODES.get(plan.code or "")
+    simulated = Simulated(
+        *filter(None, [fault]),
+        credentials="client" if plan.is_strict else "none",
+        latency=plan.delay.total_seconds() or 0.01,
+    )
+    server, run = simulated.cloud.server, simulated.process
+    token = simulated.cloud.tokens.issue()
+    simulated.publish(EVENTS)
+    acker, source = Acker(server, run), Source(server, run, max_unread=EVENTS)
+
+    async def receive(streams: AsyncExitStack) -> list[Delivery]:
+        stream = await streams.enter_async_context(source.connect(token, lambda: None))
+        await stream.opened()
+        await asyncio.sleep(1.0)
+        return [reader().read(*each) for each in stream.take(EVENTS)]
+
+    def ack(
+        deliveries: Sequence[Delivery], given: str | None, timeout: float
+    ) -> Sequence[Failure | None]:
+        used = token if given == TOKEN else given
+        return simulated.run(acker.ack(deliveries, token=used, timeout_seconds=timeout))
+
+    deliveries = simulated.run(receive(AsyncExitStack()))
+    yield Served(ack, deliveries, lambda: server.acked_handles)
+
+
 @contextmanager
 def grpc_acker(plan: Plan) -> Iterator[Served]:
     """Yield the adapter, with deliveries of a server that answers by a plan."""
@@ -191,7 +233,12 @@ async def grpc_ack(
 
 Serve: TypeAlias = "Callable[[Plan], AbstractContextManager[Served]]"
 every_acker: Final = pytest.mark.parametrize(
-    "serve", [pytest.param(fake_acker, id="fake"), pytest.param(grpc_acker, id="grpc")]
+    "serve",
+    [
+        pytest.param(fake_acker, id="fake"),
+        pytest.param(simulated_acker, id="simulated"),
+        pytest.param(grpc_acker, id="grpc"),
+    ],
 )
 
 
@@ -221,8 +268,13 @@ def test_answers_are_in_the_order_of_the_deliveries(serve: Serve) -> None:
     assert answers[7].kind is FailureKind.RETRYABLE
 
 
-@every_acker
-@pytest.mark.parametrize("code", KINDS)
+@pytest.mark.parametrize(
+    ("serve", "code"),
+    [
+        *((serve, code) for serve in (fake_acker, grpc_acker) for code in KINDS),
+        *((simulated_acker, code) for code in SIMULATED_CODES),
+    ],
+)
 def test_meaning_of_an_answer(serve: Serve, code: str) -> None:
     """An answer other than success is a failure with its name and kind."""
     with serve(Plan(code=code)) as served:

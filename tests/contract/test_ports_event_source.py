@@ -1,4 +1,4 @@
-"""The contract of ``ports.EventSource`` and its connections: gRPC, and the fake."""
+"""The contract of ``ports.EventSource`` and its connections: gRPC, the fake, the simulation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 import pytest
@@ -25,14 +25,16 @@ from eventdrain.errors import (
 from eventdrain.events import STREAMS
 from eventdrain.settings import Endpoint
 from simulator.event_server import Event, EventServer, Faults, StreamFault
+from tests.contract.simulated import Simulated
 from tests.deliveries import RECEIVED_AT, message, reader
 from tests.fakes import Arrival, FakeEventSource, Script
 from tests.faults.tcp_proxy import TcpProxy
+from tests.simulation.server import BROKEN, Source
 from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from eventdrain.ports import Connection, EventSource
@@ -67,10 +69,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Served:
-    """A source, and whether the last stream was opened with a token."""
+    """A source, whether the last stream was opened with a token, and what runs a coroutine."""
 
     source: EventSource
     was_called_with: Callable[[str | None], bool]
+    run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
 
 
 @contextmanager
@@ -88,6 +91,29 @@ def _script(plan: Plan) -> Script:
     if not plan.events:
         return Script(refused_with=error)
     return Script(arrivals, ends_at=arrivals[-1].at, error=error)
+
+
+OPEN_FAULTS: Final = {
+    grpc.StatusCode.UNAVAILABLE: "streams cannot be opened",
+    grpc.StatusCode.PERMISSION_DENIED: "streams are denied",
+    grpc.StatusCode.INVALID_ARGUMENT: "streams are refused",
+    grpc.StatusCode.UNAUTHENTICATED: "a gateway rejects tokens of streams",
+}
+
+
+@contextmanager
+def simulated_source(plan: Plan) -> Iterator[Served]:
+    """Yield the simulation's model, which follows a plan."""
+    name = None if plan.events or plan.code is None else OPEN_FAULTS.get(plan.code)
+    simulated = Simulated(*filter(None, [name]), latency=1.0)
+    simulated.publish(plan.events)
+    server = simulated.cloud.server
+    if plan.code is not None:
+        # The end follows messages that have not arrived, unless the connection breaks.
+        server.delay_seconds = 0.0 if plan.code.name == BROKEN else 3.0
+        simulated.cloud.world.later(2.0, server.cut, plan.code.name)
+    source = Source(server, simulated.process, max_unread=MAX_IN_FLIGHT)
+    yield Served(source, lambda token: simulated.process.tokens[-1] == token, simulated.run)
 
 
 @contextmanager
@@ -133,7 +159,12 @@ def publish(server: EventServer, indexes: Sequence[int]) -> None:
 
 Serve: TypeAlias = "Callable[[Plan], AbstractContextManager[Served]]"
 every_source: Final = pytest.mark.parametrize(
-    "serve", [pytest.param(fake_source, id="fake"), pytest.param(grpc_source, id="grpc")]
+    "serve",
+    [
+        pytest.param(fake_source, id="fake"),
+        pytest.param(simulated_source, id="simulated"),
+        pytest.param(grpc_source, id="grpc"),
+    ],
 )
 
 
@@ -219,7 +250,7 @@ def test_messages_come_in_order(serve: Serve) -> None:
             return await stream.receive_many(150)
 
     with serve(Plan(events=150)) as served:
-        assert ids(asyncio.run(read(served.source))) == ids([message(i) for i in range(150)])
+        assert ids(served.run(read(served.source))) == ids([message(i) for i in range(150)])
 
 
 @every_source
@@ -230,7 +261,7 @@ def test_end_of_the_stream_has_a_meaning(serve: Serve, code: grpc.StatusCode, ev
     if events and code is grpc.StatusCode.INVALID_ARGUMENT:
         events = 1  # this status occurs only at the begin
     with serve(Plan(events=events, code=code)) as served:
-        received, error = asyncio.run(drained(served.source))
+        received, error = served.run(drained(served.source))
     assert ids(received) == ids([message(index) for index in range(events)])
     assert type(error) is MEANINGS[code]
 
@@ -246,7 +277,7 @@ def test_quiet_stream_is_open(serve: Serve) -> None:
             await stream.connection.probe()
 
     with serve(Plan()) as served:
-        asyncio.run(wait(served.source))
+        served.run(wait(served.source))
 
 
 @every_source
@@ -262,7 +293,7 @@ def test_what_is_not_taken_stays(serve: Serve) -> None:
             return [message for size in sizes for message, _ in connection.take(size)]
 
     with serve(Plan(events=20, code=grpc.StatusCode.UNAVAILABLE)) as served:
-        assert ids(asyncio.run(take(served.source))) == ids([message(i) for i in range(20)])
+        assert ids(served.run(take(served.source))) == ids([message(i) for i in range(20)])
 
 
 @every_source
@@ -275,7 +306,7 @@ def test_call_carries_the_token(serve: Serve, token: str | None) -> None:
             await stream.receive_many(1)
 
     with serve(Plan(events=1)) as served:
-        asyncio.run(open_stream(served.source))
+        served.run(open_stream(served.source))
         assert served.was_called_with(token)
 
 

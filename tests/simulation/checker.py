@@ -126,7 +126,7 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
     is_open = run.open_since < math.inf
     quiet_seconds = world.time - max(run.last_arrival, run.quiet_since)
     if not is_window_over:
-        if report.left[LeftReason.NOT_TAKEN]:
+        if report.left[LeftReason.NOT_TAKEN] and not _was_idle(world, run):
             yield "drops what has arrived"
         if is_open and quiet_seconds < settings.idle.total_seconds():
             yield "ends though a stream is open"
@@ -139,6 +139,13 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
         is_late = run.read_until - run.last_end > longest_wait
         if is_late and not (run.left_streams or report.has_failed):
             yield "opens no further stream"
+
+
+def _was_idle(world: World, run: Run) -> bool:
+    """Return whether the run was ending as idle with its last commit, before a refusal."""
+    began = max(run.committing_since.values(), default=0.0)
+    before = max((at for at, _ in run.ages if at <= began), default=began)
+    return began - before >= world.settings.idle.total_seconds()
 
 
 def _backlog(run: Run, report: Report) -> Iterator[str]:
@@ -154,7 +161,7 @@ def _backlog(run: Run, report: Report) -> Iterator[str]:
 
 def _access(cloud: Cloud, run: Run, report: Report) -> Iterator[str]:
     """A run does not fail for its token while it has a good one."""
-    if not report.is_access_refused:
+    if not report.is_access_refused or "a stream is refused" in run.needs:
         return
     if run.connections and "the call about" in (report.error or ""):
         yield "fails for a secret that it does not need"

@@ -206,6 +206,8 @@ _SINKS: Final = (Point.PUT, Point.SEND)
 _SECRETS: Final = (Point.GET_SECRET, Point.PUT_SECRET)
 _ACCESS: Final = ("AuthenticationFailed",)
 
+_REJECTS_TOKENS: Final = _fails(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED", "check the gateway")
+
 AREAS: Final[dict[str, dict[str, Fault]]] = {
     "sinks": {
         "S3 throttles": Fault((Point.PUT,), _fails(_RETRYABLE, "SlowDown")),
@@ -233,6 +235,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "an ack is rejected": Fault(
             (Point.ACK,), _fails(_REJECTED, "NOT_FOUND"), needs=("AckFailed",)
         ),
+        "a gateway rejects tokens of acks": Fault((Point.ACK,), _REJECTS_TOKENS),
         "acks are denied": Fault(
             (Point.ACK,), _fails(_FATAL, "PERMISSION_DENIED"), needs=("AckFailed",)
         ),
@@ -245,6 +248,10 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "streams are denied": Fault(
             (Point.OPEN,), _fails(_FATAL, "PERMISSION_DENIED"), needs=_ACCESS
         ),
+        "streams are refused": Fault(
+            (Point.OPEN,), _fails(_REJECTED, "INVALID_ARGUMENT"), needs=("failed",)
+        ),
+        "a gateway rejects tokens of streams": Fault((Point.OPEN,), _REJECTS_TOKENS),
         "opening a stream is slow": Fault((Point.OPEN,), _is_slow),
         "a probe is not answered": Fault((Point.PROBE,), _fails(_RETRYABLE, "UNAVAILABLE")),
         "a probe is slow": Fault((Point.PROBE,), _is_slow),
@@ -255,6 +262,12 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "the API is slow": _during("is_slow"),
         "streams are refused while open": Fault(
             begins=lambda cloud, _: cloud.server.cut("INVALID_ARGUMENT")
+        ),
+        "the server ends all streams for their tokens": Fault(
+            begins=lambda cloud, _: cloud.server.cut("UNAUTHENTICATED")
+        ),
+        "the server ends all streams for the client's access": Fault(
+            begins=lambda cloud, _: cloud.server.cut("PERMISSION_DENIED")
         ),
         "a gateway holds streams, the API is down": _during("is_down"),
         "the server sends each message twice": _during("sends_twice"),

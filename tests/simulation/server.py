@@ -22,7 +22,7 @@ from eventdrain.errors import (
 from tests.simulation.world import TIMED_OUT, Point, failure
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
 
     from eventdrain.errors import Failure, StreamError
@@ -34,6 +34,15 @@ _ACK_SECONDS: Final = 5.0
 _LEAVING_SECONDS: Final = 0.3
 """As in the adapter: closing a connection takes up to so long."""
 _LONG_WAITING_SECONDS: Final = 4.0
+_HALF: Final = 0.5
+BROKEN: Final = "UNAVAILABLE"
+"""The status of a stream whose connection broke."""
+ENDS: Final[Mapping[str, type[StreamError]]] = {
+    "UNAUTHENTICATED": Unauthenticated,
+    "PERMISSION_DENIED": AccessRefused,
+    "INVALID_ARGUMENT": StreamRefused,
+}
+"""The errors of a stream's statuses; all others are ``StreamEnded``."""
 _RETRYABLE: Final = failure(FailureKind.RETRYABLE, "STATUS_CODE_FAILURE")
 _NOT_FOUND: Final = failure(FailureKind.EVENT_REJECTED, "NOT_FOUND")
 _UNAUTHENTICATED: Final = failure(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED")
@@ -155,6 +164,11 @@ class EventServer:
             self._expire(handle)
 
     @property
+    def acked_handles(self) -> set[str]:
+        """The handles of which it has accepted acks."""
+        return {handle for handle, sent in self._sent.items() if sent.was_acked}
+
+    @property
     def pending(self) -> list[Event]:
         """The events that are not acked."""
         return [e for e in self.events if e.acked_at is None and not e.is_discarded]
@@ -230,7 +244,10 @@ class EventServer:
             self.tokens.note_rejected(token, run)
             return _UNAUTHENTICATED
         rejection = _RETRYABLE if self._rules.rejects_by_status else _NOT_FOUND
-        sent = self._sent[handle]
+        sent = self._sent.get(handle)
+        if sent is None:
+            self.world.violate(f"{run.name} acks {handle}, which was never sent")
+            return rejection
         if sent.was_acked and not self._rules.accepts_repeated:
             return rejection
         if not (sent.is_outstanding or sent.was_acked or self._rules.accepts_stale):
@@ -277,6 +294,8 @@ class Connection:
         self.is_proven = False
         self.is_closed = False
         self.in_transit = 0
+        self._reached_at = 0.0
+        self._code: str | None = None
 
     @property
     def is_young(self) -> bool:
@@ -295,7 +314,7 @@ class Connection:
     async def opened(self) -> None:
         """See ``ports.Connection``."""
         world = self.server.world
-        opening = asyncio.create_task(world.call(Point.OPEN, self._open, _refusal))
+        opening = asyncio.create_task(world.call(Point.OPEN, self._open, self._refused))
         opening.add_done_callback(lambda _: self._changed.set())
         try:
             # A message shows that it is open; it may also end before it is known to be open.
@@ -307,7 +326,9 @@ class Connection:
             opening.cancel()
         if error is not None:
             world.note(self.run.name, "cannot open a stream: %s", error)
-            raise error
+            if world.chance.random() < _HALF:
+                raise error
+            self._end = error  # the connection is open, and the server refuses the stream
         self.opened_at = world.time
         world.note(self.run.name, "has opened %s", self)
 
@@ -316,8 +337,7 @@ class Connection:
         if server.is_down:
             return None  # a gateway accepts it
         if not server.tokens.accepts(self._token):
-            server.tokens.note_rejected(self._token, self.run)
-            return Unauthenticated("made up: UNAUTHENTICATED")
+            return self._error("UNAUTHENTICATED")
         server.connections.append(self)
         self.opened_at = server.world.time
         if server.cuts_young:
@@ -361,16 +381,22 @@ class Connection:
             self._arrivals.popleft()
         while self._on_the_way and not self.is_closed and len(self._unread) < self._max_unread:
             self._arrive(*self._on_the_way.popleft())
+        self._finish()
         return messages
 
     # --- The network ---
 
     def transmit(self, message: bytes, event: Event | None = None) -> None:
         """Send an event's message to the client, or a heartbeat."""
-        server = self.server
-        seconds = server.world.schedule.latency / 2 + server.delay_seconds + server.is_slow
-        server.world.later(seconds, self._received, message, event)
-        self.in_transit += event is not None and server.is_slow and self.is_young
+        self._send(self._received, message, event)
+        self.in_transit += event is not None and self.server.is_slow and self.is_young
+
+    def _send(self, receive: Callable[..., None], *args: object) -> None:
+        """Let something reach the client, after what was sent before."""
+        server, world = self.server, self.server.world
+        seconds = world.schedule.latency / 2 + server.delay_seconds + server.is_slow
+        self._reached_at = max(self._reached_at, world.time + seconds)
+        world.later(self._reached_at - world.time, receive, *args)
 
     def _received(self, message: bytes, event: Event | None) -> None:
         self.in_transit = 0  # they arrive in order
@@ -404,23 +430,40 @@ class Connection:
             self.run.note_proven(self.opened_at)
 
     def end(self, code: str) -> None:
-        """Break or close the stream, if it is open; what has not arrived is lost."""
-        if self.is_closed or self._end is not None:
+        """End the stream, if it is open: after what was sent, which a broken connection loses."""
+        if self not in self.server.connections:
             return
-        error = StreamRefused if code == "INVALID_ARGUMENT" else StreamEnded
-        if error is StreamRefused:
-            self.run.needs["a stream is refused"] = ("failed",)
         self.server.world.note("server", "%s ends: %s", self, code)
-        self._on_the_way.clear()
-        self._end = error(f"made up: {code}")
         self.server.disconnect(self)
+        if code == BROKEN:
+            self._on_the_way.clear()
+            self._note_end(code)
+        else:
+            self._send(self._note_end, code)
+
+    def _note_end(self, code: str) -> None:
+        self._code = code
+        self._finish()
+
+    def _finish(self) -> None:
+        """Report the end of the stream once all messages before it have arrived."""
+        is_over = self._code is not None and not self._on_the_way
+        if not is_over or self.is_closed or self._end is not None:
+            return
+        self._end = self._error(self._code or "")
         self.run.later(self._changed.set)
 
+    def _refused(self, answer: Failure) -> StreamError:
+        return self._error(answer.code, hint=answer.hint)
 
-def _refusal(answer: Failure) -> StreamError:
-    if answer.kind is FailureKind.FATAL:
-        return AccessRefused("made up: PERMISSION_DENIED")
-    return StreamEnded("made up: UNAVAILABLE")
+    def _error(self, code: str, *, hint: str = "") -> StreamError:
+        """Return the error of a stream that ends with a status."""
+        error = ENDS.get(code, StreamEnded)
+        if error is Unauthenticated:
+            self.server.tokens.note_rejected(self._token, self.run)
+        if issubclass(error, StreamRefused):
+            self.run.needs["a stream is refused"] = ("failed",)
+        return error(f"made up: {code}", hint=hint)
 
 
 class Source:
@@ -436,7 +479,7 @@ class Source:
         self, token: str | None, on_arrival: Callable[[], None]
     ) -> AsyncIterator[Connection]:
         """See ``ports.EventSource``."""
-        run = self._run
+        run, world = self._run, self._server.world
         run.connections += 1
         run.open_connections += 1
         run.use(token)
@@ -450,16 +493,18 @@ class Source:
             run.note_left(connection, self._server.count_waiting())
             raise
         finally:
-            run.open_connections -= 1
             connection.is_closed = True
             if not is_left:
-                run.last_end = self._server.world.time
+                run.last_end = world.time
             if connection.is_proven:
                 run.proven_streams -= 1
             elif not (is_left or run.proven_streams):
-                run.unproven_at = self._server.world.time
-            self._server.disconnect(connection)
-            await asyncio.sleep(_LEAVING_SECONDS)
+                run.unproven_at = world.time
+            try:
+                await asyncio.sleep(world.chance.random() * _LEAVING_SECONDS)
+            finally:  # even if it is cancelled again
+                run.open_connections -= 1
+                world.later(world.schedule.latency / 2, self._server.disconnect, connection)
 
 
 class Acker:
@@ -484,9 +529,9 @@ class Acker:
             )
         else:
             latency = world.latency
-            await asyncio.sleep(min(latency / 2, timeout))
+            await asyncio.sleep(min(latency, timeout) / 2)
             answers = [self._server.ack(each.ack_info, token, run) for each in deliveries]
-            await asyncio.sleep(min(latency / 2, timeout))
+            await asyncio.sleep(min(latency, timeout) / 2)
             if latency > timeout:
                 answers = [TIMED_OUT] * len(deliveries)
         for delivery, answer in zip(deliveries, answers, strict=True):
@@ -505,6 +550,8 @@ class Acker:
             return self._server.ack(delivery.ack_info, token, self._run)
 
         def failed(answer: Failure) -> Failure | None:
+            if answer.kind is FailureKind.TOKEN_REJECTED:
+                self._server.tokens.note_rejected(token, self._run)
             return answer
 
         try:
