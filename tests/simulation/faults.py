@@ -175,7 +175,7 @@ def _kill(cloud: Cloud, run: Any, _fault: Injected) -> None:
 
 
 def _freeze(cloud: Cloud, run: Any, fault: Injected) -> None:
-    run.frozen_until = cloud.world.time + fault.lasts
+    run.frozen_until = max(run.frozen_until, cloud.world.time + fault.lasts)
     run.was_frozen = True
 
 
@@ -270,6 +270,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
             begins=lambda cloud, _: cloud.server.cut("PERMISSION_DENIED")
         ),
         "a gateway holds streams, the API is down": _during("is_down"),
+        "the network loses messages": _during("loses_messages"),
         "the server sends each message twice": _during("sends_twice"),
         "the server omits handles": _during("omits_handles"),
         "the server sends heartbeats": _during("sends_heartbeats"),

@@ -44,6 +44,7 @@ ENDS: Final[Mapping[str, type[StreamError]]] = {
 }
 """The errors of a stream's statuses; all others are ``StreamEnded``."""
 _RETRYABLE: Final = failure(FailureKind.RETRYABLE, "STATUS_CODE_FAILURE")
+_UNAVAILABLE: Final = failure(FailureKind.RETRYABLE, "UNAVAILABLE")
 _NOT_FOUND: Final = failure(FailureKind.EVENT_REJECTED, "NOT_FOUND")
 _UNAUTHENTICATED: Final = failure(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED")
 
@@ -129,6 +130,7 @@ class EventServer:
         self.omits_handles = False
         self.sends_heartbeats = False
         self.forgets_acks = False
+        self.loses_messages = False
         self.in_flight_factor = 1
         self.delay_seconds = 0.0
         self.cuts_young = ""
@@ -210,7 +212,8 @@ class EventServer:
         connection.outstanding[handle] = sent
         shown = "" if self.omits_handles else handle
         self.world.note("server", "sends event %d to %s as %s", event.number, connection, handle)
-        connection.transmit(event.message(shown, is_redelivered), event)
+        if not self.loses_messages:
+            connection.transmit(event.message(shown, is_redelivered), event)
         self.world.later(self._ack_timeout, self._expire, handle)
 
     def _expire(self, handle: str) -> None:
@@ -240,6 +243,8 @@ class EventServer:
 
     def ack(self, handle: str, token: str | None, run: Run) -> Failure | None:
         """Acknowledge a delivery; return the server's answer."""
+        if self.is_down:
+            return _UNAVAILABLE
         if not self.tokens.accepts(token):
             self.tokens.note_rejected(token, run)
             return _UNAUTHENTICATED
@@ -248,9 +253,9 @@ class EventServer:
         if sent is None:
             self.world.violate(f"{run.name} acks {handle}, which was never sent")
             return rejection
-        if sent.was_acked and not self._rules.accepts_repeated:
-            return rejection
-        if not (sent.is_outstanding or sent.was_acked or self._rules.accepts_stale):
+        is_repeated = sent.was_acked and not self._rules.accepts_repeated
+        is_stale = not (sent.is_outstanding or sent.was_acked or self._rules.accepts_stale)
+        if is_repeated or is_stale:
             return rejection
         if self.forgets_acks:
             return None
@@ -353,7 +358,8 @@ class Connection:
             return False
 
         def answer() -> bool:
-            return not self.server.is_down and self in self.server.connections
+            # A gateway passes calls on also if the stream that it holds leads nowhere.
+            return not self.server.is_down and self._end is None
 
         if self.server.is_slow:
             await asyncio.sleep(1.0)

@@ -52,8 +52,8 @@ class Bucket:
         self.erased: dict[str, Sequence[Delivery]] = {}
 
     def put(self, key: str, deliveries: Sequence[Delivery]) -> None:
-        """Store an object, unless its key exists."""
-        if key not in self.objects and key not in self.erased:
+        """Store an object, unless its key exists. One that was erased is stored again."""
+        if key not in self.objects:
             self.objects[key] = deliveries
             self.ever.update(each.event_id for each in deliveries)
 
