@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.simulation.cloud import Cloud
     from tests.simulation.world import Run, World
 
+_THROTTLED: Final = FailureKind.THROTTLED
 _ACK_ATTEMPTS: Final = 5
 _ACK_SECONDS: Final = 2.0
 """The time that is kept for acks."""
@@ -194,16 +195,21 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
         has_time = at + _LONGEST_RETRY_SECONDS + _ACK_SECONDS < ends_at
         if failed is not None and failed.kind is FailureKind.RETRYABLE and has_time:
             yield f"gives up writing {handle} to the {sink}"
-    for handle in run.committing_since:
+    # Throttled acks share their pace: one may wait for the others.
+    throttled_at = max(
+        (at for each, at in run.last_answers.values() if each and each.kind is _THROTTLED),
+        default=0.0,
+    )
+    for handle in () if throttled_at else run.committing_since:
         sinks = all(run.has_written(sink, handle) for sink in report.sinks)
         if handle and sinks and not run.ack_tries[handle]:
             yield f"never acks {handle}, which is in both sinks"
     for handle, (answer, at) in run.last_answers.items():
         since = run.committing_since.get(handle, 0.0)  # it is another delivery's that was written
         ack_until = min(since + settings.ack_timeout.total_seconds(), ends_at)
-        if answer is None or at + _LONGEST_RETRY_SECONDS >= ack_until:
+        if answer is None or max(at, throttled_at) + _LONGEST_RETRY_SECONDS >= ack_until:
             continue
-        if answer.kind is FailureKind.THROTTLED:
+        if answer.kind is _THROTTLED:
             yield f"gives up the throttled {handle}"
         elif answer.kind is FailureKind.RETRYABLE and run.ack_tries[handle] < _ACK_ATTEMPTS:
             yield f"gives up {handle} after {run.ack_tries[handle]} attempts"
