@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from eventdrain.drain import EndReason, LeftReason
 from eventdrain.errors import FailureKind
+from tests.simulation.faults import SLOW_API
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -111,7 +112,12 @@ def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
         yield "ends as idle while no stream is open"
     if run.oldest_unread < decided_at - _ENDING_SECONDS:
         yield "ends as idle though messages have arrived"
-    if run.left_in_transit and world.oddities == {"is_slow"}:
+    was_slow = world.oddities == {"is_slow"} and any(
+        fault.name == SLOW_API and fault.at < run.opened_at and fault.until > world.time
+        for fault in world.schedule.faults
+    )
+    has_reopened = run.connections > world.settings.parallel_streams
+    if run.left_in_transit and was_slow and not has_reopened:
         yield "ends as idle before a slow API has sent what waits"
     if run.left_waiting and not report.left.total():
         yield f"ends as idle while {run.left_waiting} events wait"
@@ -211,8 +217,8 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
             continue
         if answer.kind is _THROTTLED:
             yield f"gives up the throttled {handle}"
-        elif answer.kind is FailureKind.RETRYABLE and run.ack_tries[handle] < _ACK_ATTEMPTS:
-            yield f"gives up {handle} after {run.ack_tries[handle]} attempts"
+        elif answer.kind is FailureKind.RETRYABLE and run.ack_failures[handle] < _ACK_ATTEMPTS:
+            yield f"gives up {handle} after {run.ack_failures[handle]} failures"
 
 
 def check_end(cloud: Cloud) -> None:

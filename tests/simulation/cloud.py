@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from eventdrain.settings import Settings
     from tests.simulation.world import World
 
+_THREADS_SECONDS: Final = 0.05
+"""How long to wait before looking again whether all threads have ended."""
 FAILED_METRICS: Final = {"archive": "ArchiveFailed", "queue": "OutboxFailed"}
 
 
@@ -87,7 +89,7 @@ class Services:
         machine.wait_for(drain)
         self._run.draining = started_at, self._cloud.world.time
         while self._run.threads:
-            machine.block(0.001)
+            machine.block(_THREADS_SECONDS)
 
     def clock(self) -> float:
         """See ``eventdrain.run.Services``."""
@@ -263,6 +265,9 @@ class Cloud:
         return report
 
     def _start(self, other: Start) -> None:
+        if other.backlog_run > self.settings.backlog_runs:
+            self.world.violate("a chain of runs is longer than its limit")
+
         def perform() -> None:
             self.world.later(0.0, self.invoke, other)
 
@@ -324,10 +329,10 @@ class Cloud:
         self.world.note("fault", "%s", fault.name)
         fault.kind.begins(self, fault)
 
-    def damage(self) -> None:
-        """Damage the checkpoint of the replay, if there is one."""
-        if self.replay is not None and self.replay.checkpoint is not None:
-            self.replay.checkpoint["lines"] += 1
+    def set_damaging(self, is_damaging: bool) -> None:  # noqa: FBT001
+        """Let the replay's checkpoints be damaged as they are saved, or no longer."""
+        if self.replay is not None:
+            self.replay.is_damaging = is_damaging
 
     def kill_replay(self) -> None:
         """Stop the replay that is under way, if there is one."""

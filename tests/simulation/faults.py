@@ -183,15 +183,16 @@ def _kill_next(cloud: Cloud, fault: Injected) -> None:
     cloud.next_dies_at = 1 + int(fault.draw**2 * 400)
 
 
-def _during(name: str, value: object = True, usual: object = False) -> Fault:  # noqa: FBT002
-    """Return a fault during which the event server has another value of an attribute."""
+def _during(**values: object) -> Fault:
+    """Return a fault during which the event server has other values of some attributes."""
 
     def begin(cloud: Cloud, _fault: Injected) -> None:
-        setattr(cloud.server, name, value)
-        cloud.world.oddities.add(name)
+        vars(cloud.server).update(values)
+        cloud.world.oddities.update(values)
 
     def end(cloud: Cloud, _fault: Injected) -> None:
-        setattr(cloud.server, name, usual)
+        for name in values:
+            vars(cloud.server).pop(name, None)  # the usual value is the class's
 
     return Fault(begins=begin, ends=end)
 
@@ -208,6 +209,7 @@ _ACCESS: Final = ("AuthenticationFailed",)
 
 _REJECTS_TOKENS: Final = _fails(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED", "check the gateway")
 
+SLOW_API: Final = "the API is slow"
 AREAS: Final[dict[str, dict[str, Fault]]] = {
     "sinks": {
         "S3 throttles": Fault((Point.PUT,), _fails(_RETRYABLE, "SlowDown")),
@@ -241,7 +243,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         ),
         "an ack is slow": Fault((Point.ACK,), _is_slow),
         "an ack hangs": Fault((Point.ACK,), _hangs),
-        "an ack is taken, the server forgets it": _during("forgets_acks"),
+        "an ack is taken, the server forgets it": _during(forgets_acks=True),
     },
     "stream": {
         "streams cannot be opened": Fault((Point.OPEN,), _fails(_RETRYABLE, "UNAVAILABLE")),
@@ -257,9 +259,11 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "a probe is slow": Fault((Point.PROBE,), _is_slow),
         "all streams are cut": Fault(begins=lambda cloud, _: cloud.server.cut("UNAVAILABLE")),
         "the server closes all streams": Fault(begins=lambda cloud, _: cloud.server.cut("OK")),
-        "streams are cut when they are young": _during("cuts_young", "UNAVAILABLE", ""),
-        "streams are refused when they are young": _during("cuts_young", "INVALID_ARGUMENT", ""),
-        "the API is slow": _during("is_slow"),
+        "streams are cut when they are young": _during(cuts_young="UNAVAILABLE"),
+        "streams with more than asked for are refused when they are young": _during(
+            cuts_young="INVALID_ARGUMENT", in_flight_factor=5
+        ),
+        SLOW_API: _during(is_slow=True),
         "streams are refused while open": Fault(
             begins=lambda cloud, _: cloud.server.cut("INVALID_ARGUMENT")
         ),
@@ -269,13 +273,13 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "the server ends all streams for the client's access": Fault(
             begins=lambda cloud, _: cloud.server.cut("PERMISSION_DENIED")
         ),
-        "a gateway holds streams, the API is down": _during("is_down"),
-        "the network loses messages": _during("loses_messages"),
-        "the server sends each message twice": _during("sends_twice"),
-        "the server omits handles": _during("omits_handles"),
-        "the server sends heartbeats": _during("sends_heartbeats"),
-        "the server exceeds the in-flight limit": _during("in_flight_factor", 5, 1),
-        "the server delays messages": _during("delay_seconds", 1.5, 0.0),
+        "a gateway holds streams, the API is down": _during(is_down=True),
+        "the network loses messages": _during(loses_messages=True),
+        "the server sends each message twice": _during(sends_twice=True),
+        "the server omits handles": _during(omits_handles=True),
+        "the server sends heartbeats": _during(sends_heartbeats=True),
+        "the server exceeds the in-flight limit": _during(in_flight_factor=5),
+        "the server delays messages": _during(delay_seconds=1.5),
         "the server forgets its position": Fault(begins=lambda cloud, _: cloud.server.forget()),
         "events are delivered again early": Fault(
             begins=lambda cloud, _: cloud.server.expire_all()
@@ -343,7 +347,10 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "the archive cannot be read": Fault((Point.READ,), _fails(_RETRYABLE, "SlowDown")),
         "reading the archive is denied": Fault((Point.READ,), _fails(_FATAL, "AccessDenied")),
         "reading the archive is slow": Fault((Point.READ,), _is_slow),
-        "the checkpoint of a replay is damaged": Fault(begins=lambda cloud, _: cloud.damage()),
+        "checkpoints of a replay are damaged": Fault(
+            begins=lambda cloud, _: cloud.set_damaging(True),
+            ends=lambda cloud, _: cloud.set_damaging(False),
+        ),
         "a replay is killed": Fault(begins=lambda cloud, _: cloud.kill_replay()),
     },
 }

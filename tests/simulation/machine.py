@@ -70,6 +70,7 @@ class Process:
         self.committing_since: dict[str, float] = {}
         self.has_met_fatal = False
         self.cut_off_at = 0.0
+        self.last_thread_at = 0.0
         self.last_writes: dict[tuple[str, str], tuple[Failure | None, float]] = {}
 
     def kill(self) -> None:
@@ -225,6 +226,7 @@ class Machine(asyncio.AbstractEventLoop):
             finally:
                 if process is not None:
                     process.threads -= 1
+                    process.last_thread_at = self._now
 
         if process is not None:
             process.threads += 1

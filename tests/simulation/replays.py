@@ -81,6 +81,7 @@ class ReplayRuns:
         self._done: frozenset[str] = frozenset()
         self._is_complete = False
         self.process: Process | None = None
+        self.is_damaging = False
 
     async def live(self) -> None:
         """Replay what is in the archive when the first run starts."""
@@ -168,6 +169,7 @@ class ReplayRuns:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint.as_json()
+        self.checkpoint["lines"] += self.is_damaging
         self._done = frozenset(self._confirmed)
         self._keys_at_checkpoint = self._lines()
 

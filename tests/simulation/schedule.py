@@ -113,7 +113,7 @@ def draw(seed: int) -> Schedule:
     ends_at = tick * pick((1, 1, 2, 3)) + 5
     credentials = pick(("none", "static", "client", "client", "client"))
     count = pick((0, 1, 3, 8, 20))
-    is_long = chance.random() < 0.1
+    is_long = chance.random() < 0.15
     if is_long:
         tick, ends_at = 300.0, 605.0
     return Schedule(
@@ -132,7 +132,7 @@ def draw(seed: int) -> Schedule:
             events_per_message=pick((1, 1, 3, 100)),
         ),
         credentials=credentials,
-        token_seconds=1e6 if credentials == "static" else pick((3600.0, 3600.0, 500.0, 60.0)),
+        token_seconds=1e6 if credentials == "static" else pick((3600.0, 500.0, 500.0, 60.0)),
         rules=Rules(*(pick((True, False)) for _ in range(4))),
         latency=pick((0.01, 0.05, 0.3)),
         tick_seconds=tick,
@@ -145,12 +145,12 @@ def draw(seed: int) -> Schedule:
 
 
 def _draw_times(chance: random.Random, count: int, tick: float, ends_at: float) -> Sequence[float]:
-    """Draw the times of events: spread over the schedule, or most of them in a burst."""
+    """Draw the times of events: spread over the schedule, in a burst, or both."""
     ticks = [tick * number for number in range(int(ends_at / tick) + 1)]
     burst = max(0.0, chance.choice(ticks) + chance.random() * 3 - 2)  # as runs start, or before
-    is_burst = chance.random() < 0.5
+    share = chance.choice((0.0, 0.5, 1.0))  # of the events that come in the burst
     return sorted(
-        burst + chance.random() ** 4 if is_burst else chance.random() * ends_at
+        burst + chance.random() ** 4 if chance.random() < share else chance.random() * ends_at
         for _ in range(count)
     )
 

@@ -113,6 +113,18 @@ class EventServer:
         ack_timeout: The time-out that streams request, in seconds.
     """
 
+    # What faults change while they last; these are the usual values.
+    is_down: bool = False
+    sends_twice: bool = False
+    omits_handles: bool = False
+    sends_heartbeats: bool = False
+    forgets_acks: bool = False
+    loses_messages: bool = False
+    in_flight_factor: int = 1
+    delay_seconds: float = 0.0
+    cuts_young: str = ""
+    is_slow: bool = False
+
     def __init__(
         self, world: World, tokens: Tokens, rules: Rules, *, max_in_flight: int, ack_timeout: float
     ) -> None:
@@ -125,16 +137,6 @@ class EventServer:
         self._waiting: deque[Event] = deque()
         self._sent: dict[str, Sent] = {}
         self.connections: deque[Connection] = deque()
-        self.is_down = False
-        self.sends_twice = False
-        self.omits_handles = False
-        self.sends_heartbeats = False
-        self.forgets_acks = False
-        self.loses_messages = False
-        self.in_flight_factor = 1
-        self.delay_seconds = 0.0
-        self.cuts_young = ""
-        self.is_slow = False
 
     # --- What the world does to it ---
 
@@ -400,7 +402,7 @@ class Connection:
     def _send(self, receive: Callable[..., None], *args: object) -> None:
         """Let something reach the client, after what was sent before."""
         server, world = self.server, self.server.world
-        seconds = world.schedule.latency / 2 + server.delay_seconds + server.is_slow
+        seconds = world.schedule.latency / 2 + server.delay_seconds + 1.5 * server.is_slow
         self._reached_at = max(self._reached_at, world.time + seconds)
         world.later(self._reached_at - world.time, receive, *args)
 
@@ -544,6 +546,8 @@ class Acker:
             run.acks_confirmed += answer is None
             run.has_met_fatal |= answer is not None and answer.kind is FailureKind.FATAL
             run.last_answers[delivery.ack_info] = (answer, world.time)
+            if answer is not None and answer.kind is not FailureKind.THROTTLED:
+                run.ack_failures[delivery.ack_info] += 1
         return answers
 
     async def _ack_alone(

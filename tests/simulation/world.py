@@ -89,6 +89,7 @@ class Run(Process):
         open_connections: Streams that are open now.
         acks_confirmed: Acks whose confirmation has reached it.
         ack_tries: For each handle, how often its ack was sent.
+        ack_failures: For each handle, how often its ack has failed, other than by a limit.
         last_answers: For each handle or (sink, event id), the last failure; None for success.
         writing: Events whose writes are under way, by sink.
         proven_until: Until when the API was heard, as it can know; None before it was heard.
@@ -113,6 +114,7 @@ class Run(Process):
         self.proven_streams = 0
         self.acks_confirmed = 0
         self.ack_tries: Counter[str] = Counter()
+        self.ack_failures: Counter[str] = Counter()
         self.last_answers: dict[str, tuple[Failure | None, float]] = {}
         self.rejected: set[str | None] = set()
         self.minted: list[str] = []
@@ -170,10 +172,10 @@ class Run(Process):
 
     @property
     def last_activity(self) -> float:
-        """When a sink or an ack has answered last, in seconds."""
+        """When a sink, an ack or a thread has ended last, in seconds."""
         writes = (at for _, at in self.last_writes.values())
         acks = (at for _, at in self.last_answers.values())
-        return max((*writes, *acks, self.cut_off_at), default=0.0)
+        return max(*writes, *acks, self.cut_off_at, self.last_thread_at)
 
     def note_connecting(self) -> None:
         """Record that it opens a stream."""
@@ -184,7 +186,7 @@ class Run(Process):
         """Record that it leaves a stream that is open, and how many events wait for its room."""
         self.left_streams += 1
         self.left_waiting += waiting
-        self.left_in_transit += connection.in_transit * connection.server.is_slow
+        self.left_in_transit += connection.in_transit
         self.oldest_unread = min(self.oldest_unread, connection.oldest_unread)
         if connection.is_proven:
             self.open_since = min(self.open_since, connection.opened_at)
