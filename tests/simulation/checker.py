@@ -110,7 +110,7 @@ def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
         decided_at = max(run.committing_since.values(), default=0.0)
     if run.open_since == math.inf and run.last_end < decided_at:
         yield "ends as idle while no stream is open"
-    if run.oldest_unread < decided_at - _ENDING_SECONDS:
+    if run.oldest_unread < decided_at - _ENDING_SECONDS and not run.slow_calls:
         yield "ends as idle though messages have arrived"
     was_slow = world.oddities == {"is_slow"} and any(
         fault.name == SLOW_API and fault.at < run.opened_at and fault.until > world.time
@@ -185,8 +185,10 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
     if metrics["Completed"] == report.has_failed:
         yield "has a metric that does not match its end"
     for fault, names in run.needs.items():
+        if run.was_frozen:
+            continue
         if names == ("failed",):
-            if not (report.has_failed or run.was_frozen):
+            if not report.has_failed:
                 yield f"has not failed, though {fault}"
         elif not metrics.keys() & {*names}:
             yield f"emits none of {', '.join(names)}, though {fault}"
