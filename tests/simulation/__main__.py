@@ -127,14 +127,12 @@ def _print_trace(console: Console, schedule: Schedule) -> int:
 def _print_table(console: Console, totals: Totals, seconds: float) -> None:
     table = Table("", "", show_header=False)
     possible = len(FAULTS) * (len(FAULTS) - 1) // 2
+    one_core = totals.schedules / totals.cpu_seconds * 60
     never = [name for name in FAULTS if not totals.strikes[name]]
     for name, value in (
         ("schedules", f"{totals.schedules:,}"),
         ("schedules a minute", f"{totals.schedules / seconds * 60:,.0f}"),
-        (
-            "schedules a minute of one core's time",
-            f"{totals.schedules / totals.cpu_seconds * 60:,.0f}",
-        ),
+        ("schedules a minute of one core's time", f"{one_core:,.0f}"),
         ("runs", f"{totals.runs:,}"),
         ("events", f"{totals.events:,}"),
         ("simulated days", f"{totals.seconds / 86_400:,.1f}"),

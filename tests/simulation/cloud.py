@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from eventdrain.drain import Report
     from eventdrain.errors import Failure
     from eventdrain.ports import ClientCredentials, Sink
-    from eventdrain.settings import Settings
     from tests.simulation.world import World
 
 _THREADS_SECONDS: Final = 0.05
@@ -53,14 +52,14 @@ class Services:
 
     sinks: Sequence[str] = ("archive", "queue")
 
-    def __init__(self, cloud: Cloud, run: Run, settings: Settings) -> None:
+    def __init__(self, cloud: Cloud, run: Run) -> None:
         self._cloud = cloud
         self._run = run
-        self._settings = settings
+        self._settings = cloud.settings
 
     def connect_secrets(self) -> AbstractContextManager[Secrets]:
         """See ``eventdrain.run.Services``."""
-        return Secrets(self._cloud.vault).connected()
+        return nullcontext(Secrets(self._cloud.vault))
 
     def token_endpoint(self, credentials: ClientCredentials) -> TokenEndpoint:
         """See ``eventdrain.run.Services``."""
@@ -105,7 +104,16 @@ class Cloud:
 
     Args:
         world: The world.
+
+    Attributes:
+        replay: The replay that the schedule has; None for none.
+        environments: The idle environments.
+        under_way: The runs that have neither ended nor died, in the order of their start.
+        damages_checkpoints: Whether a replay's checkpoints are damaged; a fault changes it.
+        next_dies_at: The step at which the next run is killed; 0 for never.
     """
+
+    damages_checkpoints: bool = False
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -120,42 +128,26 @@ class Cloud:
             lifetime=timedelta(seconds=schedule.token_seconds),
             scopes=settings.scopes,
         )
-        self.server: EventServer = EventServer(
-            world,
-            self.tokens,
-            schedule.rules,
-            max_in_flight=settings.max_in_flight,
-            ack_timeout=settings.ack_timeout.total_seconds(),
-        )
+        self.server: EventServer = EventServer(world, self.tokens)
         self.replay: ReplayRuns | None = None
         self.next_dies_at = 0
-        self._environments: list[Environment] = []
+        self.environments: list[Environment] = []
         self._skew_seconds = 0.0
         self._dropped_ticks = 0
-        self._under_way: dict[Run, None] = {}
+        self.under_way: dict[Run, None] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self.ticks = 0
 
     # --- What faults do to it ---
-
-    @property
-    def runs_under_way(self) -> list[Run]:
-        """The runs that have neither ended nor died."""
-        return [*self._under_way]
 
     def drop_next_tick(self) -> None:
         """Let the schedule miss its next tick."""
         self._dropped_ticks += 1
 
-    def replace_environments(self) -> None:
-        """Discard the idle environments."""
-        self._environments.clear()
-
     def skew(self, seconds: float) -> None:
         """Let the clocks of new environments be wrong."""
         self._skew_seconds = seconds
-        self._environments.clear()
+        self.environments.clear()
 
     def rotate_client(self) -> None:
         """Replace the client's secret, at the endpoint first and then in Secrets Manager."""
@@ -190,7 +182,6 @@ class Cloud:
         if self._dropped_ticks:
             self._dropped_ticks -= 1
             return
-        self.ticks += 1
         self.invoke(Start(self.settings.event_type))
 
     def invoke(self, start: Start, retries: int | None = None) -> None:
@@ -198,7 +189,7 @@ class Cloud:
         world = self.world
         timeout = self.settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
         run = Run(world, len(world.runs) + 1, world.time + timeout)
-        environment = self._environments.pop() if self._environments else None
+        environment = self.environments.pop() if self.environments else None
         environment = environment or Environment(self._skew_seconds)
         run.skew_seconds = environment.skew_seconds
         if token := self.good_token(run):
@@ -207,7 +198,7 @@ class Cloud:
         world.runs.append(run)
         if len(world.runs) > world.schedule.most_runs:
             raise RuntimeError("more and more runs")
-        self._under_way[run] = None
+        self.under_way[run] = None
         self._idle.clear()
         left = world.schedule.retries if retries is None else retries
 
@@ -215,7 +206,7 @@ class Cloud:
             report = self._handle(start, run, environment)
             run.has_ended = True
             self._note_gone(run)
-            self._environments.append(environment)
+            self.environments.append(environment)
             environment.rejected = run.rejected if report.has_failed else set()
             if report.has_failed and left:
                 self.invoke(start, left - 1)
@@ -225,8 +216,8 @@ class Cloud:
         run.context.run(world.machine.start, handler)
 
     def _note_gone(self, run: Run) -> None:
-        self._under_way.pop(run, None)
-        if not self._under_way:
+        self.under_way.pop(run, None)
+        if not self.under_way:
             self._idle.set()
 
     def _note_death(self, run: Run) -> None:
@@ -243,7 +234,7 @@ class Cloud:
     def _handle(self, start: Start, run: Run, environment: Environment) -> Report:
         """Do what the function's handler does."""
         self.world.note(run.name, "starts: %s", start)
-        services = Services(self, run, self.settings)
+        services = Services(self, run)
         report, started = run_and_start_others(
             start,
             self.settings,
@@ -256,12 +247,11 @@ class Cloud:
             ),
             start_run=self._start,
         )
-        metrics = [*measurements(report, FAILED_METRICS, old_event_age=self.settings.old_event_age)]
+        metrics = measurements(report, FAILED_METRICS, old_event_age=self.settings.old_event_age)
+        values = {each.name: each.value for each in metrics}
         self.world.note(run.name, "ends: %s", report.end_reason)
         is_chained = any(other.start.backlog_run > start.backlog_run for other in started)
-        check_run(
-            self, run, report, {each.name: each.value for each in metrics}, is_chained=is_chained
-        )
+        check_run(self, run, report, values, is_chained=is_chained)
         return report
 
     def _start(self, other: Start) -> None:
@@ -328,11 +318,6 @@ class Cloud:
         self.world.struck[fault.name] += 1
         self.world.note("fault", "%s", fault.name)
         fault.kind.begins(self, fault)
-
-    def set_damaging(self, is_damaging: bool) -> None:  # noqa: FBT001
-        """Let the replay's checkpoints be damaged as they are saved, or no longer."""
-        if self.replay is not None:
-            self.replay.is_damaging = is_damaging
 
     def kill_replay(self) -> None:
         """Stop the replay that is under way, if there is one."""

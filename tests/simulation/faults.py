@@ -1,7 +1,8 @@
 """The faults: one row each in ``AREAS``. To add a fault, add a row.
 
 A fault either strikes calls of some points while it lasts, with an effect on each call; or it does
-something to the whole world, once when it begins and perhaps once when it is over.
+something to the whole world, once when it begins and perhaps once when it is over. ``_on``,
+``_once``, ``_cut`` and ``_during`` build the usual kinds.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tests.simulation.cloud import Cloud
+    from tests.simulation.server import EventServer
     from tests.simulation.world import Call
 
 Effect: TypeAlias = "Callable[[Call[Any]], Awaitable[Any]]"
-Deed: TypeAlias = "Callable[[Cloud, Injected], None]"
+Deed: TypeAlias = "Callable[[Cloud, Injected], object]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,6 @@ class Fault:
         begins: What it does to the world when it begins.
         ends: What it does when it is over.
         needs: Metrics of which a run that it struck must emit one, because a person must act.
-        allows_failure: Whether runs may fail because of it.
     """
 
     points: tuple[Point, ...] = ()
@@ -68,18 +69,6 @@ class Injected(Struct, frozen=True, kw_only=True):
         return FAULTS[self.name]
 
     @property
-    def effect(self) -> Effect:
-        """What happens to a call."""
-        effect = self.kind.effect
-        assert effect is not None
-        return effect
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """See ``Fault``."""
-        return self.kind.needs
-
-    @property
     def until(self) -> float:
         """When it is over, in seconds."""
         return self.at + self.lasts
@@ -98,16 +87,11 @@ def _fails(kind: FailureKind, code: str = "MadeUp", hint: str = "") -> Effect:
     return effect
 
 
-def _loses_the_answer(code: str = "MadeUpReset") -> Effect:
-    answer = failure(FailureKind.RETRYABLE, code)
-
-    async def effect(call: Call[Any]) -> Any:
-        await call.under_way()
-        call.perform()
-        await call.under_way()
-        return call.failed(answer)
-
-    return effect
+async def _loses_the_answer(call: Call[Any]) -> Any:
+    await call.under_way()
+    call.perform()
+    await call.under_way()
+    return call.failed(failure(FailureKind.RETRYABLE, "MadeUpReset"))
 
 
 async def _is_slow(call: Call[Any]) -> Any:
@@ -118,14 +102,11 @@ async def _is_slow(call: Call[Any]) -> Any:
     return result
 
 
-async def _answers_at_random(call: Call[Any]) -> Any:
-    effects = (_fails(_RETRYABLE), _loses_the_answer(), _is_slow)
-    return await call.world.chance.choice(effects)(call)
+def _one_of(*effects: Effect) -> Effect:
+    async def effect(call: Call[Any]) -> Any:
+        return await call.world.chance.choice(effects)(call)
 
-
-async def _acks_at_random(call: Call[Any]) -> Any:
-    effects = (_fails(_RETRYABLE), _fails(_THROTTLED), _loses_the_answer())
-    return await call.world.chance.choice(effects)(call)
+    return effect
 
 
 async def _throttles_s3_denies_sqs(call: Call[Any]) -> Any:
@@ -160,7 +141,7 @@ def _on_a_run(deed: Callable[[Cloud, Any, Injected], None]) -> Deed:
     """Return a deed on one of the runs that are under way."""
 
     def strike(cloud: Cloud, fault: Injected) -> None:
-        runs = cloud.runs_under_way
+        runs = [*cloud.under_way]
         if runs:
             deed(cloud, runs[int(fault.draw * len(runs))], fault)
         else:
@@ -183,175 +164,173 @@ def _kill_next(cloud: Cloud, fault: Injected) -> None:
     cloud.next_dies_at = 1 + int(fault.draw**2 * 400)
 
 
-def _during(**values: object) -> Fault:
-    """Return a fault during which the event server has other values of some attributes."""
-
-    def begin(cloud: Cloud, _fault: Injected) -> None:
-        vars(cloud.server).update(values)
-        cloud.world.oddities.update(values)
-
-    def end(cloud: Cloud, _fault: Injected) -> None:
-        for name in values:
-            vars(cloud.server).pop(name, None)  # the usual value is the class's
-
-    return Fault(begins=begin, ends=end)
+def _server(cloud: Cloud) -> EventServer:
+    return cloud.server
 
 
 def _revoke(cloud: Cloud, _fault: Injected) -> None:
     cloud.tokens.revoke_all()
 
 
+# --- Kinds of faults ---
+
+
+def _on(points: Point | tuple[Point, ...], effect: Effect, *needs: str) -> Fault:
+    """Return a fault with an effect on calls; see ``Fault`` for what it needs."""
+    return Fault(points if isinstance(points, tuple) else (points,), effect, needs=needs)
+
+
+def _once(deed: Callable[[Cloud], object]) -> Fault:
+    """Return a fault that does something to the world when it begins."""
+    return Fault(begins=lambda cloud, _: deed(cloud))
+
+
+def _cut(code: str) -> Fault:
+    """Return a fault that ends all streams with a status."""
+    return _once(lambda cloud: cloud.server.cut(code))
+
+
+def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
+    """Return a fault during which a part of the world has other values of some attributes."""
+
+    def begin(cloud: Cloud, _fault: Injected) -> None:
+        vars(part(cloud)).update(values)
+        if part is _server:
+            cloud.world.oddities.update(values)
+
+    def end(cloud: Cloud, _fault: Injected) -> None:
+        for name in values:
+            vars(part(cloud)).pop(name, None)  # the usual value is the class's
+
+    return Fault(begins=begin, ends=end)
+
+
 _RETRYABLE, _THROTTLED = FailureKind.RETRYABLE, FailureKind.THROTTLED
 _REJECTED, _FATAL = FailureKind.EVENT_REJECTED, FailureKind.FATAL
 _SINKS: Final = (Point.PUT, Point.SEND)
 _SECRETS: Final = (Point.GET_SECRET, Point.PUT_SECRET)
-_ACCESS: Final = ("AuthenticationFailed",)
+_NO_TOKEN: Final = ("AuthenticationFailed", "TokenRenewalFailed")
 
+_FAILS: Final = _fails(_RETRYABLE)
+_ANSWERS_AT_RANDOM: Final = _one_of(_FAILS, _loses_the_answer, _is_slow)
+_ACKS_AT_RANDOM: Final = _one_of(_FAILS, _fails(_THROTTLED), _loses_the_answer)
 _REJECTS_TOKENS: Final = _fails(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED", "check the gateway")
 
 SLOW_API: Final = "the API is slow"
 AREAS: Final[dict[str, dict[str, Fault]]] = {
     "sinks": {
-        "S3 throttles": Fault((Point.PUT,), _fails(_RETRYABLE, "SlowDown")),
-        "S3 stores, the answer is lost": Fault((Point.PUT,), _loses_the_answer()),
-        "S3 denies": Fault((Point.PUT,), _fails(_FATAL, "AccessDenied"), needs=("ArchiveFailed",)),
-        "S3 is slow": Fault((Point.PUT,), _is_slow),
-        "S3 hangs": Fault((Point.PUT,), _hangs),
-        "S3 and SQS answer at random": Fault(_SINKS, _answers_at_random),
-        "S3 throttles, SQS denies": Fault(_SINKS, _throttles_s3_denies_sqs),
-        "SQS throttles": Fault((Point.SEND,), _fails(_RETRYABLE, "RequestThrottled")),
-        "SQS takes messages, the answer is lost": Fault((Point.SEND,), _loses_the_answer()),
-        "SQS takes some messages": Fault((Point.SEND,), _partly(_RETRYABLE)),
-        "SQS rejects some events": Fault(
-            (Point.SEND,), _partly(_REJECTED), needs=("OutboxFailed",)
-        ),
-        "SQS denies": Fault((Point.SEND,), _fails(_FATAL, "AccessDenied"), needs=("OutboxFailed",)),
-        "SQS is slow": Fault((Point.SEND,), _is_slow),
-        "SQS hangs": Fault((Point.SEND,), _hangs),
+        "S3 throttles": _on(Point.PUT, _fails(_RETRYABLE, "SlowDown")),
+        "S3 stores, the answer is lost": _on(Point.PUT, _loses_the_answer),
+        "S3 denies": _on(Point.PUT, _fails(_FATAL, "AccessDenied"), "ArchiveFailed"),
+        "S3 is slow": _on(Point.PUT, _is_slow),
+        "S3 hangs": _on(Point.PUT, _hangs),
+        "S3 and SQS answer at random": _on(_SINKS, _ANSWERS_AT_RANDOM),
+        "S3 throttles, SQS denies": _on(_SINKS, _throttles_s3_denies_sqs),
+        "SQS throttles": _on(Point.SEND, _fails(_RETRYABLE, "RequestThrottled")),
+        "SQS takes messages, the answer is lost": _on(Point.SEND, _loses_the_answer),
+        "SQS takes some messages": _on(Point.SEND, _partly(_RETRYABLE)),
+        "SQS rejects some events": _on(Point.SEND, _partly(_REJECTED), "OutboxFailed"),
+        "SQS denies": _on(Point.SEND, _fails(_FATAL, "AccessDenied"), "OutboxFailed"),
+        "SQS is slow": _on(Point.SEND, _is_slow),
+        "SQS hangs": _on(Point.SEND, _hangs),
     },
     "acks": {
-        "an ack fails": Fault((Point.ACK,), _fails(_RETRYABLE, "STATUS_CODE_FAILURE")),
-        "acks are answered at random": Fault((Point.ACK,), _acks_at_random),
-        "an ack is throttled": Fault((Point.ACK,), _fails(_THROTTLED, "RESOURCE_EXHAUSTED")),
-        "an ack is taken, the answer is lost": Fault((Point.ACK,), _loses_the_answer()),
-        "an ack is rejected": Fault(
-            (Point.ACK,), _fails(_REJECTED, "NOT_FOUND"), needs=("AckFailed",)
-        ),
-        "a gateway rejects tokens of acks": Fault((Point.ACK,), _REJECTS_TOKENS),
-        "acks are denied": Fault(
-            (Point.ACK,), _fails(_FATAL, "PERMISSION_DENIED"), needs=("AckFailed",)
-        ),
-        "an ack is slow": Fault((Point.ACK,), _is_slow),
-        "an ack hangs": Fault((Point.ACK,), _hangs),
-        "an ack is taken, the server forgets it": _during(forgets_acks=True),
+        "an ack fails": _on(Point.ACK, _fails(_RETRYABLE, "STATUS_CODE_FAILURE")),
+        "acks are answered at random": _on(Point.ACK, _ACKS_AT_RANDOM),
+        "an ack is throttled": _on(Point.ACK, _fails(_THROTTLED, "RESOURCE_EXHAUSTED")),
+        "an ack is taken, the answer is lost": _on(Point.ACK, _loses_the_answer),
+        "an ack is rejected": _on(Point.ACK, _fails(_REJECTED, "NOT_FOUND"), "AckFailed"),
+        "a gateway rejects tokens of acks": _on(Point.ACK, _REJECTS_TOKENS),
+        "acks are denied": _on(Point.ACK, _fails(_FATAL, "PERMISSION_DENIED"), "AckFailed"),
+        "an ack is slow": _on(Point.ACK, _is_slow),
+        "an ack hangs": _on(Point.ACK, _hangs),
+        "an ack is taken, the server forgets it": _during(_server, forgets_acks=True),
     },
     "stream": {
-        "streams cannot be opened": Fault((Point.OPEN,), _fails(_RETRYABLE, "UNAVAILABLE")),
-        "streams are denied": Fault(
-            (Point.OPEN,), _fails(_FATAL, "PERMISSION_DENIED"), needs=_ACCESS
+        "streams cannot be opened": _on(Point.OPEN, _fails(_RETRYABLE, "UNAVAILABLE")),
+        "streams are denied": _on(
+            Point.OPEN, _fails(_FATAL, "PERMISSION_DENIED"), "AuthenticationFailed"
         ),
-        "streams are refused": Fault(
-            (Point.OPEN,), _fails(_REJECTED, "INVALID_ARGUMENT"), needs=("failed",)
-        ),
-        "a gateway rejects tokens of streams": Fault((Point.OPEN,), _REJECTS_TOKENS),
-        "opening a stream is slow": Fault((Point.OPEN,), _is_slow),
-        "a probe is not answered": Fault((Point.PROBE,), _fails(_RETRYABLE, "UNAVAILABLE")),
-        "a probe is slow": Fault((Point.PROBE,), _is_slow),
-        "all streams are cut": Fault(begins=lambda cloud, _: cloud.server.cut("UNAVAILABLE")),
-        "the server closes all streams": Fault(begins=lambda cloud, _: cloud.server.cut("OK")),
-        "streams are cut when they are young": _during(cuts_young="UNAVAILABLE"),
+        "streams are refused": _on(Point.OPEN, _fails(_REJECTED, "INVALID_ARGUMENT"), "failed"),
+        "a gateway rejects tokens of streams": _on(Point.OPEN, _REJECTS_TOKENS),
+        "opening a stream is slow": _on(Point.OPEN, _is_slow),
+        "a probe is not answered": _on(Point.PROBE, _fails(_RETRYABLE, "UNAVAILABLE")),
+        "a probe is slow": _on(Point.PROBE, _is_slow),
+        "all streams are cut": _cut("UNAVAILABLE"),
+        "the server closes all streams": _cut("OK"),
+        "streams are cut when they are young": _during(_server, cuts_young="UNAVAILABLE"),
         "streams with more than asked for are refused when they are young": _during(
-            cuts_young="INVALID_ARGUMENT", in_flight_factor=5
+            _server, cuts_young="INVALID_ARGUMENT", in_flight_factor=5
         ),
-        SLOW_API: _during(is_slow=True),
-        "streams are refused while open": Fault(
-            begins=lambda cloud, _: cloud.server.cut("INVALID_ARGUMENT")
-        ),
-        "the server ends all streams for their tokens": Fault(
-            begins=lambda cloud, _: cloud.server.cut("UNAUTHENTICATED")
-        ),
-        "the server ends all streams for the client's access": Fault(
-            begins=lambda cloud, _: cloud.server.cut("PERMISSION_DENIED")
-        ),
-        "a gateway holds streams, the API is down": _during(is_down=True),
-        "the network loses messages": _during(loses_messages=True),
-        "the server sends each message twice": _during(sends_twice=True),
-        "the server omits handles": _during(omits_handles=True),
-        "the server sends heartbeats": _during(sends_heartbeats=True),
-        "the server exceeds the in-flight limit": _during(in_flight_factor=5),
-        "the server delays messages": _during(delay_seconds=1.5),
-        "the server forgets its position": Fault(begins=lambda cloud, _: cloud.server.forget()),
-        "events are delivered again early": Fault(
-            begins=lambda cloud, _: cloud.server.expire_all()
-        ),
+        SLOW_API: _during(_server, is_slow=True),
+        "streams are refused while open": _cut("INVALID_ARGUMENT"),
+        "the server ends all streams for their tokens": _cut("UNAUTHENTICATED"),
+        "the server ends all streams for the client's access": _cut("PERMISSION_DENIED"),
+        "a gateway holds streams, the API is down": _during(_server, is_down=True),
+        "the network loses messages": _during(_server, loses_messages=True),
+        "the server sends each message twice": _during(_server, sends_twice=True),
+        "the server omits handles": _during(_server, omits_handles=True),
+        "the server sends heartbeats": _during(_server, sends_heartbeats=True),
+        "the server exceeds the in-flight limit": _during(_server, in_flight_factor=5),
+        "the server delays messages": _during(_server, delay_seconds=1.5),
+        "the server forgets its position": _once(lambda cloud: cloud.server.forget()),
+        "events are delivered again early": _once(lambda cloud: cloud.server.expire_all()),
     },
     "secrets": {
-        "secrets cannot be read": Fault((Point.GET_SECRET,), _fails(_RETRYABLE)),
-        "the token cannot be cached": Fault(
-            (Point.PUT_SECRET,), _fails(_RETRYABLE), needs=("TokenRenewalFailed",)
+        "secrets cannot be read": _on(Point.GET_SECRET, _FAILS),
+        "the token cannot be cached": _on(Point.PUT_SECRET, _FAILS, "TokenRenewalFailed"),
+        "the token is cached, the answer is lost": _on(
+            Point.PUT_SECRET, _loses_the_answer, "TokenRenewalFailed"
         ),
-        "the token is cached, the answer is lost": Fault(
-            (Point.PUT_SECRET,), _loses_the_answer(), needs=("TokenRenewalFailed",)
-        ),
-        "secrets are slow": Fault(_SECRETS, _is_slow),
+        "secrets are slow": _on(_SECRETS, _is_slow),
         "secrets are read stale": Fault(
             begins=lambda cloud, _: cloud.vault.go_stale(),
             ends=lambda cloud, _: cloud.vault.freshen(),
         ),
-        "the token endpoint is down": Fault(
-            (Point.MINT,), _fails(_RETRYABLE), needs=(*_ACCESS, "TokenRenewalFailed")
-        ),
-        "the token endpoint rejects the client": Fault(
-            (Point.MINT,), _fails(_FATAL), needs=(*_ACCESS, "TokenRenewalFailed")
-        ),
-        "the token endpoint is slow": Fault((Point.MINT,), _is_slow),
-        "the token endpoint hangs": Fault((Point.MINT,), _hangs),
+        "the token endpoint is down": _on(Point.MINT, _FAILS, *_NO_TOKEN),
+        "the token endpoint rejects the client": _on(Point.MINT, _fails(_FATAL), *_NO_TOKEN),
+        "the token endpoint is slow": _on(Point.MINT, _is_slow),
+        "the token endpoint hangs": _on(Point.MINT, _hangs),
         "all tokens are revoked": Fault(begins=_revoke),
         "all tokens are revoked, the token endpoint is down": Fault(
-            (Point.MINT,), _fails(_RETRYABLE), _revoke, needs=(*_ACCESS, "TokenRenewalFailed")
+            (Point.MINT,), _FAILS, _revoke, needs=_NO_TOKEN
         ),
         "all tokens are revoked, secrets cannot be read": Fault(
-            (Point.GET_SECRET,), _fails(_RETRYABLE), _revoke
+            (Point.GET_SECRET,), _FAILS, _revoke
         ),
         "all tokens are revoked, new ones cannot be cached": Fault(
-            (Point.PUT_SECRET,), _fails(_RETRYABLE), _revoke, needs=("TokenRenewalFailed",)
+            (Point.PUT_SECRET,), _FAILS, _revoke, needs=("TokenRenewalFailed",)
         ),
         "all tokens are revoked, secrets hang": Fault(_SECRETS, _hangs, _revoke),
-        "no token is accepted": Fault(
-            begins=lambda cloud, _: cloud.tokens.set_accepting(is_accepting=False),
-            ends=lambda cloud, _: cloud.tokens.set_accepting(is_accepting=True),
-        ),
-        "the client's secret is rotated": Fault(begins=lambda cloud, _: cloud.rotate_client()),
+        "no token is accepted": _during(lambda cloud: cloud.tokens, is_accepting=False),
+        "the client's secret is rotated": _once(lambda cloud: cloud.rotate_client()),
     },
     "lambda": {
         "a run is killed": Fault(begins=_on_a_run(_kill)),
         "the next run is killed at a step": Fault(begins=_kill_next),
         "a run is frozen": Fault(begins=_on_a_run(_freeze)),
-        "a tick is dropped": Fault(begins=lambda cloud, _: cloud.drop_next_tick()),
-        "a tick comes twice": Fault(begins=lambda cloud, _: cloud.tick()),
-        "starting a run fails": Fault((Point.START,), _fails(_RETRYABLE)),
-        "a run is started, the answer is lost": Fault((Point.START,), _loses_the_answer()),
-        "starting a run is slow": Fault((Point.START,), _is_slow),
-        "environments are replaced": Fault(begins=lambda cloud, _: cloud.replace_environments()),
+        "a tick is dropped": _once(lambda cloud: cloud.drop_next_tick()),
+        "a tick comes twice": _once(lambda cloud: cloud.tick()),
+        "starting a run fails": _on(Point.START, _FAILS),
+        "a run is started, the answer is lost": _on(Point.START, _loses_the_answer),
+        "starting a run is slow": _on(Point.START, _is_slow),
+        "environments are replaced": _once(lambda cloud: cloud.environments.clear()),
         "the clocks of new environments are wrong": Fault(
             begins=lambda cloud, fault: cloud.skew((fault.draw - 0.5) * 240),
             ends=lambda cloud, _: cloud.skew(0.0),
         ),
     },
     "beside": {
-        "a consumer dies before it deletes": Fault(
-            begins=lambda cloud, _: cloud.queue.consume(dies=True)
-        ),
-        "a consumer takes messages": Fault(begins=lambda cloud, _: cloud.queue.consume(dies=False)),
+        "a consumer dies before it deletes": _once(lambda cloud: cloud.queue.consume(dies=True)),
+        "a consumer takes messages": _once(lambda cloud: cloud.queue.consume(dies=False)),
         "an object is erased": Fault(begins=lambda cloud, fault: cloud.archive.erase(fault.draw)),
-        "the archive cannot be read": Fault((Point.READ,), _fails(_RETRYABLE, "SlowDown")),
-        "reading the archive is denied": Fault((Point.READ,), _fails(_FATAL, "AccessDenied")),
-        "reading the archive is slow": Fault((Point.READ,), _is_slow),
-        "checkpoints of a replay are damaged": Fault(
-            begins=lambda cloud, _: cloud.set_damaging(True),
-            ends=lambda cloud, _: cloud.set_damaging(False),
+        "the archive cannot be read": _on(Point.READ, _fails(_RETRYABLE, "SlowDown")),
+        "reading the archive is denied": _on(Point.READ, _fails(_FATAL, "AccessDenied")),
+        "reading the archive is slow": _on(Point.READ, _is_slow),
+        "checkpoints of a replay are damaged": _during(
+            lambda cloud: cloud, damages_checkpoints=True
         ),
-        "a replay is killed": Fault(begins=lambda cloud, _: cloud.kill_replay()),
+        "a replay is killed": _once(lambda cloud: cloud.kill_replay()),
     },
 }
 FAULTS: Final = {name: fault for area in AREAS.values() for name, fault in area.items()}

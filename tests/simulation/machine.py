@@ -15,7 +15,7 @@ import asyncio
 from collections import deque
 from contextvars import ContextVar, copy_context
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery
 
 _T = TypeVar("_T")
+_Callback: TypeAlias = "Callable[..., object]"
 
 MOST_STEPS: Final = 400_000
 """Of one schedule, a hundred times the usual number."""
@@ -53,6 +54,12 @@ class Process:
         left_over: How many steps were taken after the end.
         threads: Its functions in threads that have not returned.
         skew_seconds: How much its wall clock is ahead.
+        on_death: Called when it is killed.
+        committing_since: For each handle, when its first write began.
+        has_met_fatal: Whether a sink or an ack has answered with a failure that ends a run.
+        cut_off_at: When it last stopped waiting for a sink; 0 if it never has.
+        last_thread_at: When a function in a thread last returned; 0 if none has.
+        last_writes: For each sink and handle, the last failure (None for success), and its time.
     """
 
     def __init__(self, name: str) -> None:
@@ -65,7 +72,7 @@ class Process:
         self.left_over = 0
         self.threads = 0
         self.skew_seconds = 0.0
-        self.on_death: Callable[[], None] = _nothing
+        self.on_death: Callable[[], object] = lambda: None
         self._written: set[tuple[str, str]] = set()
         self.committing_since: dict[str, float] = {}
         self.has_met_fatal = False
@@ -84,7 +91,7 @@ class Process:
         return delivery.event_id
 
     def has_written(self, sink: str, name: str) -> bool:
-        """Return whether a sink has confirmed a write of a handle, or an event id, to it."""
+        """Return whether a sink has confirmed a write; for the name, see ``name_of``."""
         return (sink, name) in self._written
 
     def note_writing(self, delivery: Delivery, now: float) -> None:
@@ -107,10 +114,6 @@ class Process:
             self.last_writes.pop((sink, each.ack_info), None)
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
 PROCESS: Final[ContextVar[Process | None]] = ContextVar("process", default=None)
 
 
@@ -120,7 +123,7 @@ class _Handle:
     __slots__ = ("args", "callback", "context", "is_cancelled", "process")
 
     def __init__(
-        self, callback: Callable[..., object], args: tuple[object, ...], context: Context | None
+        self, callback: _Callback, args: tuple[object, ...], context: Context | None
     ) -> None:
         self.callback = callback
         self.args = args
@@ -159,7 +162,7 @@ class Machine(asyncio.AbstractEventLoop):
         return self._now
 
     def call_soon(  # type: ignore[override] # returns its own kind of handle
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: _Callback, *args: Any, context: Context | None = None
     ) -> _Handle:
         """See ``asyncio``."""
         handle = _Handle(callback, args, context)
@@ -169,11 +172,7 @@ class Machine(asyncio.AbstractEventLoop):
     call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def call_at(  # type: ignore[override]
-        self,
-        when: float,
-        callback: Callable[..., object],
-        *args: Any,
-        context: Context | None = None,
+        self, when: float, callback: _Callback, *args: Any, context: Context | None = None
     ) -> _Handle:
         """See ``asyncio``."""
         handle = _Handle(callback, args, context)
@@ -182,11 +181,7 @@ class Machine(asyncio.AbstractEventLoop):
         return handle
 
     def call_later(  # type: ignore[override]
-        self,
-        delay: float,
-        callback: Callable[..., object],
-        *args: Any,
-        context: Context | None = None,
+        self, delay: float, callback: _Callback, *args: Any, context: Context | None = None
     ) -> _Handle:
         """See ``asyncio``."""
         return self.call_at(self._now + delay, callback, *args, context=context)
@@ -196,14 +191,10 @@ class Machine(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(  # type: ignore[override]
-        self,
-        coro: Coroutine[Any, Any, _T],
-        *,
-        name: str | None = None,
-        context: Context | None = None,
+        self, coro: Coroutine[Any, Any, _T], **options: Any
     ) -> asyncio.Task[_T]:
         """See ``asyncio``."""
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        task = asyncio.Task(coro, loop=self, **options)
         self._kept.append(task)
         return task
 
@@ -262,9 +253,7 @@ class Machine(asyncio.AbstractEventLoop):
     def wait_for(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Await work in a function that runs in a greenlet, while others continue."""
         task = self.create_task(work)
-        current = getcurrent()
-        task.add_done_callback(lambda _: current.switch())
-        self._block()
+        self.block_until(task)
         return task.result()
 
     @property

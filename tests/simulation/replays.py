@@ -77,11 +77,10 @@ class ReplayRuns:
         self.checkpoint: Any = None
         self._expected: set[str] = set()
         self._keys_at_checkpoint: set[str] = set()
-        self._confirmed: set[str] = set()
+        self.confirmed: set[str] = set()
         self._done: frozenset[str] = frozenset()
         self._is_complete = False
         self.process: Process | None = None
-        self.is_damaging = False
 
     async def live(self) -> None:
         """Replay what is in the archive when the first run starts."""
@@ -100,7 +99,7 @@ class ReplayRuns:
         world, bucket = self._cloud.world, self._cloud.archive
         process = self.process = Process("replay")
         report = ReplayReport("made-up", is_dry_run=False)
-        self._confirmed = {*self._done}
+        self.confirmed = {*self._done}
         unchanged = self._lines() == self._keys_at_checkpoint
         self._queue.done = self._done if unchanged else frozenset()
         died = asyncio.Event()
@@ -169,13 +168,9 @@ class ReplayRuns:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint.as_json()
-        self.checkpoint["lines"] += self.is_damaging
-        self._done = frozenset(self._confirmed)
+        self.checkpoint["lines"] += self._cloud.damages_checkpoints
+        self._done = frozenset(self.confirmed)
         self._keys_at_checkpoint = self._lines()
-
-    def note_confirmed(self, event_ids: set[str]) -> None:
-        """Record what the queue has confirmed."""
-        self._confirmed |= event_ids
 
 
 class _ReplaySink(QueueSink):
@@ -188,5 +183,5 @@ class _ReplaySink(QueueSink):
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
         failed = await super().write(deliveries)
-        self._runs.note_confirmed({each.event_id for each in deliveries} - failed.keys())
+        self._runs.confirmed |= {each.event_id for each in deliveries} - failed.keys()
         return failed

@@ -187,14 +187,8 @@ def _draw_faults(chance: random.Random, tick: float, ends_at: float) -> Iterator
 
 
 def _draw_kind(chance: random.Random) -> str:
-    number = chance.random()
-    if number < 0.04:
-        return "unreadable"
-    if number < 0.08:
-        return "oversize"
-    if number < 0.12:
-        return "old"
-    return "usual"
+    kinds = ("unreadable", "oversize", "old", "usual")
+    return chance.choices(kinds, cum_weights=(0.04, 0.08, 0.12, 1.0))[0]
 
 
 _READER: Final = DeliveryReader(_BASE.stream)

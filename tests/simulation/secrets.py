@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Never, TypeVar
 
@@ -18,7 +17,7 @@ from eventdrain.ports import AccessToken
 from tests.simulation.world import STARTED_AT, Point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from eventdrain.errors import Failure
@@ -79,11 +78,6 @@ class Secrets:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    @contextmanager
-    def connected(self) -> Iterator[Secrets]:
-        """Do nothing: calls need no connection."""
-        yield self
-
     def get(self, arn: str) -> str | None:
         """See ``ports.SecretStore``."""
         return self._call(Point.GET_SECRET, arn, lambda: self._vault.newest(arn))
@@ -121,8 +115,14 @@ class Tokens:
         scopes: The client's scopes.
 
     Attributes:
+        is_accepting: Whether the event server accepts any token; a fault changes it.
         narrows: Whether other scopes are left out, instead of rejecting the whole request.
+        minted: How many tokens were issued.
+        rotated_at: When the client's secret was replaced; infinite if it was not.
+        client_secret: The client's secret that the token endpoint accepts.
     """
+
+    is_accepting: bool = True
 
     def __init__(
         self, world: World, *, is_required: bool, lifetime: timedelta, scopes: tuple[str, ...]
@@ -133,7 +133,6 @@ class Tokens:
         self._scopes = scopes
         self.narrows = True
         self._expiries: dict[str | None, float] = {}
-        self._is_accepting = True
         self.minted = 0
         self.rotated_at = math.inf
         self.client_secret = "made-up-secret-1"
@@ -142,11 +141,7 @@ class Tokens:
         """Return whether the event server accepts a token now."""
         if not self._is_required:
             return True
-        return self._is_accepting and self._expiries.get(token, 0.0) > self.world.time
-
-    def set_accepting(self, *, is_accepting: bool) -> None:
-        """Let the event server reject all tokens, or no longer."""
-        self._is_accepting = is_accepting
+        return self.is_accepting and self._expiries.get(token, 0.0) > self.world.time
 
     def revoke_all(self) -> None:
         """Reject all tokens that were minted before."""

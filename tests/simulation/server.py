@@ -61,7 +61,6 @@ class Event:
         made_at: When it was made, by its own time.
         acked_at: When the server registered its first ack; None if it has not.
         sent: How often it was sent.
-        is_discarded: Whether the server has dropped it for a fault of its own.
     """
 
     number: int
@@ -71,17 +70,14 @@ class Event:
     made_at: float
     acked_at: float | None = None
     sent: int = 0
-    is_discarded: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Sent:
-    """One delivery, as the server knows it."""
+    """One delivery, as the server knows it: outstanding while its connection lists the handle."""
 
     event: Event
-    handle: str
     connection: Connection
-    is_outstanding: bool = True
     was_acked: bool = False
 
 
@@ -108,9 +104,10 @@ class EventServer:
     Args:
         world: The world.
         tokens: The tokens that it accepts; None if it requires none.
-        rules: How it behaves.
-        max_in_flight: The limit that streams request.
-        ack_timeout: The time-out that streams request, in seconds.
+
+    Attributes:
+        events: All events that were published.
+        connections: The open streams; the one whose turn is next comes first.
     """
 
     # What faults change while they last; these are the usual values.
@@ -125,14 +122,10 @@ class EventServer:
     cuts_young: str = ""
     is_slow: bool = False
 
-    def __init__(
-        self, world: World, tokens: Tokens, rules: Rules, *, max_in_flight: int, ack_timeout: float
-    ) -> None:
+    def __init__(self, world: World, tokens: Tokens) -> None:
         self.world = world
         self.tokens = tokens
-        self._rules = rules
-        self._max_in_flight = max_in_flight
-        self._ack_timeout = ack_timeout
+        self._rules = world.schedule.rules
         self.events: list[Event] = []
         self._waiting: deque[Event] = deque()
         self._sent: dict[str, Sent] = {}
@@ -155,9 +148,7 @@ class EventServer:
     def forget(self) -> None:
         """Forget the position: send the whole history again, as if it were new."""
         for sent in self._sent.values():
-            sent.is_outstanding = False
-        for connection in self.connections:
-            connection.outstanding.clear()
+            sent.connection.outstanding.clear()
         waiting = {*self._waiting}
         self._waiting.extend(event for event in self.events if event not in waiting)
         self.dispatch()
@@ -175,7 +166,7 @@ class EventServer:
     @property
     def pending(self) -> list[Event]:
         """The events that are not acked."""
-        return [e for e in self.events if e.acked_at is None and not e.is_discarded]
+        return [e for e in self.events if e.acked_at is None]
 
     def count_waiting(self) -> int:
         """Return how many new events have waited for a while for a connection with room."""
@@ -199,10 +190,11 @@ class EventServer:
                 self._send(event, roomy)
 
     def _next_with_room(self) -> Connection | None:
+        limit = self.world.settings.max_in_flight * self.in_flight_factor
         for _ in range(len(self.connections)):
             self.connections.rotate(-1)
             connection = self.connections[-1]
-            if len(connection.outstanding) < self._max_in_flight * self.in_flight_factor:
+            if len(connection.outstanding) < limit:
                 return connection
         return None
 
@@ -210,19 +202,18 @@ class EventServer:
         is_redelivered = event.sent > 0
         event.sent += 1
         handle = f"ack-{event.number}-{event.sent}"
-        sent = self._sent[handle] = Sent(event, handle, connection)
-        connection.outstanding[handle] = sent
+        self._sent[handle] = Sent(event, connection)
+        connection.outstanding[handle] = None
         shown = "" if self.omits_handles else handle
         self.world.note("server", "sends event %d to %s as %s", event.number, connection, handle)
         if not self.loses_messages:
             connection.transmit(event.message(shown, is_redelivered), event)
-        self.world.later(self._ack_timeout, self._expire, handle)
+        self.world.later(self.world.settings.ack_timeout.total_seconds(), self._expire, handle)
 
     def _expire(self, handle: str) -> None:
         sent = self._sent[handle]
-        if sent.is_outstanding:
-            sent.is_outstanding = False
-            sent.connection.outstanding.pop(handle, None)
+        if handle in sent.connection.outstanding:
+            del sent.connection.outstanding[handle]
             if sent.event not in self._waiting:
                 # Before all new events, as in the event server of the fault tests.
                 self._waiting.insert(sum(each.sent > 0 for each in self._waiting), sent.event)
@@ -256,7 +247,8 @@ class EventServer:
             self.world.violate(f"{run.name} acks {handle}, which was never sent")
             return rejection
         is_repeated = sent.was_acked and not self._rules.accepts_repeated
-        is_stale = not (sent.is_outstanding or sent.was_acked or self._rules.accepts_stale)
+        is_outstanding = handle in sent.connection.outstanding
+        is_stale = not (is_outstanding or sent.was_acked or self._rules.accepts_stale)
         if is_repeated or is_stale:
             return rejection
         if self.forgets_acks:
@@ -267,15 +259,22 @@ class EventServer:
             sent.event.acked_at = self.world.time
         if sent.event in self._waiting:
             self._waiting.remove(sent.event)
-        if sent.is_outstanding:
-            sent.is_outstanding = False
-            sent.connection.outstanding.pop(handle, None)
+        if is_outstanding:
+            del sent.connection.outstanding[handle]
             self.dispatch()
         return None
 
 
 class Connection:
-    """An open stream; see ``ports.Connection``."""
+    """An open stream; see ``ports.Connection``.
+
+    Attributes:
+        outstanding: The handles of its deliveries that are neither acked nor given up, in order.
+        opened_at: When it was opened, or before that, when the client began to open it.
+        is_proven: Whether the client has heard it.
+        is_closed: Whether the client has left it.
+        in_transit: Messages of a slow API that have not arrived yet.
+    """
 
     def __init__(
         self,
@@ -287,7 +286,7 @@ class Connection:
     ) -> None:
         self.server = server
         self.run = run
-        self.outstanding: dict[str, Sent] = {}
+        self.outstanding: dict[str, None] = {}
         self._token = token
         self._on_arrival = on_arrival
         self._max_unread = max_unread
@@ -356,16 +355,13 @@ class Connection:
     async def probe(self) -> None:
         """See ``ports.Connection``."""
 
-        def silent(_failure: Failure) -> bool:
-            return False
-
         def answer() -> bool:
             # A gateway passes calls on also if the stream that it holds leads nowhere.
             return not self.server.is_down and self._end is None
 
         if self.server.is_slow:
             await asyncio.sleep(1.0)
-        if not await self.server.world.call(Point.PROBE, answer, silent):
+        if not await self.server.world.call(Point.PROBE, answer, lambda _: False):
             raise ApiSilent("made up: no answer")
         self._prove()
 
@@ -488,10 +484,7 @@ class Source:
     ) -> AsyncIterator[Connection]:
         """See ``ports.EventSource``."""
         run, world = self._run, self._server.world
-        run.connections += 1
-        run.open_connections += 1
-        run.use(token)
-        run.note_connecting()
+        run.note_connecting(token)
         connection = Connection(self._server, run, token, on_arrival, self._max_unread)
         is_left = False
         try:
@@ -529,7 +522,7 @@ class Acker:
         world, run = self._server.world, self._run
         run.use(token)
         for delivery in deliveries:
-            run.note_ack(delivery, world, timeout_seconds)
+            run.note_ack(delivery, timeout_seconds)
         timeout = min(_ACK_SECONDS, timeout_seconds)
         if world.may_strike(Point.ACK):
             answers = await asyncio.gather(
@@ -551,10 +544,7 @@ class Acker:
         return answers
 
     async def _ack_alone(
-        self,
-        delivery: Delivery,
-        token: str | None,
-        timeout: float,  # noqa: ASYNC109 - the port's
+        self, delivery: Delivery, token: str | None, seconds: float
     ) -> Failure | None:
         def perform() -> Failure | None:
             return self._server.ack(delivery.ack_info, token, self._run)
@@ -565,7 +555,7 @@ class Acker:
             return answer
 
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 return await self._server.world.call(Point.ACK, perform, failed)
         except TimeoutError:
             return TIMED_OUT

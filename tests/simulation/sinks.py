@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Never, TypeVar
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from eventdrain.errors import Failure
     from eventdrain.events import Delivery, Message
     from tests.simulation.machine import Process
-    from tests.simulation.world import Run, World
+    from tests.simulation.world import World
 
 _T = TypeVar("_T")
 
@@ -71,37 +72,6 @@ class Bucket:
             self.erased[key] = self.objects.pop(key)
 
 
-class ArchiveSink:
-    """Writes to the bucket for a run; see ``ports.Sink``."""
-
-    def __init__(self, bucket: Bucket, run: Run) -> None:
-        self._bucket = bucket
-        self._run = run
-
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
-        """See ``ports.Sink``."""
-        return await _write("archive", self._run, self._bucket.world, deliveries, self._put)
-
-    async def _put(self, deliveries: Sequence[Delivery]) -> dict[str, Failure]:
-        groups = group_by_object(deliveries)
-        if len(groups) == 1:
-            return await self._put_group(groups[0])
-        failed = await asyncio.gather(*map(self._put_group, groups))
-        return {event_id: each for some in failed for event_id, each in some.items()}
-
-    async def _put_group(self, group: Sequence[Delivery]) -> dict[str, Failure]:
-        key = LAYOUT.key(group)
-
-        def perform() -> dict[str, Failure]:
-            self._bucket.put(key, group)
-            return {}
-
-        def failed(answer: Failure) -> dict[str, Failure]:
-            return {each.event_id: answer for each in group}
-
-        return await self._bucket.world.call(Point.PUT, perform, failed)
-
-
 class Queue:
     """The queue.
 
@@ -135,31 +105,96 @@ class Queue:
             del self.messages[:10]
 
 
-class QueueSink:
-    """Sends to the queue for a run; see ``ports.Sink``."""
+class _Sink(ABC):
+    """Writes for a process, checks what it writes, and records what is confirmed.
 
-    def __init__(self, queue: Queue, process: Process, *, events_per_message: int) -> None:
-        self._queue = queue
+    Args:
+        name: The sink's name.
+        world: The world.
+        process: The process that writes.
+    """
+
+    def __init__(self, name: str, world: World, process: Process) -> None:
+        self._name = name
+        self._world = world
         self._process = process
-        self._events_per_message = events_per_message
 
     async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
         """See ``ports.Sink``."""
-        return await _write("queue", self._process, self._queue.world, deliveries, self._send_all)
+        assert deliveries, "called without events"
+        world, process, sink = self._world, self._process, self._name
+        ids = {each.event_id for each in deliveries}
+        if len(ids) < len(deliveries):
+            world.violate(f"{process.name} writes an event twice in one call of the {sink}")
+        for each in deliveries:
+            process.note_writing(each, world.time)
+            name = process.name_of(each)
+            if name and process.has_written(sink, name):
+                world.violate(f"{process.name} writes {name} to the {sink} again")
+        if world.trace is not None:
+            handles = [each.ack_info for each in deliveries]
+            world.note(process.name, "writes %s to the %s", handles, sink)
+        try:
+            failed = await self._write_all(deliveries)
+        except asyncio.CancelledError:
+            process.note_cut_off(sink, deliveries, world.time)
+            raise
+        world.confirmed[sink].update(ids - failed.keys())
+        for each in deliveries:
+            process.note_written(sink, each, failed.get(each.event_id), world.time)
+        return failed
 
-    async def _send_all(self, deliveries: Sequence[Delivery]) -> dict[str, Failure]:
+    @abstractmethod
+    async def _write_all(self, deliveries: Sequence[Delivery]) -> dict[str, Failure]:
+        """Write in as many calls as it takes; return the failures by event id."""
+
+
+async def _gather(writes: Sequence[Awaitable[dict[str, Failure]]]) -> dict[str, Failure]:
+    """Await calls side by side; return the failures of all."""
+    if len(writes) == 1:
+        return await writes[0]
+    return {
+        event_id: each for some in await asyncio.gather(*writes) for event_id, each in some.items()
+    }
+
+
+class ArchiveSink(_Sink):
+    """Writes to the bucket; see ``ports.Sink``."""
+
+    def __init__(self, bucket: Bucket, process: Process) -> None:
+        super().__init__("archive", bucket.world, process)
+        self._bucket = bucket
+
+    async def _write_all(self, deliveries: Sequence[Delivery]) -> dict[str, Failure]:
+        return await _gather([self._put(group) for group in group_by_object(deliveries)])
+
+    async def _put(self, group: Sequence[Delivery]) -> dict[str, Failure]:
+        def perform() -> dict[str, Failure]:
+            self._bucket.put(LAYOUT.key(group), group)
+            return {}
+
+        def failed(answer: Failure) -> dict[str, Failure]:
+            return {each.event_id: answer for each in group}
+
+        return await self._world.call(Point.PUT, perform, failed)
+
+
+class QueueSink(_Sink):
+    """Sends to the queue; see ``ports.Sink``."""
+
+    def __init__(self, queue: Queue, process: Process, *, events_per_message: int) -> None:
+        super().__init__("queue", queue.world, process)
+        self._queue = queue
+        self._events_per_message = events_per_message
+
+    async def _write_all(self, deliveries: Sequence[Delivery]) -> dict[str, Failure]:
         made = messages(deliveries, LAYOUT, events_per_message=self._events_per_message)
-        batches = [*pack(made)]
-        if len(batches) == 1:
-            return await self._send(batches[0])
-        failed = await asyncio.gather(*map(self._send, batches))
-        return {event_id: each for some in failed for event_id, each in some.items()}
+        return await _gather([self._send(batch) for batch in pack(made)])
 
     async def _send(self, batch: Sequence[Message]) -> dict[str, Failure]:
-        queue = self._queue
-
+        world, queue = self._world, self._queue
         if len(batch) > _MOST_MESSAGES or sum(each.size for each in batch) > MAX_MESSAGE_BYTES:
-            queue.world.violate("a call of SQS exceeds its limits")
+            world.violate("a call of SQS exceeds its limits")
 
         def perform() -> dict[str, Failure]:
             for message in batch:
@@ -171,44 +206,13 @@ class QueueSink:
 
         def partly(answer: Failure) -> dict[str, Failure]:
             *some, last = batch
-            left = [message for message in some if queue.world.chance.random() < _HALF] + [last]
+            left = [message for message in some if world.chance.random() < _HALF] + [last]
             for message in some:
                 if message not in left:
                     queue.send(message)
             return {event_id: answer for message in left for event_id in message.event_ids}
 
-        return await queue.world.call(Point.SEND, perform, failed, partly)
-
-
-async def _write(
-    sink: str,
-    process: Process,
-    world: World,
-    deliveries: Sequence[Delivery],
-    write: Callable[[Sequence[Delivery]], Awaitable[dict[str, Failure]]],
-) -> Mapping[str, Failure]:
-    """Write with a check of what is written, and a record of what is confirmed."""
-    assert deliveries, "called without events"
-    confirmed = world.confirmed[sink]
-    ids = {each.event_id for each in deliveries}
-    if len(ids) < len(deliveries):
-        world.violate(f"{process.name} writes an event twice in one call of the {sink}")
-    for each in deliveries:
-        process.note_writing(each, world.time)
-        name = process.name_of(each)
-        if name and process.has_written(sink, name):
-            world.violate(f"{process.name} writes {name} to the {sink} again")
-    if world.trace is not None:
-        world.note(process.name, "writes %s to the %s", [e.ack_info for e in deliveries], sink)
-    try:
-        failed = await write(deliveries)
-    except asyncio.CancelledError:
-        process.note_cut_off(sink, deliveries, world.time)
-        raise
-    confirmed.update(ids - failed.keys())
-    for each in deliveries:
-        process.note_written(sink, each, failed.get(each.event_id), world.time)
-    return failed
+        return await world.call(Point.SEND, perform, failed, partly)
 
 
 class BucketReader:

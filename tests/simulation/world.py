@@ -79,31 +79,51 @@ class Call(Generic[_T]):
 class Run(Process):
     """One run of the drain function, with what the world knows about it.
 
-    Attributes:
+    A stream is proven once it was heard: by a message, a heartbeat or an answered probe.
+
+    Args:
+        world: The world.
         number: Its number in the schedule.
+        timeout_at: When Lambda ends it.
+
+    Attributes:
         opened_at: When its handler was called.
         timeout_at: When Lambda ends it.
         arrived: Event messages that have reached its connections.
         heartbeats: Heartbeats that have reached its connections.
+        ages: For each arrival, its time and the age of the event by the run's clock.
+        last_arrival: When an event last arrived; at first, when the run started.
         connections: Streams that it has opened.
         open_connections: Streams that are open now.
+        proven_streams: Streams that are open now and proven.
+        heard_since: When the first stream that it heard was opened; infinite before that.
+        unproven_at: When its last proven stream ended (at first, when the run started); if the next
+            one was open already by then, when that one was opened.
+        open_since: When the first proven stream that it left open was opened; else infinite.
+        last_end: When a stream last ended other than by its own decision.
+        left_streams: Streams that it left open.
+        left_waiting: Events that waited at the server for room, when it left them.
+        left_in_transit: Messages that were on their way, when it left them.
+        oldest_unread: When the oldest message arrived that it left unread; infinite if none.
         acks_confirmed: Acks whose confirmation has reached it.
         ack_tries: For each handle, how often its ack was sent.
         ack_failures: For each handle, how often its ack has failed, other than by a limit.
-        last_answers: For each handle or (sink, event id), the last failure; None for success.
-        writing: Events whose writes are under way, by sink.
-        proven_until: Until when the API was heard, as it can know; None before it was heard.
+        last_answers: For each handle, the last failure of its ack (None for success), and its time.
+        tokens: Tokens that its calls have carried.
+        minted: Tokens that it has minted.
+        rejected: Tokens that the event server has rejected in its calls.
+        rejected_before: Tokens that failed the run before it in its environment.
+        slow_calls: Calls outside of its window that a fault has struck.
+        draining: When its drain began, and when it ended.
         needs: Metrics of which it must emit one, for faults that need a person, by the fault.
-        rejected_tokens: Tokens of which it knows that the event server rejects them.
-        mints: Tokens that it has minted.
+        was_frozen: Whether it was frozen, so that its times prove nothing.
+        context: The context in which its code runs.
     """
 
     def __init__(self, world: World, number: int, timeout_at: float) -> None:
         super().__init__(f"run {number}")
         self._world = world
-        opened_at = world.time
-        self.number = number
-        self.opened_at = opened_at
+        self.opened_at = world.time
         self.timeout_at = timeout_at
         self.arrived = 0
         self.heartbeats = 0
@@ -118,8 +138,8 @@ class Run(Process):
         self.last_answers: dict[str, tuple[Failure | None, float]] = {}
         self.rejected: set[str | None] = set()
         self.minted: list[str] = []
-        self.heard_since: float | None = None
-        self.unproven_at = opened_at
+        self.heard_since = math.inf
+        self.unproven_at = self.opened_at
         self.open_since = math.inf
         self.left_waiting = 0
         self.left_streams = 0
@@ -129,7 +149,7 @@ class Run(Process):
         self.tokens: list[str | None] = []
         self.slow_calls = 0
         self.draining = (0.0, 0.0)
-        self.last_arrival = opened_at
+        self.last_arrival = self.opened_at
         self.needs: dict[str, tuple[str, ...]] = {}
         self.was_frozen = False
         self.context = copy_context()
@@ -167,8 +187,7 @@ class Run(Process):
     def quiet_since(self) -> float:
         """Since when it may know of the silence: it was heard, or its open stream has been."""
         # A stream that was open all the time, or one that took over from another that was heard.
-        heard_since = math.inf if self.heard_since is None else self.heard_since
-        return min(self.open_since, max(heard_since, self.unproven_at))
+        return min(self.open_since, max(self.heard_since, self.unproven_at))
 
     @property
     def last_activity(self) -> float:
@@ -177,8 +196,11 @@ class Run(Process):
         acks = (at for _, at in self.last_answers.values())
         return max(*writes, *acks, self.cut_off_at, self.last_thread_at)
 
-    def note_connecting(self) -> None:
+    def note_connecting(self, token: str | None) -> None:
         """Record that it opens a stream."""
+        self.connections += 1
+        self.open_connections += 1
+        self.use(token)
         if self._world.time > self.read_until + 0.1 and not self.was_frozen:
             self._world.violate(f"{self.name} opens a stream after its window")
 
@@ -193,12 +215,13 @@ class Run(Process):
 
     def note_proven(self, opened_at: float) -> None:
         """Record that a stream has been heard for the first time."""
-        if self.heard_since is None:
+        if self.heard_since == math.inf:
             self.heard_since = opened_at
         self.unproven_at = min(self.unproven_at, opened_at)  # it was open before another ended
 
-    def note_ack(self, delivery: Delivery, world: World, timeout_seconds: float) -> None:
+    def note_ack(self, delivery: Delivery, timeout_seconds: float) -> None:
         """Check that an ack is sent only for what both sinks have confirmed, and has its time."""
+        world = self._world
         since = self.committing_since.get(delivery.ack_info)
         if not self.ack_tries[delivery.ack_info] and since is not None and not self.was_frozen:
             needed = min(_ACK_SECONDS, (self.commit_until - since) / 4) - 0.1
@@ -222,11 +245,16 @@ class World:
 
     Attributes:
         machine: The event loop.
+        settings: The settings of the stack.
         chance: The source of chance of latencies and effects.
-        violations: Descriptions of broken promises, with the time.
+        violations: Descriptions of broken promises.
         struck: How often each fault has struck.
-        trace: Lines for people: time, who, what.
-        facts: Whatever services want to tell the checker.
+        trace: Lines for people: time, who, what; None if there is no trace.
+        runs: All runs of the function.
+        are_faults_over: Whether no fault may strike any more.
+        had_stale_reads: Whether secrets were stale at any time.
+        oddities: Attributes of the event server that faults have changed.
+        confirmed: The ids of events that each sink has confirmed.
     """
 
     def __init__(self, schedule: Schedule, *, is_traced: bool = False) -> None:
@@ -260,16 +288,6 @@ class World:
         return self.machine.time()
 
     @property
-    def now(self) -> datetime:
-        """The true time, UTC."""
-        return STARTED_AT + timedelta(seconds=self.machine.time())
-
-    @property
-    def process(self) -> Process | None:
-        """The process that is running now."""
-        return PROCESS.get()
-
-    @property
     def latency(self) -> float:
         """How long a call takes without a fault."""
         return self.schedule.latency * (0.5 + self.chance.random())
@@ -295,11 +313,11 @@ class World:
             if is_active and self.chance.random() < fault.probability:
                 self.struck[fault.name] += 1
                 self.note("fault", "%s", fault.name)
-                process = self.process
+                process = PROCESS.get()
                 if isinstance(process, Run):
                     process.slow_calls += point in _OUTSIDE_THE_WINDOW
-                    if fault.needs and self.time < process.read_until:
-                        process.needs[fault.name] = fault.needs
+                    if fault.kind.needs and self.time < process.read_until:
+                        process.needs[fault.name] = fault.kind.needs
                 return fault
         return None
 
@@ -315,14 +333,15 @@ class World:
         partly: Callable[[Failure], _T] | None = None,
     ) -> _T:
         """Make one call of a service: it takes effect halfway, unless a fault strikes it."""
-        fault = self.strikes(point) if point in self._faults else None
-        half = self.latency / 2
+        fault = self.strikes(point)
+        call = Call(self, point, self.latency, perform, failed, partly)
         if fault is not None:
-            answer: _T = await fault.effect(Call(self, point, half * 2, perform, failed, partly))
+            assert fault.kind.effect is not None
+            answer: _T = await fault.kind.effect(call)
             return answer
-        await asyncio.sleep(half)
+        await call.under_way()
         result = perform()
-        await asyncio.sleep(half)
+        await call.under_way()
         return result
 
     def blocking_call(
@@ -355,7 +374,7 @@ class World:
 
     def wall_clock(self, process: Process) -> datetime:
         """Return the time as a process knows it, UTC."""
-        return STARTED_AT + timedelta(seconds=self.machine.time() + process.skew_seconds)
+        return STARTED_AT + timedelta(seconds=self.time + process.skew_seconds)
 
 
 def failure(kind: FailureKind, code: str = "MadeUp", hint: str = "") -> Failure:
