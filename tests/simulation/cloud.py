@@ -109,11 +109,8 @@ class Cloud:
         replay: The replay that the schedule has; None for none.
         environments: The idle environments.
         under_way: The runs that have neither ended nor died, in the order of their start.
-        damages_checkpoints: Whether a replay's checkpoints are damaged; a fault changes it.
         next_dies_at: The step at which the next run is killed; 0 for never.
     """
-
-    damages_checkpoints: bool = False
 
     def __init__(self, world: World) -> None:
         self.world = world

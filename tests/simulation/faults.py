@@ -258,7 +258,9 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "a probe is slow": _on(Point.PROBE, _is_slow),
         "all streams are cut": _cut("UNAVAILABLE"),
         "the server closes all streams": _cut("OK"),
-        "streams are cut when they are young": _during(_server, cuts_young="UNAVAILABLE"),
+        "streams with more than asked for are cut when they are young": _during(
+            _server, cuts_young="UNAVAILABLE", in_flight_factor=5
+        ),
         "streams with more than asked for are refused when they are young": _during(
             _server, cuts_young="INVALID_ARGUMENT", in_flight_factor=5
         ),
@@ -327,9 +329,6 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "the archive cannot be read": _on(Point.READ, _fails(_RETRYABLE, "SlowDown")),
         "reading the archive is denied": _on(Point.READ, _fails(_FATAL, "AccessDenied")),
         "reading the archive is slow": _on(Point.READ, _is_slow),
-        "checkpoints of a replay are damaged": _during(
-            lambda cloud: cloud, damages_checkpoints=True
-        ),
         "a replay is killed": _once(lambda cloud: cloud.kill_replay()),
     },
 }

@@ -31,12 +31,14 @@ class PlannedReplay(Struct, frozen=True, kw_only=True):
         seconds: How long each run may take.
         bound: The end of its range, in milliseconds since the start; None for no bound.
         per_second: Its rate; 0 for no limit.
+        damages: Whether its checkpoints are damaged as they are saved.
     """
 
     at: float
     seconds: float
     bound: int | None
     per_second: float
+    damages: bool
 
 
 _LONG_SECONDS: Final = 10_000.0
@@ -168,7 +170,7 @@ class ReplayRuns:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint.as_json()
-        self.checkpoint["lines"] += self._cloud.damages_checkpoints
+        self.checkpoint["lines"] += self._plan.damages
         self._done = frozenset(self.confirmed)
         self._keys_at_checkpoint = self._lines()
 

@@ -116,6 +116,7 @@ def draw(seed: int) -> Schedule:
     is_long = chance.random() < 0.15
     if is_long:
         tick, ends_at = 300.0, 605.0
+    events = tuple((at, _draw_kind(chance)) for at in _draw_times(chance, count, tick, ends_at))
     return Schedule(
         seed=chance.randrange(2**31),
         options=Options(
@@ -138,8 +139,8 @@ def draw(seed: int) -> Schedule:
         tick_seconds=tick,
         ends_at=ends_at,
         retries=pick((0, 0, 1)),
-        replay=_draw_replay(chance, ends_at),
-        events=tuple((at, _draw_kind(chance)) for at in _draw_times(chance, count, tick, ends_at)),
+        replay=_draw_replay(chance, ends_at, events),
+        events=events,
         faults=tuple(_draw_faults(chance, tick, ends_at)),
     )
 
@@ -155,15 +156,19 @@ def _draw_times(chance: random.Random, count: int, tick: float, ends_at: float) 
     )
 
 
-def _draw_replay(chance: random.Random, ends_at: float) -> PlannedReplay | None:
-    """Draw a replay, in one of three schedules."""
+def _draw_replay(
+    chance: random.Random, ends_at: float, events: Sequence[tuple[float, str]]
+) -> PlannedReplay | None:
+    """Draw a replay, in one of three schedules; it may end just before one of the events."""
     if chance.random() > 0.33:
         return None
+    number = chance.randrange(len(events)) if events and chance.random() < 0.33 else None
     return PlannedReplay(
         at=chance.random() * ends_at,
         seconds=chance.choice((0.2, 2.0, 30.0)),
-        bound=chance.choice((None, None, int(chance.random() * ends_at) * 1000)),
+        bound=None if number is None else _milliseconds(number, *events[number]),
         per_second=chance.choice((0.0, 0.0, 5.0)),
+        damages=chance.random() < 0.2,
     )
 
 
@@ -191,15 +196,20 @@ def _draw_kind(chance: random.Random) -> str:
     return chance.choices(kinds, cum_weights=(0.04, 0.08, 0.12, 1.0))[0]
 
 
+def _milliseconds(number: int, at: float, kind: str) -> int:
+    """Return an event's own time, in milliseconds since the start."""
+    age = 86_400 if kind == "old" else 1
+    return (int(at) - age) * 1000 + number
+
+
 _READER: Final = DeliveryReader(_BASE.stream)
 
 
 def _event(number: int, at: float, kind: str) -> Event:
     response = StreamHandsetChangeEventsResponse()
     published = STARTED_AT + timedelta(seconds=at)
-    age = 86_400 if kind == "old" else 1
-    response.metadata.timestamp.seconds = int(published.timestamp()) - age
-    response.metadata.timestamp.nanos = number * 1_000_000
+    made_at = _milliseconds(number, at, kind) / 1000
+    response.metadata.timestamp.FromDatetime(STARTED_AT + timedelta(seconds=made_at))
     response.metadata.identifier.subscription_identifier.wg2rn = f"madeup:eu:{number}"
     response.handset_change_event.number.e164 = "+999" + "0" * (3_000 if kind == "oversize" else 10)
 
@@ -211,4 +221,4 @@ def _event(number: int, at: float, kind: str) -> Event:
 
     delivery = _READER.read(message("made-up", False), published)  # noqa: FBT003
     assert delivery is not None
-    return Event(number, message, delivery.event_id, at, made_at=at - age)
+    return Event(number, message, delivery.event_id, at, made_at=made_at)
