@@ -12,8 +12,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from eventdrain.settings import Endpoint
 from simulator.event_server import (
-    DELIVERED_TWICE,
-    DeliveryFault,
     ServerRules,
     StreamFault,
     cut_short,
@@ -163,19 +161,6 @@ def test_server_that_never_answers(scene: Scene) -> None:
     assert scene.check().copies == 0
 
 
-@pytest.mark.parametrize("after", [0, 50])
-def test_silence(scene: Scene, after: int) -> None:
-    """A stream that stays open and silent ends the run as idle, with what came committed."""
-    scene.publish(_EVENTS)
-    scene.faults.inject(StreamFault(is_silent=True, after=after))
-    report = scene.drain(max_in_flight=_IN_FLIGHT)
-    assert (report.end_reason, report.acked) == ("idle", after)
-    evidence = scene.check(is_settled=False)
-    assert (evidence.archived.total(), evidence.queued.total()) == (after, after)
-    scene.settle()
-    assert scene.check().copies == 0
-
-
 def test_one_event_at_a_time(scene: Scene) -> None:
     """Events that come one by one are each written and acked without waiting for others."""
     scene.publish(12)
@@ -221,27 +206,6 @@ def test_token_that_is_never_accepted(scene: Scene) -> None:
     assert (scene.token_server.minted, report.connections) == (2, 2)
     scene.settle()
     assert scene.check().copies == 0
-
-
-def test_event_that_comes_again_before_its_ack(scene: Scene) -> None:
-    """An event that is redelivered while it is written is acked, with either handle."""
-    scene.publish(_EVENTS)
-    scene.faults.inject(DELIVERED_TWICE, skip=20, times=30)
-    report = scene.drain(max_in_flight=_IN_FLIGHT)
-    assert report.end_reason == "idle"
-    scene.settle()
-    assert scene.check().copies <= 2 * 30
-
-
-def test_event_without_ack_info(scene: Scene) -> None:
-    """A delivery that can't be acked is written and left; its event is acked later."""
-    scene.publish(_EVENTS)
-    scene.faults.inject(DeliveryFault(omits_ack_info=True), skip=20, times=5)
-    report = scene.drain(max_in_flight=_IN_FLIGHT)
-    assert (report.end_reason, report.acked) == ("idle", _EVENTS - 5)
-    assert report.failures == {"ack:NoAckInfo": 5}
-    scene.settle()
-    assert scene.check().copies <= 2 * 5
 
 
 _BIG: Final = 3 * 1024 * 1024
