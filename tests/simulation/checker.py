@@ -29,6 +29,8 @@ _ENDING_SECONDS: Final = 0.7
 """How long leaving the streams takes at most, with what comes before."""
 _CALL_SECONDS: Final = 10.6
 """How long a call about a secret, or to start a run, may take."""
+_SPARE_SECONDS: Final = 120
+"""How long a token must outlive the window."""
 _PATIENCE_SECONDS: Final = 6.0
 _RECENT_SECONDS: Final = 10
 _BACKLOG_SECONDS: Final = 55.0
@@ -84,7 +86,7 @@ def _end(world: World, run: Run, report: Report) -> Iterator[str]:
     began_at, ended_at = run.draining
     if ended_at > max(run.commit_until, began_at) + _ENDING_SECONDS and not run.was_frozen:
         yield "commits after its window"
-    longest = run.commit_until + _ENDING_SECONDS + _CALL_SECONDS * run.slow_calls
+    longest = run.commit_until + 2 * _ENDING_SECONDS + _CALL_SECONDS * run.slow_calls
     if world.time > longest and not run.was_frozen:
         yield "takes too long"
     if report.committed > settings.max_events:
@@ -93,6 +95,10 @@ def _end(world: World, run: Run, report: Report) -> Iterator[str]:
         yield "ends at a limit that it has not reached"
     if report.end_reason is EndReason.WINDOW and run.heard_since == math.inf and run.connections:
         yield "completes though it has not heard the event API"
+    lives_long = world.schedule.token_seconds > settings.window.total_seconds() + _SPARE_SECONDS
+    is_calm = all(fault.at > world.time for fault in world.schedule.faults) and lives_long
+    if report.has_failed and is_calm:
+        yield "fails though nothing has happened"
     if run.has_met_fatal and not report.has_failed:
         yield "completes though a failure was fatal"
 
