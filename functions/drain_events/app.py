@@ -64,9 +64,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             on_token=on_token,
         ),
         start_run=lambda other: start_run(other, function=context.invoked_function_arn),
+        on_report=lambda report: _measure(report, settings),
     )
     result = report.as_json()
-    _measure(report, result, settings)
     if report.has_failed:
         logger.error("drain failed", report=result)
     elif report.end_reason is EndReason.WAITING:
@@ -104,7 +104,7 @@ def _log_start(started: StartedRun) -> None:
         metrics.add_metric("StartsFailed", MetricUnit.Count, 1)
 
 
-def _measure(report: Report, result: dict[str, Any], settings: Settings) -> None:
+def _measure(report: Report, settings: Settings) -> None:
     """Emit the run's metrics; those of the whole stack in log lines of their own."""
     failed_metrics = {row.name: row.failed_metric for row in SINKS}
     for name, value, is_of_stack in measurements(
@@ -117,5 +117,6 @@ def _measure(report: Report, result: dict[str, Any], settings: Settings) -> None
         else:
             metrics.add_metric(name, unit, value)
     # Fields of the same line, which the doctor reads: unlike the report, it is always logged.
+    result = report.as_json()
     for name in ("end_reason", "acked", "oldest_event_age_seconds"):
         metrics.add_metadata(name, result[name])

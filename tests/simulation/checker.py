@@ -14,9 +14,9 @@ from eventdrain.errors import FailureKind
 from tests.simulation.faults import SLOW_API
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from eventdrain.drain import Report
+    from eventdrain.drain import Report, Start
     from eventdrain.settings import Settings
     from tests.simulation.cloud import Cloud
     from tests.simulation.world import Run, World
@@ -38,16 +38,13 @@ _LONGEST_RETRY_SECONDS: Final = 7.6
 """The longest wait between two attempts, with jitter."""
 
 
-def check_run(
-    cloud: Cloud, run: Run, report: Report, metrics: Mapping[str, float], *, is_chained: bool
-) -> None:
-    """Check a run at its end; ``is_chained`` is whether it has started the next one."""
+def check_run(cloud: Cloud, run: Run, report: Report, metrics: Mapping[str, float]) -> None:
+    """Check a run at its end, with the metrics that alarms evaluate."""
     is_idle = report.end_reason is EndReason.IDLE
     for problem in (
         *_counts(run, report),
         *_end(cloud.world, run, report),
         *(_silence(cloud.world, run, report) if is_idle else _work(cloud.world, run, report)),
-        *(_backlog(run, report) if is_chained else ()),
         *_access(cloud, run, report),
         *_alarms(run, report, metrics),
         *_retries(cloud.settings, run, report),
@@ -161,6 +158,23 @@ def _was_idle(world: World, run: Run) -> bool:
     return began - before >= world.settings.idle.total_seconds()
 
 
+def check_starts(
+    cloud: Cloud, run: Run, report: Report, start: Start, started: Sequence[Start]
+) -> None:
+    """Check which further runs a run has started."""
+    settings = cloud.settings
+    chained = [other for other in started if other.backlog_run > start.backlog_run]
+    others = settings.concurrent_runs - 1 if start.is_first and run.connections else 0
+    problems = [*_backlog(run, report)] if chained else []
+    if run.connections and len(started) - len(chained) != others:
+        problems.append(f"starts {len(started) - len(chained)} other runs, not {others}")
+    may_chain = report.acked and start.backlog_run < settings.backlog_runs
+    if report.end_reason is EndReason.LIMIT and may_chain and not chained:
+        problems.append("starts no further run, though it has reached its limit")
+    for problem in problems:
+        cloud.world.violate(f"{run.name} {problem}: {json.dumps(report.as_json())}")
+
+
 def _backlog(run: Run, report: Report) -> Iterator[str]:
     """A run starts the next one only for a backlog that it can drain."""
     if not report.acked:
@@ -190,6 +204,8 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
     """Every fault that needs a person ends in an alarm's metric."""
     if metrics["Completed"] == report.has_failed:
         yield "has a metric that does not match its end"
+    if (report.failed.total() or report.ack_failed) and "NotAcked" not in metrics:
+        yield "does not report that events were not acked"
     for fault, names in run.needs.items():
         if run.was_frozen:
             continue

@@ -16,7 +16,7 @@ from drainctl.plan import TIMEOUT_MARGIN_SECONDS
 from eventdrain.drain import Start, measurements
 from eventdrain.errors import StartFailed
 from eventdrain.run import Memory, run_and_start_others, run_drain
-from tests.simulation.checker import check_run
+from tests.simulation.checker import check_run, check_starts
 from tests.simulation.replays import ReplayRuns
 from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens, Vault
 from tests.simulation.server import Acker, EventServer, Source
@@ -245,10 +245,10 @@ class Cloud:
             start_run=self._start,
         )
         metrics = measurements(report, FAILED_METRICS, old_event_age=self.settings.old_event_age)
-        values = {each.name: each.value for each in metrics}
-        self.world.note(run.name, "ends: %s", report.end_reason)
-        is_chained = any(other.start.backlog_run > start.backlog_run for other in started)
-        check_run(self, run, report, values, is_chained=is_chained)
+        values = {e.name: e.value for e in metrics if e.is_of_stack or e.name == "Completed"}
+        self.world.note(run.name, "ends: %s, %s", report.end_reason, report.error or "no error")
+        check_run(self, run, report, values)
+        check_starts(self, run, report, start, [other.start for other in started])
         return report
 
     def _start(self, other: Start) -> None:

@@ -373,6 +373,20 @@ def test_no_line_names_another_runs_stream(
 # --- Other runs ---
 
 
+def test_metrics_of_alarms_do_not_wait_for_other_runs(
+    function: Function, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are printed before the next run is started, which may take longer than the run has."""
+    printed: list[str] = []
+    monkeypatch.setenv("BACKLOG_RUNS", "1")
+    function.report = report(EndReason.LIMIT)
+    monkeypatch.setattr(
+        function.module, "start_run", lambda *_, **__: printed.append(capsys.readouterr().out)
+    )
+    function.run()
+    assert '"NotAcked"' in printed[0]
+
+
 def test_first_run_starts_the_others(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     """The schedule's run starts each concurrent run once, if it has a token; these start none."""
     monkeypatch.setenv("PULLERS", "3")

@@ -262,6 +262,7 @@ def run_and_start_others(
     *,
     run: Callable[[Callable[[], None]], Report],
     start_run: Callable[[Start], None],
+    on_report: Callable[[Report], None] = lambda _: None,
 ) -> tuple[Report, Sequence[StartedRun]]:
     """Run one drain, start the other concurrent runs, and the next run if there is a backlog.
 
@@ -270,6 +271,7 @@ def run_and_start_others(
         settings: The settings of this run.
         run: Runs the drain; calls its argument once there is a token.
         start_run: Starts another run, in a thread. Raises StartFailed.
+        on_report: Called with the report, before anything waits for the other runs' starts.
 
     Returns:
         The report, and the runs that were to be started. Failing to start one fails no other.
@@ -283,6 +285,7 @@ def run_and_start_others(
 
         # Start them once there is a token. Otherwise each run would request its own, or fail.
         report = run(lambda: start_all(start.others(settings.concurrent_runs)))
+        on_report(report)
         start_all(start.next(report, backlog_runs=settings.backlog_runs))
     return report, [StartedRun(other, _start_error(started)) for other, started in starting]
 

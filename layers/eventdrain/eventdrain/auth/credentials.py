@@ -47,7 +47,7 @@ class StaticToken:
         return True
 
     def renew(self, rejected: str | None) -> bool:
-        """Return whether another token than this one was rejected."""
+        """Return whether this token differs from the rejected one."""
         return self.value != rejected
 
 

@@ -55,8 +55,8 @@ class Subscription:
         connections: How often a stream was opened.
         last_end: Why the last stream ended, if it may be reopened; None if no stream has ended.
         last_silence: The error of the last unanswered probe; None if there was none.
-        refusal: Why the server refuses the stream, also if the subscription is cancelled before it
-            has left the connection; None if it does not.
+        refusal: The error with which the server refused the stream. Set before the connection is
+            left, so that a cancelled subscription reports it too.
     """
 
     def __init__(
