@@ -198,7 +198,10 @@ def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
         if part is _server:
             cloud.world.oddities.update(values)
 
-    def end(cloud: Cloud, _fault: Injected) -> None:
+    def end(cloud: Cloud, fault: Injected) -> None:
+        same = (each for each in cloud.world.schedule.faults if each.name == fault.name)
+        if any(each.at <= cloud.world.time < each.until for each in same):
+            return  # another one of its kind goes on
         for name in values:
             vars(part(cloud)).pop(name, None)  # the usual value is the class's
 
