@@ -117,6 +117,6 @@ def _measure(report: Report, settings: Settings) -> None:
         else:
             metrics.add_metric(name, unit, value)
     # Fields of the same line, which the doctor reads: unlike the report, it is always logged.
-    result = report.as_json()
-    for name in ("end_reason", "acked", "oldest_event_age_seconds"):
-        metrics.add_metadata(name, result[name])
+    metrics.add_metadata("end_reason", report.end_reason.value)
+    metrics.add_metadata("acked", report.acked)
+    metrics.add_metadata("oldest_event_age_seconds", round(report.oldest_event_age_seconds, 3))

@@ -454,7 +454,7 @@ def _server_rules(rules: Rules) -> ServerRules:
     def answer(is_accepted: bool) -> Answer:  # noqa: FBT001
         return Answer.ACCEPT if is_accepted else Answer.REFUSE
 
-    # The simulation gives a delivery up when it sends the event again, as after an ack time-out.
+    # Once the simulation sends an event again, acks of its earlier deliveries are stale.
     accepts_after_end = rules.accepts_stale or not rules.requeues_at_once
     return ServerRules(
         requeue=Requeue.AT_ONCE if rules.requeues_at_once else Requeue.AFTER_ACK_TIMEOUT,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from eventdrain.drain import EndReason, LeftReason
 from eventdrain.errors import FailureKind
 from tests.simulation.faults import SLOW_API
+from tests.simulation.world import ACK_SECONDS, SPARE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +24,10 @@ if TYPE_CHECKING:
 
 _THROTTLED: Final = FailureKind.THROTTLED
 _ACK_ATTEMPTS: Final = 5
-_ACK_SECONDS: Final = 2.0
-"""The time that is kept for acks."""
 _ENDING_SECONDS: Final = 0.7
 """How long leaving the streams takes at most, with what comes before."""
 _CALL_SECONDS: Final = 10.6
 """How long a call about a secret, or to start a run, may take."""
-_SPARE_SECONDS: Final = 120
-"""How long a token must outlive the window."""
 _PATIENCE_SECONDS: Final = 6.0
 _RECENT_SECONDS: Final = 10
 _BACKLOG_SECONDS: Final = 55.0
@@ -92,7 +89,7 @@ def _end(world: World, run: Run, report: Report) -> Iterator[str]:
         yield "ends at a limit that it has not reached"
     if report.end_reason is EndReason.WINDOW and run.heard_since == math.inf and run.connections:
         yield "completes though it has not heard the event API"
-    lives_long = world.schedule.token_seconds > settings.window.total_seconds() + _SPARE_SECONDS
+    lives_long = world.schedule.token_seconds > settings.window.total_seconds() + SPARE_SECONDS
     is_calm = all(fault.at > world.time for fault in world.schedule.faults) and lives_long
     if report.has_failed and is_calm:
         yield "fails though nothing has happened"
@@ -222,7 +219,7 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
         return
     ends_at = run.commit_until
     for (sink, handle), (failed, at) in run.last_writes.items():
-        has_time = at + _LONGEST_RETRY_SECONDS + _ACK_SECONDS < ends_at
+        has_time = at + _LONGEST_RETRY_SECONDS + ACK_SECONDS < ends_at
         if failed is not None and failed.kind is FailureKind.RETRYABLE and has_time:
             yield f"gives up writing {handle} to the {sink}"
     # Throttled acks share their pace: one may wait for the others.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from msgspec import Struct
 
 from eventdrain.errors import FailureKind
-from tests.simulation.world import Point, failure
+from tests.simulation.world import NO_TOKEN, Point, failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -212,7 +212,6 @@ _RETRYABLE, _THROTTLED = FailureKind.RETRYABLE, FailureKind.THROTTLED
 _REJECTED, _FATAL = FailureKind.EVENT_REJECTED, FailureKind.FATAL
 _SINKS: Final = (Point.PUT, Point.SEND)
 _SECRETS: Final = (Point.GET_SECRET, Point.PUT_SECRET)
-_NO_TOKEN: Final = ("AuthenticationFailed", "TokenRenewalFailed")
 
 _FAILS: Final = _fails(_RETRYABLE)
 _ANSWERS_AT_RANDOM: Final = _one_of(_FAILS, _loses_the_answer, _is_slow)
@@ -292,13 +291,13 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
             begins=lambda cloud, _: cloud.vault.go_stale(),
             ends=lambda cloud, _: cloud.vault.freshen(),
         ),
-        "the token endpoint is down": _on(Point.MINT, _FAILS, *_NO_TOKEN),
-        "the token endpoint rejects the client": _on(Point.MINT, _fails(_FATAL), *_NO_TOKEN),
+        "the token endpoint is down": _on(Point.MINT, _FAILS, *NO_TOKEN),
+        "the token endpoint rejects the client": _on(Point.MINT, _fails(_FATAL), *NO_TOKEN),
         "the token endpoint is slow": _on(Point.MINT, _is_slow),
         "the token endpoint hangs": _on(Point.MINT, _hangs),
         "all tokens are revoked": Fault(begins=_revoke),
         "all tokens are revoked, the token endpoint is down": Fault(
-            (Point.MINT,), _FAILS, _revoke, needs=_NO_TOKEN
+            (Point.MINT,), _FAILS, _revoke, needs=NO_TOKEN
         ),
         "all tokens are revoked, secrets cannot be read": Fault(
             (Point.GET_SECRET,), _FAILS, _revoke

@@ -1,8 +1,8 @@
 """The machine of the simulation: virtual time, processes that can die, and threads without threads.
 
-Everything runs in one thread, in an order that depends on nothing but the schedule. The event loop
-is shared by all processes, which are told apart by a context variable. When nothing is ready, the
-time jumps to the next timer.
+Everything runs in one thread, in an order that depends on nothing but the schedule. All processes
+share the event loop; a context variable holds the process of the current code. When nothing is
+ready, the time jumps to the next timer.
 
 Blocking calls of the engine, such as reading a secret, run in greenlets: a call that waits lets the
 loop continue. That is how a function in a thread, or the part of a run before its event loop, is
@@ -81,7 +81,7 @@ class Process:
         self.last_writes: dict[tuple[str, str], tuple[Failure | None, float]] = {}
 
     def kill(self) -> None:
-        """Stop it where it is; what it has sent may still arrive."""
+        """Stop it where it is. Calls that have not taken effect by now never do."""
         if not self.is_dead and not self.has_ended:
             self.is_dead = True
             self.on_death()

@@ -173,7 +173,7 @@ def _draw_replay(
 
 
 def _draw_faults(chance: random.Random, tick: float, ends_at: float) -> Iterator[Injected]:
-    """Draw up to five faults of a few kinds."""
+    """Draw up to seven faults of a few kinds."""
     names = [*FAULTS]
     if chance.random() < 0.5:
         names = [*chance.choice([*AREAS.values()])]  # faults of one area meet more often

@@ -14,7 +14,7 @@ from eventdrain.errors import (
     TokenUnavailable,
 )
 from eventdrain.ports import AccessToken
-from tests.simulation.world import STARTED_AT, Point
+from tests.simulation.world import NO_TOKEN, SPARE_SECONDS, STARTED_AT, Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +29,7 @@ _T = TypeVar("_T")
 CREDENTIALS: Final = "arn:made-up:credentials"
 _CALL_SECONDS: Final = 10.5
 """As in the adapter: two attempts of five seconds each, and half a second between them."""
-_SPARE_SECONDS: Final = 120
-"""How long a token must outlive the window."""
 _LONG_AGO_SECONDS: Final = 5.0
-_NEEDED: Final = ("AuthenticationFailed", "TokenRenewalFailed")
 _MOST_MINTED: Final = 2
 """One at the start, or early, and one after a rejection."""
 TOKEN: Final = "arn:made-up:token"
@@ -152,9 +149,9 @@ class Tokens:
         self.world.note("server", "rejects the token of %s", run.name)
         run.rejected.add(token)
         expired_at = self._expiries.get(token, 0.0)
-        needed = self.world.settings.window.total_seconds() + _SPARE_SECONDS
+        needed = self.world.settings.window.total_seconds() + SPARE_SECONDS
         is_old = expired_at < self.world.time and self._lifetime.total_seconds() > needed
-        if is_old and expired_at > run.opened_at + _SPARE_SECONDS and not run.skew_seconds:
+        if is_old and expired_at > run.opened_at + SPARE_SECONDS and not run.skew_seconds:
             self.world.violate(f"{run.name} uses a token that ends within its window")
 
     def issue(self) -> str:
@@ -196,7 +193,7 @@ class TokenEndpoint:
                 if is_old and not (tokens.world.had_stale_reads or run.slow_calls):
                     tokens.world.violate(f"{run.name} uses old credentials")
                 if tokens.world.time < run.read_until:
-                    run.needs["the client is rejected"] = _NEEDED
+                    run.needs["the client is rejected"] = NO_TOKEN
                 raise TokenRefused("made up: invalid_client")
             return tokens.access_token(scope, minted_at)
 
@@ -209,7 +206,7 @@ class TokenEndpoint:
             Point.MINT, perform, failed, timeout_seconds=timeout_seconds
         )
         run.minted.append(token.value)
-        needed_for = tokens.world.settings.window + timedelta(seconds=_SPARE_SECONDS)
+        needed_for = tokens.world.settings.window + timedelta(seconds=SPARE_SECONDS)
         if not token.lasts(needed_for, now=token.minted_at):
             run.needs["tokens are short-lived"] = ("TokenTooShort",)
         if len(run.minted) > _MOST_MINTED:

@@ -34,7 +34,6 @@ _ACK_SECONDS: Final = 5.0
 _LEAVING_SECONDS: Final = 0.3
 """As in the adapter: closing a connection takes up to so long."""
 _LONG_WAITING_SECONDS: Final = 4.0
-_HALF: Final = 0.5
 BROKEN: Final = "UNAVAILABLE"
 """The status of a stream whose connection broke."""
 ENDS: Final[Mapping[str, type[StreamError]]] = {
@@ -103,7 +102,7 @@ class EventServer:
 
     Args:
         world: The world.
-        tokens: The tokens that it accepts; None if it requires none.
+        tokens: The tokens that it accepts.
 
     Attributes:
         events: All events that were published.
@@ -302,6 +301,7 @@ class Connection:
         self.in_transit = 0
         self._reached_at = 0.0
         self._code: str | None = None
+        self._number = run.connections
 
     @property
     def is_young(self) -> bool:
@@ -315,7 +315,7 @@ class Connection:
 
     def __str__(self) -> str:
         """Return a name for traces."""
-        return f"stream {self.run.connections} of {self.run.name}"
+        return f"stream {self._number} of {self.run.name}"
 
     async def opened(self) -> None:
         """See ``ports.Connection``."""
@@ -332,7 +332,7 @@ class Connection:
             opening.cancel()
         if error is not None:
             world.note(self.run.name, "cannot open a stream: %s", error)
-            if world.chance.random() < _HALF:
+            if world.chance.random() < 0.5:
                 raise error
             self._end = error  # the connection is open, and the server refuses the stream
         self.opened_at = world.time

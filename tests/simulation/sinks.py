@@ -33,7 +33,6 @@ _T = TypeVar("_T")
 LAYOUT: Final = ArchiveLayout("made-up-bucket", "events", "quarantine")
 _PAGE: Final = 3
 _MOST_MESSAGES: Final = 10
-_HALF: Final = 0.5
 
 
 class Bucket:
@@ -207,7 +206,7 @@ class QueueSink(_Sink):
 
         def partly(answer: Failure) -> dict[str, Failure]:
             *some, last = batch
-            left = [message for message in some if world.chance.random() < _HALF] + [last]
+            left = [message for message in some if world.chance.random() < 0.5] + [last]
             for message in some:
                 if message not in left:
                     queue.send(message)

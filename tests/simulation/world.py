@@ -27,10 +27,12 @@ _T = TypeVar("_T")
 
 STARTED_AT: Final = datetime(2026, 3, 1, 23, 58, tzinfo=UTC)
 """Two minutes before midnight, so that schedules have events of two days."""
-
-
-_ACK_SECONDS: Final = 2.0
+ACK_SECONDS: Final = 2.0
 """The time that is kept for acks, if it is not more than a quarter of all."""
+SPARE_SECONDS: Final = 120
+"""How long a token must outlive the window."""
+NO_TOKEN: Final = ("AuthenticationFailed", "TokenRenewalFailed")
+"""The metrics of a run that gets no token; of these, it emits at least one."""
 
 
 class Point(Enum):
@@ -224,7 +226,7 @@ class Run(Process):
         world = self._world
         since = self.committing_since.get(delivery.ack_info)
         if not self.ack_tries[delivery.ack_info] and since is not None and not self.was_frozen:
-            needed = min(_ACK_SECONDS, (self.commit_until - since) / 4) - 0.1
+            needed = min(ACK_SECONDS, (self.commit_until - since) / 4) - 0.1
             has_time = since + world.settings.ack_timeout.total_seconds() - world.time > needed
             if has_time and timeout_seconds < needed:
                 world.violate(f"{self.name} leaves no time for the ack {delivery.ack_info}")

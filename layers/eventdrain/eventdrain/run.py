@@ -88,17 +88,13 @@ class Memory:
     pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
 
 
-def nothing() -> None:
-    """Do nothing."""
-
-
 def run_drain(
     settings: Settings,
     services: Services,
     memory: Memory,
     *,
     remaining: timedelta,
-    on_token: Callable[[], None] = nothing,
+    on_token: Callable[[], None] = lambda: None,
 ) -> Report:
     """Run one drain.
 

@@ -133,7 +133,7 @@ def run_drain(
     settings: Settings,
     *,
     remaining: timedelta,
-    on_token: Callable[[], None] = run.nothing,
+    on_token: Callable[[], None] = lambda: None,
     sinks: Sequence[SinkRow] = SINKS,
 ) -> Report:
     """Run one drain over the services that the settings and the environment name.
