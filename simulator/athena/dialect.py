@@ -18,12 +18,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
+from sqlglot.dialects import Athena, DuckDB
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-ATHENA: Final = "athena"
-DUCKDB: Final = "duckdb"
+# Classes rather than names: sqlglot imports a dialect when it is first named, and registers its
+# class before the module has run to its end, which fails in a second thread that names it then.
+ATHENA: Final = Athena
+DUCKDB: Final = DuckDB
 
 SESSION: Final = (
     "SET TimeZone = 'UTC'",

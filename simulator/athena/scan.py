@@ -16,6 +16,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
+from simulator.athena.dialect import DUCKDB
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -107,7 +109,7 @@ def _texts(scan: Mapping[str, Any], name: str) -> Sequence[str]:
 def _conditions(text: str) -> list[str]:
     """Split a scan's conditions, which a plan lists as ``(a > 1)(b = 2)``."""
     conditions, depth, start = [], 0, 0
-    for token in sqlglot.tokenize(text, read="duckdb"):
+    for token in sqlglot.tokenize(text, read=DUCKDB):
         depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
         if depth == 0 and token.token_type == TokenType.R_PAREN:
             conditions.append(text[start : token.end + 1])
@@ -175,14 +177,14 @@ def _parquet_bytes(
 def _bounds(text: str) -> Iterator[tuple[str, str]]:
     """Yield the columns that a condition compares with a string, each with a test of its bounds."""
     try:
-        condition = sqlglot.parse_one(text, read="duckdb").unnest()
+        condition = sqlglot.parse_one(text, read=DUCKDB).unnest()
     except sqlglot.errors.ParseError:
         return  # not all conditions in a plan are SQL; then nothing is excluded
     for part in condition.flatten() if isinstance(condition, exp.And) else (condition,):
         comparison = part.unnest()
         bounds = _BOUNDS.get(type(comparison))
         if bounds and isinstance(comparison.this, exp.Column) and _is_text(comparison.expression):
-            yield comparison.this.name, bounds.format(value=comparison.expression.sql("duckdb"))
+            yield comparison.this.name, bounds.format(value=comparison.expression.sql(DUCKDB))
 
 
 def _is_text(node: exp.Expr) -> bool:

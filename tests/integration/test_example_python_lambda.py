@@ -212,7 +212,6 @@ def test_failing_event_fails_its_message_alone(
 def test_fifo_queue(deployment: LocalDeployment, consumer: Consumer, built: Path) -> None:
     """A message that fails holds back the later ones of its group, and no other group."""
     deployment.stack.deploy(built, {"EventsPerMessage": "1", "FifoQueue": "true"})
-    consumer.deploy()
     before = consumer.handled()
     ids = publish(deployment, list(made_up_events(STREAM, EVENTS, seed=3)))
     sqs = deployment.aws.client("sqs")
@@ -229,6 +228,8 @@ def test_fifo_queue(deployment: LocalDeployment, consumer: Consumer, built: Path
             for n, body in enumerate(bodies)
         ],
     )
+    # The messages are in the queue before it is polled, so that they are received in one batch.
+    consumer.deploy()
     drain(deployment)
 
     assert consumer.handled() == before | dict.fromkeys(ids, 1)
