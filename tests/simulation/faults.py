@@ -37,6 +37,7 @@ class Fault:
         begins: What it does to the world when it begins.
         ends: What it does when it is over.
         needs: Metrics of which a run that it struck must emit one, because a person must act.
+        oddities: The attributes of the event server that it changes.
     """
 
     points: tuple[Point, ...] = ()
@@ -44,6 +45,7 @@ class Fault:
     begins: Deed | None = None
     ends: Deed | None = None
     needs: tuple[str, ...] = ()
+    oddities: frozenset[str] = frozenset()
 
 
 class Injected(Struct, frozen=True, kw_only=True):
@@ -88,16 +90,14 @@ def _fails(kind: FailureKind, code: str = "MadeUp", hint: str = "") -> Effect:
 
 
 async def _loses_the_answer(call: Call[Any]) -> Any:
-    await call.under_way()
-    call.perform()
+    await call.arrives(call.seconds / 2)
     await call.under_way()
     return call.failed(failure(FailureKind.RETRYABLE, "MadeUpReset"))
 
 
 async def _is_slow(call: Call[Any]) -> Any:
     slow = call.world.chance.choice((0.5, 2.0, 8.0))
-    await asyncio.sleep(slow * call.world.chance.random())
-    result = call.perform()
+    result = await call.arrives(slow * call.world.chance.random())
     await asyncio.sleep(slow * call.world.chance.random())
     return result
 
@@ -116,7 +116,7 @@ async def _throttles_s3_denies_sqs(call: Call[Any]) -> Any:
 
 async def _hangs(call: Call[Any]) -> Any:
     if call.world.chance.random() < 0.5:
-        call.perform()
+        await call.arrives(call.world.chance.random() * 20)
     await asyncio.sleep(30)
     return call.failed(failure(FailureKind.RETRYABLE, "MadeUpTimeout"))
 
@@ -195,8 +195,6 @@ def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
 
     def begin(cloud: Cloud, _fault: Injected) -> None:
         vars(part(cloud)).update(values)
-        if part is _server:
-            cloud.world.oddities.update(values)
 
     def end(cloud: Cloud, fault: Injected) -> None:
         same = (each for each in cloud.world.schedule.faults if each.name == fault.name)
@@ -205,7 +203,8 @@ def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
         for name in values:
             vars(part(cloud)).pop(name, None)  # the usual value is the class's
 
-    return Fault(begins=begin, ends=end)
+    oddities = frozenset(values if part is _server else ())
+    return Fault(begins=begin, ends=end, oddities=oddities)
 
 
 _RETRYABLE, _THROTTLED = FailureKind.RETRYABLE, FailureKind.THROTTLED

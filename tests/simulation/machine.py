@@ -81,7 +81,7 @@ class Process:
         self.last_writes: dict[tuple[str, str], tuple[Failure | None, float]] = {}
 
     def kill(self) -> None:
-        """Stop it where it is. Calls that have not taken effect by now never do."""
+        """Stop it where it is. Calls that it has sent still take effect."""
         if not self.is_dead and not self.has_ended:
             self.is_dead = True
             self.on_death()

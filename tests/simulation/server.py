@@ -167,9 +167,9 @@ class EventServer:
         """The events that are not acked."""
         return [e for e in self.events if e.acked_at is None]
 
-    def count_waiting(self) -> int:
-        """Return how many new events have waited for a while for a connection with room."""
-        if self.world.oddities:
+    def count_waiting(self, run: Run) -> int:
+        """Return how many new events have waited for a while for a run's room, as they can't."""
+        if self.world.oddities(run.opened_at):
             return 0
         long_ago = self.world.time - _LONG_WAITING_SECONDS
         return sum(not e.sent and e.published_at < long_ago for e in self._waiting)
@@ -438,6 +438,7 @@ class Connection:
         if self not in self.server.connections:
             return
         self.server.world.note("server", "%s ends: %s", self, code)
+        self.run.strikes += 1
         self.server.disconnect(self)
         if code == BROKEN:
             self._on_the_way.clear()
@@ -491,7 +492,7 @@ class Source:
             yield connection
         except asyncio.CancelledError:
             is_left = True
-            run.note_left(connection, self._server.count_waiting())
+            run.note_left(connection, self._server.count_waiting(run))
             raise
         finally:
             connection.is_closed = True

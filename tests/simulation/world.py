@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from eventdrain.errors import Failure, FailureKind
+from eventdrain.errors import DrainError, Failure, FailureKind
 from tests.simulation.machine import PROCESS, Machine, Process
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ ACK_SECONDS: Final = 2.0
 """The time that is kept for acks, if it is not more than a quarter of all."""
 SPARE_SECONDS: Final = 120
 """How long a token must outlive the window."""
+_AFTERMATH_SECONDS: Final = 30
+"""What the event server does differently has consequences until its ack time-out."""
 NO_TOKEN: Final = ("AuthenticationFailed", "TokenRenewalFailed")
 """The metrics of a run that gets no token; of these, it emits at least one."""
 
@@ -50,6 +52,7 @@ class Point(Enum):
     READ = auto()
 
 
+_OF_CONNECTIONS: Final = {Point.OPEN, Point.PROBE}
 _OUTSIDE_THE_WINDOW: Final = {Point.GET_SECRET, Point.PUT_SECRET, Point.START}
 
 
@@ -76,6 +79,29 @@ class Call(Generic[_T]):
     async def under_way(self) -> None:
         """Wait for half of the time, before or after it takes effect."""
         await asyncio.sleep(self.seconds / 2)
+
+    async def arrives(self, seconds: float) -> _T:
+        """Let it take effect after some seconds, also if nobody waits any more; return its answer.
+
+        Streams and probes are the exception: they end with their connections.
+        """
+        if self.point in _OF_CONNECTIONS:
+            await asyncio.sleep(seconds)
+            return self.perform()
+        answer: asyncio.Future[_T] = self.world.machine.create_future()
+
+        def take_effect() -> None:
+            try:
+                result = self.perform()
+            except DrainError as error:
+                if not answer.done():
+                    answer.set_exception(error)
+            else:
+                if not answer.done():
+                    answer.set_result(result)
+
+        self.world.later(seconds, take_effect)
+        return await answer
 
 
 class Run(Process):
@@ -115,6 +141,7 @@ class Run(Process):
         minted: Tokens that it has minted.
         rejected: Tokens that the event server has rejected in its calls.
         rejected_before: Tokens that failed the run before it in its environment.
+        strikes: How often a fault has struck its calls.
         slow_calls: Calls outside of its window that a fault has struck.
         draining: When its drain began, and when it ended.
         needs: Metrics of which it must emit one, for faults that need a person, by the fault.
@@ -149,6 +176,7 @@ class Run(Process):
         self.oldest_unread = math.inf
         self.last_end = 0.0
         self.tokens: list[str | None] = []
+        self.strikes = 0
         self.slow_calls = 0
         self.draining = (0.0, 0.0)
         self.last_arrival = self.opened_at
@@ -255,7 +283,6 @@ class World:
         runs: All runs of the function.
         are_faults_over: Whether no fault may strike any more.
         had_stale_reads: Whether secrets were stale at any time.
-        oddities: Attributes of the event server that faults have changed.
         confirmed: The ids of events that each sink has confirmed.
     """
 
@@ -271,7 +298,6 @@ class World:
         self.runs: list[Run] = []
         self.are_faults_over = False
         self.had_stale_reads = False
-        self.oddities: set[str] = set()
         self.confirmed: dict[str, set[str]] = {"archive": set(), "queue": set()}
         self._faults: dict[Point, list[Injected]] = {}
 
@@ -288,6 +314,15 @@ class World:
     def time(self) -> float:
         """Seconds since the start."""
         return self.machine.time()
+
+    def oddities(self, since: float) -> set[str]:
+        """Return the attributes of the event server that faults have changed, or a while before."""
+        return {
+            name
+            for fault in self.schedule.faults
+            for name in fault.kind.oddities
+            if fault.at <= self.time and fault.until + _AFTERMATH_SECONDS > since
+        }
 
     @property
     def latency(self) -> float:
@@ -317,6 +352,7 @@ class World:
                 self.note("fault", "%s", fault.name)
                 process = PROCESS.get()
                 if isinstance(process, Run):
+                    process.strikes += 1
                     process.slow_calls += point in _OUTSIDE_THE_WINDOW
                     if fault.kind.needs and self.time < process.read_until:
                         process.needs[fault.name] = fault.kind.needs
@@ -341,8 +377,7 @@ class World:
             assert fault.kind.effect is not None
             answer: _T = await fault.kind.effect(call)
             return answer
-        await call.under_way()
-        result = perform()
+        result = await call.arrives(call.seconds / 2)
         await call.under_way()
         return result
 
