@@ -160,8 +160,7 @@ class Subscription:
                 self.refusal = error
                 raise
             finally:
-                if not self._is_proven:
-                    self._pace.unproven()
+                self._note_ended()
 
     async def _listen(self, connection: Connection) -> NoReturn:
         await connection.opened()
@@ -170,7 +169,6 @@ class Subscription:
         try:
             await connection.ended()
         finally:
-            self._note_ended()
             probing.cancel()
             await asyncio.wait([probing])
             if not probing.cancelled():
@@ -214,8 +212,10 @@ class Subscription:
     def _note_ended(self) -> None:
         if self.unread:
             self._note_answer()
-        if self._is_proven:
-            now = self._clock()
-            self._pace.closed(now)
-            if now - self._note_opened() >= _FIRST_REOPEN.total_seconds():
-                self._reopening.reset()
+        if not self._is_proven:
+            self._pace.unproven()
+            return
+        now = self._clock()
+        self._pace.closed(now)
+        if now - self._note_opened() >= _FIRST_REOPEN.total_seconds():
+            self._reopening.reset()
