@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -22,6 +22,7 @@ from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEve
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_Credentials: TypeAlias = Literal["none", "static", "client"]
 EVENT_TYPE: Final = "handset_change"
 _BASE: Final = Settings.from_env(
     {
@@ -55,7 +56,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     Attributes:
         seed: The seed of everything that is drawn while it happens.
         options: The settings of the stack.
-        credentials: "none", "static" or "client".
+        credentials: What the credentials secret holds.
         token_seconds: The lifetime of tokens.
         rules: How the event server behaves.
         latency: How long a call takes.
@@ -69,7 +70,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     seed: int
     options: Options
-    credentials: str
+    credentials: _Credentials
     token_seconds: float
     rules: Rules
     latency: float
@@ -111,11 +112,12 @@ def draw(seed: int) -> Schedule:
     pick = chance.choice
     tick = pick((15.0, 30.0, 60.0))
     ends_at = tick * pick((1, 1, 2, 3)) + 5
-    credentials = pick(("none", "static", "client", "client", "client"))
+    credentials: _Credentials = pick(("none", "static", "client", "client", "client"))
     count = pick((0, 1, 3, 8, 20))
     is_long = chance.random() < 0.15
     if is_long:
-        tick, ends_at = 300.0, 605.0
+        tick = pick((300.0, 300.0, 1000.0))  # a secret is remembered for 900 s
+        ends_at = 2 * tick + 5
     events = tuple((at, _draw_kind(chance)) for at in _draw_times(chance, count, tick, ends_at))
     return Schedule(
         seed=chance.randrange(2**31),
@@ -133,7 +135,7 @@ def draw(seed: int) -> Schedule:
             events_per_message=pick((1, 1, 3, 100)),
         ),
         credentials=credentials,
-        token_seconds=1e6 if credentials == "static" else pick((3600.0, 500.0, 500.0, 60.0)),
+        token_seconds=1e6 if credentials == "static" else pick((3600.0, 500.0, 220.0, 180.0, 60.0)),
         rules=Rules(*(pick((True, False)) for _ in range(4))),
         latency=pick((0.01, 0.05, 0.3)),
         tick_seconds=tick,
@@ -150,10 +152,12 @@ def _draw_times(chance: random.Random, count: int, tick: float, ends_at: float) 
     ticks = [tick * number for number in range(int(ends_at / tick) + 1)]
     burst = max(0.0, chance.choice(ticks) + chance.random() * 3 - 2)  # as runs start, or before
     share = chance.choice((0.0, 0.5, 1.0))  # of the events that come in the burst
-    return sorted(
+    times = sorted(
         burst + chance.random() ** 4 if chance.random() < share else chance.random() * ends_at
         for _ in range(count)
     )
+    # The last one comes through only if runs succeed after the faults.
+    return [*times[:-1], ends_at + 1] if times and chance.random() < 0.5 else times
 
 
 def _draw_replay(
@@ -221,4 +225,4 @@ def _event(number: int, at: float, kind: str) -> Event:
 
     delivery = _READER.read(message("made-up", False), published)  # noqa: FBT003
     assert delivery is not None
-    return Event(number, message, delivery.event_id, at, made_at=made_at)
+    return Event(number, message, delivery.event_id, at, made_at, kind)

@@ -58,6 +58,7 @@ class Event:
         event_id: The engine's id of it.
         published_at: When it is published.
         made_at: When it was made, by its own time.
+        kind: "usual", "old", "oversize" or "unreadable".
         acked_at: When the server registered its first ack; None if it has not.
         sent: How often it was sent.
     """
@@ -67,6 +68,7 @@ class Event:
     event_id: str
     published_at: float
     made_at: float
+    kind: str = "usual"
     acked_at: float | None = None
     sent: int = 0
 
@@ -417,6 +419,7 @@ class Connection:
             run.heartbeats += 1
         else:
             run.arrived += 1
+            run.kinds[event.kind] += 1
             run.last_arrival = now
             run.ages.append((now, now + run.skew_seconds - event.made_at))
         self._prove()

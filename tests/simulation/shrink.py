@@ -45,7 +45,9 @@ def _smaller(schedule: Schedule) -> Iterator[Schedule]:
                 yield replace(schedule, **{name: (*parts[:begin], *parts[begin + size :])})
             size //= 2
     if schedule.ends_at > schedule.tick_seconds + 5:
-        yield replace(schedule, ends_at=schedule.ends_at - schedule.tick_seconds)
+        ends_at = schedule.ends_at - schedule.tick_seconds
+        faults = tuple(fault for fault in schedule.faults if fault.at < ends_at)
+        yield replace(schedule, ends_at=ends_at, faults=faults)
     yield from _simpler(schedule)
 
 

@@ -9,10 +9,10 @@ import random
 import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
-from tests.simulation.checker import check_end
+from tests.simulation.checker import LEAK, check_end
 from tests.simulation.cloud import Cloud
 from tests.simulation.machine import Lock, Spinning, Threads
 from tests.simulation.world import World
@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 
     from tests.simulation.schedule import Schedule
 
-_OVERSIZE: int = 2_000
+_OVERSIZE: Final = 2_000
+
+
+class _Leaks(logging.Handler):
+    """Finds log lines with personal data or a secret, and adds them to a list."""
+
+    lines: list[str]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look into a record."""
+        if LEAK.search(line := self.format(record)):
+            self.lines.append(line)
+
+
+_LEAKS: Final = _Leaks()
 
 
 @contextmanager
@@ -32,7 +46,9 @@ def virtual() -> Iterator[None]:
     level, hook = logger.level, sys.unraisablehook
     clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
     gc_enabled = gc.isenabled()
-    logger.setLevel(logging.CRITICAL + 1)
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_LEAKS)
+    logger.propagate = False
     sys.unraisablehook = lambda _: None
     gc.disable()
     try:
@@ -50,6 +66,8 @@ def virtual() -> Iterator[None]:
     finally:
         gc.collect()  # killed runs are collected here, and log and raise whatever they like
         logger.setLevel(level)
+        logger.removeHandler(_LEAKS)
+        logger.propagate = True
         sys.unraisablehook = hook
         if gc_enabled:
             gc.enable()
@@ -59,6 +77,7 @@ def simulate(schedule: Schedule, *, is_traced: bool = False) -> World:
     """Simulate a schedule within ``virtual()``; return the world with its violations."""
     random.seed(schedule.seed)
     world = World(schedule, is_traced=is_traced)
+    _LEAKS.lines = world.leaks
     cloud = Cloud(world)
     try:
         world.machine.run(cloud.live())

@@ -70,6 +70,14 @@ class Bucket:
             self.world.note("erasure", "deletes %s", key)
             self.erased[key] = self.objects.pop(key)
 
+    def compact(self) -> None:
+        """Delete the objects of the first day, as the compaction does once its table has them."""
+        folders = {key.rpartition("/")[0] for key in self.objects}
+        first = min((each for each in folders if "/dt=" in each), default=None)
+        for key in [key for key in self.objects if key.rpartition("/")[0] == first]:
+            self.world.note("compaction", "deletes %s", key)
+            self.erased[key] = self.objects.pop(key)
+
 
 class Queue:
     """The queue.

@@ -119,6 +119,7 @@ class Run(Process):
         timeout_at: When Lambda ends it.
         arrived: Event messages that have reached its connections.
         heartbeats: Heartbeats that have reached its connections.
+        kinds: How many event messages of each kind have reached its connections.
         ages: For each arrival, its time and the age of the event by the run's clock.
         last_arrival: When an event last arrived; at first, when the run started.
         connections: Streams that it has opened.
@@ -156,6 +157,7 @@ class Run(Process):
         self.timeout_at = timeout_at
         self.arrived = 0
         self.heartbeats = 0
+        self.kinds: Counter[str] = Counter()
         self.ages: list[tuple[float, float]] = []
         self.rejected_before: set[str | None] = set()
         self.connections = 0
@@ -279,6 +281,8 @@ class World:
         chance: The source of chance of latencies and effects.
         violations: Descriptions of broken promises.
         struck: How often each fault has struck.
+        struck_at: How often faults have struck calls of a point.
+        leaks: Log lines and reports with personal data or a secret.
         trace: Lines for people: time, who, what; None if there is no trace.
         runs: All runs of the function.
         are_faults_over: Whether no fault may strike any more.
@@ -294,6 +298,8 @@ class World:
         self.chance = random.Random(schedule.seed)  # noqa: S311 - no secrets
         self.violations: list[str] = []
         self.struck: Counter[str] = Counter()
+        self.struck_at: Counter[Point] = Counter()
+        self.leaks: list[str] = []
         self.trace: list[str] | None = [] if is_traced else None
         self.runs: list[Run] = []
         self.are_faults_over = False
@@ -349,6 +355,7 @@ class World:
             is_active = fault.at <= self.time < fault.until and not self.are_faults_over
             if is_active and self.chance.random() < fault.probability:
                 self.struck[fault.name] += 1
+                self.struck_at[point] += 1
                 self.note("fault", "%s", fault.name)
                 process = PROCESS.get()
                 if isinstance(process, Run):
