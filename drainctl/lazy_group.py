@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_INTERRUPTED: Final = 130
-"""The exit status that shells use for a command that was ended by Ctrl-C."""
 
 
 class LazyGroup(click.Group):
@@ -37,11 +33,3 @@ class LazyGroup(click.Group):
             return None
         found: click.Command = import_module(self._modules[cmd_name]).main
         return found
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """See ``click.Group``."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
-            sys.exit(_INTERRUPTED)

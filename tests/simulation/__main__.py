@@ -8,6 +8,7 @@ schedule that breaks one is reduced to what is needed, and printed with a trace.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -30,7 +31,7 @@ from tests.simulation.shrink import shrink
 from tests.simulation.simulate import simulate, virtual
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _AT_ONCE: Final = 100
 _COVERED: Final = 2_000
@@ -101,23 +102,33 @@ def _simulate_all(console: Console, seeds: range, jobs: int) -> Totals:
         TimeRemainingColumn(),
     )
     totals, began = Totals(), time.monotonic()
-    with Progress(*columns, console=console) as progress, ExitStack() as stack:
-        task = progress.add_task("", total=len(seeds), rate="")
-        results: Iterable[Totals]
-        if jobs == 1:
-            results = map(simulate_series, series)
-        else:
-            processes = stack.enter_context(ProcessPoolExecutor(min(jobs, len(series))))
-            results = processes.map(simulate_series, series)
-            stack.callback(processes.shutdown, cancel_futures=True)
-        for some in results:
-            totals.add(some)
-            rate = totals.schedules / (time.monotonic() - began) * 60
-            progress.update(task, advance=some.schedules, rate=f"{rate:,.0f}")
-            if some.broken is not None:
-                break
-    _print_table(console, totals, time.monotonic() - began)
+    try:
+        with Progress(*columns, console=console) as progress, ExitStack() as stack:
+            task = progress.add_task("", total=len(seeds), rate="")
+            for some in _results(series, jobs, stack):
+                totals.add(some)
+                rate = totals.schedules / (time.monotonic() - began) * 60
+                progress.update(task, advance=some.schedules, rate=f"{rate:,.0f}")
+                if some.broken is not None:
+                    break
+    finally:  # also after Ctrl-C
+        if totals.schedules:
+            _print_table(console, totals, time.monotonic() - began)
     return totals
+
+
+def _results(series: Sequence[range], jobs: int, stack: ExitStack) -> Iterable[Totals]:
+    if jobs == 1:
+        return map(simulate_series, series)
+    processes = stack.enter_context(
+        ProcessPoolExecutor(
+            min(jobs, len(series)),
+            initializer=signal.signal,
+            initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C is for the parent process
+        )
+    )
+    stack.callback(processes.shutdown, cancel_futures=True)
+    return processes.map(simulate_series, series)
 
 
 def _print_trace(console: Console, schedule: Schedule) -> int:
