@@ -217,9 +217,8 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
     if run.kinds["unreadable"] > report.left[LeftReason.NOT_TAKEN] and "Warnings" not in metrics:
         yield "does not report unreadable events"
     was_refused = len(run.rejected) > 1 and run.tokens[-1] in run.rejected
-    had_time = report.end_reason is not EndReason.WINDOW and not run.slow_calls
-    if was_refused and had_time and not report.has_failed:
-        yield "has not failed, though its second token was rejected too"
+    if was_refused and not (report.has_failed or "NotAcked" in metrics):
+        yield "does not report that its second token was rejected too"
     for fault, names in run.needs.items():
         if run.was_frozen:
             continue
