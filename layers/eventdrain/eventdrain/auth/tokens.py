@@ -158,7 +158,7 @@ class TokenCache:
             try:
                 token = self._cached()
             except CredentialsError as error:
-                _logger.warning("a new token is minted: %s", error)
+                _logger.warning("could not read the cached token: %s", error)
                 token = None
             if token is None and self._may_mint_again:
                 self._may_mint_again = False
