@@ -500,7 +500,7 @@ class Source:
         finally:
             connection.is_closed = True
             if not is_left:
-                run.last_end = world.time
+                run.ends.append(world.time)
             if connection.is_proven:
                 run.proven_streams -= 1
             elif not (is_left or run.proven_streams):

@@ -31,6 +31,7 @@ ACK_SECONDS: Final = 2.0
 """The time that is kept for acks, if it is not more than a quarter of all."""
 SPARE_SECONDS: Final = 120
 """How long a token must outlive the window."""
+_PAUSE_SECONDS: Final = 0.5
 _AFTERMATH_SECONDS: Final = 30
 """What the event server does differently has consequences until its ack time-out."""
 NO_TOKEN: Final = ("AuthenticationFailed", "TokenRenewalFailed")
@@ -129,7 +130,7 @@ class Run(Process):
         unproven_at: When its last proven stream ended (at first, when the run started); if the next
             one was open already by then, when that one was opened.
         open_since: When the first proven stream that it left open was opened; else infinite.
-        last_end: When a stream last ended other than by its own decision.
+        ends: When streams ended other than by its own decision.
         left_streams: Streams that it left open.
         left_waiting: Events that waited at the server for room, when it left them.
         left_in_transit: Messages that were on their way, when it left them.
@@ -176,7 +177,7 @@ class Run(Process):
         self.left_streams = 0
         self.left_in_transit = 0
         self.oldest_unread = math.inf
-        self.last_end = 0.0
+        self.ends: list[float] = []
         self.tokens: list[str | None] = []
         self.strikes = 0
         self.slow_calls = 0
@@ -228,9 +229,17 @@ class Run(Process):
         acks = (at for _, at in self.last_answers.values())
         return max(*writes, *acks, self.cut_off_at, self.last_thread_at)
 
+    @property
+    def last_end(self) -> float:
+        """When a stream last ended other than by its own decision; 0 if none has."""
+        return self.ends[-1] if self.ends else 0.0
+
     def note_connecting(self, token: str | None) -> None:
         """Record that it opens a stream."""
         self.connections += 1
+        reopened = self.connections - self._world.settings.parallel_streams
+        if reopened > 0 and self._world.time < self.ends[reopened - 1] + _PAUSE_SECONDS:
+            self._world.violate(f"{self.name} opens a stream again without a pause")
         self.open_connections += 1
         self.use(token)
         if self._world.time > self.read_until + 0.1 and not self.was_frozen:
