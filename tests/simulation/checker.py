@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 LEAK: Final = re.compile(r"made-up-(secret|token)-|9990{9}")
 """What is in no log line and no report: the schedules' secrets, tokens and numbers."""
-_THROTTLED: Final = FailureKind.THROTTLED
 _ACK_ATTEMPTS: Final = 5
 _ENDING_SECONDS: Final = 0.7
 """How long leaving the streams takes at most, with what comes before."""
@@ -238,11 +237,7 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
         has_time = at + _LONGEST_RETRY_SECONDS + ACK_SECONDS < ends_at
         if failed is not None and failed.kind is FailureKind.RETRYABLE and has_time:
             yield f"gives up writing {handle} to the {sink}"
-    # Throttled acks share their pace: one may wait for the others.
-    throttled_at = max(
-        (at for each, at in run.last_answers.values() if each and each.kind is _THROTTLED),
-        default=0.0,
-    )
+    throttled_at = run.throttled_at
     for handle in () if throttled_at else run.committing_since:
         sinks = all(run.has_written(sink, handle) for sink in report.sinks)
         if handle and sinks and not run.ack_tries[handle]:
@@ -252,7 +247,7 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
         ack_until = min(since + settings.ack_timeout.total_seconds(), ends_at)
         if answer is None or max(at, throttled_at) + _LONGEST_RETRY_SECONDS >= ack_until:
             continue
-        if answer.kind is _THROTTLED:
+        if answer.kind is FailureKind.THROTTLED:
             yield f"gives up the throttled {handle}"
         elif answer.kind is FailureKind.RETRYABLE and run.ack_failures[handle] < _ACK_ATTEMPTS:
             yield f"gives up {handle} after {run.ack_failures[handle]} failures"

@@ -234,6 +234,13 @@ class Run(Process):
         """When a stream last ended other than by its own decision; 0 if none has."""
         return self.ends[-1] if self.ends else 0.0
 
+    @property
+    def throttled_at(self) -> float:
+        """When an ack was last throttled, so that others wait too; 0 if none was."""
+        throttled = FailureKind.THROTTLED
+        answers = self.last_answers.values()
+        return max((at for each, at in answers if each and each.kind is throttled), default=0.0)
+
     def note_connecting(self, token: str | None) -> None:
         """Record that it opens a stream."""
         self.connections += 1
@@ -267,7 +274,7 @@ class Run(Process):
         if not self.ack_tries[delivery.ack_info] and since is not None and not self.was_frozen:
             needed = min(ACK_SECONDS, (self.commit_until - since) / 4) - 0.1
             has_time = since + world.settings.ack_timeout.total_seconds() - world.time > needed
-            if has_time and timeout_seconds < needed:
+            if has_time and timeout_seconds < needed and not self.throttled_at:
                 world.violate(f"{self.name} leaves no time for the ack {delivery.ack_info}")
         self.ack_tries[delivery.ack_info] += 1
         for sink in world.confirmed.values():
