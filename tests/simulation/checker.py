@@ -68,7 +68,7 @@ def _counts(run: Run, report: Report) -> Iterator[str]:
         if is_met:
             yield problem
     for name, count, missed in (
-        ("received", run.arrived, 0),
+        ("received", run.kinds.total(), 0),
         ("heartbeats", run.heartbeats, 0),
         ("acked", run.acks_confirmed, 0),
         ("connections", run.connections, 0),

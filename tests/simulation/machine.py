@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
@@ -57,8 +58,7 @@ class Process:
         on_death: Called when it is killed.
         committing_since: For each handle, when its first write began.
         has_met_fatal: Whether a sink or an ack has answered with a failure that ends a run.
-        cut_off_at: When it last stopped waiting for a sink; 0 if it never has.
-        last_thread_at: When a function in a thread last returned; 0 if none has.
+        last_activity: When a sink, an ack or a function in a thread has ended last; 0 if none has.
         last_writes: For each sink and handle, the last failure (None for success), and its time.
     """
 
@@ -76,8 +76,7 @@ class Process:
         self._written: set[tuple[str, str]] = set()
         self.committing_since: dict[str, float] = {}
         self.has_met_fatal = False
-        self.cut_off_at = 0.0
-        self.last_thread_at = 0.0
+        self.last_activity = 0.0
         self.last_writes: dict[tuple[str, str], tuple[Failure | None, float]] = {}
 
     def kill(self) -> None:
@@ -102,6 +101,7 @@ class Process:
         self, sink: str, delivery: Delivery, failed: Failure | None, now: float
     ) -> None:
         """Record the answer of a sink."""
+        self.last_activity = now
         self.last_writes[sink, delivery.ack_info] = failed, now
         self.has_met_fatal |= failed is not None and failed.kind is FailureKind.FATAL
         if failed is None:
@@ -109,7 +109,7 @@ class Process:
 
     def note_cut_off(self, sink: str, deliveries: Iterable[Delivery], now: float) -> None:
         """Record that there was no more time for an answer."""
-        self.cut_off_at = now
+        self.last_activity = now
         for each in deliveries:
             self.last_writes.pop((sink, each.ack_info), None)
 
@@ -117,19 +117,14 @@ class Process:
 PROCESS: Final[ContextVar[Process | None]] = ContextVar("process", default=None)
 
 
+@dataclass(slots=True, eq=False)
 class _Handle:
     """A scheduled callback."""
 
-    __slots__ = ("args", "callback", "context", "is_cancelled", "process")
-
-    def __init__(
-        self, callback: _Callback, args: tuple[object, ...], context: Context | None
-    ) -> None:
-        self.callback = callback
-        self.args = args
-        self.context = copy_context() if context is None else context
-        self.process = self.context.get(PROCESS)
-        self.is_cancelled = False
+    callback: _Callback
+    args: tuple[object, ...]
+    context: Context
+    is_cancelled: bool = False
 
     def cancel(self) -> None:
         self.is_cancelled = True
@@ -165,7 +160,7 @@ class Machine(asyncio.AbstractEventLoop):
         self, callback: _Callback, *args: Any, context: Context | None = None
     ) -> _Handle:
         """See ``asyncio``."""
-        handle = _Handle(callback, args, context)
+        handle = _Handle(callback, args, copy_context() if context is None else context)
         self._ready.append(handle)
         return handle
 
@@ -175,7 +170,7 @@ class Machine(asyncio.AbstractEventLoop):
         self, when: float, callback: _Callback, *args: Any, context: Context | None = None
     ) -> _Handle:
         """See ``asyncio``."""
-        handle = _Handle(callback, args, context)
+        handle = _Handle(callback, args, copy_context() if context is None else context)
         self._timer_count += 1
         heappush(self._timers, (when, self._timer_count, handle))
         return handle
@@ -206,18 +201,10 @@ class Machine(asyncio.AbstractEventLoop):
         process = PROCESS.get()
 
         def thread() -> None:
-            try:
-                result = func(*args)
-            except Exception as error:  # noqa: BLE001 - passed on, whatever it is
-                if not future.done():
-                    future.set_exception(error)
-            else:
-                if not future.done():
-                    future.set_result(result)
-            finally:
-                if process is not None:
-                    process.threads -= 1
-                    process.last_thread_at = self._now
+            resolve(future, lambda: func(*args))
+            if process is not None:
+                process.threads -= 1
+                process.last_activity = self._now
 
         if process is not None:
             process.threads += 1
@@ -232,14 +219,6 @@ class Machine(asyncio.AbstractEventLoop):
     def get_debug(self) -> bool:
         """See ``asyncio``."""
         return False
-
-    def is_running(self) -> bool:
-        """See ``asyncio``."""
-        return True
-
-    def is_closed(self) -> bool:
-        """See ``asyncio``."""
-        return self._is_closed
 
     # --- Threads and blocking calls ---
 
@@ -314,17 +293,16 @@ class Machine(asyncio.AbstractEventLoop):
             self._now = max(at, now)
         else:
             raise RuntimeError("everything waits, and nothing is scheduled")
-        if handle.is_cancelled or not (handle.process is None or self._may_step(handle)):
+        process = handle.context.get(PROCESS)
+        if handle.is_cancelled or not (process is None or self._may_step(process, handle)):
             return
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Spinning(f"{MOST_STEPS} steps")
         handle.context.run(handle.callback, *handle.args)
 
-    def _may_step(self, handle: _Handle) -> bool:
+    def _may_step(self, process: Process, handle: _Handle) -> bool:
         """Return whether a process takes its next step now."""
-        process = handle.process
-        assert process is not None
         if process.is_dead:
             return False
         if process.frozen_until > self._now:
@@ -336,6 +314,18 @@ class Machine(asyncio.AbstractEventLoop):
         if process.steps == process.dies_at:
             process.kill()
         return not process.is_dead
+
+
+def resolve(future: asyncio.Future[_T], function: Callable[[], _T]) -> None:
+    """Call a function for a future: it gets the result or the error, if it still waits for it."""
+    try:
+        result = function()
+    except Exception as error:  # noqa: BLE001 - passed on, whatever it is
+        if not future.done():
+            future.set_exception(error)
+    else:
+        if not future.done():
+            future.set_result(result)
 
 
 class Lock:

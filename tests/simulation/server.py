@@ -418,7 +418,6 @@ class Connection:
         if event is None:
             run.heartbeats += 1
         else:
-            run.arrived += 1
             run.kinds[event.kind] += 1
             run.last_arrival = now
             run.ages.append((now, now + run.skew_seconds - event.made_at))
@@ -539,6 +538,7 @@ class Acker:
             await asyncio.sleep(min(latency, timeout) / 2)
             if latency > timeout:
                 answers = [TIMED_OUT] * len(deliveries)
+        run.last_activity = world.time
         for delivery, answer in zip(deliveries, answers, strict=True):
             run.acks_confirmed += answer is None
             run.has_met_fatal |= answer is not None and answer.kind is FailureKind.FATAL

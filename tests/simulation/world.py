@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from eventdrain.errors import DrainError, Failure, FailureKind
-from tests.simulation.machine import PROCESS, Machine, Process
+from eventdrain.errors import Failure, FailureKind
+from tests.simulation.machine import PROCESS, Machine, Process, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,17 +91,7 @@ class Call(Generic[_T]):
             return self.perform()
         answer: asyncio.Future[_T] = self.world.machine.create_future()
 
-        def take_effect() -> None:
-            try:
-                result = self.perform()
-            except DrainError as error:
-                if not answer.done():
-                    answer.set_exception(error)
-            else:
-                if not answer.done():
-                    answer.set_result(result)
-
-        self.world.later(seconds, take_effect)
+        self.world.later(seconds, resolve, answer, self.perform)
         return await answer
 
 
@@ -117,8 +107,9 @@ class Run(Process):
 
     Attributes:
         opened_at: When its handler was called.
+        read_until: Until when it may take deliveries, at the latest.
+        commit_until: Until when it may commit, at the latest.
         timeout_at: When Lambda ends it.
-        arrived: Event messages that have reached its connections.
         heartbeats: Heartbeats that have reached its connections.
         kinds: How many event messages of each kind have reached its connections.
         ages: For each arrival, its time and the age of the event by the run's clock.
@@ -154,9 +145,11 @@ class Run(Process):
     def __init__(self, world: World, number: int, timeout_at: float) -> None:
         super().__init__(f"run {number}")
         self._world = world
+        settings = world.settings
         self.opened_at = world.time
+        self.read_until = self.opened_at + settings.window.total_seconds()
+        self.commit_until = self.opened_at + (settings.window + settings.reserve).total_seconds()
         self.timeout_at = timeout_at
-        self.arrived = 0
         self.heartbeats = 0
         self.kinds: Counter[str] = Counter()
         self.ages: list[tuple[float, float]] = []
@@ -206,28 +199,10 @@ class Run(Process):
             self._world.violate(f"{self.name} remembers a token that has failed an earlier run")
 
     @property
-    def read_until(self) -> float:
-        """Until when it may take deliveries, at the latest."""
-        return self.opened_at + self._world.settings.window.total_seconds()
-
-    @property
-    def commit_until(self) -> float:
-        """Until when it may commit, at the latest."""
-        settings = self._world.settings
-        return self.opened_at + (settings.window + settings.reserve).total_seconds()
-
-    @property
     def quiet_since(self) -> float:
         """Since when it may know of the silence: it was heard, or its open stream has been."""
         # A stream that was open all the time, or one that took over from another that was heard.
         return min(self.open_since, max(self.heard_since, self.unproven_at))
-
-    @property
-    def last_activity(self) -> float:
-        """When a sink, an ack or a thread has ended last, in seconds."""
-        writes = (at for _, at in self.last_writes.values())
-        acks = (at for _, at in self.last_answers.values())
-        return max(*writes, *acks, self.cut_off_at, self.last_thread_at)
 
     @property
     def last_end(self) -> float:
@@ -280,8 +255,7 @@ class Run(Process):
         for sink in world.confirmed.values():
             if delivery.event_id not in sink:
                 world.violate(f"{self.name} acks {delivery.ack_info}, which is not in both sinks")
-        if world.trace is not None:
-            world.note(self.name, "acks %s", delivery.ack_info)
+        world.note(self.name, "acks %s", delivery.ack_info)
 
 
 class World:
