@@ -152,8 +152,8 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
         quiet_seconds = world.time - max(run.last_arrival, run.last_activity, run.open_since)
         if is_open and quiet_seconds > patience + settings.linger.total_seconds():
             yield "waits for nothing"
-        longest_wait = 3.0 * 2**run.connections
-        is_late = run.read_until - run.last_end > longest_wait
+        longest_wait = 0.75 * 2 ** len(run.ends) + _ENDING_SECONDS
+        is_late = run.read_until - max(run.last_end, run.last_activity) > longest_wait
         if is_late and not (run.left_streams or report.has_failed):
             yield "opens no further stream"
 

@@ -185,9 +185,14 @@ def _once(deed: Callable[[Cloud], object]) -> Fault:
     return Fault(begins=lambda cloud, _: deed(cloud))
 
 
+def _cuts(code: str) -> Deed:
+    """Return a deed that ends all streams with a status."""
+    return lambda cloud, _: cloud.server.cut(code)
+
+
 def _cut(code: str) -> Fault:
     """Return a fault that ends all streams with a status."""
-    return _once(lambda cloud: cloud.server.cut(code))
+    return Fault(begins=_cuts(code))
 
 
 def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
@@ -234,6 +239,10 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "SQS denies": _on(Point.SEND, _fails(_FATAL, "AccessDenied"), "NotAcked"),
         "SQS is slow": _on(Point.SEND, _is_slow),
         "SQS hangs": _on(Point.SEND, _hangs),
+        "SQS is slow, all streams are cut": Fault((Point.SEND,), _is_slow, _cuts("UNAVAILABLE")),
+        "SQS is slow, streams are refused while open": Fault(
+            (Point.SEND,), _is_slow, _cuts("INVALID_ARGUMENT")
+        ),
     },
     "acks": {
         "an ack fails": _on(Point.ACK, _fails(_RETRYABLE, "STATUS_CODE_FAILURE")),

@@ -127,7 +127,7 @@ def draw(seed: int) -> Schedule:
             backlog_runs=pick((0, 1, 3)),
             max_in_flight=pick((1, 2, 5, 10, 200)),
             max_events=pick((3, 10, 100_000, 100_000)),
-            window=timedelta(seconds=240 if is_long else pick((5, 10, 20))),
+            window=timedelta(seconds=240 if is_long else pick((5, 5, 10, 20))),
             idle=timedelta(seconds=60 if is_long else pick((1, 1, 3))),
             linger=timedelta(milliseconds=pick((10, 250, 250, 5000))),
             reserve=timedelta(seconds=pick((5, 15))),
