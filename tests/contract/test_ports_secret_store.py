@@ -13,7 +13,7 @@ from eventdrain.adapters.boto import BotoSecretCalls
 from eventdrain.errors import CredentialsError
 from tests.contract.simulated import Simulated
 from tests.fakes import FakeSecretStore
-from tests.simulation.secrets import TOKEN, Secrets
+from tests.simulation.secrets import TOKEN
 from tests.simulation.world import STARTED_AT
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def make_vault(kind: str, aws: Aws, *, is_denied: bool = False) -> Vault:
     if kind == "simulated":
         faults = ("secrets cannot be read", "the token cannot be cached") if is_denied else ()
         simulated = Simulated(*faults)
-        secrets_of_run = Secrets(simulated.cloud.vault)
-        return Vault(simulated.blocking(secrets_of_run), TOKEN, "arn:elsewhere", STARTED_AT)
+        store = simulated.blocking(simulated.cloud.secrets)
+        return Vault(store, TOKEN, "arn:elsewhere", STARTED_AT)
     environment = aws.powerless_environment if is_denied else aws.environment
     clients = aws.powerless if is_denied else aws.allowed
     arn = aws.secrets.create_secret(Name=f"contract-{secrets.token_hex(6)}")["ARN"]

@@ -57,10 +57,8 @@ def endpoint(request: pytest.FixtureRequest, server: TokenServer) -> TokenEndpoi
 
 def simulated_endpoint(*faults: str) -> TokenEndpoint:
     """Return the simulation's endpoint during faults."""
-    simulated = Simulated(*faults)
-    tokens = simulation.Tokens(
-        simulated.cloud.world, is_required=True, lifetime=LIFETIME, scopes=(SCOPE, OTHER)
-    )
+    simulated = Simulated(*faults, credentials="client", token_seconds=LIFETIME.total_seconds())
+    tokens = simulation.Tokens(simulated.cloud.world, (SCOPE, OTHER))
     tokens.client_secret = SECRET
     endpoint: TokenEndpoint = simulated.blocking(
         simulation.TokenEndpoint(tokens, CLIENT, simulated.process)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +18,13 @@ from eventdrain.errors import StartFailed
 from eventdrain.run import Memory, run_and_start_others, run_drain
 from tests.simulation.checker import check_run, check_starts
 from tests.simulation.replays import ReplayRuns
-from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens, Vault
+from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens
 from tests.simulation.server import Acker, EventServer, Source
 from tests.simulation.sinks import ArchiveSink, Bucket, Queue, QueueSink
 from tests.simulation.world import Point, Run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
 
@@ -59,7 +59,7 @@ class Services:
 
     def connect_secrets(self) -> AbstractContextManager[Secrets]:
         """See ``eventdrain.run.Services``."""
-        return nullcontext(Secrets(self._cloud.vault))
+        return nullcontext(self._cloud.secrets)
 
     def token_endpoint(self, credentials: ClientCredentials) -> TokenEndpoint:
         """See ``eventdrain.run.Services``."""
@@ -77,10 +77,9 @@ class Services:
         """See ``eventdrain.run.Services``."""
         return Source(self._cloud.server, self._run, max_unread=self._settings.max_in_flight)
 
-    @asynccontextmanager
-    async def connect_acker(self) -> AsyncIterator[Acker]:
+    def connect_acker(self) -> AbstractAsyncContextManager[Acker]:
         """See ``eventdrain.run.Services``."""
-        yield Acker(self._cloud.server, self._run)
+        return nullcontext(Acker(self._cloud.server, self._run))
 
     def run(self, drain: Coroutine[None, None, None]) -> None:
         """See ``eventdrain.run.Services``."""
@@ -114,17 +113,11 @@ class Cloud:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.settings = settings = world.settings
-        schedule = world.schedule
+        self.settings = world.settings
         self.archive: Bucket = Bucket(world)
         self.queue: Queue = Queue(world, self.archive)
-        self.vault: Vault = Vault(world)
-        self.tokens: Tokens = Tokens(
-            world,
-            is_required=schedule.credentials != "none",
-            lifetime=timedelta(seconds=schedule.token_seconds),
-            scopes=settings.scopes,
-        )
+        self.secrets: Secrets = Secrets(world)
+        self.tokens: Tokens = Tokens(world, self.settings.scopes)
         self.server: EventServer = EventServer(world, self.tokens)
         self.replay: ReplayRuns | None = None
         self.next_dies_at = 0
@@ -161,15 +154,15 @@ class Cloud:
             content = f'{{"client_id": "made-up", "client_secret": "{secret}"}}'
         else:
             content = f'{{"access_token": "{self.tokens.issue()}"}}'
-        self.vault.store(self.settings.credentials_secret_arn, content)
+        self.secrets.store(self.settings.credentials_secret_arn, content)
 
     def good_token(self, run: Run) -> str | None:
         """Return the operator's token, if it is good and was stored before a run."""
         arn = self.settings.credentials_secret_arn
         if self.world.schedule.credentials != "static" or self.world.had_stale_reads:
             return None
-        token: str = json.loads(self.vault.newest(arn) or "{}")["access_token"]
-        is_old = self.vault.stored_at[arn] < run.opened_at
+        token: str = json.loads(self.secrets.newest(arn) or "{}")["access_token"]
+        is_old = self.secrets.stored_at[arn] < run.opened_at
         return token if is_old and self.tokens.accepts(token) else None
 
     # --- Lambda ---

@@ -296,8 +296,8 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         ),
         "secrets are slow": _on(_SECRETS, _is_slow),
         "secrets are read stale": Fault(
-            begins=lambda cloud, _: cloud.vault.go_stale(),
-            ends=lambda cloud, _: cloud.vault.freshen(),
+            begins=lambda cloud, _: cloud.secrets.go_stale(),
+            ends=lambda cloud, _: cloud.secrets.freshen(),
         ),
         "the token endpoint is down": _on(Point.MINT, _FAILS, *NO_TOKEN),
         "the token endpoint rejects the client": _on(Point.MINT, _fails(_FATAL), *NO_TOKEN),

@@ -35,8 +35,8 @@ _MOST_MINTED: Final = 2
 TOKEN: Final = "arn:made-up:token"
 
 
-class Vault:
-    """Secrets Manager: all versions of each secret."""
+class Secrets:
+    """Secrets Manager, with all versions of each secret; see ``ports.SecretStore``."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -57,10 +57,6 @@ class Vault:
         """Return the newest version again."""
         self._is_stale = False
 
-    def created_at(self, arn: str) -> datetime | None:
-        """Return when a secret was created; None if it does not exist."""
-        return STARTED_AT if arn in self._versions else None
-
     def newest(self, arn: str) -> str | None:
         """Return the content that a read returns now."""
         versions = self._versions.get(arn, ())
@@ -68,28 +64,22 @@ class Vault:
             return versions[-2]
         return versions[-1] if versions else None
 
-
-class Secrets:
-    """The secrets, for one run; see ``ports.SecretStore``."""
-
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-
     def get(self, arn: str) -> str | None:
         """See ``ports.SecretStore``."""
-        return self._call(Point.GET_SECRET, arn, lambda: self._vault.newest(arn))
+        return self._call(Point.GET_SECRET, arn, lambda: self.newest(arn))
 
     def created_at(self, arn: str) -> datetime | None:
         """See ``ports.SecretStore``."""
-        return self._call(Point.GET_SECRET, arn, lambda: self._vault.created_at(arn))
+        exists = arn in self._versions
+        return self._call(Point.GET_SECRET, arn, lambda: STARTED_AT if exists else None)
 
     def put(self, arn: str, content: str) -> None:
         """See ``ports.SecretStore``."""
 
         def perform() -> None:
-            if self._vault.created_at(arn) is None:
+            if arn not in self._versions:
                 raise CredentialsError(f"the call about {arn} failed: there is no such secret")
-            self._vault.store(arn, content)
+            self.store(arn, content)
 
         self._call(Point.PUT_SECRET, arn, perform)
 
@@ -97,9 +87,7 @@ class Secrets:
         def failed(answer: Failure) -> Never:
             raise CredentialsError(f"the call about {arn} failed with {answer.code}")
 
-        return self._vault.world.blocking_call(
-            point, perform, failed, timeout_seconds=_CALL_SECONDS
-        )
+        return self.world.blocking_call(point, perform, failed, timeout_seconds=_CALL_SECONDS)
 
 
 class Tokens:
@@ -107,8 +95,6 @@ class Tokens:
 
     Args:
         world: The world.
-        is_required: Whether the event server requires a token.
-        lifetime: The lifetime of tokens.
         scopes: The client's scopes.
 
     Attributes:
@@ -121,12 +107,10 @@ class Tokens:
 
     is_accepting: bool = True
 
-    def __init__(
-        self, world: World, *, is_required: bool, lifetime: timedelta, scopes: tuple[str, ...]
-    ) -> None:
+    def __init__(self, world: World, scopes: tuple[str, ...]) -> None:
         self.world = world
-        self._is_required = is_required
-        self._lifetime = lifetime
+        self._is_required = world.schedule.credentials != "none"
+        self._lifetime = timedelta(seconds=world.schedule.token_seconds)
         self._scopes = scopes
         self.narrows = True
         self._expiries: dict[str | None, float] = {}

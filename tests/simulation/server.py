@@ -286,18 +286,18 @@ class Connection:
         max_unread: int,
     ) -> None:
         self.server = server
+        self.world = server.world
         self.run = run
         self.outstanding: dict[str, None] = {}
         self._token = token
         self._on_arrival = on_arrival
         self._max_unread = max_unread
-        self._unread: deque[tuple[bytes, datetime]] = deque()
+        self._unread: deque[tuple[float, tuple[bytes, datetime]]] = deque()
         self._on_the_way: deque[tuple[bytes, Event | None]] = deque()
-        self._arrivals: deque[float] = deque()
         self._is_announced = False
         self._end: StreamError | None = None
         self._changed = asyncio.Event()
-        self.opened_at = server.world.time
+        self.opened_at = self.world.time
         self.is_proven = False
         self.is_closed = False
         self.in_transit = 0
@@ -308,12 +308,12 @@ class Connection:
     @property
     def is_young(self) -> bool:
         """Whether it was opened just now."""
-        return self.server.world.time - self.opened_at < 0.05
+        return self.world.time - self.opened_at < 0.05
 
     @property
     def oldest_unread(self) -> float:
         """When the oldest unread message arrived; infinite if there is none."""
-        return self._arrivals[0] if self._unread else math.inf
+        return self._unread[0][0] if self._unread else math.inf
 
     def __str__(self) -> str:
         """Return a name for traces."""
@@ -321,7 +321,7 @@ class Connection:
 
     async def opened(self) -> None:
         """See ``ports.Connection``."""
-        world = self.server.world
+        world = self.world
         opening = asyncio.create_task(world.call(Point.OPEN, self._open, self._refused))
         opening.add_done_callback(lambda _: self._changed.set())
         try:
@@ -347,10 +347,10 @@ class Connection:
         if not server.tokens.accepts(self._token):
             return self._error("UNAUTHENTICATED")
         server.connections.append(self)
-        self.opened_at = server.world.time
+        self.opened_at = self.world.time
         if server.cuts_young:
-            age = 0.2 + server.world.chance.random() * 2
-            server.world.later(age, self.end, server.cuts_young)
+            age = 0.2 + self.world.chance.random() * 2
+            self.world.later(age, self.end, server.cuts_young)
         server.dispatch()
         return None
 
@@ -363,7 +363,7 @@ class Connection:
 
         if self.server.is_slow:
             await asyncio.sleep(1.0)
-        if not await self.server.world.call(Point.PROBE, answer, lambda _: False):
+        if not await self.world.call(Point.PROBE, answer, lambda _: False):
             raise ApiSilent("made up: no answer")
         self._prove()
 
@@ -382,9 +382,7 @@ class Connection:
     def take(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
         """See ``ports.Connection``."""
         self._is_announced = False
-        messages = [self._unread.popleft() for _ in range(min(limit, len(self._unread)))]
-        for _ in messages:
-            self._arrivals.popleft()
+        messages = [self._unread.popleft()[1] for _ in range(min(limit, len(self._unread)))]
         while self._on_the_way and not self.is_closed and len(self._unread) < self._max_unread:
             self._arrive(*self._on_the_way.popleft())
         self._finish()
@@ -399,7 +397,7 @@ class Connection:
 
     def _send(self, receive: Callable[..., None], *args: object) -> None:
         """Let something reach the client, after what was sent before."""
-        server, world = self.server, self.server.world
+        server, world = self.server, self.world
         seconds = world.schedule.latency / 2 + server.delay_seconds + 1.5 * server.is_slow
         self._reached_at = max(self._reached_at, world.time + seconds)
         world.later(self._reached_at - world.time, receive, *args)
@@ -414,7 +412,7 @@ class Connection:
             self._arrive(message, event)
 
     def _arrive(self, message: bytes, event: Event | None) -> None:
-        run, now = self.run, self.server.world.time
+        run, now = self.run, self.world.time
         if event is None:
             run.heartbeats += 1
         else:
@@ -422,8 +420,8 @@ class Connection:
             run.last_arrival = now
             run.ages.append((now, now + run.skew_seconds - event.made_at))
         self._prove()
-        self._unread.append((message, self.server.world.wall_clock(run)))
-        self._arrivals.append(math.inf if event is None else now)
+        arrived_at = math.inf if event is None else now
+        self._unread.append((arrived_at, (message, self.world.wall_clock(run))))
         if not self._is_announced:
             self._is_announced = True
             run.later(self._on_arrival)
@@ -432,14 +430,13 @@ class Connection:
     def _prove(self) -> None:
         if not self.is_proven:
             self.is_proven = True
-            self.run.proven_streams += 1
             self.run.note_proven(self.opened_at)
 
     def end(self, code: str) -> None:
         """End the stream, if it is open: after what was sent, which a broken connection loses."""
         if self not in self.server.connections:
             return
-        self.server.world.note("server", "%s ends: %s", self, code)
+        self.world.note("server", "%s ends: %s", self, code)
         self.run.strikes += 1
         self.server.disconnect(self)
         if code == BROKEN:

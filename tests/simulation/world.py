@@ -238,6 +238,7 @@ class Run(Process):
 
     def note_proven(self, opened_at: float) -> None:
         """Record that a stream has been heard for the first time."""
+        self.proven_streams += 1
         if self.heard_since == math.inf:
             self.heard_since = opened_at
         self.unproven_at = min(self.unproven_at, opened_at)  # it was open before another ended
