@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coverage import Coverage
@@ -31,8 +30,7 @@ def branches_reached(seeds: Iterable[int]) -> dict[str, Any]:
     with covered.collect(), virtual():
         for seed in seeds:
             simulate(draw(seed))
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "report.json"
-        covered.json_report(outfile=str(file))
-        report: dict[str, Any] = json.loads(file.read_text())
+    with tempfile.NamedTemporaryFile() as file:
+        covered.json_report(outfile=file.name)
+        report: dict[str, Any] = json.load(file)
     return report

@@ -57,6 +57,7 @@ class Process:
         skew_seconds: How much its wall clock is ahead.
         on_death: Called when it is killed.
         committing_since: For each handle, when its first write began.
+        context: The context in which its code runs.
         has_met_fatal: Whether a sink or an ack has answered with a failure that ends a run.
         last_activity: When a sink, an ack or a function in a thread has ended last; 0 if none has.
         last_writes: For each sink and handle, the last failure (None for success), and its time.
@@ -74,6 +75,8 @@ class Process:
         self.skew_seconds = 0.0
         self.on_death: Callable[[], object] = lambda: None
         self._written: set[tuple[str, str]] = set()
+        self.context = copy_context()
+        self.context.run(PROCESS.set, self)
         self.committing_since: dict[str, float] = {}
         self.has_met_fatal = False
         self.last_activity = 0.0
@@ -92,10 +95,6 @@ class Process:
     def has_written(self, sink: str, name: str) -> bool:
         """Return whether a sink has confirmed a write; for the name, see ``name_of``."""
         return (sink, name) in self._written
-
-    def note_writing(self, delivery: Delivery, now: float) -> None:
-        """Record that a delivery is being committed."""
-        self.committing_since.setdefault(delivery.ack_info, now)
 
     def note_written(
         self, sink: str, delivery: Delivery, failed: Failure | None, now: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +10,7 @@ from msgspec import Struct
 
 from eventdrain.errors import ConfigurationError
 from eventdrain.replay import Checkpoint, RateLimit, Replay, ReplayEnd, ReplayReport, Selection
-from tests.simulation.machine import PROCESS, Process
+from tests.simulation.machine import Process
 from tests.simulation.sinks import BucketReader, Queue, QueueSink
 from tests.simulation.world import STARTED_AT
 
@@ -106,8 +105,6 @@ class ReplayRuns:
         self._queue.done = self._done if unchanged else frozenset()
         died = asyncio.Event()
         process.on_death = died.set
-        context = copy_context()
-        context.run(PROCESS.set, process)
         world.note("replay", "starts at %s", self.checkpoint)
         try:
             saved = self.checkpoint and Checkpoint.from_json(self.checkpoint, selection=_DIGEST)
@@ -131,7 +128,7 @@ class ReplayRuns:
             on_checkpoint=self._save,
             clock=lambda: world.time,
         )
-        work = world.machine.create_task(replay.run(), context=context)
+        work = world.machine.create_task(replay.run(), context=process.context)
         dying = world.machine.create_task(died.wait())
         await asyncio.wait([work, dying], return_when=asyncio.FIRST_COMPLETED)
         dying.cancel()

@@ -43,34 +43,30 @@ _LEAKS: Final = _Leaks()
 def virtual() -> Iterator[None]:
     """Replace what the engine takes from its process: threads, locks, a clock, and its log."""
     logger = logging.getLogger("eventdrain")
-    level, hook = logger.level, sys.unraisablehook
+    level, gc_enabled = logger.level, gc.isenabled()
     clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    gc_enabled = gc.isenabled()
-    logger.setLevel(logging.INFO)
-    logger.addHandler(_LEAKS)
-    logger.propagate = False
-    sys.unraisablehook = lambda _: None
-    gc.disable()
-    try:
-        with (
-            patch("eventdrain.auth.minting.time", clock),
-            patch("eventdrain.auth.tokens.Lock", Lock),
-            patch("eventdrain.auth.run_token.Lock", Lock),
-            patch("eventdrain.run.ThreadPoolExecutor", Threads),
-            patch("eventdrain.events.pointer.MAX_LINE_BYTES", _OVERSIZE),
-            patch("eventdrain.events.queue_message.MAX_LINE_BYTES", _OVERSIZE),
-            patch("eventdrain.replay.replay._MAX_SLICE", 4),
-            patch("eventdrain.replay.replay._MIN_SLICE", 2),
-        ):
+    with (
+        patch("eventdrain.auth.minting.time", clock),
+        patch("eventdrain.auth.tokens.Lock", Lock),
+        patch("eventdrain.auth.run_token.Lock", Lock),
+        patch("eventdrain.run.ThreadPoolExecutor", Threads),
+        patch("eventdrain.events.pointer.MAX_LINE_BYTES", _OVERSIZE),
+        patch("eventdrain.events.queue_message.MAX_LINE_BYTES", _OVERSIZE),
+        patch("eventdrain.replay.replay._MAX_SLICE", 4),
+        patch("eventdrain.replay.replay._MIN_SLICE", 2),
+        patch.object(logger, "handlers", [_LEAKS]),
+        patch.object(logger, "propagate", new=False),
+        patch.object(sys, "unraisablehook", lambda _: None),
+    ):
+        logger.setLevel(logging.INFO)
+        gc.disable()
+        try:
             yield
-    finally:
-        gc.collect()  # killed runs are collected here, and log and raise whatever they like
-        logger.setLevel(level)
-        logger.removeHandler(_LEAKS)
-        logger.propagate = True
-        sys.unraisablehook = hook
-        if gc_enabled:
-            gc.enable()
+        finally:
+            gc.collect()  # killed runs are collected here, and log and raise whatever they like
+            logger.setLevel(level)
+            if gc_enabled:
+                gc.enable()
 
 
 def simulate(schedule: Schedule, *, is_traced: bool = False) -> World:

@@ -47,7 +47,6 @@ class Bucket:
     def __init__(self, world: World) -> None:
         self.world = world
         self.objects: dict[str, Sequence[Delivery]] = {}
-        self._bodies: dict[str, bytes] = {}
         self.ever: Counter[str] = Counter()
         self.erased: dict[str, Sequence[Delivery]] = {}
 
@@ -59,9 +58,7 @@ class Bucket:
 
     def body(self, key: str) -> bytes | None:
         """Return an object's stored body; None if the object does not exist."""
-        if key in self.objects and key not in self._bodies:
-            self._bodies[key] = object_body(self.objects[key])
-        return self._bodies[key] if key in self.objects else None
+        return object_body(self.objects[key]) if key in self.objects else None
 
     def erase(self, draw: float) -> None:
         """Delete one of the objects."""
@@ -134,13 +131,12 @@ class _Sink(ABC):
         if len(ids) < len(deliveries):
             world.violate(f"{process.name} writes an event twice in one call of the {sink}")
         for each in deliveries:
-            process.note_writing(each, world.time)
+            process.committing_since.setdefault(each.ack_info, world.time)
             name = process.name_of(each)
             if name and process.has_written(sink, name):
                 world.violate(f"{process.name} writes {name} to the {sink} again")
-        if world.trace is not None:
-            handles = [each.ack_info for each in deliveries]
-            world.note(process.name, "writes %s to the %s", handles, sink)
+        handles = [each.ack_info for each in deliveries]
+        world.note(process.name, "writes %s to the %s", handles, sink)
         try:
             failed = await self._write_all(deliveries)
         except asyncio.CancelledError:

@@ -139,7 +139,6 @@ class Run(Process):
         draining: When its drain began, and when it ended.
         needs: Metrics of which it must emit one, for faults that need a person, by the fault.
         was_frozen: Whether it was frozen, so that its times prove nothing.
-        context: The context in which its code runs.
     """
 
     def __init__(self, world: World, number: int, timeout_at: float) -> None:
@@ -178,8 +177,6 @@ class Run(Process):
         self.last_arrival = self.opened_at
         self.needs: dict[str, tuple[str, ...]] = {}
         self.was_frozen = False
-        self.context = copy_context()
-        self.context.run(PROCESS.set, self)
 
     def name_of(self, delivery: Delivery) -> str:
         """Return what the run writes once: a delivery, by its handle if it has one."""
@@ -205,16 +202,16 @@ class Run(Process):
         return min(self.open_since, max(self.heard_since, self.unproven_at))
 
     @property
-    def last_end(self) -> float:
-        """When a stream last ended other than by its own decision; 0 if none has."""
-        return self.ends[-1] if self.ends else 0.0
-
-    @property
     def throttled_at(self) -> float:
         """When an ack was last throttled, so that others wait too; 0 if none was."""
         throttled = FailureKind.THROTTLED
         answers = self.last_answers.values()
         return max((at for each, at in answers if each and each.kind is throttled), default=0.0)
+
+    @property
+    def last_end(self) -> float:
+        """When a stream last ended other than by its own decision; 0 if none has."""
+        return self.ends[-1] if self.ends else 0.0
 
     def note_connecting(self, token: str | None) -> None:
         """Record that it opens a stream."""
