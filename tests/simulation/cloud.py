@@ -17,6 +17,7 @@ from eventdrain.drain import Start, measurements
 from eventdrain.errors import StartFailed
 from eventdrain.run import Memory, run_and_start_others, run_drain
 from tests.simulation.checker import check_run, check_starts
+from tests.simulation.faults import STALE_SECRETS
 from tests.simulation.replays import ReplayRuns
 from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens
 from tests.simulation.server import Acker, EventServer, Source
@@ -159,7 +160,7 @@ class Cloud:
     def good_token(self, run: Run) -> str | None:
         """Return the operator's token, if it is good and was stored before a run."""
         arn = self.settings.credentials_secret_arn
-        if self.world.schedule.credentials != "static" or self.world.had_stale_reads:
+        if self.world.schedule.credentials != "static" or self.world.struck[STALE_SECRETS]:
             return None
         token: str = json.loads(self.secrets.newest(arn) or "{}")["access_token"]
         is_old = self.secrets.stored_at[arn] < run.opened_at
@@ -270,25 +271,24 @@ class Cloud:
             self.replay = ReplayRuns(self, schedule.replay)
             replaying = world.machine.create_task(self.replay.live())
         while world.time < schedule.ends_at:
-            self.tick()
-            await asyncio.sleep(self._until_tick())
+            await self._tick_and_wait()
         self._dropped_ticks = 0
         if schedule.credentials == "static":
             self.store_credentials()  # the operator has put in another
         for _ in range(schedule.most_settling_runs):
             await self._idle.wait()
-            if not self.server.pending:
+            if all(event.acked_at is not None for event in self.server.events):
                 break
-            self.tick()
-            await asyncio.sleep(self._until_tick())
+            await self._tick_and_wait()
         await self._idle.wait()
         if schedule.replay is not None:
             await replaying
 
-    def _until_tick(self) -> float:
-        """Return the seconds until the next tick."""
+    async def _tick_and_wait(self) -> None:
+        """Start the runs of the schedule, and wait for its next tick."""
+        self.tick()
         tick = self.world.schedule.tick_seconds
-        return tick - self.world.time % tick
+        await asyncio.sleep(tick - self.world.time % tick)
 
     def plan_faults(self) -> None:
         """Let the schedule's faults strike while they last."""
@@ -296,8 +296,6 @@ class Cloud:
         at = world.machine.call_at
         for fault in world.schedule.faults:
             kind = fault.kind
-            for point in kind.points:
-                world.inject(point, fault)
             if kind.begins is not None:
                 at(fault.at, self._begin, fault)
             if kind.ends is not None:
@@ -311,5 +309,5 @@ class Cloud:
 
     def kill_replay(self) -> None:
         """Stop the replay that is under way, if there is one."""
-        if self.replay is not None and self.replay.process is not None:
+        if self.replay is not None:
             self.replay.process.kill()

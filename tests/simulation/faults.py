@@ -223,6 +223,7 @@ _ACKS_AT_RANDOM: Final = _one_of(_FAILS, _fails(_THROTTLED), _loses_the_answer)
 _REJECTS_TOKENS: Final = _fails(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED", "check the gateway")
 
 SLOW_API: Final = "the API is slow"
+STALE_SECRETS: Final = "secrets are read stale"
 AREAS: Final[dict[str, dict[str, Fault]]] = {
     "sinks": {
         "S3 throttles": _on(Point.PUT, _fails(_RETRYABLE, "SlowDown")),
@@ -295,10 +296,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
             Point.PUT_SECRET, _loses_the_answer, "TokenRenewalFailed"
         ),
         "secrets are slow": _on(_SECRETS, _is_slow),
-        "secrets are read stale": Fault(
-            begins=lambda cloud, _: cloud.secrets.go_stale(),
-            ends=lambda cloud, _: cloud.secrets.freshen(),
-        ),
+        STALE_SECRETS: _during(lambda cloud: cloud.secrets, is_stale=True),
         "the token endpoint is down": _on(Point.MINT, _FAILS, *NO_TOKEN),
         "the token endpoint rejects the client": _on(Point.MINT, _fails(_FATAL), *NO_TOKEN),
         "the token endpoint is slow": _on(Point.MINT, _is_slow),

@@ -56,11 +56,13 @@ class Process:
         threads: Its functions in threads that have not returned.
         skew_seconds: How much its wall clock is ahead.
         on_death: Called when it is killed.
+        confirmed: The ids of events that each sink has confirmed.
         committing_since: For each handle, when its first write began.
         context: The context in which its code runs.
         has_met_fatal: Whether a sink or an ack has answered with a failure that ends a run.
         last_activity: When a sink, an ack or a function in a thread has ended last; 0 if none has.
-        last_writes: For each sink and handle, the last failure (None for success), and its time.
+        last_writes: For each sink and ``name_of`` a delivery, the last failure (None for success),
+            and its time.
     """
 
     def __init__(self, name: str) -> None:
@@ -74,7 +76,7 @@ class Process:
         self.threads = 0
         self.skew_seconds = 0.0
         self.on_death: Callable[[], object] = lambda: None
-        self._written: set[tuple[str, str]] = set()
+        self.confirmed: dict[str, set[str]] = {"archive": set(), "queue": set()}
         self.context = copy_context()
         self.context.run(PROCESS.set, self)
         self.committing_since: dict[str, float] = {}
@@ -94,23 +96,21 @@ class Process:
 
     def has_written(self, sink: str, name: str) -> bool:
         """Return whether a sink has confirmed a write; for the name, see ``name_of``."""
-        return (sink, name) in self._written
+        return (sink, name) in self.last_writes and self.last_writes[sink, name][0] is None
 
     def note_written(
         self, sink: str, delivery: Delivery, failed: Failure | None, now: float
     ) -> None:
         """Record the answer of a sink."""
         self.last_activity = now
-        self.last_writes[sink, delivery.ack_info] = failed, now
+        self.last_writes[sink, self.name_of(delivery)] = failed, now
         self.has_met_fatal |= failed is not None and failed.kind is FailureKind.FATAL
-        if failed is None:
-            self._written.add((sink, self.name_of(delivery)))
 
     def note_cut_off(self, sink: str, deliveries: Iterable[Delivery], now: float) -> None:
         """Record that there was no more time for an answer."""
         self.last_activity = now
         for each in deliveries:
-            self.last_writes.pop((sink, each.ack_info), None)
+            self.last_writes.pop((sink, self.name_of(each)), None)
 
 
 PROCESS: Final[ContextVar[Process | None]] = ContextVar("process", default=None)
@@ -162,8 +162,6 @@ class Machine(asyncio.AbstractEventLoop):
         handle = _Handle(callback, args, copy_context() if context is None else context)
         self._ready.append(handle)
         return handle
-
-    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: _Callback, *args: Any, context: Context | None = None

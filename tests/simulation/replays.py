@@ -15,10 +15,7 @@ from tests.simulation.sinks import BucketReader, Queue, QueueSink
 from tests.simulation.world import STARTED_AT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from eventdrain.errors import Failure
-    from eventdrain.events import Delivery, Message
+    from eventdrain.events import Message
     from tests.simulation.cloud import Cloud
 
 
@@ -78,10 +75,9 @@ class ReplayRuns:
         self.checkpoint: Any = None
         self._expected: set[str] = set()
         self._keys_at_checkpoint: set[str] = set()
-        self.confirmed: set[str] = set()
         self._done: frozenset[str] = frozenset()
         self._is_complete = False
-        self.process: Process | None = None
+        self.process = Process("replay")
 
     async def live(self) -> None:
         """Replay what is in the archive when the first run starts."""
@@ -100,7 +96,7 @@ class ReplayRuns:
         world, bucket = self._cloud.world, self._cloud.archive
         process = self.process = Process("replay")
         report = ReplayReport("made-up", is_dry_run=False)
-        self.confirmed = {*self._done}
+        process.confirmed["queue"] |= self._done
         unchanged = self._lines() == self._keys_at_checkpoint
         self._queue.done = self._done if unchanged else frozenset()
         died = asyncio.Event()
@@ -116,9 +112,10 @@ class ReplayRuns:
             here = saved.key.rpartition("/")[0]
             keys = {key for key in self._lines() if key.rpartition("/")[0] == here}
             self._expected |= self._selected(keys)
+        sink = QueueSink(self._queue, process, events_per_message=1)
         replay = Replay(
             archive=BucketReader(bucket),
-            publishers={self._cloud.settings.event_type: _ReplaySink(self._queue, process, self)},
+            publishers={self._cloud.settings.event_type: sink},
             selection=Selection((self._cloud.settings.event_type,), until=self._until),
             rate=RateLimit(self._plan.per_second),
             report=report,
@@ -132,7 +129,6 @@ class ReplayRuns:
         dying = world.machine.create_task(died.wait())
         await asyncio.wait([work, dying], return_when=asyncio.FIRST_COMPLETED)
         dying.cancel()
-        self.process = None
         if work.done():
             process.has_ended = True
             self._check(report)
@@ -173,19 +169,5 @@ class ReplayRuns:
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint.as_json()
         self.checkpoint["lines"] += self._plan.damages
-        self._done = frozenset(self.confirmed)
+        self._done = frozenset(self.process.confirmed["queue"])
         self._keys_at_checkpoint = self._lines()
-
-
-class _ReplaySink(QueueSink):
-    """The queue's sink, which records what is confirmed."""
-
-    def __init__(self, queue: Queue, process: Process, runs: ReplayRuns) -> None:
-        super().__init__(queue, process, events_per_message=1)
-        self._runs = runs
-
-    async def write(self, deliveries: Sequence[Delivery]) -> Mapping[str, Failure]:
-        """See ``ports.Sink``."""
-        failed = await super().write(deliveries)
-        self._runs.confirmed |= {each.event_id for each in deliveries} - failed.keys()
-        return failed

@@ -14,6 +14,7 @@ from eventdrain.errors import (
     TokenUnavailable,
 )
 from eventdrain.ports import AccessToken
+from tests.simulation.faults import STALE_SECRETS
 from tests.simulation.world import NO_TOKEN, SPARE_SECONDS, STARTED_AT, Point
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ TOKEN: Final = "arn:made-up:token"
 
 
 class Secrets:
-    """Secrets Manager, with all versions of each secret; see ``ports.SecretStore``."""
+    """Secrets Manager, with all versions of each secret; see ``ports.SecretStore``.
+
+    Attributes:
+        is_stale: Whether reads return the version before the newest; a fault changes it.
+        stored_at: When the newest version of each secret was stored.
+    """
+
+    is_stale: bool = False
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._versions: dict[str, list[str]] = {CREDENTIALS: [], TOKEN: []}
-        self._is_stale = False
         self.stored_at: dict[str, float] = {}
 
     def store(self, arn: str, content: str) -> None:
@@ -49,18 +56,10 @@ class Secrets:
         self._versions[arn].append(content)
         self.stored_at[arn] = self.world.time
 
-    def go_stale(self) -> None:
-        """Return the version before the newest from now on."""
-        self._is_stale = self.world.had_stale_reads = True
-
-    def freshen(self) -> None:
-        """Return the newest version again."""
-        self._is_stale = False
-
     def newest(self, arn: str) -> str | None:
         """Return the content that a read returns now."""
         versions = self._versions.get(arn, ())
-        if self._is_stale and len(versions) > 1:
+        if self.is_stale and len(versions) > 1:
             return versions[-2]
         return versions[-1] if versions else None
 
@@ -174,7 +173,7 @@ class TokenEndpoint:
         def perform() -> AccessToken:
             if self._credentials.client_secret != tokens.client_secret:
                 is_old = tokens.rotated_at < run.opened_at - _LONG_AGO_SECONDS
-                if is_old and not (tokens.world.had_stale_reads or run.slow_calls):
+                if is_old and not (tokens.world.struck[STALE_SECRETS] or run.slow_calls):
                     tokens.world.violate(f"{run.name} uses old credentials")
                 if tokens.world.time < run.read_until:
                     run.needs["the client is rejected"] = NO_TOKEN

@@ -164,11 +164,6 @@ class EventServer:
         """The handles of which it has accepted acks."""
         return {handle for handle, sent in self._sent.items() if sent.was_acked}
 
-    @property
-    def pending(self) -> list[Event]:
-        """The events that are not acked."""
-        return [e for e in self.events if e.acked_at is None]
-
     def count_waiting(self, run: Run) -> int:
         """Return how many new events have waited for a while for a run's room, as they can't."""
         if self.world.oddities(run.opened_at):

@@ -18,7 +18,7 @@ from eventdrain.events import (
     pack,
 )
 from eventdrain.ports import Folder, StoredObject
-from tests.simulation.world import Point, Run
+from tests.simulation.world import Point
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -142,8 +142,7 @@ class _Sink(ABC):
         except asyncio.CancelledError:
             process.note_cut_off(sink, deliveries, world.time)
             raise
-        if isinstance(process, Run):  # a replay has a queue of its own
-            world.confirmed[sink].update(ids - failed.keys())
+        process.confirmed[sink].update(ids - failed.keys())
         for each in deliveries:
             process.note_written(sink, each, failed.get(each.event_id), world.time)
         return failed

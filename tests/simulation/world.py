@@ -145,6 +145,7 @@ class Run(Process):
         super().__init__(f"run {number}")
         self._world = world
         settings = world.settings
+        self.confirmed = world.confirmed
         self.opened_at = world.time
         self.read_until = self.opened_at + settings.window.total_seconds()
         self.commit_until = self.opened_at + (settings.window + settings.reserve).total_seconds()
@@ -274,8 +275,7 @@ class World:
         trace: Lines for people: time, who, what; None if there is no trace.
         runs: All runs of the function.
         are_faults_over: Whether no fault may strike any more.
-        had_stale_reads: Whether secrets were stale at any time.
-        confirmed: The ids of events that each sink has confirmed.
+        confirmed: The ids of events that each sink has confirmed to a run.
     """
 
     def __init__(self, schedule: Schedule, *, is_traced: bool = False) -> None:
@@ -291,18 +291,16 @@ class World:
         self.trace: list[str] | None = [] if is_traced else None
         self.runs: list[Run] = []
         self.are_faults_over = False
-        self.had_stale_reads = False
         self.confirmed: dict[str, set[str]] = {"archive": set(), "queue": set()}
-        self._faults: dict[Point, list[Injected]] = {}
+        self._faults = {
+            point: [fault for fault in schedule.faults if point in fault.kind.points]
+            for point in Point
+        }
 
     def end_faults(self) -> None:
         """Let no fault strike any more."""
         self.are_faults_over = True
         self.note("checker", "the faults are over")
-
-    def inject(self, point: Point, fault: Injected) -> None:
-        """Let a fault strike calls of a point while it lasts."""
-        self._faults.setdefault(point, []).append(fault)
 
     @property
     def time(self) -> float:
@@ -339,7 +337,7 @@ class World:
 
     def strikes(self, point: Point) -> Injected | None:
         """Return the fault that strikes a call now, if one does."""
-        for fault in self._faults.get(point, ()):
+        for fault in self._faults[point]:
             is_active = fault.at <= self.time < fault.until and not self.are_faults_over
             if is_active and self.chance.random() < fault.probability:
                 self.struck[fault.name] += 1
@@ -356,7 +354,7 @@ class World:
 
     def may_strike(self, point: Point) -> bool:
         """Return whether any fault may strike calls of a point."""
-        return point in self._faults and not self.are_faults_over
+        return bool(self._faults[point]) and not self.are_faults_over
 
     async def call(
         self,
