@@ -31,7 +31,7 @@ from tests.contract.odd_servers import FORWARDED, answering, calls, http_status,
 from tests.contract.simulated import Simulated
 from tests.deliveries import RECEIVED_AT, delivery_of, message, reader
 from tests.fakes import FOR_EVER, TRY_AGAIN, FakeAcker
-from tests.simulation.server import Acker, Source
+from tests.simulation.server import Client
 from wgtwo.events.v1.events_pb2 import AckStatus, StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import (
     StreamHandsetChangeEventsRequest,
@@ -145,10 +145,10 @@ def simulated_acker(plan: Plan) -> Iterator[Served]:
     server, run = simulated.cloud.server, simulated.process
     token = simulated.cloud.tokens.issue()
     simulated.publish(EVENTS)
-    acker, source = Acker(server, run), Source(server, run, max_unread=EVENTS)
+    client = Client(server, run)
 
     async def receive(streams: AsyncExitStack) -> list[Delivery]:
-        stream = await streams.enter_async_context(source.connect(token, lambda: None))
+        stream = await streams.enter_async_context(client.connect(token, lambda: None))
         await stream.opened()
         await asyncio.sleep(1.0)
         return [reader().read(*each) for each in stream.take(EVENTS)]
@@ -157,7 +157,7 @@ def simulated_acker(plan: Plan) -> Iterator[Served]:
         deliveries: Sequence[Delivery], given: str | None, timeout: float
     ) -> Sequence[Failure | None]:
         used = token if given == TOKEN else given
-        return simulated.run(acker.ack(deliveries, token=used, timeout_seconds=timeout))
+        return simulated.run(client.ack(deliveries, token=used, timeout_seconds=timeout))
 
     deliveries = simulated.run(receive(AsyncExitStack()))
     yield Served(ack, deliveries, lambda: server.acked_handles)

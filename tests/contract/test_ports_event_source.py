@@ -29,7 +29,7 @@ from tests.contract.simulated import Simulated
 from tests.deliveries import RECEIVED_AT, message, reader
 from tests.fakes import Arrival, FakeEventSource, Script
 from tests.faults.tcp_proxy import TcpProxy
-from tests.simulation.server import BROKEN, Source
+from tests.simulation.server import BROKEN, Client
 from wgtwo.events.v1.events_pb2 import StreamConfiguration
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
@@ -112,7 +112,7 @@ def simulated_source(plan: Plan) -> Iterator[Served]:
         # The end follows messages that have not arrived, unless the connection breaks.
         server.delay_seconds = 0.0 if plan.code.name == BROKEN else 3.0
         simulated.cloud.world.later(2.0, server.cut, plan.code.name)
-    source = Source(server, simulated.process, max_unread=MAX_IN_FLIGHT)
+    source = Client(server, simulated.process)
     yield Served(source, lambda token: simulated.process.tokens[-1] == token, simulated.run)
 
 

@@ -218,14 +218,10 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
     was_refused = len(run.rejected) > 1 and run.tokens[-1] in run.rejected
     if was_refused and not (report.has_failed or "NotAcked" in metrics):
         yield "does not report that its second token was rejected too"
+    signs = {*metrics, "a failure"} if report.has_failed else {*metrics}
     for fault, names in run.needs.items():
-        if run.was_frozen:
-            continue
-        if names == ("failed",):
-            if not report.has_failed:
-                yield f"has not failed, though {fault}"
-        elif not metrics.keys() & {*names}:
-            yield f"emits none of {', '.join(names)}, though {fault}"
+        if not (run.was_frozen or signs & {*names}):
+            yield f"ends without {' or '.join(names)}, though {fault}"
 
 
 def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:

@@ -20,7 +20,7 @@ from tests.simulation.checker import check_run, check_starts
 from tests.simulation.faults import STALE_SECRETS
 from tests.simulation.replays import ReplayRuns
 from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens
-from tests.simulation.server import Acker, EventServer, Source
+from tests.simulation.server import Client, EventServer
 from tests.simulation.sinks import ArchiveSink, Bucket, Queue, QueueSink
 from tests.simulation.world import Point, Run
 
@@ -56,7 +56,6 @@ class Services:
     def __init__(self, cloud: Cloud, run: Run) -> None:
         self._cloud = cloud
         self._run = run
-        self._settings = cloud.settings
 
     def connect_secrets(self) -> AbstractContextManager[Secrets]:
         """See ``eventdrain.run.Services``."""
@@ -69,18 +68,17 @@ class Services:
     def connect_sinks(self) -> Mapping[str, AbstractAsyncContextManager[Sink]]:
         """See ``eventdrain.run.Services``."""
         archive = ArchiveSink(self._cloud.archive, self._run)
-        queue = QueueSink(
-            self._cloud.queue, self._run, events_per_message=self._settings.events_per_message
-        )
+        events_per_message = self._cloud.settings.events_per_message
+        queue = QueueSink(self._cloud.queue, self._run, events_per_message=events_per_message)
         return {"archive": nullcontext(archive), "queue": nullcontext(queue)}
 
-    def event_source(self, *, timeout_seconds: float) -> Source:  # noqa: ARG002 - a backstop
+    def event_source(self, *, timeout_seconds: float) -> Client:  # noqa: ARG002 - a backstop
         """See ``eventdrain.run.Services``."""
-        return Source(self._cloud.server, self._run, max_unread=self._settings.max_in_flight)
+        return Client(self._cloud.server, self._run)
 
-    def connect_acker(self) -> AbstractAsyncContextManager[Acker]:
+    def connect_acker(self) -> AbstractAsyncContextManager[Client]:
         """See ``eventdrain.run.Services``."""
-        return nullcontext(Acker(self._cloud.server, self._run))
+        return nullcontext(Client(self._cloud.server, self._run))
 
     def run(self, drain: Coroutine[None, None, None]) -> None:
         """See ``eventdrain.run.Services``."""

@@ -36,7 +36,8 @@ class Fault:
         effect: What happens to a call.
         begins: What it does to the world when it begins.
         ends: What it does when it is over.
-        needs: Metrics of which a run that it struck must emit one, because a person must act.
+        needs: Metrics of which a run that it struck must emit one, because a person must act; or
+            "a failure", if the run must fail.
         oddities: The attributes of the event server that it changes.
     """
 
@@ -262,7 +263,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "streams are denied": _on(
             Point.OPEN, _fails(_FATAL, "PERMISSION_DENIED"), "AuthenticationFailed"
         ),
-        "streams are refused": _on(Point.OPEN, _fails(_REJECTED, "INVALID_ARGUMENT"), "failed"),
+        "streams are refused": _on(Point.OPEN, _fails(_REJECTED, "INVALID_ARGUMENT"), "a failure"),
         "a gateway rejects tokens of streams": _on(Point.OPEN, _REJECTS_TOKENS),
         "opening a stream is slow": _on(Point.OPEN, _is_slow),
         "a probe is not answered": _on(Point.PROBE, _fails(_RETRYABLE, "UNAVAILABLE")),

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections import deque
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from msgspec import Struct
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _ACK_SECONDS: Final = 5.0
 _LEAVING_SECONDS: Final = 0.3
 """As in the adapter: closing a connection takes up to so long."""
+_YOUNG_SECONDS: Final = 0.05
 _LONG_WAITING_SECONDS: Final = 4.0
 BROKEN: Final = "UNAVAILABLE"
 """The status of a stream whose connection broke."""
@@ -261,6 +262,7 @@ class EventServer:
         return None
 
 
+@dataclass(eq=False)
 class Connection:
     """An open stream; see ``ports.Connection``.
 
@@ -272,38 +274,27 @@ class Connection:
         in_transit: Messages of a slow API that have not arrived yet.
     """
 
-    def __init__(
-        self,
-        server: EventServer,
-        run: Run,
-        token: str | None,
-        on_arrival: Callable[[], None],
-        max_unread: int,
-    ) -> None:
-        self.server = server
-        self.world = server.world
-        self.run = run
-        self.outstanding: dict[str, None] = {}
-        self._token = token
-        self._on_arrival = on_arrival
-        self._max_unread = max_unread
-        self._unread: deque[tuple[float, tuple[bytes, datetime]]] = deque()
-        self._on_the_way: deque[tuple[bytes, Event | None]] = deque()
-        self._is_announced = False
-        self._end: StreamError | None = None
-        self._changed = asyncio.Event()
-        self.opened_at = self.world.time
-        self.is_proven = False
-        self.is_closed = False
-        self.in_transit = 0
-        self._reached_at = 0.0
-        self._code: str | None = None
-        self._number = run.connections
+    server: EventServer
+    run: Run
+    _token: str | None
+    _on_arrival: Callable[[], None]
+    outstanding: dict[str, None] = field(default_factory=dict)
+    is_proven: bool = False
+    is_closed: bool = False
+    in_transit: int = 0
+    _unread: deque[tuple[float, tuple[bytes, datetime]]] = field(default_factory=deque)
+    _on_the_way: deque[tuple[bytes, Event | None]] = field(default_factory=deque)
+    _is_announced: bool = False
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _reached_at: float = 0.0
+    _code: str | None = None
+    _end: StreamError | None = None
 
-    @property
-    def is_young(self) -> bool:
-        """Whether it was opened just now."""
-        return self.world.time - self.opened_at < 0.05
+    def __post_init__(self) -> None:
+        self.world = self.server.world
+        self.opened_at = self.world.time
+        self._number = self.run.connections
+        self._room = self.world.settings.max_in_flight
 
     @property
     def oldest_unread(self) -> float:
@@ -378,7 +369,7 @@ class Connection:
         """See ``ports.Connection``."""
         self._is_announced = False
         messages = [self._unread.popleft()[1] for _ in range(min(limit, len(self._unread)))]
-        while self._on_the_way and not self.is_closed and len(self._unread) < self._max_unread:
+        while self._on_the_way and not self.is_closed and len(self._unread) < self._room:
             self._arrive(*self._on_the_way.popleft())
         self._finish()
         return messages
@@ -388,7 +379,8 @@ class Connection:
     def transmit(self, message: bytes, event: Event | None = None) -> None:
         """Send an event's message to the client, or a heartbeat."""
         self._send(self._received, message, event)
-        self.in_transit += event is not None and self.server.is_slow and self.is_young
+        is_young = self.world.time - self.opened_at < _YOUNG_SECONDS
+        self.in_transit += event is not None and self.server.is_slow and is_young
 
     def _send(self, receive: Callable[..., None], *args: object) -> None:
         """Let something reach the client, after what was sent before."""
@@ -401,7 +393,7 @@ class Connection:
         self.in_transit = 0  # they arrive in order
         if self.is_closed or self._end is not None or self.run.is_dead:
             return
-        if len(self._unread) >= self._max_unread:
+        if len(self._unread) >= self._room:
             self._on_the_way.append((message, event))
         else:
             self._arrive(message, event)
@@ -461,17 +453,16 @@ class Connection:
         if error is Unauthenticated:
             self.server.tokens.note_rejected(self._token, self.run)
         if issubclass(error, StreamRefused):
-            self.run.needs["a stream is refused"] = ("failed",)
+            self.run.needs["a stream is refused"] = ("a failure",)
         return error(f"made up: {code}", hint=hint)
 
 
-class Source:
-    """Opens streams for a run; see ``ports.EventSource``."""
+class Client:
+    """The event API for one run; see ``ports.EventSource`` and ``ports.Acker``."""
 
-    def __init__(self, server: EventServer, run: Run, *, max_unread: int) -> None:
+    def __init__(self, server: EventServer, run: Run) -> None:
         self._server = server
         self._run = run
-        self._max_unread = max_unread
 
     @asynccontextmanager
     async def connect(
@@ -480,7 +471,7 @@ class Source:
         """See ``ports.EventSource``."""
         run, world = self._run, self._server.world
         run.note_connecting(token)
-        connection = Connection(self._server, run, token, on_arrival, self._max_unread)
+        connection = Connection(self._server, run, token, on_arrival)
         is_left = False
         try:
             yield connection
@@ -501,14 +492,6 @@ class Source:
             finally:  # even if it is cancelled again
                 run.open_connections -= 1
                 world.later(world.schedule.latency / 2, self._server.disconnect, connection)
-
-
-class Acker:
-    """Acknowledges deliveries for a run; see ``ports.Acker``."""
-
-    def __init__(self, server: EventServer, run: Run) -> None:
-        self._server = server
-        self._run = run
 
     async def ack(
         self, deliveries: Sequence[Delivery], *, token: str | None, timeout_seconds: float
