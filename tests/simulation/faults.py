@@ -8,7 +8,7 @@ something to the whole world, once when it begins and perhaps once when it is ov
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -186,14 +186,9 @@ def _once(deed: Callable[[Cloud], object]) -> Fault:
     return Fault(begins=lambda cloud, _: deed(cloud))
 
 
-def _cuts(code: str) -> Deed:
-    """Return a deed that ends all streams with a status."""
-    return lambda cloud, _: cloud.server.cut(code)
-
-
 def _cut(code: str) -> Fault:
     """Return a fault that ends all streams with a status."""
-    return Fault(begins=_cuts(code))
+    return _once(lambda cloud: cloud.server.cut(code))
 
 
 def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
@@ -222,6 +217,8 @@ _FAILS: Final = _fails(_RETRYABLE)
 _ANSWERS_AT_RANDOM: Final = _one_of(_FAILS, _loses_the_answer, _is_slow)
 _ACKS_AT_RANDOM: Final = _one_of(_FAILS, _fails(_THROTTLED), _loses_the_answer)
 _REJECTS_TOKENS: Final = _fails(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED", "check the gateway")
+_MORE_AND_CUT: Final = _during(_server, cuts_young="UNAVAILABLE", in_flight_factor=5)
+_MORE_AND_REFUSED: Final = _during(_server, cuts_young="INVALID_ARGUMENT", in_flight_factor=5)
 
 SLOW_API: Final = "the API is slow"
 STALE_SECRETS: Final = "secrets are read stale"
@@ -241,9 +238,11 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "SQS denies": _on(Point.SEND, _fails(_FATAL, "AccessDenied"), "NotAcked"),
         "SQS is slow": _on(Point.SEND, _is_slow),
         "SQS hangs": _on(Point.SEND, _hangs),
-        "SQS is slow, all streams are cut": Fault((Point.SEND,), _is_slow, _cuts("UNAVAILABLE")),
-        "SQS is slow, streams are refused while open": Fault(
-            (Point.SEND,), _is_slow, _cuts("INVALID_ARGUMENT")
+        "SQS is slow, streams with more than asked for are cut": replace(
+            _MORE_AND_CUT, points=(Point.SEND,), effect=_is_slow
+        ),
+        "SQS is slow, streams with more than asked for are refused": replace(
+            _MORE_AND_REFUSED, points=(Point.SEND,), effect=_is_slow
         ),
     },
     "acks": {
@@ -270,12 +269,8 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "a probe is slow": _on(Point.PROBE, _is_slow),
         "all streams are cut": _cut("UNAVAILABLE"),
         "the server closes all streams": _cut("OK"),
-        "streams with more than asked for are cut when they are young": _during(
-            _server, cuts_young="UNAVAILABLE", in_flight_factor=5
-        ),
-        "streams with more than asked for are refused when they are young": _during(
-            _server, cuts_young="INVALID_ARGUMENT", in_flight_factor=5
-        ),
+        "streams with more than asked for are cut when they are young": _MORE_AND_CUT,
+        "streams with more than asked for are refused when they are young": _MORE_AND_REFUSED,
         SLOW_API: _during(_server, is_slow=True),
         "streams are refused while open": _cut("INVALID_ARGUMENT"),
         "the server ends all streams for their tokens": _cut("UNAUTHENTICATED"),
