@@ -107,11 +107,6 @@ class ReplayRuns:
         except ConfigurationError:
             saved = None  # as the error asks for
             self._queue.done = frozenset()
-        if saved:
-            # The folder that it continues in is read again if it has changed.
-            here = saved.key.rpartition("/")[0]
-            keys = {key for key in self._lines() if key.rpartition("/")[0] == here}
-            self._expected |= self._selected(keys)
         sink = QueueSink(self._queue, process, events_per_message=1)
         replay = Replay(
             archive=BucketReader(bucket),
