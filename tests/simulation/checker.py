@@ -28,8 +28,6 @@ LEAK: Final = re.compile(r"made-up-(secret|token)-|9990{9}")
 _ACK_ATTEMPTS: Final = 5
 _ENDING_SECONDS: Final = 0.7
 """How long leaving the streams takes at most, with what comes before."""
-_CALL_SECONDS: Final = 10.6
-"""How long a call about a secret, or to start a run, may take."""
 _PATIENCE_SECONDS: Final = 6.0
 _RECENT_SECONDS: Final = 10
 _BACKLOG_SECONDS: Final = 55.0
@@ -89,7 +87,7 @@ def _end(world: World, run: Run, report: Report) -> Iterator[str]:
     began_at, ended_at = run.draining
     if ended_at > max(run.commit_until, began_at) + _ENDING_SECONDS and not run.was_frozen:
         yield "commits after its window"
-    longest = run.commit_until + 2 * _ENDING_SECONDS + _CALL_SECONDS * run.slow_calls
+    longest = run.commit_until + 2 * _ENDING_SECONDS + run.waited_seconds
     if world.time > longest and not run.was_frozen:
         yield "takes too long"
     if report.committed > settings.max_events:

@@ -136,6 +136,7 @@ class Run(Process):
         rejected_before: Tokens that failed the run before it in its environment.
         strikes: How often a fault has struck its calls.
         slow_calls: Calls outside of its window that a fault has struck.
+        waited_seconds: How long calls outside of its window took, if faults may strike them.
         draining: When its drain began, and when it ended.
         needs: Metrics of which it must emit one, for faults that need a person, by the fault.
         was_frozen: Whether it was frozen, so that its times prove nothing.
@@ -174,6 +175,7 @@ class Run(Process):
         self.tokens: list[str | None] = []
         self.strikes = 0
         self.slow_calls = 0
+        self.waited_seconds = 0.0
         self.draining = (0.0, 0.0)
         self.last_arrival = self.opened_at
         self.needs: dict[str, tuple[str, ...]] = {}
@@ -400,7 +402,12 @@ class World:
             except TimeoutError:
                 return failed(TIMED_OUT)
 
-        return self.machine.wait_for(call())
+        began, process = self.time, PROCESS.get()
+        try:
+            return self.machine.wait_for(call())
+        finally:
+            if isinstance(process, Run) and point in _OUTSIDE_THE_WINDOW:
+                process.waited_seconds += self.time - began
 
     def wall_clock(self, process: Process) -> datetime:
         """Return the time as a process knows it, UTC."""
