@@ -40,7 +40,7 @@ from tests.simulation.faults import FAULTS, Injected
 from tests.simulation.schedule import EVENT_TYPE, Options, Schedule
 from tests.simulation.server import Rules
 from tests.simulation.simulate import simulate, virtual
-from tests.simulation.world import Point, World
+from tests.simulation.world import Call, Point, World
 from wgtwo.events.v1.events_pb2 import AckStatus
 from wgtwo.subscription.v1.subscription_events_pb2 import StreamHandsetChangeEventsResponse
 
@@ -347,9 +347,9 @@ class _CountingWorld(World):
                     return None
         return super().strikes(point)
 
-    async def call(self, point: Point, *effects: Any) -> Any:
+    async def call(self, call: Call[Any]) -> Any:
         """Make a call; at the write of an event, cut the stream if it is its turn."""
-        if point is Point.PUT:
+        if call.point is Point.PUT:
             for fault, planned in self._planned.items():
                 if planned.name in CUTS and fault.at <= self.time < fault.until:
                     self._turns[fault] += 1
@@ -357,7 +357,7 @@ class _CountingWorld(World):
                         deed = FAULTS[fault.name].begins
                         assert deed is not None
                         deed(self.cloud, fault)
-        return await super().call(point, *effects)
+        return await super().call(call)
 
 
 class _ObservedCloud(SimulatedCloud):

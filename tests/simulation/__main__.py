@@ -107,12 +107,12 @@ def _simulate_all(console: Console, seeds: range, jobs: int) -> Totals:
             task = progress.add_task("", total=len(seeds), rate="")
             for some in _results(series, jobs, stack):
                 totals.add(some)
-                rate = totals.schedules / (time.monotonic() - began) * 60
-                progress.update(task, advance=some.schedules, rate=f"{rate:,.0f}")
+                rate = totals.counts["schedules"] / (time.monotonic() - began) * 60
+                progress.update(task, advance=some.counts["schedules"], rate=f"{rate:,.0f}")
                 if some.broken is not None:
                     break
     finally:  # also after Ctrl-C
-        if totals.schedules:
+        if totals.counts:
             _print_table(console, totals, time.monotonic() - began)
     return totals
 
@@ -143,14 +143,12 @@ def _print_trace(console: Console, schedule: Schedule) -> int:
 def _print_table(console: Console, totals: Totals, seconds: float) -> None:
     table = Table("", "", show_header=False)
     possible = len(FAULTS) * (len(FAULTS) - 1) // 2
-    one_core = totals.schedules / totals.cpu_seconds * 60
+    schedules = totals.counts["schedules"]
     never = [name for name in FAULTS if not totals.strikes[name]]
     for name, value in (
-        ("schedules", f"{totals.schedules:,}"),
-        ("schedules a minute", f"{totals.schedules / seconds * 60:,.0f}"),
-        ("schedules a minute of one core's time", f"{one_core:,.0f}"),
-        ("runs", f"{totals.runs:,}"),
-        ("events", f"{totals.events:,}"),
+        *((name, f"{count:,}") for name, count in totals.counts.items()),
+        ("schedules a minute", f"{schedules / seconds * 60:,.0f}"),
+        ("schedules a minute of one core's time", f"{schedules / totals.cpu_seconds * 60:,.0f}"),
         ("simulated days", f"{totals.seconds / 86_400:,.1f}"),
         ("faults that struck", f"{totals.strikes.total():,}"),
         ("kinds of faults", f"{len(FAULTS) - len(never)} of {len(FAULTS)}"),

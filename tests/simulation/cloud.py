@@ -22,7 +22,7 @@ from tests.simulation.replays import ReplayRuns
 from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens
 from tests.simulation.server import Client, EventServer
 from tests.simulation.sinks import ArchiveSink, Bucket, Queue, QueueSink
-from tests.simulation.world import Point, Run
+from tests.simulation.world import Call, Point, Run
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
@@ -253,7 +253,7 @@ class Cloud:
         def failed(answer: Failure) -> None:
             raise StartFailed(f"made up: {answer.code}")
 
-        self.world.blocking_call(Point.START, perform, failed)
+        self.world.blocking_call(Call(Point.START, perform, failed))
 
     # --- The schedule ---
 

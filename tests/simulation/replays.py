@@ -15,7 +15,6 @@ from tests.simulation.sinks import BucketReader, Queue, QueueSink
 from tests.simulation.world import STARTED_AT
 
 if TYPE_CHECKING:
-    from eventdrain.events import Message
     from tests.simulation.cloud import Cloud
 
 
@@ -41,20 +40,6 @@ _LONG_SECONDS: Final = 10_000.0
 _DIGEST: Final = "made-up"
 
 
-class _ReplayQueue(Queue):
-    """The queue that the replay sends to; it notices what is sent again without need."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud.world, cloud.archive)
-        self.done: frozenset[str] = frozenset()
-
-    def send(self, message: Message) -> None:
-        """See ``Queue``."""
-        super().send(message)
-        for event_id in self.done & {*message.event_ids}:
-            self.world.violate(f"the replay sends {event_id} again, which a checkpoint has passed")
-
-
 class ReplayRuns:
     """One replay, as a schedule has it: runs of a limited time until the faults are over, one more.
 
@@ -68,7 +53,7 @@ class ReplayRuns:
     def __init__(self, cloud: Cloud, plan: PlannedReplay) -> None:
         self._cloud = cloud
         self._plan = plan
-        self._queue = _ReplayQueue(cloud)
+        self._queue = Queue(cloud.world, cloud.archive)
         self._until = (
             None if plan.bound is None else STARTED_AT + timedelta(milliseconds=plan.bound)
         )

@@ -15,7 +15,7 @@ from eventdrain.errors import (
 )
 from eventdrain.ports import AccessToken
 from tests.simulation.faults import STALE_SECRETS
-from tests.simulation.world import NO_TOKEN, SPARE_SECONDS, STARTED_AT, Point
+from tests.simulation.world import NO_TOKEN, SPARE_SECONDS, STARTED_AT, Call, Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,8 @@ class Secrets:
         def failed(answer: Failure) -> Never:
             raise CredentialsError(f"the call about {arn} failed with {answer.code}")
 
-        return self.world.blocking_call(point, perform, failed, timeout_seconds=_CALL_SECONDS)
+        call = Call(point, perform, failed)
+        return self.world.blocking_call(call, timeout_seconds=_CALL_SECONDS)
 
 
 class Tokens:
@@ -185,9 +186,8 @@ class TokenEndpoint:
                 raise TokenRefused("made up: invalid_client")
             raise TokenUnavailable("made up: 503")
 
-        token = tokens.world.blocking_call(
-            Point.MINT, perform, failed, timeout_seconds=timeout_seconds
-        )
+        call = Call(Point.MINT, perform, failed)
+        token = tokens.world.blocking_call(call, timeout_seconds=timeout_seconds)
         run.minted.append(token.value)
         needed_for = tokens.world.settings.window + timedelta(seconds=SPARE_SECONDS)
         if not token.lasts(needed_for, now=token.minted_at):

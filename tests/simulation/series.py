@@ -16,9 +16,7 @@ class Totals:
     """What schedules have done.
 
     Attributes:
-        schedules: How many there were.
-        runs: Their runs.
-        events: Their events.
+        counts: How many schedules, runs and events there were.
         seconds: Their virtual time.
         cpu_seconds: The processor's time.
         strikes: How often each fault struck.
@@ -26,9 +24,7 @@ class Totals:
         broken: The seed of the first schedule that broke a promise; None if none did.
     """
 
-    schedules: int = 0
-    runs: int = 0
-    events: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     strikes: Counter[str] = field(default_factory=Counter)
@@ -37,9 +33,7 @@ class Totals:
 
     def add(self, other: Totals) -> None:
         """Add what later schedules have done."""
-        self.schedules += other.schedules
-        self.runs += other.runs
-        self.events += other.events
+        self.counts += other.counts
         self.seconds += other.seconds
         self.cpu_seconds += other.cpu_seconds
         self.strikes += other.strikes
@@ -54,13 +48,11 @@ def simulate_series(seeds: range) -> Totals:
     with virtual():
         for seed in seeds:
             world = simulate(draw(seed))
-            struck = sorted(+world.struck)
-            totals.schedules += 1
-            totals.runs += len(world.runs)
-            totals.events += len(world.schedule.events)
+            events = len(world.schedule.events)
+            totals.counts.update(schedules=1, runs=len(world.runs), events=events)
             totals.seconds += world.time
             totals.strikes.update(world.struck)
-            totals.pairs.update(combinations(struck, 2))
+            totals.pairs.update(combinations(sorted(+world.struck), 2))
             if world.violations:
                 totals.broken = seed
                 break

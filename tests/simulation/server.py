@@ -19,7 +19,7 @@ from eventdrain.errors import (
     StreamRefused,
     Unauthenticated,
 )
-from tests.simulation.world import TIMED_OUT, Point, failure
+from tests.simulation.world import TIMED_OUT, Call, Point, failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -308,7 +308,7 @@ class Connection:
     async def opened(self) -> None:
         """See ``ports.Connection``."""
         world = self.world
-        opening = asyncio.create_task(world.call(Point.OPEN, self._open, self._refused))
+        opening = asyncio.create_task(world.call(Call(Point.OPEN, self._open, self._refused)))
         opening.add_done_callback(lambda _: self._changed.set())
         try:
             # A message shows that it is open; it may also end before it is known to be open.
@@ -349,7 +349,7 @@ class Connection:
 
         if self.server.is_slow:
             await asyncio.sleep(1.0)
-        if not await self.world.call(Point.PROBE, answer, lambda _: False):
+        if not await self.world.call(Call(Point.PROBE, answer, lambda _: False)):
             raise ApiSilent("made up: no answer")
         self._prove()
 
@@ -533,8 +533,4 @@ class Client:
                 self._server.tokens.note_rejected(token, self._run)
             return answer
 
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._server.world.call(Point.ACK, perform, failed)
-        except TimeoutError:
-            return TIMED_OUT
+        return await self._server.world.call_within(seconds, Call(Point.ACK, perform, failed))

@@ -18,7 +18,7 @@ from eventdrain.events import (
     pack,
 )
 from eventdrain.ports import Folder, StoredObject
-from tests.simulation.world import Point
+from tests.simulation.world import Call, Point
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -83,6 +83,7 @@ class Queue:
         messages: Messages that no consumer has deleted.
         ever: How many messages have held each event, by event id.
         consumed: The events that a consumer has handled, by event id.
+        done: The events that a checkpoint of a replay has passed, which must not come again.
     """
 
     def __init__(self, world: World, bucket: Bucket) -> None:
@@ -91,6 +92,7 @@ class Queue:
         self.messages: list[Message] = []
         self.ever: Counter[str] = Counter()
         self.consumed: set[str] = set()
+        self.done: frozenset[str] = frozenset()
 
     def send(self, message: Message) -> None:
         """Accept a message."""
@@ -100,6 +102,8 @@ class Queue:
                 self.world.violate(f"a message points to {key}, which is not in the archive")
         self.messages.append(message)
         self.ever.update(message.event_ids)
+        for event_id in self.done & {*message.event_ids}:
+            self.world.violate(f"the replay sends {event_id} again, which a checkpoint has passed")
 
     def consume(self, *, dies: bool) -> None:
         """Let a consumer handle a batch, and delete it unless it dies."""
@@ -179,7 +183,7 @@ class ArchiveSink(_Sink):
         def failed(answer: Failure) -> dict[str, Failure]:
             return {each.event_id: answer for each in group}
 
-        return await self._world.call(Point.PUT, perform, failed)
+        return await self._world.call(Call(Point.PUT, perform, failed))
 
 
 class QueueSink(_Sink):
@@ -215,7 +219,7 @@ class QueueSink(_Sink):
                     queue.send(message)
             return {event_id: answer for message in left for event_id in message.event_ids}
 
-        return await world.call(Point.SEND, perform, failed, partly)
+        return await world.call(Call(Point.SEND, perform, failed, partly))
 
 
 class BucketReader:
@@ -226,14 +230,17 @@ class BucketReader:
 
     async def days(self, event_type: str) -> Sequence[str]:
         """See ``ports.ArchiveReader``."""
-        return await self._read(lambda: sorted({day for day, _ in self._folders(event_type)}))
+        prefix = f"{LAYOUT.prefix}/{event_type}/dt="
+        return await self._read(
+            lambda: sorted({key[len(prefix) :][:10] for key in self._keys(prefix)})
+        )
 
     async def objects(self, folder: Folder, *, after: str) -> Sequence[StoredObject]:
         """See ``ports.ArchiveReader``."""
 
         def page() -> Sequence[StoredObject]:
-            keys = self._folders(folder.event_type)
-            found = sorted(key for day, key in keys if day == folder.day and key > after)
+            keys = self._keys(f"{LAYOUT.prefix}/{folder.event_type}/dt={folder.day}/")
+            found = sorted(key for key in keys if key > after)
             return [StoredObject(key, len(self._bucket.body(key) or b"")) for key in found[:_PAGE]]
 
         return await self._read(page)
@@ -242,17 +249,11 @@ class BucketReader:
         """See ``ports.ArchiveReader``."""
         return await self._read(lambda: self._bucket.body(key))
 
-    def _folders(self, event_type: str) -> list[tuple[str, str]]:
-        """Return the day and the key of each object of lines."""
-        prefix = f"{LAYOUT.prefix}/{event_type}/dt="
-        return [
-            (key.removeprefix(prefix)[:10], key)
-            for key in self._bucket.objects
-            if key.startswith(prefix)
-        ]
+    def _keys(self, prefix: str) -> list[str]:
+        return [key for key in self._bucket.objects if key.startswith(prefix)]
 
     async def _read(self, perform: Callable[[], _T]) -> _T:
-        return await self._bucket.world.call(Point.READ, perform, _raise_unreadable)
+        return await self._bucket.world.call(Call(Point.READ, perform, _raise_unreadable))
 
 
 def _raise_unreadable(answer: Failure) -> Never:

@@ -7,7 +7,7 @@ import math
 import random
 from collections import Counter
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -62,20 +62,20 @@ class Call(Generic[_T]):
     """One call of a service, for the effect of a fault.
 
     Attributes:
-        world: The world.
         point: Which call it is.
-        seconds: How long it takes without a fault.
         perform: Lets it take effect, and returns its answer.
         failed: Returns, or raises, the answer of a failure.
         partly: Lets a part of it take effect, and returns its answer, where the rest fails.
+        world: The world in which it is made.
+        seconds: How long it takes without a fault.
     """
 
-    world: World
     point: Point
-    seconds: float
     perform: Callable[[], _T]
     failed: Callable[[Failure], _T]
     partly: Callable[[Failure], _T] | None = None
+    world: World = field(init=False)
+    seconds: float = field(init=False)
 
     async def under_way(self) -> None:
         """Wait for half of the time, before or after it takes effect."""
@@ -90,7 +90,6 @@ class Call(Generic[_T]):
             await asyncio.sleep(seconds)
             return self.perform()
         answer: asyncio.Future[_T] = self.world.machine.create_future()
-
         self.world.later(seconds, resolve, answer, self.perform)
         return await answer
 
@@ -358,16 +357,10 @@ class World:
         """Return whether any fault may strike calls of a point."""
         return bool(self._faults[point]) and not self.are_faults_over
 
-    async def call(
-        self,
-        point: Point,
-        perform: Callable[[], _T],
-        failed: Callable[[Failure], _T],
-        partly: Callable[[Failure], _T] | None = None,
-    ) -> _T:
+    async def call(self, call: Call[_T]) -> _T:
         """Make one call of a service: it takes effect halfway, unless a fault strikes it."""
-        fault = self.strikes(point)
-        call = Call(self, point, self.latency, perform, failed, partly)
+        fault = self.strikes(call.point)
+        call.world, call.seconds = self, self.latency
         if fault is not None:
             assert fault.kind.effect is not None
             answer: _T = await fault.kind.effect(call)
@@ -376,37 +369,30 @@ class World:
         await call.under_way()
         return result
 
-    def blocking_call(
-        self,
-        point: Point,
-        perform: Callable[[], _T],
-        failed: Callable[[Failure], _T],
-        *,
-        timeout_seconds: float = 10.0,
-    ) -> _T:
+    async def call_within(self, seconds: float, call: Call[_T]) -> _T:
+        """Make one call of a service that fails if it takes longer than some seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.call(call)
+        except TimeoutError:
+            return call.failed(TIMED_OUT)
+
+    def blocking_call(self, call: Call[_T], *, timeout_seconds: float = 10.0) -> _T:
         """Make one call of a service in a function that runs in a thread."""
         if self.machine.is_in_loop:
             self.violate("a blocking call on the event loop")
-            return perform()
-        if not self.may_strike(point):
+            return call.perform()
+        if not self.may_strike(call.point):
             latency = self.latency
             self.machine.block(min(latency, timeout_seconds) / 2)
-            result = perform()
+            result = call.perform()
             self.machine.block(min(latency, timeout_seconds) / 2)
-            return result if latency < timeout_seconds else failed(TIMED_OUT)
-
-        async def call() -> _T:
-            try:
-                async with asyncio.timeout(timeout_seconds):
-                    return await self.call(point, perform, failed)
-            except TimeoutError:
-                return failed(TIMED_OUT)
-
+            return result if latency < timeout_seconds else call.failed(TIMED_OUT)
         began, process = self.time, PROCESS.get()
         try:
-            return self.machine.wait_for(call())
+            return self.machine.wait_for(self.call_within(timeout_seconds, call))
         finally:
-            if isinstance(process, Run) and point in _OUTSIDE_THE_WINDOW:
+            if isinstance(process, Run) and call.point in _OUTSIDE_THE_WINDOW:
                 process.waited_seconds += self.time - began
 
     def wall_clock(self, process: Process) -> datetime:
