@@ -160,7 +160,11 @@ def simulated_acker(plan: Plan) -> Iterator[Served]:
         return simulated.run(client.ack(deliveries, token=used, timeout_seconds=timeout))
 
     deliveries = simulated.run(receive(AsyncExitStack()))
-    yield Served(ack, deliveries, lambda: server.acked_handles)
+
+    def acked() -> set[str]:
+        return {handle for handle, sent in server.sent.items() if sent.was_acked}
+
+    yield Served(ack, deliveries, acked)
 
 
 @contextmanager

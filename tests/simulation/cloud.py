@@ -215,10 +215,9 @@ class Cloud:
         self.server.note_death(run)
 
     def _time_out(self, run: Run) -> None:
-        if not (run.has_ended or run.is_dead):
-            if not run.was_frozen:
-                self.world.violate(f"{run.name} runs into its time-out")
-            run.kill()
+        if not (run.has_ended or run.is_dead or run.was_frozen):
+            self.world.violate(f"{run.name} runs into its time-out")
+        run.kill()
 
     def _handle(self, start: Start, run: Run, environment: Environment) -> Report:
         """Do what the function's handler does."""

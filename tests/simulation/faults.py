@@ -214,6 +214,7 @@ _SINKS: Final = (Point.PUT, Point.SEND)
 _SECRETS: Final = (Point.GET_SECRET, Point.PUT_SECRET)
 
 _FAILS: Final = _fails(_RETRYABLE)
+_DENIES: Final = _fails(_FATAL, "PERMISSION_DENIED")
 _ANSWERS_AT_RANDOM: Final = _one_of(_FAILS, _loses_the_answer, _is_slow)
 _ACKS_AT_RANDOM: Final = _one_of(_FAILS, _fails(_THROTTLED), _loses_the_answer)
 _REJECTS_TOKENS: Final = _fails(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED", "check the gateway")
@@ -252,16 +253,14 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "an ack is taken, the answer is lost": _on(Point.ACK, _loses_the_answer),
         "an ack is rejected": _on(Point.ACK, _fails(_REJECTED, "NOT_FOUND"), "NotAcked"),
         "a gateway rejects tokens of acks": _on(Point.ACK, _REJECTS_TOKENS),
-        "acks are denied": _on(Point.ACK, _fails(_FATAL, "PERMISSION_DENIED"), "NotAcked"),
+        "acks are denied": _on(Point.ACK, _DENIES, "NotAcked"),
         "an ack is slow": _on(Point.ACK, _is_slow),
         "an ack hangs": _on(Point.ACK, _hangs),
         "an ack is taken, the server forgets it": _during(_server, forgets_acks=True),
     },
     "stream": {
         "streams cannot be opened": _on(Point.OPEN, _fails(_RETRYABLE, "UNAVAILABLE")),
-        "streams are denied": _on(
-            Point.OPEN, _fails(_FATAL, "PERMISSION_DENIED"), "AuthenticationFailed"
-        ),
+        "streams are denied": _on(Point.OPEN, _DENIES, "AuthenticationFailed"),
         "streams are refused": _on(Point.OPEN, _fails(_REJECTED, "INVALID_ARGUMENT"), "a failure"),
         "a gateway rejects tokens of streams": _on(Point.OPEN, _REJECTS_TOKENS),
         "opening a stream is slow": _on(Point.OPEN, _is_slow),

@@ -38,10 +38,6 @@ _TURN_SECONDS: Final = 1e-6
 """The duration of a step, so that time always advances."""
 
 
-class Spinning(Exception):
-    """A schedule takes more steps than any should."""
-
-
 class Process:
     """A process, such as one run in one Lambda environment.
 
@@ -260,8 +256,7 @@ class Machine(asyncio.AbstractEventLoop):
         """Run a coroutine, and with it everything else, until it returns.
 
         Raises:
-            Spinning: It takes too many steps.
-            RuntimeError: Everything waits, and nothing is scheduled.
+            RuntimeError: It takes too many steps; or everything waits, and nothing is scheduled.
         """
         asyncio._set_running_loop(self)  # noqa: SLF001 - as every event loop does
         try:
@@ -295,7 +290,7 @@ class Machine(asyncio.AbstractEventLoop):
             return
         self.steps += 1
         if self.steps > MOST_STEPS:
-            raise Spinning(f"{MOST_STEPS} steps")
+            raise RuntimeError(f"more than {MOST_STEPS} steps")
         handle.context.run(handle.callback, *handle.args)
 
     def _may_step(self, process: Process, handle: _Handle) -> bool:

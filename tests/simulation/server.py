@@ -109,6 +109,7 @@ class EventServer:
 
     Attributes:
         events: All events that were published.
+        sent: All deliveries, by handle.
         connections: The open streams; the one whose turn is next comes first.
     """
 
@@ -130,7 +131,7 @@ class EventServer:
         self._rules = world.schedule.rules
         self.events: list[Event] = []
         self._waiting: deque[Event] = deque()
-        self._sent: dict[str, Sent] = {}
+        self.sent: dict[str, Sent] = {}
         self.connections: deque[Connection] = deque()
 
     # --- What the world does to it ---
@@ -149,7 +150,7 @@ class EventServer:
 
     def forget(self) -> None:
         """Forget the position: send the whole history again, as if it were new."""
-        for sent in self._sent.values():
+        for sent in self.sent.values():
             sent.connection.outstanding.clear()
         waiting = {*self._waiting}
         self._waiting.extend(event for event in self.events if event not in waiting)
@@ -157,13 +158,8 @@ class EventServer:
 
     def expire_all(self) -> None:
         """Give up all deliveries, and send the events again."""
-        for handle in [*self._sent]:
+        for handle in [*self.sent]:
             self._expire(handle)
-
-    @property
-    def acked_handles(self) -> set[str]:
-        """The handles of which it has accepted acks."""
-        return {handle for handle, sent in self._sent.items() if sent.was_acked}
 
     def count_waiting(self, run: Run) -> int:
         """Return how many new events have waited for a while for a run's room, as they can't."""
@@ -199,7 +195,7 @@ class EventServer:
         is_redelivered = event.sent > 0
         event.sent += 1
         handle = f"ack-{event.number}-{event.sent}"
-        self._sent[handle] = Sent(event, connection)
+        self.sent[handle] = Sent(event, connection)
         connection.outstanding[handle] = None
         shown = "" if self.omits_handles else handle
         self.world.note("server", "sends event %d to %s as %s", event.number, connection, handle)
@@ -208,7 +204,7 @@ class EventServer:
         self.world.later(self.world.settings.ack_timeout.total_seconds(), self._expire, handle)
 
     def _expire(self, handle: str) -> None:
-        sent = self._sent[handle]
+        sent = self.sent[handle]
         if handle in sent.connection.outstanding:
             del sent.connection.outstanding[handle]
             if sent.event not in self._waiting:
@@ -239,7 +235,7 @@ class EventServer:
             self.tokens.note_rejected(token, run)
             return _UNAUTHENTICATED
         rejection = _RETRYABLE if self._rules.rejects_by_status else _NOT_FOUND
-        sent = self._sent.get(handle)
+        sent = self.sent.get(handle)
         if sent is None:
             self.world.violate(f"{run.name} acks {handle}, which was never sent")
             return rejection

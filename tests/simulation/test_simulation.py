@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 SERIES: Final = 250
 REGRESSIONS: Final = sorted(Path(__file__).with_name("regressions").glob("*.json"))
 TRACED: Final = 20
-MODULE: Final = "tests.simulation.test_simulation"
 
 
 @pytest.mark.parametrize("first", range(1, 3_001, SERIES))
@@ -49,7 +48,7 @@ def test_what_was_found_before(file: Path) -> None:
 def test_seed_decides_everything() -> None:
     """The trace of a seed is the same in another process, where sets have another order."""
     elsewhere = run_child(
-        [sys.executable, "-c", f"from {MODULE} import digest; print(digest())"],
+        [sys.executable, "-c", f"from {__name__} import digest; print(digest())"],
         folder=PROJECT_FOLDER,
         environment={"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "1"},
         seconds=120,
