@@ -500,7 +500,7 @@ class Client:
         timeout = min(_ACK_SECONDS, timeout_seconds)
         if world.may_strike(Point.ACK):
             answers = await asyncio.gather(
-                *(self._ack_alone(each, token, timeout) for each in deliveries)
+                *(self._ack_alone(each.ack_info, token, timeout) for each in deliveries)
             )
         else:
             latency = world.latency
@@ -518,11 +518,9 @@ class Client:
                 run.ack_failures[delivery.ack_info] += 1
         return answers
 
-    async def _ack_alone(
-        self, delivery: Delivery, token: str | None, seconds: float
-    ) -> Failure | None:
+    async def _ack_alone(self, handle: str, token: str | None, seconds: float) -> Failure | None:
         def perform() -> Failure | None:
-            return self._server.ack(delivery.ack_info, token, self._run)
+            return self._server.ack(handle, token, self._run)
 
         def failed(answer: Failure) -> Failure | None:
             if answer.kind is FailureKind.TOKEN_REJECTED:
