@@ -246,13 +246,11 @@ class Cloud:
         if other.backlog_run > self.settings.backlog_runs:
             self.world.violate("a chain of runs is longer than its limit")
 
-        def perform() -> None:
-            self.world.later(0.0, self.invoke, other)
-
         def failed(answer: Failure) -> None:
             raise StartFailed(f"made up: {answer.code}")
 
-        self.world.blocking_call(Call(Point.START, perform, failed))
+        call = Call(Point.START, lambda: self.world.later(0.0, self.invoke, other), failed)
+        self.world.blocking_call(call)
 
     # --- The schedule ---
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from eventdrain.errors import Failure
     from eventdrain.events import Delivery
 
-_T = TypeVar("_T")
+T = TypeVar("T")
 _Callback: TypeAlias = "Callable[..., object]"
 
 MOST_STEPS: Final = 400_000
@@ -179,18 +179,18 @@ class Machine(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(  # type: ignore[override]
-        self, coro: Coroutine[Any, Any, _T], **options: Any
-    ) -> asyncio.Task[_T]:
+        self, coro: Coroutine[Any, Any, T], **options: Any
+    ) -> asyncio.Task[T]:
         """See ``asyncio``."""
         task = asyncio.Task(coro, loop=self, **options)
         self._kept.append(task)
         return task
 
     def run_in_executor(  # type: ignore[override]
-        self, _executor: object, func: Callable[..., _T], *args: Any
-    ) -> asyncio.Future[_T]:
+        self, _executor: object, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
         """Run a function in a greenlet, as if in a thread."""
-        future: asyncio.Future[_T] = self.create_future()
+        future: asyncio.Future[T] = self.create_future()
         process = PROCESS.get()
 
         def thread() -> None:
@@ -222,7 +222,7 @@ class Machine(asyncio.AbstractEventLoop):
         self._kept.append(thread)
         self.call_soon(thread.switch)
 
-    def wait_for(self, work: Coroutine[Any, Any, _T]) -> _T:
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work in a function that runs in a greenlet, while others continue."""
         task = self.create_task(work)
         self.block_until(task)
@@ -252,7 +252,7 @@ class Machine(asyncio.AbstractEventLoop):
 
     # --- Running ---
 
-    def run(self, main: Coroutine[Any, Any, _T]) -> _T:
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine, and with it everything else, until it returns.
 
         Raises:
@@ -308,7 +308,7 @@ class Machine(asyncio.AbstractEventLoop):
         return not process.is_dead
 
 
-def resolve(future: asyncio.Future[_T], function: Callable[[], _T]) -> None:
+def resolve(future: asyncio.Future[T], function: Callable[[], T]) -> None:
     """Call a function for a future: it gets the result or the error, if it still waits for it."""
     try:
         result = function()
@@ -357,7 +357,7 @@ class Threads:
         for future in self._futures:
             loop.block_until(future)
 
-    def submit(self, function: Callable[..., _T], *args: Any) -> asyncio.Future[_T]:
+    def submit(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """See ``concurrent.futures``."""
         future = asyncio.get_running_loop().run_in_executor(None, function, *args)
         self._futures.append(future)

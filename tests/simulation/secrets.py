@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Never, TypeVar
+from typing import TYPE_CHECKING, Final, Never
 
 from eventdrain.errors import (
     CredentialsError,
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from eventdrain.errors import Failure
     from eventdrain.ports import ClientCredentials
+    from tests.simulation.machine import T
     from tests.simulation.world import Run, World
-
-_T = TypeVar("_T")
 
 CREDENTIALS: Final = "arn:made-up:credentials"
 _CALL_SECONDS: Final = 10.5
@@ -82,7 +81,7 @@ class Secrets:
 
         self._call(Point.PUT_SECRET, arn, perform)
 
-    def _call(self, point: Point, arn: str, perform: Callable[[], _T]) -> _T:
+    def _call(self, point: Point, arn: str, perform: Callable[[], T]) -> T:
         def failed(answer: Failure) -> Never:
             raise CredentialsError(f"the call about {arn} failed with {answer.code}")
 

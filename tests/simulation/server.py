@@ -519,12 +519,10 @@ class Client:
         return answers
 
     async def _ack_alone(self, handle: str, token: str | None, seconds: float) -> Failure | None:
-        def perform() -> Failure | None:
-            return self._server.ack(handle, token, self._run)
-
         def failed(answer: Failure) -> Failure | None:
             if answer.kind is FailureKind.TOKEN_REJECTED:
                 self._server.tokens.note_rejected(token, self._run)
             return answer
 
-        return await self._server.world.call_within(seconds, Call(Point.ACK, perform, failed))
+        call = Call(Point.ACK, lambda: self._server.ack(handle, token, self._run), failed)
+        return await self._server.world.call_within(seconds, call)

@@ -6,7 +6,7 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING, Final, Never, TypeVar
+from typing import TYPE_CHECKING, Final, Never
 
 from eventdrain.errors import ArchiveReadError
 from eventdrain.events import (
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
     from eventdrain.errors import Failure
     from eventdrain.events import Delivery, Message
-    from tests.simulation.machine import Process
+    from tests.simulation.machine import Process, T
     from tests.simulation.world import World
-
-_T = TypeVar("_T")
 
 LAYOUT: Final = ArchiveLayout("made-up-bucket", "events", "quarantine")
 _PAGE: Final = 3
@@ -252,7 +250,7 @@ class BucketReader:
     def _keys(self, prefix: str) -> list[str]:
         return [key for key in self._bucket.objects if key.startswith(prefix)]
 
-    async def _read(self, perform: Callable[[], _T]) -> _T:
+    async def _read(self, perform: Callable[[], T]) -> T:
         return await self._bucket.world.call(Call(Point.READ, perform, _raise_unreadable))
 
 

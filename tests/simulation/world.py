@@ -10,10 +10,10 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic
 
 from eventdrain.errors import Failure, FailureKind
-from tests.simulation.machine import PROCESS, Machine, Process, resolve
+from tests.simulation.machine import PROCESS, Machine, Process, T, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tests.simulation.faults import Injected
     from tests.simulation.schedule import Schedule
     from tests.simulation.server import Connection
-
-_T = TypeVar("_T")
 
 STARTED_AT: Final = datetime(2026, 3, 1, 23, 58, tzinfo=UTC)
 """Two minutes before midnight, so that schedules have events of two days."""
@@ -58,7 +56,7 @@ _OUTSIDE_THE_WINDOW: Final = {Point.GET_SECRET, Point.PUT_SECRET, Point.START}
 
 
 @dataclass(slots=True)
-class Call(Generic[_T]):
+class Call(Generic[T]):
     """One call of a service, for the effect of a fault.
 
     Attributes:
@@ -71,9 +69,9 @@ class Call(Generic[_T]):
     """
 
     point: Point
-    perform: Callable[[], _T]
-    failed: Callable[[Failure], _T]
-    partly: Callable[[Failure], _T] | None = None
+    perform: Callable[[], T]
+    failed: Callable[[Failure], T]
+    partly: Callable[[Failure], T] | None = None
     world: World = field(init=False)
     seconds: float = field(init=False)
 
@@ -81,7 +79,7 @@ class Call(Generic[_T]):
         """Wait for half of the time, before or after it takes effect."""
         await asyncio.sleep(self.seconds / 2)
 
-    async def arrives(self, seconds: float) -> _T:
+    async def arrives(self, seconds: float) -> T:
         """Let it take effect after some seconds, also if nobody waits any more; return its answer.
 
         Streams and probes are the exception: they end with their connections.
@@ -89,7 +87,7 @@ class Call(Generic[_T]):
         if self.point in _OF_CONNECTIONS:
             await asyncio.sleep(seconds)
             return self.perform()
-        answer: asyncio.Future[_T] = self.world.machine.create_future()
+        answer: asyncio.Future[T] = self.world.machine.create_future()
         self.world.later(seconds, resolve, answer, self.perform)
         return await answer
 
@@ -357,19 +355,19 @@ class World:
         """Return whether any fault may strike calls of a point."""
         return bool(self._faults[point]) and not self.are_faults_over
 
-    async def call(self, call: Call[_T]) -> _T:
+    async def call(self, call: Call[T]) -> T:
         """Make one call of a service: it takes effect halfway, unless a fault strikes it."""
         fault = self.strikes(call.point)
         call.world, call.seconds = self, self.latency
         if fault is not None:
             assert fault.kind.effect is not None
-            answer: _T = await fault.kind.effect(call)
+            answer: T = await fault.kind.effect(call)
             return answer
         result = await call.arrives(call.seconds / 2)
         await call.under_way()
         return result
 
-    async def call_within(self, seconds: float, call: Call[_T]) -> _T:
+    async def call_within(self, seconds: float, call: Call[T]) -> T:
         """Make one call of a service that fails if it takes longer than some seconds."""
         try:
             async with asyncio.timeout(seconds):
@@ -377,7 +375,7 @@ class World:
         except TimeoutError:
             return call.failed(TIMED_OUT)
 
-    def blocking_call(self, call: Call[_T], *, timeout_seconds: float = 10.0) -> _T:
+    def blocking_call(self, call: Call[T], *, timeout_seconds: float = 10.0) -> T:
         """Make one call of a service in a function that runs in a thread."""
         if self.machine.is_in_loop:
             self.violate("a blocking call on the event loop")
