@@ -35,6 +35,10 @@ _LONGEST_RETRY_SECONDS: Final = 7.6
 """The longest wait between two attempts, with jitter."""
 
 
+_LONGEST_REJECTED_SECONDS: Final = 15.0
+"""The longest wait before a stream is opened with a new token."""
+
+
 def check_run(cloud: Cloud, run: Run, report: Report, metrics: Mapping[str, float]) -> None:
     """Check a run at its end, with the metrics that alarms evaluate."""
     is_idle = report.end_reason is EndReason.IDLE
@@ -105,21 +109,22 @@ def _end(world: World, run: Run, report: Report) -> Iterator[str]:
 
 def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
     """An unproven silence never ends as idle."""
+    _, ended_at = run.draining
     quiet_since = run.quiet_since
     if not report.left[LeftReason.NOT_TAKEN]:
         quiet_since = max(quiet_since, run.last_arrival)
-    if world.time - quiet_since < world.settings.idle.total_seconds():
+    if ended_at - quiet_since < world.settings.idle.total_seconds():
         yield "ends as idle without a proof of silence"
     # It has decided to end after the last commit began, or just before it left its streams.
-    decided_at = world.time - _ENDING_SECONDS
+    decided_at = ended_at - _ENDING_SECONDS
     if run.last_activity > decided_at:
         decided_at = max(run.committing_since.values(), default=0.0)
     if run.open_since == math.inf and run.last_end < decided_at:
         yield "ends as idle while no stream is open"
-    if run.oldest_unread < decided_at - _ENDING_SECONDS and not run.slow_calls:
+    if run.oldest_unread < decided_at - _ENDING_SECONDS:
         yield "ends as idle though messages have arrived"
     was_slow = world.oddities(run.opened_at) == {"is_slow"} and any(
-        fault.name == SLOW_API and fault.at < run.opened_at and fault.until > world.time
+        fault.name == SLOW_API and fault.at < run.opened_at and fault.until > ended_at
         for fault in world.schedule.faults
     )
     has_reopened = run.connections > world.settings.parallel_streams
@@ -132,12 +137,13 @@ def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
 def _work(world: World, run: Run, report: Report) -> Iterator[str]:
     """A run neither stops too early nor waits for nothing."""
     settings = world.settings
-    is_window_over = world.time >= run.opened_at + settings.window.total_seconds()
-    is_stopped = run.has_met_fatal or run.rejected or not run.connections
+    _, ended_at = run.draining
+    is_window_over = ended_at >= run.opened_at + settings.window.total_seconds()
+    is_stopped = run.has_met_fatal or (run.rejected and report.has_failed) or not run.connections
     if report.committed >= settings.max_events or is_stopped:
         return
     is_open = run.open_since < math.inf
-    quiet_seconds = world.time - max(run.last_arrival, run.quiet_since)
+    quiet_seconds = ended_at - max(run.last_arrival, run.quiet_since)
     if not is_window_over:
         if _was_idle(world, run):
             return
@@ -147,10 +153,12 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
             yield "ends though a stream is open"
     elif not (run.was_frozen or run.open_connections or report.left.total()):
         patience = max(settings.idle.total_seconds(), _PATIENCE_SECONDS) + _ENDING_SECONDS
-        quiet_seconds = world.time - max(run.last_arrival, run.last_activity, run.open_since)
+        quiet_seconds = ended_at - max(run.last_arrival, run.last_activity, run.open_since)
         if is_open and quiet_seconds > patience + settings.linger.total_seconds():
             yield "waits for nothing"
-        longest_wait = 0.75 * 2 ** len(run.ends) + _ENDING_SECONDS
+        longest_wait = _ENDING_SECONDS + (
+            _LONGEST_REJECTED_SECONDS if run.rejected else 0.75 * 2 ** len(run.ends)
+        )
         is_late = run.read_until - max(run.last_end, run.last_activity) > longest_wait
         if is_late and not (run.left_streams or report.has_failed):
             yield "opens no further stream"
