@@ -1,7 +1,7 @@
 """Run whole runs of the engine through random schedules of faults, in virtual time.
 
 Each schedule is one stack with its event server, sinks, secrets, token endpoint and Lambda; its
-seed decides everything that happens. Promises 1 to 5 of docs/guarantees.md are checked. The first
+seed decides everything that happens. Promises 1 to 6 of docs/guarantees.md are checked. The first
 schedule that breaks one is reduced to what is needed, and printed with a trace. Exits with 1 then.
 """
 
