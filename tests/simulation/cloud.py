@@ -18,6 +18,7 @@ from eventdrain.errors import StartFailed
 from eventdrain.run import Memory, run_and_start_others, run_drain
 from tests.simulation.checker import check_run, check_starts
 from tests.simulation.faults import STALE_SECRETS
+from tests.simulation.machine import Process
 from tests.simulation.replays import ReplayRuns
 from tests.simulation.secrets import Secrets, TokenEndpoint, Tokens
 from tests.simulation.server import Client, EventServer
@@ -104,7 +105,7 @@ class Cloud:
         world: The world.
 
     Attributes:
-        replay: The replay that the schedule has; None for none.
+        replaying: The process of the replay that is under way, or was last.
         environments: The idle environments.
         under_way: The runs that have neither ended nor died, in the order of their start.
         next_dies_at: The step at which the next run is killed; 0 for never.
@@ -118,7 +119,7 @@ class Cloud:
         self.secrets: Secrets = Secrets(world)
         self.tokens: Tokens = Tokens(world, self.settings.scopes)
         self.server: EventServer = EventServer(world, self.tokens)
-        self.replay: ReplayRuns | None = None
+        self.replaying: Process = Process("replay")
         self.next_dies_at = 0
         self.environments: list[Environment] = []
         self._skew_seconds = 0.0
@@ -263,8 +264,7 @@ class Cloud:
             world.machine.call_at(event.published_at, self.server.publish, event)
         self.plan_faults()
         if schedule.replay is not None:
-            self.replay = ReplayRuns(self, schedule.replay)
-            replaying = world.machine.create_task(self.replay.live())
+            replay = world.machine.create_task(ReplayRuns(self, schedule.replay).live())
         while world.time < schedule.ends_at:
             await self._tick_and_wait()
         self._dropped_ticks = 0
@@ -277,7 +277,7 @@ class Cloud:
             await self._tick_and_wait()
         await self._idle.wait()
         if schedule.replay is not None:
-            await replaying
+            await replay
 
     async def _tick_and_wait(self) -> None:
         """Start the runs of the schedule, and wait for its next tick."""
@@ -301,8 +301,3 @@ class Cloud:
         self.world.struck[fault.name] += 1
         self.world.note("fault", "%s", fault.name)
         fault.kind.begins(self, fault)
-
-    def kill_replay(self) -> None:
-        """Stop the replay that is under way, if there is one."""
-        if self.replay is not None:
-            self.replay.process.kill()

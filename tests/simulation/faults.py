@@ -333,7 +333,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "the archive cannot be read": _on(Point.READ, _fails(_RETRYABLE, "SlowDown")),
         "reading the archive is denied": _on(Point.READ, _fails(_FATAL, "AccessDenied")),
         "reading the archive is slow": _on(Point.READ, _is_slow),
-        "a replay is killed": _once(lambda cloud: cloud.kill_replay()),
+        "a replay is killed": _once(lambda cloud: cloud.replaying.kill()),
     },
 }
 FAULTS: Final = {name: fault for area in AREAS.values() for name, fault in area.items()}

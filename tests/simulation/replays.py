@@ -62,7 +62,6 @@ class ReplayRuns:
         self._keys_at_checkpoint: set[str] = set()
         self._done: frozenset[str] = frozenset()
         self._is_complete = False
-        self.process = Process("replay")
 
     async def live(self) -> None:
         """Replay what is in the archive when the first run starts."""
@@ -79,7 +78,7 @@ class ReplayRuns:
 
     async def _run(self, seconds: float) -> None:
         world, bucket = self._cloud.world, self._cloud.archive
-        process = self.process = Process("replay")
+        process = self._cloud.replaying = Process("replay")
         report = ReplayReport("made-up", is_dry_run=False)
         process.confirmed["queue"] |= self._done
         unchanged = self._lines() == self._keys_at_checkpoint
@@ -149,5 +148,5 @@ class ReplayRuns:
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint.as_json()
         self.checkpoint["lines"] += self._plan.damages
-        self._done = frozenset(self.process.confirmed["queue"])
+        self._done = frozenset(self._cloud.replaying.confirmed["queue"])
         self._keys_at_checkpoint = self._lines()
