@@ -61,7 +61,7 @@ def simulated_endpoint(*faults: str) -> TokenEndpoint:
     tokens = simulation.Tokens(simulated.cloud.world, (SCOPE, OTHER))
     tokens.client_secret = SECRET
     endpoint: TokenEndpoint = simulated.blocking(
-        simulation.TokenEndpoint(tokens, CLIENT, simulated.process)
+        simulation.TokenEndpoint(tokens, simulated.cloud.secrets, CLIENT, simulated.process)
     )
     return endpoint
 

@@ -137,6 +137,8 @@ def _print_trace(console: Console, schedule: Schedule) -> int:
         world = simulate(schedule, is_traced=True)
     for line in world.trace or ():
         console.print(line, markup=False)
+    if not world.violations:
+        console.print("No promise is broken.")
     return int(bool(world.violations))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +26,7 @@ from tests.simulation.sinks import ArchiveSink, Bucket, Queue, QueueSink
 from tests.simulation.world import Call, Point, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
 
@@ -64,7 +64,7 @@ class Services:
 
     def token_endpoint(self, credentials: ClientCredentials) -> TokenEndpoint:
         """See ``eventdrain.run.Services``."""
-        return TokenEndpoint(self._cloud.tokens, credentials, self._run)
+        return TokenEndpoint(self._cloud.tokens, self._cloud.secrets, credentials, self._run)
 
     def connect_sinks(self) -> Mapping[str, AbstractAsyncContextManager[Sink]]:
         """See ``eventdrain.run.Services``."""
@@ -77,9 +77,12 @@ class Services:
         """See ``eventdrain.run.Services``."""
         return Client(self._cloud.server, self._run)
 
-    def connect_acker(self) -> AbstractAsyncContextManager[Client]:
+    @asynccontextmanager
+    async def connect_acker(self) -> AsyncIterator[Client]:
         """See ``eventdrain.run.Services``."""
-        return nullcontext(Client(self._cloud.server, self._run))
+        self._run.open_clients += 1
+        yield Client(self._cloud.server, self._run)
+        self._run.open_clients -= 1
 
     def run(self, drain: Coroutine[None, None, None]) -> None:
         """See ``eventdrain.run.Services``."""
@@ -109,6 +112,8 @@ class Cloud:
         environments: The idle environments.
         under_way: The runs that have neither ended nor died, in the order of their start.
         next_dies_at: The step at which the next run is killed; 0 for never.
+        checkpoint_key: The object that the replay has last saved in a checkpoint.
+        next_share: Which share of its usual time is left to the next run.
     """
 
     def __init__(self, world: World) -> None:
@@ -121,6 +126,8 @@ class Cloud:
         self.server: EventServer = EventServer(world, self.tokens)
         self.replaying: Process = Process("replay")
         self.next_dies_at = 0
+        self.next_share = 1.0
+        self.checkpoint_key: str = ""
         self.environments: list[Environment] = []
         self._skew_seconds = 0.0
         self._dropped_ticks = 0
@@ -178,6 +185,7 @@ class Cloud:
         """Invoke the function asynchronously."""
         world = self.world
         timeout = self.settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
+        timeout, self.next_share = timeout * self.next_share, 1.0
         run = Run(world, len(world.runs) + 1, world.time + timeout)
         environment = self.environments.pop() if self.environments else None
         environment = environment or Environment(self._skew_seconds)

@@ -48,6 +48,9 @@ class Fault:
     needs: tuple[str, ...] = ()
     oddities: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        assert bool(self.points) == (self.effect is not None), "points need an effect"
+
 
 class Injected(Struct, frozen=True, kw_only=True):
     """A fault in a schedule.
@@ -165,6 +168,15 @@ def _kill_next(cloud: Cloud, fault: Injected) -> None:
     cloud.next_dies_at = 1 + int(fault.draw**2 * 400)
 
 
+def _erase(cloud: Cloud, fault: Injected) -> None:
+    if keys := [*cloud.archive.objects]:
+        cloud.archive.erase(keys[int(fault.draw * len(keys))])
+
+
+def _little_time(cloud: Cloud, fault: Injected) -> None:
+    cloud.next_share = 0.1 + fault.draw / 2
+
+
 def _server(cloud: Cloud) -> EventServer:
     return cloud.server
 
@@ -195,7 +207,9 @@ def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
     """Return a fault during which a part of the world has other values of some attributes."""
 
     def begin(cloud: Cloud, _fault: Injected) -> None:
-        vars(part(cloud)).update(values)
+        for name, value in values.items():
+            assert hasattr(part(cloud), name), name
+            setattr(part(cloud), name, value)
 
     def end(cloud: Cloud, fault: Injected) -> None:
         same = (each for each in cloud.world.schedule.faults if each.name == fault.name)
@@ -314,6 +328,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "a run is killed": Fault(begins=_on_a_run(_kill)),
         "the next run is killed at a step": Fault(begins=_kill_next),
         "a run is frozen": Fault(begins=_on_a_run(_freeze)),
+        "the next run has little time": Fault(begins=_little_time),
         "a tick is dropped": _once(lambda cloud: cloud.drop_next_tick()),
         "a tick comes twice": _once(lambda cloud: cloud.tick()),
         "starting a run fails": _on(Point.START, _FAILS),
@@ -328,7 +343,10 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
     "beside": {
         "a consumer dies before it deletes": _once(lambda cloud: cloud.queue.consume(dies=True)),
         "a consumer takes messages": _once(lambda cloud: cloud.queue.consume(dies=False)),
-        "an object is erased": Fault(begins=lambda cloud, fault: cloud.archive.erase(fault.draw)),
+        "an object is erased": Fault(begins=_erase),
+        "the object of a replay's checkpoint is erased": _once(
+            lambda cloud: cloud.archive.erase(cloud.checkpoint_key)
+        ),
         "a day's lines are compacted": _once(lambda cloud: cloud.archive.compact()),
         "the archive cannot be read": _on(Point.READ, _fails(_RETRYABLE, "SlowDown")),
         "reading the archive is denied": _on(Point.READ, _fails(_FATAL, "AccessDenied")),

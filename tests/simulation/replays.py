@@ -147,6 +147,7 @@ class ReplayRuns:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint.as_json()
+        self._cloud.checkpoint_key = checkpoint.key
         self.checkpoint["lines"] += self._plan.damages
         self._done = frozenset(self._cloud.replaying.confirmed["queue"])
         self._keys_at_checkpoint = self._lines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Never
@@ -15,7 +16,8 @@ from eventdrain.errors import (
 )
 from eventdrain.ports import AccessToken
 from tests.simulation.faults import STALE_SECRETS
-from tests.simulation.world import NO_TOKEN, SPARE_SECONDS, STARTED_AT, Call, Point
+from tests.simulation.machine import PROCESS
+from tests.simulation.world import NO_TOKEN, SPARE_SECONDS, STARTED_AT, Call, Point, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
     from eventdrain.errors import Failure
     from eventdrain.ports import ClientCredentials
     from tests.simulation.machine import T
-    from tests.simulation.world import Run, World
+    from tests.simulation.world import World
 
 CREDENTIALS: Final = "arn:made-up:credentials"
 _CALL_SECONDS: Final = 10.5
 """As in the adapter: two attempts of five seconds each, and half a second between them."""
 _LONG_AGO_SECONDS: Final = 5.0
+_CACHING_SECONDS: Final = 12.5
+_MOST_SKEW_SECONDS: Final = 240
+"""Of two clocks, between which a fault has been."""
 _MOST_MINTED: Final = 2
 """One at the start, or early, and one after a rejection."""
 TOKEN: Final = "arn:made-up:token"
@@ -73,6 +78,9 @@ class Secrets:
 
     def put(self, arn: str, content: str) -> None:
         """See ``ports.SecretStore``."""
+        run = PROCESS.get()
+        if isinstance(run, Run) and run.to_store in content:
+            run.to_store = ""
 
         def perform() -> None:
             if arn not in self._versions:
@@ -97,6 +105,7 @@ class Tokens:
         scopes: The client's scopes.
 
     Attributes:
+        lifetime: The lifetime of tokens.
         is_accepting: Whether the event server accepts any token; a fault changes it.
         narrows: Whether other scopes are left out, instead of rejecting the whole request.
         minted: How many tokens were issued.
@@ -109,7 +118,7 @@ class Tokens:
     def __init__(self, world: World, scopes: tuple[str, ...]) -> None:
         self.world = world
         self._is_required = world.schedule.credentials != "none"
-        self._lifetime = timedelta(seconds=world.schedule.token_seconds)
+        self.lifetime = timedelta(seconds=world.schedule.token_seconds)
         self._scopes = scopes
         self.narrows = True
         self._expiries: dict[str | None, float] = {}
@@ -121,7 +130,11 @@ class Tokens:
         """Return whether the event server accepts a token now."""
         if not self._is_required:
             return True
-        return self.is_accepting and self._expiries.get(token, 0.0) > self.world.time
+        return self.is_accepting and self.seconds_left(token) > 0
+
+    def seconds_left(self, token: str | None) -> float:
+        """Return for how long a token is good; negative if it is not."""
+        return self._expiries.get(token, 0.0) - self.world.time
 
     def revoke_all(self) -> None:
         """Reject all tokens that were minted before."""
@@ -133,7 +146,7 @@ class Tokens:
         run.rejected.add(token)
         expired_at = self._expiries.get(token, 0.0)
         needed = self.world.settings.window.total_seconds() + SPARE_SECONDS
-        is_old = expired_at < self.world.time and self._lifetime.total_seconds() > needed
+        is_old = expired_at < self.world.time and self.lifetime.total_seconds() > needed
         if is_old and expired_at > run.opened_at + SPARE_SECONDS and not run.skew_seconds:
             self.world.violate(f"{run.name} uses a token that ends within its window")
 
@@ -141,7 +154,7 @@ class Tokens:
         """Return a new token."""
         self.minted += 1
         token = f"made-up-token-{self.minted}"
-        self._expiries[token] = self.world.time + self._lifetime.total_seconds()
+        self._expiries[token] = self.world.time + self.lifetime.total_seconds()
         self.world.note("token server", "mints %s", token)
         return token
 
@@ -151,7 +164,7 @@ class Tokens:
         granted = tuple(each for each in requested if each in self._scopes)
         if len(granted) < len(requested) and not self.narrows:
             raise ScopeRefused(f"made up: {TokenEndpoint.url} refuses {scope}")
-        return AccessToken(self.issue(), granted, minted_at, minted_at + self._lifetime)
+        return AccessToken(self.issue(), granted, minted_at, minted_at + self.lifetime)
 
 
 class TokenEndpoint:
@@ -159,8 +172,11 @@ class TokenEndpoint:
 
     url = "https://made-up.invalid/token"
 
-    def __init__(self, tokens: Tokens, credentials: ClientCredentials, run: Run) -> None:
+    def __init__(
+        self, tokens: Tokens, secrets: Secrets, credentials: ClientCredentials, run: Run
+    ) -> None:
         self.tokens = tokens
+        self._secrets = secrets
         self._credentials = credentials
         self._run = run
         self.client_id = credentials.client_id
@@ -168,6 +184,8 @@ class TokenEndpoint:
     def mint(self, scope: str, *, timeout_seconds: float) -> AccessToken:
         """See ``ports.TokenEndpoint``."""
         tokens, run = self.tokens, self._run
+        if self._is_needless():
+            tokens.world.violate(f"{run.name} mints a token, though a good one is cached")
         minted_at = tokens.world.wall_clock(run)  # when it is requested
 
         def perform() -> AccessToken:
@@ -187,10 +205,29 @@ class TokenEndpoint:
 
         call = Call(Point.MINT, perform, failed)
         token = tokens.world.blocking_call(call, timeout_seconds=timeout_seconds)
+        self._note(token)
+        return token
+
+    def _note(self, token: AccessToken) -> None:
+        """Record what must happen with a new token."""
+        tokens, run = self.tokens, self._run
         run.minted.append(token.value)
         needed_for = tokens.world.settings.window + timedelta(seconds=SPARE_SECONDS)
         if not token.lasts(needed_for, now=token.minted_at):
             run.needs["tokens are short-lived"] = ("TokenTooShort",)
+        elif run.commit_until - tokens.world.time > _CACHING_SECONDS:
+            run.to_store = token.value
         if len(run.minted) > _MOST_MINTED:
             tokens.world.violate(f"{run.name} mints one token after another")
-        return token
+
+    def _is_needless(self) -> bool:
+        """Return whether the cached token is good and not due for its renewal."""
+        tokens, run, secrets = self.tokens, self._run, self._secrets
+        content = secrets.newest(TOKEN)
+        has_causes = run.rejected or run.slow_calls or run.was_frozen
+        if content is None or has_causes or secrets.stored_at[TOKEN] >= run.opened_at:
+            return False
+        needed = tokens.world.settings.window.total_seconds() + SPARE_SECONDS
+        lead = min(600.0, (tokens.lifetime.total_seconds() - needed) / 4)
+        seconds = tokens.seconds_left(json.loads(content)["access_token"])
+        return seconds > needed + lead + _MOST_SKEW_SECONDS

@@ -7,7 +7,7 @@ import math
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from msgspec import Struct
 
@@ -163,7 +163,7 @@ class EventServer:
 
     def count_waiting(self, run: Run) -> int:
         """Return how many new events have waited for a while for a run's room, as they can't."""
-        if self.world.oddities(run.opened_at):
+        if self.world.oddities(run.opened_at) - {"sends_heartbeats"}:
             return 0
         long_ago = self.world.time - _LONG_WAITING_SECONDS
         return sum(not e.sent and e.published_at < long_ago for e in self._waiting)
@@ -192,7 +192,7 @@ class EventServer:
         return None
 
     def _send(self, event: Event, connection: Connection) -> None:
-        is_redelivered = event.sent > 0
+        sent_before = event.sent
         event.sent += 1
         handle = f"ack-{event.number}-{event.sent}"
         self.sent[handle] = Sent(event, connection)
@@ -200,7 +200,7 @@ class EventServer:
         shown = "" if self.omits_handles else handle
         self.world.note("server", "sends event %d to %s as %s", event.number, connection, handle)
         if not self.loses_messages:
-            connection.transmit(event.message(shown, is_redelivered), event)
+            connection.transmit(event.message(shown, sent_before > 0), event, sent_before)
         self.world.later(self.world.settings.ack_timeout.total_seconds(), self._expire, handle)
 
     def _expire(self, handle: str) -> None:
@@ -279,7 +279,7 @@ class Connection:
     is_closed: bool = False
     in_transit: int = 0
     _unread: deque[tuple[float, tuple[bytes, datetime]]] = field(default_factory=deque)
-    _on_the_way: deque[tuple[bytes, Event | None]] = field(default_factory=deque)
+    _on_the_way: deque[tuple[Any, ...]] = field(default_factory=deque)
     _is_announced: bool = False
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _reached_at: float = 0.0
@@ -364,17 +364,19 @@ class Connection:
     def take(self, limit: int) -> Sequence[tuple[bytes, datetime]]:
         """See ``ports.Connection``."""
         self._is_announced = False
-        messages = [self._unread.popleft()[1] for _ in range(min(limit, len(self._unread)))]
+        taken = [self._unread.popleft() for _ in range(min(limit, len(self._unread)))]
+        if not self.is_closed:
+            self.run.note_taken(sum(at < math.inf for at, _ in taken))
         while self._on_the_way and not self.is_closed and len(self._unread) < self._room:
             self._arrive(*self._on_the_way.popleft())
         self._finish()
-        return messages
+        return [message for _, message in taken]
 
     # --- The network ---
 
-    def transmit(self, message: bytes, event: Event | None = None) -> None:
+    def transmit(self, message: bytes, event: Event | None = None, sent_before: int = 0) -> None:
         """Send an event's message to the client, or a heartbeat."""
-        self._send(self._received, message, event)
+        self._send(self._received, message, event, sent_before)
         is_young = self.world.time - self.opened_at < _YOUNG_SECONDS
         self.in_transit += event is not None and self.server.is_slow and is_young
 
@@ -385,23 +387,26 @@ class Connection:
         self._reached_at = max(self._reached_at, world.time + seconds)
         world.later(self._reached_at - world.time, receive, *args)
 
-    def _received(self, message: bytes, event: Event | None) -> None:
+    def _received(self, *message: Any) -> None:
         self.in_transit = 0  # they arrive in order
         if self.is_closed or self._end is not None or self.run.is_dead:
             return
         if len(self._unread) >= self._room:
-            self._on_the_way.append((message, event))
+            self._on_the_way.append(message)
         else:
-            self._arrive(message, event)
+            self._arrive(*message)
 
-    def _arrive(self, message: bytes, event: Event | None) -> None:
+    def _arrive(self, message: bytes, event: Event | None, sent_before: int) -> None:
         run, now = self.run, self.world.time
         if event is None:
             run.heartbeats += 1
         else:
             run.kinds[event.kind] += 1
+            run.redelivered += sent_before > 0
             run.last_arrival = now
-            run.ages.append((now, now + run.skew_seconds - event.made_at))
+            if event.kind != "unreadable":
+                age = now + run.skew_seconds - event.made_at
+                run.ages.append((now, age, sent_before > 0))
         self._prove()
         arrived_at = math.inf if event is None else now
         self._unread.append((arrived_at, (message, self.world.wall_clock(run))))
@@ -481,6 +486,7 @@ class Client:
                 run.ends.append(world.time)
             if connection.is_proven:
                 run.proven_streams -= 1
+                run.heard_until = world.time
             elif not (is_left or run.proven_streams):
                 run.unproven_at = world.time
             try:

@@ -58,10 +58,9 @@ class Bucket:
         """Return an object's stored body; None if the object does not exist."""
         return object_body(self.objects[key]) if key in self.objects else None
 
-    def erase(self, draw: float) -> None:
-        """Delete one of the objects."""
-        if self.objects:
-            key = [*self.objects][int(draw * len(self.objects))]
+    def erase(self, key: str) -> None:
+        """Delete an object, if it exists."""
+        if key in self.objects:
             self.world.note("erasure", "deletes %s", key)
             self.erased[key] = self.objects.pop(key)
 
@@ -70,8 +69,7 @@ class Bucket:
         folders = {key.rpartition("/")[0] for key in self.objects}
         first = min((each for each in folders if "/dt=" in each), default=None)
         for key in [key for key in self.objects if key.rpartition("/")[0] == first]:
-            self.world.note("compaction", "deletes %s", key)
-            self.erased[key] = self.objects.pop(key)
+            self.erase(key)
 
 
 class Queue:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, Generic
 
+from eventdrain.drain import REPORTING_SECONDS
 from eventdrain.errors import Failure, FailureKind
 from tests.simulation.machine import PROCESS, Machine, Process, T, resolve
 
@@ -109,11 +110,15 @@ class Run(Process):
         timeout_at: When Lambda ends it.
         heartbeats: Heartbeats that have reached its connections.
         kinds: How many event messages of each kind have reached its connections.
-        ages: For each arrival, its time and the age of the event by the run's clock.
+        redelivered: How many of them were redeliveries.
+        ages: For each arrival of a readable event, its time, the age of the event by the run's
+            clock, and whether it is a redelivery.
         last_arrival: When an event last arrived; at first, when the run started.
         connections: Streams that it has opened.
         open_connections: Streams that are open now.
         proven_streams: Streams that are open now and proven.
+        to_store: The token that it must put into the cache; empty if there is none.
+        heard_until: When its last proven stream ended.
         heard_since: When the first stream that it heard was opened; infinite before that.
         unproven_at: When its last proven stream ended (at first, when the run started); if the next
             one was open already by then, when that one was opened.
@@ -133,6 +138,8 @@ class Run(Process):
         rejected_before: Tokens that failed the run before it in its environment.
         strikes: How often a fault has struck its calls.
         slow_calls: Calls outside of its window that a fault has struck.
+        taken: Event messages that it has taken from its streams.
+        open_clients: Clients for acks that it has not closed.
         waited_seconds: How long calls outside of its window took, if faults may strike them.
         draining: When its drain began, and when it ended.
         needs: Metrics of which it must emit one, for faults that need a person, by the fault.
@@ -145,12 +152,16 @@ class Run(Process):
         settings = world.settings
         self.confirmed = world.confirmed
         self.opened_at = world.time
-        self.read_until = self.opened_at + settings.window.total_seconds()
-        self.commit_until = self.opened_at + (settings.window + settings.reserve).total_seconds()
+        reserve = settings.reserve.total_seconds()
+        window = min(settings.window.total_seconds(), timeout_at - world.time - reserve)
+        self.read_until = self.opened_at + max(0.0, window)
+        self.commit_until = min(self.read_until + reserve, timeout_at - REPORTING_SECONDS)
         self.timeout_at = timeout_at
         self.heartbeats = 0
         self.kinds: Counter[str] = Counter()
-        self.ages: list[tuple[float, float]] = []
+        self.ages: list[tuple[float, float, bool]] = []
+        self.redelivered = 0
+        self.to_store = ""
         self.rejected_before: set[str | None] = set()
         self.connections = 0
         self.open_connections = 0
@@ -162,6 +173,7 @@ class Run(Process):
         self.rejected: set[str | None] = set()
         self.minted: list[str] = []
         self.heard_since = math.inf
+        self.heard_until = 0.0
         self.unproven_at = self.opened_at
         self.open_since = math.inf
         self.left_waiting = 0
@@ -173,6 +185,8 @@ class Run(Process):
         self.strikes = 0
         self.slow_calls = 0
         self.waited_seconds = 0.0
+        self.taken = 0
+        self.open_clients = 0
         self.draining = (0.0, 0.0)
         self.last_arrival = self.opened_at
         self.needs: dict[str, tuple[str, ...]] = {}
@@ -232,6 +246,16 @@ class Run(Process):
         self.oldest_unread = min(self.oldest_unread, connection.oldest_unread)
         if connection.is_proven:
             self.open_since = min(self.open_since, connection.opened_at)
+
+    def note_taken(self, count: int) -> None:
+        """Check that it takes no more than it may have in flight."""
+        self.taken += count
+        world = self._world
+        limit = world.settings.max_in_flight * world.settings.parallel_streams
+        if self.taken - self.acks_confirmed > limit:
+            failed = any(answer for answer, _ in self.last_answers.values())
+            if not (failed or self.strikes or self.rejected or world.oddities(self.opened_at)):
+                world.violate(f"{self.name} has more than its limit in flight")
 
     def note_proven(self, opened_at: float) -> None:
         """Record that a stream has been heard for the first time."""
