@@ -268,8 +268,8 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
     was_refused = len(run.rejected) > 1 and run.tokens[-1] in run.rejected
     if was_refused and not (report.has_failed or "NotAcked" in metrics):
         yield "does not report that its second token was rejected too"
-    is_by_gateway = "gateway" in (report.error or "")
-    if was_refused and report.has_failed and not (report.is_access_refused or is_by_gateway):
+    has_other_cause = run.has_met_fatal or "gateway" in (report.error or "")
+    if was_refused and report.has_failed and not (report.is_access_refused or has_other_cause):
         yield "does not report that its access was refused"
     signs = {*metrics, "a failure"} if report.has_failed else {*metrics}
     for fault, names in run.needs.items():
@@ -294,7 +294,8 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
     for handle, (answer, at) in run.last_answers.items():
         since = run.committing_since.get(handle, 0.0)  # it is another delivery's that was written
         ack_until = min(since + settings.ack_timeout.total_seconds(), ends_at)
-        if answer is None or max(at, throttled_at) + _LONGEST_RETRY_SECONDS >= ack_until:
+        last = run.last_activity if throttled_at else at  # throttled acks wait for the others
+        if answer is None or last + _LONGEST_RETRY_SECONDS >= ack_until:
             continue
         if answer.kind is FailureKind.THROTTLED:
             yield f"gives up the throttled {handle}"
