@@ -32,6 +32,7 @@ _ENDING_SECONDS: Final = 0.7
 _PATIENCE_SECONDS: Final = 6.0
 _RECENT_SECONDS: Final = 10
 _BACKLOG_SECONDS: Final = 55.0
+_SHORT_SECONDS: Final = 2.0
 _OLD_SECONDS: Final = 65.0
 _LAST_SECONDS: Final = 4.0
 _AGE_SECONDS: Final = 1.0
@@ -125,7 +126,9 @@ def _reason(world: World, run: Run, report: Report) -> Iterator[str]:
     if is_quiet and run.connections and heard_seconds < 0.4 * (run.read_until - run.draining[0]):
         yield "completes though it has hardly heard the event API"
     causes = run.has_met_fatal, run.rejected, run.needs, run.slow_calls, run.was_frozen
-    may_be_silent = not report.received and (run.strikes or world.oddities(run.opened_at))
+    has_hardly_listened = run.read_until - run.draining[0] < _SHORT_SECONDS
+    silences = run.strikes, world.oddities(run.opened_at), has_hardly_listened
+    may_be_silent = not report.received and any(silences)
     if report.has_failed and not (any(causes) or may_be_silent):
         yield "fails though nothing was fatal"
     if run.has_met_fatal and not report.has_failed:
