@@ -131,6 +131,9 @@ def _reason(world: World, run: Run, report: Report) -> Iterator[str]:
     may_be_silent = not report.received and any(silences)
     if report.has_failed and not (any(causes) or may_be_silent):
         yield "fails though nothing was fatal"
+    idle_seconds = run.draining[1] - run.last_activity
+    if run.has_met_fatal and idle_seconds > _ENDING_SECONDS and not run.was_frozen:
+        yield "goes on after a failure that was fatal"
     if run.has_met_fatal and not report.has_failed:
         yield "completes though a failure was fatal"
 

@@ -112,7 +112,6 @@ class Cloud:
         environments: The idle environments.
         under_way: The runs that have neither ended nor died, in the order of their start.
         next_dies_at: The step at which the next run is killed; 0 for never.
-        checkpoint_key: The object that the replay has last saved in a checkpoint.
         next_share: Which share of its usual time is left to the next run.
     """
 
@@ -127,7 +126,6 @@ class Cloud:
         self.replaying: Process = Process("replay")
         self.next_dies_at = 0
         self.next_share = 1.0
-        self.checkpoint_key: str = ""
         self.environments: list[Environment] = []
         self._skew_seconds = 0.0
         self._dropped_ticks = 0

@@ -344,9 +344,6 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "a consumer dies before it deletes": _once(lambda cloud: cloud.queue.consume(dies=True)),
         "a consumer takes messages": _once(lambda cloud: cloud.queue.consume(dies=False)),
         "an object is erased": Fault(begins=_erase),
-        "the object of a replay's checkpoint is erased": _once(
-            lambda cloud: cloud.archive.erase(cloud.checkpoint_key)
-        ),
         "a day's lines are compacted": _once(lambda cloud: cloud.archive.compact()),
         "the archive cannot be read": _on(Point.READ, _fails(_RETRYABLE, "SlowDown")),
         "reading the archive is denied": _on(Point.READ, _fails(_FATAL, "AccessDenied")),

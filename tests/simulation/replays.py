@@ -27,6 +27,7 @@ class PlannedReplay(Struct, frozen=True, kw_only=True):
         bound: The end of its range, in milliseconds since the start; None for no bound.
         per_second: Its rate; 0 for no limit.
         damages: Whether its checkpoints are damaged as they are saved.
+        erases: Whether the object of its checkpoint is erased between its runs.
     """
 
     at: float
@@ -34,6 +35,7 @@ class PlannedReplay(Struct, frozen=True, kw_only=True):
     bound: int | None
     per_second: float
     damages: bool
+    erases: bool = False
 
 
 _LONG_SECONDS: Final = 10_000.0
@@ -70,6 +72,8 @@ class ReplayRuns:
         self._expected = self._selected(self._lines())
         while not (self._is_complete or world.are_faults_over):
             await self._run(self._plan.seconds)
+            if self._plan.erases and self.checkpoint:
+                self._cloud.archive.erase(self.checkpoint["key"])
             await asyncio.sleep(1.0)
         if not self._is_complete:
             await self._run(_LONG_SECONDS)
@@ -147,7 +151,6 @@ class ReplayRuns:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint.as_json()
-        self._cloud.checkpoint_key = checkpoint.key
         self.checkpoint["lines"] += self._plan.damages
         self._done = frozenset(self._cloud.replaying.confirmed["queue"])
         self._keys_at_checkpoint = self._lines()

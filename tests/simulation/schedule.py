@@ -173,6 +173,7 @@ def _draw_replay(
         bound=None if number is None else _milliseconds(number, *events[number]),
         per_second=chance.choice((0.0, 0.0, 5.0)),
         damages=chance.random() < 0.2,
+        erases=chance.random() < 0.3,
     )
 
 
