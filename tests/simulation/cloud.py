@@ -126,6 +126,7 @@ class Cloud:
         self.replaying: Process = Process("replay")
         self.next_dies_at = 0
         self.next_share = 1.0
+        self._timeout = settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
         self.environments: list[Environment] = []
         self._skew_seconds = 0.0
         self._dropped_ticks = 0
@@ -182,8 +183,7 @@ class Cloud:
     def invoke(self, start: Start, retries: int | None = None) -> None:
         """Invoke the function asynchronously."""
         world = self.world
-        timeout = self.settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
-        timeout, self.next_share = timeout * self.next_share, 1.0
+        timeout, self.next_share = self._timeout * self.next_share, 1.0
         run = Run(world, len(world.runs) + 1, world.time + timeout)
         environment = self.environments.pop() if self.environments else None
         environment = environment or Environment(self._skew_seconds)
@@ -222,7 +222,8 @@ class Cloud:
         self.server.note_death(run)
 
     def _time_out(self, run: Run) -> None:
-        if not (run.has_ended or run.is_dead or run.was_frozen):
+        may_time_out = run.slow_calls and run.timeout_at < run.opened_at + self._timeout
+        if not (run.has_ended or run.is_dead or run.was_frozen or may_time_out):
             self.world.violate(f"{run.name} runs into its time-out")
         run.kill()
 
