@@ -126,7 +126,7 @@ class Cloud:
         self.replaying: Process = Process("replay")
         self.next_dies_at = 0
         self.next_share = 1.0
-        self._timeout = settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
+        self._timeout = self.settings.window.total_seconds() + TIMEOUT_MARGIN_SECONDS
         self.environments: list[Environment] = []
         self._skew_seconds = 0.0
         self._dropped_ticks = 0
