@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -23,7 +23,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainin
 from rich.table import Table
 
 from drainctl import MakeCommand
-from tests.simulation.coverage import branches_reached
+from tests.simulation.coverage import print_missing_branches
 from tests.simulation.faults import FAULTS
 from tests.simulation.schedule import Schedule, draw
 from tests.simulation.series import Totals, simulate_series
@@ -37,13 +37,9 @@ _AT_ONCE: Final = 100
 _COVERED: Final = 2_000
 
 
-@click.command("simulate", cls=MakeCommand, help=__doc__)
-@click.option(
-    "--schedules", type=click.IntRange(min=1), default=10_000, show_default=True, help="How many."
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed."
-)
+@click.command("simulate", cls=MakeCommand, help=__doc__, context_settings={"show_default": True})
+@click.option("--schedules", type=click.IntRange(min=1), default=10_000, help="How many.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, help="The first seed.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -66,7 +62,7 @@ def main(*, schedules: int, seed: int, jobs: int, trace: Path | None, coverage: 
         sys.exit(_print_trace(console, _read(trace)))
     totals = _simulate_all(console, range(seed, seed + schedules), jobs)
     if coverage:
-        _print_branches(console, branches_reached(range(seed, seed + min(schedules, _COVERED))))
+        print_missing_branches(range(seed, seed + min(schedules, _COVERED)))
     if totals.broken is not None:
         with virtual():
             text = simulate(draw(totals.broken)).violations[0]
@@ -160,17 +156,6 @@ def _print_table(console: Console, totals: Totals, seconds: float) -> None:
     console.print(table)
     if never and totals.broken is None:
         console.print(f"never: {'; '.join(never)}")
-
-
-def _print_branches(console: Console, report: dict[str, Any]) -> None:
-    all_of = report["totals"]
-    console.print(
-        f"branches of the engine: {all_of['covered_branches']} of {all_of['num_branches']}; not:"
-    )
-    for path, of_file in report["files"].items():
-        if missed := of_file["missing_branches"]:
-            lines = ", ".join(f"{begin} to {end}" for begin, end in missed)
-            console.print(f"{path.rpartition('eventdrain/')[2]}: {lines}")
 
 
 if __name__ == "__main__":

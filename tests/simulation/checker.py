@@ -150,7 +150,7 @@ def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
     decided_at = ended_at - _ENDING_SECONDS
     if run.last_activity > decided_at:
         decided_at = max(run.committing_since.values(), default=0.0)
-    if run.open_since == math.inf and run.last_end < decided_at:
+    if run.open_since == math.inf and max(run.ends, default=0.0) < decided_at:
         yield "ends as idle while no stream is open"
     if run.oldest_unread < decided_at - _ENDING_SECONDS:
         yield "ends as idle though messages have arrived"
@@ -190,7 +190,7 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
         longest_wait = _ENDING_SECONDS + (
             _LONGEST_REJECTED_SECONDS if run.rejected else 0.75 * 2 ** len(run.ends)
         )
-        is_late = run.read_until - max(run.last_end, run.last_activity) > longest_wait
+        is_late = run.read_until - max(*run.ends, run.last_activity, 0.0) > longest_wait
         if is_late and not (run.left_streams or report.has_failed):
             yield "opens no further stream"
 

@@ -16,6 +16,7 @@ from collections import deque
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -136,7 +137,7 @@ class Machine(asyncio.AbstractEventLoop):
     def __init__(self) -> None:
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
-        self._timer_count = 0
+        self._timer_numbers = count()
         self._now = 0.0
         self._hub = getcurrent()
         self.steps = 0
@@ -164,8 +165,7 @@ class Machine(asyncio.AbstractEventLoop):
     ) -> _Handle:
         """See ``asyncio``."""
         handle = _Handle(callback, args, copy_context() if context is None else context)
-        self._timer_count += 1
-        heappush(self._timers, (when, self._timer_count, handle))
+        heappush(self._timers, (when, next(self._timer_numbers), handle))
         return handle
 
     def call_later(  # type: ignore[override]
@@ -298,8 +298,7 @@ class Machine(asyncio.AbstractEventLoop):
         if process.is_dead:
             return False
         if process.frozen_until > self._now:
-            self._timer_count += 1
-            heappush(self._timers, (process.frozen_until, self._timer_count, handle))
+            heappush(self._timers, (process.frozen_until, next(self._timer_numbers), handle))
             return False
         process.steps += 1
         process.left_over += process.has_ended

@@ -118,7 +118,10 @@ def draw(seed: int) -> Schedule:
     if is_long:
         tick = pick((300.0, 300.0, 1000.0))  # a secret is remembered for 900 s
         ends_at = 2 * tick + 5
-    events = tuple((at, _draw_kind(chance)) for at in _draw_times(chance, count, tick, ends_at))
+    times = _draw_times(chance, count, tick, ends_at)
+    kinds = ("unreadable", "oversize", "old", "usual")
+    drawn = chance.choices(kinds, cum_weights=(0.04, 0.08, 0.12, 1.0), k=len(times))
+    events = tuple(zip(times, drawn, strict=True))
     return Schedule(
         seed=chance.randrange(2**31),
         options=Options(
@@ -194,11 +197,6 @@ def _draw_faults(chance: random.Random, tick: float, ends_at: float) -> Iterator
             probability=chance.choice((1.0, 1.0, 1.0, 0.5, 0.2)),
             draw=chance.random(),
         )
-
-
-def _draw_kind(chance: random.Random) -> str:
-    kinds = ("unreadable", "oversize", "old", "usual")
-    return chance.choices(kinds, cum_weights=(0.04, 0.08, 0.12, 1.0))[0]
 
 
 def _milliseconds(number: int, at: float, kind: str) -> int:

@@ -283,7 +283,7 @@ class Connection:
     _is_announced: bool = False
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _reached_at: float = 0.0
-    _code: str | None = None
+    _code: str = ""
     _end: StreamError | None = None
 
     def __post_init__(self) -> None:
@@ -439,11 +439,9 @@ class Connection:
 
     def _finish(self) -> None:
         """Report the end of the stream once all messages before it have arrived."""
-        is_over = self._code is not None and not self._on_the_way
-        if not is_over or self.is_closed or self._end is not None:
-            return
-        self._end = self._error(self._code or "")
-        self.run.later(self._changed.set)
+        if self._code and not (self._on_the_way or self.is_closed or self._end):
+            self._end = self._error(self._code)
+            self.run.later(self._changed.set)
 
     def _refused(self, answer: Failure) -> StreamError:
         return self._error(answer.code, hint=answer.hint)

@@ -19,13 +19,8 @@ if TYPE_CHECKING:
 def shrink(schedule: Schedule) -> Schedule:
     """Return the smallest schedule that was found to break the same promise, within ``virtual``."""
     broken = _promise(schedule)
-    is_smaller = True
-    while is_smaller:
-        is_smaller = False
-        for smaller in _smaller(schedule):
-            if _promise(smaller) == broken:
-                schedule, is_smaller = smaller, True
-                break
+    while smaller := next((s for s in _smaller(schedule) if _promise(s) == broken), None):
+        schedule = smaller
     return schedule
 
 
@@ -36,7 +31,7 @@ def _promise(schedule: Schedule) -> str:
 
 
 def _smaller(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield schedules with less in them."""
+    """Yield schedules with less in them, and then those with more that is usual."""
     for name in ("faults", "events"):
         parts = getattr(schedule, name)
         size = len(parts)
@@ -48,11 +43,6 @@ def _smaller(schedule: Schedule) -> Iterator[Schedule]:
         ends_at = schedule.ends_at - schedule.tick_seconds
         faults = tuple(fault for fault in schedule.faults if fault.at < ends_at)
         yield replace(schedule, ends_at=ends_at, faults=faults)
-    yield from _simpler(schedule)
-
-
-def _simpler(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield schedules with more that is usual."""
     for name, value in (("credentials", "none"), ("replay", None), ("retries", 0)):
         if getattr(schedule, name) != value:
             yield replace(schedule, **{name: value})

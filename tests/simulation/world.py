@@ -222,11 +222,6 @@ class Run(Process):
         answers = self.last_answers.values()
         return max((at for each, at in answers if each and each.kind is throttled), default=0.0)
 
-    @property
-    def last_end(self) -> float:
-        """When a stream last ended other than by its own decision; 0 if none has."""
-        return self.ends[-1] if self.ends else 0.0
-
     def note_connecting(self, token: str | None) -> None:
         """Record that it opens a stream."""
         self.connections += 1
