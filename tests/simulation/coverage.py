@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from coverage import Coverage
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from simulator.aws import PROJECT_FOLDER
-from tests.simulation.schedule import draw
-from tests.simulation.simulate import simulate, virtual
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_ENGINE: Final = PROJECT_FOLDER / "layers/eventdrain/eventdrain"
-_SIMULATED: Final = ("drain/*", "auth/*", "replay/*", "run.py")
+_PARTS: Final = ("drain/*", "auth/*", "replay/*", "run.py")
+_SIMULATED: Final = ",".join(f"layers/eventdrain/eventdrain/{part}" for part in _PARTS)
 
 
-def print_missing_branches(seeds: Iterable[int]) -> None:
-    """Simulate schedules; print coverage.py's report on the modules that they run."""
-    covered = Coverage(
-        data_file=None,
-        branch=True,
-        concurrency="greenlet",
-        include=[f"{_ENGINE / name}" for name in _SIMULATED],
-    )
-    with covered.collect(), virtual():
-        for seed in seeds:
-            simulate(draw(seed))
-    covered.report(show_missing=True, skip_covered=True)
+def print_missing_branches(seeds: range) -> None:
+    """Simulate schedules in another process; print coverage.py's report on what they run."""
+    schedules = f"-m tests.simulation --jobs 1 --seed {seeds.start} --schedules {len(seeds)}"
+    run = f"run --branch --concurrency greenlet --include {_SIMULATED} {schedules}"
+    with TemporaryDirectory() as folder:
+        for command in (run, "report --show-missing --skip-covered"):
+            name, *options = command.split()
+            coverage = [sys.executable, "-m", "coverage", name, f"--data-file={folder}/data"]
+            subprocess.run([*coverage, *options], cwd=PROJECT_FOLDER, check=False)

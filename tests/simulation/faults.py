@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tests.simulation.cloud import Cloud
-    from tests.simulation.server import EventServer
     from tests.simulation.world import Call
 
 Effect: TypeAlias = "Callable[[Call[Any]], Awaitable[Any]]"
@@ -177,10 +176,6 @@ def _little_time(cloud: Cloud, fault: Injected) -> None:
     cloud.next_share = 0.1 + fault.draw / 2
 
 
-def _server(cloud: Cloud) -> EventServer:
-    return cloud.server
-
-
 def _revoke(cloud: Cloud, _fault: Injected) -> None:
     cloud.tokens.revoke_all()
 
@@ -203,22 +198,22 @@ def _cut(code: str) -> Fault:
     return _once(lambda cloud: cloud.server.cut(code))
 
 
-def _during(part: Callable[[Cloud], object], **values: object) -> Fault:
+def _during(part: str, **values: object) -> Fault:
     """Return a fault during which a part of the world has other values of some attributes."""
 
     def begin(cloud: Cloud, _fault: Injected) -> None:
         for name, value in values.items():
-            assert hasattr(part(cloud), name), name
-            setattr(part(cloud), name, value)
+            assert hasattr(getattr(cloud, part), name), name
+            setattr(getattr(cloud, part), name, value)
 
     def end(cloud: Cloud, fault: Injected) -> None:
         same = (each for each in cloud.world.schedule.faults if each.name == fault.name)
         if any(each.at <= cloud.world.time < each.until for each in same):
             return  # another one of its kind goes on
         for name in values:
-            vars(part(cloud)).pop(name, None)  # the usual value is the class's
+            vars(getattr(cloud, part)).pop(name, None)  # the usual value is the class's
 
-    oddities = frozenset(values if part is _server else ())
+    oddities = frozenset(values if part == "server" else ())
     return Fault(begins=begin, ends=end, oddities=oddities)
 
 
@@ -232,8 +227,8 @@ _DENIES: Final = _fails(_FATAL, "PERMISSION_DENIED")
 _ANSWERS_AT_RANDOM: Final = _one_of(_FAILS, _loses_the_answer, _is_slow)
 _ACKS_AT_RANDOM: Final = _one_of(_FAILS, _fails(_THROTTLED), _loses_the_answer)
 _REJECTS_TOKENS: Final = _fails(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED", "check the gateway")
-_MORE_AND_CUT: Final = _during(_server, cuts_young="UNAVAILABLE", in_flight_factor=5)
-_MORE_AND_REFUSED: Final = _during(_server, cuts_young="INVALID_ARGUMENT", in_flight_factor=5)
+_MORE_AND_CUT: Final = _during("server", cuts_young="UNAVAILABLE", in_flight_factor=5)
+_MORE_AND_REFUSED: Final = _during("server", cuts_young="INVALID_ARGUMENT", in_flight_factor=5)
 
 SLOW_API: Final = "the API is slow"
 STALE_SECRETS: Final = "secrets are read stale"
@@ -270,7 +265,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "acks are denied": _on(Point.ACK, _DENIES, "NotAcked"),
         "an ack is slow": _on(Point.ACK, _is_slow),
         "an ack hangs": _on(Point.ACK, _hangs),
-        "an ack is taken, the server forgets it": _during(_server, forgets_acks=True),
+        "an ack is taken, the server forgets it": _during("server", forgets_acks=True),
     },
     "stream": {
         "streams cannot be opened": _on(Point.OPEN, _fails(_RETRYABLE, "UNAVAILABLE")),
@@ -284,17 +279,17 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "the server closes all streams": _cut("OK"),
         "streams with more than asked for are cut when they are young": _MORE_AND_CUT,
         "streams with more than asked for are refused when they are young": _MORE_AND_REFUSED,
-        SLOW_API: _during(_server, is_slow=True),
+        SLOW_API: _during("server", is_slow=True),
         "streams are refused while open": _cut("INVALID_ARGUMENT"),
         "the server ends all streams for their tokens": _cut("UNAUTHENTICATED"),
         "the server ends all streams for the client's access": _cut("PERMISSION_DENIED"),
-        "a gateway holds streams, the API is down": _during(_server, is_down=True),
-        "the network loses messages": _during(_server, loses_messages=True),
-        "the server sends each message twice": _during(_server, sends_twice=True),
-        "the server omits handles": _during(_server, omits_handles=True),
-        "the server sends heartbeats": _during(_server, sends_heartbeats=True),
-        "the server exceeds the in-flight limit": _during(_server, in_flight_factor=5),
-        "the server delays messages": _during(_server, delay_seconds=1.5),
+        "a gateway holds streams, the API is down": _during("server", is_down=True),
+        "the network loses messages": _during("server", loses_messages=True),
+        "the server sends each message twice": _during("server", sends_twice=True),
+        "the server omits handles": _during("server", omits_handles=True),
+        "the server sends heartbeats": _during("server", sends_heartbeats=True),
+        "the server exceeds the in-flight limit": _during("server", in_flight_factor=5),
+        "the server delays messages": _during("server", delay_seconds=1.5),
         "the server forgets its position": _once(lambda cloud: cloud.server.forget()),
         "events are delivered again early": _once(lambda cloud: cloud.server.expire_all()),
     },
@@ -305,7 +300,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
             Point.PUT_SECRET, _loses_the_answer, "TokenRenewalFailed"
         ),
         "secrets are slow": _on(_SECRETS, _is_slow),
-        STALE_SECRETS: _during(lambda cloud: cloud.secrets, is_stale=True),
+        STALE_SECRETS: _during("secrets", is_stale=True),
         "the token endpoint is down": _on(Point.MINT, _FAILS, *NO_TOKEN),
         "the token endpoint rejects the client": _on(Point.MINT, _fails(_FATAL), *NO_TOKEN),
         "the token endpoint is slow": _on(Point.MINT, _is_slow),
@@ -321,7 +316,7 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
             (Point.PUT_SECRET,), _FAILS, _revoke, needs=("TokenRenewalFailed",)
         ),
         "all tokens are revoked, secrets hang": Fault(_SECRETS, _hangs, _revoke),
-        "no token is accepted": _during(lambda cloud: cloud.tokens, is_accepting=False),
+        "no token is accepted": _during("tokens", is_accepting=False),
         "the client's secret is rotated": _once(lambda cloud: cloud.rotate_client()),
     },
     "lambda": {
