@@ -187,8 +187,8 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
         quiet_seconds = ended_at - max(run.last_arrival, run.last_activity, run.open_since)
         if is_open and quiet_seconds > patience + settings.linger.total_seconds():
             yield "waits for nothing"
-        longest_wait = _ENDING_SECONDS + (
-            _LONGEST_REJECTED_SECONDS if run.rejected else 0.75 * 2 ** len(run.ends)
+        longest_wait = _ENDING_SECONDS + max(
+            _LONGEST_REJECTED_SECONDS if run.rejected else 0.0, 0.75 * 2 ** len(run.ends)
         )
         is_late = run.read_until - max(*run.ends, run.last_activity, 0.0) > longest_wait
         if is_late and not (run.left_streams or report.has_failed):
@@ -274,7 +274,8 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
     was_refused = len(run.rejected) > 1 and run.tokens[-1] in run.rejected
     if was_refused and not (report.has_failed or "NotAcked" in metrics):
         yield "does not report that its second token was rejected too"
-    has_other_cause = run.has_met_fatal or "gateway" in (report.error or "")
+    is_refused = run.has_met_fatal or "a stream is refused" in run.needs
+    has_other_cause = is_refused or "gateway" in (report.error or "")
     if was_refused and report.has_failed and not (report.is_access_refused or has_other_cause):
         yield "does not report that its access was refused"
     signs = {*metrics, "a failure"} if report.has_failed else {*metrics}

@@ -28,6 +28,7 @@ class PlannedReplay(Struct, frozen=True, kw_only=True):
         per_second: Its rate; 0 for no limit.
         damages: Whether its checkpoints are damaged as they are saved.
         erases: Whether the object of its checkpoint is erased between its runs.
+        copies: Whether a copy of an event that is still to be sent appears before its checkpoint.
     """
 
     at: float
@@ -36,6 +37,7 @@ class PlannedReplay(Struct, frozen=True, kw_only=True):
     per_second: float
     damages: bool
     erases: bool = False
+    copies: bool = False
 
 
 _LONG_SECONDS: Final = 10_000.0
@@ -72,13 +74,22 @@ class ReplayRuns:
         self._expected = self._selected(self._lines())
         while not (self._is_complete or world.are_faults_over):
             await self._run(self._plan.seconds)
-            if self._plan.erases and self.checkpoint:
-                self._cloud.archive.erase(self.checkpoint["key"])
+            if self.checkpoint:
+                self._change_folder(self.checkpoint["key"])
             await asyncio.sleep(1.0)
         if not self._is_complete:
             await self._run(_LONG_SECONDS)
         if not self._is_complete:
             world.violate("the replay is not complete, though the faults are over")
+
+    def _change_folder(self, key: str) -> None:
+        """Change the folder of the checkpoint, as erasure and late writes do."""
+        archive, folder = self._cloud.archive, key.rpartition("/")[0]
+        later = [each for each in archive.objects if each > key and each.startswith(folder)]
+        if self._plan.copies and later:
+            archive.objects.setdefault(f"{folder}/!", archive.objects[max(later)])
+        if self._plan.erases:
+            archive.erase(key)
 
     async def _run(self, seconds: float) -> None:
         world, bucket = self._cloud.world, self._cloud.archive

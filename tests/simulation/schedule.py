@@ -177,6 +177,7 @@ def _draw_replay(
         per_second=chance.choice((0.0, 0.0, 5.0)),
         damages=chance.random() < 0.2,
         erases=chance.random() < 0.3,
+        copies=chance.random() < 0.3,
     )
 
 

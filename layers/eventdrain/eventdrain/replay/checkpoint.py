@@ -35,7 +35,7 @@ class Checkpoint:
         key: The key of the current object. All objects before it are done.
         lines: How many lines of the current object are done.
         passed: A digest of the folder's keys up to this one. If it differs when the replay
-            continues, the folder's objects have changed.
+            continues, the folder's objects have changed since the replay began with the folder.
     """
 
     selection: str

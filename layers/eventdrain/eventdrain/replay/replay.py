@@ -44,6 +44,8 @@ _T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
+_CHANGED: Final = b"changed"
+"""Part of the digest in checkpoints after a change, so that no later run takes it for its own."""
 _MAX_SLICE: Final = 100
 """The maximum number of events in a slice: ten full requests to SQS."""
 _MIN_SLICE: Final = 10
@@ -154,28 +156,30 @@ class Replay:
                     with suppress(UnreadableLine):  # logged by the earlier run
                         self._mark_seen(read_lines(body or b""))
                     continue
+                done = 0
+                if after is not None:
+                    done = after.lines if after.key == stored.key else 0
+                    if after.passed != passed.hexdigest():
+                        self._forget_seen(folder)
+                        passed.update(_CHANGED)
+                    after = None
                 here = Checkpoint(
                     self._digest, self._report.replay, stored.key, 0, passed.hexdigest()
                 )
-                done = self._lines_done(after, here)
-                after = None
                 end = await self._replay_object(stored, self._lines(stored, body), here, done)
         if self._slice and end is not None:
             await self._send(folder, end)
 
-    def _lines_done(self, after: Checkpoint | None, here: Checkpoint) -> int:
-        """Return how many lines of an object an earlier run has done."""
-        if after is None:
-            return 0
-        if after.passed == here.passed:
-            return after.lines
-        # A new object may hold a copy of an event that is still to be sent, so forget the seen ids.
+    def _forget_seen(self, folder: Folder) -> None:
+        """Forget the ids before the checkpoint: new objects there were not sent.
+
+        They may hold copies of events that are still to be sent.
+        """
         _logger.warning(
-            "the objects of %s have changed since the checkpoint: some events may be sent twice",
-            after.folder.day,
+            "the objects of %s have changed since the replay began: some events may be sent twice",
+            folder.day,
         )
         self._seen.clear()
-        return after.lines if after.key == here.key else 0
 
     async def _replay_object(
         self, stored: StoredObject, lines: Sequence[str], here: Checkpoint, done: int
