@@ -17,7 +17,7 @@ from tests.simulation.faults import SLOW_API
 from tests.simulation.world import ACK_SECONDS, Point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from eventdrain.drain import Report, Start
     from eventdrain.settings import Settings
@@ -45,8 +45,18 @@ _LONGEST_REJECTED_SECONDS: Final = 15.0
 """The longest wait before a stream is opened with a new token."""
 
 
-def check_run(cloud: Cloud, run: Run, report: Report, metrics: Mapping[str, float]) -> None:
-    """Check a run at its end, with the metrics that alarms evaluate."""
+def check_run(
+    cloud: Cloud, run: Run, report: Report, metrics: Mapping[str, float], *starts: Start
+) -> None:
+    """Check a run at its end.
+
+    Args:
+        cloud: The account.
+        run: The run.
+        report: Its report.
+        metrics: Those of its metrics that alarms evaluate.
+        starts: How it was started, and then how it has started others.
+    """
     is_idle = report.end_reason is EndReason.IDLE
     text = json.dumps(report.as_json())
     if LEAK.search(text):
@@ -59,6 +69,7 @@ def check_run(cloud: Cloud, run: Run, report: Report, metrics: Mapping[str, floa
         *_access(cloud, run, report),
         *_alarms(run, report, metrics),
         *_retries(cloud.settings, run, report),
+        *_starts(cloud.settings, run, report, *starts),
     ):
         cloud.world.violate(f"{run.name} {problem}: {text}")
 
@@ -97,14 +108,13 @@ def _counts(run: Run, report: Report) -> Iterator[str]:
 
 def _end(world: World, run: Run) -> Iterator[str]:
     """Promise 5."""
-    settings = world.settings
     if run.open_connections:
         yield f"leaves {run.open_connections} streams open"
     if run.open_clients:
         yield "leaves a client for acks open"
     if run.to_store and not run.was_frozen:
         yield "does not cache its new token"
-    if run.connections and run.connections < settings.parallel_streams:
+    if 0 < run.connections < world.settings.parallel_streams:
         yield "has not opened all of its streams"
     began_at, ended_at = run.draining
     if ended_at > max(run.commit_until, began_at) + _ENDING_SECONDS and not run.was_frozen:
@@ -174,15 +184,13 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
     if report.committed >= settings.max_events or is_stopped:
         return
     is_open = run.open_since < math.inf
-    quiet_seconds = ended_at - max(run.last_arrival, run.quiet_since)
-    if not is_window_over:
-        if _was_idle(world, run):
-            return
+    if not (is_window_over or _was_idle(world, run)):
         if report.left[LeftReason.NOT_TAKEN]:
             yield "drops what has arrived"
+        quiet_seconds = ended_at - max(run.last_arrival, run.quiet_since)
         if is_open and quiet_seconds < settings.idle.total_seconds():
             yield "ends though a stream is open"
-    elif not run.was_frozen:
+    elif is_window_over and not run.was_frozen:
         patience = max(settings.idle.total_seconds(), _PATIENCE_SECONDS) + _ENDING_SECONDS
         quiet_seconds = ended_at - max(run.last_arrival, run.last_activity, run.open_since)
         if is_open and quiet_seconds > patience + settings.linger.total_seconds():
@@ -202,51 +210,34 @@ def _was_idle(world: World, run: Run) -> bool:
     return began - before >= world.settings.idle.total_seconds()
 
 
-def check_starts(
-    cloud: Cloud, run: Run, report: Report, start: Start, started: Sequence[Start]
-) -> None:
-    """Check which further runs a run has started."""
-    settings = cloud.settings
+def _starts(
+    settings: Settings, run: Run, report: Report, start: Start, *started: Start
+) -> Iterator[str]:
+    """A run starts all other streams' runs, and the next one for a backlog that it can drain."""
     chained = [other for other in started if other.backlog_run > start.backlog_run]
     others = settings.concurrent_runs - 1 if start.is_first and run.connections else 0
-    problems = [*_backlog(run, report)] if chained else []
     if run.connections and len(started) - len(chained) != others:
-        problems.append(f"starts {len(started) - len(chained)} other runs, not {others}")
-    may_chain = report.acked and start.backlog_run < settings.backlog_runs
-    if report.end_reason is EndReason.LIMIT and may_chain and not chained:
-        problems.append("starts no further run, though it has reached its limit")
-    is_sure = not (report.left[LeftReason.NOT_TAKEN] or run.was_frozen) and _is_behind(run)
-    if report.end_reason is EndReason.WINDOW and may_chain and is_sure and not chained:
-        problems.append("starts no further run, though it has a backlog")
-    for problem in problems:
-        cloud.world.violate(f"{run.name} {problem}: {json.dumps(report.as_json())}")
-
-
-def _backlog(run: Run, report: Report) -> Iterator[str]:
-    """A run starts the next one only for a backlog that it can drain."""
-    if not report.acked:
-        yield "starts another run, though it has acked nothing"
-    if report.end_reason is EndReason.WINDOW:
-        recent = range(-_RECENT_SECONDS, 1)
-        ages = [
-            age
-            for at, age, is_redelivered in run.ages
-            if math.ceil(at - run.read_until) in recent and not is_redelivered
-        ]
-        if max(ages, default=0.0) < _BACKLOG_SECONDS:
+        yield f"starts {len(started) - len(chained)} other runs, not {others}"
+    is_at_window = report.end_reason is EndReason.WINDOW
+    # The new events, each with the seconds from its arrival to the end of the window, and its age.
+    new = [(run.read_until - at, age) for at, age, is_redelivered in run.ages if not is_redelivered]
+    if chained:
+        if not report.acked:
+            yield "starts another run, though it has acked nothing"
+        ages = [age for before, age in new if 0 <= math.floor(before) <= _RECENT_SECONDS]
+        if is_at_window and max(ages, default=0.0) < _BACKLOG_SECONDS:
             yield "starts another run, though there is no backlog"
-
-
-def _is_behind(run: Run) -> bool:
-    """Return whether all events that arrived at the window's end were old."""
-    new = [
-        (run.read_until - at, age)
-        for at, age, is_redelivered in run.ages
-        if at > run.read_until - _RECENT_SECONDS and not is_redelivered
-    ]
-    has_last = any(_ENDING_SECONDS < before < _LAST_SECONDS for before, _ in new)
-    is_readable = not run.kinds["unreadable"]
-    return has_last and is_readable and all(age > _OLD_SECONDS for _, age in new)
+    elif report.acked and start.backlog_run < settings.backlog_runs:
+        if report.end_reason is EndReason.LIMIT:
+            yield "starts no further run, though it has reached its limit"
+        recent = [(before, age) for before, age in new if before < _RECENT_SECONDS]
+        has_last = any(_ENDING_SECONDS < before < _LAST_SECONDS for before, _ in recent)
+        is_sure = not (
+            report.left[LeftReason.NOT_TAKEN] or run.was_frozen or run.kinds["unreadable"]
+        )
+        is_behind = has_last and all(age > _OLD_SECONDS for _, age in recent)
+        if is_at_window and is_sure and is_behind:
+            yield "starts no further run, though it has a backlog"
 
 
 def _access(cloud: Cloud, run: Run, report: Report) -> Iterator[str]:
@@ -313,15 +304,15 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
 def check_end(cloud: Cloud) -> None:
     """Check the world after everything has settled."""
     world = cloud.world
-    for problem in (*_lost(cloud), *_copies(cloud)):
+    left_over = {run.name: run.left_over for run in world.runs if run.left_over}
+    for problem in (
+        *_lost(cloud),
+        *_copies(cloud),
+        *(f"personal data or a secret is in {text}" for text in world.leaks[:1]),
+        *(f"{name} has left work behind: {steps} steps" for name, steps in left_over.items()),
+        *(f"an error that nobody has handled: {bug}" for bug in world.machine.bugs),
+    ):
         world.violate(problem)
-    if world.leaks:
-        world.violate(f"personal data or a secret is in {world.leaks[0]}")
-    for run in world.runs:
-        if run.left_over:
-            world.violate(f"{run.name} has left work behind: {run.left_over} steps")
-    for bug in world.machine.bugs:
-        world.violate(f"an error that nobody has handled: {bug}")
 
 
 def _lost(cloud: Cloud) -> Iterator[str]:

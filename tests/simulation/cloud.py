@@ -16,7 +16,7 @@ from drainctl.plan import TIMEOUT_MARGIN_SECONDS
 from eventdrain.drain import Start, measurements
 from eventdrain.errors import StartFailed
 from eventdrain.run import Memory, run_and_start_others, run_drain
-from tests.simulation.checker import check_run, check_starts
+from tests.simulation.checker import check_run
 from tests.simulation.faults import STALE_SECRETS
 from tests.simulation.machine import Process
 from tests.simulation.replays import ReplayRuns
@@ -246,8 +246,7 @@ class Cloud:
         metrics = measurements(report, FAILED_METRICS, old_event_age=self.settings.old_event_age)
         values = {e.name: e.value for e in metrics if e.is_of_stack or e.name == "Completed"}
         self.world.note(run.name, "ends: %s, %s", report.end_reason, report.error or "no error")
-        check_run(self, run, report, values)
-        check_starts(self, run, report, start, [other.start for other in started])
+        check_run(self, run, report, values, start, *(other.start for other in started))
         return report
 
     def _start(self, other: Start) -> None:

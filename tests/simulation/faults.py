@@ -2,7 +2,7 @@
 
 A fault either strikes calls of some points while it lasts, with an effect on each call; or it does
 something to the whole world, once when it begins and perhaps once when it is over. ``_on``,
-``_once``, ``_cut`` and ``_during`` build the usual kinds.
+``_once``, ``_cut``, ``_revoke`` and ``_during`` build the usual kinds.
 """
 
 from __future__ import annotations
@@ -176,10 +176,6 @@ def _little_time(cloud: Cloud, fault: Injected) -> None:
     cloud.next_share = 0.1 + fault.draw / 2
 
 
-def _revoke(cloud: Cloud, _fault: Injected) -> None:
-    cloud.tokens.revoke_all()
-
-
 # --- Kinds of faults ---
 
 
@@ -196,6 +192,11 @@ def _once(deed: Callable[[Cloud], object]) -> Fault:
 def _cut(code: str) -> Fault:
     """Return a fault that ends all streams with a status."""
     return _once(lambda cloud: cloud.server.cut(code))
+
+
+def _revoke(points: tuple[Point, ...], effect: Effect | None, *needs: str) -> Fault:
+    """Return a fault that revokes all tokens, and has an effect on calls."""
+    return Fault(points, effect, lambda cloud, _: cloud.tokens.revoke_all(), needs=needs)
 
 
 def _during(part: str, **values: object) -> Fault:
@@ -305,17 +306,15 @@ AREAS: Final[dict[str, dict[str, Fault]]] = {
         "the token endpoint rejects the client": _on(Point.MINT, _fails(_FATAL), *NO_TOKEN),
         "the token endpoint is slow": _on(Point.MINT, _is_slow),
         "the token endpoint hangs": _on(Point.MINT, _hangs),
-        "all tokens are revoked": Fault(begins=_revoke),
-        "all tokens are revoked, the token endpoint is down": Fault(
-            (Point.MINT,), _FAILS, _revoke, needs=NO_TOKEN
+        "all tokens are revoked": _revoke((), None),
+        "all tokens are revoked, the token endpoint is down": _revoke(
+            (Point.MINT,), _FAILS, *NO_TOKEN
         ),
-        "all tokens are revoked, secrets cannot be read": Fault(
-            (Point.GET_SECRET,), _FAILS, _revoke
+        "all tokens are revoked, secrets cannot be read": _revoke((Point.GET_SECRET,), _FAILS),
+        "all tokens are revoked, new ones cannot be cached": _revoke(
+            (Point.PUT_SECRET,), _FAILS, "TokenRenewalFailed"
         ),
-        "all tokens are revoked, new ones cannot be cached": Fault(
-            (Point.PUT_SECRET,), _FAILS, _revoke, needs=("TokenRenewalFailed",)
-        ),
-        "all tokens are revoked, secrets hang": Fault(_SECRETS, _hangs, _revoke),
+        "all tokens are revoked, secrets hang": _revoke(_SECRETS, _hangs),
         "no token is accepted": _during("tokens", is_accepting=False),
         "the client's secret is rotated": _once(lambda cloud: cloud.rotate_client()),
     },

@@ -304,7 +304,8 @@ class Connection:
     async def opened(self) -> None:
         """See ``ports.Connection``."""
         world = self.world
-        opening = asyncio.create_task(world.call(Call(Point.OPEN, self._open, self._refused)))
+        call = Call(Point.OPEN, self._open, lambda answer: self._error(answer.code, answer.hint))
+        opening = asyncio.create_task(world.call(call))
         opening.add_done_callback(lambda _: self._changed.set())
         try:
             # A message shows that it is open; it may also end before it is known to be open.
@@ -443,10 +444,7 @@ class Connection:
             self._end = self._error(self._code)
             self.run.later(self._changed.set)
 
-    def _refused(self, answer: Failure) -> StreamError:
-        return self._error(answer.code, hint=answer.hint)
-
-    def _error(self, code: str, *, hint: str = "") -> StreamError:
+    def _error(self, code: str, hint: str = "") -> StreamError:
         """Return the error of a stream that ends with a status."""
         error = ENDS.get(code, StreamEnded)
         if error is Unauthenticated:
