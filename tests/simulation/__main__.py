@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -23,18 +25,19 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainin
 from rich.table import Table
 
 from drainctl import MakeCommand
-from tests.simulation.coverage import print_missing_branches
+from simulator.aws import PROJECT_FOLDER
 from tests.simulation.faults import FAULTS
 from tests.simulation.schedule import Schedule, draw
-from tests.simulation.series import Totals, simulate_series
 from tests.simulation.shrink import shrink
-from tests.simulation.simulate import simulate, virtual
+from tests.simulation.simulate import Totals, simulate, simulate_series, virtual
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _AT_ONCE: Final = 100
 _COVERED: Final = 2_000
+_PARTS: Final = ("drain/*", "auth/*", "replay/*", "run.py")
+_SIMULATED: Final = ",".join(f"layers/eventdrain/eventdrain/{part}" for part in _PARTS)
 
 
 @click.command("simulate", cls=MakeCommand, help=__doc__, context_settings={"show_default": True})
@@ -62,7 +65,7 @@ def main(*, schedules: int, seed: int, jobs: int, trace: Path | None, coverage: 
         sys.exit(_print_trace(console, _read(trace)))
     totals = _simulate_all(console, range(seed, seed + schedules), jobs)
     if coverage:
-        print_missing_branches(range(seed, seed + min(schedules, _COVERED)))
+        _print_branches(range(seed, seed + min(schedules, _COVERED)))
     if totals.broken is not None:
         with virtual():
             text = simulate(draw(totals.broken)).violations[0]
@@ -156,6 +159,17 @@ def _print_table(console: Console, totals: Totals, seconds: float) -> None:
     console.print(table)
     if never and totals.broken is None:
         console.print(f"never: {'; '.join(never)}")
+
+
+def _print_branches(seeds: range) -> None:
+    """Simulate schedules in another process; print coverage.py's report on what they run."""
+    schedules = f"-m tests.simulation --jobs 1 --seed {seeds.start} --schedules {len(seeds)}"
+    run = f"run --branch --concurrency greenlet --include {_SIMULATED} {schedules}"
+    with TemporaryDirectory() as folder:
+        for command in (run, "report --show-missing --skip-covered"):
+            name, *options = command.split()
+            coverage = [sys.executable, "-m", "coverage", name, f"--data-file={folder}/data"]
+            subprocess.run([*coverage, *options], cwd=PROJECT_FOLDER, check=False)
 
 
 if __name__ == "__main__":

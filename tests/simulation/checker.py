@@ -232,11 +232,9 @@ def _starts(
             yield "starts no further run, though it has reached its limit"
         recent = [(before, age) for before, age in new if before < _RECENT_SECONDS]
         has_last = any(_ENDING_SECONDS < before < _LAST_SECONDS for before, _ in recent)
-        is_sure = not (
-            report.left[LeftReason.NOT_TAKEN] or run.was_frozen or run.kinds["unreadable"]
-        )
+        is_sure = not (report.left[LeftReason.NOT_TAKEN] or run.was_frozen)
         is_behind = has_last and all(age > _OLD_SECONDS for _, age in recent)
-        if is_at_window and is_sure and is_behind:
+        if is_at_window and is_sure and is_behind and not run.kinds["unreadable"]:
             yield "starts no further run, though it has a backlog"
 
 
@@ -279,9 +277,8 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
     """What may succeed later is tried again, while there is time."""
     if report.has_failed or run.was_frozen:
         return
-    ends_at = run.commit_until
     for (sink, handle), (failed, at) in run.last_writes.items():
-        has_time = at + _LONGEST_RETRY_SECONDS + ACK_SECONDS < ends_at
+        has_time = at + _LONGEST_RETRY_SECONDS + ACK_SECONDS < run.commit_until
         if failed is not None and failed.kind is FailureKind.RETRYABLE and has_time:
             yield f"gives up writing {handle} to the {sink}"
     throttled_at = run.throttled_at
@@ -291,7 +288,7 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
             yield f"never acks {handle}, which is in both sinks"
     for handle, (answer, at) in run.last_answers.items():
         since = run.committing_since.get(handle, 0.0)  # it is another delivery's that was written
-        ack_until = min(since + settings.ack_timeout.total_seconds(), ends_at)
+        ack_until = min(since + settings.ack_timeout.total_seconds(), run.commit_until)
         last = run.last_activity if throttled_at else at  # throttled acks wait for the others
         if answer is None or last + _LONGEST_RETRY_SECONDS >= ack_until:
             continue

@@ -185,8 +185,7 @@ class Cloud:
         world = self.world
         timeout, self.next_share = self._timeout * self.next_share, 1.0
         run = Run(world, len(world.runs) + 1, world.time + timeout)
-        environment = self.environments.pop() if self.environments else None
-        environment = environment or Environment(self._skew_seconds)
+        environment = (self.environments or [Environment(self._skew_seconds)]).pop()
         run.skew_seconds = environment.skew_seconds
         if token := self.good_token(run):
             run.rejected_before = environment.rejected - {token}

@@ -192,15 +192,14 @@ class Machine(asyncio.AbstractEventLoop):
         """Run a function in a greenlet, as if in a thread."""
         future: asyncio.Future[T] = self.create_future()
         process = PROCESS.get()
+        assert process is not None, "a thread is a process's"
 
         def thread() -> None:
             resolve(future, lambda: func(*args))
-            if process is not None:
-                process.threads -= 1
-                process.last_activity = self._now
+            process.threads -= 1
+            process.last_activity = self._now
 
-        if process is not None:
-            process.threads += 1
+        process.threads += 1
         self.start(thread)
         return future
 

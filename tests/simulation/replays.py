@@ -58,9 +58,8 @@ class ReplayRuns:
         self._cloud = cloud
         self._plan = plan
         self._queue = Queue(cloud.world, cloud.archive)
-        self._until = (
-            None if plan.bound is None else STARTED_AT + timedelta(milliseconds=plan.bound)
-        )
+        bound = None if plan.bound is None else timedelta(milliseconds=plan.bound)
+        self._until = None if bound is None else STARTED_AT + bound
         self.checkpoint: Any = None
         self._expected: set[str] = set()
         self._keys_at_checkpoint: set[str] = set()

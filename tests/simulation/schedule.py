@@ -183,9 +183,8 @@ def _draw_replay(
 
 def _draw_faults(chance: random.Random, tick: float, ends_at: float) -> Iterator[Injected]:
     """Draw up to seven faults of a few kinds."""
-    names = [*FAULTS]
-    if chance.random() < 0.5:
-        names = [*chance.choice([*AREAS.values()])]  # faults of one area meet more often
+    areas = [*AREAS.values()]  # faults of one area meet more often
+    names = [*chance.choice(areas)] if chance.random() < 0.5 else [*FAULTS]
     kinds = chance.sample(names, min(len(names), chance.choice((2, 3, 5))))
     for _ in range(chance.choice((0, 2, 3, 4, 5, 7))):
         at = chance.random() * (ends_at - 2)

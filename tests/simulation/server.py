@@ -44,9 +44,7 @@ ENDS: Final[Mapping[str, type[StreamError]]] = {
 }
 """The errors of a stream's statuses; all others are ``StreamEnded``."""
 _RETRYABLE: Final = failure(FailureKind.RETRYABLE, "STATUS_CODE_FAILURE")
-_UNAVAILABLE: Final = failure(FailureKind.RETRYABLE, "UNAVAILABLE")
 _NOT_FOUND: Final = failure(FailureKind.EVENT_REJECTED, "NOT_FOUND")
-_UNAUTHENTICATED: Final = failure(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED")
 
 
 @dataclass(slots=True, eq=False)
@@ -230,10 +228,10 @@ class EventServer:
     def ack(self, handle: str, token: str | None, run: Run) -> Failure | None:
         """Acknowledge a delivery; return the server's answer."""
         if self.is_down:
-            return _UNAVAILABLE
+            return failure(FailureKind.RETRYABLE, "UNAVAILABLE")
         if not self.tokens.accepts(token):
             self.tokens.note_rejected(token, run)
-            return _UNAUTHENTICATED
+            return failure(FailureKind.TOKEN_REJECTED, "UNAUTHENTICATED")
         rejection = _RETRYABLE if self._rules.rejects_by_status else _NOT_FOUND
         sent = self.sent.get(handle)
         if sent is None:

@@ -1,4 +1,4 @@
-"""Simulates a schedule."""
+"""Simulates schedules: one, or a series in one process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import gc
 import logging
 import random
 import sys
+import time
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import combinations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
@@ -15,12 +19,11 @@ from unittest.mock import patch
 from tests.simulation.checker import LEAK, check_end
 from tests.simulation.cloud import Cloud
 from tests.simulation.machine import Lock, Threads
+from tests.simulation.schedule import Schedule, draw
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.simulation.schedule import Schedule
 
 _OVERSIZE: Final = 2_000
 
@@ -82,3 +85,52 @@ def simulate(schedule: Schedule, *, is_traced: bool = False) -> World:
         check_end(cloud)
     world.machine.close()
     return world
+
+
+@dataclass(slots=True)
+class Totals:
+    """What schedules have done.
+
+    Attributes:
+        counts: How many schedules, runs and events there were.
+        seconds: Their virtual time.
+        cpu_seconds: The processor's time.
+        strikes: How often each fault struck.
+        pairs: Faults that struck in one schedule.
+        broken: The seed of the first schedule that broke a promise; None if none did.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    strikes: Counter[str] = field(default_factory=Counter)
+    pairs: set[tuple[str, str]] = field(default_factory=set)
+    broken: int | None = None
+
+    def add(self, other: Totals) -> None:
+        """Add what later schedules have done."""
+        self.counts += other.counts
+        self.seconds += other.seconds
+        self.cpu_seconds += other.cpu_seconds
+        self.strikes += other.strikes
+        self.pairs |= other.pairs
+        self.broken = other.broken
+
+
+def simulate_series(seeds: range) -> Totals:
+    """Simulate the schedules of seeds; stop at a violation."""
+    began = time.process_time()
+    totals = Totals()
+    with virtual():
+        for seed in seeds:
+            world = simulate(draw(seed))
+            events = len(world.schedule.events)
+            totals.counts.update(schedules=1, runs=len(world.runs), events=events)
+            totals.seconds += world.time
+            totals.strikes.update(world.struck)
+            totals.pairs.update(combinations(sorted(+world.struck), 2))
+            if world.violations:
+                totals.broken = seed
+                break
+    totals.cpu_seconds = time.process_time() - began
+    return totals

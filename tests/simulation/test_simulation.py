@@ -16,8 +16,7 @@ from simulator.aws import PROJECT_FOLDER
 from simulator.child_process import run_child
 from tests.simulation.__main__ import main
 from tests.simulation.schedule import Schedule, draw
-from tests.simulation.series import simulate_series
-from tests.simulation.simulate import simulate, virtual
+from tests.simulation.simulate import simulate, simulate_series, virtual
 from tests.simulation.sinks import Bucket
 
 if TYPE_CHECKING:
