@@ -193,6 +193,7 @@ class TokenEndpoint:
                 is_old = tokens.rotated_at < run.opened_at - _LONG_AGO_SECONDS
                 if is_old and not (tokens.world.struck[STALE_SECRETS] or run.slow_calls):
                     tokens.world.violate(f"{run.name} uses old credentials")
+                run.slow_calls += 1
                 if tokens.world.time < run.read_until:
                     run.needs["the client is rejected"] = NO_TOKEN
                 raise TokenRefused("made up: invalid_client")
