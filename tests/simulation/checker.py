@@ -224,7 +224,8 @@ def _starts(
     if chained:
         if not report.acked:
             yield "starts another run, though it has acked nothing"
-        ages = [age for before, age in new if 0 <= math.floor(before) <= _RECENT_SECONDS]
+        longest = math.inf if run.strikes else _RECENT_SECONDS  # they may have waited for room
+        ages = [age for before, age in new if 0 <= math.floor(before) <= longest]
         if is_at_window and max(ages, default=0.0) < _BACKLOG_SECONDS:
             yield "starts another run, though there is no backlog"
     elif report.acked and start.backlog_run < settings.backlog_runs:
