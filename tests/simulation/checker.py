@@ -219,13 +219,12 @@ def _starts(
     if run.connections and len(started) - len(chained) != others:
         yield f"starts {len(started) - len(chained)} other runs, not {others}"
     is_at_window = report.end_reason is EndReason.WINDOW
-    # The new events, each with the seconds from its arrival to the end of the window, and its age.
+    # The new events, each with the seconds from its taking to the end of the window, and its age.
     new = [(run.read_until - at, age) for at, age, is_redelivered in run.ages if not is_redelivered]
     if chained:
         if not report.acked:
             yield "starts another run, though it has acked nothing"
-        longest = math.inf if run.strikes else _RECENT_SECONDS  # they may have waited for room
-        ages = [age for before, age in new if 0 <= math.floor(before) <= longest]
+        ages = [age for before, age in new if before < _RECENT_SECONDS]
         if is_at_window and max(ages, default=0.0) < _BACKLOG_SECONDS:
             yield "starts another run, though there is no backlog"
     elif report.acked and start.backlog_run < settings.backlog_runs:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from eventdrain.errors import Failure, StreamError
     from eventdrain.events import Delivery
     from tests.simulation.secrets import Tokens
-    from tests.simulation.world import Run, World
+    from tests.simulation.world import Fact, Run, World
 
 _ACK_SECONDS: Final = 5.0
 _LEAVING_SECONDS: Final = 0.3
@@ -276,7 +276,7 @@ class Connection:
     is_proven: bool = False
     is_closed: bool = False
     in_transit: int = 0
-    _unread: deque[tuple[float, tuple[bytes, datetime]]] = field(default_factory=deque)
+    _unread: deque[tuple[float, Fact | None, tuple[bytes, datetime]]] = field(default_factory=deque)
     _on_the_way: deque[tuple[Any, ...]] = field(default_factory=deque)
     _is_announced: bool = False
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -364,12 +364,13 @@ class Connection:
         """See ``ports.Connection``."""
         self._is_announced = False
         taken = [self._unread.popleft() for _ in range(min(limit, len(self._unread)))]
+        self.run.note_taken([fact for _, fact, _ in taken if fact is not None])
         if not self.is_closed:
-            self.run.note_taken(sum(at < math.inf for at, _ in taken))
+            self.run.check_room()
         while self._on_the_way and not self.is_closed and len(self._unread) < self._room:
             self._arrive(*self._on_the_way.popleft())
         self._finish()
-        return [message for _, message in taken]
+        return [message for *_, message in taken]
 
     # --- The network ---
 
@@ -397,18 +398,18 @@ class Connection:
 
     def _arrive(self, message: bytes, event: Event | None, sent_before: int) -> None:
         run, now = self.run, self.world.time
+        fact = None
         if event is None:
             run.heartbeats += 1
         else:
             run.kinds[event.kind] += 1
             run.redelivered += sent_before > 0
             run.last_arrival = now
-            if event.kind != "unreadable":
-                age = now + run.skew_seconds - event.made_at
-                run.ages.append((now, age, sent_before > 0))
+            age = None if event.kind == "unreadable" else now + run.skew_seconds - event.made_at
+            fact = (age, sent_before > 0)
         self._prove()
         arrived_at = math.inf if event is None else now
-        self._unread.append((arrived_at, (message, self.world.wall_clock(run))))
+        self._unread.append((arrived_at, fact, (message, self.world.wall_clock(run))))
         if not self._is_announced:
             self._is_announced = True
             run.later(self._on_arrival)

@@ -10,14 +10,14 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias
 
 from eventdrain.drain import REPORTING_SECONDS
 from eventdrain.errors import Failure, FailureKind
 from tests.simulation.machine import PROCESS, Machine, Process, T, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from eventdrain.events import Delivery
     from tests.simulation.faults import Injected
@@ -52,6 +52,8 @@ class Point(Enum):
     READ = auto()
 
 
+Fact: TypeAlias = tuple[float | None, bool]
+"""An arrival's age, if the event can be read, and whether it is a redelivery."""
 _OF_CONNECTIONS: Final = {Point.OPEN, Point.PROBE}
 _OUTSIDE_THE_WINDOW: Final = {Point.GET_SECRET, Point.PUT_SECRET, Point.START}
 
@@ -111,8 +113,8 @@ class Run(Process):
         heartbeats: Heartbeats that have reached its connections.
         kinds: How many event messages of each kind have reached its connections.
         redelivered: How many of them were redeliveries.
-        ages: For each arrival of a readable event, its time, the age of the event by the run's
-            clock, and whether it is a redelivery.
+        ages: For each readable event that it has taken, when it was taken, its age on arrival by
+            the run's clock, and whether it is a redelivery.
         last_arrival: When an event last arrived; at first, when the run started.
         connections: Streams that it has opened.
         open_connections: Streams that are open now.
@@ -242,9 +244,14 @@ class Run(Process):
         if connection.is_proven:
             self.open_since = min(self.open_since, connection.opened_at)
 
-    def note_taken(self, count: int) -> None:
-        """Check that it takes no more than it may have in flight."""
-        self.taken += count
+    def note_taken(self, facts: Sequence[Fact]) -> None:
+        """Record that it has taken event messages."""
+        now = self._world.time
+        self.taken += len(facts)
+        self.ages += [(now, age, again) for age, again in facts if age is not None]
+
+    def check_room(self) -> None:
+        """Check that it has no more in flight than it may have."""
         world = self._world
         limit = world.settings.max_in_flight * world.settings.parallel_streams
         if self.taken - self.acks_confirmed > limit:
