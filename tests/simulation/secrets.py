@@ -213,7 +213,6 @@ class TokenEndpoint:
         """Record what must happen with a new token."""
         tokens, run = self.tokens, self._run
         run.minted.append(token.value)
-        run.needs.pop("the client is rejected", None)
         needed_for = tokens.world.settings.window + timedelta(seconds=SPARE_SECONDS)
         if not token.lasts(needed_for, now=token.minted_at):
             run.needs["tokens are short-lived"] = ("TokenTooShort",)

@@ -17,7 +17,7 @@ from eventdrain.auth import (
     TokenCache,
     read_credentials,
 )
-from eventdrain.errors import CredentialsError
+from eventdrain.errors import CredentialsError, TokenUnavailable
 from tests.fakes import NOW, FakeSecretStore, FakeTokenEndpoint
 from tests.unit.token_caching import (
     CACHED,
@@ -156,6 +156,21 @@ def test_rejected_token_that_is_still_in_the_secret() -> None:
     assert run.renew(str(run.token()))
     assert run.token() == process.run().token() == "minted-1"
     assert "minted-1" in process.secrets.contents[SECRET]
+
+
+def test_failed_renewal_is_counted_though_the_secrets_are_read_again() -> None:
+    """An early renewal of a remembered token fails, and the server rejects the token later."""
+    process = Process(token=content(NEEDED + LEAD + 5 * MINUTE))
+    process.run()
+    process.endpoint.now += MINUTE
+    process.run().token()
+    process.endpoint.now = NOW + REMEMBERED_FOR
+    process.endpoint.error = TokenUnavailable("made up")
+    run = process.run()
+    assert run.token() == CACHED
+    process.endpoint.error = None
+    assert run.renew(CACHED)
+    assert run.renewals_failed == 1
 
 
 @pytest.mark.parametrize("is_remembered", [False, True])

@@ -38,29 +38,30 @@ class RunToken:
         self._secrets = secrets
         self._read = read
         self._lock = Lock()
-        self._source = read()
+        self._sources = [read()]
+        """The tokens that the run has used, by the credentials of the time; the last is in use."""
 
     @property
     def renewals_failed(self) -> int:
         """How often the token could not be renewed early, or not be cached."""
-        return self._source.renewals_failed
+        return sum(source.renewals_failed for source in self._sources)
 
     @property
     def tokens_too_short(self) -> int:
         """How many new tokens expire too soon for other runs."""
-        return self._source.tokens_too_short
+        return sum(source.tokens_too_short for source in self._sources)
 
     def token(self) -> str | None:
         """Return the token; see ``TokenCache.token``."""
-        if self._secrets.are_used and not self._source.needs_no_renewal():
+        if self._secrets.are_used and not self._sources[-1].needs_no_renewal():
             self._secrets.forget()
-            self._source = self._read()
-        return self._source.token()
+            self._sources.append(self._read())
+        return self._sources[-1].token()
 
     def renew(self, rejected: str | None) -> bool:
         """See ``ports.Authorization``."""
         with self._lock:
-            source = self._source
+            source = self._sources[-1]
             if self._secrets.forget():
                 try:
                     source = self._read()
@@ -70,4 +71,5 @@ class RunToken:
                 return source.renew(rejected)
             finally:
                 # Not earlier: the event loop calls `token`, which must not wait for a secret.
-                self._source = source
+                if source is not self._sources[-1]:
+                    self._sources.append(source)
