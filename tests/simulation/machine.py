@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -269,6 +270,10 @@ class Machine(asyncio.AbstractEventLoop):
     def close(self) -> None:
         """Drop all work."""
         self._is_closed = True
+        for work in self._kept:
+            if isinstance(work, greenlet) and work:
+                with suppress(RuntimeError):  # there is no event loop any more
+                    work.throw()  # otherwise, what it refers to is never collected
         self._ready.clear()
         self._timers.clear()
         self._kept.clear()
