@@ -138,8 +138,7 @@ def _reason(world: World, run: Run, report: Report) -> Iterator[str]:
     causes = run.has_met_fatal, run.rejected, run.needs, run.slow_calls, run.was_frozen
     has_hardly_listened = run.read_until - run.draining[0] < _SHORT_SECONDS
     silences = run.strikes, world.oddities(run.opened_at), has_hardly_listened
-    may_be_silent = not report.received and any(silences)
-    if report.has_failed and not (any(causes) or may_be_silent):
+    if report.has_failed and not any(causes if report.received else (*causes, *silences)):
         yield "fails though nothing was fatal"
     idle_seconds = run.draining[1] - run.last_activity
     if run.has_met_fatal and idle_seconds > _ENDING_SECONDS and not run.was_frozen:
@@ -151,10 +150,9 @@ def _reason(world: World, run: Run, report: Report) -> Iterator[str]:
 def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
     """An unproven silence never ends as idle."""
     _, ended_at = run.draining
-    quiet_since = run.quiet_since
-    if not report.left[LeftReason.NOT_TAKEN]:
-        quiet_since = max(quiet_since, run.last_arrival)
-    if ended_at - quiet_since < world.settings.idle.total_seconds():
+    last_arrival = 0.0 if report.left[LeftReason.NOT_TAKEN] else run.last_arrival
+    quiet_seconds = ended_at - max(run.quiet_since, last_arrival)
+    if quiet_seconds < world.settings.idle.total_seconds():
         yield "ends as idle without a proof of silence"
     # It has decided to end after the last commit began, or just before it left its streams.
     decided_at = ended_at - _ENDING_SECONDS
@@ -169,7 +167,7 @@ def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
         for fault in world.schedule.faults
     )
     has_reopened = run.connections > world.settings.parallel_streams
-    if run.left_in_transit and was_slow and not has_reopened:
+    if run.left_in_transit and was_slow and not (has_reopened or report.received):
         yield "ends as idle before a slow API has sent what waits"
     if run.left_waiting and not report.left.total():
         yield f"ends as idle while {run.left_waiting} events wait"

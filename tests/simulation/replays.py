@@ -65,6 +65,7 @@ class ReplayRuns:
         self._keys_at_checkpoint: set[str] = set()
         self._done: frozenset[str] = frozenset()
         self._is_complete = False
+        self._has_changed = False
 
     async def live(self) -> None:
         """Replay what is in the archive when the first run starts."""
@@ -95,8 +96,8 @@ class ReplayRuns:
         process = self._cloud.replaying = Process("replay")
         report = ReplayReport("made-up", is_dry_run=False)
         process.confirmed["queue"] |= self._done
-        unchanged = self._lines() == self._keys_at_checkpoint
-        self._queue.done = self._done if unchanged else frozenset()
+        self._has_changed |= bool(self.checkpoint) and self._lines() != self._keys_at_checkpoint
+        self._queue.done = frozenset() if self._has_changed else self._done
         died = asyncio.Event()
         process.on_death = died.set
         world.note("replay", "starts at %s", self.checkpoint)
