@@ -279,15 +279,14 @@ def _retries(settings: Settings, run: Run, report: Report) -> Iterator[str]:
         has_time = at + _LONGEST_RETRY_SECONDS + ACK_SECONDS < run.commit_until
         if failed is not None and failed.kind is FailureKind.RETRYABLE and has_time:
             yield f"gives up writing {handle} to the {sink}"
-    throttled_at = run.throttled_at
-    for handle in () if throttled_at else run.committing_since:
+    for handle in () if run.was_throttled else run.committing_since:
         sinks = all(run.has_written(sink, handle) for sink in report.sinks)
         if handle and sinks and not run.ack_tries[handle]:
             yield f"never acks {handle}, which is in both sinks"
     for handle, (answer, at) in run.last_answers.items():
         since = run.committing_since.get(handle, 0.0)  # it is another delivery's that was written
         ack_until = min(since + settings.ack_timeout.total_seconds(), run.commit_until)
-        last = run.last_activity if throttled_at else at  # throttled acks wait for the others
+        last = run.last_activity if run.was_throttled else at
         if answer is None or last + _LONGEST_RETRY_SECONDS >= ack_until:
             continue
         if answer.kind is FailureKind.THROTTLED:

@@ -515,8 +515,9 @@ class Client:
             run.acks_confirmed += answer is None
             run.has_met_fatal |= answer is not None and answer.kind is FailureKind.FATAL
             run.last_answers[delivery.ack_info] = (answer, world.time)
-            if answer is not None and answer.kind is not FailureKind.THROTTLED:
-                run.ack_failures[delivery.ack_info] += 1
+            is_throttled = answer is not None and answer.kind is FailureKind.THROTTLED
+            run.was_throttled |= is_throttled
+            run.ack_failures[delivery.ack_info] += answer is not None and not is_throttled
         return answers
 
     async def _ack_alone(self, handle: str, token: str | None, seconds: float) -> Failure | None:

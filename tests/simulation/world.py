@@ -119,6 +119,7 @@ class Run(Process):
         connections: Streams that it has opened.
         open_connections: Streams that are open now.
         proven_streams: Streams that are open now and proven.
+        was_throttled: Whether an ack was throttled, so that acks wait for each other.
         to_store: The token that it must put into the cache; empty if there is none.
         heard_until: When its last proven stream ended.
         heard_since: When the first stream that it heard was opened; infinite before that.
@@ -164,6 +165,7 @@ class Run(Process):
         self.ages: list[tuple[float, float, bool]] = []
         self.redelivered = 0
         self.to_store = ""
+        self.was_throttled = False
         self.rejected_before: set[str | None] = set()
         self.connections = 0
         self.open_connections = 0
@@ -217,13 +219,6 @@ class Run(Process):
         # A stream that was open all the time, or one that took over from another that was heard.
         return min(self.open_since, max(self.heard_since, self.unproven_at))
 
-    @property
-    def throttled_at(self) -> float:
-        """When an ack was last throttled, so that others wait too; 0 if none was."""
-        throttled = FailureKind.THROTTLED
-        answers = self.last_answers.values()
-        return max((at for each, at in answers if each and each.kind is throttled), default=0.0)
-
     def note_connecting(self, token: str | None) -> None:
         """Record that it opens a stream."""
         self.connections += 1
@@ -273,7 +268,7 @@ class Run(Process):
         if not self.ack_tries[delivery.ack_info] and since is not None and not self.was_frozen:
             needed = min(ACK_SECONDS, (self.commit_until - since) / 4) - 0.1
             has_time = since + world.settings.ack_timeout.total_seconds() - world.time > needed
-            if has_time and timeout_seconds < needed and not self.throttled_at:
+            if has_time and timeout_seconds < needed and not self.was_throttled:
                 world.violate(f"{self.name} leaves no time for the ack {delivery.ack_info}")
         self.ack_tries[delivery.ack_info] += 1
         for sink in world.confirmed.values():
