@@ -195,7 +195,7 @@ class TokenEndpoint:
                     tokens.world.violate(f"{run.name} uses old credentials")
                 run.slow_calls += 1
                 if tokens.world.time < run.read_until:
-                    run.needs["the client is rejected"] = NO_TOKEN
+                    run.needs["the client is rejected"] = (*NO_TOKEN, "NotAcked")
                 raise TokenRefused("made up: invalid_client")
             return tokens.access_token(scope, minted_at)
 

@@ -176,6 +176,9 @@ def test_renewed_once(*, is_readable: bool) -> None:
     assert run.token() == cached_in(secrets)["access_token"] == "minted-1"
     assert run.renew(CACHED), "a caller that was rejected before gets the new token"
     assert not run.renew("minted-1")
+    reads = len(secrets.reads)
+    assert not run.renew("minted-1"), "others that were rejected need not wait for a secret again"
+    assert len(secrets.reads) == reads
     assert run.token() == "minted-1"
     assert len(endpoint.asked) == 1
 

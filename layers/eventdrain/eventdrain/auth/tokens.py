@@ -154,6 +154,8 @@ class TokenCache:
                 self._token = rejected
             if self._token != rejected:
                 return True
+            if rejected in self._rejected:  # an earlier call has failed, and may have taken long
+                return False
             self._rejected.add(rejected)
             try:
                 token = self._cached()
