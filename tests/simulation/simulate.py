@@ -8,6 +8,7 @@ import logging
 import random
 import sys
 import time
+import warnings
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,13 +61,14 @@ def virtual() -> Iterator[None]:
         patch.object(logger, "handlers", [_LEAKS]),
         patch.object(logger, "propagate", new=False),
         patch.object(sys, "unraisablehook", lambda _: None),
+        warnings.catch_warnings(action="ignore", category=RuntimeWarning),
     ):
         logger.setLevel(logging.INFO)
         gc.disable()
         try:
             yield
         finally:
-            gc.collect()  # killed runs are collected here, and log and raise whatever they like
+            gc.collect()  # killed runs are collected here, and log, warn and raise as they like
             gc.enable()
             logger.setLevel(level)
 
