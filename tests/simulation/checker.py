@@ -260,8 +260,6 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
     if run.kinds["unreadable"] > report.left[LeftReason.NOT_TAKEN] and "Warnings" not in metrics:
         yield "does not report unreadable events"
     was_refused = len(run.rejected) > 1 and run.tokens[-1] in run.rejected
-    if was_refused and not (report.has_failed or "NotAcked" in metrics or run.left_streams):
-        yield "does not report that its second token was rejected too"
     is_refused = run.has_met_fatal or "a stream is refused" in run.needs
     has_other_cause = is_refused or "gateway" in (report.error or "")
     if was_refused and report.has_failed and not (report.is_access_refused or has_other_cause):
