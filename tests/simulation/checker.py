@@ -191,7 +191,7 @@ def _work(world: World, run: Run, report: Report) -> Iterator[str]:
             yield "ends though a stream is open"
     elif is_window_over and not run.was_frozen:
         patience = max(settings.idle.total_seconds(), _PATIENCE_SECONDS) + _ENDING_SECONDS
-        quiet_seconds = ended_at - max(run.last_arrival, run.last_activity, run.open_since)
+        quiet_seconds = ended_at - max(run.last_arrival, run.last_activity, run.proven_at)
         if is_open and quiet_seconds > patience + settings.linger.total_seconds():
             yield "waits for nothing"
         longest_wait = _ENDING_SECONDS + max(
@@ -329,7 +329,7 @@ def _copies(cloud: Cloud) -> Iterator[str]:
     world = cloud.world
     is_calm = not (world.struck.total() or any(run.rejected for run in world.runs))
     for sink, counts, lost_answers in (
-        ("archive", cloud.archive.ever, len(cloud.archive.erased)),  # retries have the same key
+        ("archive", cloud.archive.ever, cloud.archive.erasures),  # retries have the same key
         ("queue", cloud.queue.ever, world.struck_at[Point.SEND]),
     ):
         for event_id, count in counts.items():

@@ -40,6 +40,7 @@ class Bucket:
         objects: The deliveries of each object, by key.
         ever: How many objects have held each event, by event id.
         erased: What erased objects held, by key.
+        erasures: How many objects were erased.
     """
 
     def __init__(self, world: World) -> None:
@@ -47,6 +48,7 @@ class Bucket:
         self.objects: dict[str, Sequence[Delivery]] = {}
         self.ever: Counter[str] = Counter()
         self.erased: dict[str, Sequence[Delivery]] = {}
+        self.erasures = 0
 
     def put(self, key: str, deliveries: Sequence[Delivery]) -> None:
         """Store an object, unless its key exists. One that was erased is stored again."""
@@ -63,6 +65,7 @@ class Bucket:
         if key in self.objects:
             self.world.note("erasure", "deletes %s", key)
             self.erased[key] = self.objects.pop(key)
+            self.erasures += 1
 
     def compact(self) -> None:
         """Delete the objects of the first day, as the compaction does once its table has them."""

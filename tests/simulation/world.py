@@ -121,6 +121,7 @@ class Run(Process):
         proven_streams: Streams that are open now and proven.
         was_throttled: Whether an ack was throttled, so that acks wait for each other.
         to_store: The token that it must put into the cache; empty if there is none.
+        proven_at: When it last heard a stream for the first time.
         heard_until: When its last proven stream ended.
         heard_since: When the first stream that it heard was opened; infinite before that.
         unproven_at: When its last proven stream ended (at first, when the run started); if the next
@@ -178,6 +179,7 @@ class Run(Process):
         self.minted: list[str] = []
         self.heard_since = math.inf
         self.heard_until = 0.0
+        self.proven_at = 0.0
         self.unproven_at = self.opened_at
         self.open_since = math.inf
         self.left_waiting = 0
@@ -257,6 +259,7 @@ class Run(Process):
     def note_proven(self, opened_at: float) -> None:
         """Record that a stream has been heard for the first time."""
         self.proven_streams += 1
+        self.proven_at = self._world.time
         if self.heard_since == math.inf:
             self.heard_since = opened_at
         self.unproven_at = min(self.unproven_at, opened_at)  # it was open before another ended
