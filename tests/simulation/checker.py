@@ -132,9 +132,8 @@ def _reason(world: World, run: Run, report: Report) -> Iterator[str]:
     if report.end_reason is EndReason.LIMIT and report.committed < settings.max_events:
         yield "ends at a limit that it has not reached"
     heard_seconds = run.heard_until - run.heard_since
-    is_quiet = report.end_reason is EndReason.WINDOW and not report.received
-    is_measured = run.connections and not run.was_frozen
-    if is_quiet and is_measured and heard_seconds < 0.4 * (run.read_until - run.draining[0]):
+    is_quiet = report.end_reason is EndReason.WINDOW and not (report.received or run.was_frozen)
+    if is_quiet and run.connections and heard_seconds < 0.4 * (run.read_until - run.draining[0]):
         yield "completes though it has hardly heard the event API"
     causes = run.has_met_fatal, run.rejected, run.needs, run.slow_calls, run.was_frozen
     has_hardly_listened = run.read_until - run.draining[0] < _SHORT_SECONDS
