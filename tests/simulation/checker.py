@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from eventdrain.drain import EndReason, LeftReason
 from eventdrain.errors import FailureKind
 from tests.simulation.faults import SLOW_API
-from tests.simulation.world import ACK_SECONDS, Point
+from tests.simulation.world import ACK_SECONDS, NO_TOKEN, Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -166,8 +166,7 @@ def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
         fault.name == SLOW_API and fault.at < run.opened_at and fault.until > ended_at
         for fault in world.schedule.faults
     )
-    has_reopened = run.connections > world.settings.parallel_streams
-    if run.left_in_transit and was_slow and not (has_reopened or report.received):
+    if run.left_in_transit and was_slow and not (run.ends or report.received):
         yield "ends as idle before a slow API has sent what waits"
     if run.left_waiting and not report.left.total():
         yield f"ends as idle while {run.left_waiting} events wait"
@@ -258,12 +257,13 @@ def _alarms(run: Run, report: Report, metrics: Mapping[str, float]) -> Iterator[
         yield "does not report that events were not acked"
     if run.kinds["unreadable"] > report.left[LeftReason.NOT_TAKEN] and "Warnings" not in metrics:
         yield "does not report unreadable events"
-    was_refused = len(run.rejected) > 1 and run.tokens[-1] in run.rejected
-    is_refused = run.has_met_fatal or "a stream is refused" in run.needs
-    has_other_cause = is_refused or "gateway" in (report.error or "")
-    if was_refused and report.has_failed and not (report.is_access_refused or has_other_cause):
+    is_known = run.has_met_fatal or report.is_access_refused or "a stream is refused" in run.needs
+    was_refused = report.has_failed and len(run.rejected) > 1 and run.tokens[-1] in run.rejected
+    if was_refused and not (is_known or "gateway" in (report.error or "")):
         yield "does not report that its access was refused"
     signs = {*metrics, "a failure"} if report.has_failed else {*metrics}
+    if report.end_reason is EndReason.LIMIT:
+        signs.add(NO_TOKEN[0])  # it ends without waiting for a new token
     for fault, names in run.needs.items():
         if not (run.was_frozen or signs & {*names}):
             yield f"ends without {' or '.join(names)}, though {fault}"
