@@ -152,12 +152,12 @@ def _silence(world: World, run: Run, report: Report) -> Iterator[str]:
     _, ended_at = run.draining
     last_arrival = 0.0 if report.left[LeftReason.NOT_TAKEN] else run.last_arrival
     quiet_seconds = ended_at - max(run.quiet_since, last_arrival)
-    if quiet_seconds < world.settings.idle.total_seconds():
-        yield "ends as idle without a proof of silence"
     # It has decided to end after the last commit began, or just before it left its streams.
     decided_at = ended_at - _ENDING_SECONDS
     if run.last_activity > decided_at:
         decided_at = max(run.committing_since.values(), default=0.0)
+    if quiet_seconds < world.settings.idle.total_seconds() and run.unproven_at < decided_at:
+        yield "ends as idle without a proof of silence"
     if run.open_since == math.inf and max(run.ends, default=0.0) < decided_at:
         yield "ends as idle while no stream is open"
     if run.oldest_unread < decided_at - _ENDING_SECONDS:
