@@ -7,6 +7,7 @@ prints the result; its other modules do the work. All commands share the modules
 ``group``        the group of commands
 ``lazy_group``   a group that imports a command when it is used
 ``make_command`` usage lines and errors for commands that people start through make
+``interrupt``    how Ctrl-C ends a command
 ``target``       the options for stack, region and profile, and the AWS session made from them
 ``stack``        a deployed stack, as CloudFormation describes it
 ``pseudonyms``   the names under which an archive may hold a subscription
@@ -19,7 +20,8 @@ prints the result; its other modules do the work. All commands share the modules
 
 from __future__ import annotations
 
+from drainctl.interrupt import INTERRUPTED
 from drainctl.lazy_group import LazyGroup
 from drainctl.make_command import MakeCommand
 
-__all__ = ["LazyGroup", "MakeCommand"]
+__all__ = ["INTERRUPTED", "LazyGroup", "MakeCommand"]

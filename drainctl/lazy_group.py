@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from drainctl.interrupt import Interruptible
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Interruptible, click.Group):
     """Imports the module of a command, whose `main` it is, when it is used.
 
     Args:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any, Final
 
 import click
 
+from drainctl.interrupt import Interruptible
+
 _MAKE: Final = "make"
-_INTERRUPTED: Final = 130
-"""The exit status that shells use for a command that was ended by Ctrl-C."""
 
 
-class MakeCommand(click.Command):
+class MakeCommand(Interruptible):
     """A command with a Makefile target of the same name, which passes ``ARGS`` to the command.
 
     If the command was started through make, its usage line is ``make NAME ARGS="..."``, and usage
@@ -21,8 +20,7 @@ class MakeCommand(click.Command):
     command of a group was started through make if the group's name is ``make``; a command without
     a group always is.
 
-    Numbers must be finite: ``nan`` and ``inf`` are usage errors. If a command does not handle
-    Ctrl-C, it ends with exit status 130.
+    Numbers must be finite: ``nan`` and ``inf`` are usage errors.
     """
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -60,9 +58,6 @@ class MakeCommand(click.Command):
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise self._with_hint(error, ctx.command_path) from None
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
-            sys.exit(_INTERRUPTED)
 
     def _with_hint(self, error: click.UsageError, command_path: str) -> click.UsageError:
         """Return the error with the command that shows the options, instead of click's own hint."""

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from drainctl import MakeCommand
+from drainctl import INTERRUPTED, MakeCommand
 from drainctl.verify import QueryError
 from eventdrain.events import ArchiveKey
 from simulator.answers import show_answers
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from simulator.reconciliation import Reconciliation
 
 _MOST_KEYS: Final = 3
-_INTERRUPTED: Final = 130
 _PICTURE_WIDTH: Final = 80
 _PICTURE: Final = re.sub(r"@font-face {{.*?}}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 """Rich's picture without fonts from the network."""
@@ -74,7 +73,7 @@ def main(events: int, event_types: Sequence[str], svg: Path | None) -> None:
             is_balanced = _run(deployment, events, event_types, console, svg)
     except KeyboardInterrupt:
         console.print("\nInterrupted: all processes are stopped.")
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except (EmbeddedAwsError, StackError, QueryError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(1)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from drainctl.erase.findings import ErasureError
 from drainctl.erase.objects import ObjectsPass, folders
 from drainctl.erase.table import TablePass
+from drainctl.interrupt import INTERRUPTED
 from eventdrain.events import STREAMS
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from drainctl.erase.receipt import Receipt
     from drainctl.erase.subject import Subject
 
-_INTERRUPTED: Final = 130
 _FAILED: Final = 1
 _MOST_SHOWN: Final = 20
 _CLOCK_SKEW: Final = timedelta(minutes=1)
@@ -92,7 +92,7 @@ class Erasure:
                 self._receipt.write(self.result)
                 self._console.print(f"Receipt: {self._receipt.path}", soft_wrap=True, markup=False)
         if self._run.is_stopped():
-            return _INTERRUPTED
+            return INTERRUPTED
         return _FAILED if findings.unchecked else 0
 
     def _run_passes(self) -> None:

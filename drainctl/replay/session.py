@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from drainctl.interrupt import INTERRUPTED
 from drainctl.replay.output import count_table, end_line, job_table
 from drainctl.replay.passes import run_pass
 from eventdrain.replay import ReplayEnd, ReplayReport, replay_name
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _DONE: Final = 0
 _FAILED: Final = 1
-_INTERRUPTED: Final = 130
 
 
 class Session:
@@ -130,7 +130,7 @@ class Session:
 
     def _status(self) -> int:
         if self.report.end_reason is ReplayEnd.STOPPED:
-            return _INTERRUPTED
+            return INTERRUPTED
         if self.report.error is not None:
             self._console.print(f"Error: {self.report.error}", soft_wrap=True, markup=False)
         return _DONE if self.report.is_done else _FAILED

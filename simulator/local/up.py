@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 from rich.console import Console
 
-from drainctl import MakeCommand
+from drainctl import INTERRUPTED, MakeCommand
 from simulator.aws import PROJECT_FOLDER
 from simulator.local.folder import UP, LocalFolder
 from simulator.local.options import folder_option, relative
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-_INTERRUPTED: Final = 130
 _MOST_PER_SECOND: Final = 100
 _LOG_END: Final = 2000
 _SUPERVISOR: Final = (sys.executable, "-m", "simulator", "supervise")
@@ -61,7 +60,7 @@ def main(*, rate: float, event_types: Sequence[str], folder: LocalFolder) -> Non
         supervisor.wait()
         _clear(folder)
         console.print(f"\nInterrupted: nothing is left but {relative(folder.log)}.")
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     if "up" not in result:
         supervisor.wait()
         _clear(folder)

@@ -29,6 +29,7 @@ FLOORS: Final = {
         ("wiring", "replay_wiring"),
     ),
     "drainctl": (
+        ("interrupt",),
         ("errors", "lazy_group", "make_command", "output", "shell"),
         ("catalogue", "stack"),
         ("pseudonyms", "target"),
