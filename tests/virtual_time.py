@@ -10,7 +10,10 @@ import asyncio
 import selectors
 import signal
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from tests.simulation.machine import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -77,18 +80,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Future[_T]:
         """Run a function as if in a thread."""
         future: asyncio.Future[_T] = self.create_future()
-
-        def run() -> None:
-            try:
-                result = func(*args)
-            except Exception as error:  # noqa: BLE001 - passed on, whatever it is
-                if not future.cancelled():
-                    future.set_exception(error)
-            else:
-                if not future.cancelled():
-                    future.set_result(result)
-
-        self.call_later(self.seconds_in_thread, run)
+        self.call_later(self.seconds_in_thread, resolve, future, partial(func, *args))
         return future
 
 

@@ -39,8 +39,6 @@ _AGE_SECONDS: Final = 1.0
 """The tolerance for the age of an event, whose time is taken without its fraction."""
 _LONGEST_RETRY_SECONDS: Final = 7.6
 """The longest wait between two attempts, with jitter."""
-
-
 _LONGEST_REJECTED_SECONDS: Final = 15.0
 """The longest wait before a stream is opened with a new token."""
 

@@ -33,6 +33,8 @@ _CALL_SECONDS: Final = 10.5
 """As in the adapter: two attempts of five seconds each, and half a second between them."""
 _LONG_AGO_SECONDS: Final = 5.0
 _CACHING_SECONDS: Final = 12.5
+_LONGEST_LEAD: Final = timedelta(minutes=10)
+"""How long before a token is needed anew it may be renewed."""
 _MOST_SKEW_SECONDS: Final = 240
 """Of two clocks, between which a fault has been."""
 _MOST_MINTED: Final = 2
@@ -106,6 +108,7 @@ class Tokens:
 
     Attributes:
         lifetime: The lifetime of tokens.
+        needed_for: How long a token must last at the start of a run.
         is_accepting: Whether the event server accepts any token; a fault changes it.
         narrows: Whether other scopes are left out, instead of rejecting the whole request.
         minted: How many tokens were issued.
@@ -119,6 +122,7 @@ class Tokens:
         self.world = world
         self._is_required = world.schedule.credentials != "none"
         self.lifetime = timedelta(seconds=world.schedule.token_seconds)
+        self.needed_for = world.settings.window + timedelta(seconds=SPARE_SECONDS)
         self._scopes = scopes
         self.narrows = True
         self._expiries: dict[str | None, float] = {}
@@ -145,8 +149,7 @@ class Tokens:
         self.world.note("server", "rejects the token of %s", run.name)
         run.rejected.add(token)
         expired_at = self._expiries.get(token, 0.0)
-        needed = self.world.settings.window.total_seconds() + SPARE_SECONDS
-        is_old = expired_at < self.world.time and self.lifetime.total_seconds() > needed
+        is_old = expired_at < self.world.time and self.lifetime > self.needed_for
         if is_old and expired_at > run.opened_at + SPARE_SECONDS and not run.skew_seconds:
             self.world.violate(f"{run.name} uses a token that ends within its window")
 
@@ -213,8 +216,7 @@ class TokenEndpoint:
         """Record what must happen with a new token."""
         tokens, run = self.tokens, self._run
         run.minted.append(token.value)
-        needed_for = tokens.world.settings.window + timedelta(seconds=SPARE_SECONDS)
-        if not token.lasts(needed_for, now=token.minted_at):
+        if not token.lasts(tokens.needed_for, now=token.minted_at):
             run.needs["tokens are short-lived"] = ("TokenTooShort",)
         elif run.commit_until - tokens.world.time > _CACHING_SECONDS:
             run.to_store = token.value
@@ -228,7 +230,6 @@ class TokenEndpoint:
         has_causes = run.rejected or run.slow_calls or run.was_frozen
         if content is None or has_causes or secrets.stored_at[TOKEN] >= run.opened_at:
             return False
-        needed = tokens.world.settings.window.total_seconds() + SPARE_SECONDS
-        lead = min(600.0, (tokens.lifetime.total_seconds() - needed) / 4)
+        lead = min(_LONGEST_LEAD, (tokens.lifetime - tokens.needed_for) / 4)
         seconds = tokens.seconds_left(json.loads(content)["access_token"])
-        return seconds > needed + lead + _MOST_SKEW_SECONDS
+        return seconds > (tokens.needed_for + lead).total_seconds() + _MOST_SKEW_SECONDS

@@ -38,8 +38,7 @@ class RunToken:
         self._secrets = secrets
         self._read = read
         self._lock = Lock()
-        self._sources = [read()]
-        """The tokens that the run has used, by the credentials of the time; the last is in use."""
+        self._sources = [read()]  # the last one is in use; failures of the others still count
 
     @property
     def renewals_failed(self) -> int:
