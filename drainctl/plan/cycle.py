@@ -132,7 +132,7 @@ class Cycle:
         if self.gap:
             square = linger**2 + 2 * linger / rate + 2 / rate**2
             begun += square / (2 * mean**2) - 1 / rate / mean
-        return max(rate / self.flow.parameters.batch * seconds, min(rate * seconds, begun))
+        return max(rate / self.flow.parameters.max_in_flight * seconds, min(rate * seconds, begun))
 
     @property
     def batches(self) -> list[tuple[float, float]]:
@@ -140,20 +140,14 @@ class Cycle:
         flow, parameters = self.flow, self.flow.parameters
         catching_up = sum(turn.catching_up for turn in self.turns) / len(self.turns)
         backlog = min(self.events, flow.per_second * (self.gap + catching_up))
-        links = sum(turn.links for turn in self.turns) / len(self.turns)
-        in_burst = min(backlog, flow.burst * links)
         found: list[tuple[float, float]] = []
-        for events, batch in (
-            (in_burst, parameters.max_in_flight),
-            (backlog - in_burst, parameters.batch),
-        ):
-            of_one = events / flow.readers
-            if of_one > batch:
-                found.append((flow.readers * (of_one / batch - 0.5), float(batch)))
-                found.append((flow.readers, batch / 2))
-            elif events > 0:
-                count = flow.readers * -math.expm1(-of_one)
-                found.append((count, events / count))
+        of_one, batch = backlog / flow.readers, parameters.max_in_flight
+        if of_one > batch:
+            found.append((flow.readers * (of_one / batch - 0.5), float(batch)))
+            found.append((flow.readers, batch / 2))
+        elif backlog > 0:
+            count = flow.readers * -math.expm1(-of_one)
+            found.append((count, backlog / count))
         live = self.events - backlog
         if live > 0:
             count = flow.readers * self._live_batches(live / flow.per_second)

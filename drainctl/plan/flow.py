@@ -65,16 +65,8 @@ class Flow:
 
     @cached_property
     def capacity(self) -> float:
-        """The events per second that all readers together can drain, as the mean of a window."""
-        steady = throughput.per_second(self.parameters, self.latencies) * self.readers
-        return steady + (self.burst - steady * rules.BURST_SECONDS) / self.window
-
-    @cached_property
-    def burst(self) -> float:
-        """The events that all readers together can drain in the first seconds of a run."""
-        whole = self.parameters.max_in_flight
-        rate = throughput.per_second(self.parameters, self.latencies, whole)
-        return rate * self.readers * rules.BURST_SECONDS
+        """The events per second that all readers together can drain."""
+        return throughput.per_second(self.parameters, self.latencies) * self.readers
 
     @cached_property
     def start(self) -> float:

@@ -63,8 +63,8 @@ def _pieces(cycle: Cycle, turn: Turn) -> list[_Piece]:
     rate = cycle.flow.per_second
     write = throughput.write_seconds(cycle.flow.latencies)
     cpu = throughput.cpu_per_event(parameters.events_per_message) / parameters.share
-    linger = min(parameters.linger, parameters.batch / rate * cycle.flow.readers)
-    batch = min(parameters.batch, 1 + rate / cycle.flow.readers * linger)
+    linger = min(parameters.linger, parameters.max_in_flight / rate * cycle.flow.readers)
+    batch = min(parameters.max_in_flight, 1 + rate / cycle.flow.readers * linger)
     live = _Piece(
         rate * max(0.0, parameters.interval - turn.gap - turn.catching_up),
         write + (linger if batch < 2 else 0.0),  # noqa: PLR2004 - one event per batch

@@ -34,11 +34,6 @@ class Parameters:
         return self.interval_minutes * 60.0
 
     @property
-    def batch(self) -> int:
-        """The number of events in a full batch after a run's first seconds."""
-        return rules.batch_events(self.max_in_flight)
-
-    @property
     def short_linger(self) -> float:
         """How long an event that has waited at the server waits for others."""
         return min(self.linger, rules.SHORT_LINGER_SECONDS)

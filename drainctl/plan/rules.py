@@ -38,10 +38,6 @@ METRICS_OF_MANY_RUNS: Final = 2
 
 # --- The engine ---
 
-BURST_SECONDS: Final = 5.0
-"""How long a run fills its batches with all events that may be in flight. It then fills them with
-half of that."""
-
 SHORT_LINGER_SECONDS: Final = 0.25
 """How long an event that has waited at the server waits for others at most."""
 
@@ -75,11 +71,6 @@ MOST_PER_SECOND: Final = 100_000
 
 HEADROOM: Final = 0.8
 """The share of its runs' capacity that a plan uses at most at the peak."""
-
-
-def batch_events(max_in_flight: int) -> int:
-    """Return the number of events in a full batch: half of a connection's limit in flight."""
-    return max(1, max_in_flight // 2)
 
 
 def processor_share(memory_mb: int) -> float:

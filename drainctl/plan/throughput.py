@@ -19,19 +19,18 @@ def cpu_per_event(events_per_message: int) -> float:
     return measured.CPU_SECONDS_PER_EVENT - saved * measured.CPU_SECONDS_PER_SQS_CALL
 
 
-def per_second(parameters: Parameters, latencies: Latencies, batch: int | None = None) -> float:
-    """Return the events per second that one run drains, in batches of ``batch`` events.
+def per_second(parameters: Parameters, latencies: Latencies) -> float:
+    """Return the events per second that one run drains.
 
-    The batches in flight share one processor, and each waits for S3, SQS and the acks. This is a
-    closed queueing network, computed here by mean value analysis. For a whole core, the benchmark's
-    latencies, one stream and batches after the first seconds, it returns 1,907 events per second,
-    and 1,718 in the first seconds; 1,726 were measured over twenty seconds.
+    One batch of each stream is in flight. The batches share one processor, and each waits for S3,
+    SQS and the acks. This is a closed queueing network, computed here by mean value analysis. For a
+    whole core, the benchmark's latencies and one stream, it returns 1,718 events per second; 1,752
+    were measured.
     """
-    batch = batch or parameters.batch
+    batch = parameters.max_in_flight
     computing = batch * cpu_per_event(parameters.events_per_message) / parameters.share
     waiting = write_seconds(latencies) + latencies.ack
-    batches = parameters.max_in_flight * parameters.parallel_streams // batch
-    return batch * _turns_per_second(batches, computing, waiting)
+    return batch * _turns_per_second(parameters.parallel_streams, computing, waiting)
 
 
 @cache

@@ -120,7 +120,7 @@ class Run:
         if self._batch:
             self._commits += 1
             self._pace.committing(len(self._batch))
-            parcels = cast("list[Parcel]", self._batch.take(self._env.now))
+            parcels = cast("list[Parcel]", self._batch.take())
             self._env.process(self._commit(parcels))
 
     def _commit(self, parcels: list[Parcel]) -> simpy.events.ProcessGenerator:

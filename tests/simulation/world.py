@@ -248,13 +248,13 @@ class Run(Process):
         self.ages += [(now, age, again) for age, again in facts if age is not None]
 
     def check_room(self) -> None:
-        """Check that it has no more in flight than it may have."""
+        """Check that it holds no more unacked events than it may, twice what may be in flight."""
         world = self._world
-        limit = world.settings.max_in_flight * world.settings.parallel_streams
+        limit = 2 * world.settings.max_in_flight * world.settings.parallel_streams
         if self.taken - self.acks_confirmed > limit:
             failed = any(answer for answer, _ in self.last_answers.values())
             if not (failed or self.strikes or self.rejected or world.oddities(self.opened_at)):
-                world.violate(f"{self.name} has more than its limit in flight")
+                world.violate(f"{self.name} holds more unacked events than it may")
 
     def note_proven(self, opened_at: float) -> None:
         """Record that a stream has been heard for the first time."""

@@ -21,10 +21,10 @@ def batch(max_in_flight: int = 200) -> Batch:
 @pytest.mark.parametrize(
     ("max_in_flight", "half"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (199, 99), (200, 100)]
 )
-def test_due_at_what_may_be_in_flight_and_later_at_half(max_in_flight: int, half: int) -> None:
-    """A batch has max_in_flight until one is taken after five seconds; then it has half of it."""
+def test_due_at_what_may_be_in_flight(max_in_flight: int, half: int) -> None:
+    """A batch has max_in_flight deliveries; half of that after one stayed unacked."""
     gathering = batch(max_in_flight)
-    for full_at, taken_at in ((max_in_flight, 14.99), (max_in_flight, 15.0), (half, 15.0)):
+    for full_at in (max_in_flight, half, half):
         assert gathering.due_at is None
         assert gathering.room == full_at
         for count in range(full_at):
@@ -33,7 +33,8 @@ def test_due_at_what_may_be_in_flight_and_later_at_half(max_in_flight: int, half
             gathering.add(line_delivery(), 10.0)
         assert gathering.is_full
         assert gathering.is_due(10.0)
-        gathering.take(taken_at)
+        gathering.take()
+        gathering.note_unacked()
 
 
 def test_due_after_the_linger_from_the_first() -> None:
@@ -72,7 +73,7 @@ def test_take_starts_anew() -> None:
     gathering = batch(max_in_flight=4)
     for moment in (10.0, 10.1):
         gathering.add(line_delivery(), moment)
-    gathering.take(10.1)
+    gathering.take()
     assert len(gathering) == 0
     assert not gathering.is_full
     assert gathering.due_at is None
@@ -93,11 +94,11 @@ def test_batches(max_in_flight: int, waits: list[float]) -> None:
     for index, wait in enumerate(waits):
         now += wait
         if gathering.is_due(now):
-            taken.append([delivery.event_id for delivery in gathering.take(now)])
+            taken.append([delivery.event_id for delivery in gathering.take()])
         gathering.add(line_delivery(str(index)), now)
         if gathering.is_full:
             assert gathering.is_due(now)
-            taken.append([delivery.event_id for delivery in gathering.take(now)])
-    taken.append([delivery.event_id for delivery in gathering.take(now)])
+            taken.append([delivery.event_id for delivery in gathering.take()])
+    taken.append([delivery.event_id for delivery in gathering.take()])
     assert max(map(len, taken)) <= max_in_flight
     assert [event_id for ids in taken for event_id in ids] == [str(i) for i in range(len(waits))]

@@ -200,11 +200,11 @@ class PaceMachine(RuleBasedStateMachine):
 
     @invariant()
     def room_is_within_bounds(self) -> None:
-        """Room is from 0 to max_in_flight, and all of it is available."""
+        """Room is from 0 to twice max_in_flight, and all of it is available."""
         assert self.pace.room >= 0
-        assert self.uncommitted + self.pace.room <= self.max_in_flight
+        assert self.uncommitted + self.pace.room <= 2 * self.max_in_flight
         assert self.uncommitted + self.pace.room == min(
-            self.max_in_flight, self.limit - self.committed
+            2 * self.max_in_flight, self.limit - self.committed
         )
 
     @invariant()

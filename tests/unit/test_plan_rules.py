@@ -13,7 +13,7 @@ from drainctl.plan import rules
 from drainctl.plan.parameters import Parameters
 from eventdrain.drain import Batch, EndReason, Report
 from eventdrain.events import STREAMS
-from tests.deliveries import delivery_of, line_delivery
+from tests.deliveries import line_delivery
 from tests.unit.written_template import parameters as template_parameters
 
 _ALARM: Final = re.compile(r"    Type: AWS::CloudWatch::Alarm\n(?: {6}.*\n| {4}P.*\n)+")
@@ -44,17 +44,6 @@ def test_defaults_are_the_templates() -> None:
     chosen = Parameters(interval_minutes=1, window=20, idle=1).as_template()
     template = template_parameters()
     assert {name: str(template[name]["Default"]) for name in chosen} == chosen
-
-
-def test_a_batch_is_the_engines() -> None:
-    """A full batch has as many events as in the plan, in a run's first seconds and after them."""
-    batch = Batch(max_in_flight=200, linger=timedelta(seconds=1))
-    for full_at in (200, rules.batch_events(200)):
-        for index in range(full_at):
-            assert not batch.is_full
-            batch.add(delivery_of(index), 0.0)
-        assert batch.is_full
-        batch.take(rules.BURST_SECONDS)
 
 
 def test_short_linger_is_the_engines() -> None:

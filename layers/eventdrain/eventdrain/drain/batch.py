@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from eventdrain.events import Delivery
 
 _SHORT_SECONDS: Final = 0.25
-_BURST_SECONDS: Final = 5.0
 
 
 class Batch:
     """Collects deliveries until a commit is due.
 
-    In the first five seconds, a batch is due when it holds ``max_in_flight`` deliveries: most runs
-    take only what has waited for them, and large batches need few requests. Later, it is due when
-    it holds half of that: while one half is committed, the server sends the other half.
+    A batch is due when it holds ``max_in_flight`` deliveries, all that the server sends before it
+    receives acks: large batches need few requests. A delivery that stays unacked counts at the
+    server until the ack timeout, so a batch could not become full. After one, batches are due at
+    half of that.
 
     A batch is also due when ``linger`` has passed since its first delivery, so that the events of a
     slow stream do not wait. An event that was older than ``linger`` on arrival has waited at the
@@ -33,7 +33,6 @@ class Batch:
     def __init__(self, *, max_in_flight: int, linger: timedelta) -> None:
         self._max_in_flight = max_in_flight
         self._full_at = max_in_flight
-        self._burst_until: float | None = None
         self._linger = linger.total_seconds()
         self._short_linger = min(self._linger, _SHORT_SECONDS)
         self._deliveries: list[Delivery] = []
@@ -63,8 +62,6 @@ class Batch:
 
     def add(self, delivery: Delivery, now: float) -> None:
         """Add a delivery. Take a full batch before adding more."""
-        if self._burst_until is None:
-            self._burst_until = now + _BURST_SECONDS
         # A delivery cannot make the batch due sooner than this, whatever its age.
         soonest = now + self._short_linger
         if self._due_at is None or soonest < self._due_at:
@@ -73,9 +70,11 @@ class Batch:
             self._due_at = due_at if self._due_at is None else min(due_at, self._due_at)
         self._deliveries.append(delivery)
 
-    def take(self, now: float) -> list[Delivery]:
+    def note_unacked(self) -> None:
+        """Record that a delivery stays unacked."""
+        self._full_at = max(1, self._max_in_flight // 2)
+
+    def take(self) -> list[Delivery]:
         """Return the deliveries in the order of :meth:`add`, and start a new batch."""
-        if self._burst_until is not None and now >= self._burst_until:
-            self._full_at = max(1, self._max_in_flight // 2)
         deliveries, self._deliveries, self._due_at = self._deliveries, [], None
         return deliveries

@@ -212,7 +212,7 @@ class Drain:
     def _start_commit(self) -> None:
         if not self._batch:
             return
-        deliveries = self._batch.take(self._clock())
+        deliveries = self._batch.take()
         commit = asyncio.create_task(self._commit(deliveries, until=self._window.commit_until))
         commit.add_done_callback(lambda _: self._changed.set())
         self._commits[commit] = len(deliveries)
@@ -229,6 +229,8 @@ class Drain:
                 left=outcome.size - outcome.written,
                 now=self._clock(),
             )
+            if outcome.acked < outcome.size:
+                self._batch.note_unacked()
             if outcome.fatal is not None:
                 self._pace.failed()
 

@@ -29,7 +29,7 @@ class Pace:
         idle: How long all streams must be quiet to end the run as idle, if the event API answers
             fast. At least one stream must be proven, and no commit may be in progress. A batch that
             waits for more is no reason to go on.
-        max_in_flight: The maximum number of uncommitted deliveries of all streams.
+        max_in_flight: How many unacked deliveries the server sends at most, over all streams.
         streams: The number of streams.
     """
 
@@ -61,9 +61,11 @@ class Pace:
     def room(self) -> int:
         """How many deliveries may be taken now.
 
-        Every delivery taken counts towards the limit until its commit has failed.
+        Every delivery taken counts towards the limit until its commit has failed. Twice as many as
+        may be in flight can be uncommitted: a commit is settled with its last ack, and the server
+        sends the next delivery after each ack.
         """
-        return min(self._max_in_flight, self._limit - self._committed) - self._uncommitted
+        return min(2 * self._max_in_flight, self._limit - self._committed) - self._uncommitted
 
     @property
     def is_last(self) -> bool:
