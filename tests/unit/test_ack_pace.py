@@ -25,6 +25,18 @@ def test_what_was_confirmed_is_the_next_budget() -> None:
     assert pace.grant(15, 1.0 + TICK_SECONDS) == 0
 
 
+def test_acks_with_the_earliest_deadline_go_first() -> None:
+    """Budgets are reserved for waiting acks with an earlier deadline; others get the rest."""
+    pace = AckPace()
+    pace.grant(100, 0.0)
+    pace.answered(confirmed=20, throttled=80, now=0.0)
+    with pace.waiting(15, until=25.0):
+        assert pace.grant(10, 1.0, until=26.0) == 5
+        assert pace.grant(10, 1.0, until=26.0) == 0
+        assert pace.grant(4, 1.0, until=25.0) == 4
+    assert pace.grant(20, 1.0, until=26.0) == 11
+
+
 def test_a_server_that_takes_nothing_is_asked_for_one() -> None:
     """The budget is never below one, so that it can grow again."""
     pace = AckPace()

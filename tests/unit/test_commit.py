@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -284,6 +285,38 @@ def test_throttled_acks_are_given_up_when_the_event_is_sent_again() -> None:
     outcome = bench.commit(EVENTS)
     assert outcome.failures == {"ack:RESOURCE_EXHAUSTED": 4}
     assert bench.took == pytest.approx(10.0, abs=1.0)
+
+
+def test_throttled_acks_of_an_earlier_batch_go_first() -> None:
+    """A large batch is acked in time although later ones wait too."""
+    tokens, filled_at = 0.0, 0.0
+
+    def limited(_delivery: Delivery, _attempt: int, _token: str | None) -> Answer:
+        nonlocal tokens, filled_at
+        tokens, filled_at = min(20.0, tokens + (now() - filled_at) * 50), now()
+        if tokens < 1:
+            return SLOW_DOWN
+        tokens -= 1
+        return None
+
+    async def commit() -> Outcome:
+        committing = Commit(
+            sinks={"archive": FakeSink()},
+            acker=FakeAcker(limited),
+            authorization=FakeAuthorization(),
+            ack_timeout=timedelta(seconds=10),
+            clock=now,
+        )
+        first = asyncio.create_task(committing(list(map(delivery_of, range(200))), until=UNTIL))
+        later = []
+        for index in range(40):
+            await asyncio.sleep(0.2)
+            batch = [delivery_of(200 + 10 * index + each) for each in range(10)]
+            later.append(asyncio.create_task(committing(batch, until=UNTIL)))
+        await asyncio.gather(*later)
+        return await first
+
+    assert run(commit()).acked == 200
 
 
 def test_acks_that_were_never_sent_are_not_confirmed() -> None:

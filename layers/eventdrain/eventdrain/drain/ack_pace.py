@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TICK_SECONDS: Final = 0.2
 """The length of the interval that a budget of acks applies to."""
@@ -15,6 +20,10 @@ class AckPace:
     acks were throttled in a tick, the next budget is the number of acks that the server confirmed.
     Otherwise the budget grows by an eighth, so that the pace recovers within seconds after the
     server lifts its limit.
+
+    Batches that wait are served in the order of their deadlines. Otherwise a large batch could wait
+    for longer than the ack timeout, while the events that the server sends after each ack form new
+    batches.
     """
 
     def __init__(self) -> None:
@@ -23,16 +32,34 @@ class AckPace:
         self._granted = 0
         self._confirmed = 0
         self._throttled = 0
+        self._waiting: list[tuple[float, int]] = []
 
-    def grant(self, wanted: int, now: float) -> int:
-        """Return how many of the ``wanted`` acks may be sent now; 0 if none until the next tick."""
+    def grant(self, wanted: int, now: float, until: float = math.inf) -> int:
+        """Return how many of the ``wanted`` acks may be sent now; 0 if none until the next tick.
+
+        Args:
+            wanted: The number of acks.
+            now: The time.
+            until: The deadline of the acks.
+        """
         if self._budget is None:
             return wanted
         if now >= self._tick_ends:
             self._begin_tick(self._budget, now)
-        granted = min(wanted, self._budget - self._granted)
+        earlier = sum(count for deadline, count in self._waiting if deadline < until)
+        granted = max(0, min(wanted, self._budget - self._granted - earlier))
         self._granted += granted
         return granted
+
+    @contextmanager
+    def waiting(self, wanted: int, until: float) -> Iterator[None]:
+        """Reserve the next budgets for ``wanted`` acks before those with a later deadline."""
+        entry = (until, wanted)
+        self._waiting.append(entry)
+        try:
+            yield
+        finally:
+            self._waiting.remove(entry)
 
     def wait_seconds(self, now: float) -> float:
         """Return the time until the next tick, in seconds."""

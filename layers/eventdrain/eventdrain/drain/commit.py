@@ -213,7 +213,7 @@ class Commit:
         answers: list[Failure | None] = []
         while rest := deliveries[len(answers) :]:
             now = self._clock()
-            if count := self._ack_pace.grant(len(rest), now):
+            if count := self._ack_pace.grant(len(rest), now, until):
                 some = await self._ack_once(rest[:count], until)
                 throttled = sum(
                     answer is not None and answer.kind is FailureKind.THROTTLED for answer in some
@@ -223,7 +223,8 @@ class Commit:
                 )
                 answers += some
             elif now + self._ack_pace.wait_seconds(now) < until:
-                await asyncio.sleep(self._ack_pace.wait_seconds(now))
+                with self._ack_pace.waiting(len(rest), until):
+                    await asyncio.sleep(self._ack_pace.wait_seconds(now))
             else:
                 answers += [_OUT_OF_TIME] * len(rest)
         return answers
