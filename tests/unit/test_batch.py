@@ -68,6 +68,17 @@ def test_event_that_has_waited_waits_no_longer(
     assert gathering.due_at == pytest.approx(10.0 + due_after)
 
 
+@pytest.mark.parametrize(("held", "full_at"), [(2, 4), (3, 2), (4, 4)])
+def test_batch_that_could_not_become_full(held: int, full_at: int) -> None:
+    """A batch that was due more than half full, while earlier ones were unacked, halves others."""
+    gathering = batch(max_in_flight=4)
+    for _ in range(held):
+        gathering.add(line_delivery(), 10.0)
+    gathering.note_pending_commits()
+    gathering.take()
+    assert gathering.room == full_at
+
+
 def test_take_starts_anew() -> None:
     """After a take, size and linger time start again."""
     gathering = batch(max_in_flight=4)

@@ -62,6 +62,16 @@ def test_batches_of_a_fast_stream() -> None:
     assert (report.batches, report.acked) == (7, 79)
 
 
+def test_batches_while_a_commit_takes_long() -> None:
+    """Once a batch could not become full because of a slow commit, batches have half the size."""
+    bench = DrainBench(
+        FakeEventSource(Script([burst(20), burst(15, 0.5, first=20), burst(30, 4.0, first=35)])),
+        archive=FakeSink(seconds=lambda call: 0.0 if call else 3.0),
+    )
+    bench.drain()
+    assert [len(call) for call in bench.archive.calls] == [20, 15, 10, 10, 10]
+
+
 def test_one_in_flight() -> None:
     """With one event in flight, each is committed alone and at once."""
     bench = DrainBench(FakeEventSource(Script([burst(5)])), max_in_flight=1)

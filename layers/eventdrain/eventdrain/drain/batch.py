@@ -16,8 +16,8 @@ class Batch:
     """Collects deliveries until a commit is due.
 
     A batch is due when it holds ``max_in_flight`` deliveries, all that the server sends before it
-    receives acks: large batches need few requests. A delivery that stays unacked counts at the
-    server until the ack timeout, so a batch could not become full. After one, batches are due at
+    receives acks: large batches need few requests. A delivery that is acked late or not at all
+    counts at the server meanwhile, so a batch could not become full. After one, batches are due at
     half of that.
 
     A batch is also due when ``linger`` has passed since its first delivery, so that the events of a
@@ -73,6 +73,15 @@ class Batch:
     def note_unacked(self) -> None:
         """Record that a delivery stays unacked."""
         self._full_at = max(1, self._max_in_flight // 2)
+
+    def note_pending_commits(self) -> None:
+        """Record that the batch is due while earlier deliveries are still being committed.
+
+        If it is more than half full, it could probably not become full: the server sends no more
+        until it receives their acks.
+        """
+        if not self.is_full and len(self._deliveries) > self._max_in_flight // 2:
+            self.note_unacked()
 
     def take(self) -> list[Delivery]:
         """Return the deliveries in the order of :meth:`add`, and start a new batch."""

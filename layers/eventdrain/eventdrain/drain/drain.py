@@ -212,6 +212,8 @@ class Drain:
     def _start_commit(self) -> None:
         if not self._batch:
             return
+        if self._commits:
+            self._batch.note_pending_commits()
         deliveries = self._batch.take()
         commit = asyncio.create_task(self._commit(deliveries, until=self._window.commit_until))
         commit.add_done_callback(lambda _: self._changed.set())
