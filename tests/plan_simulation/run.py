@@ -142,6 +142,8 @@ class Run:
             objects=objects,
             sqs_requests=sqs_requests(events, parameters.events_per_message, calls),
         )
+        self._pace.written(len(parcels))
+        self._changed()
         computed = self._computed_in(events * self._ack_cpu)
         yield self._env.timeout(computed + self._world.latencies.ack)
         self._connection.ack(parcels)

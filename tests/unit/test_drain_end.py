@@ -156,7 +156,7 @@ def test_sink_that_ends_the_run(sink: str) -> None:
     assert report.end_reason is EndReason.FAILED
     assert report.error == END_RUN.message
     assert report.committed == 0
-    assert bench.reader.taken <= 2 * bench.max_in_flight
+    assert bench.reader.taken <= bench.max_in_flight
     assert bench.took < 1
 
 

@@ -56,7 +56,7 @@ def test_what_is_held_is_bounded_by_what_may_be_in_flight(monkeypatch: pytest.Mo
 
     assert given["parallel_streams"] == 3
     assert source.call_args.kwargs["max_unread"] == 30, "of each connection"
-    assert given["pace"].room == 2 * 90
+    assert given["pace"].room == 90
     assert given["batch"].room == 30, "what one connection may have in flight"
 
 

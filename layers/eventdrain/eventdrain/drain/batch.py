@@ -16,14 +16,16 @@ class Batch:
     """Collects deliveries until a commit is due.
 
     A batch is due when it holds ``max_in_flight`` deliveries, all that the server sends before it
-    receives acks: large batches need few requests. A delivery that is acked late or not at all
-    counts at the server meanwhile, so a batch could not become full. After one, batches are due at
-    half of that.
+    receives acks: large batches need few requests.
 
     A batch is also due when ``linger`` has passed since its first delivery, so that the events of a
     slow stream do not wait. An event that was older than ``linger`` on arrival has waited at the
     server, and waits for a quarter of a second at most: so a longer linger makes larger batches of
     new events, and does not raise the greatest lag.
+
+    If a batch was due with more than half of ``max_in_flight`` deliveries but not full, others are
+    full with half: a delivery that is acked late or not at all counts at the server meanwhile, so
+    a larger batch might have to wait again and again.
 
     Args:
         max_in_flight: How many unacked deliveries the server sends at most; 1 or more.
@@ -70,20 +72,10 @@ class Batch:
             self._due_at = due_at if self._due_at is None else min(due_at, self._due_at)
         self._deliveries.append(delivery)
 
-    def note_unacked(self) -> None:
-        """Record that a delivery stays unacked."""
-        self._full_at = max(1, self._max_in_flight // 2)
-
-    def note_pending_commits(self) -> None:
-        """Record that the batch is due while earlier deliveries are still being committed.
-
-        If it is more than half full, it could probably not become full: the server sends no more
-        until it receives their acks.
-        """
-        if not self.is_full and len(self._deliveries) > self._max_in_flight // 2:
-            self.note_unacked()
-
     def take(self) -> list[Delivery]:
         """Return the deliveries in the order of :meth:`add`, and start a new batch."""
+        half = max(1, self._max_in_flight // 2)
+        if half < len(self._deliveries) < self._full_at:
+            self._full_at = half
         deliveries, self._deliveries, self._due_at = self._deliveries, [], None
         return deliveries

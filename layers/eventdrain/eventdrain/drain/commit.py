@@ -72,7 +72,13 @@ class Commit:
         self._ack_pace = AckPace()
         self._clock = clock
 
-    async def __call__(self, deliveries: Sequence[Delivery], *, until: float) -> Outcome:
+    async def __call__(
+        self,
+        deliveries: Sequence[Delivery],
+        *,
+        until: float,
+        on_written: Callable[[int], None] = lambda _: None,
+    ) -> Outcome:
         """Write a batch to all sinks and ack the deliveries that all sinks have.
 
         Retryable failures are retried with exponential backoff and jitter.
@@ -80,6 +86,7 @@ class Commit:
         Args:
             deliveries: The batch. Two deliveries of one event are written once and both acked.
             until: The deadline for all calls and waits.
+            on_written: Called with a number of deliveries that all sinks have, before their acks.
 
         Returns:
             The outcome. Failures of a service are values in it and are not raised.
@@ -88,8 +95,8 @@ class Commit:
         pointing = [delivery for delivery in deliveries if delivery.pointer is not None]
         outcome = Outcome()
         ended = await asyncio.gather(
-            self._commit(plain, until, outcome, is_pointing=False),
-            self._commit(pointing, until, outcome, is_pointing=True),
+            self._commit(plain, until, on_written, outcome, is_pointing=False),
+            self._commit(pointing, until, on_written, outcome, is_pointing=True),
             return_exceptions=True,  # a bug in one must not leave the other under way
         )
         for bug in ended:
@@ -98,7 +105,13 @@ class Commit:
         return outcome
 
     async def _commit(
-        self, deliveries: Sequence[Delivery], until: float, outcome: Outcome, *, is_pointing: bool
+        self,
+        deliveries: Sequence[Delivery],
+        until: float,
+        on_written: Callable[[int], None],
+        outcome: Outcome,
+        *,
+        is_pointing: bool,
     ) -> None:
         # After the ack timeout the server redelivers the event, so a later ack has no effect.
         ack_until = min(until, self._clock() + self._ack_seconds)
@@ -129,6 +142,7 @@ class Commit:
             else:
                 durable.append(delivery)
         outcome.written += len(durable)
+        on_written(len(durable))
         for failure in await self._ack(durable, ack_until):
             if failure is None:
                 outcome.acked += 1

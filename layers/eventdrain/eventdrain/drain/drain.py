@@ -212,13 +212,17 @@ class Drain:
     def _start_commit(self) -> None:
         if not self._batch:
             return
-        if self._commits:
-            self._batch.note_pending_commits()
         deliveries = self._batch.take()
-        commit = asyncio.create_task(self._commit(deliveries, until=self._window.commit_until))
+        commit = asyncio.create_task(
+            self._commit(deliveries, until=self._window.commit_until, on_written=self._note_written)
+        )
         commit.add_done_callback(lambda _: self._changed.set())
         self._commits[commit] = len(deliveries)
         self._pace.committing(len(deliveries))
+
+    def _note_written(self, count: int) -> None:
+        self._pace.written(count)
+        self._changed.set()
 
     def _settle_commits(self) -> None:
         for commit in [commit for commit in self._commits if commit.done()]:
@@ -231,8 +235,6 @@ class Drain:
                 left=outcome.size - outcome.written,
                 now=self._clock(),
             )
-            if outcome.acked < outcome.size:
-                self._batch.note_unacked()
             if outcome.fatal is not None:
                 self._pace.failed()
 

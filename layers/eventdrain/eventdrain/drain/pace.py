@@ -50,6 +50,7 @@ class Pace:
         self._committed = 0
         self._uncommitted = 0
         self._committing = 0
+        self._acking = 0
         self._proven_streams = 0
         self._quiet_since = 0.0
         self._heard_since: float | None = None
@@ -61,11 +62,13 @@ class Pace:
     def room(self) -> int:
         """How many deliveries may be taken now.
 
-        Every delivery taken counts towards the limit until its commit has failed. Twice as many as
-        may be in flight can be uncommitted: a commit is settled with its last ack, and the server
-        sends the next delivery after each ack.
+        Every delivery taken counts towards the limit until its commit has failed. Those whose acks
+        are on their way leave room for as many others, up to ``max_in_flight``: a commit is settled
+        with its last ack, and the server sends a delivery after each.
         """
-        return min(2 * self._max_in_flight, self._limit - self._committed) - self._uncommitted
+        acking = min(self._acking, self._max_in_flight)
+        most = min(self._max_in_flight + acking, self._limit - self._committed)
+        return most - self._uncommitted
 
     @property
     def is_last(self) -> bool:
@@ -121,6 +124,10 @@ class Pace:
         """Record that the commit of taken deliveries has begun."""
         self._committing += count
 
+    def written(self, count: int) -> None:
+        """Record that all sinks have deliveries whose commit has begun."""
+        self._acking += count
+
     def settled(self, *, committed: int, left: int, now: float) -> None:
         """Record the outcome of a commit.
 
@@ -132,6 +139,7 @@ class Pace:
         self._committed += committed
         self._uncommitted -= committed + left
         self._committing -= committed + left
+        self._acking -= committed
 
     def failed(self) -> None:
         """Record an error that retrying cannot fix."""
