@@ -61,12 +61,7 @@ def _compare_quiet_runs(other: Path, rounds: int, log: Callable[[str], None]) ->
         _compared(
             "CPU, cold start and a run without events", "ms", pairs, lambda it: it.cold * 1e3
         ),
-        _compared(
-            "CPU, warm run without events, credentials and TLS",
-            "ms",
-            pairs,
-            lambda it: it.warm * 1e3,
-        ),
+        _compared("CPU, warm run without events", "ms", pairs, lambda it: it.warm * 1e3),
     ]
 
 
