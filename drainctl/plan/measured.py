@@ -10,8 +10,8 @@ from typing import Final
 
 CPU_SECONDS_PER_EVENT: Final = 132e-6
 """The whole drain of an event, from receipt to ack: "CPU per event, drain" of ``make bench`` on
-2026-11-30 (x86_64, Python 3.11), the highest of five runs; the median was 122 µs. A core of Lambda
-may be faster or slower."""
+2026-12-01 (x86_64, Python 3.11): 110 to 135 µs, 123 in the median. A core of Lambda may be faster
+or slower."""
 
 CPU_SECONDS_PER_SQS_CALL: Final = 150e-6
 """The part for one SendMessageBatch call, which determines how much packing saves. See
