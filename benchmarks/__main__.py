@@ -60,7 +60,7 @@ def main(
     cpu      CPU time per event, compared with a bare loop and the vendor's outline
     latency  throughput with latencies of S3, SQS and acks
     memory   peak memory of a long window, compared with a short one
-    start    the handler's imports and set-up
+    start    the handler's imports and set-up, and CPU time of runs without events
     scale    throughput by streams and concurrent runs on one durable queue
     packing  savings from packing several events into one message
     replay   how fast archived events are sent again

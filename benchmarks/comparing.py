@@ -58,10 +58,8 @@ def _compare_quiet_runs(other: Path, rounds: int, log: Callable[[str], None]) ->
         pairs.append((ours, theirs))
         log(f"run without events: {ours.warm * 1000:.1f} and {theirs.warm * 1000:.1f} ms of CPU")
     return [
-        _compared(
-            "CPU, cold start and a run without events", "ms", pairs, lambda it: it.cold * 1e3
-        ),
-        _compared("CPU, warm run without events", "ms", pairs, lambda it: it.warm * 1e3),
+        _compared(runs.COLD, "ms", pairs, lambda it: it.cold * 1e3),
+        _compared(runs.WARM, "ms", pairs, lambda it: it.warm * 1e3),
     ]
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Final, cast
 
 import click
@@ -166,10 +167,11 @@ class Connection(asyncio.Protocol):
 @click.option("--events", default=20_000, show_default=True, help="Number of events to send.")
 @click.option("--ack-ms", default=0.0, show_default=True, help="Latency of an ack.")
 @click.option("--streams", default=1, show_default=True, help="Streams to wait for before sending.")
-def main(events: int, ack_ms: float, streams: int) -> None:
+@click.option("--certificate", type=click.Path(path_type=Path), help="Serve over TLS with it.")
+def main(events: int, ack_ms: float, streams: int, certificate: Path | None) -> None:
     """Serve made-up handset changes to one client."""
     sent = Events(events, streams)
-    cpu_seconds = asyncio.run(serve(lambda: Connection(sent, ack_ms / 1000)))
+    cpu_seconds = asyncio.run(serve(lambda: Connection(sent, ack_ms / 1000), certificate))
     click.echo(
         json.dumps(
             {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.amounts import Amount
-    from benchmarks.runs import Run
+    from benchmarks.runs import QuietRuns, Run
 
 MAX_IN_FLIGHT: Final = 200
 
@@ -108,19 +108,23 @@ class Bench:
         ]
 
     def start(self) -> None:
-        """The handler's import, and its set-up until the stream is open."""
+        """The handler's import, its set-up until the stream is open, and runs without events."""
         imports: list[float] = []
         set_ups: list[float] = []
+        quiet: list[QuietRuns] = []
         for _ in range(self._amount.rounds):
             imported, set_up, _ = _start_handler()
             self._log(f"handler's start: import {imported:.3f} s, set-up {set_up:.3f} s")
             imports.append(imported)
             set_ups.append(set_up)
+            quiet.append(runs.quiet())
         *_, importtime = _start_handler("-X", "importtime")
         self.results.imports = dear_imports(importtime)
         self.results.measures += [
             Measure("handler's import", median(imports) * 1000, "ms"),
             Measure("set-up until the stream is open", median(set_ups) * 1000, "ms"),
+            Measure(runs.COLD, median(each.cold for each in quiet) * 1000, "ms"),
+            Measure(runs.WARM, median(each.warm for each in quiet) * 1000, "ms"),
         ]
 
     def scale(self) -> None:

@@ -31,10 +31,12 @@ class Server:
 
     Attributes:
         port: Where it listens, on 127.0.0.1.
+        is_secure: Whether it uses TLS.
         counts: What it has counted; set when it has ended.
     """
 
     port: int
+    is_secure: bool = False
     counts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -45,12 +47,14 @@ class Server:
     @property
     def url(self) -> str:
         """Its address as a URL."""
-        return f"http://{self.target}"
+        return f"{'https' if self.is_secure else 'http'}://{self.target}"
 
 
 @contextmanager
-def serving(module: str, *arguments: str) -> Iterator[Server]:
-    """Run a server for as long as the context lasts."""
+def serving(module: str, *arguments: str, certificate: Path | None = None) -> Iterator[Server]:
+    """Run a server for as long as the context lasts, over TLS if it has a certificate."""
+    if certificate is not None:
+        arguments = (*arguments, "--certificate", str(certificate))
     process = ChildProcess(
         _command(module, arguments),
         cwd=PROJECT_FOLDER,
@@ -66,7 +70,7 @@ def serving(module: str, *arguments: str) -> Iterator[Server]:
         line = process.stdout.readline()
         if not line:
             raise BenchError(f"{module} ended before it printed its port")
-        server = Server(int(line))
+        server = Server(int(line), is_secure=certificate is not None)
         yield server
         process.stdin.close()
         server.counts = json.loads(process.stdout.read())

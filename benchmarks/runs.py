@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from benchmarks import deployed
 from benchmarks.processes import PROJECT_FOLDER, BenchError, Server, run, serving
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Latencies:
 
 AT_ONCE: Final = Latencies()
 _WARM_RUNS: Final = 3
+COLD: Final = "CPU, cold start and a quiet run with secrets and TLS"
+WARM: Final = "CPU, warm quiet run with secrets and TLS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +103,22 @@ class QuietRuns:
 
 
 def quiet(engine: Path = PROJECT_FOLDER) -> QuietRuns:
-    """Run the handler several times without events, over a token that needs no secret."""
+    """Run the handler several times without events, as deployed: with secrets, over TLS."""
     count = 1 + _WARM_RUNS
-    with event_server(0, streams=count, probes=count) as server, sinks(0) as written:
-        env = settings(server, written, 1) | {"IDLE_SECONDS": "1"}
+    with (
+        deployed.certificate() as files,
+        event_server(0, streams=count, probes=count, certificate=files.chain) as server,
+        sinks(0, certificate=files.chain) as written,
+    ):
+        env = settings(server, written, 1) | deployed.environment(files.roots)
         result = run(
             "handler_start",
             str(count),
-            env={**env, "POWERTOOLS_METRICS_NAMESPACE": "bench"},
+            env={**env, "IDLE_SECONDS": "1", "POWERTOOLS_METRICS_NAMESPACE": "bench"},
             engine=engine,
         )
+    if not written.counts["secrets"]:
+        raise BenchError("a quiet run read no secret")
     imported, first, *warm = result.figures["cpu_seconds"]
     return QuietRuns(cold=imported + first, warm=median(warm))
 
@@ -140,7 +149,11 @@ def settings(events: Server, sinks: Server, limit: int) -> dict[str, str]:
 
 @contextmanager
 def event_server(
-    events: int, latencies: Latencies = AT_ONCE, streams: int = 1, probes: int = 0
+    events: int,
+    latencies: Latencies = AT_ONCE,
+    streams: int = 1,
+    probes: int = 0,
+    certificate: Path | None = None,
 ) -> Iterator[Server]:
     """Run the event server, and reconcile the counts at the end.
 
@@ -149,18 +162,24 @@ def event_server(
         latencies: How long an ack takes.
         streams: How many streams are opened.
         probes: How many of the streams have no event, so that the drain sends an ack without one.
+        certificate: For TLS; None for no TLS.
     """
-    arguments = ("--events", str(events), "--ack-ms", str(latencies.ack))
-    with serving("event_server", *arguments, "--streams", str(streams)) as server:
+    arguments = (
+        *("--events", str(events), "--ack-ms", str(latencies.ack)),
+        *("--streams", str(streams)),
+    )
+    with serving("event_server", *arguments, certificate=certificate) as server:
         yield server
     _check("the event server", server, {"acked": events, "stray_acks": probes, "streams": streams})
 
 
 @contextmanager
-def sinks(events: int, latencies: Latencies = AT_ONCE) -> Iterator[Server]:
+def sinks(
+    events: int, latencies: Latencies = AT_ONCE, certificate: Path | None = None
+) -> Iterator[Server]:
     """Run the sinks, and reconcile the counts at the end."""
     arguments = ("--s3-ms", str(latencies.s3), "--sqs-ms", str(latencies.sqs))
-    with serving("sinks", *arguments) as server:
+    with serving("sinks", *arguments, certificate=certificate) as server:
         yield server
     _check("the sinks", server, {"archived": events, "published": events})
 

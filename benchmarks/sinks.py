@@ -1,9 +1,10 @@
-"""An S3 and SQS in their own process, over real HTTP, that answer at once or after a latency.
+"""An S3, SQS and Secrets Manager in a process, over real HTTP, that answer at once or later.
 
-It answers PutObject of S3, and SendMessage and SendMessageBatch of SQS in the JSON protocol. What
-is written is counted, not kept. It prints its port, and at the end of its input a JSON object:
-``objects``, ``archived`` (events in them), ``calls`` of SQS, ``messages`` sent, ``published``
-(events in them, one per line), and ``cpu_seconds``.
+It answers PutObject of S3, and in the JSON protocol SendMessage and SendMessageBatch of SQS and
+GetSecretValue of Secrets Manager. What is written is counted, not kept. It prints its port, and
+at the end of its input a JSON object: ``objects``, ``archived`` (events in them), ``calls`` of SQS,
+``messages`` sent, ``published`` (events in them, one per line), ``secrets`` read, and
+``cpu_seconds``.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import gzip
 import json
 from collections import Counter
 from hashlib import md5
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
 
 import click
 
+from benchmarks.deployed import secrets
 from benchmarks.serving import serve
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._counts = counts
         self._s3_seconds = s3_seconds
         self._sqs_seconds = sqs_seconds
+        self._secrets = secrets()
         self._received = b""
         self._was_told_to_go_on = False
 
@@ -66,7 +70,11 @@ class Connection(asyncio.Protocol):
             self._answer_later(self._s3_seconds, self._put_object(body))
         else:
             action = headers["x-amz-target"].partition(".")[2]
-            self._answer_later(self._sqs_seconds, self._send(action, json.loads(body)))
+            request = json.loads(body)
+            if action == "getsecretvalue":
+                self._answer_later(0, self._secret(request["SecretId"]))
+            else:
+                self._answer_later(self._sqs_seconds, self._send(action, request))
 
     def _put_object(self, body: bytes) -> bytes:
         self._counts["objects"] += 1
@@ -87,9 +95,11 @@ class Connection(asyncio.Protocol):
             answer = _receipt(request)
         else:
             raise ValueError(action)
-        body = json.dumps(answer).encode()
-        head = f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
-        return head.encode() + body
+        return _json(answer)
+
+    def _secret(self, arn: str) -> bytes:
+        self._counts["secrets"] += 1
+        return _json({"ARN": arn, "Name": arn, "SecretString": self._secrets[arn]})
 
     def _count(self, messages: Sequence[Mapping[str, Any]]) -> None:
         self._counts["messages"] += len(messages)
@@ -105,6 +115,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer)
 
 
+def _json(answer: Mapping[str, Any]) -> bytes:
+    body = json.dumps(answer).encode()
+    head = f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 def _receipt(message: Mapping[str, Any]) -> dict[str, str]:
     body = md5(message["MessageBody"].encode(), usedforsecurity=False).hexdigest()
     return {
@@ -118,11 +134,15 @@ def _receipt(message: Mapping[str, Any]) -> dict[str, str]:
 @click.command()
 @click.option("--s3-ms", default=0.0, show_default=True, help="Latency of a PutObject.")
 @click.option("--sqs-ms", default=0.0, show_default=True, help="Latency of an SQS call.")
-def main(s3_ms: float, sqs_ms: float) -> None:
-    """Accept writes to S3 and SQS, and count them."""
-    counts = Counter(objects=0, archived=0, calls=0, messages=0, published=0)
+@click.option("--certificate", type=click.Path(path_type=Path), help="Serve over TLS with it.")
+def main(s3_ms: float, sqs_ms: float, certificate: Path | None) -> None:
+    """Accept writes to S3 and SQS and reads of secrets, and count them."""
+    counts = Counter(objects=0, archived=0, calls=0, messages=0, published=0, secrets=0)
     cpu_seconds = asyncio.run(
-        serve(lambda: Connection(counts, s3_seconds=s3_ms / 1000, sqs_seconds=sqs_ms / 1000))
+        serve(
+            lambda: Connection(counts, s3_seconds=s3_ms / 1000, sqs_seconds=sqs_ms / 1000),
+            certificate,
+        )
     )
     click.echo(json.dumps({**counts, "cpu_seconds": cpu_seconds}))
 
