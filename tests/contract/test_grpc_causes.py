@@ -105,6 +105,7 @@ class Authority:
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
     """Trust one authority, and no other."""
     made = Authority(tmp_path)
+    monkeypatch.setattr(grpc_channel, "system_roots_file", lambda: None)
     monkeypatch.setattr(grpc_channel, "system_roots", made.trusted.cert_pem.bytes)
     grpc_channel.channel_credentials.cache_clear()
     yield made

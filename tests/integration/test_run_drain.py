@@ -12,6 +12,7 @@ import grpc
 import pytest
 import trustme
 
+from eventdrain.adapters.grpc import channel as grpc_channel
 from eventdrain.adapters.grpc import channel_credentials
 from eventdrain.adapters.http import system_roots
 from eventdrain.drain import subscription as reading
@@ -139,7 +140,11 @@ def server_credentials() -> grpc.ServerCredentials:
 
 @pytest.fixture
 def fresh_trust(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Clear the trusted certificates, which are cached, before and after a test."""
+    """Clear the trusted certificates, which are cached, before and after a test.
+
+    gRPC gets them as bytes: it would read a file once in this process.
+    """
+    monkeypatch.setattr(grpc_channel, "system_roots_file", lambda: None)
     _forget()
     yield monkeypatch
     _forget()

@@ -12,7 +12,7 @@ from eventdrain.adapters.http.errors import (
     UnsendableRequest,
     UntrustedCertificate,
 )
-from eventdrain.adapters.http.trust import certificate_problem, system_roots
+from eventdrain.adapters.http.trust import certificate_problem, system_roots, system_roots_file
 
 __all__ = [
     "ConnectionClosedError",
@@ -26,4 +26,5 @@ __all__ = [
     "UntrustedCertificate",
     "certificate_problem",
     "system_roots",
+    "system_roots_file",
 ]

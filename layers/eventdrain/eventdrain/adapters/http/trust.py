@@ -11,11 +11,17 @@ from typing import Final
 _PROBE_SECONDS: Final = 2.0
 
 
+def system_roots_file() -> Path | None:
+    """Return the file of the system's root certificates; None if the system has no such file."""
+    file = ssl.get_default_verify_paths().cafile
+    return None if file is None else Path(file)
+
+
 @cache
 def system_roots() -> bytes:
     """Return the system's root certificates, PEM; botocore's if the system has none."""
-    if file := ssl.get_default_verify_paths().cafile:
-        return Path(file).read_bytes()
+    if file := system_roots_file():
+        return file.read_bytes()
     roots = ssl.create_default_context().get_ca_certs(binary_form=True)
     if roots:
         return "".join(map(ssl.DER_cert_to_PEM_cert, roots)).encode()
